@@ -1,0 +1,86 @@
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "config.h"
+#include "core/kernels.h"
+
+struct command {
+    const char *name;
+    enum kl_status (*run)(int argc, char **argv, struct kl_error *err);
+    const char *summary;
+};
+
+static const struct command commands[] = {
+    {"train", kl_cli_train, "train a network and record its history in one file"},
+    {"serve", kl_cli_serve, "explore runs in the browser"},
+    {"query", kl_cli_query, "ask which training samples one sample attends to"},
+    {"verify", kl_cli_verify, "check a run file and its dual form"},
+    {"info", kl_cli_info, "summarise a run"},
+};
+static const size_t n_commands = sizeof commands / sizeof commands[0];
+
+static void print_help(void)
+{
+    printf("keylight: see which training examples a neural network is looking at.\n\n"
+           "usage: keylight COMMAND [OPTION...]\n\n");
+    for (size_t i = 0; i < n_commands; i++)
+        printf("  %-8s %s\n", commands[i].name, commands[i].summary);
+    printf("\n'keylight COMMAND --help' tells more. A first run:\n\n"
+           "  keylight train --preset quick --data strokes --output strokes.keylight\n"
+           "  keylight serve strokes.keylight\n");
+}
+
+/* The one place where a status becomes an exit code. */
+static int exit_code(enum kl_status status)
+{
+    switch (status) {
+    case KL_OK:
+        return 0;
+    case KL_ERR_USAGE:
+        return 2;
+    case KL_ERR_INEXACT:
+        return 3;
+    case KL_ERR_INTERRUPTED:
+        return 130; /* as a shell reports an interrupt */
+    default:
+        return 1;
+    }
+}
+
+static enum kl_status run(int argc, char **argv, struct kl_error *err)
+{
+    enum kl_status status;
+
+    if (argc < 2)
+        return kl_fail(err, KL_ERR_USAGE, "name a command: 'keylight --help' lists them");
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+        print_help();
+        return KL_OK;
+    }
+    if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
+        puts(PACKAGE_STRING);
+        return KL_OK;
+    }
+    for (size_t i = 0; i < n_commands; i++) {
+        if (!strcmp(argv[1], commands[i].name)) {
+            status = kl_kernels_select(err);
+            return status ? status : commands[i].run(argc - 1, argv + 1, err);
+        }
+    }
+    return kl_fail(err, KL_ERR_USAGE, "there is no command '%.60s': 'keylight --help' lists them",
+                   argv[1]);
+}
+
+int main(int argc, char **argv)
+{
+    struct kl_error err = {0};
+    enum kl_status status = run(argc, argv, &err);
+
+    if ((fflush(stdout) || ferror(stdout)) && !status)
+        status = kl_fail(&err, KL_ERR_IO, "cannot write the output: %s", strerror(errno));
+    if (status)
+        fprintf(stderr, "keylight: %s\n", err.message);
+    return exit_code(status);
+}

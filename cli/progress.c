@@ -1,0 +1,99 @@
+#include "cli/progress.h"
+
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BAR_WIDTH 24
+#define REDRAW_SECONDS 0.1
+
+static volatile sig_atomic_t interrupted;
+
+static void interrupt(int signal)
+{
+    (void)signal;
+    interrupted = 1;
+}
+
+double kl_seconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+void kl_meter_start(struct kl_meter *meter, uint32_t n_steps, uint32_t steps_done, int quiet)
+{
+    struct sigaction action;
+
+    memset(meter, 0, sizeof *meter);
+    meter->n_steps = n_steps;
+    meter->first_step = steps_done;
+    meter->terminal = isatty(STDERR_FILENO);
+    meter->quiet = quiet;
+    meter->started = kl_seconds();
+    memset(&action, 0, sizeof action);
+    action.sa_handler = interrupt;
+    action.sa_flags = (int)SA_RESETHAND; /* a second interrupt ends the program at once */
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+static void draw_bar(const struct kl_meter *meter, uint32_t step, double now)
+{
+    char bar[BAR_WIDTH + 1];
+    int full = (int)((uint64_t)BAR_WIDTH * step / meter->n_steps);
+    double rate = (step - meter->first_step) / (now - meter->started + 1e-9);
+    double left = (meter->n_steps - step) / (rate > 0 ? rate : 1);
+
+    for (int i = 0; i < BAR_WIDTH; i++)
+        bar[i] = i < full ? '#' : '.';
+    bar[BAR_WIDTH] = '\0';
+    fprintf(stderr, "\r[%s] %u/%u  loss %.4f  %.0f steps/s  %d:%02d left \033[K", bar, step,
+            meter->n_steps, meter->loss, rate, (int)left / 60, (int)left % 60);
+    fflush(stderr);
+}
+
+static int after_step(void *self, uint32_t step, double loss)
+{
+    struct kl_meter *meter = self;
+    double now = kl_seconds();
+
+    meter->loss = meter->loss > 0 ? 0.98 * meter->loss + 0.02 * loss : loss;
+    if (meter->terminal && !meter->quiet && now - meter->drawn >= REDRAW_SECONDS) {
+        draw_bar(meter, step, now);
+        meter->drawn = now;
+    }
+    return interrupted;
+}
+
+static void after_evaluation(void *self, uint32_t step, const struct kl_dataset *dataset,
+                             const struct kl_evaluation *evaluation)
+{
+    const struct kl_meter *meter = self;
+    double rate = (step - meter->first_step) / (kl_seconds() - meter->started + 1e-9);
+
+    if (meter->terminal || meter->quiet)
+        return;
+    fprintf(stderr, "step %u of %u: %s test accuracy %.2f %%, test loss %.4f", step,
+            meter->n_steps, dataset->name, 100 * evaluation->accuracy, evaluation->loss);
+    if (step > meter->first_step)
+        fprintf(stderr, ", training loss %.4f, %.0f steps/s, %.0f s left", meter->loss, rate,
+                (meter->n_steps - step) / rate);
+    fprintf(stderr, "\n");
+}
+
+struct kl_progress kl_meter_progress(struct kl_meter *meter)
+{
+    return (struct kl_progress){after_step, after_evaluation, meter};
+}
+
+void kl_meter_end(const struct kl_meter *meter)
+{
+    if (meter->terminal && !meter->quiet)
+        fprintf(stderr, "\r\033[K");
+}

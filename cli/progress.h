@@ -1,0 +1,26 @@
+/* What a training shows while it runs: a bar on a terminal, a line per evaluation otherwise. */
+#ifndef KL_CLI_PROGRESS_H
+#define KL_CLI_PROGRESS_H
+
+#include "core/training.h"
+
+struct kl_meter {
+    uint32_t n_steps, first_step;
+    int terminal, quiet;
+    double started, drawn; /* seconds */
+    double loss;           /* smoothed */
+};
+
+/* Starts the meter of a training that goes on after steps_done steps. */
+void kl_meter_start(struct kl_meter *meter, uint32_t n_steps, uint32_t steps_done, int quiet);
+
+/* The callbacks for kl_train; an interrupt (SIGINT, SIGTERM) from here on stops the training. */
+struct kl_progress kl_meter_progress(struct kl_meter *meter);
+
+/* Takes the bar away. */
+void kl_meter_end(const struct kl_meter *meter);
+
+/* Seconds of a clock that never goes back. */
+double kl_seconds(void);
+
+#endif

@@ -1,0 +1,260 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/options.h"
+#include "cli/progress.h"
+#include "core/attention.h"
+#include "core/memory.h"
+#include "db/run.h"
+#include "server/parameters.h"
+#include "server/represent.h"
+
+static const char help[] =
+    "usage: keylight query RUN --sample SPLIT/DATASET/INDEX [OPTION...]\n"
+    "\n"
+    "Shows which training samples a layer attends to for one sample, and what the network says.\n"
+    "\n"
+    "  --sample S/D/I    for example test/fashion-mnist/526\n"
+    "  --layer L         from 1 at the input (default: the last)\n"
+    "  --rank RANK       abs (default): largest |attention|; positive; negative; logit:CLASS (a\n"
+    "                    number): largest contribution to that logit; logit: to the predicted one\n"
+    "  --by WHAT         pattern (default): every presentation by itself; sample: repetitions\n"
+    "                    summed\n"
+    "  --class C         only training samples of class number C\n"
+    "  --top K           how many (default 24)\n"
+    "  --json            exactly the API's answer\n"
+    "  --help, --version\n";
+
+static const struct option options[] = {
+    {"sample", required_argument, NULL, 's'}, {"layer", required_argument, NULL, 'l'},
+    {"rank", required_argument, NULL, 'r'},   {"by", required_argument, NULL, 'b'},
+    {"class", required_argument, NULL, 'c'},  {"top", required_argument, NULL, 'k'},
+    {"json", no_argument, NULL, 'j'},         KL_COMMON_OPTIONS,
+    {NULL, 0, NULL, 0},
+};
+
+struct request {
+    const char *path, *sample;
+    struct kl_query query;
+    int json, helped;
+};
+
+static enum kl_status set(int option, struct request *request, struct kl_error *err)
+{
+    uint64_t value = 0;
+    enum kl_status status = KL_OK;
+
+    switch (option) {
+    case 's':
+        request->sample = optarg;
+        break;
+    case 'l':
+        status = kl_option_integer("layer", optarg, 1, KL_LAYERS_MAX, &value, err);
+        request->query.layer = (uint32_t)value;
+        break;
+    case 'r':
+        status = kl_option_rank(optarg, &request->query, err);
+        break;
+    case 'b':
+        if (kl_parse_by(optarg, &request->query))
+            status = kl_fail(err, KL_ERR_USAGE, "--by is pattern or sample, not '%.40s'", optarg);
+        break;
+    case 'c':
+        status = kl_option_integer("class", optarg, 0, KL_CLASSES_MAX - 1, &value, err);
+        request->query.only_class = (int)value;
+        break;
+    case 'k':
+        status = kl_option_integer("top", optarg, 1, KL_TOP_MAX, &value, err);
+        request->query.top = (uint32_t)value;
+        break;
+    case 'j':
+        request->json = 1;
+        break;
+    }
+    return status;
+}
+
+static enum kl_status parse(int argc, char **argv, struct request *request, struct kl_error *err)
+{
+    enum kl_status status = KL_OK;
+    int option;
+
+    optind = 0;
+    while ((option = kl_next_option(argc, argv, options, help, err)) != -1) {
+        if (option == '?')
+            return KL_ERR_USAGE;
+        if (option == -2) {
+            request->helped = 1;
+            return KL_OK;
+        }
+        status = set(option, request, err);
+        if (status)
+            return status;
+    }
+    status = kl_one_operand(argc, argv, "run file", &request->path, err);
+    if (!status && !request->sample)
+        status = kl_fail(err, KL_ERR_USAGE,
+                         "name the sample, as in --sample test/fashion-mnist/0");
+    return status;
+}
+
+/* Finds SPLIT/DATASET/INDEX in a run. */
+static enum kl_status find_sample(const struct kl_run *run, const char *text, uint32_t *id,
+                                  struct kl_error *err)
+{
+    struct kl_sample_place place = {0, KL_SPLIT_TRAIN, 0};
+    const char *first = strchr(text, '/'), *second = first ? strchr(first + 1, '/') : NULL;
+    const struct kl_dataset *dataset = NULL;
+    char split[16] = "";
+
+    if (!second || kl_parse_number(second + 1, &place.index))
+        return kl_fail(err, KL_ERR_USAGE,
+                       "--sample is SPLIT/DATASET/INDEX, as in test/%s/0, not '%.60s'",
+                       run->data.datasets[0]->name, text);
+    if ((size_t)(first - text) < sizeof split)
+        memcpy(split, text, (size_t)(first - text));
+    if (kl_split_parse(split, &place.split, err))
+        return err->status;
+    for (uint32_t d = 0; d < run->data.n_datasets; d++) {
+        const char *name = run->data.datasets[d]->name;
+
+        if (strlen(name) == (size_t)(second - first - 1) &&
+            !strncmp(name, first + 1, strlen(name))) {
+            place.dataset = d;
+            dataset = run->data.datasets[d];
+        }
+    }
+    if (!dataset)
+        return kl_fail(err, KL_ERR_NOT_FOUND, "this run has no data set '%.*s': it has %s",
+                       (int)(second - first - 1), first + 1, run->data.datasets[0]->name);
+    if (place.index >= dataset->splits[place.split].count)
+        return kl_fail(err, KL_ERR_NOT_FOUND, "%s/%s has samples 0 to %u, not %u", split,
+                       dataset->name, dataset->splits[place.split].count - 1, place.index);
+    *id = kl_collection_id(&run->data, place);
+    return KL_OK;
+}
+
+static void print_logits(const struct kl_dataset *dataset, const struct kl_answer *answer)
+{
+    printf("\n%-14s %11s   %9s = %13s + %10s\n", "class", "probability", "logit", "initial guess",
+           "correction");
+    for (uint32_t j = 0; j < answer->n_logits; j++)
+        printf("%-14s %9.2f %%   %9.4f = %13.4f + %10.4f%s\n",
+               j < dataset->n_classes ? dataset->class_names[j] : "",
+               100 * (double)answer->probabilities[j], (double)answer->logits[j],
+               answer->initial_guess[j], answer->correction[j],
+               j == answer->predicted ? "  <- predicted" : "");
+    printf("The sum is the logit within %.1e.\n", answer->max_abs_error);
+}
+
+static void print_spotlight(const struct kl_run *run, const struct kl_query *query,
+                            const struct kl_answer *answer)
+{
+    const char *exact = query->layer == run->training.n_layers ? "exact" : "first order";
+
+    printf("\n%4s  %-26s %-14s %7s %5s %12s %14s\n", "rank", "training sample", "label", "step",
+           query->by_sample ? "times" : "", "attention", "contribution");
+    for (uint32_t i = 0; i < answer->n_lit; i++) {
+        const struct kl_lit *lit = &answer->spotlight[i];
+        struct kl_sample_place place = kl_collection_place(&run->data, lit->sample);
+        const struct kl_dataset *dataset = run->data.datasets[place.dataset];
+        char name[KL_NAME_MAX + 32], times[16] = "";
+
+        snprintf(name, sizeof name, "train/%s/%u", dataset->name, place.index);
+        if (query->by_sample)
+            snprintf(times, sizeof times, "%u", lit->repetitions);
+        printf("%4u  %-26s %-14s %7u %5s %12.4f %14.6f\n", i + 1, name,
+               dataset->class_names[kl_collection_label(&run->data, lit->sample)], lit->step, times,
+               lit->attention, lit->contribution);
+    }
+    printf("Contributions are to the logit of class %u (%s).\n", answer->logit, exact);
+}
+
+static void print_classes(const struct kl_run *run, const struct kl_answer *answer)
+{
+    printf("\n%-14s %10s %14s %14s %14s\n", "training class", "patterns", "sum |a|", "sum a > 0",
+           "sum a < 0");
+    for (uint32_t i = 0; i < answer->n_classes; i++) {
+        const struct kl_class_total *total = &answer->by_class[i];
+
+        printf("%-14s %10llu %14.5g %14.5g %14.5g\n",
+               run->data.datasets[total->dataset]->class_names[total->label],
+               (unsigned long long)total->patterns, total->sum_abs, total->sum_positive,
+               total->sum_negative);
+    }
+}
+
+static void print_answer(const struct kl_run *run, const struct request *request, uint32_t id,
+                         const struct kl_answer *answer, double total_ms)
+{
+    struct kl_sample_place place = kl_collection_place(&run->data, id);
+    const struct kl_dataset *dataset = run->data.datasets[place.dataset];
+
+    printf("%s/%s/%u: labelled %s, called %s with %.1f %%\n", kl_split_name(place.split),
+           dataset->name, place.index, dataset->class_names[kl_collection_label(&run->data, id)],
+           dataset->class_names[answer->predicted],
+           100 * (double)answer->probabilities[answer->predicted]);
+    print_logits(dataset, answer);
+    printf("\nLayer %u, %llu patterns, by %s, ranked by %s, %.0f ms\n", request->query.layer,
+           (unsigned long long)answer->n_patterns, request->query.by_sample ? "sample" : "pattern",
+           kl_rank_name(request->query.rank), total_ms);
+    print_spotlight(run, &request->query, answer);
+    print_classes(run, answer);
+}
+
+static enum kl_status answer_query(struct kl_run *run, struct kl_pool *pool,
+                                   struct request *request, struct kl_error *err)
+{
+    struct kl_answer answer = {0};
+    uint8_t *pixels = NULL;
+    uint32_t id = 0;
+    double started = kl_seconds(), total_ms;
+    enum kl_status status = find_sample(run, request->sample, &id, err);
+
+    if (request->query.layer == 0)
+        request->query.layer = run->training.n_layers;
+    if (!status)
+        status = kl_alloc(&pixels, run->training.widths[0], 1, "an image", err);
+    if (!status)
+        status = kl_run_image(run, id, pixels, err);
+    request->query.pixels = pixels;
+    request->query.dataset = kl_collection_place(&run->data, id).dataset;
+    if (!status)
+        status = kl_attend(pool, &run->history, &request->query, &answer, err);
+    total_ms = 1000 * (kl_seconds() - started);
+    if (!status && request->json) {
+        char *text = kl_represent_attention(run, &request->query, id, &answer, total_ms);
+
+        if (text)
+            puts(text);
+        else
+            status = kl_fail(err, KL_ERR_MEMORY, "not enough memory for the answer");
+        free(text);
+    } else if (!status) {
+        print_answer(run, request, id, &answer, total_ms);
+    }
+    kl_answer_clear(&answer);
+    free(pixels);
+    return status;
+}
+
+enum kl_status kl_cli_query(int argc, char **argv, struct kl_error *err)
+{
+    struct request request = {.query = kl_default_query};
+    struct kl_run *run = NULL;
+    struct kl_pool *pool = NULL;
+    enum kl_status status = parse(argc, argv, &request, err);
+
+    if (status || request.helped)
+        return status;
+    status = kl_pool_create(0, &pool, err);
+    if (!status)
+        status = kl_run_open(request.path, kl_pool_n_workers(pool), &run, err);
+    if (!status)
+        status = answer_query(run, pool, &request, err);
+    kl_run_close(run);
+    kl_pool_free(pool);
+    return status;
+}

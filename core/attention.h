@@ -1,0 +1,82 @@
+/* The answer to one query: what the network says, from which initial guess and which correction,
+ * and which patterns or samples of its history a layer attends to. */
+#ifndef KL_CORE_ATTENTION_H
+#define KL_CORE_ATTENTION_H
+
+#include "core/history.h"
+
+/* What the spotlight is ordered by, largest first. */
+enum kl_rank {
+    KL_RANK_ABS,      /* |a_t| */
+    KL_RANK_POSITIVE, /* a_t */
+    KL_RANK_NEGATIVE, /* -a_t */
+    KL_RANK_LOGIT,    /* contribution to the query's logit */
+};
+
+#define KL_TOP_MAX 1000 /* a spotlight longer than this is no spotlight, and costs as much to send */
+#define KL_ANY_CLASS (-1)
+
+struct kl_query {
+    uint32_t dataset;      /* whose standardisation the pixels take, from 0 */
+    const uint8_t *pixels; /* (image size) */
+    uint32_t layer;        /* from 1 */
+    enum kl_rank rank;
+    int logit;      /* whose contributions are told; KL_ANY_CLASS: the predicted one */
+    int by_sample;  /* sum every training sample's repetitions */
+    int only_class; /* spotlight only patterns of this label, or KL_ANY_CLASS */
+    uint32_t top;   /* 1 .. KL_TOP_MAX */
+};
+
+/* One lit pattern, or sample (then attention, contribution and score are sums over repetitions and
+ * pattern and step are those of the first). */
+struct kl_lit {
+    uint64_t pattern;
+    uint32_t step, sample, repetitions;
+    double attention;
+    /* Of this pattern to the query's logit: e_t[logit] (a_t + 1) in the last layer, exactly; in
+     * others (a_t + 1) (e_t . gradient of that logit w.r.t. the layer's output), first order. */
+    double contribution;
+    double score; /* what the rank orders by */
+};
+
+/* The attention of one class of training patterns in the query's layer. */
+struct kl_class_total {
+    uint32_t dataset, label;
+    uint64_t patterns;
+    double sum_abs, sum_positive, sum_negative; /* of a_t */
+    double *contributions; /* (n_logits), to every logit through the last layer: sum e_t (a_t + 1) */
+};
+
+struct kl_answer {
+    uint32_t n_logits, predicted, logit;
+    float *logits, *probabilities; /* (n_logits), as the network itself computes them */
+    double *initial_guess;         /* (n_logits) alpha (W_0 x + b_0) of the last layer */
+    double *correction;            /* (n_logits) sum over all patterns of e_t (a_t + 1), there */
+    double max_abs_error;          /* of initial_guess + correction against logits */
+    uint64_t n_patterns;
+    uint32_t n_lit;
+    struct kl_lit *spotlight; /* (n_lit) */
+    /* The scores of everything that could be lit: patterns, or samples seen in training (of the
+     * class, if only one is asked for). Light is measured against these. */
+    struct {
+        uint64_t count;
+        double mean, deviation, max;
+    } scores;
+    uint32_t n_classes;
+    struct kl_class_total *by_class; /* (n_classes), data sets in order, labels in order */
+    double *contributions;           /* the block that by_class[i].contributions point into */
+    double scan_ms;                  /* time in the passes over the history */
+};
+
+/* Answers a query; the caller ends *answer with kl_answer_clear. Thread-safe: scans take turns.
+ * Errors: KL_ERR_USAGE (layer, logit, class or top out of range), KL_ERR_MEMORY, reading's. */
+enum kl_status kl_attend(struct kl_pool *pool, const struct kl_history *history,
+                         const struct kl_query *query, struct kl_answer *answer,
+                         struct kl_error *err);
+
+void kl_answer_clear(struct kl_answer *answer);
+
+/* "abs", "positive", "negative", "logit"; a static string. */
+const char *kl_rank_name(enum kl_rank rank);
+
+#endif

@@ -1,0 +1,65 @@
+/* Data sets of labelled images, in memory.
+ *
+ * A sample is one image with its label. Samples of a data set are numbered from 0 within each split
+ * ("index"). Pixels are bytes, rows from the top, channels one after the other (planar). */
+#ifndef KL_CORE_DATASET_H
+#define KL_CORE_DATASET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/error.h"
+
+#define KL_NAME_MAX 64       /* bytes of a name with its NUL; names of runs, data sets, classes */
+#define KL_CLASSES_MAX 256   /* labels are bytes */
+#define KL_CHANNELS_MAX 4    /* grey, grey + alpha, RGB, RGBA */
+#define KL_IMAGE_SIDE_MAX 4096 /* a larger side is a damaged header, not a thumbnail data set */
+
+enum kl_split { KL_SPLIT_TRAIN, KL_SPLIT_TEST, KL_N_SPLITS };
+
+struct kl_image_set {
+    uint32_t count;
+    uint8_t *pixels; /* (count, channels, height, width) */
+    uint8_t *labels; /* (count), each below the data set's n_classes */
+};
+
+struct kl_dataset {
+    char name[KL_NAME_MAX];
+    uint32_t width, height, channels;
+    uint32_t n_classes;
+    char class_names[KL_CLASSES_MAX][KL_NAME_MAX];
+    /* Standardisation, per channel, in units of a byte: input = (pixel - mean) / deviation. */
+    double mean[KL_CHANNELS_MAX], deviation[KL_CHANNELS_MAX];
+    struct kl_image_set splits[KL_N_SPLITS];
+};
+
+/* "train", "test"; a static string. */
+const char *kl_split_name(enum kl_split split);
+
+/* The split of that name. Errors: KL_ERR_USAGE. */
+enum kl_status kl_split_parse(const char *name, enum kl_split *split, struct kl_error *err);
+
+/* Numbers of one image: channels * height * width. */
+size_t kl_dataset_image_size(const struct kl_dataset *dataset);
+
+/* Sets mean and deviation to those of the training pixels, per channel (a channel that never
+ * varies gets deviation 1). */
+void kl_dataset_measure(struct kl_dataset *dataset);
+
+/* Writes the standardised inputs of one image: inputs (image_size) float32. */
+void kl_dataset_standardise(const struct kl_dataset *dataset, const uint8_t *pixels, float *inputs);
+
+/* Looks data sets up by name and loads them; the caller owns *dataset and ends it with
+ * kl_dataset_free.
+ *
+ * spec is NAME or NAME=FOLDER. "strokes" is drawn, not read. Others are IDX files (core/idx.h),
+ * searched in FOLDER if given, else in $XDG_CACHE_HOME/keylight/data/NAME (or ~/.cache/...), then
+ * in /usr/share/datasets/NAME. Class names are known for fashion-mnist, digits otherwise.
+ * Errors: KL_ERR_USAGE (bad name), KL_ERR_NOT_FOUND, KL_ERR_INPUT, KL_ERR_IO, KL_ERR_MEMORY. */
+enum kl_status kl_dataset_load(const char *spec, struct kl_dataset **dataset,
+                               struct kl_error *err);
+
+/* Frees a data set; NULL is allowed. */
+void kl_dataset_free(struct kl_dataset *dataset);
+
+#endif

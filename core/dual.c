@@ -1,0 +1,236 @@
+#include "core/dual.h"
+
+#include <cblas.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/memory.h"
+
+#define SLICE 4096 /* patterns at a time: one GEMM, its sums in float32, added up in double */
+#define TEST_SLICE 500
+
+struct rebuild {
+    struct kl_pool *pool;
+    const struct kl_history *history;
+    uint32_t layer;
+    const struct kl_block_source *keys, *errors;
+    struct kl_resident *images; /* layer 0 only */
+    size_t inputs, outputs;
+    float *slice_keys, *slice_errors; /* (SLICE, inputs), (SLICE, outputs) */
+    float *product;                   /* (outputs, inputs) of one slice */
+    double *weights, *biases;         /* the dual form's */
+    uint64_t non_finite;
+};
+
+static uint64_t count_non_finite(const float *numbers, size_t n)
+{
+    uint64_t count = 0;
+
+    for (size_t i = 0; i < n; i++)
+        count += isfinite(numbers[i]) ? 0 : 1;
+    return count;
+}
+
+static enum kl_status read_keys(struct rebuild *rebuild, uint64_t first, uint32_t n,
+                                struct kl_error *err)
+{
+    const struct kl_history *history = rebuild->history;
+    const struct kl_collection *data = history->data;
+    enum kl_status status = KL_OK;
+
+    if (rebuild->layer > 0)
+        return rebuild->keys->read_rows(rebuild->keys->self, 0, first, n, rebuild->slice_keys, err);
+    for (uint32_t i = 0; !status && i < n; i++) {
+        uint32_t sample = history->samples[first + i];
+        const struct kl_dataset *dataset =
+            data->datasets[kl_collection_place(data, sample).dataset];
+        float *row = rebuild->slice_keys + i * rebuild->inputs;
+        size_t area = (size_t)dataset->width * dataset->height;
+
+        status = rebuild->keys->read_rows(rebuild->keys->self, 0, sample, 1, row, err);
+        for (size_t j = 0; j < rebuild->inputs; j++)
+            row[j] = (row[j] - (float)dataset->mean[j / area]) *
+                     (float)(1 / dataset->deviation[j / area]);
+    }
+    return status;
+}
+
+static enum kl_status add_slice(struct rebuild *rebuild, uint64_t first, uint32_t n,
+                                struct kl_error *err)
+{
+    const struct kl_history *history = rebuild->history;
+    int inputs = (int)rebuild->inputs, outputs = (int)rebuild->outputs;
+    enum kl_status status = read_keys(rebuild, first, n, err);
+
+    if (!status)
+        status = rebuild->errors->read_rows(rebuild->errors->self, 0, first, n,
+                                            rebuild->slice_errors, err);
+    if (status)
+        return status;
+    rebuild->non_finite += count_non_finite(rebuild->slice_keys, n * rebuild->inputs) +
+                           count_non_finite(rebuild->slice_errors, n * rebuild->outputs);
+    for (uint32_t i = 0; i < n; i++) {
+        double c = history->coefficients[(first + i) / history->patterns_per_step];
+        float *row = rebuild->slice_errors + i * rebuild->outputs;
+
+        for (size_t j = 0; j < rebuild->outputs; j++) {
+            row[j] = (float)(c * row[j]);
+            rebuild->biases[j] += row[j];
+        }
+    }
+    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, outputs, inputs, (int)n, 1,
+                rebuild->slice_errors, outputs, rebuild->slice_keys, inputs, 0, rebuild->product,
+                inputs);
+    for (size_t i = 0; i < rebuild->inputs * rebuild->outputs; i++)
+        rebuild->weights[i] += rebuild->product[i];
+    return KL_OK;
+}
+
+/* The whole rebuilding runs as one pool task: GEMM has its own threads. */
+static enum kl_status rebuild_weights(void *argument, unsigned worker, unsigned task,
+                                      struct kl_error *err)
+{
+    struct rebuild *rebuild = argument;
+    const struct kl_history *history = rebuild->history;
+    const struct kl_network *initial = history->initial;
+    enum kl_status status = KL_OK;
+
+    (void)worker;
+    (void)task;
+    for (size_t i = 0; i < rebuild->inputs * rebuild->outputs; i++)
+        rebuild->weights[i] = history->alpha * initial->weights[rebuild->layer][i];
+    for (size_t j = 0; j < rebuild->outputs; j++)
+        rebuild->biases[j] = history->alpha * initial->biases[rebuild->layer][j];
+    for (uint64_t first = 0; !status && first < history->n_patterns; first += SLICE) {
+        uint64_t left = history->n_patterns - first;
+
+        status = add_slice(rebuild, first, left < SLICE ? (uint32_t)left : SLICE, err);
+    }
+    return status;
+}
+
+static double weight_distance(const struct rebuild *rebuild)
+{
+    const struct kl_network *initial = rebuild->history->initial, *final = rebuild->history->final;
+    uint32_t l = rebuild->layer;
+    double off = 0, way = 0;
+
+    for (size_t i = 0; i < rebuild->inputs * rebuild->outputs; i++) {
+        double w = final->weights[l][i];
+
+        off += (rebuild->weights[i] - w) * (rebuild->weights[i] - w);
+        way += (w - initial->weights[l][i]) * (w - initial->weights[l][i]);
+    }
+    for (size_t j = 0; j < rebuild->outputs; j++) {
+        double b = final->biases[l][j];
+
+        off += (rebuild->biases[j] - b) * (rebuild->biases[j] - b);
+        way += (b - initial->biases[l][j]) * (b - initial->biases[l][j]);
+    }
+    return way > 0 ? sqrt(off / way) : off > 0 ? INFINITY : 0;
+}
+
+/* The largest |difference . x| over test samples: the difference of both weights is small, so it
+ * is formed first, in double, and applied then. */
+static enum kl_status output_distance(const struct rebuild *rebuild, struct kl_batch *batch,
+                                      double *distance, struct kl_error *err)
+{
+    const struct kl_history *history = rebuild->history;
+    const struct kl_block_source *images = history->keys[0];
+    uint32_t l = rebuild->layer;
+    size_t size = images->width;
+    int inputs = (int)rebuild->inputs, outputs = (int)rebuild->outputs;
+    float *difference = rebuild->product, *results = rebuild->slice_errors;
+
+    for (size_t i = 0; i < rebuild->inputs * rebuild->outputs; i++)
+        difference[i] = (float)(rebuild->weights[i] - history->final->weights[l][i]);
+    for (uint32_t d = 0; d < history->data->n_datasets; d++) {
+        const struct kl_dataset *dataset = history->data->datasets[d];
+        uint32_t count = dataset->splits[KL_SPLIT_TEST].count;
+        uint64_t base =
+            kl_collection_id(history->data, (struct kl_sample_place){d, KL_SPLIT_TEST, 0});
+        size_t area = (size_t)dataset->width * dataset->height;
+
+        for (uint32_t first = 0; first < count; first += TEST_SLICE) {
+            uint32_t n = count - first < TEST_SLICE ? count - first : TEST_SLICE;
+            enum kl_status status =
+                images->read_rows(images->self, 0, base + first, n, batch->keys[0], err);
+
+            if (status)
+                return status;
+            for (size_t i = 0; i < n * size; i++)
+                batch->keys[0][i] = (batch->keys[0][i] - (float)dataset->mean[i % size / area]) *
+                                    (float)(1 / dataset->deviation[i % size / area]);
+            kl_network_forward(history->final, n, batch);
+            cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)n, outputs, inputs, 1,
+                        batch->keys[l], inputs, difference, inputs, 0, results, outputs);
+            for (size_t i = 0; i < n * rebuild->outputs; i++) {
+                size_t j = i % rebuild->outputs;
+                double off = fabs(results[i] + rebuild->biases[j] - history->final->biases[l][j]);
+
+                *distance = off > *distance ? off : *distance;
+            }
+        }
+    }
+    return KL_OK;
+}
+
+static enum kl_status allocate(struct rebuild *rebuild, struct kl_error *err)
+{
+    const char *what = "the dual form's weights";
+    enum kl_status status =
+        kl_alloc(&rebuild->slice_keys, SLICE * rebuild->inputs, sizeof(float), what, err);
+
+    if (!status)
+        status =
+            kl_alloc(&rebuild->slice_errors, SLICE * rebuild->outputs, sizeof(float), what, err);
+    if (!status)
+        status = kl_alloc(&rebuild->product, rebuild->inputs * rebuild->outputs, sizeof(float),
+                          what, err);
+    if (!status)
+        status = kl_alloc(&rebuild->weights, rebuild->inputs * rebuild->outputs, sizeof(double),
+                          what, err);
+    if (!status)
+        status = kl_alloc(&rebuild->biases, rebuild->outputs, sizeof(double), what, err);
+    return status;
+}
+
+enum kl_status kl_dual_check(struct kl_pool *pool, const struct kl_history *history,
+                             uint32_t layer, struct kl_dual_check *check, struct kl_error *err)
+{
+    struct rebuild rebuild = {.pool = pool, .history = history, .layer = layer};
+    struct kl_batch *batch = NULL;
+    struct kl_dual_check found = {0};
+    enum kl_status status;
+
+    rebuild.inputs = history->final->widths[layer];
+    rebuild.outputs = history->final->widths[layer + 1];
+    rebuild.keys = history->keys[layer];
+    rebuild.errors = history->errors[layer];
+    status = allocate(&rebuild, err);
+    if (!status)
+        status = kl_batch_create(history->final, TEST_SLICE, &batch, err);
+    if (!status && layer == 0) {
+        status = kl_resident_create(history->keys[0], pool, &rebuild.images, err);
+        if (!status)
+            rebuild.keys = &rebuild.images->source;
+    }
+    if (!status)
+        status = kl_pool_run(pool, rebuild_weights, &rebuild, 1, err);
+    if (!status) {
+        found.weight_distance = weight_distance(&rebuild);
+        found.non_finite = rebuild.non_finite;
+        status = output_distance(&rebuild, batch, &found.output_distance, err);
+    }
+    if (!status)
+        *check = found;
+    kl_resident_free(rebuild.images);
+    kl_batch_free(batch);
+    free(rebuild.slice_keys);
+    free(rebuild.slice_errors);
+    free(rebuild.product);
+    free(rebuild.weights);
+    free(rebuild.biases);
+    return status;
+}

@@ -1,0 +1,24 @@
+/* How well a network does on one split of one data set. */
+#ifndef KL_CORE_EVALUATION_H
+#define KL_CORE_EVALUATION_H
+
+#include "core/dataset.h"
+#include "core/network.h"
+
+struct kl_prediction {
+    uint32_t predicted;
+    float probability; /* of the predicted class */
+};
+
+struct kl_evaluation {
+    uint32_t correct;
+    double accuracy, loss; /* share of right predictions; mean cross-entropy in nats */
+};
+
+/* Runs the whole split through the network in slices of batch->capacity; predictions (count) may be
+ * NULL. An empty split gives accuracy and loss 0. */
+void kl_evaluate(const struct kl_network *network, const struct kl_dataset *dataset,
+                 enum kl_split split, struct kl_batch *batch, struct kl_evaluation *evaluation,
+                 struct kl_prediction *predictions);
+
+#endif

@@ -1,0 +1,31 @@
+/* The training history as attention needs it. db fills it from the history file. */
+#ifndef KL_CORE_HISTORY_H
+#define KL_CORE_HISTORY_H
+
+#include "core/blocks.h"
+#include "core/collection.h"
+#include "core/network.h"
+
+struct kl_history {
+    const struct kl_collection *data;
+    const struct kl_network *initial, *final;
+    uint64_t n_patterns;
+    uint32_t patterns_per_step;
+    const uint32_t *samples;    /* (n_patterns) training sample ids */
+    const uint16_t *classes;    /* (samples of the run) class number: see kl_collection_classes */
+    uint32_t n_classes;         /* of all data sets */
+    const double *coefficients; /* c_s, (n_steps): see core/coefficients.h */
+    double alpha;               /* what is left of the initial weights */
+    /* By layer, from 0. Layer 1's rows are the images (row = sample id; training samples come in
+     * ids that need not start at 0, so rows cover all samples); the others' are patterns. */
+    const struct kl_block_source *keys[KL_LAYERS_MAX];
+    const struct kl_block_source *errors[KL_LAYERS_MAX];
+};
+
+/* The step of a pattern, from 1. */
+static inline uint32_t kl_history_step(const struct kl_history *history, uint64_t pattern)
+{
+    return (uint32_t)(pattern / history->patterns_per_step) + 1;
+}
+
+#endif

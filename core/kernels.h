@@ -1,0 +1,52 @@
+/* The inner loops: dot products of many keys with one query, and conversions to float16.
+ *
+ * Every variant computes the same thing as the portable one, which is the reference and the
+ * fallback; sums are taken in float32 in an order fixed per variant, so that a variant's answers
+ * are the same at every call and with any number of threads. Thread-safe once selected. */
+#ifndef KL_CORE_KERNELS_H
+#define KL_CORE_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/error.h"
+
+enum kl_dtype { KL_U8, KL_F16, KL_F32 };
+
+/* Bytes of one number. */
+size_t kl_dtype_size(enum kl_dtype dtype);
+
+struct kl_kernels {
+    const char *name;
+    /* Whether this processor runs it. */
+    int (*supported)(void);
+    /* out[i] = sum_j keys[i][j] * query[j]; keys: (n, width) row-major; query: (width) float32 */
+    void (*dot_u8)(const uint8_t *keys, size_t n, size_t width, const float *query, float *out);
+    void (*dot_f16)(const uint16_t *keys, size_t n, size_t width, const float *query, float *out);
+    void (*dot_f32)(const float *keys, size_t n, size_t width, const float *query, float *out);
+    /* out[i] = in[i] * scale, rounded to nearest even */
+    void (*to_f16)(const float *in, size_t n, float scale, uint16_t *out);
+    /* out[i] = in[i] */
+    void (*from_f16)(const uint16_t *in, size_t n, float *out);
+};
+
+/* All variants built in, best last; *n of them. A static table. */
+const struct kl_kernels *const *kl_kernels_all(size_t *n);
+
+/* Chooses the best supported variant, or the one that the environment variable KEYLIGHT_KERNEL
+ * names. Call once, before any thread starts. Errors: KL_ERR_USAGE (no such variant here). */
+enum kl_status kl_kernels_select(struct kl_error *err);
+
+/* The chosen variant; the portable one before kl_kernels_select. */
+const struct kl_kernels *kl_kernels(void);
+
+/* dot of the given dtype, through the chosen variant. */
+void kl_dot(enum kl_dtype dtype, const void *keys, size_t n, size_t width, const float *query,
+            float *out);
+
+extern const struct kl_kernels kl_kernels_portable;
+#ifdef __x86_64__
+extern const struct kl_kernels kl_kernels_avx2; /* AVX2, FMA and F16C */
+#endif
+
+#endif

@@ -1,0 +1,56 @@
+/* The reference: plain loops with eight accumulators, which any compiler can turn into vectors. */
+#include "core/half.h"
+#include "core/kernels.h"
+
+#define LANES 8
+
+static float sum_lanes(const float lanes[LANES])
+{
+    return ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) +
+           ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
+}
+
+/* One loop for three number formats: LOAD turns one stored number into a float. */
+#define DEFINE_DOT(name, type, LOAD)                                                               \
+    static void name(const type *keys, size_t n, size_t width, const float *query, float *out)    \
+    {                                                                                              \
+        for (size_t i = 0; i < n; i++) {                                                           \
+            const type *key = keys + i * width;                                                    \
+            float lanes[LANES] = {0};                                                              \
+            size_t j = 0;                                                                          \
+                                                                                                   \
+            for (; j + LANES <= width; j += LANES)                                                 \
+                for (size_t k = 0; k < LANES; k++)                                                 \
+                    lanes[k] += LOAD(key[j + k]) * query[j + k];                                   \
+            for (; j < width; j++)                                                                 \
+                lanes[j % LANES] += LOAD(key[j]) * query[j];                                       \
+            out[i] = sum_lanes(lanes);                                                             \
+        }                                                                                          \
+    }
+
+#define LOAD_PLAIN(number) ((float)(number))
+
+DEFINE_DOT(dot_u8, uint8_t, LOAD_PLAIN)
+DEFINE_DOT(dot_f16, uint16_t, kl_half_to_float)
+DEFINE_DOT(dot_f32, float, LOAD_PLAIN)
+
+static void to_f16(const float *in, size_t n, float scale, uint16_t *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = kl_half_from_float(in[i] * scale);
+}
+
+static void from_f16(const uint16_t *in, size_t n, float *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = kl_half_to_float(in[i]);
+}
+
+static int supported(void)
+{
+    return 1;
+}
+
+const struct kl_kernels kl_kernels_portable = {
+    "portable", supported, dot_u8, dot_f16, dot_f32, to_f16, from_f16,
+};

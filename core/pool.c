@@ -1,0 +1,154 @@
+#define _GNU_SOURCE /* sched_getaffinity */
+#include "core/pool.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+
+#include "core/memory.h"
+
+#define WORKERS_MAX 256
+
+struct worker {
+    struct kl_pool *pool;
+    unsigned number;
+    pthread_t thread;
+};
+
+struct kl_pool {
+    pthread_mutex_t turn;       /* held by the caller whose job runs */
+    pthread_mutex_t lock;       /* of everything below */
+    pthread_cond_t work, done;
+    unsigned n_workers, n_busy; /* workers that have not finished this job */
+    unsigned generation;        /* counts jobs */
+    int stopping;
+    kl_pool_task task;
+    void *job;
+    unsigned next_task, n_tasks;
+    struct kl_error error; /* the first of this job */
+    struct worker workers[WORKERS_MAX];
+};
+
+static void work_off_job(struct worker *worker)
+{
+    struct kl_pool *pool = worker->pool;
+
+    while (pool->next_task < pool->n_tasks) {
+        unsigned task = pool->next_task++;
+        struct kl_error error = {0};
+        enum kl_status status;
+
+        pthread_mutex_unlock(&pool->lock);
+        status = pool->task(pool->job, worker->number, task, &error);
+        pthread_mutex_lock(&pool->lock);
+        if (status && !pool->error.status) {
+            pool->error = error;
+            pool->next_task = pool->n_tasks;
+        }
+    }
+}
+
+static void *run_worker(void *argument)
+{
+    struct worker *worker = argument;
+    struct kl_pool *pool = worker->pool;
+    unsigned seen = 0;
+
+    pthread_mutex_lock(&pool->lock);
+    for (;;) {
+        while (pool->generation == seen && !pool->stopping)
+            pthread_cond_wait(&pool->work, &pool->lock);
+        if (pool->stopping)
+            break;
+        seen = pool->generation;
+        work_off_job(worker);
+        if (--pool->n_busy == 0)
+            pthread_cond_signal(&pool->done);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return NULL;
+}
+
+static unsigned count_processors(void)
+{
+    cpu_set_t set;
+
+    if (sched_getaffinity(0, sizeof set, &set))
+        return 1;
+    return (unsigned)CPU_COUNT(&set);
+}
+
+enum kl_status kl_pool_create(unsigned n_workers, struct kl_pool **out, struct kl_error *err)
+{
+    struct kl_pool *pool = NULL;
+    enum kl_status status = kl_alloc(&pool, 1, sizeof *pool, "the worker pool", err);
+
+    if (status)
+        return status;
+    if (n_workers == 0)
+        n_workers = count_processors();
+    if (n_workers > WORKERS_MAX)
+        n_workers = WORKERS_MAX;
+    pthread_mutex_init(&pool->turn, NULL);
+    pthread_mutex_init(&pool->lock, NULL);
+    pthread_cond_init(&pool->work, NULL);
+    pthread_cond_init(&pool->done, NULL);
+    for (unsigned i = 0; i < n_workers; i++) {
+        pool->workers[i] = (struct worker){pool, i, 0};
+        if (pthread_create(&pool->workers[i].thread, NULL, run_worker, &pool->workers[i])) {
+            kl_pool_free(pool);
+            return kl_fail(err, KL_ERR_MEMORY,
+                           "cannot start a worker thread: the system has no room for more threads");
+        }
+        pool->n_workers++;
+    }
+    *out = pool;
+    return KL_OK;
+}
+
+void kl_pool_free(struct kl_pool *pool)
+{
+    if (!pool)
+        return;
+    pthread_mutex_lock(&pool->lock);
+    pool->stopping = 1;
+    pthread_cond_broadcast(&pool->work);
+    pthread_mutex_unlock(&pool->lock);
+    for (unsigned i = 0; i < pool->n_workers; i++)
+        pthread_join(pool->workers[i].thread, NULL);
+    pthread_cond_destroy(&pool->done);
+    pthread_cond_destroy(&pool->work);
+    pthread_mutex_destroy(&pool->lock);
+    pthread_mutex_destroy(&pool->turn);
+    free(pool);
+}
+
+unsigned kl_pool_n_workers(const struct kl_pool *pool)
+{
+    return pool->n_workers;
+}
+
+enum kl_status kl_pool_run(struct kl_pool *pool, kl_pool_task task, void *job, unsigned n_tasks,
+                           struct kl_error *err)
+{
+    enum kl_status status;
+
+    pthread_mutex_lock(&pool->turn);
+    pthread_mutex_lock(&pool->lock);
+    pool->task = task;
+    pool->job = job;
+    pool->next_task = 0;
+    pool->n_tasks = n_tasks;
+    pool->error.status = KL_OK;
+    pool->n_busy = pool->n_workers;
+    pool->generation++;
+    pthread_cond_broadcast(&pool->work);
+    while (pool->n_busy)
+        pthread_cond_wait(&pool->done, &pool->lock);
+    status = pool->error.status;
+    if (status)
+        *err = pool->error;
+    pthread_mutex_unlock(&pool->lock);
+    pthread_mutex_unlock(&pool->turn);
+    return status;
+}

@@ -1,0 +1,39 @@
+/* What a training tells whoever writes its history down. db/ implements it. */
+#ifndef KL_CORE_RECORDER_H
+#define KL_CORE_RECORDER_H
+
+#include <stdint.h>
+
+#include "core/coefficients.h"
+#include "core/error.h"
+#include "core/evaluation.h"
+#include "core/network.h"
+
+struct kl_training_state;
+
+/* One step. Pointers are valid during the call only. */
+struct kl_step_record {
+    uint32_t step;            /* from 1 */
+    uint32_t count;           /* patterns of this step */
+    uint64_t first_pattern;   /* from 0 */
+    const uint32_t *samples;  /* (count) sample ids */
+    const struct kl_batch *batch; /* keys[l]: (count, inputs), errors[l]: (count, outputs) */
+    struct kl_step_rule rule;
+    double loss; /* of the minibatch, before the update */
+};
+
+struct kl_recorder {
+    void *self;
+    enum kl_status (*step)(void *self, const struct kl_step_record *record, struct kl_error *err);
+    /* The test split of data set number dataset, after step (0: before the first). */
+    enum kl_status (*evaluation)(void *self, uint32_t step, uint32_t dataset,
+                                 const struct kl_evaluation *evaluation, struct kl_error *err);
+    /* Everything so far becomes durable, with the state to resume from. */
+    enum kl_status (*checkpoint)(void *self, const struct kl_training_state *state,
+                                 struct kl_error *err);
+    /* The training is complete; predictions: one of every sample of the run, by id. */
+    enum kl_status (*finish)(void *self, const struct kl_training_state *state,
+                             const struct kl_prediction *predictions, struct kl_error *err);
+};
+
+#endif

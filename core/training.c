@@ -1,0 +1,229 @@
+#include "core/training.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "core/random.h"
+#include "core/sgd.h"
+
+#define EVALUATION_BATCH 500
+
+/* Random streams of a seed: initial weights use the layer's number, passes these. */
+#define ORDER_STREAM(epoch) (UINT64_C(1) << 32 | (epoch))
+
+struct order {
+    uint32_t *permutation; /* of training positions, for this epoch */
+    uint32_t n;
+    uint64_t epoch, seed;
+};
+
+struct loop {
+    const struct kl_training *training;
+    const struct kl_collection *data;
+    struct kl_training_state *state;
+    const struct kl_recorder *recorder;
+    const struct kl_progress *progress;
+    struct order order;
+    struct kl_batch *batch, *evaluation_batch;
+    struct kl_network *gradient;
+    uint32_t *samples, *targets; /* (batch_size) */
+};
+
+static void shuffle(struct order *order, uint64_t epoch)
+{
+    struct kl_random random;
+
+    kl_random_seed(&random, order->seed, ORDER_STREAM(epoch));
+    kl_random_permutation(&random, order->permutation, order->n);
+    order->epoch = epoch;
+}
+
+static uint32_t position_at(struct order *order, uint64_t pattern)
+{
+    if (pattern / order->n != order->epoch)
+        shuffle(order, pattern / order->n);
+    return order->permutation[pattern % order->n];
+}
+
+static void load_minibatch(struct loop *loop, uint64_t first_pattern)
+{
+    for (uint32_t i = 0; i < loop->training->batch_size; i++) {
+        uint32_t position = position_at(&loop->order, first_pattern + i);
+        uint32_t id = kl_collection_train_id(loop->data, position);
+        struct kl_sample_place place = kl_collection_place(loop->data, id);
+        const struct kl_dataset *dataset = loop->data->datasets[place.dataset];
+        size_t size = kl_dataset_image_size(dataset);
+
+        loop->samples[i] = id;
+        loop->targets[i] = dataset->splits[place.split].labels[place.index];
+        kl_dataset_standardise(dataset, dataset->splits[place.split].pixels + place.index * size,
+                               loop->batch->keys[0] + i * size);
+    }
+}
+
+static enum kl_status run_step(struct loop *loop, uint32_t step, double *loss,
+                               struct kl_error *err)
+{
+    const struct kl_training *training = loop->training;
+    struct kl_network *network = loop->state->network;
+    uint32_t n = training->batch_size, last = network->n_layers - 1;
+    struct kl_step_record record = {
+        .step = step,
+        .count = n,
+        .first_pattern = (uint64_t)(step - 1) * n,
+        .samples = loop->samples,
+        .batch = loop->batch,
+        .rule = {kl_training_learning_rate(training, step), training->momentum,
+                 training->weight_decay, 1},
+    };
+
+    load_minibatch(loop, record.first_pattern);
+    kl_network_forward(network, n, loop->batch);
+    record.loss = kl_cross_entropy(loop->batch->keys[last + 1], n, network->widths[last + 1],
+                                   loop->targets, loop->batch->errors[last]);
+    if (!isfinite(record.loss))
+        return kl_fail(err, KL_ERR_INPUT,
+                       "training diverged at step %u (the loss is no longer a number): use a "
+                       "smaller --lr or a --clip",
+                       step);
+    kl_network_backward(network, n, loop->batch);
+    kl_network_gradient(network, n, loop->batch, loop->gradient);
+    record.rule.clip_factor = kl_sgd_clip_factor(loop->gradient, training->clip_norm);
+    kl_sgd_update(&record.rule, loop->gradient, loop->state->velocity, network);
+    loop->state->steps_done = step;
+    *loss = record.loss;
+    return loop->recorder ? loop->recorder->step(loop->recorder->self, &record, err) : KL_OK;
+}
+
+static enum kl_status evaluate(struct loop *loop, uint32_t step, struct kl_error *err)
+{
+    for (uint32_t d = 0; d < loop->data->n_datasets; d++) {
+        const struct kl_dataset *dataset = loop->data->datasets[d];
+        struct kl_evaluation evaluation;
+        enum kl_status status = KL_OK;
+
+        kl_evaluate(loop->state->network, dataset, KL_SPLIT_TEST, loop->evaluation_batch,
+                    &evaluation, NULL);
+        if (loop->recorder)
+            status = loop->recorder->evaluation(loop->recorder->self, step, d, &evaluation, err);
+        if (status)
+            return status;
+        if (loop->progress && loop->progress->evaluation)
+            loop->progress->evaluation(loop->progress->self, step, dataset, &evaluation);
+    }
+    return KL_OK;
+}
+
+static enum kl_status finish(struct loop *loop, struct kl_error *err)
+{
+    struct kl_prediction *predictions = NULL, *next;
+    enum kl_status status;
+
+    if (!loop->recorder)
+        return KL_OK;
+    status = kl_alloc(&predictions, kl_collection_size(loop->data), sizeof *predictions,
+                      "the predictions", err);
+    if (status)
+        return status;
+    next = predictions;
+    for (uint32_t d = 0; d < loop->data->n_datasets; d++) {
+        for (int s = 0; s < KL_N_SPLITS; s++) {
+            struct kl_evaluation evaluation;
+
+            kl_evaluate(loop->state->network, loop->data->datasets[d], (enum kl_split)s,
+                        loop->evaluation_batch, &evaluation, next);
+            next += loop->data->datasets[d]->splits[s].count;
+        }
+    }
+    status = loop->recorder->finish(loop->recorder->self, loop->state, predictions, err);
+    free(predictions);
+    return status;
+}
+
+static enum kl_status run(struct loop *loop, struct kl_error *err)
+{
+    const struct kl_training *training = loop->training;
+    struct kl_training_state *state = loop->state;
+    enum kl_status status = KL_OK;
+
+    if (state->steps_done == 0)
+        status = evaluate(loop, 0, err);
+    while (!status && state->steps_done < training->n_steps) {
+        uint32_t step = state->steps_done + 1;
+        double loss = 0;
+        int stop;
+
+        status = run_step(loop, step, &loss, err);
+        if (!status && (step % training->evaluation_steps == 0 || step == training->n_steps))
+            status = evaluate(loop, step, err);
+        stop = !status && loop->progress && loop->progress->step(loop->progress->self, step, loss);
+        if (!status && loop->recorder &&
+            (step % training->checkpoint_steps == 0 || step == training->n_steps || stop))
+            status = loop->recorder->checkpoint(loop->recorder->self, state, err);
+        if (!status && stop && step < training->n_steps)
+            status = kl_fail(err, KL_ERR_INTERRUPTED, "training was interrupted after step %u of %u",
+                             step, training->n_steps);
+    }
+    return status ? status : finish(loop, err);
+}
+
+enum kl_status kl_train(const struct kl_training *training, const struct kl_collection *data,
+                        struct kl_training_state *state, const struct kl_recorder *recorder,
+                        const struct kl_progress *progress, struct kl_error *err)
+{
+    struct loop loop = {training, data, state, recorder, progress, {0}, NULL, NULL, NULL, NULL,
+                        NULL};
+    enum kl_status status;
+
+    loop.order.n = kl_collection_train_size(data);
+    loop.order.seed = training->seed;
+    status = kl_alloc(&loop.order.permutation, loop.order.n, sizeof(uint32_t), "the order", err);
+    if (!status)
+        status = kl_alloc(&loop.samples, training->batch_size, sizeof(uint32_t), "a batch", err);
+    if (!status)
+        status = kl_alloc(&loop.targets, training->batch_size, sizeof(uint32_t), "a batch", err);
+    if (!status)
+        status = kl_batch_create(state->network, training->batch_size, &loop.batch, err);
+    if (!status)
+        status = kl_batch_create(state->network, EVALUATION_BATCH, &loop.evaluation_batch, err);
+    if (!status)
+        status = kl_network_create(training->n_layers, training->widths, &loop.gradient, err);
+    if (!status) {
+        shuffle(&loop.order, 0);
+        status = run(&loop, err);
+    }
+    kl_network_free(loop.gradient);
+    kl_batch_free(loop.evaluation_batch);
+    kl_batch_free(loop.batch);
+    free(loop.targets);
+    free(loop.samples);
+    free(loop.order.permutation);
+    return status;
+}
+
+enum kl_status kl_training_start(const struct kl_training *training,
+                                 struct kl_training_state *state, struct kl_error *err)
+{
+    struct kl_training_state fresh = {NULL, NULL, 0};
+    enum kl_status status =
+        kl_network_create(training->n_layers, training->widths, &fresh.network, err);
+
+    if (!status)
+        status = kl_network_create(training->n_layers, training->widths, &fresh.velocity, err);
+    if (status) {
+        kl_training_state_clear(&fresh);
+        return status;
+    }
+    kl_network_initialise(fresh.network, training->initialisation, training->seed);
+    *state = fresh;
+    return KL_OK;
+}
+
+void kl_training_state_clear(struct kl_training_state *state)
+{
+    kl_network_free(state->network);
+    kl_network_free(state->velocity);
+    state->network = state->velocity = NULL;
+}

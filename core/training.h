@@ -1,0 +1,90 @@
+/* Training: what determines a run, and the loop that makes it. */
+#ifndef KL_CORE_TRAINING_H
+#define KL_CORE_TRAINING_H
+
+#include "core/collection.h"
+#include "core/evaluation.h"
+#include "core/kernels.h"
+#include "core/network.h"
+#include "core/recorder.h"
+
+enum kl_lr_schedule {
+    KL_LR_CONSTANT,
+    KL_LR_COSINE, /* eta (1 + cos(pi (s - 1) / S)) / 2 */
+    KL_LR_STEP,   /* eta gamma^floor((s - 1) / period) */
+};
+
+/* Everything that determines a run besides its data. */
+struct kl_training {
+    char name[KL_NAME_MAX];
+    uint32_t n_layers;
+    uint32_t widths[KL_LAYERS_MAX + 1];
+    uint64_t seed;
+    uint32_t n_steps, batch_size;
+    enum kl_initialisation initialisation;
+    double learning_rate;
+    enum kl_lr_schedule lr_schedule;
+    uint32_t lr_period; /* steps, KL_LR_STEP only */
+    double lr_gamma;
+    double momentum, weight_decay, clip_norm; /* clip_norm 0: no clipping */
+    enum kl_dtype dtype;                      /* of the history: KL_F16 or KL_F32 */
+    uint32_t evaluation_steps;                /* the test split is evaluated every so many steps */
+    uint32_t checkpoint_steps;                /* the history is committed every so many steps */
+};
+
+/* Names as the command line and the history file have them; static strings. */
+const char *kl_lr_schedule_name(enum kl_lr_schedule schedule);
+const char *kl_initialisation_name(enum kl_initialisation initialisation);
+const char *kl_dtype_name(enum kl_dtype dtype);
+
+/* The reverse; 0 when found, -1 when there is no such name. */
+int kl_lr_schedule_parse(const char *name, enum kl_lr_schedule *schedule);
+int kl_initialisation_parse(const char *name, enum kl_initialisation *initialisation);
+int kl_dtype_parse(const char *name, enum kl_dtype *dtype);
+
+/* Fills the settings of a preset ("quick", "paper-mnist", "paper-fashion"): widths between the
+ * first and the last (which the data decide), rule, steps; and the name of its data set.
+ * Errors: KL_ERR_USAGE. */
+enum kl_status kl_training_preset(const char *preset, struct kl_training *training,
+                                  const char **dataset, struct kl_error *err);
+
+/* Refuses settings that cannot be trained. Errors: KL_ERR_USAGE, naming the flag. */
+enum kl_status kl_training_check(const struct kl_training *training, struct kl_error *err);
+
+/* The learning rate of a step, from 1. */
+double kl_training_learning_rate(const struct kl_training *training, uint32_t step);
+
+/* A hash of the settings and of the final weights, sixteen hexadecimal digits with a NUL. */
+void kl_training_fingerprint(const struct kl_training *training, const struct kl_network *final,
+                             char fingerprint[17]);
+
+/* Where a training stands: all that a resumed one needs. */
+struct kl_training_state {
+    struct kl_network *network, *velocity; /* owned by whoever made the state */
+    uint32_t steps_done;
+};
+
+/* The state before the first step. Ended with kl_training_state_clear. */
+enum kl_status kl_training_start(const struct kl_training *training,
+                                 struct kl_training_state *state, struct kl_error *err);
+void kl_training_state_clear(struct kl_training_state *state);
+
+/* Told after every step; returning nonzero ends the training at its next checkpoint, now. */
+struct kl_progress {
+    int (*step)(void *self, uint32_t step, double loss);
+    void (*evaluation)(void *self, uint32_t step, const struct kl_dataset *dataset,
+                       const struct kl_evaluation *evaluation);
+    void *self;
+};
+
+/* Trains from state to the last step. Samples come in shuffled passes over all training samples;
+ * the order of pass e depends on (seed, e) alone, and a minibatch may span two passes, so that every
+ * step has batch_size patterns and pattern t of the run is sample t of the endless sequence.
+ * recorder may be NULL (nothing is recorded). Data sets need their pixels.
+ * Errors: KL_ERR_INPUT (diverged), KL_ERR_INTERRUPTED (after a checkpoint), KL_ERR_MEMORY, and
+ * whatever the recorder says. */
+enum kl_status kl_train(const struct kl_training *training, const struct kl_collection *data,
+                        struct kl_training_state *state, const struct kl_recorder *recorder,
+                        const struct kl_progress *progress, struct kl_error *err);
+
+#endif

@@ -1,0 +1,25 @@
+/* A chunk table as a block source: keys or error signals of a layer, or all images. Streams from
+ * the file through one connection per worker, in constant memory. Internal to db/. */
+#ifndef KL_DB_CHUNKS_H
+#define KL_DB_CHUNKS_H
+
+#include "core/blocks.h"
+
+enum kl_chunk_kind { KL_CHUNKS_IMAGES, KL_CHUNKS_KEYS, KL_CHUNKS_ERRORS };
+
+/* Opens n_workers connections to path, shared by all chunk sources made from them. The caller ends
+ * *files with kl_chunk_files_close after the sources. */
+struct kl_chunk_files;
+enum kl_status kl_chunk_files_open(const char *path, unsigned n_workers,
+                                   struct kl_chunk_files **files, struct kl_error *err);
+void kl_chunk_files_close(struct kl_chunk_files *files);
+
+/* The source of one table (and layer, from 1; ignored for images), checked to hold n_rows rows of
+ * width numbers without gaps. The caller ends it with kl_chunk_source_close.
+ * Errors: KL_ERR_DAMAGED, KL_ERR_MEMORY. */
+enum kl_status kl_chunk_source_open(struct kl_chunk_files *files, enum kl_chunk_kind kind,
+                                    uint32_t layer, uint64_t n_rows, uint32_t width,
+                                    const struct kl_block_source **source, struct kl_error *err);
+void kl_chunk_source_close(const struct kl_block_source *source);
+
+#endif

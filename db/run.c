@@ -1,0 +1,403 @@
+#include "db/run.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/memory.h"
+#include "db/chunks.h"
+#include "db/database.h"
+#include "db/run_private.h"
+#include "db/settings.h"
+
+static enum kl_status damaged(const struct kl_run *run, const char *what, struct kl_error *err)
+{
+    return kl_fail(err, KL_ERR_DAMAGED, "%s is damaged: %s; restore it from a copy or train it "
+                   "again", run->path, what);
+}
+
+/* Opens path as whatever it is, and closes it again unless it is a finished run. */
+static enum kl_status check_finished(const char *path, struct kl_error *err)
+{
+    sqlite3 *db = NULL;
+    sqlite3_int64 finished = 0, done = 0, steps = 0;
+    enum kl_status status = kl_db_open(path, KL_OPEN_READ, &db, err);
+
+    if (!status)
+        status = kl_db_integer(db, "SELECT finished FROM run", &finished, err);
+    if (!status)
+        status = kl_db_integer(db, "SELECT steps_done FROM run", &done, err);
+    if (!status)
+        status = kl_db_integer(db, "SELECT steps FROM run", &steps, err);
+    sqlite3_close(db);
+    if (!status && !finished)
+        return kl_fail(err, KL_ERR_UNFINISHED,
+                       "%s is not finished: its training stopped at step %lld of %lld; go on with "
+                       "'keylight train --resume %s'",
+                       path, (long long)done, (long long)steps, path);
+    return status;
+}
+
+static enum kl_status read_fingerprint(struct kl_run *run, struct kl_error *err)
+{
+    sqlite3_stmt *statement = NULL;
+    int row = 0;
+    const char *text;
+    enum kl_status status =
+        kl_db_prepare(run->private->db, "SELECT fingerprint FROM run", &statement, err);
+
+    if (!status)
+        status = kl_db_next(statement, &row, err);
+    text = row ? (const char *)sqlite3_column_text(statement, 0) : NULL;
+    if (!status && (!text || strlen(text) != 16 || strspn(text, "0123456789abcdef") != 16))
+        status = damaged(run, "its fingerprint is missing", err);
+    if (!status)
+        memcpy(run->fingerprint, text, 17);
+    sqlite3_finalize(statement);
+    return status;
+}
+
+static enum kl_status read_steps(struct kl_run *run, struct kl_error *err)
+{
+    sqlite3_stmt *statement = NULL;
+    uint32_t n_steps = run->training.n_steps, batch_size = run->training.batch_size, s = 0;
+    int row = 1;
+    enum kl_status status =
+        kl_alloc(&run->rules, n_steps, sizeof *run->rules, "the steps", err);
+
+    if (!status)
+        status = kl_alloc(&run->losses, n_steps, sizeof *run->losses, "the steps", err);
+    if (!status)
+        status = kl_db_prepare(run->private->db,
+                               "SELECT step, first_pattern, count, learning_rate, momentum, "
+                               "weight_decay, clip_factor, loss FROM step ORDER BY step",
+                               &statement, err);
+    for (; !status && !(status = kl_db_next(statement, &row, err)) && row; s++) {
+        if (s >= n_steps || sqlite3_column_int64(statement, 0) != s + 1 ||
+            sqlite3_column_int64(statement, 1) != (sqlite3_int64)s * batch_size ||
+            sqlite3_column_int64(statement, 2) != batch_size) {
+            status = damaged(run, "its steps do not follow each other", err);
+            break;
+        }
+        run->rules[s] = (struct kl_step_rule){
+            sqlite3_column_double(statement, 3), sqlite3_column_double(statement, 4),
+            sqlite3_column_double(statement, 5), sqlite3_column_double(statement, 6)};
+        run->losses[s] = sqlite3_column_double(statement, 7);
+    }
+    sqlite3_finalize(statement);
+    if (!status && s != n_steps)
+        status = damaged(run, "steps are missing", err);
+    return status;
+}
+
+static enum kl_status read_patterns(struct kl_run *run, struct kl_error *err)
+{
+    sqlite3_stmt *statement = NULL;
+    uint64_t n_patterns = run->history.n_patterns, next = 0;
+    uint32_t n_samples = kl_collection_size(&run->data);
+    uint32_t *samples = NULL;
+    int row = 1;
+    enum kl_status status =
+        kl_alloc(&samples, n_patterns, sizeof *samples, "the patterns", err);
+
+    run->private->samples = samples;
+    run->history.samples = samples;
+    if (!status)
+        status = kl_db_prepare(run->private->db,
+                               "SELECT first, count, data FROM pattern_chunk ORDER BY first",
+                               &statement, err);
+    while (!status && !(status = kl_db_next(statement, &row, err)) && row) {
+        uint64_t first = (uint64_t)sqlite3_column_int64(statement, 0);
+        uint64_t count = (uint64_t)sqlite3_column_int64(statement, 1);
+
+        if (first != next || count > n_patterns - next ||
+            (uint64_t)sqlite3_column_bytes(statement, 2) != count * sizeof(uint32_t)) {
+            status = damaged(run, "its patterns do not follow each other", err);
+            break;
+        }
+        memcpy(samples + first, sqlite3_column_blob(statement, 2), count * sizeof(uint32_t));
+        next += count;
+    }
+    sqlite3_finalize(statement);
+    if (!status && next != n_patterns)
+        status = damaged(run, "patterns are missing", err);
+    for (uint64_t t = 0; !status && t < n_patterns; t++)
+        if (samples[t] >= n_samples ||
+            kl_collection_place(&run->data, samples[t]).split != KL_SPLIT_TRAIN)
+            status = damaged(run, "a pattern is no training sample", err);
+    return status;
+}
+
+static enum kl_status read_curve(struct kl_run *run, struct kl_error *err)
+{
+    sqlite3_stmt *statement = NULL;
+    sqlite3_int64 n = 0;
+    int row = 1;
+    enum kl_status status = kl_db_integer(run->private->db, "SELECT count(*) FROM curve", &n, err);
+
+    if (!status)
+        status = kl_alloc(&run->curve, (size_t)n, sizeof *run->curve, "the training curve", err);
+    if (!status)
+        status = kl_db_prepare(run->private->db,
+                               "SELECT step, dataset, accuracy, loss FROM curve "
+                               "ORDER BY step, dataset",
+                               &statement, err);
+    while (!status && !(status = kl_db_next(statement, &row, err)) && row && run->n_curve < n)
+        run->curve[run->n_curve++] = (struct kl_run_curve_point){
+            (uint32_t)sqlite3_column_int64(statement, 0),
+            (uint32_t)sqlite3_column_int64(statement, 1), sqlite3_column_double(statement, 2),
+            sqlite3_column_double(statement, 3)};
+    sqlite3_finalize(statement);
+    for (uint32_t i = 0; !status && i < run->n_curve; i++)
+        if (run->curve[i].dataset >= run->data.n_datasets)
+            status = damaged(run, "its training curve names no data set", err);
+    return status;
+}
+
+static enum kl_status read_networks(struct kl_run *run, struct kl_error *err)
+{
+    const struct kl_training *training = &run->training;
+    enum kl_status status =
+        kl_network_create(training->n_layers, training->widths, &run->initial, err);
+
+    if (!status)
+        status = kl_network_create(training->n_layers, training->widths, &run->final, err);
+    if (!status)
+        status = kl_parameters_read(run->private->db, "initial", run->initial, err);
+    return status ? status : kl_parameters_read(run->private->db, "current", run->final, err);
+}
+
+static enum kl_status prepare_history(struct kl_run *run, struct kl_error *err)
+{
+    struct kl_history *history = &run->history;
+    uint16_t *classes = NULL;
+    double *coefficients = NULL;
+    enum kl_status status =
+        kl_alloc(&classes, kl_collection_size(&run->data), sizeof *classes, "the classes", err);
+
+    run->private->classes = classes;
+    if (!status)
+        status = kl_alloc(&coefficients, run->training.n_steps, sizeof *coefficients,
+                          "the coefficients", err);
+    run->private->coefficients = coefficients;
+    if (status)
+        return status;
+    history->data = &run->data;
+    history->initial = run->initial;
+    history->final = run->final;
+    history->classes = classes;
+    history->n_classes = kl_collection_classes(&run->data, classes);
+    kl_coefficients(run->rules, run->training.n_steps, coefficients, &history->alpha);
+    history->coefficients = coefficients;
+    return isfinite(history->alpha) ? KL_OK : damaged(run, "its steps are not finite numbers", err);
+}
+
+static enum kl_status open_sources(struct kl_run *run, unsigned n_workers, struct kl_error *err)
+{
+    struct kl_run_private *private = run->private;
+    const uint32_t *widths = run->training.widths;
+    uint64_t n_patterns = run->history.n_patterns;
+    enum kl_status status = kl_chunk_files_open(run->path, n_workers, &private->files, err);
+
+    if (!status)
+        status = kl_chunk_source_open(private->files, KL_CHUNKS_IMAGES, 0,
+                                      kl_collection_size(&run->data), widths[0],
+                                      &private->streams.keys[0], err);
+    for (uint32_t l = 0; !status && l < run->training.n_layers; l++) {
+        if (l > 0)
+            status = kl_chunk_source_open(private->files, KL_CHUNKS_KEYS, l + 1, n_patterns,
+                                          widths[l], &private->streams.keys[l], err);
+        if (!status)
+            status = kl_chunk_source_open(private->files, KL_CHUNKS_ERRORS, l + 1, n_patterns,
+                                          widths[l + 1], &private->streams.errors[l], err);
+        run->history.keys[l] = private->streams.keys[l];
+        run->history.errors[l] = private->streams.errors[l];
+    }
+    return status;
+}
+
+static enum kl_status read_all(struct kl_run *run, unsigned n_workers, struct kl_error *err)
+{
+    struct stat info;
+    uint32_t steps_done;
+    enum kl_status status = kl_db_open(run->path, KL_OPEN_IMMUTABLE, &run->private->db, err);
+
+    if (!status)
+        status = kl_settings_read(run->private->db, &run->training, &run->data, &steps_done, err);
+    if (!status)
+        status = read_fingerprint(run, err);
+    if (!status)
+        status = read_networks(run, err);
+    if (!status)
+        status = read_steps(run, err);
+    if (status)
+        return status;
+    run->history.patterns_per_step = run->training.batch_size;
+    run->history.n_patterns = (uint64_t)run->training.n_steps * run->training.batch_size;
+    run->file_bytes = stat(run->path, &info) == 0 ? (uint64_t)info.st_size : 0;
+    status = read_patterns(run, err);
+    if (!status)
+        status = read_curve(run, err);
+    if (!status)
+        status = prepare_history(run, err);
+    return status || n_workers == 0 ? status : open_sources(run, n_workers, err);
+}
+
+enum kl_status kl_run_open(const char *path, unsigned n_workers, struct kl_run **out,
+                           struct kl_error *err)
+{
+    struct kl_run *run = NULL;
+    enum kl_status status = check_finished(path, err);
+
+    if (!status)
+        status = kl_alloc(&run, 1, sizeof *run, "a run", err);
+    if (status)
+        return status;
+    status = kl_alloc(&run->private, 1, sizeof *run->private, "a run", err);
+    if (!status)
+        status = kl_alloc(&run->path, strlen(path) + 1, 1, "a run", err);
+    if (!status) {
+        memcpy(run->path, path, strlen(path));
+        pthread_mutex_init(&run->private->lock, NULL);
+        status = read_all(run, n_workers, err);
+    }
+    if (status) {
+        kl_run_close(run);
+        return status;
+    }
+    *out = run;
+    return KL_OK;
+}
+
+void kl_run_close(struct kl_run *run)
+{
+    struct kl_run_private *private;
+
+    if (!run)
+        return;
+    private = run->private;
+    for (uint32_t l = 0; private && l < KL_LAYERS_MAX; l++) {
+        kl_resident_free(private->resident_keys[l]);
+        kl_resident_free(private->resident_errors[l]);
+        kl_chunk_source_close(private->streams.keys[l]);
+        kl_chunk_source_close(private->streams.errors[l]);
+    }
+    if (private) {
+        kl_chunk_files_close(private->files);
+        sqlite3_blob_close(private->image);
+        sqlite3_close(private->db);
+        free(private->samples);
+        free(private->classes);
+        free(private->coefficients);
+        if (run->path)
+            pthread_mutex_destroy(&private->lock);
+        free(private);
+    }
+    kl_collection_clear(&run->data);
+    kl_network_free(run->initial);
+    kl_network_free(run->final);
+    free(run->rules);
+    free(run->losses);
+    free(run->curve);
+    free(run->path);
+    free(run);
+}
+
+static enum kl_status load_source(struct kl_run *run, struct kl_pool *pool, uint64_t budget_bytes,
+                                  const struct kl_block_source **source,
+                                  struct kl_resident **resident, struct kl_error *err)
+{
+    enum kl_dtype dtype = KL_F16;
+    uint64_t n_bytes;
+    enum kl_status status = kl_blocks_dtype(*source, &dtype, err);
+
+    n_bytes = (*source)->n_rows * (*source)->width * kl_dtype_size(dtype);
+    if (status || n_bytes > budget_bytes - run->private->resident_bytes)
+        return status;
+    status = kl_resident_create(*source, pool, resident, err);
+    if (status)
+        return status;
+    run->private->resident_bytes += n_bytes;
+    *source = &(*resident)->source;
+    return KL_OK;
+}
+
+enum kl_status kl_run_load(struct kl_run *run, struct kl_pool *pool, uint64_t budget_bytes,
+                           struct kl_error *err)
+{
+    struct kl_run_private *private = run->private;
+    struct kl_history *history = &run->history;
+    enum kl_status status = load_source(run, pool, budget_bytes, &history->keys[0],
+                                        &private->resident_keys[0], err);
+
+    for (uint32_t l = run->training.n_layers; !status && l-- > 0;) {
+        if (l > 0)
+            status = load_source(run, pool, budget_bytes, &history->keys[l],
+                                 &private->resident_keys[l], err);
+        if (!status)
+            status = load_source(run, pool, budget_bytes, &history->errors[l],
+                                 &private->resident_errors[l], err);
+    }
+    return status;
+}
+
+uint64_t kl_run_resident_bytes(const struct kl_run *run)
+{
+    return run->private->resident_bytes;
+}
+
+/* Points the run's own blob handle at the chunk that holds a sample. */
+static enum kl_status seek_image(struct kl_run *run, uint32_t sample, sqlite3_int64 *first,
+                                 struct kl_error *err)
+{
+    struct kl_run_private *private = run->private;
+    sqlite3_stmt *statement = NULL;
+    sqlite3_int64 rowid = 0;
+    int row = 0;
+    enum kl_status status = kl_db_prepare(
+        private->db,
+        "SELECT id, first FROM image_chunk WHERE first <= ?1 ORDER BY first DESC LIMIT 1",
+        &statement, err);
+
+    if (!status)
+        sqlite3_bind_int64(statement, 1, sample);
+    if (!status)
+        status = kl_db_next(statement, &row, err);
+    if (!status && !row)
+        status = damaged(run, "an image is missing", err);
+    if (!status) {
+        rowid = sqlite3_column_int64(statement, 0);
+        *first = sqlite3_column_int64(statement, 1);
+    }
+    sqlite3_finalize(statement);
+    if (!status && (private->image
+                        ? sqlite3_blob_reopen(private->image, rowid)
+                        : sqlite3_blob_open(private->db, "main", "image_chunk", "data", rowid, 0,
+                                            &private->image)) != SQLITE_OK) {
+        status = kl_db_fail(private->db, err);
+        sqlite3_blob_close(private->image);
+        private->image = NULL;
+    }
+    return status;
+}
+
+enum kl_status kl_run_image(struct kl_run *run, uint32_t sample, uint8_t *pixels,
+                            struct kl_error *err)
+{
+    size_t size = run->training.widths[0];
+    sqlite3_int64 first = 0;
+    enum kl_status status;
+
+    if (sample >= kl_collection_size(&run->data))
+        return kl_fail(err, KL_ERR_NOT_FOUND, "there is no sample %u: ids go from 0 to %u", sample,
+                       kl_collection_size(&run->data) - 1);
+    pthread_mutex_lock(&run->private->lock);
+    status = seek_image(run, sample, &first, err);
+    if (!status && sqlite3_blob_read(run->private->image, pixels, (int)size,
+                                     (int)((size_t)(sample - first) * size)) != SQLITE_OK)
+        status = kl_db_fail(run->private->db, err);
+    pthread_mutex_unlock(&run->private->lock);
+    return status;
+}

@@ -1,0 +1,49 @@
+/* A finished run, opened for reading: settings, data sets, weights, and the history as core's
+ * attention wants it. Immutable after opening; every function is thread-safe. */
+#ifndef KL_DB_RUN_H
+#define KL_DB_RUN_H
+
+#include "core/history.h"
+#include "core/training.h"
+
+struct kl_run_curve_point {
+    uint32_t step, dataset;
+    double accuracy, loss;
+};
+
+struct kl_run {
+    char *path;
+    struct kl_training training;
+    char fingerprint[17]; /* names the run in URLs */
+    uint64_t file_bytes;
+    struct kl_collection data; /* without pixels: read them with kl_run_image */
+    struct kl_network *initial, *final;
+    struct kl_step_rule *rules; /* (n_steps) */
+    double *losses;             /* (n_steps) of the minibatches */
+    uint32_t n_curve;
+    struct kl_run_curve_point *curve;
+    struct kl_history history; /* points into this run; streams from the file */
+    struct kl_run_private *private;
+};
+
+/* Opens a run for scanning by n_workers workers at a time (0: the caller only wants its settings,
+ * and history has no keys nor errors). The caller ends *run with kl_run_close.
+ * Errors: those of kl_db_open; KL_ERR_UNFINISHED; KL_ERR_DAMAGED; KL_ERR_MEMORY. */
+enum kl_status kl_run_open(const char *path, unsigned n_workers, struct kl_run **run,
+                           struct kl_error *err);
+void kl_run_close(struct kl_run *run);
+
+/* Copies the layers that fit into memory while at most budget_bytes are used, images first, then
+ * keys and error signals from the last layer on; history then reads them from there. Call before
+ * any query. Errors: KL_ERR_MEMORY and those of reading. */
+enum kl_status kl_run_load(struct kl_run *run, struct kl_pool *pool, uint64_t budget_bytes,
+                           struct kl_error *err);
+
+/* Bytes that kl_run_load has copied. */
+uint64_t kl_run_resident_bytes(const struct kl_run *run);
+
+/* The pixels of one sample: (image size). Errors: KL_ERR_NOT_FOUND (no such id), reading's. */
+enum kl_status kl_run_image(struct kl_run *run, uint32_t sample, uint8_t *pixels,
+                            struct kl_error *err);
+
+#endif

@@ -1,0 +1,33 @@
+/* Looking samples up by what is known of them. */
+#ifndef KL_DB_SAMPLES_H
+#define KL_DB_SAMPLES_H
+
+#include "db/run.h"
+
+#define KL_ANY (-1)
+
+struct kl_sample {
+    uint32_t id;
+    struct kl_sample_place place;
+    uint32_t label, predicted;
+    double probability; /* of the predicted class */
+};
+
+/* Conditions that must all hold; KL_ANY means no condition. */
+struct kl_sample_filter {
+    int dataset, split, label, predicted;
+    int correct; /* 1: predicted = label; 0: not */
+};
+
+/* Fills samples with up to limit matching ones of ids >= from, by rising id; *n of them; *next is
+ * the id to go on from, or -1 when these were the last; *total counts all that match the filter.
+ * Errors: those of reading. */
+enum kl_status kl_samples_list(struct kl_run *run, const struct kl_sample_filter *filter,
+                               uint32_t from, uint32_t limit, struct kl_sample *samples,
+                               uint32_t *n, int64_t *next, uint64_t *total, struct kl_error *err);
+
+/* One sample. Errors: KL_ERR_NOT_FOUND. */
+enum kl_status kl_samples_get(struct kl_run *run, uint32_t id, struct kl_sample *sample,
+                              struct kl_error *err);
+
+#endif

@@ -1,0 +1,452 @@
+#include "db/settings.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "db/database.h"
+
+static enum kl_status damaged(sqlite3 *db, const char *what, struct kl_error *err)
+{
+    return kl_fail(err, KL_ERR_DAMAGED, "%s is damaged: %s; restore it from a copy or train it "
+                   "again", sqlite3_db_filename(db, "main"), what);
+}
+
+static enum kl_status write_run(sqlite3 *db, const struct kl_training *training,
+                                struct kl_error *err)
+{
+    sqlite3_stmt *statement = NULL;
+    enum kl_status status =
+        kl_db_prepare(db,
+                      "INSERT INTO run (id, name, seed, steps, batch_size, initialisation, "
+                      "learning_rate, lr_schedule, lr_period, lr_gamma, momentum, weight_decay, "
+                      "clip_norm, dtype, evaluation_steps, checkpoint_steps) "
+                      "VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, "
+                      "?15)",
+                      &statement, err);
+
+    if (status)
+        return status;
+    sqlite3_bind_text(statement, 1, training->name, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)training->seed);
+    sqlite3_bind_int64(statement, 3, training->n_steps);
+    sqlite3_bind_int64(statement, 4, training->batch_size);
+    sqlite3_bind_text(statement, 5, kl_initialisation_name(training->initialisation), -1,
+                      SQLITE_STATIC);
+    sqlite3_bind_double(statement, 6, training->learning_rate);
+    sqlite3_bind_text(statement, 7, kl_lr_schedule_name(training->lr_schedule), -1, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 8, training->lr_period);
+    sqlite3_bind_double(statement, 9, training->lr_gamma);
+    sqlite3_bind_double(statement, 10, training->momentum);
+    sqlite3_bind_double(statement, 11, training->weight_decay);
+    sqlite3_bind_double(statement, 12, training->clip_norm);
+    sqlite3_bind_text(statement, 13, kl_dtype_name(training->dtype), -1, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 14, training->evaluation_steps);
+    sqlite3_bind_int64(statement, 15, training->checkpoint_steps);
+    status = kl_db_run(statement, err);
+    sqlite3_finalize(statement);
+    return status;
+}
+
+static enum kl_status write_layers(sqlite3 *db, const struct kl_training *training,
+                                   struct kl_error *err)
+{
+    sqlite3_stmt *statement = NULL;
+    enum kl_status status =
+        kl_db_prepare(db, "INSERT INTO layer VALUES (?1, ?2, ?3, ?4, ?5)", &statement, err);
+
+    for (uint32_t l = 0; !status && l < training->n_layers; l++) {
+        sqlite3_bind_int64(statement, 1, l + 1);
+        sqlite3_bind_int64(statement, 2, training->widths[l]);
+        sqlite3_bind_int64(statement, 3, training->widths[l + 1]);
+        sqlite3_bind_text(statement, 4, l + 1 < training->n_layers ? "relu" : "softmax", -1,
+                          SQLITE_STATIC);
+        sqlite3_bind_text(statement, 5, l == 0 ? "samples" : "chunks", -1, SQLITE_STATIC);
+        status = kl_db_run(statement, err);
+    }
+    sqlite3_finalize(statement);
+    return status;
+}
+
+static enum kl_status write_dataset(sqlite3 *db, uint32_t number, const struct kl_dataset *dataset,
+                                    struct kl_error *err)
+{
+    sqlite3_stmt *row = NULL, *class = NULL, *channel = NULL;
+    enum kl_status status = kl_db_prepare(
+        db, "INSERT INTO dataset VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", &row, err);
+
+    if (!status)
+        status = kl_db_prepare(db, "INSERT INTO class (dataset, label, name) VALUES (?1, ?2, ?3)",
+                               &class, err);
+    if (!status)
+        status = kl_db_prepare(
+            db, "INSERT INTO channel (dataset, channel, mean, deviation) VALUES (?1, ?2, ?3, ?4)",
+            &channel, err);
+    if (!status) {
+        sqlite3_bind_int64(row, 1, number);
+        sqlite3_bind_text(row, 2, dataset->name, -1, SQLITE_STATIC);
+        sqlite3_bind_int64(row, 3, dataset->width);
+        sqlite3_bind_int64(row, 4, dataset->height);
+        sqlite3_bind_int64(row, 5, dataset->channels);
+        sqlite3_bind_int64(row, 6, dataset->n_classes);
+        sqlite3_bind_int64(row, 7, dataset->splits[KL_SPLIT_TRAIN].count);
+        sqlite3_bind_int64(row, 8, dataset->splits[KL_SPLIT_TEST].count);
+        status = kl_db_run(row, err);
+    }
+    for (uint32_t c = 0; !status && c < dataset->n_classes; c++) {
+        sqlite3_bind_int64(class, 1, number);
+        sqlite3_bind_int64(class, 2, c);
+        sqlite3_bind_text(class, 3, dataset->class_names[c], -1, SQLITE_STATIC);
+        status = kl_db_run(class, err);
+    }
+    for (uint32_t c = 0; !status && c < dataset->channels; c++) {
+        sqlite3_bind_int64(channel, 1, number);
+        sqlite3_bind_int64(channel, 2, c);
+        sqlite3_bind_double(channel, 3, dataset->mean[c]);
+        sqlite3_bind_double(channel, 4, dataset->deviation[c]);
+        status = kl_db_run(channel, err);
+    }
+    sqlite3_finalize(row);
+    sqlite3_finalize(class);
+    sqlite3_finalize(channel);
+    return status;
+}
+
+static enum kl_status write_samples(sqlite3 *db, const struct kl_collection *data,
+                                    struct kl_error *err)
+{
+    sqlite3_stmt *statement = NULL;
+    uint32_t n_samples = kl_collection_size(data);
+    enum kl_status status = kl_db_prepare(
+        db, "INSERT INTO sample (sample, dataset, split, position, label) VALUES (?1, ?2, ?3, ?4, "
+            "?5)",
+        &statement, err);
+
+    for (uint32_t id = 0; !status && id < n_samples; id++) {
+        struct kl_sample_place place = kl_collection_place(data, id);
+
+        sqlite3_bind_int64(statement, 1, id);
+        sqlite3_bind_int64(statement, 2, place.dataset);
+        sqlite3_bind_text(statement, 3, kl_split_name(place.split), -1, SQLITE_STATIC);
+        sqlite3_bind_int64(statement, 4, place.index);
+        sqlite3_bind_int64(statement, 5, kl_collection_label(data, id));
+        status = kl_db_run(statement, err);
+    }
+    sqlite3_finalize(statement);
+    return status;
+}
+
+enum kl_status kl_settings_write(sqlite3 *db, const struct kl_training *training,
+                                 const struct kl_collection *data, struct kl_error *err)
+{
+    enum kl_status status = write_run(db, training, err);
+
+    if (!status)
+        status = write_layers(db, training, err);
+    for (uint32_t d = 0; !status && d < data->n_datasets; d++)
+        status = write_dataset(db, d, data->datasets[d], err);
+    return status ? status : write_samples(db, data, err);
+}
+
+static void copy_text(sqlite3_stmt *statement, int column, char out[KL_NAME_MAX])
+{
+    const unsigned char *text = sqlite3_column_text(statement, column);
+
+    snprintf(out, KL_NAME_MAX, "%s", text ? (const char *)text : "");
+}
+
+static enum kl_status read_run(sqlite3 *db, struct kl_training *training, uint32_t *steps_done,
+                               struct kl_error *err)
+{
+    sqlite3_stmt *statement = NULL;
+    char init[KL_NAME_MAX], schedule[KL_NAME_MAX], dtype[KL_NAME_MAX];
+    int row = 0;
+    enum kl_status status =
+        kl_db_prepare(db,
+                      "SELECT name, seed, steps, batch_size, initialisation, learning_rate, "
+                      "lr_schedule, lr_period, lr_gamma, momentum, weight_decay, clip_norm, dtype, "
+                      "evaluation_steps, checkpoint_steps, steps_done FROM run",
+                      &statement, err);
+
+    if (!status)
+        status = kl_db_next(statement, &row, err);
+    if (!status && !row)
+        status = damaged(db, "its run row is missing", err);
+    if (!status) {
+        copy_text(statement, 0, training->name);
+        training->seed = (uint64_t)sqlite3_column_int64(statement, 1);
+        training->n_steps = (uint32_t)sqlite3_column_int64(statement, 2);
+        training->batch_size = (uint32_t)sqlite3_column_int64(statement, 3);
+        copy_text(statement, 4, init);
+        training->learning_rate = sqlite3_column_double(statement, 5);
+        copy_text(statement, 6, schedule);
+        training->lr_period = (uint32_t)sqlite3_column_int64(statement, 7);
+        training->lr_gamma = sqlite3_column_double(statement, 8);
+        training->momentum = sqlite3_column_double(statement, 9);
+        training->weight_decay = sqlite3_column_double(statement, 10);
+        training->clip_norm = sqlite3_column_double(statement, 11);
+        copy_text(statement, 12, dtype);
+        training->evaluation_steps = (uint32_t)sqlite3_column_int64(statement, 13);
+        training->checkpoint_steps = (uint32_t)sqlite3_column_int64(statement, 14);
+        *steps_done = (uint32_t)sqlite3_column_int64(statement, 15);
+        if (kl_initialisation_parse(init, &training->initialisation) ||
+            kl_lr_schedule_parse(schedule, &training->lr_schedule) ||
+            kl_dtype_parse(dtype, &training->dtype) || *steps_done > training->n_steps)
+            status = damaged(db, "its run row makes no sense", err);
+    }
+    sqlite3_finalize(statement);
+    return status ? status : kl_training_check(training, err);
+}
+
+static enum kl_status read_layers(sqlite3 *db, struct kl_training *training, struct kl_error *err)
+{
+    sqlite3_stmt *statement = NULL;
+    int row = 1;
+    enum kl_status status = kl_db_prepare(
+        db, "SELECT layer, inputs, outputs FROM layer ORDER BY layer", &statement, err);
+
+    training->n_layers = 0;
+    while (!status && !(status = kl_db_next(statement, &row, err)) && row) {
+        uint32_t l = training->n_layers;
+        sqlite3_int64 inputs = sqlite3_column_int64(statement, 1);
+        sqlite3_int64 outputs = sqlite3_column_int64(statement, 2);
+
+        if (l >= KL_LAYERS_MAX || sqlite3_column_int64(statement, 0) != l + 1 || inputs < 1 ||
+            outputs < 1 || inputs > KL_WIDTH_MAX || outputs > KL_WIDTH_MAX ||
+            (l > 0 && training->widths[l] != inputs)) {
+            status = damaged(db, "its layers do not fit together", err);
+            break;
+        }
+        training->widths[l] = (uint32_t)inputs;
+        training->widths[l + 1] = (uint32_t)outputs;
+        training->n_layers++;
+    }
+    sqlite3_finalize(statement);
+    if (!status && training->n_layers == 0)
+        status = damaged(db, "it has no layers", err);
+    return status;
+}
+
+static enum kl_status read_dataset(sqlite3 *db, sqlite3_stmt *statement,
+                                   struct kl_collection *data, struct kl_error *err)
+{
+    struct kl_dataset *dataset = NULL;
+    sqlite3_int64 sizes[6];
+    enum kl_status status;
+
+    for (int i = 0; i < 6; i++)
+        sizes[i] = sqlite3_column_int64(statement, 2 + i);
+    if (data->n_datasets == KL_DATASETS_MAX ||
+        sqlite3_column_int64(statement, 0) != data->n_datasets || sizes[0] < 1 ||
+        sizes[0] > KL_IMAGE_SIDE_MAX || sizes[1] < 1 || sizes[1] > KL_IMAGE_SIDE_MAX ||
+        sizes[2] < 1 || sizes[2] > KL_CHANNELS_MAX || sizes[3] < 1 || sizes[3] > KL_CLASSES_MAX ||
+        sizes[4] < 1 || sizes[4] > INT32_MAX / 2 || sizes[5] < 0 || sizes[5] > INT32_MAX / 2)
+        return damaged(db, "its data set's sizes are impossible", err);
+    status = kl_alloc(&dataset, 1, sizeof *dataset, "a data set", err);
+    if (status)
+        return status;
+    data->datasets[data->n_datasets++] = dataset;
+    copy_text(statement, 1, dataset->name);
+    dataset->width = (uint32_t)sizes[0];
+    dataset->height = (uint32_t)sizes[1];
+    dataset->channels = (uint32_t)sizes[2];
+    dataset->n_classes = (uint32_t)sizes[3];
+    for (int s = 0; !status && s < KL_N_SPLITS; s++) {
+        dataset->splits[s].count = (uint32_t)sizes[4 + s];
+        status = kl_alloc(&dataset->splits[s].labels, (size_t)sizes[4 + s], 1, "labels", err);
+    }
+    return status;
+}
+
+static enum kl_status read_classes(sqlite3 *db, struct kl_collection *data, struct kl_error *err)
+{
+    sqlite3_stmt *statement = NULL;
+    int row = 1;
+    enum kl_status status =
+        kl_db_prepare(db, "SELECT dataset, label, name FROM class", &statement, err);
+
+    while (!status && !(status = kl_db_next(statement, &row, err)) && row) {
+        sqlite3_int64 d = sqlite3_column_int64(statement, 0);
+        sqlite3_int64 label = sqlite3_column_int64(statement, 1);
+
+        if (d < 0 || d >= data->n_datasets || label < 0 || label >= data->datasets[d]->n_classes)
+            status = damaged(db, "a class belongs to no data set", err);
+        else
+            copy_text(statement, 2, data->datasets[d]->class_names[label]);
+    }
+    sqlite3_finalize(statement);
+    return status;
+}
+
+static enum kl_status read_channels(sqlite3 *db, struct kl_collection *data, struct kl_error *err)
+{
+    sqlite3_stmt *statement = NULL;
+    int row = 1;
+    enum kl_status status =
+        kl_db_prepare(db, "SELECT dataset, channel, mean, deviation FROM channel", &statement, err);
+
+    while (!status && !(status = kl_db_next(statement, &row, err)) && row) {
+        sqlite3_int64 d = sqlite3_column_int64(statement, 0);
+        sqlite3_int64 c = sqlite3_column_int64(statement, 1);
+
+        if (d < 0 || d >= data->n_datasets || c < 0 || c >= data->datasets[d]->channels) {
+            status = damaged(db, "a channel belongs to no data set", err);
+        } else {
+            data->datasets[d]->mean[c] = sqlite3_column_double(statement, 2);
+            data->datasets[d]->deviation[c] = sqlite3_column_double(statement, 3);
+        }
+    }
+    sqlite3_finalize(statement);
+    for (uint32_t d = 0; !status && d < data->n_datasets; d++)
+        for (uint32_t c = 0; c < data->datasets[d]->channels; c++)
+            if (!(data->datasets[d]->deviation[c] > 0) || !isfinite(data->datasets[d]->mean[c]))
+                return damaged(db, "a channel's standardisation is missing", err);
+    return status;
+}
+
+static enum kl_status read_labels(sqlite3 *db, struct kl_collection *data, struct kl_error *err)
+{
+    sqlite3_stmt *statement = NULL;
+    uint32_t n_samples = kl_collection_size(data), id = 0;
+    int row = 1;
+    enum kl_status status = kl_db_prepare(
+        db, "SELECT sample, dataset, split, position, label FROM sample ORDER BY sample",
+        &statement, err);
+
+    while (!status && !(status = kl_db_next(statement, &row, err)) && row) {
+        struct kl_sample_place place;
+        sqlite3_int64 label = sqlite3_column_int64(statement, 4);
+        const char *split = (const char *)sqlite3_column_text(statement, 2);
+
+        if (id >= n_samples || sqlite3_column_int64(statement, 0) != id) {
+            status = damaged(db, "its sample ids are not those of its data sets", err);
+            break;
+        }
+        place = kl_collection_place(data, id++);
+        if (sqlite3_column_int64(statement, 1) != place.dataset || !split ||
+            strcmp(split, kl_split_name(place.split)) != 0 ||
+            sqlite3_column_int64(statement, 3) != place.index || label < 0 ||
+            label >= data->datasets[place.dataset]->n_classes) {
+            status = damaged(db, "a sample is out of place", err);
+            break;
+        }
+        data->datasets[place.dataset]->splits[place.split].labels[place.index] = (uint8_t)label;
+    }
+    sqlite3_finalize(statement);
+    if (!status && id != n_samples)
+        status = damaged(db, "samples are missing", err);
+    return status;
+}
+
+static enum kl_status check_fit(sqlite3 *db, const struct kl_training *training,
+                                const struct kl_collection *data, struct kl_error *err)
+{
+    if (data->n_datasets == 0)
+        return damaged(db, "it has no data set", err);
+    for (uint32_t d = 0; d < data->n_datasets; d++)
+        if (kl_dataset_image_size(data->datasets[d]) != training->widths[0])
+            return damaged(db, "its images do not fit its first layer", err);
+    if (kl_collection_n_classes(data) > training->widths[training->n_layers] ||
+        training->widths[training->n_layers] > KL_CLASSES_MAX)
+        return damaged(db, "its classes do not fit its last layer", err);
+    return KL_OK;
+}
+
+enum kl_status kl_settings_read(sqlite3 *db, struct kl_training *training,
+                                struct kl_collection *data, uint32_t *steps_done,
+                                struct kl_error *err)
+{
+    sqlite3_stmt *statement = NULL;
+    int row = 1;
+    enum kl_status status;
+
+    memset(training, 0, sizeof *training);
+    memset(data, 0, sizeof *data);
+    status = read_run(db, training, steps_done, err);
+    if (!status)
+        status = read_layers(db, training, err);
+    if (!status)
+        status = kl_db_prepare(db, "SELECT * FROM dataset ORDER BY dataset", &statement, err);
+    while (!status && !(status = kl_db_next(statement, &row, err)) && row)
+        status = read_dataset(db, statement, data, err);
+    sqlite3_finalize(statement);
+    if (!status)
+        status = check_fit(db, training, data, err);
+    if (!status)
+        status = read_classes(db, data, err);
+    if (!status)
+        status = read_channels(db, data, err);
+    return status ? status : read_labels(db, data, err);
+}
+
+enum kl_status kl_parameters_write(sqlite3 *db, const char *state,
+                                   const struct kl_network *network, struct kl_error *err)
+{
+    sqlite3_stmt *statement = NULL;
+    enum kl_status status = kl_db_prepare(
+        db,
+        "INSERT INTO parameters (layer, state, inputs, outputs, weights, biases) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (layer, state) DO UPDATE "
+        "SET weights = excluded.weights, biases = excluded.biases",
+        &statement, err);
+
+    for (uint32_t l = 0; !status && l < network->n_layers; l++) {
+        uint32_t inputs = network->widths[l], outputs = network->widths[l + 1];
+
+        sqlite3_bind_int64(statement, 1, l + 1);
+        sqlite3_bind_text(statement, 2, state, -1, SQLITE_STATIC);
+        sqlite3_bind_int64(statement, 3, inputs);
+        sqlite3_bind_int64(statement, 4, outputs);
+        sqlite3_bind_blob64(statement, 5, network->weights[l],
+                            (sqlite3_uint64)inputs * outputs * sizeof(float), SQLITE_STATIC);
+        sqlite3_bind_blob64(statement, 6, network->biases[l], outputs * sizeof(float),
+                            SQLITE_STATIC);
+        status = kl_db_run(statement, err);
+    }
+    sqlite3_finalize(statement);
+    return status;
+}
+
+static enum kl_status copy_blob(sqlite3 *db, sqlite3_stmt *statement, int column, float *out,
+                                size_t n, struct kl_error *err)
+{
+    const void *blob = sqlite3_column_blob(statement, column);
+
+    if ((size_t)sqlite3_column_bytes(statement, column) != n * sizeof(float) || !blob)
+        return damaged(db, "a layer's parameters have the wrong size", err);
+    memcpy(out, blob, n * sizeof(float));
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(out[i]))
+            return damaged(db, "a layer's parameters are not finite numbers", err);
+    return KL_OK;
+}
+
+enum kl_status kl_parameters_read(sqlite3 *db, const char *state, struct kl_network *network,
+                                  struct kl_error *err)
+{
+    sqlite3_stmt *statement = NULL;
+    enum kl_status status = kl_db_prepare(
+        db, "SELECT weights, biases FROM parameters WHERE state = ?1 AND layer = ?2", &statement,
+        err);
+
+    for (uint32_t l = 0; !status && l < network->n_layers; l++) {
+        size_t outputs = network->widths[l + 1];
+        int row = 0;
+
+        sqlite3_bind_text(statement, 1, state, -1, SQLITE_STATIC);
+        sqlite3_bind_int64(statement, 2, l + 1);
+        status = kl_db_next(statement, &row, err);
+        if (!status && !row)
+            status = damaged(db, "a layer's parameters are missing", err);
+        if (!status)
+            status = copy_blob(db, statement, 0, network->weights[l], network->widths[l] * outputs,
+                               err);
+        if (!status)
+            status = copy_blob(db, statement, 1, network->biases[l], outputs, err);
+        sqlite3_reset(statement);
+    }
+    sqlite3_finalize(statement);
+    return status;
+}

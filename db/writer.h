@@ -1,0 +1,36 @@
+/* Writes a run's history file while it trains.
+ *
+ * The file is in WAL mode until it is finished; every checkpoint commits the history so far with
+ * the state to resume from, so that a killed training goes on from there (kl_writer_resume). Not
+ * thread-safe: one thread per writer. */
+#ifndef KL_DB_WRITER_H
+#define KL_DB_WRITER_H
+
+#include "core/collection.h"
+#include "core/recorder.h"
+#include "core/training.h"
+
+struct kl_writer;
+
+/* Creates path with the settings, the data (pixels included) and the initial weights; it must not
+ * exist. The caller owns *writer and ends it with kl_writer_close. On failure nothing is left at
+ * path. Errors: KL_ERR_EXISTS, KL_ERR_IO, KL_ERR_FULL, KL_ERR_MEMORY. */
+enum kl_status kl_writer_create(const char *path, const struct kl_training *training,
+                                const struct kl_collection *data,
+                                const struct kl_training_state *state, struct kl_writer **writer,
+                                struct kl_error *err);
+
+/* Opens an unfinished run to go on with: fills its settings, its data with pixels, and its state as
+ * of the last checkpoint, all owned by the caller. Errors: KL_ERR_EXISTS (finished already),
+ * KL_ERR_BUSY, and those of kl_db_open. */
+enum kl_status kl_writer_resume(const char *path, struct kl_writer **writer,
+                                struct kl_training *training, struct kl_collection *data,
+                                struct kl_training_state *state, struct kl_error *err);
+
+/* The recorder to train with; valid until the writer is closed. */
+struct kl_recorder kl_writer_recorder(struct kl_writer *writer);
+
+/* Closes; what was recorded after the last checkpoint is dropped. NULL is allowed. */
+void kl_writer_close(struct kl_writer *writer);
+
+#endif

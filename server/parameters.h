@@ -1,0 +1,22 @@
+/* The words in which a query is put, in URLs, request bodies and on the command line. */
+#ifndef KL_SERVER_PARAMETERS_H
+#define KL_SERVER_PARAMETERS_H
+
+#include "core/attention.h"
+
+#define KL_DEFAULT_TOP 24
+
+/* The query that nothing has been said of: layer 0 stands for the last one. */
+extern const struct kl_query kl_default_query;
+
+/* Sets rank and logit from "abs", "positive", "negative", "logit" (of the predicted class) or
+ * "logit:CLASS". Returns 0, or -1 for any other word. */
+int kl_parse_rank(const char *text, struct kl_query *query);
+
+/* Sets by_sample from "pattern" or "sample". */
+int kl_parse_by(const char *text, struct kl_query *query);
+
+/* A decimal number of at most nine digits and nothing else. */
+int kl_parse_number(const char *text, uint32_t *number);
+
+#endif
