@@ -1,0 +1,62 @@
+/* Requests and replies between the connection (http.c) and the handlers (routes.h). */
+#ifndef KL_SERVER_HTTP_H
+#define KL_SERVER_HTTP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/error.h"
+
+#define KL_PARAMETERS_MAX 16 /* no route knows more; more is a mistake or an attack */
+
+struct kl_parameter {
+    const char *name, *value; /* decoded; value is "" where there is none */
+};
+
+struct kl_request {
+    const char *path; /* decoded, without the query */
+    int is_post;
+    const char *body; /* of a POST, NUL-terminated */
+    size_t body_bytes;
+    struct kl_parameter parameters[KL_PARAMETERS_MAX];
+    size_t n_parameters;
+    const char *if_none_match; /* or NULL */
+};
+
+enum kl_cache {
+    KL_CACHE_NONE,      /* no-store: errors */
+    KL_CACHE_REVALIDATE, /* no-cache: ask again with the ETag */
+    KL_CACHE_IMMUTABLE, /* the URL names the content */
+};
+
+/* What a handler answers; zeroed before. */
+struct kl_reply {
+    int status;
+    const char *type;      /* media type, a static string */
+    void *owned;           /* the body, freed after sending; or NULL and */
+    const void *borrowed;  /* a static body */
+    size_t n_bytes;
+    enum kl_cache cache;
+    char etag[24];         /* with its quotes, or empty */
+    const char *location;  /* for redirects; must outlive the reply: a static string */
+    const char *allow;     /* methods, for 405 */
+    int retry_after;       /* seconds, for 503 */
+};
+
+/* Answers with a JSON text, which the reply then owns (NULL: out of memory), tagged by content. */
+void kl_reply_json(struct kl_reply *reply, char *text);
+
+/* Sets a strong ETag over the parts, a list ended by NULL; returns 1 when the request has it already,
+ * and the reply is then a complete 304. */
+int kl_reply_tag(const struct kl_request *request, struct kl_reply *reply, ...)
+    __attribute__((sentinel));
+
+/* Answers with a problem document; parameter may be NULL. */
+void kl_reply_problem(struct kl_reply *reply, int status, const char *parameter,
+                      const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* Answers with the problem that a failed call told: the one place where a status becomes an HTTP
+ * status. */
+void kl_reply_error(struct kl_reply *reply, const char *parameter, const struct kl_error *err);
+
+#endif

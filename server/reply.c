@@ -1,0 +1,105 @@
+#include "server/http.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "config.h"
+#include "core/hash.h"
+#include "core/kernels.h"
+#include "server/guard.h"
+#include "server/represent.h"
+
+static void set_body(struct kl_reply *reply, int status, const char *type, char *text)
+{
+    static const char no_memory[] = "{\"title\":\"out of memory\",\"status\":503}";
+
+    reply->owned = text;
+    reply->borrowed = text ? NULL : no_memory;
+    reply->n_bytes = text ? strlen(text) : sizeof no_memory - 1;
+    reply->status = text ? status : 503;
+    reply->type = text ? type : "application/problem+json";
+    reply->cache = KL_CACHE_NONE;
+}
+
+static void write_etag(struct kl_reply *reply, uint64_t hash)
+{
+    snprintf(reply->etag, sizeof reply->etag, "\"%016" PRIx64 "\"", hash);
+}
+
+void kl_reply_json(struct kl_reply *reply, char *text)
+{
+    set_body(reply, 200, "application/json", text);
+    if (!text)
+        return;
+    reply->cache = KL_CACHE_REVALIDATE;
+    if (!reply->etag[0])
+        write_etag(reply, kl_hash(KL_HASH_START, text, reply->n_bytes));
+}
+
+int kl_reply_tag(const struct kl_request *request, struct kl_reply *reply, ...)
+{
+    /* Another version or kernel may write other digits. */
+    uint64_t hash = kl_hash(KL_HASH_START, PACKAGE_VERSION, sizeof PACKAGE_VERSION);
+    const char *part = kl_kernels()->name;
+    va_list parts;
+
+    va_start(parts, reply);
+    for (; part; part = va_arg(parts, const char *))
+        hash = kl_hash(hash, part, strlen(part) + 1);
+    va_end(parts);
+    write_etag(reply, hash);
+    if (!kl_guard_etag_matches(request->if_none_match, reply->etag))
+        return 0;
+    reply->status = 304;
+    return 1;
+}
+
+void kl_reply_problem(struct kl_reply *reply, int status, const char *parameter,
+                      const char *format, ...)
+{
+    static const struct {
+        int status;
+        const char *title;
+    } titles[] = {
+        {400, "Bad request"},        {401, "Token needed"},
+        {403, "Forbidden"},          {404, "Not found"},
+        {405, "Method not allowed"}, {413, "Body too large"},
+        {415, "Not JSON"},           {421, "Unknown host"},
+        {500, "Server error"},       {503, "Busy"},
+    };
+    const char *title = "Error";
+    char detail[600];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(detail, sizeof detail, format, args);
+    va_end(args);
+    for (size_t i = 0; i < sizeof titles / sizeof titles[0]; i++)
+        title = titles[i].status == status ? titles[i].title : title;
+    reply->etag[0] = '\0';
+    set_body(reply, status, "application/problem+json",
+             kl_represent_problem(status, title, detail, parameter));
+}
+
+void kl_reply_error(struct kl_reply *reply, const char *parameter, const struct kl_error *err)
+{
+    int status = 500;
+
+    switch (err->status) {
+    case KL_ERR_USAGE:
+        status = 400;
+        break;
+    case KL_ERR_NOT_FOUND:
+        status = 404;
+        break;
+    case KL_ERR_MEMORY:
+    case KL_ERR_BUSY:
+        status = 503;
+        break;
+    default:
+        break;
+    }
+    kl_reply_problem(reply, status, parameter, "%s", err->message);
+}

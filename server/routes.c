@@ -1,0 +1,158 @@
+#include "server/routes.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/hash.h"
+#include "server/assets.h"
+#include "server/represent.h"
+
+#define API "/api/v1/"
+
+const char *kl_request_get(const struct kl_request *request, const char *name)
+{
+    for (size_t i = 0; i < request->n_parameters; i++)
+        if (!strcmp(request->parameters[i].name, name))
+            return request->parameters[i].value;
+    return NULL;
+}
+
+int kl_request_allows(const struct kl_request *request, struct kl_reply *reply, ...)
+{
+    for (size_t i = 0; i < request->n_parameters; i++) {
+        const char *name = request->parameters[i].name, *allowed;
+        int known = 0;
+        va_list names;
+
+        va_start(names, reply);
+        while ((allowed = va_arg(names, const char *)))
+            known |= !strcmp(name, allowed);
+        va_end(names);
+        if (!known) {
+            kl_reply_problem(reply, 400, name,
+                             "this address knows no parameter of that name: see docs/api.md");
+            return -1;
+        }
+        if (kl_request_get(request, name) != request->parameters[i].value) {
+            kl_reply_problem(reply, 400, name, "this parameter may be given once only");
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static void serve_asset(const struct kl_request *request, const char *path, struct kl_reply *reply)
+{
+    const struct kl_asset *asset = kl_asset_find(path);
+    char content[17];
+
+    if (!asset) {
+        kl_reply_problem(reply, 404, NULL, "there is no page at this address: start at /");
+        return;
+    }
+    snprintf(content, sizeof content, "%016" PRIx64,
+             kl_hash(KL_HASH_START, asset->bytes, asset->n_bytes));
+    reply->status = 200;
+    reply->type = asset->type;
+    reply->borrowed = asset->bytes;
+    reply->n_bytes = asset->n_bytes;
+    reply->cache = KL_CACHE_REVALIDATE;
+    kl_reply_tag(request, reply, content, NULL);
+}
+
+static struct kl_run *find_run(struct kl_service *service, const char *id, size_t length)
+{
+    for (size_t i = 0; i < service->n_runs; i++)
+        if (strlen(service->runs[i]->fingerprint) == length &&
+            !strncmp(service->runs[i]->fingerprint, id, length))
+            return service->runs[i];
+    return NULL;
+}
+
+static void no_such_resource(struct kl_reply *reply)
+{
+    kl_reply_problem(reply, 404, NULL, "there is nothing at this address: see docs/api.md");
+}
+
+/* /api/v1/runs/RUN and what lies below; path starts at RUN. */
+static void route_run(struct kl_service *service, const char *path,
+                      const struct kl_request *request, struct kl_reply *reply)
+{
+    size_t length = strcspn(path, "/");
+    struct kl_run *run = find_run(service, path, length);
+    const char *rest = path + length + (path[length] == '/');
+
+    if (!run)
+        kl_reply_problem(reply, 404, "run",
+                         "this server has no run of that id: GET /api/v1/runs lists those it has");
+    else if (request->is_post && strcmp(rest, "attention") != 0) {
+        kl_reply_problem(reply, 405, NULL, "this address takes GET only");
+        reply->allow = "GET, HEAD";
+    } else if (!*rest)
+        kl_serve_run(run, request, reply);
+    else if (!strcmp(rest, "samples"))
+        kl_serve_samples(run, request, reply);
+    else if (!strncmp(rest, "samples/", 8))
+        kl_serve_sample(run, rest + 8, request, reply);
+    else if (!strncmp(rest, "images/", 7))
+        kl_serve_image(run, rest + 7, request, reply);
+    else if (!strcmp(rest, "sheet.png"))
+        kl_serve_sheet(run, request, reply);
+    else if (!strcmp(rest, "attention"))
+        kl_serve_attention(service, run, request, reply);
+    else
+        no_such_resource(reply);
+}
+
+static void route_api(struct kl_service *service, const char *path,
+                      const struct kl_request *request, struct kl_reply *reply)
+{
+    if (!strncmp(path, "runs/", 5)) {
+        route_run(service, path + 5, request, reply);
+    } else if (request->is_post) {
+        kl_reply_problem(reply, 405, NULL, "this address takes GET only");
+        reply->allow = "GET, HEAD";
+    } else if (!strcmp(path, "runs")) {
+        kl_serve_runs(service, request, reply);
+    } else if (!strcmp(path, "openapi.json")) {
+        serve_asset(request, "openapi.json", reply);
+    } else {
+        no_such_resource(reply);
+    }
+}
+
+void kl_route(struct kl_service *service, const struct kl_request *request,
+              struct kl_reply *reply)
+{
+    const char *path = request->path;
+
+    if (!strncmp(path, API, strlen(API))) {
+        route_api(service, path + strlen(API), request, reply);
+    } else if (request->is_post) {
+        kl_reply_problem(reply, 405, NULL, "this address takes GET only");
+        reply->allow = "GET, HEAD";
+    } else if (!strcmp(path, "/") || !strncmp(path, "/r/", 3)) {
+        serve_asset(request, "index.html", reply); /* the page reads the rest of its address */
+    } else if (!strncmp(path, "/assets/", 8)) {
+        serve_asset(request, path + 8, reply);
+    } else if (!strcmp(path, "/favicon.ico")) {
+        serve_asset(request, "icon.svg", reply);
+    } else {
+        serve_asset(request, "", reply);
+    }
+}
+
+void kl_serve_runs(struct kl_service *service, const struct kl_request *request,
+                   struct kl_reply *reply)
+{
+    if (!kl_request_allows(request, reply, NULL))
+        kl_reply_json(reply, kl_represent_runs(service->runs, service->n_runs));
+}
+
+void kl_serve_run(struct kl_run *run, const struct kl_request *request, struct kl_reply *reply)
+{
+    if (!kl_request_allows(request, reply, NULL))
+        kl_reply_json(reply, kl_represent_run(run));
+}

@@ -1,0 +1,227 @@
+/* Attention for a stored sample (GET) or for given pixels (POST). */
+#include <cJSON.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/memory.h"
+#include "server/parameters.h"
+#include "server/represent.h"
+#include "server/routes.h"
+
+static double now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec * 1e-6;
+}
+
+/* Sets one word of the query from its text: 0, or -1 with the problem in *reply. */
+static int set_word(const struct kl_run *run, const char *name, const char *text,
+                    struct kl_query *query, struct kl_reply *reply)
+{
+    uint32_t n_layers = run->training.n_layers, n_classes = run->training.widths[n_layers];
+    uint32_t number = 0;
+
+    if (!strcmp(name, "layer")) {
+        if (kl_parse_number(text, &number) || number < 1 || number > n_layers) {
+            kl_reply_problem(reply, 400, name, "layer is 1 to %u in this run", n_layers);
+            return -1;
+        }
+        query->layer = number;
+    } else if (!strcmp(name, "rank")) {
+        if (kl_parse_rank(text, query) || query->logit >= (int)n_classes) {
+            kl_reply_problem(reply, 400, name,
+                             "rank is abs, positive, negative, logit or logit:C with C from 0 to %u",
+                             n_classes - 1);
+            return -1;
+        }
+    } else if (!strcmp(name, "by")) {
+        if (kl_parse_by(text, query)) {
+            kl_reply_problem(reply, 400, name, "by is pattern or sample");
+            return -1;
+        }
+    } else if (!strcmp(name, "class")) {
+        if (kl_parse_number(text, &number) || number >= n_classes) {
+            kl_reply_problem(reply, 400, name, "class is 0 to %u in this run", n_classes - 1);
+            return -1;
+        }
+        query->only_class = (int)number;
+    } else if (!strcmp(name, "k")) {
+        if (kl_parse_number(text, &number) || number < 1 || number > KL_TOP_MAX) {
+            kl_reply_problem(reply, 400, name, "k is 1 to %d", KL_TOP_MAX);
+            return -1;
+        }
+        query->top = number;
+    }
+    return 0;
+}
+
+/* Scans and answers; sample is negative for given pixels. */
+static void answer_query(struct kl_service *service, struct kl_run *run, struct kl_query *query,
+                         int64_t sample, struct kl_reply *reply)
+{
+    double started = now_ms();
+    struct kl_answer answer;
+    struct kl_error err;
+
+    if (sem_trywait(&service->scans)) {
+        kl_reply_problem(reply, 503, NULL, "%d queries wait already: try again in a moment",
+                         KL_SCANS_MAX);
+        reply->retry_after = 1;
+        return;
+    }
+    if (kl_attend(service->pool, &run->history, query, &answer, &err)) {
+        kl_reply_error(reply, NULL, &err);
+    } else {
+        kl_reply_json(reply, kl_represent_attention(run, query, sample, &answer,
+                                                    now_ms() - started));
+        kl_answer_clear(&answer);
+    }
+    sem_post(&service->scans);
+}
+
+static void attend_stored(struct kl_service *service, struct kl_run *run,
+                          const struct kl_request *request, struct kl_reply *reply)
+{
+    static const char *const words[] = {"layer", "rank", "by", "class", "k"};
+    const char *id_text = kl_request_get(request, "sample");
+    struct kl_query query = kl_default_query;
+    struct kl_error err;
+    uint8_t *pixels = NULL;
+    char canonical[120];
+    uint32_t id = 0;
+
+    query.layer = run->training.n_layers;
+    if (kl_request_allows(request, reply, "sample", "layer", "rank", "by", "class", "k", NULL))
+        return;
+    if (!id_text || kl_parse_number(id_text, &id)) {
+        kl_reply_problem(reply, 400, "sample",
+                         "sample is the id of the sample to explain; POST takes pixels instead");
+        return;
+    }
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        const char *text = kl_request_get(request, words[i]);
+
+        if (text && set_word(run, words[i], text, &query, reply))
+            return;
+    }
+    if (kl_alloc(&pixels, run->training.widths[0], 1, "an image", &err) ||
+        kl_run_image(run, id, pixels, &err)) {
+        kl_reply_error(reply, "sample", &err);
+        free(pixels);
+        return;
+    }
+    query.pixels = pixels;
+    query.dataset = kl_collection_place(&run->data, id).dataset;
+    snprintf(canonical, sizeof canonical, "%u %u %d %d %d %d %u", id, query.layer, (int)query.rank,
+             query.logit, query.by_sample, query.only_class, query.top);
+    if (kl_reply_tag(request, reply, run->fingerprint, "attention", canonical, NULL))
+        reply->cache = KL_CACHE_REVALIDATE;
+    else
+        answer_query(service, run, &query, id, reply);
+    free(pixels);
+}
+
+static int read_pixels(const struct kl_run *run, const cJSON *array, uint8_t *pixels,
+                       struct kl_reply *reply)
+{
+    uint32_t n = run->training.widths[0], i = 0;
+    const cJSON *item;
+
+    if (cJSON_IsArray(array) && cJSON_GetArraySize(array) == (int)n) {
+        cJSON_ArrayForEach(item, array)
+        {
+            if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0 && item->valuedouble <= 255))
+                break;
+            pixels[i++] = (uint8_t)(item->valuedouble + 0.5);
+        }
+    }
+    if (i == n)
+        return 0;
+    kl_reply_problem(reply, 400, "pixels",
+                     "pixels is a list of %u numbers from 0 to 255, row by row from the top", n);
+    return -1;
+}
+
+/* One member of a POST's body. */
+static int set_member(struct kl_run *run, const cJSON *item, struct kl_query *query,
+                      uint8_t *pixels, struct kl_reply *reply)
+{
+    static const char *const words[] = {"layer", "rank", "by", "class", "k"};
+    const char *name = item->string;
+    char digits[32];
+
+    if (!strcmp(name, "pixels"))
+        return read_pixels(run, item, pixels, reply);
+    if (!strcmp(name, "dataset")) {
+        for (uint32_t d = 0; cJSON_IsString(item) && d < run->data.n_datasets; d++) {
+            if (!strcmp(run->data.datasets[d]->name, item->valuestring)) {
+                query->dataset = d;
+                return 0;
+            }
+        }
+        kl_reply_problem(reply, 400, name, "dataset names a data set of this run");
+        return -1;
+    }
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (strcmp(name, words[i]) != 0)
+            continue;
+        if (cJSON_IsString(item))
+            return set_word(run, name, item->valuestring, query, reply);
+        if (cJSON_IsNumber(item)) {
+            snprintf(digits, sizeof digits, "%.17g", item->valuedouble);
+            return set_word(run, name, digits, query, reply);
+        }
+        if (cJSON_IsNull(item))
+            return 0;
+    }
+    kl_reply_problem(reply, 400, name, "the body has no member of that name and type: see "
+                                       "docs/api.md");
+    return -1;
+}
+
+static void attend_given(struct kl_service *service, struct kl_run *run,
+                         const struct kl_request *request, struct kl_reply *reply)
+{
+    struct kl_query query = kl_default_query;
+    cJSON *body = cJSON_ParseWithLength(request->body, request->body_bytes);
+    const cJSON *item;
+    uint8_t *pixels = NULL;
+    struct kl_error err;
+    int failed = 0;
+
+    query.layer = run->training.n_layers;
+    if (kl_request_allows(request, reply, NULL)) {
+        failed = 1;
+    } else if (!cJSON_IsObject(body) || !cJSON_HasObjectItem(body, "pixels")) {
+        kl_reply_problem(reply, 400, "pixels", "the body is a JSON object with pixels");
+        failed = 1;
+    } else if (kl_alloc(&pixels, run->training.widths[0], 1, "an image", &err)) {
+        kl_reply_error(reply, NULL, &err);
+        failed = 1;
+    }
+    if (!failed) {
+        cJSON_ArrayForEach(item, body)
+        {
+            failed = failed || set_member(run, item, &query, pixels, reply);
+        }
+    }
+    query.pixels = pixels;
+    if (!failed)
+        answer_query(service, run, &query, -1, reply);
+    cJSON_Delete(body);
+    free(pixels);
+}
+
+void kl_serve_attention(struct kl_service *service, struct kl_run *run,
+                        const struct kl_request *request, struct kl_reply *reply)
+{
+    if (request->is_post)
+        attend_given(service, run, request, reply);
+    else
+        attend_stored(service, run, request, reply);
+}

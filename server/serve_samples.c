@@ -1,0 +1,235 @@
+/* Samples and their pictures. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "server/parameters.h"
+#include "server/png.h"
+#include "server/represent.h"
+#include "server/routes.h"
+
+#define DEFAULT_LIMIT 100
+#define LIMIT_MAX 1000    /* samples a page: some 150 kB of JSON */
+#define SHEET_MAX 256     /* pictures a sheet: as many as fit a URL of 2 kB */
+#define SCALE_MAX 32
+#define DEFAULT_COLUMNS 16
+
+/* Reads a number of a parameter into *value, which keeps its default if it is absent. */
+static int number_of(const struct kl_request *request, struct kl_reply *reply, const char *name,
+                     uint32_t low, uint32_t high, uint32_t *value)
+{
+    const char *text = kl_request_get(request, name);
+    uint32_t number;
+
+    if (!text)
+        return 0;
+    if (kl_parse_number(text, &number) || number < low || number > high) {
+        kl_reply_problem(reply, 400, name, "%s is a whole number from %u to %u", name, low, high);
+        return -1;
+    }
+    *value = number;
+    return 0;
+}
+
+static int optional_number(const struct kl_request *request, struct kl_reply *reply,
+                           const char *name, uint32_t high, int *value)
+{
+    uint32_t number = UINT32_MAX;
+
+    if (number_of(request, reply, name, 0, high, &number))
+        return -1;
+    *value = number == UINT32_MAX ? KL_ANY : (int)number;
+    return 0;
+}
+
+static int parse_filter(const struct kl_run *run, const struct kl_request *request,
+                        struct kl_reply *reply, struct kl_sample_filter *filter)
+{
+    const char *dataset = kl_request_get(request, "dataset");
+    const char *split = kl_request_get(request, "split");
+    const char *correct = kl_request_get(request, "correct");
+    enum kl_split parsed = KL_SPLIT_TEST;
+    struct kl_error err;
+
+    *filter = (struct kl_sample_filter){KL_ANY, KL_ANY, KL_ANY, KL_ANY, KL_ANY};
+    for (uint32_t d = 0; dataset && d < run->data.n_datasets; d++)
+        if (!strcmp(run->data.datasets[d]->name, dataset))
+            filter->dataset = (int)d;
+    if (dataset && filter->dataset == KL_ANY) {
+        kl_reply_problem(reply, 400, "dataset", "this run has no data set of that name");
+        return -1;
+    }
+    if (split && kl_split_parse(split, &parsed, &err)) {
+        kl_reply_error(reply, "split", &err);
+        return -1;
+    }
+    filter->split = split ? (int)parsed : KL_ANY;
+    if (correct && strcmp(correct, "true") != 0 && strcmp(correct, "false") != 0) {
+        kl_reply_problem(reply, 400, "correct", "correct is true or false");
+        return -1;
+    }
+    filter->correct = correct ? !strcmp(correct, "true") : KL_ANY;
+    return optional_number(request, reply, "label", KL_CLASSES_MAX - 1, &filter->label) ||
+                   optional_number(request, reply, "predicted", KL_CLASSES_MAX - 1,
+                                   &filter->predicted)
+               ? -1
+               : 0;
+}
+
+/* The token of a page is what the page before gave as next. */
+static int parse_token(const struct kl_request *request, struct kl_reply *reply, uint32_t *from)
+{
+    const char *token = kl_request_get(request, "next");
+    char *end;
+    unsigned long value;
+
+    *from = 0;
+    if (!token)
+        return 0;
+    value = *token == 's' ? strtoul(token + 1, &end, 16) : 0;
+    if (*token != 's' || strspn(token + 1, "0123456789abcdef") != strlen(token + 1) ||
+        strlen(token) < 2 || strlen(token) > 9 || value > INT32_MAX) {
+        kl_reply_problem(reply, 400, "next", "next is what the page before gave as next");
+        return -1;
+    }
+    *from = (uint32_t)value;
+    return 0;
+}
+
+void kl_serve_samples(struct kl_run *run, const struct kl_request *request,
+                      struct kl_reply *reply)
+{
+    struct kl_sample_filter filter;
+    struct kl_sample *samples = NULL;
+    struct kl_error err;
+    uint32_t limit = DEFAULT_LIMIT, from, n;
+    uint64_t total;
+    int64_t next;
+    enum kl_status status;
+
+    if (kl_request_allows(request, reply, "dataset", "split", "label", "predicted", "correct",
+                          "limit", "next", NULL) ||
+        parse_filter(run, request, reply, &filter) ||
+        number_of(request, reply, "limit", 1, LIMIT_MAX, &limit) ||
+        parse_token(request, reply, &from))
+        return;
+    status = kl_alloc(&samples, limit, sizeof *samples, "samples", &err);
+    if (!status)
+        status = kl_samples_list(run, &filter, from, limit, samples, &n, &next, &total, &err);
+    if (status)
+        kl_reply_error(reply, NULL, &err);
+    else
+        kl_reply_json(reply, kl_represent_samples(run, samples, n, next, total));
+    free(samples);
+}
+
+void kl_serve_sample(struct kl_run *run, const char *id, const struct kl_request *request,
+                     struct kl_reply *reply)
+{
+    struct kl_sample sample;
+    struct kl_error err;
+    uint32_t number;
+
+    if (kl_request_allows(request, reply, NULL))
+        return;
+    if (kl_parse_number(id, &number)) {
+        kl_reply_problem(reply, 400, "sample", "a sample's id is a whole number");
+        return;
+    }
+    if (kl_samples_get(run, number, &sample, &err))
+        kl_reply_error(reply, "sample", &err);
+    else
+        kl_reply_json(reply, kl_represent_sample(run, &sample));
+}
+
+/* Draws the samples' pictures on one sheet. */
+static void reply_pictures(struct kl_run *run, const uint32_t *ids, uint32_t n, uint32_t columns,
+                           uint32_t scale, struct kl_reply *reply)
+{
+    const struct kl_dataset *dataset = run->data.datasets[0];
+    size_t size = kl_dataset_image_size(dataset), n_bytes = 0;
+    uint8_t *pixels = NULL, *png = NULL;
+    struct kl_error err;
+    enum kl_status status = kl_alloc(&pixels, n, size, "pictures", &err);
+
+    for (uint32_t i = 0; !status && i < n; i++)
+        status = kl_run_image(run, ids[i], pixels + i * size, &err);
+    if (!status)
+        status = kl_png_sheet(dataset, pixels, n, columns, scale, &png, &n_bytes, &err);
+    free(pixels);
+    if (status) {
+        kl_reply_error(reply, err.status == KL_ERR_NOT_FOUND ? "samples" : "scale", &err);
+        return;
+    }
+    reply->status = 200;
+    reply->type = "image/png";
+    reply->owned = png;
+    reply->n_bytes = n_bytes;
+    reply->cache = KL_CACHE_IMMUTABLE;
+}
+
+void kl_serve_image(struct kl_run *run, const char *file, const struct kl_request *request,
+                    struct kl_reply *reply)
+{
+    size_t length = strlen(file);
+    char digits[16] = "", scale_text[16];
+    uint32_t id, scale = 1;
+
+    if (kl_request_allows(request, reply, "scale", NULL) ||
+        number_of(request, reply, "scale", 1, SCALE_MAX, &scale))
+        return;
+    if (length > 4 && length - 4 < sizeof digits && !strcmp(file + length - 4, ".png"))
+        memcpy(digits, file, length - 4);
+    if (kl_parse_number(digits, &id)) {
+        kl_reply_problem(reply, 404, "sample", "an image is named by its sample's id: 17.png");
+        return;
+    }
+    snprintf(scale_text, sizeof scale_text, "%u", scale);
+    if (!kl_reply_tag(request, reply, run->fingerprint, "image", digits, scale_text, NULL))
+        reply_pictures(run, &id, 1, 1, scale, reply);
+    else
+        reply->cache = KL_CACHE_IMMUTABLE;
+}
+
+/* Reads "1,2,3": 0, or -1 with the problem in *reply. */
+static int parse_ids(const char *text, struct kl_reply *reply, uint32_t ids[SHEET_MAX],
+                     uint32_t *n)
+{
+    *n = 0;
+    while (text && *text) {
+        size_t length = strcspn(text, ",");
+        char digits[16] = "";
+
+        if (length < sizeof digits)
+            memcpy(digits, text, length);
+        if (*n == SHEET_MAX || kl_parse_number(digits, &ids[*n]))
+            break;
+        (*n)++;
+        text += length;
+        if (!*text)
+            return 0;
+        text++;
+    }
+    kl_reply_problem(reply, 400, "samples", "samples is a list of 1 to %d ids: 4,8,15", SHEET_MAX);
+    return -1;
+}
+
+void kl_serve_sheet(struct kl_run *run, const struct kl_request *request, struct kl_reply *reply)
+{
+    const char *list = kl_request_get(request, "samples");
+    uint32_t ids[SHEET_MAX], n, columns = DEFAULT_COLUMNS, scale = 1;
+    char layout[32];
+
+    if (kl_request_allows(request, reply, "samples", "columns", "scale", NULL) ||
+        parse_ids(list, reply, ids, &n) ||
+        number_of(request, reply, "columns", 1, SHEET_MAX, &columns) ||
+        number_of(request, reply, "scale", 1, SCALE_MAX, &scale))
+        return;
+    columns = n < columns ? n : columns;
+    snprintf(layout, sizeof layout, "%u %u", columns, scale);
+    if (!kl_reply_tag(request, reply, run->fingerprint, "sheet", list, layout, NULL))
+        reply_pictures(run, ids, n, columns, scale, reply);
+    else
+        reply->cache = KL_CACHE_IMMUTABLE;
+}

@@ -1,0 +1,429 @@
+#include "server/server.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <microhttpd.h>
+#include <netdb.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/memory.h"
+#include "server/guard.h"
+#include "server/http.h"
+#include "server/routes.h"
+
+#define CONNECTIONS_MAX 128              /* a browser opens six; each is a thread here */
+#define CONNECTION_TIMEOUT_S 30          /* the default is none: idle clients would stay for ever */
+#define CONNECTION_MEMORY ((size_t)32 << 10) /* bounds request line and headers together */
+#define BODY_MAX ((size_t)1 << 20)       /* pixels of the largest layer, written as JSON */
+#define STOP_PATIENCE_S 20               /* the longest request: a scan from a cold disk */
+
+#define COOKIE "keylight_token"
+
+struct kl_server {
+    struct MHD_Daemon *daemon;
+    struct kl_server_options options;
+    char bind_host[80]; /* the address bound to, as a Host header would name it */
+    struct kl_service service;
+    pthread_mutex_t lock;
+    pthread_cond_t idle;
+    unsigned n_active; /* requests between their first call and their completion */
+};
+
+/* One request while its body comes in. */
+struct exchange {
+    char *body;
+    size_t n_bytes;
+    int too_large;
+};
+
+static const char *header(struct MHD_Connection *connection, const char *name)
+{
+    return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+}
+
+static void add_header(struct MHD_Response *response, const char *name, const char *value)
+{
+    /* Fails only without memory; a missing header is then the smallest harm. */
+    (void)MHD_add_response_header(response, name, value);
+}
+
+static void add_security_headers(struct MHD_Response *response)
+{
+    add_header(response, "Content-Security-Policy",
+               "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
+               "object-src 'none'");
+    add_header(response, "X-Content-Type-Options", "nosniff");
+    add_header(response, "Referrer-Policy", "no-referrer");
+    add_header(response, "Cross-Origin-Resource-Policy", "same-origin");
+    add_header(response, "Cross-Origin-Opener-Policy", "same-origin");
+}
+
+static void add_reply_headers(struct MHD_Response *response, const struct kl_reply *reply)
+{
+    static const char *const caches[] = {"no-store", "no-cache",
+                                         "private, max-age=31536000, immutable"};
+    char seconds[16];
+
+    add_header(response, "Cache-Control", caches[reply->cache]);
+    if (reply->type)
+        add_header(response, "Content-Type", reply->type);
+    if (reply->etag[0])
+        add_header(response, "ETag", reply->etag);
+    if (reply->location)
+        add_header(response, "Location", reply->location);
+    if (reply->allow)
+        add_header(response, "Allow", reply->allow);
+    if (reply->retry_after) {
+        snprintf(seconds, sizeof seconds, "%d", reply->retry_after);
+        add_header(response, "Retry-After", seconds);
+    }
+}
+
+static ssize_t no_body(void *self, uint64_t position, char *buffer, size_t n_bytes)
+{
+    (void)self;
+    (void)position;
+    (void)buffer;
+    (void)n_bytes;
+    return MHD_CONTENT_READER_END_OF_STREAM;
+}
+
+/* A 304 is made without the body whose length it would have to tell: with an unknown length,
+ * libmicrohttpd tells none. */
+static struct MHD_Response *make_response(struct kl_reply *reply)
+{
+    if (reply->status == 304)
+        return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 1, no_body, NULL, NULL);
+    if (reply->owned)
+        return MHD_create_response_from_buffer(reply->n_bytes, reply->owned, MHD_RESPMEM_MUST_FREE);
+    return MHD_create_response_from_buffer(reply->n_bytes, (void *)(uintptr_t)reply->borrowed,
+                                           MHD_RESPMEM_PERSISTENT);
+}
+
+static enum MHD_Result send_reply(struct MHD_Connection *connection, struct kl_reply *reply,
+                                  const char *cookie)
+{
+    struct MHD_Response *response = make_response(reply);
+    enum MHD_Result result;
+
+    if (!response) {
+        free(reply->owned);
+        return MHD_NO;
+    }
+    add_security_headers(response);
+    add_reply_headers(response, reply);
+    if (cookie)
+        add_header(response, "Set-Cookie", cookie);
+    result = MHD_queue_response(connection, (unsigned)reply->status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+struct collector {
+    struct kl_request *request;
+    int overflow;
+};
+
+static enum MHD_Result collect_parameter(void *self, enum MHD_ValueKind kind, const char *name,
+                                         const char *value)
+{
+    struct collector *collector = self;
+    struct kl_request *request = collector->request;
+
+    (void)kind;
+    if (request->n_parameters == KL_PARAMETERS_MAX) {
+        collector->overflow = 1;
+        return MHD_NO;
+    }
+    request->parameters[request->n_parameters++] =
+        (struct kl_parameter){name, value ? value : ""};
+    return MHD_YES;
+}
+
+/* Whether the request carries the token: as a bearer token or in our cookie. */
+static int has_token(const struct kl_server *server, struct MHD_Connection *connection)
+{
+    const char *authorization = header(connection, MHD_HTTP_HEADER_AUTHORIZATION);
+    char cookie[256];
+
+    if (authorization && !strncmp(authorization, "Bearer ", 7) &&
+        kl_guard_secret_equals(authorization + 7, server->options.token))
+        return 1;
+    return !kl_guard_cookie(header(connection, MHD_HTTP_HEADER_COOKIE), COOKIE, cookie,
+                            sizeof cookie) &&
+           kl_guard_secret_equals(cookie, server->options.token);
+}
+
+/* Lets requests in, or answers them: returns 1 when *reply has been made. cookie is room for the
+ * Set-Cookie of a browser that came with the token in its address. */
+static int guard(const struct kl_server *server, struct MHD_Connection *connection,
+                 const struct kl_request *request, struct kl_reply *reply, char *cookie,
+                 size_t cookie_bytes)
+{
+    const struct kl_server_options *options = &server->options;
+    const char *host = header(connection, MHD_HTTP_HEADER_HOST);
+    const char *token = kl_request_get(request, "token");
+
+    if (!kl_guard_host(host, options->allowed_hosts, options->n_allowed_hosts) &&
+        !kl_guard_host(host, (const char *const[]){server->bind_host}, 1)) {
+        kl_reply_problem(reply, 421, NULL,
+                         "this server does not answer to that host name: use localhost, or start "
+                         "it with --allow-host NAME");
+        return 1;
+    }
+    if (options->token && token && !request->is_post &&
+        kl_guard_secret_equals(token, options->token)) {
+        snprintf(cookie, cookie_bytes, COOKIE "=%s; HttpOnly; SameSite=Strict; Path=/",
+                 options->token);
+        reply->status = 303;
+        reply->location = request->path;
+        return 1;
+    }
+    if (options->token && !has_token(server, connection)) {
+        kl_reply_problem(reply, 401, "token",
+                         "this server asks for its token: open the address it printed");
+        return 1;
+    }
+    if (request->is_post &&
+        !kl_guard_same_origin(header(connection, "Sec-Fetch-Site"), header(connection, "Origin"),
+                              host)) {
+        kl_reply_problem(reply, 403, NULL, "another site's page may not ask here");
+        return 1;
+    }
+    if (request->is_post && !kl_guard_is_json(header(connection, MHD_HTTP_HEADER_CONTENT_TYPE))) {
+        kl_reply_problem(reply, 415, NULL, "send the body as Content-Type: application/json");
+        return 1;
+    }
+    return 0;
+}
+
+static enum MHD_Result answer(struct kl_server *server, struct MHD_Connection *connection,
+                              const char *path, int is_post, const struct exchange *exchange)
+{
+    struct kl_request request = {.path = path,
+                                 .is_post = is_post,
+                                 .body = exchange->body ? exchange->body : "",
+                                 .body_bytes = exchange->n_bytes,
+                                 .if_none_match =
+                                     header(connection, MHD_HTTP_HEADER_IF_NONE_MATCH)};
+    struct collector collector = {&request, 0};
+    struct kl_reply reply = {0};
+    char cookie[400] = "";
+
+    MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, collect_parameter, &collector);
+    if (guard(server, connection, &request, &reply, cookie, sizeof cookie)) {
+        /* answered */
+    } else if (exchange->too_large) {
+        kl_reply_problem(&reply, 413, NULL, "a body has at most %zu bytes", BODY_MAX);
+    } else if (collector.overflow) {
+        kl_reply_problem(&reply, 400, NULL, "no address takes more than %d parameters",
+                         KL_PARAMETERS_MAX);
+    } else {
+        kl_route(&server->service, &request, &reply);
+    }
+    return send_reply(connection, &reply, cookie[0] ? cookie : NULL);
+}
+
+static void take_body(struct exchange *exchange, const char *data, size_t n_bytes)
+{
+    char *grown;
+
+    if (exchange->n_bytes + n_bytes > BODY_MAX)
+        exchange->too_large = 1;
+    if (exchange->too_large)
+        return; /* read and dropped, so that the client gets to see the answer */
+    grown = realloc(exchange->body, exchange->n_bytes + n_bytes + 1);
+    if (!grown) {
+        exchange->too_large = 1;
+        return;
+    }
+    memcpy(grown + exchange->n_bytes, data, n_bytes);
+    exchange->body = grown;
+    exchange->n_bytes += n_bytes;
+    grown[exchange->n_bytes] = '\0';
+}
+
+static enum MHD_Result refuse_method(struct MHD_Connection *connection)
+{
+    struct kl_reply reply = {0};
+
+    kl_reply_problem(&reply, 405, NULL, "this server knows GET, HEAD and POST");
+    reply.allow = "GET, HEAD, POST";
+    return send_reply(connection, &reply, NULL);
+}
+
+/* Called for the headers, then for every piece of the body, then once more at its end. */
+static enum MHD_Result handle(void *self, struct MHD_Connection *connection, const char *path,
+                              const char *method, const char *version, const char *data,
+                              size_t *n_bytes, void **state)
+{
+    struct kl_server *server = self;
+    struct exchange *exchange = *state;
+    int is_post = !strcmp(method, MHD_HTTP_METHOD_POST);
+
+    (void)version;
+    if (!exchange) {
+        exchange = calloc(1, sizeof *exchange);
+        if (!exchange)
+            return MHD_NO;
+        *state = exchange;
+        pthread_mutex_lock(&server->lock);
+        server->n_active++;
+        pthread_mutex_unlock(&server->lock);
+        return MHD_YES;
+    }
+    if (*n_bytes) {
+        take_body(exchange, data, *n_bytes);
+        *n_bytes = 0;
+        return MHD_YES;
+    }
+    if (!is_post && strcmp(method, MHD_HTTP_METHOD_GET) != 0 &&
+        strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
+        return refuse_method(connection);
+    return answer(server, connection, path, is_post, exchange);
+}
+
+static void complete(void *self, struct MHD_Connection *connection, void **state,
+                     enum MHD_RequestTerminationCode code)
+{
+    struct kl_server *server = self;
+    struct exchange *exchange = *state;
+
+    (void)connection;
+    (void)code;
+    if (!exchange)
+        return;
+    free(exchange->body);
+    free(exchange);
+    *state = NULL;
+    pthread_mutex_lock(&server->lock);
+    if (--server->n_active == 0)
+        pthread_cond_signal(&server->idle);
+    pthread_mutex_unlock(&server->lock);
+}
+
+/* Resolves a numeric address or "localhost" and opens a listening socket there. */
+static enum kl_status listen_on(struct kl_server *server, int *fd, struct kl_error *err)
+{
+    const char *address = server->options.bind ? server->options.bind : "127.0.0.1";
+    struct addrinfo hints = {.ai_family = AF_UNSPEC,
+                             .ai_socktype = SOCK_STREAM,
+                             .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    struct addrinfo *found = NULL;
+    char port[8];
+    int yes = 1, failed;
+
+    snprintf(port, sizeof port, "%u", server->options.port);
+    if (getaddrinfo(address, port, &hints, &found))
+        return kl_fail(err, KL_ERR_USAGE, "--bind %.60s is no address of this machine", address);
+    snprintf(server->bind_host, sizeof server->bind_host,
+             found->ai_family == AF_INET6 ? "[%s]" : "%s", address);
+    *fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (*fd >= 0)
+        (void)setsockopt(*fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes); /* a convenience */
+    failed = *fd < 0 || bind(*fd, found->ai_addr, found->ai_addrlen) || listen(*fd, 128);
+    freeaddrinfo(found);
+    if (!failed)
+        return KL_OK;
+    if (errno == EADDRINUSE)
+        kl_fail(err, KL_ERR_BUSY,
+                "port %s is in use: stop the other server, or take another with --port N (0: any "
+                "free one)",
+                port);
+    else
+        kl_fail(err, KL_ERR_IO, "cannot listen on %.60s port %s: %s", address, port,
+                strerror(errno));
+    if (*fd >= 0)
+        close(*fd);
+    return err->status;
+}
+
+enum kl_status kl_server_start(const struct kl_server_options *options, struct kl_run *const *runs,
+                               size_t n_runs, struct kl_pool *pool, struct kl_server **out,
+                               struct kl_error *err)
+{
+    struct kl_server *server = NULL;
+    int fd = -1;
+    enum kl_status status;
+
+    if (options->bind && !kl_guard_is_loopback(options->bind) && !options->token)
+        return kl_fail(err, KL_ERR_USAGE,
+                       "--bind %.60s lets other machines in: protect the server with --token "
+                       "SECRET, too",
+                       options->bind);
+    status = kl_alloc(&server, 1, sizeof *server, "the server", err);
+    if (status)
+        return status;
+    server->options = *options;
+    server->service.runs = runs;
+    server->service.n_runs = n_runs;
+    server->service.pool = pool;
+    sem_init(&server->service.scans, 0, KL_SCANS_MAX);
+    pthread_mutex_init(&server->lock, NULL);
+    pthread_cond_init(&server->idle, NULL);
+    status = listen_on(server, &fd, err);
+    if (!status) {
+        server->daemon = MHD_start_daemon(
+            MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION |
+                MHD_USE_ITC,
+            0, NULL, NULL, handle, server, MHD_OPTION_LISTEN_SOCKET, fd,
+            MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
+            (unsigned)CONNECTION_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY,
+            MHD_OPTION_NOTIFY_COMPLETED, complete, server, MHD_OPTION_END);
+        if (!server->daemon) {
+            close(fd);
+            status = kl_fail(err, KL_ERR_IO, "cannot start the HTTP server: %s", strerror(errno));
+        }
+    }
+    if (status) {
+        kl_server_stop(server);
+        return status;
+    }
+    *out = server;
+    return KL_OK;
+}
+
+uint16_t kl_server_port(const struct kl_server *server)
+{
+    const union MHD_DaemonInfo *info =
+        MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_BIND_PORT);
+
+    return info ? info->port : 0;
+}
+
+static void wait_until_idle(struct kl_server *server)
+{
+    struct timespec until;
+    int late = 0;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += STOP_PATIENCE_S;
+    pthread_mutex_lock(&server->lock);
+    while (server->n_active && !late)
+        late = pthread_cond_timedwait(&server->idle, &server->lock, &until) == ETIMEDOUT;
+    pthread_mutex_unlock(&server->lock);
+}
+
+void kl_server_stop(struct kl_server *server)
+{
+    if (!server)
+        return;
+    if (server->daemon) {
+        MHD_socket fd = MHD_quiesce_daemon(server->daemon);
+
+        wait_until_idle(server);
+        MHD_stop_daemon(server->daemon);
+        if (fd != MHD_INVALID_SOCKET)
+            close(fd);
+    }
+    sem_destroy(&server->service.scans);
+    pthread_cond_destroy(&server->idle);
+    pthread_mutex_destroy(&server->lock);
+    free(server);
+}

@@ -1,0 +1,34 @@
+/* The HTTP server: libmicrohttpd around kl_route. */
+#ifndef KL_SERVER_SERVER_H
+#define KL_SERVER_SERVER_H
+
+#include "core/pool.h"
+#include "db/run.h"
+
+#define KL_ALLOWED_HOSTS_MAX 16
+
+struct kl_server_options {
+    const char *bind; /* address to listen on; NULL: 127.0.0.1 */
+    uint16_t port;    /* 0: any free one */
+    const char *token; /* asked of every request, or NULL; needed on other than loopback addresses */
+    const char *allowed_hosts[KL_ALLOWED_HOSTS_MAX]; /* besides loopback names */
+    size_t n_allowed_hosts;
+};
+
+struct kl_server;
+
+/* Listens and serves the runs (the caller's, opened for the pool's workers, with distinct
+ * fingerprints) from threads of its own. SIGPIPE must be ignored. The caller ends *server with
+ * kl_server_stop. Errors: KL_ERR_USAGE (address, token), KL_ERR_BUSY (port in use), KL_ERR_IO. */
+enum kl_status kl_server_start(const struct kl_server_options *options, struct kl_run *const *runs,
+                               size_t n_runs, struct kl_pool *pool, struct kl_server **server,
+                               struct kl_error *err);
+
+/* The port it listens on. */
+uint16_t kl_server_port(const struct kl_server *server);
+
+/* Accepts nothing new, waits (some seconds at most) until every request under way is answered, and
+ * ends. Not from a handler. */
+void kl_server_stop(struct kl_server *server);
+
+#endif

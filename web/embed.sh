@@ -1,0 +1,37 @@
+#!/bin/sh
+# Writes the page's files as C arrays: embed.sh FOLDER FILE... (paths below FOLDER) to stdout.
+# NAME=PATH as a file stands for PATH itself under the name NAME.
+set -eu
+folder=$1
+shift
+
+media_type() {
+    case $1 in
+    *.html) echo 'text/html; charset=utf-8' ;;
+    *.js) echo 'text/javascript; charset=utf-8' ;;
+    *.css) echo 'text/css; charset=utf-8' ;;
+    *.svg) echo 'image/svg+xml' ;;
+    *.json) echo 'application/json' ;;
+    *) echo "embed.sh: no media type known for $1" >&2; exit 1 ;;
+    esac
+}
+
+echo '/* Made by web/embed.sh from the files of web/. */'
+echo '#include "server/assets.h"'
+n=0
+table=
+for file in "$@"; do
+    case $file in
+    *=*) name=${file%%=*} path=${file#*=} ;;
+    *) name=$file path=$folder/$file ;;
+    esac
+    type=$(media_type "$name")
+    n=$((n + 1))
+    echo "static const unsigned char file_$n[] = {"
+    od -An -v -tx1 "$path" | sed 's/ \([0-9a-f][0-9a-f]\)/0x\1,/g'
+    echo '0};' # so that an empty file is an array too
+    table="$table    {\"$name\", \"$type\", file_$n, sizeof file_$n - 1},
+"
+done
+printf '\nconst struct kl_asset kl_assets[] = {\n%s};\n' "$table"
+echo "const size_t kl_n_assets = sizeof kl_assets / sizeof kl_assets[0];"

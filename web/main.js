@@ -1,0 +1,143 @@
+// Wires the page: address -> state -> requests -> views, and clicks back to the address.
+
+import {ApiError, attend, getRun, getSample, listRuns, listSamples} from './api.js';
+import {byId} from './dom.js';
+import {formatUrl, parseUrl} from './state.js';
+import {showAnswer, showFailure} from './views/answer.js';
+import {showClasses} from './views/classes.js';
+import {Gallery} from './views/samples.js';
+import {showHeader} from './views/header.js';
+import {notify, showNotices} from './views/notices.js';
+import {showSpotlight} from './views/spotlight.js';
+
+/** @import {Answer, Run, RunSummary, Sample} from './types.js' */
+/** @import {State} from './state.js' */
+
+/**
+ * What views may ask for.
+ * @typedef {object} Actions
+ * @property {(change: Partial<State>) => void} choose goes to another view, with a new address
+ * @property {(sample: number) => void} explain makes a sample the query
+ * @property {(direction: -1|1) => void} step to the neighbour in the gallery
+ * @property {() => void} share copies the link
+ */
+
+/** @type {RunSummary[]} */
+let runs = [];
+/** @type {State} */
+let state;
+/** @type {Run|null} */
+let run = null;
+/** The query under way, so that a newer one can end it. */
+let pending = new AbortController();
+
+const body = document.body;
+
+/** @type {Actions} */
+const actions = {
+  choose(change) {
+    go({...state, ...change}, false);
+  },
+  explain(sample) {
+    go({...state, sample}, false);
+  },
+  step(direction) {
+    const neighbour = gallery.neighbour(state.sample ?? 0, direction);
+    if (neighbour !== null) actions.explain(neighbour);
+  },
+  async share() {
+    try {
+      await navigator.clipboard.writeText(location.href);
+      notify('Link copied. It opens this very view wherever the same run file is served.');
+    } catch {
+      notify(`Copy this link: ${location.href}`);
+    }
+  },
+};
+
+const gallery = new Gallery(byId('filters'), byId('gallery'), actions);
+
+/** @param {State} next @param {boolean} replace */
+function go(next, replace) {
+  state = next;
+  const url = formatUrl(state);
+  if (url !== location.pathname + location.search) {
+    if (replace) history.replaceState(null, '', url);
+    else history.pushState(null, '', url);
+  }
+  void render();
+}
+
+/** What to show first: something the network got wrong, where there is such a thing.
+ *  @param {string} id @returns {Promise<number>} */
+async function firstSample(id) {
+  /** @type {Array<Record<string, string>>} */
+  const filters = [{split: 'test', correct: 'false'}, {split: 'test'}, {}];
+  for (const filter of filters) {
+    const page = await listSamples(id, filter, 1, null);
+    if (page.samples.length) return page.samples[0].id;
+  }
+  throw new ApiError(404, 'This run has no samples to show.', null);
+}
+
+/** Draws everything that the state asks for; the views keep what they have until then. */
+async function render() {
+  pending.abort();
+  const mine = pending = new AbortController();
+  body.dataset.state = 'loading';
+  try {
+    if (run?.id !== state.run) run = await getRun(/** @type {string} */ (state.run));
+    if (mine.signal.aborted) return;
+    showHeader(byId('header'), runs, run, actions);
+    if (state.sample === null) {
+      const sample = await firstSample(run.id);
+      if (!mine.signal.aborted) go({...state, sample}, true);
+      return;
+    }
+    gallery.show(run, state);
+    const [answer, sample] = await Promise.all([attend(state, mine.signal),
+      getSample(run.id, state.sample)]);
+    if (mine.signal.aborted) return;
+    draw(run, answer, sample);
+    body.dataset.state = 'ready';
+    body.dataset.view = location.pathname + location.search;
+  } catch (error) {
+    if (mine.signal.aborted) return;
+    showFailure(byId('answer'), error instanceof ApiError ? error.message :
+      `The page failed: ${error}`, () => void render());
+    byId('spotlight').replaceChildren();
+    byId('classes').replaceChildren();
+    body.dataset.state = 'error';
+  }
+}
+
+/** @param {Run} shown @param {Answer} answer @param {Sample} sample */
+function draw(shown, answer, sample) {
+  document.title = `${sample.split} #${sample.index} · ${shown.name} · keylight`;
+  showAnswer(byId('answer'), shown, answer, sample, actions);
+  showSpotlight(byId('spotlight'), shown, state, answer, actions);
+  showClasses(byId('classes'), shown, answer, sample);
+}
+
+/** Reads the address anew: at the start, and on back and forward. @param {boolean} first */
+function readAddress(first) {
+  const {state: parsed, notices} = parseUrl(new URL(location.href), runs);
+  showNotices(notices);
+  state = parsed;
+  if (first || notices.length) go(parsed, true);
+  else void render();
+}
+
+async function start() {
+  try {
+    runs = await listRuns();
+  } catch (error) {
+    showFailure(byId('answer'), /** @type {Error} */ (error).message, () => void start());
+    body.dataset.state = 'error';
+    return;
+  }
+  addEventListener('popstate', () => readAddress(false));
+  readAddress(true);
+}
+
+void start();

@@ -1,0 +1,156 @@
+// What a person chose, and its address. Everything chosen is in the URL, nothing else is:
+//   /r/<run>/q/<sample>?layer=&rank=&by=&class=&k=&split=&dataset=&correct=&label=&predicted=
+
+/** @import {RunSummary} from './types.js' */
+
+/**
+ * @typedef {object} State
+ * @property {string|null} run
+ * @property {number|null} sample
+ * @property {number|null} layer null: the last
+ * @property {string} rank
+ * @property {'pattern'|'sample'} by
+ * @property {number|null} class spotlight only this label
+ * @property {number} k
+ * @property {'train'|'test'} split the gallery's filters, from here on
+ * @property {string|null} dataset
+ * @property {'true'|'false'|null} correct
+ * @property {number|null} label
+ * @property {number|null} predicted
+ */
+
+export const DEFAULT_K = 20;
+export const K_MAX = 1000;
+
+/** @param {string} text @param {number} low @param {number} high */
+function integer(text, low, high) {
+  const value = /^\d{1,9}$/.test(text) ? Number(text) : NaN;
+  return value >= low && value <= high ? value : undefined;
+}
+
+/** @param {RunSummary} run */
+function outputs(run) {
+  return run.layers[run.layers.length - 1].outputs;
+}
+
+/** @param {string} text @param {readonly string[]} words */
+function word(text, words) {
+  return words.includes(text) ? text : undefined;
+}
+
+/**
+ * The settings: how each is read from its text (undefined: invalid) and what holds without it.
+ * @type {Record<string, {initial: any, parse: (text: string, run: RunSummary) => any,
+ *   allowed: (run: RunSummary) => string}>}
+ */
+export const settings = {
+  layer: {
+    initial: null,
+    parse: (text, run) => integer(text, 1, run.layers.length),
+    allowed: (run) => `1 to ${run.layers.length}`,
+  },
+  rank: {
+    initial: 'abs',
+    parse: (text, run) => {
+      const logit = /^logit:(.*)$/.exec(text);
+      if (logit) return integer(logit[1], 0, outputs(run) - 1) === undefined ? undefined : text;
+      return word(text, ['abs', 'positive', 'negative', 'logit']);
+    },
+    allowed: (run) => `abs, positive, negative, logit, logit:0 to logit:${outputs(run) - 1}`,
+  },
+  by: {
+    initial: 'pattern',
+    parse: (text) => word(text, ['pattern', 'sample']),
+    allowed: () => 'pattern or sample',
+  },
+  class: {
+    initial: null,
+    parse: (text, run) => integer(text, 0, outputs(run) - 1),
+    allowed: (run) => `0 to ${outputs(run) - 1}`,
+  },
+  k: {
+    initial: DEFAULT_K,
+    parse: (text) => integer(text, 1, K_MAX),
+    allowed: () => `1 to ${K_MAX}`,
+  },
+  split: {
+    initial: 'test',
+    parse: (text) => word(text, ['test', 'train']),
+    allowed: () => 'test or train',
+  },
+  dataset: {
+    initial: null,
+    parse: (text, run) => word(text, run.datasets.map((dataset) => dataset.name)),
+    allowed: (run) => run.datasets.map((dataset) => dataset.name).join(', '),
+  },
+  correct: {
+    initial: null,
+    parse: (text) => word(text, ['true', 'false']),
+    allowed: () => 'true or false',
+  },
+  label: {
+    initial: null,
+    parse: (text, run) => integer(text, 0, outputs(run) - 1),
+    allowed: (run) => `0 to ${outputs(run) - 1}`,
+  },
+  predicted: {
+    initial: null,
+    parse: (text, run) => integer(text, 0, outputs(run) - 1),
+    allowed: (run) => `0 to ${outputs(run) - 1}`,
+  },
+};
+
+/** @param {RunSummary} run @param {number} sample */
+export function sampleExists(run, sample) {
+  return run.datasets.some((dataset) => Object.values(dataset.splits).some(
+    (split) => sample >= split.first_sample && sample < split.first_sample + split.samples));
+}
+
+/**
+ * Reads an address. What it cannot mean falls back, with a notice for the person.
+ * @param {URL} url
+ * @param {RunSummary[]} runs at least one
+ * @returns {{state: State, notices: string[]}}
+ */
+export function parseUrl(url, runs) {
+  /** @type {string[]} */
+  const notices = [];
+  const path = /^\/(?:r\/([^/]*)(?:\/q\/([^/]*))?\/?)?$/.exec(url.pathname);
+  const found = runs.find((run) => run.id === path?.[1]);
+  const run = found ?? runs[0];
+  if (!path) notices.push('The address is none of keylight’s, so this is the first run.');
+  else if (path[1] && !found)
+    notices.push(`This server does not have run ${path[1].slice(0, 40)}, so this is “${run.name}”. ` +
+      'A shared link needs the same run file on the server.');
+  /** @type {any} */
+  const state = {run: run.id, sample: null};
+  if (path?.[2] && found) {
+    const sample = integer(path[2], 0, 999999999);
+    if (sample !== undefined && sampleExists(run, sample)) state.sample = sample;
+    else notices.push(`This run has no sample ${path[2].slice(0, 40)}, so this is the first one.`);
+  }
+  for (const [name, setting] of Object.entries(settings)) {
+    const text = url.searchParams.get(name);
+    const value = text === null ? setting.initial : setting.parse(text, run);
+    state[name] = value === undefined ? setting.initial : value;
+    if (value === undefined)
+      notices.push(`The address says ${name}=${text?.slice(0, 40)}, but ${name} is ` +
+        `${setting.allowed(run)} here: it was left out.`);
+  }
+  for (const name of new Set(url.searchParams.keys()))
+    if (!(name in settings))
+      notices.push(`The address has a setting “${name.slice(0, 40)}” that keylight does not know: it was left out.`);
+  return {state, notices};
+}
+
+/** @param {State} state @returns {string} path and query */
+export function formatUrl(state) {
+  const query = new URLSearchParams();
+  for (const [name, setting] of Object.entries(settings)) {
+    const value = /** @type {any} */ (state)[name];
+    if (value !== setting.initial) query.set(name, String(value));
+  }
+  const path = state.sample === null ? `/r/${state.run}` : `/r/${state.run}/q/${state.sample}`;
+  const text = query.toString().replaceAll('%3A', ':');
+  return text ? `${path}?${text}` : path;
+}

@@ -1,0 +1,98 @@
+// The answer: the sample, what the network says, and each logit as initial guess plus correction.
+
+import {imageUrl} from '../api.js';
+import {csvButton} from '../csv.js';
+import {className, count, fixed, outputName, percent, place} from '../format.js';
+import {h, redraw} from '../dom.js';
+
+/** @import {Answer, Run, Sample} from '../types.js' */
+/** @import {Actions} from '../main.js' */
+
+const PROBABILITIES = 4;
+
+/** @param {Run} run @param {Answer} answer @param {Sample} sample */
+function verdict(run, answer, sample) {
+  const label = className(run, sample.dataset, sample.label);
+  const right = answer.predicted === sample.label;
+  return h('p.verdict', {},
+    right ? h('span', {}, 'and so it is') : h('span', {}, 'it is labelled ', h('strong', {}, label)),
+    ` · ${place(sample)}`,
+    h('span.soft', {}, ` of ${count(run.datasets.find((d) => d.name === sample.dataset)
+      ?.splits[sample.split].samples ?? 0)}`));
+}
+
+/** @param {Run} run @param {Answer} answer */
+function probabilities(run, answer) {
+  const order = answer.probabilities.map((_, output) => output)
+    .sort((a, b) => answer.probabilities[b] - answer.probabilities[a]).slice(0, PROBABILITIES);
+  return h('ul.probabilities', {'aria-label': 'Probabilities'}, order.map((output) =>
+    h('li', {}, h('span.name', {}, outputName(run, output)),
+      h('span.track', {'aria-hidden': 'true'}, h(output === answer.predicted ? 'i.said' : 'i', {
+        style: {width: `${100 * answer.probabilities[output]}%`}})),
+      h('span.number', {}, percent(answer.probabilities[output], 1)))));
+}
+
+/** A bar from one value to another on a scale from low to high.
+ *  @param {string} kind @param {number} from @param {number} to @param {number} low @param {number} high */
+function bar(kind, from, to, low, high) {
+  const left = (Math.min(from, to) - low) / (high - low);
+  const width = Math.abs(to - from) / (high - low);
+  return h(`i.${kind}`, {style: {left: `${100 * left}%`, width: `${100 * width}%`}});
+}
+
+/** @param {Run} run @param {Answer} answer @param {Sample} sample */
+function logits(run, answer, sample) {
+  const values = [...answer.logits, ...answer.initial_guess, 0];
+  const low = Math.min(...values), high = Math.max(...values, low + 1e-9);
+  const zero = `${100 * -low / (high - low)}%`;
+  return h('table.logits', {},
+    h('caption.hidden', {}, 'Each logit is the initial guess plus the correction that training added'),
+    h('thead', {}, h('tr', {}, [['Class', ''], ['', 'scale'], ['guess', 'number part'],
+      ['correction', 'number part'], ['logit', 'number']].map(([name, kind]) =>
+      h(name ? 'th' : 'td', {scope: name ? 'col' : null, className: kind}, name)))),
+    h('tbody', {}, answer.logits.map((logit, output) => {
+      const guess = answer.initial_guess[output], correction = answer.correction[output];
+      const mark = [output === answer.predicted ? 'said' : '', output === sample.label ? 'labelled' : '']
+        .filter(Boolean).join(' ');
+      return h('tr', {className: mark},
+        h('th', {scope: 'row'}, outputName(run, output)),
+        h('td.scale', {'aria-hidden': 'true', style: {'--zero': zero}},
+          bar('guess', 0, guess, low, high),
+          bar(correction > 0 ? 'plus' : 'minus', guess, guess + correction, low, high)),
+        h('td.number.part', {}, fixed(guess, 2)),
+        h('td.number.part', {}, (correction > 0 ? '+' : '') + fixed(correction, 2)),
+        h('td.number', {}, fixed(logit, 2)));
+    })));
+}
+
+/** @param {HTMLElement} section @param {Run} run @param {Answer} answer @param {Sample} sample
+ *  @param {Actions} actions */
+export function showAnswer(section, run, answer, sample, actions) {
+  const label = className(run, sample.dataset, sample.label);
+  const rows = () => answer.logits.map((logit, output) => [outputName(run, output),
+    answer.initial_guess[output], answer.correction[output], logit, answer.probabilities[output]]);
+  redraw(section,
+    h('img.subject', {src: imageUrl(run.id, sample.id, 8),
+      alt: `${place(sample)}, labelled ${label}`, 'data-channels': run.datasets[0].channels}),
+    h('div.said-what', {},
+      h('h2', {id: 'answer-title'}, 'The answer'),
+      h('p.predicted', {}, outputName(run, answer.predicted)),
+      verdict(run, answer, sample),
+      probabilities(run, answer),
+      h('div.steps', {},
+        h('button', {type: 'button', id: 'previous', onclick: () => actions.step(-1)}, '‹ previous'),
+        h('button', {type: 'button', id: 'next', onclick: () => actions.step(1)}, 'next ›'))),
+    h('div.why', {},
+      h('div.head', {}, h('h2', {}, 'Logit = initial guess + what training added'),
+        csvButton(`logits-${sample.split}-${sample.index}`, 'the logits',
+          ['class', 'initial_guess', 'correction', 'logit', 'probability'], rows)),
+      logits(run, answer, sample),
+      h('p.legend', {}, h('i.swatch.guess'), 'initial guess ', h('i.swatch.plus'), 'raised by training ',
+        h('i.swatch.minus'), 'lowered by training')));
+}
+
+/** @param {HTMLElement} section @param {string} message @param {() => void} retry */
+export function showFailure(section, message, retry) {
+  redraw(section, h('div.failure', {role: 'alert'}, h('h2', {id: 'answer-title'}, 'No answer'),
+    h('p', {}, message), h('button', {type: 'button', id: 'retry', onclick: retry}, 'Try again')));
+}

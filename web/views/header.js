@@ -1,0 +1,91 @@
+// The bar on top: which run, what it is, share, theme, help.
+
+import {count, percent, size} from '../format.js';
+import {h, redraw, select} from '../dom.js';
+
+/** @import {Run, RunSummary} from '../types.js' */
+/** @import {Actions} from '../main.js' */
+
+/** @param {RunSummary} run */
+export function shape(run) {
+  return [run.layers[0].inputs, ...run.layers.map((layer) => layer.outputs)].join('-');
+}
+
+function switchTheme() {
+  const theme = document.documentElement.dataset.theme === 'dark' ? 'light' : 'dark';
+  document.documentElement.dataset.theme = theme;
+  try {
+    localStorage.setItem('keylight-theme', theme);
+  } catch {
+    // Then it lasts until the page is left.
+  }
+}
+
+/** @param {string} title @param {Node[]} content */
+function openDialog(title, ...content) {
+  const dialog = h('dialog', {'aria-label': title, onclose: () => dialog.remove()},
+    h('div.dialog-head', {}, h('h2', {}, title),
+      h('button.quiet', {type: 'button', 'aria-label': 'Close', onclick: () => dialog.close()}, '×')),
+    ...content);
+  document.body.append(dialog);
+  dialog.showModal();
+}
+
+/** @param {Run} run */
+function aboutRun(run) {
+  /** @type {[string, string][]} */
+  const facts = [
+    ['Network', `${shape(run)}, ReLU`],
+    ['Patterns', `${count(run.patterns)} in ${count(run.steps)} steps`],
+    ['Test accuracy', percent(run.test_accuracy, 2)],
+    ['File', `${size(run.file_bytes)}, fingerprint ${run.fingerprint}`],
+    ['Left of the initial weights', percent(run.initial_share, 2)],
+    ...Object.entries(run.training).map(([name, value]) => /** @type {[string, string]} */ (
+      [name.replaceAll('_', ' '), String(value)])),
+  ];
+  openDialog(`The run “${run.name}”`,
+    h('dl.facts', {}, facts.map(([name, value]) => [h('dt', {}, name), h('dd', {}, value)]).flat()),
+    h('h3', {}, 'Training curve'),
+    h('table', {}, h('thead', {}, h('tr', {}, ['Step', 'Data', 'Test accuracy', 'Test loss'].map(
+      (name) => h('th', {scope: 'col'}, name)))),
+    h('tbody', {}, run.curve.map((point) => h('tr', {}, h('td', {}, count(point.step)),
+      h('td', {}, point.dataset), h('td', {}, percent(point.accuracy, 2)),
+      h('td', {}, point.loss.toFixed(4)))))));
+}
+
+function help() {
+  /** @type {[string, string][]} */
+  const words = [
+    ['Pattern', 'one showing of a training image during training. The network saw every pattern once, in order; together they are its history.'],
+    ['Attention', 'how alike a pattern and this image look to a layer: the plain dot product of the layer’s inputs for both. It has a sign and no upper bound.'],
+    ['Contribution', 'what a pattern added to a logit: its attention times the correction that was learned from it. In the last layer the contributions of all patterns and the initial guess sum to the logit, exactly. In earlier layers they are first-order: how the logit would begin to change.'],
+    ['Initial guess', 'what the untrained last layer says of this image; grey in the bars.'],
+    ['Correction', 'everything that training added to it: the sum of all contributions.'],
+    ['Light', 'how far a pattern’s score stands above the mean of the whole history, in standard deviations. At the mean it is dark. The scale stands under the images.'],
+    ['Dual form', 'a linear layer trained by gradient descent is its initial weights plus attention over everything it was trained on. keylight computes the answer both ways and says how far they differ.'],
+  ];
+  openDialog('How to read this page',
+    h('p', {}, 'Pick a sample on the left. The answer shows what the network says and how training built it; the spotlight shows the training images it attends to. Click one of them to ask about it. The address always holds the whole view: share it.'),
+    h('dl.words', {}, words.map(([name, text]) => [h('dt', {}, name), h('dd', {}, text)]).flat()));
+}
+
+/** @param {HTMLElement} place @param {RunSummary[]} runs @param {Run} run @param {Actions} actions */
+export function showHeader(place, runs, run, actions) {
+  redraw(place,
+    h('a.brand', {href: '/', 'aria-label': 'keylight, first page'},
+      h('img', {src: '/assets/icon.svg', alt: '', width: 22, height: 22}), h('span', {}, 'keylight')),
+    runs.length > 1 ?
+      h('label.run', {}, h('span.hidden', {}, 'Run'), select(
+        runs.map((other) => ({value: other.id, text: `${other.name}  ${shape(other)}`})), run.id, 'Run',
+        (id) => actions.choose({run: id, sample: null, layer: null, class: null, rank: 'abs',
+          dataset: null, label: null, predicted: null}))) :
+      h('span.run', {}, h('strong', {}, run.name), ' ', h('span.soft', {}, shape(run))),
+    h('button.quiet.stats', {type: 'button', id: 'about-run', onclick: () => aboutRun(run),
+      title: 'About this run'},
+      `${percent(run.test_accuracy)} on test · ${count(run.patterns)} patterns · ${count(run.steps)} steps`),
+    h('span.space'),
+    h('button', {type: 'button', id: 'share', onclick: () => actions.share()}, 'Share'),
+    h('button', {type: 'button', id: 'theme', 'aria-label': 'Switch between dark and light',
+      onclick: switchTheme}, h('span.theme-mark', {'aria-hidden': 'true'})),
+    h('button', {type: 'button', id: 'help', 'aria-label': 'How to read this page', onclick: help}, '?'));
+}

@@ -1,0 +1,195 @@
+// The gallery: filters, and endless sheets of thumbnails that load as they come into sight.
+
+import {listSamples, sheetUrl} from '../api.js';
+import {className, count, outputName, place} from '../format.js';
+import {h, redraw, select} from '../dom.js';
+
+/** @import {Run, Sample} from '../types.js' */
+/** @import {State} from '../state.js' */
+/** @import {Actions} from '../main.js' */
+
+const PAGE = 96;
+const COLUMNS = 8; // of a sheet, not of the gallery: thumbnails flow
+
+const FILTERS = /** @type {const} */ (['split', 'dataset', 'correct', 'label', 'predicted']);
+
+export class Gallery {
+  /** @param {HTMLElement} filters @param {HTMLElement} grid @param {Actions} actions */
+  constructor(filters, grid, actions) {
+    this.filters = filters;
+    this.place = grid;
+    this.actions = actions;
+    /** @type {Sample[]} */
+    this.samples = [];
+    this.total = 0;
+    this.key = '';
+    /** @type {string|null} */
+    this.next = null;
+    /** @type {Promise<void>|null} */
+    this.loading = null;
+    this.pending = new AbortController();
+    this.grid = h('div.grid', {role: 'group', 'aria-label': 'Samples; arrow keys move',
+      onkeydown: (/** @type {KeyboardEvent} */ event) => this.move(event)});
+    this.end = h('p.empty', {'aria-live': 'polite'});
+    this.place.append(this.grid, this.end);
+    new IntersectionObserver((entries) => {
+      if (entries.some((entry) => entry.isIntersecting)) void this.load();
+    }, {root: null, rootMargin: '300px'}).observe(this.end);
+  }
+
+  /** @param {Run} run @param {State} state */
+  show(run, state) {
+    /** @type {Record<string, string|number|null>} */
+    const filter = Object.fromEntries(FILTERS.map((name) => [name, state[name]]));
+    const key = JSON.stringify([run.id, filter]);
+    this.run = run;
+    this.state = state;
+    if (key !== this.key) {
+      this.key = key;
+      this.filter = filter;
+      this.pending.abort();
+      this.pending = new AbortController();
+      this.loading = null;
+      this.samples = [];
+      this.next = '';
+      this.total = 0;
+      this.grid.replaceChildren();
+      this.place.scrollTo(0, 0);
+      void this.load();
+    }
+    this.showFilters(run, state);
+    this.mark();
+  }
+
+  /** The id of the sample before or after this one, as far as the gallery knows it.
+   *  @param {number} sample @param {-1|1} direction */
+  neighbour(sample, direction) {
+    const at = this.samples.findIndex((other) => other.id === sample);
+    const other = at < 0 ? this.samples[0] : this.samples[at + direction];
+    if (at >= 0 && at + 10 > this.samples.length) void this.load();
+    return other ? other.id : null;
+  }
+
+  /** Loads the next page, unless one is on its way or there is none. */
+  load() {
+    if (this.loading || this.next === null || !this.run) return this.loading;
+    const {signal} = this.pending;
+    const run = this.run;
+    this.end.textContent = 'Loading…';
+    this.loading = listSamples(run.id, this.filter ?? {}, PAGE, this.next || null, signal).then((page) => {
+      if (signal.aborted) return;
+      this.samples.push(...page.samples);
+      this.next = page.next;
+      this.total = page.total;
+      if (page.samples.length) this.append(run, page.samples);
+      this.end.textContent = page.total === 0 ?
+        'No sample matches: take a filter away.' : page.next === null ?
+          `${count(page.total)} ${page.total === 1 ? 'sample' : 'samples'}, all shown` : '';
+      if (this.state) this.showFilters(run, this.state);
+      this.mark();
+      this.loading = null;
+      // The end may still be in sight, and then the observer has nothing new to tell.
+      if (this.end.getBoundingClientRect().top < innerHeight + 300) void this.load();
+    }, (error) => {
+      if (signal.aborted) return;
+      this.loading = null;
+      this.end.replaceChildren(String(error.message), ' ', h('button', {type: 'button',
+        onclick: () => void this.load()}, 'Try again'));
+    });
+    return this.loading;
+  }
+
+  /** @param {Run} run @param {Sample[]} samples */
+  append(run, samples) {
+    const dataset = run.datasets[0];
+    const columns = Math.min(COLUMNS, samples.length);
+    const rows = Math.ceil(samples.length / columns);
+    const scale = dataset.width <= 64 ? 2 : 1;
+    const url = sheetUrl(run.id, samples.map((sample) => sample.id), columns, scale);
+    this.grid.append(...samples.map((sample, i) => {
+      const x = columns > 1 ? 100 * (i % columns) / (columns - 1) : 0;
+      const y = rows > 1 ? 100 * Math.floor(i / columns) / (rows - 1) : 0;
+      const label = className(run, sample.dataset, sample.label);
+      const title = `${label}, ${place(sample)}, ` + (sample.correct ? 'called so' :
+        `called ${outputName(run, sample.predicted)}`);
+      return h(`button.thumb${sample.correct ? '' : '.wrong'}`, {type: 'button', title,
+        'aria-label': title, 'data-sample': sample.id, tabIndex: -1,
+        style: {'aspect-ratio': `${dataset.width} / ${dataset.height}`},
+        onclick: () => this.actions.explain(sample.id)},
+      h('span.pixels', {style: {'background-image': `url("${url}")`,
+        'background-size': `${100 * columns}% ${100 * rows}%`,
+        'background-position': `${x}% ${y}%`}}));
+    }));
+  }
+
+  /** Marks the sample that is explained; it, or the first, is where the Tab key arrives. */
+  mark() {
+    let reachable = null;
+    for (const thumb of this.grid.children) {
+      const chosen = Number(thumb.dataset.sample) === this.state?.sample;
+      thumb.tabIndex = -1;
+      if (chosen) thumb.setAttribute('aria-current', 'true');
+      else thumb.removeAttribute('aria-current');
+      if (chosen) reachable = thumb;
+    }
+    reachable ??= this.grid.firstElementChild;
+    if (reachable) reachable.tabIndex = 0;
+  }
+
+  /** @param {KeyboardEvent} event */
+  move(event) {
+    const thumbs = [...this.grid.children];
+    const at = thumbs.indexOf(document.activeElement);
+    const columns = getComputedStyle(this.grid).gridTemplateColumns.split(' ').length;
+    const step = {ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns}[event.key];
+    if (step === undefined || at < 0) return;
+    event.preventDefault();
+    const target = thumbs[Math.max(0, Math.min(thumbs.length - 1, at + step))];
+    thumbs[at].tabIndex = -1;
+    target.tabIndex = 0;
+    target.focus();
+  }
+
+  /** @param {Run} run @param {State} state */
+  showFilters(run, state) {
+    const classes = Array.from({length: run.layers[run.layers.length - 1].outputs},
+      (_, label) => ({value: String(label), text: outputName(run, label)}));
+    const any = (/** @type {string} */ text) => ({value: '', text});
+    /** @param {string} name @param {string} label @param {Array<{value: string, text: string}>} options */
+    const filter = (name, label, options) => {
+      const value = /** @type {any} */ (state)[name];
+      const element = select(options, String(value ?? ''), label, (text) => {
+        const typed = name === 'label' || name === 'predicted' ? Number(text) : text;
+        this.actions.choose({[name]: text === '' ? null : typed});
+      });
+      element.id = `filter-${name}`;
+      if (value !== null && !(name === 'split' && value === 'test')) element.classList.add('chosen');
+      return element;
+    };
+    const total = this.total ? ` (${count(this.total)})` : '';
+    redraw(this.filters,
+      filter('split', 'Split', [{value: 'test', text: 'test'}, {value: 'train', text: 'train'}]),
+      run.datasets.length > 1 ? filter('dataset', 'Data set', [any('all data sets'),
+        ...run.datasets.map((dataset) => ({value: dataset.name, text: dataset.name}))]) : '',
+      filter('correct', 'Right or wrong', [
+        {value: '', text: state.correct === null ? `right or wrong${total}` : 'right or wrong'},
+        {value: 'false', text: state.correct === 'false' ? `wrong${total}` : 'wrong'},
+        {value: 'true', text: state.correct === 'true' ? `right${total}` : 'right'}]),
+      filter('label', 'Label', [any('any label'), ...classes]),
+      filter('predicted', 'Called', [any('called anything'),
+        ...classes.map(({value, text}) => ({value, text: `called ${text}`}))]),
+      this.jump(run, state));
+  }
+
+  /** @param {Run} run @param {State} state */
+  jump(run, state) {
+    const dataset = run.datasets.find((d) => d.name === state.dataset) ?? run.datasets[0];
+    const {first_sample: first, samples} = dataset.splits[state.split];
+    const input = h('input', {type: 'number', id: 'jump', min: '0', max: String(samples - 1),
+      placeholder: '#', 'aria-label': `Go to ${state.split} index, 0 to ${samples - 1}`});
+    return h('form.jump', {onsubmit: (/** @type {Event} */ event) => {
+      event.preventDefault();
+      if (input.value !== '') this.actions.explain(first + Number(input.value));
+    }}, input, h('button', {type: 'submit'}, 'Go'));
+  }
+}
