@@ -14,12 +14,14 @@ export function percent(share, digits = 1) {
   return `${(100 * share).toFixed(digits)}\u00a0%`;
 }
 
-/** Three significant digits, without an exponent where it can be avoided. @param {number} value */
+/** Three significant digits; k and M for thousands and millions. @param {number} value */
 export function short(value) {
   const size = Math.abs(value);
   let text;
   if (size === 0) text = '0';
-  else if (size >= 1e6 || size < 1e-4) text = size.toExponential(1).replace('e+', 'e');
+  else if (size >= 1e6 && size < 1e12) text = `${(size / 1e6).toFixed(size >= 1e8 ? 0 : size >= 1e7 ? 1 : 2)}M`;
+  else if (size >= 1e12 || size < 1e-4) text = size.toExponential(1).replace('e+', 'e');
+  else if (size >= 1e4) text = `${(size / 1000).toFixed(size >= 1e5 ? 0 : 1)}k`;
   else if (size >= 1000) text = count(Math.round(size));
   else text = size.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : size >= 0.1 ? 3 : 4);
   return (value < 0 ? MINUS : '') + text;

@@ -16,8 +16,7 @@ function verdict(run, answer, sample) {
   const right = answer.predicted === sample.label;
   return h('p.verdict', {},
     right ? h('span', {}, 'and so it is') : h('span', {}, 'it is labelled ', h('strong', {}, label)),
-    ` · ${place(sample)}`,
-    h('span.soft', {}, ` of ${count(run.datasets.find((d) => d.name === sample.dataset)
+    h('span.soft', {}, `${place(sample)} of ${count(run.datasets.find((d) => d.name === sample.dataset)
       ?.splits[sample.split].samples ?? 0)}`));
 }
 
@@ -87,8 +86,9 @@ export function showAnswer(section, run, answer, sample, actions) {
         csvButton(`logits-${sample.split}-${sample.index}`, 'the logits',
           ['class', 'initial_guess', 'correction', 'logit', 'probability'], rows)),
       logits(run, answer, sample),
-      h('p.legend', {}, h('i.swatch.guess'), 'initial guess ', h('i.swatch.plus'), 'raised by training ',
-        h('i.swatch.minus'), 'lowered by training')));
+      h('p.legend', {}, [['guess', 'initial guess'], ['plus', 'raised by training'],
+        ['minus', 'lowered by training']].map(([kind, text]) =>
+        [h('span.key', {}, h(`i.swatch.${kind}`), text), ' ']).flat())));
 }
 
 /** @param {HTMLElement} section @param {string} message @param {() => void} retry */

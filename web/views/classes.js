@@ -64,7 +64,7 @@ function matrix(run, answer, rows) {
     (total.contributions ?? []).map((value, output) => cell(value,
       `${className(run, total.dataset, total.label)} patterns gave the logit of ` +
       `${outputName(run, output)} ${signed(value)}`))))),
-    h('tfoot', {}, h('tr', {}, h('th', {scope: 'row'}, 'sum = correction'),
+    h('tfoot', {}, h('tr', {}, h('th', {scope: 'row'}, 'correction'),
       answer.correction.map((value) => h('td', {}, short(value))))));
 }
 

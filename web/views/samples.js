@@ -2,7 +2,7 @@
 
 import {listSamples, sheetUrl} from '../api.js';
 import {className, count, outputName, place} from '../format.js';
-import {h, redraw, select} from '../dom.js';
+import {byId, h, redraw, select} from '../dom.js';
 
 /** @import {Run, Sample} from '../types.js' */
 /** @import {State} from '../state.js' */
@@ -21,7 +21,6 @@ export class Gallery {
     this.actions = actions;
     /** @type {Sample[]} */
     this.samples = [];
-    this.total = 0;
     this.key = '';
     /** @type {string|null} */
     this.next = null;
@@ -52,7 +51,6 @@ export class Gallery {
       this.loading = null;
       this.samples = [];
       this.next = '';
-      this.total = 0;
       this.grid.replaceChildren();
       this.place.scrollTo(0, 0);
       void this.load();
@@ -80,12 +78,11 @@ export class Gallery {
       if (signal.aborted) return;
       this.samples.push(...page.samples);
       this.next = page.next;
-      this.total = page.total;
       if (page.samples.length) this.append(run, page.samples);
       this.end.textContent = page.total === 0 ?
         'No sample matches: take a filter away.' : page.next === null ?
           `${count(page.total)} ${page.total === 1 ? 'sample' : 'samples'}, all shown` : '';
-      if (this.state) this.showFilters(run, this.state);
+      byId('total').textContent = count(page.total);
       this.mark();
       this.loading = null;
       // The end may still be in sight, and then the observer has nothing new to tell.
@@ -166,19 +163,16 @@ export class Gallery {
       if (value !== null && !(name === 'split' && value === 'test')) element.classList.add('chosen');
       return element;
     };
-    const total = this.total ? ` (${count(this.total)})` : '';
     redraw(this.filters,
       filter('split', 'Split', [{value: 'test', text: 'test'}, {value: 'train', text: 'train'}]),
       run.datasets.length > 1 ? filter('dataset', 'Data set', [any('all data sets'),
         ...run.datasets.map((dataset) => ({value: dataset.name, text: dataset.name}))]) : '',
       filter('correct', 'Right or wrong', [
-        {value: '', text: state.correct === null ? `right or wrong${total}` : 'right or wrong'},
-        {value: 'false', text: state.correct === 'false' ? `wrong${total}` : 'wrong'},
-        {value: 'true', text: state.correct === 'true' ? `right${total}` : 'right'}]),
+        any('right or wrong'), {value: 'false', text: 'wrong'}, {value: 'true', text: 'right'}]),
       filter('label', 'Label', [any('any label'), ...classes]),
-      filter('predicted', 'Called', [any('called anything'),
-        ...classes.map(({value, text}) => ({value, text: `called ${text}`}))]),
-      this.jump(run, state));
+      filter('predicted', 'Called', [any('called any'),
+        ...classes.map(({value, text}) => ({value, text: `called ${text}`}))]));
+    redraw(byId('jump-to'), this.jump(run, state));
   }
 
   /** @param {Run} run @param {State} state */
@@ -186,10 +180,10 @@ export class Gallery {
     const dataset = run.datasets.find((d) => d.name === state.dataset) ?? run.datasets[0];
     const {first_sample: first, samples} = dataset.splits[state.split];
     const input = h('input', {type: 'number', id: 'jump', min: '0', max: String(samples - 1),
-      placeholder: '#', 'aria-label': `Go to ${state.split} index, 0 to ${samples - 1}`});
+      placeholder: 'go to #', 'aria-label': `Go to ${state.split} index, 0 to ${samples - 1}`});
     return h('form.jump', {onsubmit: (/** @type {Event} */ event) => {
       event.preventDefault();
       if (input.value !== '') this.actions.explain(first + Number(input.value));
-    }}, input, h('button', {type: 'submit'}, 'Go'));
+    }}, input, h('button.hidden', {type: 'submit'}, 'Go'));
   }
 }

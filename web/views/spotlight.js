@@ -11,7 +11,7 @@ import {K_MAX} from '../state.js';
 /** @import {Actions} from '../main.js' */
 
 /** Light is full this many standard deviations above the mean. */
-const FULL_LIGHT = 8;
+const FULL_LIGHT = 6;
 const MORE = [20, 50, 100, 200];
 
 /** Standard deviations of a score above the mean of everything that could be lit.
@@ -62,7 +62,7 @@ function controls(run, state, answer, actions) {
 function card(run, answer, lit, most, actions) {
   const name = className(run, lit.sample.dataset, lit.sample.label);
   const deviations = above(answer, lit.score);
-  const when = answer.by === 'sample' ? `× ${lit.repetitions}` : `step ${count(lit.step)}`;
+  const when = answer.by === 'sample' ? `× ${lit.repetitions}` : `step ${lit.step}`;
   const target = outputName(run, answer.logit);
   const label = `${lit.rank}. ${name}, training image ${lit.sample.index}, ` +
     `attention ${short(lit.attention)}, contribution to ${target} ${signed(lit.contribution)}, ` +
@@ -77,7 +77,7 @@ function card(run, answer, lit, most, actions) {
   h('span.line', {}, h('b', {}, h('i.dot', {'data-class': lit.sample.label % 10}), name)),
   h('span.line', {}, h('span', {}, short(lit.attention)),
     h(lit.contribution < 0 ? 'span.minus' : 'span.plus', {}, signed(lit.contribution))),
-  h('span.line.soft', {}, h('span', {}, `#${count(lit.sample.index)}`), h('span', {}, when))));
+  h('span.line.soft', {}, h('span', {}, `#${lit.sample.index}`), h('span', {}, when))));
 }
 
 /** @param {Run} run @param {Answer} answer */
@@ -85,7 +85,7 @@ function legend(run, answer) {
   const unit = answer.by === 'sample' ? 'samples' : 'patterns';
   const score = {abs: '|attention|', positive: 'attention', negative: '−attention',
     logit: 'contribution'}[answer.rank] ?? '';
-  const ticks = [0, 2, 4, 6, FULL_LIGHT];
+  const ticks = [0, 2, 4, FULL_LIGHT];
   return h('div.legend', {},
     h('span.scale-light', {'aria-hidden': 'true'}, ticks.map((tick) =>
       h('span.tick', {style: {'--light': String(light(tick))}}, tick === 0 ? 'mean' : tick === FULL_LIGHT ?

@@ -1,0 +1,265 @@
+"""The command line as a person meets it: help, results, and one sentence for every mistake."""
+import json
+import os
+import resource
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+import tap  # noqa: E402
+
+RUN = None
+COMMANDS = ("train", "serve", "query", "verify", "info")
+
+
+def set_up():
+    global RUN
+    RUN = tap.train_strokes(FOLDER)
+
+
+def path(name):
+    return os.path.join(FOLDER, name)
+
+
+def refuse(*arguments, says, code=None, **options):
+    """The command must fail with one line on stderr that says this."""
+    done = tap.run(*arguments, **options)
+    assert done.returncode != 0, f"{arguments} succeeded"
+    if code is not None:
+        assert done.returncode == code, f"{arguments}: exit {done.returncode}: {done.stderr}"
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("step ")]
+    assert len(lines) == 1, f"{arguments}: {done.stderr}"
+    assert lines[0].startswith("keylight: "), lines
+    assert says in lines[0], f"{arguments}: {lines[0]!r} does not say {says!r}"
+
+
+def test_help_and_version_are_everywhere():
+    assert tap.succeed("--version").startswith("keylight ")
+    for command in COMMANDS:
+        assert command in tap.succeed("--help")
+        assert tap.succeed(command, "--help").startswith("usage: keylight " + command)
+        assert tap.succeed(command, "--version").startswith("keylight ")
+
+
+def test_wrong_usage_is_told_in_a_sentence():
+    refuse(says="name a command", code=2)
+    refuse("explain", says="no command 'explain'", code=2)
+    for command in COMMANDS:
+        refuse(command, "--nonsense", says="does not know --nonsense", code=2)
+    refuse("train", "--steps", says="--steps needs a value", code=2)
+    for option, value, says in (
+            ("--steps", "0", "--steps is 1 to"), ("--steps", "many", "--steps is a whole number"),
+            ("--steps", "-3", "--steps is a whole number"), ("--batch", "0", "--batch is 1 to"),
+            ("--lr", "0", "--lr is above 0"), ("--lr", "nan", "--lr is a number"),
+            ("--momentum", "1", "--momentum is"), ("--weight-decay", "-1", "--weight-decay is"),
+            ("--clip", "-1", "--clip is"), ("--hidden", "10,,3", "--hidden is a list"),
+            ("--hidden", "0", "--hidden is a list"), ("--init", "zeros", "--init is xavier or he"),
+            ("--lr-schedule", "lin", "--lr-schedule is"), ("--dtype", "int8", "--dtype is float16"),
+            ("--dtype", "uint8", "--dtype is float16"), ("--preset", "slow", "no preset"),
+            ("--data", "No Such", "data set's name"), ("--seed", "99999999999999999", "--seed is 0"),
+            ("--name", "", "--name is 1 to"), ("--lr-gamma", "2", "--lr-gamma is")):
+        refuse("train", "--data", "strokes", option, value, says=says, code=2)
+    refuse("train", "strokes", says="takes no operand", code=2)
+    refuse("train", "--resume", RUN, "--steps", "3", says="takes no others", code=2)
+    refuse("query", RUN, says="--sample test/", code=2)
+    for option, value, says in (
+            ("--sample", "test/strokes", "SPLIT/DATASET/INDEX"), ("--sample", "val/strokes/0", "train or test"),
+            ("--sample", "test/mnist/0", "no data set 'mnist'"), ("--sample", "test/strokes/1000", "0 to 999"),
+            ("--layer", "0", "--layer is"), ("--layer", "4", "layer is 1 to 3"),
+            ("--rank", "best", "--rank is"), ("--rank", "logit:10", "logit is 0 to 9"),
+            ("--by", "class", "--by is"), ("--top", "0", "--top is"), ("--class", "12", "class is 0 to 9")):
+        refuse("query", RUN, "--sample", "test/strokes/0", option, value, says=says)
+    refuse("serve", says="name the run files", code=2)
+    refuse("serve", RUN, "--port", "99999", says="--port is", code=2)
+    refuse("serve", RUN, "--memory", "lots", says="--memory is a size", code=2)
+    refuse("serve", RUN, RUN, says="the same run", code=2)
+    refuse("serve", RUN, "--bind", "0.0.0.0", "--port", "0", says="--token", code=2)
+    refuse("serve", RUN, "--bind", "no.such.address.invalid", "--token", "12345678",
+           says="no address of this machine", code=2)
+    refuse("info", says="takes one run file", code=2)
+    refuse("info", RUN, RUN, says="takes one run file", code=2)
+
+
+def test_info_and_query_say_the_same_in_words_and_json():
+    info = json.loads(tap.succeed("info", RUN, "--json"))
+    assert info["patterns"] == 80 * 32 and info["steps"] == 80
+    assert [layer["outputs"] for layer in info["layers"]] == [40, 24, 10]
+    assert info["datasets"][0]["accuracy"] == info["test_accuracy"] > 0.5
+    assert info["fingerprint"] in tap.succeed("info", RUN)
+    answer = json.loads(tap.succeed("query", RUN, "--sample", "train/strokes/7", "--by", "sample",
+                                    "--rank", "logit:3", "--top", "5", "--layer", "2", "--json"))
+    assert answer["sample"] == {"id": 7, "dataset": "strokes", "split": "train", "index": 7,
+                                "label": answer["sample"]["label"]}
+    assert len(answer["spotlight"]) == 5 and answer["logit"] == 3 and answer["layer"] == 2
+    scores = [lit["score"] for lit in answer["spotlight"]]
+    assert scores == sorted(scores, reverse=True)
+    table = tap.succeed("query", RUN, "--sample", "train/strokes/7", "--by", "sample", "--rank",
+                        "logit:3", "--top", "5", "--layer", "2")
+    for lit in answer["spotlight"]:
+        assert f"train/strokes/{lit['sample']['index']} " in table
+
+
+def test_training_twice_gives_the_same_run():
+    one = json.loads(tap.succeed("info", RUN, "--json"))
+    two = json.loads(tap.succeed("info", tap.train_strokes(FOLDER, "again.keylight"), "--json"))
+    other = json.loads(tap.succeed("info", tap.train_strokes(FOLDER, "other.keylight", "--seed", "2"), "--json"))
+    assert one["fingerprint"] == two["fingerprint"] != other["fingerprint"]
+
+
+def test_verify_passes_and_finds_what_does_not_belong_together():
+    assert "The dual form holds" in tap.succeed("verify", RUN)
+    copy = shutil.copy(RUN, path("copy.keylight"))
+    with sqlite3.connect(copy) as db:
+        db.execute("UPDATE step SET learning_rate = 2 * learning_rate WHERE step < 40")
+    refuse("verify", copy, says="do not belong together", code=3)
+    with sqlite3.connect(copy) as db:
+        db.execute("UPDATE key_chunk SET data = CAST(x'007c' || substr(data, 3) AS BLOB) WHERE layer = 2")
+    refuse("verify", copy, says="not finite", code=1)
+
+
+def test_files_that_are_no_finished_runs_are_refused():
+    with open(path("text.keylight"), "w") as file:
+        file.write("hello " * 1000)
+    open(path("empty.keylight"), "w").close()
+    with sqlite3.connect(path("foreign.keylight")) as db:
+        db.execute("CREATE TABLE t (x)")
+    truncated = path("truncated.keylight")
+    with open(RUN, "rb") as whole, open(truncated, "wb") as part:
+        part.write(whole.read(os.path.getsize(RUN) // 2))
+    for command in ("info", "verify", "serve", "query"):
+        extra = ("--sample", "test/strokes/0") if command == "query" else ()
+        refuse(command, path("nothing.keylight"), *extra, says="there is no file", code=1)
+        refuse(command, FOLDER, *extra, says="is a folder", code=1)
+        for name in ("text", "empty", "foreign"):
+            refuse(command, path(f"{name}.keylight"), *extra, says="is not a keylight run", code=1)
+        refuse(command, truncated, *extra, says="damaged", code=1)
+
+
+def test_an_output_that_exists_is_kept_without_force():
+    before = open(RUN, "rb").read()
+    refuse("train", "--data", "strokes", "--output", RUN, says="--force", code=1)
+    assert open(RUN, "rb").read() == before
+    small = ("train", "--data", "strokes", "--hidden", "none", "--steps", "2", "--batch", "4")
+    tap.succeed(*small, "--output", path("small.keylight"))
+    tap.succeed(*small, "--output", path("small.keylight"), "--force")
+    tap.succeed("verify", path("small.keylight"))
+    refuse(*small, "--output", "/nowhere/x.keylight", says="cannot write /nowhere/x.keylight", code=1)
+    refuse(*small, "--output", FOLDER, says="exists", code=1)
+    assert os.path.isdir(FOLDER)
+
+
+def test_missing_data_is_told_with_its_remedy():
+    environment = {**os.environ, "XDG_CACHE_HOME": FOLDER}
+    refuse("train", "--data", "letters", "--output", path("x.keylight"), says="bootstrap data", code=1,
+           env=environment)
+    refuse("train", "--data", f"letters={FOLDER}", "--output", path("x.keylight"),
+           says="no IDX file train-images", code=1)
+    assert not os.path.exists(path("x.keylight"))
+
+
+def test_diverging_training_is_told_and_never_a_finished_run():
+    refuse("train", "--data", "strokes", "--lr", "900", "--clip", "0", "--momentum", "0.9",
+           "--steps", "200", "--hidden", "32", "--output", path("wild.keylight"), says="diverged", code=1)
+    refuse("info", path("wild.keylight"), says="not finished", code=1)
+
+
+def test_a_full_disk_is_told():
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (12 << 20, 12 << 20))
+    refuse("train", "--data", "strokes", "--steps", "4000", "--checkpoint-steps", "20",
+           "--output", path("full.keylight"), says="full.keylight", code=1, preexec_fn=limit)
+    refuse("info", path("full.keylight"), says="not finished", code=1)
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([tap.KEYLIGHT, "info", RUN], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1 and "cannot write the output" in done.stderr
+
+
+def test_no_memory_is_told():
+    if "sanitize" in os.environ.get("KEYLIGHT_BUILD", ""):
+        raise tap.Skip("sanitizers need the whole address space")
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_AS, (600 << 20, 600 << 20))
+    refuse("train", "--data", "strokes", "--hidden", "60000,60000", "--steps", "1",
+           "--output", path("huge.keylight"), says="not enough memory", code=1, preexec_fn=limit,
+           env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})
+    assert not os.path.exists(path("huge.keylight"))
+
+
+def table(file):
+    """Everything a training leaves, for comparison."""
+    with sqlite3.connect(file) as db:
+        return [db.execute(sql).fetchall() for sql in (
+            "SELECT fingerprint, finished FROM run", "SELECT * FROM step",
+            "SELECT layer, first, data FROM key_chunk ORDER BY layer, first",
+            "SELECT layer, first, exponent, data FROM error_chunk ORDER BY layer, first",
+            "SELECT first, data FROM pattern_chunk ORDER BY first", "SELECT * FROM sample",
+            "SELECT step, accuracy, loss FROM curve ORDER BY step")]
+
+
+def test_a_killed_training_resumes_to_the_very_same_run():
+    options = ("--data", "strokes", "--hidden", "64", "--steps", "1500", "--batch", "16",
+               "--checkpoint-steps", "50")
+    tap.succeed("train", *options, "--output", path("whole.keylight"), "--quiet")
+    killed = path("killed.keylight")
+    for signal_number in (signal.SIGKILL, signal.SIGINT):
+        child = subprocess.Popen([tap.KEYLIGHT, "train", *options, "--output", killed, "--force"],
+                                 stderr=subprocess.PIPE, text=True)
+        for line in child.stderr:
+            if line.startswith("step 300 "):
+                break
+        child.send_signal(signal_number)
+        rest = child.stderr.read()
+        child.wait()
+        assert child.returncode == (-signal.SIGKILL if signal_number == signal.SIGKILL else 130)
+        if signal_number == signal.SIGINT:
+            assert "--resume" in rest
+        for command in ("info", "serve"):
+            refuse(command, killed, says="not finished", code=1)
+        tap.succeed("train", "--resume", killed, "--quiet")
+        assert table(killed) == table(path("whole.keylight"))
+    refuse("train", "--resume", killed, says="is finished", code=1)
+
+
+def test_a_file_being_written_is_left_alone():
+    busy = path("busy.keylight")
+    child = subprocess.Popen([tap.KEYLIGHT, "train", "--data", "strokes", "--steps", "100000",
+                              "--output", busy, "--quiet"], stderr=subprocess.DEVNULL)
+    try:
+        while not os.path.exists(busy + "-wal"):
+            time.sleep(0.02)
+            assert child.poll() is None
+        time.sleep(0.3)
+        refuse("info", busy, says="being written", code=1)
+        refuse("train", "--resume", busy, says="being written", code=1)
+    finally:
+        child.kill()
+        child.wait()
+
+
+def test_a_port_in_use_is_told():
+    import socket
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        refuse("serve", RUN, "--port", taken.getsockname()[1], says="is in use", code=1)
+
+
+def test_every_kernel_gives_the_same_answer():
+    answers = []
+    for kernel in ("portable", ""):
+        answer = json.loads(tap.succeed("query", RUN, "--sample", "test/strokes/3", "--json", "--layer", "2",
+                                        env={**os.environ, "KEYLIGHT_KERNEL": kernel}))
+        answers.append([lit["attention"] for lit in answer["spotlight"]])
+    assert all(abs(a - b) < 1e-3 for a, b in zip(*answers))
+    refuse("info", RUN, says="KEYLIGHT_KERNEL=abacus", code=2,
+           env={**os.environ, "KEYLIGHT_KERNEL": "abacus"})
+
+
+if __name__ == "__main__":
+    tap.main(sys.modules[__name__])

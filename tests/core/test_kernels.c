@@ -1,0 +1,240 @@
+/* Number formats, kernels against their naive twins, the pool, blocks in memory. */
+#include <math.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "core/blocks.h"
+#include "core/half.h"
+#include "core/hash.h"
+#include "core/random.h"
+#include "core/scan.h"
+#include "tests/lib/suite.h"
+
+#define WIDTH_MAX 131
+#define ROWS 7
+
+START_TEST(every_half_survives_the_way_to_float_and_back)
+{
+    for (uint32_t h = 0; h < 65536; h++) {
+        float value = kl_half_to_float((uint16_t)h);
+
+        if (isnan(value))
+            ck_assert(isnan(kl_half_to_float(kl_half_from_float(value))));
+        else
+            ck_assert_uint_eq(kl_half_from_float(value), h);
+    }
+}
+END_TEST
+
+START_TEST(halves_round_to_the_nearest_and_ties_to_even)
+{
+    ck_assert_uint_eq(kl_half_from_float(1.0f + 0x1p-11f), 0x3c00);
+    ck_assert_uint_eq(kl_half_from_float(1.0f + 3 * 0x1p-11f), 0x3c02);
+    ck_assert_uint_eq(kl_half_from_float(65519.0f), 0x7bff);
+    ck_assert_uint_eq(kl_half_from_float(65520.0f), 0x7c00);
+    ck_assert_uint_eq(kl_half_from_float(0x1p-25f), 0);
+    ck_assert_uint_eq(kl_half_from_float(0x1.8p-25f), 1);
+    ck_assert_uint_eq(kl_half_from_float(-0x1p-24f), 0x8001);
+}
+END_TEST
+
+/* In double, one product after the other. */
+static double naive_dot(enum kl_dtype dtype, const void *key, size_t width, const float *query)
+{
+    double sum = 0;
+
+    for (size_t j = 0; j < width; j++)
+        sum += (double)query[j] * (dtype == KL_U8    ? ((const uint8_t *)key)[j]
+                                   : dtype == KL_F16 ? kl_half_to_float(((const uint16_t *)key)[j])
+                                                     : ((const float *)key)[j]);
+    return sum;
+}
+
+static void check_variant(const struct kl_kernels *kernels, size_t width)
+{
+    uint8_t bytes[ROWS * WIDTH_MAX];
+    uint16_t halves[ROWS * WIDTH_MAX];
+    float floats[ROWS * WIDTH_MAX], query[WIDTH_MAX], out[ROWS];
+    struct kl_random random;
+
+    kl_random_seed(&random, 7, width);
+    for (size_t i = 0; i < ROWS * width; i++) {
+        bytes[i] = (uint8_t)kl_random_next(&random);
+        floats[i] = (float)kl_random_normal(&random);
+        halves[i] = kl_half_from_float(floats[i]);
+    }
+    for (size_t j = 0; j < width; j++)
+        query[j] = (float)kl_random_normal(&random);
+    for (int dtype = KL_U8; dtype <= KL_F32; dtype++) {
+        const void *keys = dtype == KL_U8 ? (void *)bytes : dtype == KL_F16 ? (void *)halves : floats;
+        size_t row_bytes = width * kl_dtype_size((enum kl_dtype)dtype);
+
+        if (dtype == KL_U8)
+            kernels->dot_u8(bytes, ROWS, width, query, out);
+        else if (dtype == KL_F16)
+            kernels->dot_f16(halves, ROWS, width, query, out);
+        else
+            kernels->dot_f32(floats, ROWS, width, query, out);
+        for (size_t i = 0; i < ROWS; i++) {
+            double expected = naive_dot((enum kl_dtype)dtype, (const char *)keys + i * row_bytes,
+                                        width, query);
+
+            ck_assert_msg(fabs(out[i] - expected) <= (dtype == KL_U8 ? 2e-3 : 2e-5),
+                          "%s dtype %d width %zu row %zu: %g, expected %g", kernels->name, dtype,
+                          width, i, (double)out[i], expected);
+        }
+    }
+}
+
+START_TEST(every_kernel_agrees_with_its_naive_twin_at_every_width)
+{
+    size_t n;
+    const struct kl_kernels *const *all = kl_kernels_all(&n);
+
+    for (size_t k = 0; k < n; k++)
+        for (size_t width = 1; all[k]->supported() && width <= WIDTH_MAX; width++)
+            check_variant(all[k], width);
+}
+END_TEST
+
+START_TEST(every_kernel_converts_as_the_portable_one)
+{
+    size_t n;
+    const struct kl_kernels *const *all = kl_kernels_all(&n);
+    float in[77], back[77], expected_back[77];
+    uint16_t out[77], expected[77];
+    struct kl_random random;
+
+    kl_random_seed(&random, 8, 0);
+    for (int i = 0; i < 77; i++)
+        in[i] = (float)ldexp(kl_random_normal(&random), (int)kl_random_below(&random, 40) - 30);
+    kl_kernels_portable.to_f16(in, 77, 4, expected);
+    kl_kernels_portable.from_f16(expected, 77, expected_back);
+    for (size_t k = 0; k < n; k++) {
+        if (!all[k]->supported())
+            continue;
+        all[k]->to_f16(in, 77, 4, out);
+        ck_assert_mem_eq(out, expected, sizeof out);
+        all[k]->from_f16(out, 77, back);
+        ck_assert_mem_eq(back, expected_back, sizeof back);
+    }
+}
+END_TEST
+
+START_TEST(an_unknown_kernel_is_refused)
+{
+    struct kl_error err;
+
+    setenv("KEYLIGHT_KERNEL", "abacus", 1);
+    ck_assert_int_eq(kl_kernels_select(&err), KL_ERR_USAGE);
+    setenv("KEYLIGHT_KERNEL", "portable", 1);
+    ck_ok(kl_kernels_select(&err), err);
+    ck_assert_str_eq(kl_kernels()->name, "portable");
+}
+END_TEST
+
+static enum kl_status count_task(void *job, unsigned worker, unsigned task, struct kl_error *err)
+{
+    (void)worker;
+    atomic_fetch_add(&((atomic_uint *)job)[task], 1);
+    return task == 700 ? kl_fail(err, KL_ERR_IO, "task 700") : KL_OK;
+}
+
+START_TEST(the_pool_runs_every_task_once_and_reports_a_failure)
+{
+    atomic_uint counts[1000];
+    struct kl_pool *pool = NULL;
+    struct kl_error err;
+
+    memset(counts, 0, sizeof counts);
+    ck_ok(kl_pool_create(3, &pool, &err), err);
+    for (int round = 0; round < 50; round++)
+        ck_ok(kl_pool_run(pool, count_task, counts, 600, &err), err);
+    for (int i = 0; i < 600; i++)
+        ck_assert_uint_eq(atomic_load(&counts[i]), 50);
+    ck_assert_int_eq(kl_pool_run(pool, count_task, counts, 1000, &err), KL_ERR_IO);
+    ck_assert_str_eq(err.message, "task 700");
+    ck_ok(kl_pool_run(pool, count_task, counts, 10, &err), err);
+    kl_pool_free(pool);
+}
+END_TEST
+
+/* Five rows of three halves in blocks of two, with exponents. */
+static uint16_t stored[5][3];
+
+static enum kl_status read_stored(void *self, unsigned worker, uint32_t block,
+                                  struct kl_block *out, struct kl_error *err)
+{
+    (void)self;
+    (void)worker;
+    (void)err;
+    *out = (struct kl_block){2 * block, block == 2 ? 1 : 2, KL_F16, (int)block, stored[2 * block]};
+    return KL_OK;
+}
+
+START_TEST(a_resident_source_gives_what_its_origin_gives)
+{
+    struct kl_block_source source = {NULL, 5, 3, 3, read_stored, NULL};
+    struct kl_resident *resident = NULL;
+    struct kl_pool *pool = NULL;
+    struct kl_error err;
+    float query[3] = {1, 10, 100}, out[5], rows[4][3];
+
+    for (int i = 0; i < 15; i++)
+        stored[i / 3][i % 3] = kl_half_from_float((float)(i + 1));
+    ck_ok(kl_pool_create(2, &pool, &err), err);
+    ck_ok(kl_resident_create(&source, pool, &resident, &err), err);
+    ck_ok(kl_scan_dot(pool, &resident->source, query, 0.5f, out, &err), err);
+    ck_assert_float_eq(out[0], 321.5f);
+    ck_assert_float_eq(out[2], 987 / 2.0f + 0.5f);
+    ck_assert_float_eq(out[4], (13 + 140 + 1500) / 4.0f + 0.5f);
+    ck_ok(resident->source.read_rows(resident, 0, 1, 4, rows[0], &err), err);
+    ck_assert_float_eq(rows[0][0], 4);
+    ck_assert_float_eq(rows[2][2], 6);
+    ck_assert_float_eq(rows[3][1], 3.5f);
+    kl_resident_free(resident);
+    kl_pool_free(pool);
+}
+END_TEST
+
+START_TEST(the_hash_is_fnv_1a)
+{
+    ck_assert(kl_hash(KL_HASH_START, "", 0) == UINT64_C(0xcbf29ce484222325));
+    ck_assert(kl_hash(KL_HASH_START, "a", 1) == UINT64_C(0xaf63dc4c8601ec8c));
+    ck_assert(kl_hash(KL_HASH_START, "foobar", 6) == UINT64_C(0x85944171f73967e8));
+}
+END_TEST
+
+START_TEST(random_numbers_are_spread_as_they_should)
+{
+    struct kl_random random;
+    uint32_t counts[5] = {0}, order[100], seen[100] = {0};
+    double sum = 0, squares = 0;
+
+    kl_random_seed(&random, 1, 2);
+    for (int i = 0; i < 100000; i++) {
+        double x = kl_random_normal(&random);
+
+        sum += x;
+        squares += x * x;
+        counts[kl_random_below(&random, 5)]++;
+    }
+    ck_assert_double_eq_tol(sum / 1e5, 0, 0.02);
+    ck_assert_double_eq_tol(squares / 1e5, 1, 0.03);
+    for (int i = 0; i < 5; i++)
+        ck_assert_double_eq_tol(counts[i] / 1e5, 0.2, 0.01);
+    kl_random_permutation(&random, order, 100);
+    for (int i = 0; i < 100; i++)
+        seen[order[i]]++;
+    for (int i = 0; i < 100; i++)
+        ck_assert_uint_eq(seen[i], 1);
+}
+END_TEST
+
+MAIN("kernels", every_half_survives_the_way_to_float_and_back,
+     halves_round_to_the_nearest_and_ties_to_even,
+     every_kernel_agrees_with_its_naive_twin_at_every_width,
+     every_kernel_converts_as_the_portable_one, an_unknown_kernel_is_refused,
+     the_pool_runs_every_task_once_and_reports_a_failure,
+     a_resident_source_gives_what_its_origin_gives, the_hash_is_fnv_1a,
+     random_numbers_are_spread_as_they_should)

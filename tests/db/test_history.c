@@ -1,0 +1,568 @@
+/* The history file: what is written is read, the dual form holds, damage is found, a cut-off
+ * training goes on as if nothing had happened. Attention is checked here too, against its naive
+ * twin, because a history is what it needs. */
+#include <math.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/attention.h"
+#include "core/dual.h"
+#include "core/random.h"
+#include "core/scan.h"
+#include "db/check.h"
+#include "db/run.h"
+#include "db/samples.h"
+#include "db/writer.h"
+#include "tests/lib/small_run.h"
+#include "tests/lib/suite.h"
+
+static char path[64];
+
+static const char *fresh_path(void)
+{
+    snprintf(path, sizeof path, "tests-history-%d.keylight", (int)getpid());
+    unlink(path);
+    return path;
+}
+
+static void write_run(enum kl_dtype dtype)
+{
+    struct small_run small;
+
+    small_run_create(&small, dtype);
+    small_run_write(&small, fresh_path(), 0);
+    small_run_clear(&small);
+}
+
+static void execute(const char *sql)
+{
+    sqlite3 *db = NULL;
+    char *message = NULL;
+
+    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+    sqlite3_exec(db, sql, NULL, NULL, &message);
+    ck_assert_msg(!message, "%s: %s", sql, message);
+    sqlite3_close(db);
+}
+
+struct opened {
+    struct kl_pool *pool;
+    struct kl_run *run;
+};
+
+static struct opened open_run(void)
+{
+    struct opened opened = {NULL, NULL};
+    struct kl_error err;
+
+    ck_ok(kl_pool_create(2, &opened.pool, &err), err);
+    ck_ok(kl_run_open(path, 2, &opened.run, &err), err);
+    return opened;
+}
+
+static void close_run(struct opened *opened)
+{
+    kl_run_close(opened->run);
+    kl_pool_free(opened->pool);
+    unlink(path);
+}
+
+START_TEST(the_dual_form_of_every_layer_is_the_stored_network)
+{
+    const double bounds[] = {2e-3, 1e-4};
+
+    for (int i = 0; i < 2; i++) {
+        struct opened opened;
+        struct kl_dual_check check;
+        struct kl_error err;
+
+        write_run(i ? KL_F32 : KL_F16);
+        opened = open_run();
+        ck_ok(kl_check_file(opened.run, &err), err);
+        for (uint32_t l = 0; l < 3; l++) {
+            ck_ok(kl_dual_check(opened.pool, &opened.run->history, l, &check, &err), err);
+            ck_assert_double_lt(check.weight_distance, bounds[i]);
+            ck_assert_double_lt(check.output_distance, 20 * bounds[i]);
+            ck_assert_double_gt(check.weight_distance, 0);
+            ck_assert_uint_eq(check.non_finite, 0);
+        }
+        close_run(&opened);
+    }
+}
+END_TEST
+
+START_TEST(a_changed_history_breaks_the_dual_form)
+{
+    struct opened opened;
+    struct kl_dual_check check;
+    struct kl_error err;
+
+    write_run(KL_F32);
+    execute("UPDATE step SET learning_rate = learning_rate * 1.1 WHERE step = 20");
+    opened = open_run();
+    ck_ok(kl_dual_check(opened.pool, &opened.run->history, 1, &check, &err), err);
+    ck_assert_double_gt(check.weight_distance, 1e-4);
+    close_run(&opened);
+}
+END_TEST
+
+START_TEST(what_was_trained_is_what_is_read)
+{
+    struct small_run small;
+    struct opened opened;
+    struct kl_error err;
+    uint8_t pixels[12];
+
+    small_run_create(&small, KL_F32);
+    small_run_write(&small, fresh_path(), 0);
+    opened = open_run();
+    ck_assert_mem_eq(opened.run->final->parameters, small.state.network->parameters,
+                     small.state.network->n_parameters * sizeof(float));
+    ck_assert_str_eq(opened.run->training.name, "small");
+    ck_assert_str_eq(opened.run->data.datasets[0]->class_names[1], "class \"1\"");
+    ck_assert_uint_eq(opened.run->history.n_patterns, 400);
+    ck_assert_uint_eq(opened.run->n_curve, 7); /* steps 0, 7, .. 35 and 40 */
+    ck_assert_uint_eq(opened.run->curve[6].step, 40);
+    for (uint32_t id = 0; id < 30; id++) {
+        const struct kl_image_set *set = &small.data.datasets[0]->splits[id >= 24];
+
+        ck_ok(kl_run_image(opened.run, id, pixels, &err), err);
+        ck_assert_mem_eq(pixels, set->pixels + (id >= 24 ? id - 24 : id) * 12, 12);
+    }
+    ck_assert_int_eq(kl_run_image(opened.run, 30, pixels, &err), KL_ERR_NOT_FOUND);
+    close_run(&opened);
+    small_run_clear(&small);
+}
+END_TEST
+
+START_TEST(every_pass_over_the_data_shows_every_sample_once)
+{
+    struct opened opened;
+
+    write_run(KL_F16);
+    opened = open_run();
+    for (uint32_t pass = 0; pass < 16; pass++) { /* 400 patterns are 16 whole passes of 24 */
+        uint32_t seen[24] = {0};
+
+        for (uint32_t i = 0; i < 24; i++)
+            seen[opened.run->history.samples[pass * 24 + i]]++;
+        for (int i = 0; i < 24; i++)
+            ck_assert_uint_eq(seen[i], 1);
+    }
+    close_run(&opened);
+}
+END_TEST
+
+/* All tables that training fills, as one text. */
+static void dump(char *out, size_t n_bytes)
+{
+    static const char *const queries[] = {
+        "SELECT layer, state, hex(weights), hex(biases) FROM parameters ORDER BY layer, state",
+        "SELECT * FROM step ORDER BY step",
+        "SELECT first, count, hex(data) FROM pattern_chunk ORDER BY first",
+        "SELECT layer, first, count, hex(data) FROM key_chunk ORDER BY layer, first",
+        "SELECT layer, first, count, exponent, hex(data) FROM error_chunk ORDER BY layer, first",
+        "SELECT step, dataset, accuracy, loss FROM curve ORDER BY step",
+        "SELECT * FROM sample ORDER BY sample",
+        "SELECT fingerprint, finished FROM run"};
+    sqlite3 *db = NULL;
+    size_t used = 0;
+
+    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+    for (size_t q = 0; q < sizeof queries / sizeof queries[0]; q++) {
+        sqlite3_stmt *statement = NULL;
+
+        ck_assert_int_eq(sqlite3_prepare_v2(db, queries[q], -1, &statement, NULL), SQLITE_OK);
+        while (sqlite3_step(statement) == SQLITE_ROW)
+            for (int c = 0; c < sqlite3_column_count(statement); c++)
+                used += (size_t)snprintf(out + used, n_bytes - used, "%s|",
+                                         (const char *)sqlite3_column_text(statement, c));
+        sqlite3_finalize(statement);
+    }
+    ck_assert_uint_lt(used, n_bytes);
+    sqlite3_close(db);
+}
+
+START_TEST(a_resumed_training_ends_as_if_it_had_never_stopped)
+{
+    enum { ROOM = 1 << 20 };
+    char *whole = malloc(ROOM), *resumed = malloc(ROOM);
+    struct small_run small, empty;
+    struct kl_writer *writer = NULL;
+    struct kl_recorder recorder;
+    struct kl_error err;
+
+    write_run(KL_F16);
+    dump(whole, ROOM);
+    small_run_create(&small, KL_F16);
+    small_run_write(&small, fresh_path(), 12); /* stops where a checkpoint is */
+    small_run_clear(&small);
+    ck_ok(kl_writer_resume(path, &writer, &empty.training, &empty.data, &empty.state, &err), err);
+    ck_assert_uint_eq(empty.state.steps_done, 12);
+    recorder = kl_writer_recorder(writer);
+    ck_ok(kl_train(&empty.training, &empty.data, &empty.state, &recorder, NULL, &err), err);
+    kl_writer_close(writer);
+    dump(resumed, ROOM);
+    ck_assert_str_eq(whole, resumed);
+    small_run_clear(&empty);
+    free(whole);
+    free(resumed);
+    unlink(path);
+}
+END_TEST
+
+START_TEST(an_unfinished_run_is_told_apart_and_a_finished_one_not_resumed)
+{
+    struct small_run small, other;
+    struct kl_writer *writer = NULL;
+    struct kl_run *run = NULL;
+    struct kl_error err;
+
+    small_run_create(&small, KL_F16);
+    small_run_write(&small, fresh_path(), 13);
+    small_run_clear(&small);
+    ck_assert_int_eq(kl_run_open(path, 1, &run, &err), KL_ERR_UNFINISHED);
+    ck_assert_ptr_nonnull(strstr(err.message, "step 13 of 40"));
+    ck_assert_ptr_nonnull(strstr(err.message, "--resume"));
+    write_run(KL_F16);
+    ck_assert_int_eq(
+        kl_writer_resume(path, &writer, &other.training, &other.data, &other.state, &err),
+        KL_ERR_EXISTS);
+    unlink(path);
+}
+END_TEST
+
+START_TEST(an_existing_file_is_never_overwritten)
+{
+    struct small_run small;
+    struct kl_writer *writer = NULL;
+    struct kl_error err;
+    FILE *file = fopen(fresh_path(), "w");
+
+    fputs("precious", file);
+    fclose(file);
+    small_run_create(&small, KL_F16);
+    ck_assert_int_eq(
+        kl_writer_create(path, &small.training, &small.data, &small.state, &writer, &err),
+        KL_ERR_EXISTS);
+    ck_assert_int_eq(access(path, F_OK), 0);
+    small_run_clear(&small);
+    unlink(path);
+}
+END_TEST
+
+struct damage {
+    const char *sql;
+    enum kl_status status;
+};
+
+static const struct damage damages[] = {
+    {"PRAGMA application_id = 1", KL_ERR_FOREIGN},
+    {"PRAGMA user_version = 99", KL_ERR_NEWER},
+    {"PRAGMA user_version = 0", KL_ERR_DAMAGED},
+    {"DROP TABLE step", KL_ERR_DAMAGED},
+    {"DELETE FROM step WHERE step = 3", KL_ERR_DAMAGED},
+    {"DELETE FROM key_chunk WHERE layer = 2 AND first > 0", KL_ERR_DAMAGED},
+    {"DELETE FROM error_chunk WHERE layer = 1", KL_ERR_DAMAGED},
+    {"UPDATE key_chunk SET first = first + 1 WHERE layer = 3", KL_ERR_DAMAGED},
+    {"DELETE FROM pattern_chunk WHERE first = 0", KL_ERR_DAMAGED},
+    {"UPDATE pattern_chunk SET data = CAST(zeroblob(4 * count - 4) || x'ffffff7f' AS BLOB) WHERE first = 0",
+     KL_ERR_DAMAGED},
+    {"UPDATE sample SET label = 77 WHERE sample = 2", KL_ERR_DAMAGED},
+    {"DELETE FROM sample WHERE sample = 29", KL_ERR_DAMAGED},
+    {"UPDATE parameters SET weights = CAST(zeroblob(4 * inputs * outputs - 4) || x'0000c07f' AS BLOB) "
+     "WHERE layer = 2 AND state = 'current'", KL_ERR_DAMAGED},
+    {"DELETE FROM parameters WHERE state = 'initial'", KL_ERR_DAMAGED},
+    {"UPDATE layer SET inputs = 10 WHERE layer = 2", KL_ERR_DAMAGED},
+    {"UPDATE layer SET outputs = 100000000 WHERE layer = 3", KL_ERR_DAMAGED},
+    {"UPDATE dataset SET width = 4000", KL_ERR_DAMAGED},
+    {"UPDATE dataset SET train_samples = 2000000000", KL_ERR_DAMAGED},
+    {"UPDATE run SET fingerprint = 'XXXXXXXXXXXXXXXX'", KL_ERR_DAMAGED},
+    {"DELETE FROM run", KL_ERR_DAMAGED},
+};
+
+START_TEST(damaged_foreign_and_newer_files_are_refused)
+{
+    for (size_t i = 0; i < sizeof damages / sizeof damages[0]; i++) {
+        struct kl_run *run = NULL;
+        struct kl_error err = {0};
+
+        write_run(KL_F16);
+        execute(damages[i].sql);
+        ck_assert_msg(kl_run_open(path, 1, &run, &err) == damages[i].status, "%s: %s",
+                      damages[i].sql, err.message);
+        ck_assert_ptr_null(run);
+        ck_assert_ptr_nonnull(strstr(err.message, path));
+    }
+    unlink(path);
+}
+END_TEST
+
+START_TEST(a_chunk_of_the_wrong_size_is_refused_by_the_file_itself)
+{
+    sqlite3 *db = NULL;
+
+    write_run(KL_F16);
+    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(db, "UPDATE key_chunk SET count = count + 1", NULL, NULL, NULL),
+                     SQLITE_CONSTRAINT);
+    ck_assert_int_eq(sqlite3_exec(db, "UPDATE error_chunk SET data = x''", NULL, NULL, NULL),
+                     SQLITE_CONSTRAINT);
+    sqlite3_close(db);
+    unlink(path);
+}
+END_TEST
+
+START_TEST(verify_finds_other_weights_and_missing_predictions)
+{
+    static const char *const changes[] = {
+        "UPDATE parameters SET biases = zeroblob(4 * outputs) WHERE layer = 1 AND state='current'",
+        "UPDATE run SET learning_rate = 0.3", "UPDATE sample SET predicted = NULL WHERE sample = 3"};
+
+    for (size_t i = 0; i < 3; i++) {
+        struct opened opened;
+        struct kl_error err;
+
+        write_run(KL_F16);
+        execute(changes[i]);
+        opened = open_run();
+        ck_assert_int_eq(kl_check_file(opened.run, &err), KL_ERR_DAMAGED);
+        close_run(&opened);
+    }
+}
+END_TEST
+
+START_TEST(samples_are_found_by_what_is_known_of_them)
+{
+    struct kl_sample samples[30], one;
+    struct kl_sample_filter filter = {KL_ANY, KL_SPLIT_TRAIN, 1, KL_ANY, KL_ANY};
+    struct opened opened;
+    struct kl_error err;
+    uint32_t n, right, wrong;
+    uint64_t total;
+    int64_t next;
+
+    write_run(KL_F16);
+    opened = open_run();
+    ck_ok(kl_samples_list(opened.run, &filter, 0, 5, samples, &n, &next, &total, &err), err);
+    ck_assert_uint_eq(n, 5);
+    ck_assert_uint_eq(total, 8);
+    ck_assert_int_eq(next, 16);
+    ck_ok(kl_samples_list(opened.run, &filter, 16, 5, samples, &n, &next, &total, &err), err);
+    ck_assert_uint_eq(n, 3);
+    ck_assert_int_eq(next, -1);
+    ck_assert_uint_eq(samples[2].id, 22);
+    filter = (struct kl_sample_filter){0, KL_ANY, KL_ANY, KL_ANY, 1};
+    ck_ok(kl_samples_list(opened.run, &filter, 0, 30, samples, &right, &next, &total, &err), err);
+    for (uint32_t i = 0; i < right; i++)
+        ck_assert_uint_eq(samples[i].label, samples[i].predicted);
+    filter.correct = 0;
+    ck_ok(kl_samples_list(opened.run, &filter, 0, 30, samples, &wrong, &next, &total, &err), err);
+    ck_assert_uint_eq(right + wrong, 30);
+    ck_ok(kl_samples_get(opened.run, 25, &one, &err), err);
+    ck_assert_uint_eq(one.place.index, 1);
+    ck_assert_int_eq(one.place.split, KL_SPLIT_TEST);
+    ck_assert_int_eq(kl_samples_get(opened.run, 30, &one, &err), KL_ERR_NOT_FOUND);
+    close_run(&opened);
+}
+END_TEST
+
+/* Keys and error signals of one pattern, in double. */
+static void read_pattern(const struct kl_run *run, uint32_t layer, uint64_t t, float *key,
+                         float *error)
+{
+    const struct kl_history *history = &run->history;
+    const struct kl_dataset *dataset = run->data.datasets[0];
+    struct kl_error err;
+
+    if (layer == 0) {
+        ck_ok(history->keys[0]->read_rows(history->keys[0]->self, 0, history->samples[t], 1, key,
+                                          &err), err);
+        for (int j = 0; j < 12; j++)
+            key[j] = (key[j] - (float)dataset->mean[0]) / (float)dataset->deviation[0];
+    } else {
+        ck_ok(history->keys[layer]->read_rows(history->keys[layer]->self, 0, t, 1, key, &err), err);
+    }
+    ck_ok(history->errors[layer]->read_rows(history->errors[layer]->self, 0, t, 1, error, &err),
+          err);
+}
+
+struct twin {
+    double attention[400], contribution[400];
+};
+
+/* The definition, pattern by pattern: a_t = x_t . x; contribution (a_t + 1) (c_s d_t . gradient). */
+static void naive_attention(const struct kl_run *run, uint32_t layer, const float *query,
+                            const float *gradient, struct twin *twin)
+{
+    const uint32_t *widths = run->training.widths;
+    float key[16], error[16];
+
+    for (uint64_t t = 0; t < 400; t++) {
+        double a = 0, e = 0;
+
+        read_pattern(run, layer, t, key, error);
+        for (uint32_t j = 0; j < widths[layer]; j++)
+            a += (double)key[j] * query[j];
+        for (uint32_t j = 0; j < widths[layer + 1]; j++)
+            e += (double)error[j] * gradient[j];
+        twin->attention[t] = a;
+        twin->contribution[t] = run->history.coefficients[t / 10] * (a + 1) * e;
+    }
+}
+
+static double naive_score(const struct twin *twin, enum kl_rank rank, uint64_t t)
+{
+    double a = twin->attention[t];
+
+    return rank == KL_RANK_ABS        ? fabs(a)
+           : rank == KL_RANK_POSITIVE ? a
+           : rank == KL_RANK_NEGATIVE ? -a
+                                      : twin->contribution[t];
+}
+
+static void check_answer(const struct opened *opened, uint32_t layer, enum kl_rank rank,
+                         int by_sample, int only_class)
+{
+    const struct kl_run *run = opened->run;
+    struct kl_query query = {.layer = layer + 1, .rank = rank, .logit = 1, .by_sample = by_sample,
+                             .only_class = only_class, .top = 9};
+    struct kl_batch *batch = NULL;
+    struct kl_answer answer;
+    struct kl_error err;
+    struct twin twin;
+    double scores[400] = {0}, attention[400] = {0}, contribution[400] = {0}, abs_total = 0;
+    int used[400] = {0}, n = by_sample ? 24 : 400;
+    uint8_t pixels[12];
+
+    ck_ok(kl_run_image(opened->run, 26, pixels, &err), err);
+    query.pixels = pixels;
+    ck_ok(kl_attend(opened->pool, &run->history, &query, &answer, &err), err);
+    ck_ok(kl_batch_create(run->final, 1, &batch, &err), err);
+    kl_dataset_standardise(run->data.datasets[0], pixels, batch->keys[0]);
+    kl_network_forward(run->final, 1, batch);
+    memset(batch->errors[2], 0, 3 * sizeof(float));
+    batch->errors[2][1] = 1;
+    kl_network_backward(run->final, 1, batch);
+    naive_attention(run, layer, batch->keys[layer], batch->errors[layer], &twin);
+    for (uint64_t t = 0; t < 400; t++) {
+        uint64_t place = by_sample ? run->history.samples[t] : t;
+
+        attention[place] += twin.attention[t];
+        contribution[place] += twin.contribution[t];
+        scores[place] += naive_score(&twin, rank, t);
+        abs_total += fabs(twin.attention[t]);
+    }
+    ck_assert_uint_eq(answer.n_lit, only_class == KL_ANY_CLASS || !by_sample ? 9 : 8);
+    for (uint32_t i = 0; i < answer.n_lit; i++) { /* the largest not used yet, by exhaustion */
+        const struct kl_lit *lit = &answer.spotlight[i];
+        uint64_t place = by_sample ? lit->sample : lit->pattern;
+        double best = -1e30;
+
+        for (int p = 0; p < n; p++) {
+            uint32_t sample = by_sample ? (uint32_t)p : run->history.samples[p];
+
+            if (!used[p] && (only_class == KL_ANY_CLASS ||
+                             kl_collection_label(&run->data, sample) == only_class))
+                best = scores[p] > best ? scores[p] : best;
+        }
+        ck_assert_double_eq_tol(lit->score, best, 1e-4 * (1 + fabs(best)));
+        ck_assert_double_eq_tol(scores[place], best, 1e-4 * (1 + fabs(best)));
+        ck_assert_double_eq_tol(lit->attention, attention[place], 1e-4 * (1 + fabs(attention[place])));
+        ck_assert_double_eq_tol(lit->contribution, contribution[place], 1e-5);
+        ck_assert_int_eq(used[place], 0);
+        used[place] = 1;
+    }
+    for (uint32_t c = 0; c < answer.n_classes; c++)
+        abs_total -= answer.by_class[c].sum_abs;
+    ck_assert_double_eq_tol(abs_total, 0, 1e-2);
+    kl_answer_clear(&answer);
+    kl_batch_free(batch);
+}
+
+START_TEST(attention_agrees_with_its_naive_twin_streaming_and_resident)
+{
+    struct opened opened;
+    struct kl_error err;
+
+    write_run(KL_F16);
+    opened = open_run();
+    for (int resident = 0; resident < 2; resident++) {
+        for (uint32_t layer = 0; layer < 3; layer++)
+            for (int rank = KL_RANK_ABS; rank <= KL_RANK_LOGIT; rank++)
+                for (int by_sample = 0; by_sample < 2; by_sample++)
+                    for (int only = KL_ANY_CLASS; only < 3; only += 3)
+                        check_answer(&opened, layer, (enum kl_rank)rank, by_sample, only);
+        ck_ok(kl_run_load(opened.run, opened.pool, 1 << 30, &err), err);
+        ck_assert_uint_gt(kl_run_resident_bytes(opened.run), 0);
+    }
+    close_run(&opened);
+}
+END_TEST
+
+START_TEST(initial_guess_and_contributions_sum_to_the_logits)
+{
+    struct kl_query query = {.layer = 3, .logit = KL_ANY_CLASS, .only_class = KL_ANY_CLASS,
+                             .top = 1};
+    struct kl_answer answer;
+    struct opened opened;
+    struct kl_error err;
+    uint8_t pixels[12];
+
+    write_run(KL_F32);
+    opened = open_run();
+    query.pixels = pixels;
+    for (uint32_t id = 0; id < 30; id++) {
+        ck_ok(kl_run_image(opened.run, id, pixels, &err), err);
+        ck_ok(kl_attend(opened.pool, &opened.run->history, &query, &answer, &err), err);
+        ck_assert_double_lt(answer.max_abs_error, 1e-4);
+        for (uint32_t j = 0; j < 3; j++) {
+            double sum = answer.initial_guess[j];
+
+            for (uint32_t c = 0; c < answer.n_classes; c++)
+                sum += answer.by_class[c].contributions[j];
+            ck_assert_double_eq_tol(sum, answer.logits[j], 1e-4);
+        }
+        kl_answer_clear(&answer);
+    }
+    close_run(&opened);
+}
+END_TEST
+
+START_TEST(impossible_queries_are_refused)
+{
+    uint8_t pixels[12] = {0};
+    const struct kl_query good = {.pixels = pixels, .layer = 3, .logit = KL_ANY_CLASS,
+                                  .only_class = KL_ANY_CLASS, .top = 1};
+    struct kl_query bad[5] = {good, good, good, good, good};
+    struct kl_answer answer;
+    struct opened opened;
+    struct kl_error err;
+
+    bad[0].layer = 0;
+    bad[1].layer = 4;
+    bad[2].logit = 3;
+    bad[3].only_class = 3;
+    bad[4].top = KL_TOP_MAX + 1;
+    write_run(KL_F16);
+    opened = open_run();
+    for (int i = 0; i < 5; i++)
+        ck_assert_int_eq(kl_attend(opened.pool, &opened.run->history, &bad[i], &answer, &err),
+                         KL_ERR_USAGE);
+    close_run(&opened);
+}
+END_TEST
+
+MAIN("history", the_dual_form_of_every_layer_is_the_stored_network,
+     a_changed_history_breaks_the_dual_form, what_was_trained_is_what_is_read,
+     every_pass_over_the_data_shows_every_sample_once,
+     a_resumed_training_ends_as_if_it_had_never_stopped,
+     an_unfinished_run_is_told_apart_and_a_finished_one_not_resumed,
+     an_existing_file_is_never_overwritten, damaged_foreign_and_newer_files_are_refused,
+     a_chunk_of_the_wrong_size_is_refused_by_the_file_itself,
+     verify_finds_other_weights_and_missing_predictions,
+     samples_are_found_by_what_is_known_of_them,
+     attention_agrees_with_its_naive_twin_streaming_and_resident,
+     initial_guess_and_contributions_sum_to_the_logits, impossible_queries_are_refused)

@@ -1,0 +1,182 @@
+"""Reads a run with nothing but sqlite3 and NumPy, as docs/format.md describes it, recomputes keys,
+coefficients, attention and the dual form, and compares them with what the program says."""
+import json
+import os
+import sqlite3
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+import numpy as np  # noqa: E402
+import tap  # noqa: E402
+
+RUNS = {}
+
+
+def set_up():
+    RUNS["float16"] = Reader(tap.train_strokes(FOLDER, "half.keylight"))
+    RUNS["float32"] = Reader(tap.train_strokes(FOLDER, "single.keylight", "--dtype", "float32",
+                                               "--lr-schedule", "step", "--lr-period", "30"))
+
+
+class Reader:
+    """A reader in another language, from docs/format.md alone."""
+
+    def __init__(self, path):
+        self.path = path
+        self.db = sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)
+        self.db.row_factory = sqlite3.Row
+        self.run = self.db.execute("SELECT * FROM run").fetchone()
+        self.layers = self.db.execute("SELECT * FROM layer ORDER BY layer").fetchall()
+        self.samples = np.concatenate([np.frombuffer(row["data"], "<u4") for row in self.db.execute(
+            "SELECT data FROM pattern_chunk ORDER BY first")])
+        self.steps = self.db.execute("SELECT * FROM step ORDER BY step").fetchall()
+        self.step_of = np.concatenate([np.full(s["count"], i) for i, s in enumerate(self.steps)])
+
+    def parameters(self, state, layer):
+        row = self.db.execute("SELECT * FROM parameters WHERE state = ? AND layer = ?",
+                              (state, layer)).fetchone()
+        weights = np.frombuffer(row["weights"], "<f4").reshape(row["outputs"], row["inputs"])
+        return weights.astype(np.float64), np.frombuffer(row["biases"], "<f4").astype(np.float64)
+
+    def images(self):
+        """All samples, standardised, by id."""
+        rows = self.db.execute("SELECT * FROM image_chunk ORDER BY first").fetchall()
+        pixels = np.concatenate([np.frombuffer(r["data"], np.uint8).reshape(r["count"], r["width"])
+                                 for r in rows]).astype(np.float64)
+        dataset = self.db.execute("SELECT * FROM dataset").fetchone()
+        channel = self.db.execute("SELECT * FROM channel WHERE dataset = 0").fetchone()
+        assert dataset["channels"] == 1
+        return (pixels - channel["mean"]) / channel["deviation"]
+
+    def chunks(self, table, layer):
+        out = []
+        for row in self.db.execute(f"SELECT * FROM {table} WHERE layer = ? ORDER BY first", (layer,)):
+            dtype = {"float16": "<f2", "float32": "<f4"}[row["dtype"]]
+            assert row["first"] == sum(len(part) for part in out)
+            numbers = np.frombuffer(row["data"], dtype).reshape(row["count"], row["width"])
+            out.append(numbers.astype(np.float64) * 2.0 ** -row["exponent"])
+        return np.concatenate(out)
+
+    def keys(self, layer):
+        if self.layers[layer - 1]["keys"] == "samples":
+            return self.images()[self.samples]
+        return self.chunks("key_chunk", layer)
+
+    def errors(self, layer):
+        return self.chunks("error_chunk", layer)
+
+    def coefficients(self):
+        """The backward recurrence; one coefficient per pattern, and alpha."""
+        p, q, c = 1.0, 0.0, np.zeros(len(self.steps))
+        for i in reversed(range(len(self.steps))):
+            step = self.steps[i]
+            q -= step["learning_rate"] * p
+            c[i] = step["clip_factor"] * q
+            p += step["weight_decay"] * q
+            q *= step["momentum"]
+        return c[self.step_of], p
+
+    def forward(self, sample):
+        """Keys of all layers for a sample, and its logits."""
+        x, keys = self.images()[sample], []
+        for layer in self.layers:
+            weights, biases = self.parameters("current", layer["layer"])
+            keys.append(x)
+            x = weights @ x + biases
+            if layer["activation"] == "relu":
+                x = np.maximum(x, 0)
+        return keys, x
+
+
+def test_the_file_says_what_it_is():
+    db = RUNS["float16"].db
+    assert db.execute("PRAGMA application_id").fetchone()[0] == 0x6B6C6974
+    assert db.execute("PRAGMA user_version").fetchone()[0] == 1
+    assert db.execute("PRAGMA page_size").fetchone()[0] == 65536
+    assert db.execute("PRAGMA journal_mode").fetchone()[0] in ("delete", "off")
+    assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+    strict = db.execute("SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND strict = 0 "
+                        "AND name NOT LIKE 'sqlite%'").fetchone()[0]
+    assert strict == 0
+
+
+def test_the_dual_form_rebuilt_from_the_file_is_the_network():
+    for dtype, reader in RUNS.items():
+        c, alpha = reader.coefficients()
+        for layer in reader.layers:
+            number = layer["layer"]
+            w0, b0 = reader.parameters("initial", number)
+            w, b = reader.parameters("current", number)
+            values = c[:, None] * reader.errors(number)
+            dual = alpha * w0 + values.T @ reader.keys(number)
+            distance = np.linalg.norm(dual - w) / np.linalg.norm(w - w0)
+            assert distance < {"float16": 2e-3, "float32": 1e-4}[dtype], (dtype, number, distance)
+            assert np.abs(alpha * b0 + values.sum(0) - b).max() < 1e-3
+
+
+def test_the_program_gives_the_attention_that_the_file_gives():
+    for reader in RUNS.values():
+        c, _ = reader.coefficients()
+        sample = 6000 + 17
+        keys, logits = reader.forward(sample)
+        for layer in reader.layers:
+            number = layer["layer"]
+            answer = json.loads(tap.succeed("query", reader.path, "--sample", "test/strokes/17",
+                                            "--layer", number, "--top", 30, "--json"))
+            attention = reader.keys(number) @ keys[number - 1]
+            assert np.allclose(answer["logits"], logits, atol=1e-3)
+            order = np.argsort(-np.abs(attention))[:30]
+            for lit, expected in zip(answer["spotlight"], order):
+                size = abs(attention[expected])
+                assert abs(abs(lit["attention"]) - size) < 1e-4 * (1 + size)
+                t = lit["pattern"]
+                assert abs(lit["attention"] - attention[t]) < 1e-4 * (1 + size)
+                assert lit["sample"]["id"] == reader.samples[t]
+                assert lit["step"] == reader.step_of[t] + 1
+            assert abs(sum(total["sum_abs"] for total in answer["by_class"]) -
+                       np.abs(attention).sum()) < 1e-4 * np.abs(attention).sum()
+        # The last layer: contributions to the predicted logit, exactly.
+        values = c * reader.errors(number)[:, answer["predicted"]] * (attention + 1)
+        for lit in answer["spotlight"]:
+            assert abs(lit["contribution"] - values[lit["pattern"]]) < 1e-5
+        assert abs(answer["correction"][answer["predicted"]] - values.sum()) < 1e-3
+
+
+def test_the_fingerprint_can_be_recomputed():
+    for reader in RUNS.values():
+        run = reader.run
+        widths = [reader.layers[0]["inputs"]] + [layer["outputs"] for layer in reader.layers]
+        text = ("seed=%d steps=%d batch=%d init=%s lr=%.17g,%s,%d,%.17g momentum=%.17g decay=%.17g "
+                "clip=%.17g dtype=%s widths=%s" % (
+                    run["seed"], run["steps"], run["batch_size"], run["initialisation"],
+                    run["learning_rate"], run["lr_schedule"], run["lr_period"], run["lr_gamma"],
+                    run["momentum"], run["weight_decay"], run["clip_norm"], run["dtype"],
+                    "-".join(map(str, widths)))).encode()
+        for layer in reader.layers:
+            row = reader.db.execute("SELECT weights, biases FROM parameters WHERE state = 'current' "
+                                    "AND layer = ?", (layer["layer"],)).fetchone()
+            text += row["weights"] + row["biases"]
+        value = 0xCBF29CE484222325
+        for byte in text:
+            value = (value ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
+        assert f"{value:016x}" == run["fingerprint"]
+
+
+def test_predictions_and_the_curve_are_those_of_the_network():
+    reader = RUNS["float16"]
+    x = reader.images()
+    for layer in reader.layers:
+        weights, biases = reader.parameters("current", layer["layer"])
+        x = x @ weights.T + biases
+        x = np.maximum(x, 0) if layer["activation"] == "relu" else x
+    stored = reader.db.execute("SELECT predicted, label, split FROM sample ORDER BY sample").fetchall()
+    agree = np.mean(x.argmax(1) == [row["predicted"] for row in stored])
+    assert agree > 0.9999, agree
+    right = np.mean([row["predicted"] == row["label"] for row in stored if row["split"] == "test"])
+    info = json.loads(tap.succeed("info", reader.path, "--json"))
+    assert abs(info["test_accuracy"] - right) < 1e-9
+    assert abs(info["curve"][-1]["accuracy"] - right) < 1e-9
+
+
+if __name__ == "__main__":
+    tap.main(sys.modules[__name__])

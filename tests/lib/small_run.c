@@ -1,0 +1,94 @@
+#include "tests/lib/small_run.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/memory.h"
+#include "core/random.h"
+#include "db/writer.h"
+#include "tests/lib/suite.h"
+
+#define SIZE 12
+
+static void fill_split(struct kl_image_set *set, uint32_t count, struct kl_random *random)
+{
+    struct kl_error err;
+
+    set->count = count;
+    ck_ok(kl_alloc(&set->pixels, count, SIZE, "pixels", &err), err);
+    ck_ok(kl_alloc(&set->labels, count, 1, "labels", &err), err);
+    for (uint32_t i = 0; i < count; i++) {
+        set->labels[i] = (uint8_t)(i % 3);
+        for (int j = 0; j < SIZE; j++)
+            set->pixels[i * SIZE + (uint32_t)j] =
+                (uint8_t)(kl_random_below(random, 120) + (j % 3 == (int)(i % 3) ? 130 : 0));
+    }
+}
+
+void small_run_create(struct small_run *run, enum kl_dtype dtype)
+{
+    struct kl_dataset *dataset = NULL;
+    struct kl_random random;
+    struct kl_error err;
+
+    memset(run, 0, sizeof *run);
+    ck_ok(kl_alloc(&dataset, 1, sizeof *dataset, "a data set", &err), err);
+    kl_random_seed(&random, 5, 5);
+    snprintf(dataset->name, sizeof dataset->name, "small");
+    dataset->width = 3;
+    dataset->height = 4;
+    dataset->channels = 1;
+    dataset->n_classes = 3;
+    for (int c = 0; c < 3; c++)
+        snprintf(dataset->class_names[c], KL_NAME_MAX, "class \"%d\"", c);
+    fill_split(&dataset->splits[KL_SPLIT_TRAIN], 24, &random);
+    fill_split(&dataset->splits[KL_SPLIT_TEST], 6, &random);
+    kl_dataset_measure(dataset);
+    run->data.n_datasets = 1;
+    run->data.datasets[0] = dataset;
+    run->training = (struct kl_training){.name = "small",
+                                         .n_layers = 3,
+                                         .widths = {SIZE, 9, 8, 3},
+                                         .seed = 4,
+                                         .n_steps = 40,
+                                         .batch_size = 10,
+                                         .learning_rate = 0.2,
+                                         .lr_schedule = KL_LR_COSINE,
+                                         .lr_gamma = 0.1,
+                                         .momentum = 0.8,
+                                         .weight_decay = 1e-3,
+                                         .clip_norm = 0.7,
+                                         .dtype = dtype,
+                                         .evaluation_steps = 7,
+                                         .checkpoint_steps = 6};
+    ck_ok(kl_training_start(&run->training, &run->state, &err), err);
+}
+
+void small_run_clear(struct small_run *run)
+{
+    kl_training_state_clear(&run->state);
+    kl_collection_clear(&run->data);
+}
+
+static int stop_at(void *self, uint32_t step, double loss)
+{
+    (void)loss;
+    return *(const uint32_t *)self == step;
+}
+
+void small_run_write(struct small_run *run, const char *path, uint32_t stop_after)
+{
+    struct kl_writer *writer = NULL;
+    struct kl_recorder recorder;
+    struct kl_progress progress = {stop_at, NULL, &stop_after};
+    struct kl_error err;
+
+    unlink(path);
+    ck_ok(kl_writer_create(path, &run->training, &run->data, &run->state, &writer, &err), err);
+    recorder = kl_writer_recorder(writer);
+    ck_assert_int_eq(
+        kl_train(&run->training, &run->data, &run->state, &recorder, &progress, &err),
+        stop_after ? KL_ERR_INTERRUPTED : KL_OK);
+    kl_writer_close(writer);
+}

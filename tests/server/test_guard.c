@@ -1,0 +1,119 @@
+/* The server's pure functions, by table. */
+#include <string.h>
+
+#include "server/guard.h"
+#include "server/parameters.h"
+#include "server/png.h"
+#include "tests/lib/suite.h"
+
+START_TEST(only_names_of_this_machine_are_hosts)
+{
+    static const char *const allowed[] = {"lab.example"};
+    static const char *const good[] = {"localhost",      "LOCALHOST:80", "127.0.0.1:8420",
+                                       "127.3.2.1",      "[::1]",        "[::1]:9",
+                                       "lab.example:80", "localhost:"};
+    static const char *const bad[] = {"evil.example", "localhost.evil.example", "127.0.0.1.evil",
+                                      "128.0.0.1",    "127.0.0.1:80x",          "[::1",
+                                      "",             "lab.example.com",        "127.0.0.256",
+                                      "[::2]",        "localhost:80:90"};
+
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+        ck_assert_msg(kl_guard_host(good[i], allowed, 1), "%s", good[i]);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        ck_assert_msg(!kl_guard_host(bad[i], allowed, 1), "%s", bad[i]);
+    ck_assert(!kl_guard_host(NULL, allowed, 1));
+    ck_assert(kl_guard_is_loopback("127.0.0.1") && !kl_guard_is_loopback("0.0.0.0"));
+}
+END_TEST
+
+START_TEST(only_our_own_page_posts)
+{
+    ck_assert(kl_guard_same_origin(NULL, NULL, "localhost:1"));
+    ck_assert(kl_guard_same_origin("same-origin", "http://localhost:1", "localhost:1"));
+    ck_assert(kl_guard_same_origin("none", NULL, "localhost:1"));
+    ck_assert(!kl_guard_same_origin("cross-site", NULL, "localhost:1"));
+    ck_assert(!kl_guard_same_origin("same-site", NULL, "localhost:1"));
+    ck_assert(!kl_guard_same_origin(NULL, "http://localhost:2", "localhost:1"));
+    ck_assert(!kl_guard_same_origin(NULL, "null", "localhost:1"));
+    ck_assert(!kl_guard_same_origin(NULL, "http://localhost:1", NULL));
+}
+END_TEST
+
+START_TEST(if_none_match_is_a_list)
+{
+    const char *tag = "\"abc\"";
+    static const char *const good[] = {"\"abc\"", "W/\"abc\"", "*", "\"x\", \"abc\"",
+                                       "\"a,b\" , W/\"abc\"", " ,\"abc\""};
+    static const char *const bad[] = {"\"abcd\"", "abc", "", "\"x\"", "\"x", "\"a\",\"b\""};
+
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+        ck_assert_msg(kl_guard_etag_matches(good[i], tag), "%s", good[i]);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        ck_assert_msg(!kl_guard_etag_matches(bad[i], tag), "%s", bad[i]);
+    ck_assert(!kl_guard_etag_matches(NULL, tag));
+}
+END_TEST
+
+START_TEST(media_types_secrets_and_cookies_are_read_exactly)
+{
+    char value[8];
+
+    ck_assert(kl_guard_is_json("application/json"));
+    ck_assert(kl_guard_is_json("Application/JSON; charset=utf-8"));
+    ck_assert(!kl_guard_is_json("application/jsonx") && !kl_guard_is_json("text/plain"));
+    ck_assert(!kl_guard_is_json(NULL));
+    ck_assert(kl_guard_secret_equals("s3cret", "s3cret"));
+    ck_assert(!kl_guard_secret_equals("s3cre", "s3cret"));
+    ck_assert(!kl_guard_secret_equals("s3crets3cret", "s3cret"));
+    ck_assert(!kl_guard_secret_equals("", "s3cret"));
+    ck_assert_int_eq(kl_guard_cookie("a=b; key=value; c=d", "key", value, 8), 0);
+    ck_assert_str_eq(value, "value");
+    ck_assert_int_eq(kl_guard_cookie("monkey=value", "key", value, 8), -1);
+    ck_assert_int_eq(kl_guard_cookie("key=much-too-long", "key", value, 8), -1);
+    ck_assert_int_eq(kl_guard_cookie(NULL, "key", value, 8), -1);
+}
+END_TEST
+
+START_TEST(words_of_a_query_are_read_exactly)
+{
+    struct kl_query query = kl_default_query;
+    uint32_t number;
+
+    ck_assert_int_eq(kl_parse_rank("negative", &query), 0);
+    ck_assert_int_eq(query.rank, KL_RANK_NEGATIVE);
+    ck_assert_int_eq(kl_parse_rank("logit:12", &query), 0);
+    ck_assert(query.rank == KL_RANK_LOGIT && query.logit == 12);
+    ck_assert_int_eq(kl_parse_rank("logit:", &query), -1);
+    ck_assert_int_eq(kl_parse_rank("logit:-1", &query), -1);
+    ck_assert_int_eq(kl_parse_rank("Abs", &query), -1);
+    ck_assert_int_eq(kl_parse_by("sample", &query), 0);
+    ck_assert_int_eq(kl_parse_by("samples", &query), -1);
+    ck_assert_int_eq(kl_parse_number("0123", &number), 0);
+    ck_assert_uint_eq(number, 123);
+    ck_assert_int_eq(kl_parse_number("", &number), -1);
+    ck_assert_int_eq(kl_parse_number("1e3", &number), -1);
+    ck_assert_int_eq(kl_parse_number("1234567890", &number), -1);
+}
+END_TEST
+
+START_TEST(a_sheet_is_a_png_of_the_right_size_and_never_too_large)
+{
+    struct kl_dataset dataset = {.width = 3, .height = 2, .channels = 1};
+    uint8_t images[18] = {0}, *png = NULL;
+    struct kl_error err;
+    size_t n_bytes = 0;
+
+    ck_ok(kl_png_sheet(&dataset, images, 3, 2, 5, &png, &n_bytes, &err), err);
+    ck_assert_mem_eq(png, "\x89PNG\r\n\x1a\n", 8);
+    ck_assert_uint_eq(png[19], 30); /* width 2 x 3 x 5 */
+    ck_assert_uint_eq(png[23], 20);
+    free(png);
+    ck_assert_int_eq(kl_png_sheet(&dataset, images, 3, 2, 1000, &png, &n_bytes, &err),
+                     KL_ERR_USAGE);
+}
+END_TEST
+
+MAIN("guard", only_names_of_this_machine_are_hosts, only_our_own_page_posts,
+     if_none_match_is_a_list, media_types_secrets_and_cookies_are_read_exactly,
+     words_of_a_query_are_read_exactly,
+     a_sheet_is_a_png_of_the_right_size_and_never_too_large)
