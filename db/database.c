@@ -56,7 +56,9 @@ enum kl_status kl_db_fail(sqlite3 *db, struct kl_error *err)
         return kl_fail(err, KL_ERR_IO, "cannot write %s: check the permissions of the file and its "
                        "folder", path);
     default:
-        return kl_fail(err, KL_ERR_IO, "cannot read or write %s: %s", path, sqlite3_errmsg(db));
+        return kl_fail(err, KL_ERR_IO,
+                       "cannot read or write %s (%s): check that its disk has space left and works",
+                       path, sqlite3_errmsg(db));
     }
 }
 

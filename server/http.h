@@ -46,10 +46,9 @@ struct kl_reply {
 /* Answers with a JSON text, which the reply then owns (NULL: out of memory), tagged by content. */
 void kl_reply_json(struct kl_reply *reply, char *text);
 
-/* Sets a strong ETag over the parts, a list ended by NULL; returns 1 when the request has it already,
- * and the reply is then a complete 304. */
-int kl_reply_tag(const struct kl_request *request, struct kl_reply *reply, ...)
-    __attribute__((sentinel));
+/* Sets a strong ETag over the parts, a list ended by NULL, which together determine the answer (but
+ * for the times it tells). Whether the client has it already is asked before sending. */
+void kl_reply_tag(struct kl_reply *reply, ...) __attribute__((sentinel));
 
 /* Answers with a problem document; parameter may be NULL. */
 void kl_reply_problem(struct kl_reply *reply, int status, const char *parameter,

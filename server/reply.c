@@ -8,7 +8,6 @@
 #include "config.h"
 #include "core/hash.h"
 #include "core/kernels.h"
-#include "server/guard.h"
 #include "server/represent.h"
 
 static void set_body(struct kl_reply *reply, int status, const char *type, char *text)
@@ -38,7 +37,7 @@ void kl_reply_json(struct kl_reply *reply, char *text)
         write_etag(reply, kl_hash(KL_HASH_START, text, reply->n_bytes));
 }
 
-int kl_reply_tag(const struct kl_request *request, struct kl_reply *reply, ...)
+void kl_reply_tag(struct kl_reply *reply, ...)
 {
     /* Another version or kernel may write other digits. */
     uint64_t hash = kl_hash(KL_HASH_START, PACKAGE_VERSION, sizeof PACKAGE_VERSION);
@@ -50,10 +49,6 @@ int kl_reply_tag(const struct kl_request *request, struct kl_reply *reply, ...)
         hash = kl_hash(hash, part, strlen(part) + 1);
     va_end(parts);
     write_etag(reply, hash);
-    if (!kl_guard_etag_matches(request->if_none_match, reply->etag))
-        return 0;
-    reply->status = 304;
-    return 1;
 }
 
 void kl_reply_problem(struct kl_reply *reply, int status, const char *parameter,

@@ -43,7 +43,7 @@ int kl_request_allows(const struct kl_request *request, struct kl_reply *reply, 
     return 0;
 }
 
-static void serve_asset(const struct kl_request *request, const char *path, struct kl_reply *reply)
+static void serve_asset(const char *path, struct kl_reply *reply)
 {
     const struct kl_asset *asset = kl_asset_find(path);
     char content[17];
@@ -59,7 +59,7 @@ static void serve_asset(const struct kl_request *request, const char *path, stru
     reply->borrowed = asset->bytes;
     reply->n_bytes = asset->n_bytes;
     reply->cache = KL_CACHE_REVALIDATE;
-    kl_reply_tag(request, reply, content, NULL);
+    kl_reply_tag(reply, content, NULL);
 }
 
 static struct kl_run *find_run(struct kl_service *service, const char *id, size_t length)
@@ -117,7 +117,7 @@ static void route_api(struct kl_service *service, const char *path,
     } else if (!strcmp(path, "runs")) {
         kl_serve_runs(service, request, reply);
     } else if (!strcmp(path, "openapi.json")) {
-        serve_asset(request, "openapi.json", reply);
+        serve_asset("openapi.json", reply);
     } else {
         no_such_resource(reply);
     }
@@ -134,13 +134,13 @@ void kl_route(struct kl_service *service, const struct kl_request *request,
         kl_reply_problem(reply, 405, NULL, "this address takes GET only");
         reply->allow = "GET, HEAD";
     } else if (!strcmp(path, "/") || !strncmp(path, "/r/", 3)) {
-        serve_asset(request, "index.html", reply); /* the page reads the rest of its address */
+        serve_asset("index.html", reply); /* the page reads the rest of its address */
     } else if (!strncmp(path, "/assets/", 8)) {
-        serve_asset(request, path + 8, reply);
+        serve_asset(path + 8, reply);
     } else if (!strcmp(path, "/favicon.ico")) {
-        serve_asset(request, "icon.svg", reply);
+        serve_asset("icon.svg", reply);
     } else {
-        serve_asset(request, "", reply);
+        serve_asset("", reply);
     }
 }
 

@@ -186,10 +186,8 @@ void kl_serve_image(struct kl_run *run, const char *file, const struct kl_reques
         return;
     }
     snprintf(scale_text, sizeof scale_text, "%u", scale);
-    if (!kl_reply_tag(request, reply, run->fingerprint, "image", digits, scale_text, NULL))
-        reply_pictures(run, &id, 1, 1, scale, reply);
-    else
-        reply->cache = KL_CACHE_IMMUTABLE;
+    kl_reply_tag(reply, run->fingerprint, "image", digits, scale_text, NULL);
+    reply_pictures(run, &id, 1, 1, scale, reply);
 }
 
 /* Reads "1,2,3": 0, or -1 with the problem in *reply. */
@@ -228,8 +226,6 @@ void kl_serve_sheet(struct kl_run *run, const struct kl_request *request, struct
         return;
     columns = n < columns ? n : columns;
     snprintf(layout, sizeof layout, "%u %u", columns, scale);
-    if (!kl_reply_tag(request, reply, run->fingerprint, "sheet", list, layout, NULL))
-        reply_pictures(run, ids, n, columns, scale, reply);
-    else
-        reply->cache = KL_CACHE_IMMUTABLE;
+    kl_reply_tag(reply, run->fingerprint, "sheet", list, layout, NULL);
+    reply_pictures(run, ids, n, columns, scale, reply);
 }

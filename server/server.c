@@ -85,21 +85,10 @@ static void add_reply_headers(struct MHD_Response *response, const struct kl_rep
     }
 }
 
-static ssize_t no_body(void *self, uint64_t position, char *buffer, size_t n_bytes)
-{
-    (void)self;
-    (void)position;
-    (void)buffer;
-    (void)n_bytes;
-    return MHD_CONTENT_READER_END_OF_STREAM;
-}
-
-/* A 304 is made without the body whose length it would have to tell: with an unknown length,
- * libmicrohttpd tells none. */
+/* A 304 is made with the full body, too: libmicrohttpd tells its length and does not send it. (An
+ * unknown length would be sent as an empty chunk, which puts the connection out of step.) */
 static struct MHD_Response *make_response(struct kl_reply *reply)
 {
-    if (reply->status == 304)
-        return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 1, no_body, NULL, NULL);
     if (reply->owned)
         return MHD_create_response_from_buffer(reply->n_bytes, reply->owned, MHD_RESPMEM_MUST_FREE);
     return MHD_create_response_from_buffer(reply->n_bytes, (void *)(uintptr_t)reply->borrowed,
@@ -226,6 +215,9 @@ static enum MHD_Result answer(struct kl_server *server, struct MHD_Connection *c
                          KL_PARAMETERS_MAX);
     } else {
         kl_route(&server->service, &request, &reply);
+        if (reply.status == 200 && reply.etag[0] &&
+            kl_guard_etag_matches(request.if_none_match, reply.etag))
+            reply.status = 304;
     }
     return send_reply(connection, &reply, cookie[0] ? cookie : NULL);
 }

@@ -72,8 +72,8 @@ function help() {
 /** @param {HTMLElement} place @param {RunSummary[]} runs @param {Run} run @param {Actions} actions */
 export function showHeader(place, runs, run, actions) {
   redraw(place,
-    h('a.brand', {href: '/', 'aria-label': 'keylight, first page'},
-      h('img', {src: '/assets/icon.svg', alt: '', width: 22, height: 22}), h('span', {}, 'keylight')),
+    h('h1.brand-title', {}, h('a.brand', {href: '/', 'aria-label': 'keylight, first page'},
+      h('img', {src: '/assets/icon.svg', alt: '', width: 22, height: 22}), h('span', {}, 'keylight'))),
     runs.length > 1 ?
       h('label.run', {}, h('span.hidden', {}, 'Run'), select(
         runs.map((other) => ({value: other.id, text: `${other.name}  ${shape(other)}`})), run.id, 'Run',

@@ -1,0 +1,342 @@
+// A person's journey through the page, in a real browser against the real server. Prints TAP.
+import {spawn, execFileSync} from 'node:child_process';
+import {mkdtempSync, readFileSync, rmSync, existsSync} from 'node:fs';
+import {createRequire} from 'node:module';
+import {createInterface} from 'node:readline';
+import {fileURLToPath} from 'node:url';
+import path from 'node:path';
+import assert from 'node:assert/strict';
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
+const require = createRequire(path.join(root, 'package.json'));
+const keylight = process.env.KEYLIGHT ?? path.join(root, 'build/keylight');
+const chromiumPath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
+
+let chromium, axeSource;
+try {
+  ({chromium} = require('playwright-core'));
+  axeSource = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
+} catch {
+  console.log('1..0 # SKIP the browser tools are missing: run ./bootstrap check, or npm ci');
+  process.exit(0);
+}
+if (!chromiumPath) {
+  console.log('1..0 # SKIP there is no Chromium: run ./bootstrap check');
+  process.exit(0);
+}
+
+const folder = mkdtempSync(path.join(process.cwd(), 'tests-browser-'));
+/** @type {Array<[string, () => Promise<void>]>} */
+const tests = [];
+const test = (name, body) => tests.push([name, body]);
+const problems = [];
+let server, origin, browser, context, page, run;
+
+async function serve(...runs) {
+  const process_ = spawn(keylight, ['serve', ...runs, '--port', '0'], {stdio: ['ignore', 'pipe', 'pipe']});
+  process_.stderr.on('data', (text) => problems.push(`server: ${text}`));
+  const [line] = await new Promise((resolve) =>
+    createInterface(process_.stdout).once('line', (text) => resolve([text])));
+  return {process: process_, origin: /http:\/\/[^/]+/.exec(line)[0]};
+}
+
+async function newPage(fresh, options = {}) {
+  const where = fresh ?? await browser.newContext({viewport: {width: 1440, height: 900}, ...options});
+  const opened = await where.newPage();
+  opened.on('console', (message) => {
+    if (message.type() === 'error') problems.push(`console: ${message.text()}`);
+  });
+  opened.on('pageerror', (error) => problems.push(`page: ${error}`));
+  opened.on('request', (request) => {
+    if (!request.url().startsWith(origin) && !request.url().startsWith('blob:'))
+      problems.push(`a request left for ${request.url()}`);
+  });
+  return opened;
+}
+
+/** Waits until the view of the present address is drawn. */
+async function ready(at = page) {
+  await at.waitForFunction(() => document.body.dataset.state === 'ready' &&
+    document.body.dataset.view === location.pathname + location.search);
+}
+
+async function api(resource) {
+  const response = await fetch(`${origin}/api/v1/runs/${run}${resource}`);
+  assert.equal(response.status, 200, resource);
+  return response.json();
+}
+
+/** What the spotlight shows, as numbers. */
+const lit = (at = page) => at.$$eval('.card', (cards) => cards.map((card) =>
+  [Number(card.dataset.sample), Number(card.dataset.attention)]));
+
+/** What the API says the spotlight of the present address is. */
+async function expectedLit(at = page) {
+  const url = new URL(at.url());
+  const query = new URLSearchParams({sample: url.pathname.split('/')[4], k: '20'});
+  for (const name of ['layer', 'rank', 'by', 'class', 'k'])
+    if (url.searchParams.has(name)) query.set(name, url.searchParams.get(name));
+  const answer = await api(`/attention?${query}`);
+  return answer.spotlight.map((item) => [item.sample.id, item.attention]);
+}
+
+async function choose(action, at = page) {
+  const before = at.url();
+  await action();
+  await at.waitForFunction((url) => location.href !== url, before);
+  await ready(at);
+}
+
+test('the first page explains a wrong test sample, at an address that can be shared', async () => {
+  await page.goto(origin);
+  await ready();
+  assert.match(page.url(), new RegExp(`^${origin}/r/${run}/q/\\d+$`));
+  const sample = await api(`/samples/${page.url().split('/q/')[1]}`);
+  assert.equal(sample.correct, false);
+  assert.equal(await page.textContent('.predicted'), String(sample.predicted));
+});
+
+test('the gallery shows the samples of the API and the filter keeps the wrong ones', async () => {
+  await choose(() => page.selectOption('#filter-correct', 'false'));
+  assert.match(page.url(), /correct=false/);
+  const wrong = await api('/samples?split=test&correct=false&limit=96');
+  await page.waitForFunction((n) => document.querySelectorAll('.thumb').length >= n, wrong.samples.length);
+  const shown = await page.$$eval('.thumb', (thumbs) => thumbs.map((thumb) => Number(thumb.dataset.sample)));
+  assert.deepEqual(shown.slice(0, wrong.samples.length), wrong.samples.map((sample) => sample.id));
+  assert.equal(await page.textContent('#total'), wrong.total.toLocaleString('en-US'));
+  assert.equal(await page.$$eval('.thumb:not(.wrong)', (thumbs) => thumbs.length), 0);
+});
+
+test('more sheets load as they come into sight', async () => {
+  await choose(() => page.selectOption('#filter-correct', ''));
+  const before = await page.$$eval('.thumb', (thumbs) => thumbs.length);
+  await page.$eval('#gallery', (gallery) => gallery.scrollTo(0, gallery.scrollHeight));
+  await page.waitForFunction((n) => document.querySelectorAll('.thumb').length > n, before);
+  await page.$eval('#gallery', (gallery) => gallery.scrollTo(0, 0));
+  await choose(() => page.selectOption('#filter-correct', 'false'));
+});
+
+test('a click on a sample shows its answer, as the API has it', async () => {
+  await page.waitForSelector('.thumb:nth-child(3)');
+  await choose(() => page.click('.thumb:nth-child(3)'));
+  const id = await page.$eval('.thumb[aria-current]', (thumb) => Number(thumb.dataset.sample));
+  const answer = await api(`/attention?sample=${id}&k=20`);
+  assert.equal(await page.textContent('.predicted'), String(answer.predicted));
+  const rows = await page.$$eval('.logits tbody tr', (trs) => trs.map((tr) =>
+    [...tr.querySelectorAll('td.number')].map((td) => Number(td.textContent.replace('−', '-')))));
+  rows.forEach(([guess, correction, logit], output) => {
+    assert.ok(Math.abs(guess - answer.initial_guess[output]) < 0.006);
+    assert.ok(Math.abs(correction - answer.correction[output]) < 0.006);
+    assert.ok(Math.abs(logit - answer.logits[output]) < 0.006);
+  });
+  assert.deepEqual(await lit(), await expectedLit());
+});
+
+test('images are lit by how far they stand above the mean, as the legend says', async () => {
+  const id = Number(page.url().split('/q/')[1].split('?')[0]);
+  const {scores, spotlight} = await api(`/attention?sample=${id}&k=20`);
+  const lights = await page.$$eval('.card', (cards) => cards.map((card) =>
+    Number(getComputedStyle(card).getPropertyValue('--light'))));
+  lights.forEach((light, i) => {
+    const deviations = (spotlight[i].score - scores.mean) / scores.deviation;
+    assert.ok(Math.abs(light - Math.max(0, Math.min(1, deviations / 6))) < 0.002);
+  });
+  assert.match(await page.textContent('div.legend'), /\+6 σ and more/);
+});
+
+test('layer, rank, grouping, class and length are switched, and each stands in the address', async () => {
+  const steps = [
+    [() => page.click('.choice[aria-label="Layer"] button:text-is("1")'), /layer=1/],
+    [() => page.click('.choice[aria-label="By"] button:text-is("sample")'), /by=sample/],
+    [() => page.click('.choice[aria-label="Rank by"] button:text-is("−")'), /rank=negative/],
+    [() => page.click('.choice[aria-label="Rank by"] button:nth-child(4)'), /rank=logit/],
+    [() => page.selectOption('select[aria-label="Contribution to"]', '3'), /rank=logit:3/],
+    [() => page.selectOption('select[aria-label="Training class"]', '5'), /class=5/],
+    [() => page.click('#more'), /k=50/],
+    [() => page.click('.choice[aria-label="Layer"] button:text-is("2")'), /layer=2/],
+  ];
+  for (const [action, address] of steps) {
+    await choose(action);
+    assert.match(page.url(), address);
+    assert.deepEqual(await lit(), await expectedLit());
+  }
+});
+
+test('totals by class are those of the API, and the matrix sums to the correction', async () => {
+  await page.goto(`${origin}/r/${run}/q/6004`);
+  await ready();
+  const answer = await api('/attention?sample=6004');
+  const all = answer.by_class.reduce((sum, total) => sum + total.sum_abs, 0);
+  const shares = await page.$$eval('.totals tbody tr', (trs) => trs.map((tr) =>
+    parseFloat(tr.querySelector('td.number').textContent)));
+  shares.forEach((share, label) =>
+    assert.ok(Math.abs(share - 100 * answer.by_class[label].sum_abs / all) < 0.06));
+  const cells = await page.$$eval('.matrix tbody tr', (trs) => trs.map((tr) => tr.querySelectorAll('td').length));
+  assert.deepEqual(cells, Array(10).fill(10));
+  answer.correction.forEach((correction, output) => assert.ok(Math.abs(correction -
+    answer.by_class.reduce((sum, total) => sum + total.contributions[output], 0)) < 1e-3 * (1 + Math.abs(correction))));
+});
+
+test('a click on a training image makes it the query', async () => {
+  const [[sample]] = await lit();
+  await choose(() => page.click('.card'));
+  assert.match(page.url(), new RegExp(`/q/${sample}$`));
+  assert.match(await page.textContent('.verdict'), /train #/);
+});
+
+test('back, forward and reload keep the view', async () => {
+  const here = page.url(), spotlight = await lit();
+  await page.goBack();
+  await ready();
+  assert.match(page.url(), /\/q\/6004$/);
+  await page.goForward();
+  await ready();
+  assert.equal(page.url(), here);
+  assert.deepEqual(await lit(), spotlight);
+  await page.reload();
+  await ready();
+  assert.deepEqual(await lit(), spotlight);
+});
+
+test('a shared link opens the very same view in another browser profile', async () => {
+  await page.goto(`${origin}/r/${run}/q/6010?layer=2&rank=positive&by=sample&correct=true&label=7`);
+  await ready();
+  await context.grantPermissions(['clipboard-read', 'clipboard-write'], {origin});
+  await page.click('#share');
+  await page.waitForSelector('.notice');
+  const link = await page.evaluate(() => navigator.clipboard.readText());
+  assert.equal(link, page.url());
+  const other = await newPage();
+  await other.goto(link);
+  await ready(other);
+  assert.equal(other.url(), link);
+  assert.deepEqual(await lit(other), await lit());
+  assert.equal(await other.textContent('#answer'), await page.textContent('#answer'));
+  const pictures = (at) => at.$$eval('.card img', (images) => images.map((image) => image.src));
+  assert.deepEqual(await pictures(other), await pictures(page));
+  assert.equal(await other.$eval('#filter-label', (select) => select.value), '7');
+  assert.equal(await other.$eval('#filter-correct', (select) => select.value), 'true');
+  await other.context().close();
+});
+
+test('an address that means nothing falls back, and says so', async () => {
+  for (const [address, says] of [
+    [`/r/${run}/q/6001?layer=9`, /layer is 1 to 3 here/], [`/r/${run}/q/6001?rank=best&k=-1`, /rank is abs/],
+    [`/r/${run}/q/9999999`, /no sample 9999999/], ['/r/0123456789abcdef/q/5', /does not have run/],
+    [`/r/${run}/q/6001?colour=%3Cb%3Ered`, /does not know/]]) {
+    await page.goto(origin + address);
+    await ready();
+    assert.match(await page.textContent('#notices'), says);
+    assert.equal(await page.$('#notices b'), null);
+    assert.ok((await lit()).length > 0);
+  }
+});
+
+test('everything can be reached and done with the keyboard', async () => {
+  await page.goto(`${origin}/r/${run}/q/6000`);
+  await ready();
+  await page.waitForSelector('.thumb[aria-current]');
+  await page.focus('.thumb[aria-current]');
+  await page.keyboard.press('ArrowRight');
+  await page.keyboard.press('ArrowDown');
+  const focused = await page.evaluate(() => document.activeElement.dataset.sample);
+  assert.notEqual(focused, '6000');
+  await choose(() => page.keyboard.press('Enter'));
+  assert.match(page.url(), new RegExp(`/q/${focused}$`));
+  await page.focus('.choice[aria-label="Layer"] button:first-child');
+  await choose(() => page.keyboard.press('Enter'));
+  assert.match(page.url(), /layer=1/);
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), '1');
+  await page.fill('#jump', '42');
+  await choose(() => page.press('#jump', 'Enter'));
+  assert.match(page.url(), /\/q\/6042/);
+  await page.click('#help');
+  await page.waitForSelector('dialog[open]');
+  await page.keyboard.press('Escape');
+  await page.waitForSelector('dialog', {state: 'detached'});
+  await choose(() => page.click('#next'));
+  assert.match(page.url(), /\/q\/6043/);
+});
+
+test('what is shown can be saved as CSV', async () => {
+  const [download] = await Promise.all([page.waitForEvent('download'),
+    page.click('button[aria-label="Save the spotlight as CSV"]')]);
+  const lines = readFileSync(await download.path(), 'utf8').trim().split('\r\n');
+  const expected = await expectedLit();
+  assert.equal(lines.length, expected.length + 1);
+  const columns = lines[0].split(',');
+  lines.slice(1).forEach((line, i) =>
+    assert.equal(Number(line.split(',')[columns.indexOf('attention')]), expected[i][1]));
+});
+
+test('no sample matching is said, and the filter can be taken away', async () => {
+  await page.goto(`${origin}/r/${run}/q/6000?correct=true&label=1&predicted=2`);
+  await ready();
+  await page.waitForFunction(() => /No sample matches/.test(document.querySelector('#gallery').textContent));
+});
+
+test('axe finds nothing wrong, in both themes and three sizes', async () => {
+  for (const colorScheme of ['dark', 'light']) {
+    for (const [width, height] of [[1440, 900], [1024, 768], [390, 844]]) {
+      const at = await newPage(undefined, {viewport: {width, height}, colorScheme, bypassCSP: true});
+      await at.goto(`${origin}/r/${run}/q/6004`);
+      await ready(at);
+      assert.equal(await at.evaluate(() => document.documentElement.dataset.theme), colorScheme);
+      assert.ok(await at.evaluate(() => document.documentElement.scrollWidth <= innerWidth),
+        `${width} px: the page is wider than the window`);
+      await at.addScriptTag({content: axeSource});
+      const {violations} = await at.evaluate(() => window.axe.run());
+      assert.deepEqual(violations.map((violation) =>
+        `${violation.id}: ${violation.nodes.map((node) => node.html.slice(0, 160)).slice(0, 3).join(' | ')}`), [],
+      `${colorScheme}, ${width} px`);
+      await at.context().close();
+    }
+  }
+});
+
+test('nothing was wrong on the console, and nothing was asked of another server', async () => {
+  assert.deepEqual(problems, []);
+});
+
+test('a server that went away is said, with a way to try again', async () => {
+  await page.goto(`${origin}/r/${run}/q/6001`);
+  await ready();
+  server.process.kill('SIGTERM');
+  await new Promise((resolve) => server.process.once('exit', resolve));
+  await page.click('.choice[aria-label="Layer"] button:text-is("1")');
+  await page.waitForFunction(() => document.body.dataset.state === 'error');
+  assert.match(await page.textContent('[role="alert"]'), /does not answer/);
+  assert.ok(await page.$('#retry'));
+});
+
+let failed = 0;
+try {
+  const file = path.join(folder, 'strokes.keylight');
+  execFileSync(keylight, ['train', '--data', 'strokes', '--hidden', '40,24', '--steps', '60', '--batch', '32',
+    '--lr', '0.05', '--output', file, '--quiet']);
+  server = await serve(file);
+  origin = server.origin;
+  run = (await (await fetch(`${origin}/api/v1/runs`)).json()).runs[0].id;
+  browser = await chromium.launch({executablePath: chromiumPath, args: ['--no-sandbox', '--disable-gpu',
+    '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update',
+    '--disable-sync']});
+  context = await browser.newContext({viewport: {width: 1440, height: 900}});
+  page = await newPage(context);
+  page.setDefaultTimeout(20000);
+  for (const [i, [name, body]] of tests.entries()) {
+    try {
+      await body();
+      console.log(`ok ${i + 1} - ${name}`);
+    } catch (error) {
+      failed++;
+      console.log(`not ok ${i + 1} - ${name}`);
+      for (const line of String(error.stack).split('\n')) console.log(`# ${line}`);
+    }
+  }
+  console.log(`1..${tests.length}`);
+} finally {
+  await browser?.close();
+  server?.process.kill();
+  rmSync(folder, {recursive: true, force: true});
+}
+process.exit(failed ? 1 : 0);

@@ -1,0 +1,399 @@
+"""The server by a real client over a real socket: answers, headers, refusals, ends."""
+import concurrent.futures
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+import zlib
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+import tap  # noqa: E402
+
+RUN = None
+SERVER = None
+
+
+class Server:
+    """keylight serve on a port of its own; stop() checks that it said nothing on stderr."""
+
+    def __init__(self, *arguments):
+        self.process = subprocess.Popen([tap.KEYLIGHT, "serve", *arguments, "--port", "0"],
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.line = self.process.stdout.readline()
+        self.port = int(re.search(r":(\d+)/", self.line).group(1))
+
+    def connect(self):
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+
+    def ask(self, path, method="GET", body=None, **headers):
+        """Returns status, headers and body."""
+        connection = self.connect()
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        connection.request(method, path, body, sent)
+        response = connection.getresponse()
+        content = response.read()
+        connection.close()
+        return response.status, response.headers, content
+
+    def json(self, path):
+        status, headers, content = self.ask(path)
+        assert status == 200, (path, status, content)
+        assert headers["Content-Type"] == "application/json"
+        return json.loads(content)
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        _, errors = self.process.communicate(timeout=30)
+        assert self.process.returncode == 0, self.process.returncode
+        assert errors == "", errors
+
+
+def set_up():
+    global RUN, SERVER
+    RUN = tap.train_strokes(FOLDER)
+    SERVER = Server(RUN, tap.train_strokes(FOLDER, "second.keylight", "--seed", "9"))
+
+
+def tear_down():
+    if SERVER and SERVER.process.poll() is None:
+        SERVER.process.kill()
+
+
+def base():
+    return "/api/v1/runs/" + SERVER.json("/api/v1/runs")["runs"][0]["id"]
+
+
+def problem(path, status, parameter=None, **options):
+    got, headers, content = SERVER.ask(path, **options)
+    assert got == status, (path, got, content)
+    assert headers["Content-Type"] == "application/problem+json"
+    document = json.loads(content)
+    assert document["status"] == status and document["detail"]
+    assert document.get("parameter") == parameter, (path, document)
+    validate("Problem", document)
+    return document
+
+
+def validate(name, document):
+    try:
+        import jsonschema
+    except ImportError as missing:
+        raise tap.Skip("python3-jsonschema is missing") from missing
+    api = SERVER.json("/api/v1/openapi.json")
+    schema = {"$ref": f"#/components/schemas/{name}", "components": api["components"]}
+    jsonschema.Draft202012Validator(schema).validate(document)
+
+
+def test_the_ready_line_names_the_address():
+    assert SERVER.line == f"keylight is ready: http://127.0.0.1:{SERVER.port}/\n"
+
+
+def test_every_answer_is_as_the_description_says():
+    b = base()
+    validate("Runs", SERVER.json("/api/v1/runs"))
+    validate("Run", SERVER.json(b))
+    validate("Samples", SERVER.json(f"{b}/samples?split=test&limit=3"))
+    validate("Sample", SERVER.json(f"{b}/samples/6001"))
+    for query in ("", "&layer=1", "&layer=2&rank=logit:3&by=sample", "&rank=negative&class=4&k=3"):
+        validate("Attention", SERVER.json(f"{b}/attention?sample=6001{query}"))
+
+
+def test_the_description_knows_every_address_and_is_valid_openapi():
+    api = SERVER.json("/api/v1/openapi.json")
+    assert api["openapi"].startswith("3.1")
+    example = {"run": base().rsplit("/", 1)[1], "sample": "5"}
+    for path, methods in api["paths"].items():
+        url = "/api/v1" + path.format(**example)
+        for method, operation in methods.items():
+            names = {p["name"] for p in operation.get("parameters", []) if p["in"] == "path"}
+            assert names == set(re.findall(r"{(\w+)}", path)), path
+            needed = "&".join(f"{p['name']}=5" for p in operation.get("parameters", [])
+                              if p["in"] == "query" and p["required"])
+            if method == "get":
+                start = f"{url}?{needed}&" if needed else f"{url}?"
+                assert SERVER.ask(start[:-1])[0] == 200, path
+                for p in operation.get("parameters", []):  # nothing described is unknown
+                    if p["in"] == "query" and not p["required"]:
+                        status, _, body = SERVER.ask(f"{start}{p['name']}=")
+                        assert status == 400 and b"knows no parameter" not in body, (path, p)
+
+
+def test_query_json_is_the_api_answer():
+    api = SERVER.json(f"{base()}/attention?sample=6017&layer=2&rank=positive&k=6")
+    cli = json.loads(tap.succeed("query", RUN, "--sample", "test/strokes/17", "--layer", 2, "--rank",
+                                 "positive", "--top", 6, "--json"))
+    for answer in (api, cli):
+        answer.pop("timing_ms"), answer.pop("scan_ms")
+    assert api == cli
+    assert SERVER.json(base()) == json.loads(tap.succeed("info", RUN, "--json"))
+
+
+def test_given_pixels_are_answered_as_the_stored_sample_is():
+    b = base()
+    width, height, pixels = read_png(SERVER.ask(f"{b}/images/6017.png")[2])
+    assert (width, height) == (28, 28)
+    body = json.dumps({"pixels": list(pixels), "layer": 1, "rank": "logit:2", "k": 5, "class": None})
+    status, _, content = SERVER.ask(f"{b}/attention", "POST", body, Content_Type="application/json")
+    assert status == 200, content
+    given, stored = json.loads(content), SERVER.json(f"{b}/attention?sample=6017&layer=1&rank=logit:2&k=5")
+    validate("Attention", given)
+    assert given["sample"] is None
+    assert given["logits"] == stored["logits"] and given["spotlight"] == stored["spotlight"]
+
+
+def test_samples_come_in_pages_by_filter():
+    b, seen, token = base(), [], ""
+    while token is not None:
+        page = SERVER.json(f"{b}/samples?split=test&correct=false&limit=7" + (f"&next={token}" if token else ""))
+        seen += [sample["id"] for sample in page["samples"]]
+        assert all(not sample["correct"] and sample["split"] == "test" for sample in page["samples"])
+        token = page["next"]
+    assert len(seen) == page["total"] > 0 and seen == sorted(set(seen))
+    for filters in ("label=3", "predicted=4", "label=3&predicted=4", "dataset=strokes&split=train"):
+        for sample in SERVER.json(f"{b}/samples?{filters}")["samples"]:
+            for part in filters.split("&"):
+                name, value = part.split("=")
+                assert str(sample[name]) == value
+
+
+def read_png(content):
+    """Width, height and bytes of an 8-bit grey PNG."""
+    assert content[:8] == b"\x89PNG\r\n\x1a\n"
+    width, height, depth, kind = struct.unpack(">IIBB", content[16:26])
+    assert (depth, kind) == (8, 0)
+    at, data = 8, b""
+    while at < len(content):
+        length, = struct.unpack(">I", content[at:at + 4])
+        if content[at + 4:at + 8] == b"IDAT":
+            data += content[at + 8:at + 8 + length]
+        at += 12 + length
+    raw, rows, above = zlib.decompress(data), [], bytes(width)
+    for y in range(height):
+        kind, line = raw[y * (width + 1)], bytearray(raw[y * (width + 1) + 1:(y + 1) * (width + 1)])
+        for x in range(width):
+            a, b, c = line[x - 1] if x else 0, above[x], above[x - 1] if x else 0
+            paeth = min((a, b, c), key=lambda v: abs(a + b - c - v))
+            line[x] = (line[x] + (0, a, b, (a + b) // 2, paeth)[kind]) & 255
+        above = bytes(line)
+        rows.append(above)
+    return width, height, b"".join(rows)
+
+
+def test_sheets_hold_the_same_pictures_enlarged():
+    b = base()
+    images = [read_png(SERVER.ask(f"{b}/images/{i}.png")[2])[2] for i in (5, 3, 6999)]
+    width, height, sheet = read_png(SERVER.ask(f"{b}/sheet.png?samples=5,3,6999&columns=2&scale=3")[2])
+    assert (width, height) == (2 * 28 * 3, 2 * 28 * 3)
+    for i, image in enumerate(images):
+        for y in (0, 9, 27):
+            for x in (0, 14, 27):
+                at = ((i // 2 * 28 + y) * 3 + 2) * width + (i % 2 * 28 + x) * 3 + 1
+                assert sheet[at] == image[y * 28 + x]
+    status, headers, _ = SERVER.ask(f"{b}/images/5.png")
+    assert "immutable" in headers["Cache-Control"]
+
+
+def test_tags_save_answers_and_keep_the_connection_in_step():
+    b = base()
+    for path in ("/", "/assets/main.js", "/api/v1/runs", b, f"{b}/samples", f"{b}/attention?sample=3",
+                 f"{b}/images/3.png", f"{b}/sheet.png?samples=3"):
+        status, headers, _ = SERVER.ask(path)
+        assert status == 200, path
+        tag = headers["ETag"]
+        assert re.fullmatch(r'"[0-9a-f]{16}"', tag)
+        connection = SERVER.connect()
+        for given, expected in ((tag, 304), (f'"x", W/{tag}', 304), ("*", 304), ('"x"', 200)):
+            connection.request("GET", path, headers={"If-None-Match": given})
+            response = connection.getresponse()
+            body = response.read()
+            assert response.status == expected, (path, given, response.status)
+            assert (response.status == 304) == (body == b"")
+            assert response.headers["ETag"] == tag
+        connection.close()
+    # Byte by byte: a 304 has the length of what it stands for, no body, and nothing after it.
+    path = f"{b}/images/3.png"
+    tag, length = (SERVER.ask(path)[1][name] for name in ("ETag", "Content-Length"))
+    with socket.create_connection(("127.0.0.1", SERVER.port), timeout=1) as client:
+        for _ in range(3):
+            client.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nIf-None-Match: {tag}\r\n\r\n".encode())
+            got = b""
+            while not got.endswith(b"\r\n\r\n"):
+                got += client.recv(1)
+            assert got.startswith(b"HTTP/1.1 304 "), got
+            assert f"Content-Length: {length}\r\n".encode() in got, got
+        client.settimeout(0.2)
+        try:
+            assert client.recv(1) is None, "something follows a 304"
+        except TimeoutError:
+            pass
+    tags = {SERVER.ask(f"{b}/attention?sample=3&{q}")[1]["ETag"]
+            for q in ("k=5", "k=6", "layer=1", "rank=logit", "rank=logit:0", "by=sample", "class=0")}
+    assert len(tags) == 7
+    assert SERVER.ask(f"{b}/attention?k=5&sample=3")[1]["ETag"] in tags
+
+
+def test_head_has_the_headers_and_no_body():
+    status, headers, body = SERVER.ask(base(), "HEAD")
+    assert status == 200 and body == b""
+    assert int(headers["Content-Length"]) == len(SERVER.ask(base())[2])
+
+
+def test_security_headers_are_on_every_answer():
+    for path in ("/", "/r/x", "/assets/style.css", base(), "/api/v1/nothing", "/nothing"):
+        headers = SERVER.ask(path)[1]
+        assert "default-src 'self'" in headers["Content-Security-Policy"]
+        assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Referrer-Policy"] == "no-referrer"
+        assert "Access-Control-Allow-Origin" not in headers
+
+
+def test_other_hosts_and_other_sites_are_refused():
+    for path in ("/", base()):
+        problem(path, 421, Host="evil.example")
+        assert SERVER.ask(path, Host="localhost:1")[0] == 200
+    body = json.dumps({"pixels": [0] * 784})
+    path = f"{base()}/attention"
+    problem(path, 415, method="POST", body=body)
+    problem(path, 415, method="POST", body=body, Content_Type="text/plain")
+    problem(path, 403, method="POST", body=body, Content_Type="application/json", Sec_Fetch_Site="cross-site")
+    problem(path, 403, method="POST", body=body, Content_Type="application/json", Origin="http://evil.example")
+    good = {"Content_Type": "application/json", "Sec_Fetch_Site": "same-origin",
+            "Origin": f"http://127.0.0.1:{SERVER.port}"}
+    assert SERVER.ask(path, "POST", body, **good)[0] == 200
+
+
+def test_wrong_parameters_are_named():
+    b = base()
+    for query, parameter in (
+            ("attention", "sample"), ("attention?sample=x", "sample"), ("attention?sample=-1", "sample"),
+            ("attention?sample=1&layer=0", "layer"), ("attention?sample=1&layer=4", "layer"),
+            ("attention?sample=1&layer=1.5", "layer"), ("attention?sample=1&rank=best", "rank"),
+            ("attention?sample=1&rank=logit:10", "rank"), ("attention?sample=1&by=class", "by"),
+            ("attention?sample=1&class=10", "class"), ("attention?sample=1&k=0", "k"),
+            ("attention?sample=1&k=1001", "k"), ("attention?sample=1&colour=red", "colour"),
+            ("attention?sample=1&k=3&k=4", "k"), ("attention?sample=1&layer=", "layer"),
+            ("samples?split=val", "split"), ("samples?dataset=mnist", "dataset"),
+            ("samples?correct=1", "correct"), ("samples?limit=1001", "limit"), ("samples?next=5", "next"),
+            ("samples?next=szz", "next"), ("samples?label=256", "label"), ("images/1.png?scale=99", "scale"),
+            ("sheet.png", "samples"), ("sheet.png?samples=1,,2", "samples"),
+            ("sheet.png?samples=1,2,", "samples"), ("sheet.png?samples=" + ",".join("1" * 257), "samples"),
+            ("sheet.png?samples=1,2,3,4,5,6,7,8,9,10&columns=10&scale=32", "scale"),
+            ("attention?sample=1&<script>=1", "<script>")):
+        problem(f"{b}/{query}", 400, parameter)
+    problem(f"{b}/attention?" + "&".join(f"a{i}=1" for i in range(30)), 400)
+    problem(f"{b}/attention?sample=7000", 404, "sample")
+    problem(f"{b}/samples/7000", 404, "sample")
+    problem(f"{b}/images/7000.png", 404, "samples")
+    problem(f"{b}/images/1.gif", 404, "sample")
+    problem("/api/v1/runs/0000000000000000", 404, "run")
+    problem("/api/v1/nothing", 404)
+    problem("/nothing", 404)
+    problem("/assets/../server/http.h", 404)
+
+
+def test_hostile_bodies_are_refused_in_words():
+    path, headers = f"{base()}/attention", {"Content_Type": "application/json"}
+    pixels = [0] * 784
+    for body, status, parameter in (
+            ("", 400, "pixels"), ("[]", 400, "pixels"), ("{", 400, "pixels"), ("[" * 5000, 400, "pixels"),
+            ('{"pixels": []}', 400, "pixels"), (json.dumps({"pixels": pixels[1:]}), 400, "pixels"),
+            (json.dumps({"pixels": pixels[1:] + [256]}), 400, "pixels"),
+            (json.dumps({"pixels": pixels[1:] + ["1"]}), 400, "pixels"),
+            (json.dumps({"pixels": pixels, "layer": 9}), 400, "layer"),
+            (json.dumps({"pixels": pixels, "layer": 1e300}), 400, "layer"),
+            (json.dumps({"pixels": pixels, "rank": {}}), 400, "rank"),
+            (json.dumps({"pixels": pixels, "shoe": 1}), 400, "shoe"),
+            (json.dumps({"pixels": pixels, "dataset": "mnist"}), 400, "dataset"),
+            ("x" * (2 << 20), 413, None)):
+        problem(path, status, parameter, method="POST", body=body, **headers)
+    problem(base(), 405, method="POST", body="{}", **headers)
+    problem("/", 405, method="POST", body="{}", **headers)
+    problem(base(), 405, method="DELETE")
+    problem(base(), 405, method="OPTIONS")
+
+
+def test_broken_requests_do_not_end_the_server():
+    for raw in (b"\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\x00" * 100 + b"\r\n\r\n",
+                b"GET /" + b"a" * 100000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+                b"GET / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.0\r\n\r\n",
+                b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -5\r\n\r\n",
+                b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\nshort"):
+        with socket.create_connection(("127.0.0.1", SERVER.port), timeout=5) as client:
+            client.sendall(raw)
+            client.shutdown(socket.SHUT_WR)
+            try:
+                answer = client.recv(100)
+            except (ConnectionError, TimeoutError):
+                answer = b""
+            assert b" 200 " not in answer, raw[:40]
+    assert SERVER.ask("/")[0] == 200
+
+
+def test_many_clients_get_the_right_answers_at_once():
+    b = base()
+    expected = {i: SERVER.json(f"{b}/attention?sample={i}&layer=2")["spotlight"] for i in range(6)}
+
+    def client(number):
+        for _ in range(5):
+            while True:
+                status, headers, body = SERVER.ask(f"{b}/attention?sample={number % 6}&layer=2")
+                if status != 503:
+                    break
+                assert headers["Retry-After"] == "1"
+            assert json.loads(body)["spotlight"] == expected[number % 6]
+            assert SERVER.ask(f"{b}/images/{number}.png")[0] == 200
+        return True
+    with concurrent.futures.ThreadPoolExecutor(24) as clients:
+        assert all(clients.map(client, range(24)))
+
+
+def test_a_token_is_asked_for_and_becomes_a_cookie():
+    server = Server(RUN, "--bind", "0.0.0.0", "--token", "open-sesame", "--allow-host", "lab.example")
+    try:
+        assert "?token=open-sesame" in server.line
+        assert server.ask("/")[0] == 401
+        assert server.ask("/?token=wrong")[0] == 401
+        status, headers, _ = server.ask("/r/abc?token=open-sesame")
+        assert status == 303 and headers["Location"] == "/r/abc"
+        cookie = headers["Set-Cookie"]
+        assert "HttpOnly" in cookie and "SameSite=Strict" in cookie
+        assert server.ask("/", Cookie=cookie.split(";")[0])[0] == 200
+        assert server.ask("/", Authorization="Bearer open-sesame", Host="lab.example")[0] == 200
+        assert server.ask("/", Authorization="Bearer open-sesame", Host="evil.example")[0] == 421
+        assert server.ask("/", Authorization="Bearer open")[0] == 401
+    finally:
+        server.stop()
+
+
+def test_a_stopped_server_finishes_what_is_under_way():
+    server = Server(RUN, "--memory", "0")
+    run = json.loads(server.ask("/api/v1/runs")[2])["runs"][0]["id"]
+    with concurrent.futures.ThreadPoolExecutor(8) as clients:
+        answers = [clients.submit(server.ask, f"/api/v1/runs/{run}/attention?sample={i}&k=1000")
+                   for i in range(8)]
+        time.sleep(0.02)
+        server.stop()
+        finished = [answer for answer in answers if answer.exception() is None]
+        assert finished, "no request was under way"
+        for answer in finished:
+            assert answer.result()[0] == 200
+            json.loads(answer.result()[2])
+        for answer in answers:  # the others came too late for the listening socket
+            assert answer.exception() is None or isinstance(
+                answer.exception(), (ConnectionRefusedError, ConnectionResetError,
+                                     http.client.RemoteDisconnected))
+
+
+def test_the_server_said_nothing_on_stderr():
+    SERVER.stop()
+
+
+if __name__ == "__main__":
+    tap.main(sys.modules[__name__])
