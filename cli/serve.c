@@ -20,7 +20,8 @@ static const char help[] =
     "\n"
     "Serves a page to explore runs with, on this machine, until interrupted.\n"
     "\n"
-    "  --port N           port to listen on (default 8420; 0: any free one)\n"
+    "  --port N           port to listen on (default 8420, or a free one if that is taken;\n"
+    "                     0: any free one)\n"
     "  --open             open the page in a browser\n"
     "  --memory SIZE      how much of the histories to keep in memory, such as 4G (default: half\n"
     "                     of this machine's; 0: read from the file at every query)\n"
@@ -39,7 +40,7 @@ static const struct option options[] = {
 struct request {
     struct kl_server_options server;
     uint64_t memory_bytes;
-    int open, helped;
+    int port_given, open, helped;
 };
 
 static enum kl_status set_token(struct request *request, struct kl_error *err)
@@ -63,6 +64,7 @@ static enum kl_status set(int option, struct request *request, struct kl_error *
     case 'p':
         status = kl_option_integer("port", optarg, 0, 65535, &value, err);
         server->port = (uint16_t)value;
+        request->port_given = 1;
         break;
     case 'o':
         request->open = 1;
@@ -163,7 +165,7 @@ static void print_address(const struct kl_server *server, const struct request *
     fflush(stdout);
 }
 
-static enum kl_status serve(const struct request *request, struct kl_run **runs, size_t n_runs,
+static enum kl_status serve(struct request *request, struct kl_run **runs, size_t n_runs,
                             struct kl_pool *pool, const sigset_t *signals, struct kl_error *err)
 {
     struct kl_server *server = NULL;
@@ -172,6 +174,10 @@ static enum kl_status serve(const struct request *request, struct kl_run **runs,
     enum kl_status status =
         kl_server_start(&request->server, runs, n_runs, pool, &server, err);
 
+    if (status == KL_ERR_BUSY && !request->port_given) {
+        request->server.port = 0; /* the usual port is only a habit */
+        status = kl_server_start(&request->server, runs, n_runs, pool, &server, err);
+    }
     if (status)
         return status;
     print_address(server, request, url, sizeof url);

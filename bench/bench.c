@@ -1,0 +1,224 @@
+/* What the machine allows and what keylight reaches, in one run: make bench. Medians of several
+ * repetitions, with their spread, and ratios; see docs/performance.md. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/attention.h"
+#include "core/memory.h"
+#include "core/scan.h"
+#include "db/run.h"
+#include "db/writer.h"
+
+#define REPETITIONS 15
+#define KEYS 320000
+#define WIDTH 800
+
+static double now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec * 1e-6;
+}
+
+static void must(enum kl_status status, const struct kl_error *err)
+{
+    if (status) {
+        fprintf(stderr, "bench: %s\n", err->message);
+        exit(1);
+    }
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* Prints a row and returns its median. */
+static double row(const char *what, double *times, size_t n, double against)
+{
+    double median;
+
+    qsort(times, n, sizeof *times, by_value);
+    median = times[n / 2];
+    printf("%-44s %9.2f %9.2f %9.2f", what, times[0], median, times[n - 1]);
+    if (against > 0)
+        printf("   %5.2f", median / against);
+    printf("\n");
+    fflush(stdout);
+    return median;
+}
+
+/* Blocks of random halves, and the plain reading of the same bytes. */
+struct keys {
+    struct kl_block_source source;
+    uint16_t *numbers;
+    uint64_t sums[KEYS / 1000];
+};
+
+static enum kl_status read_keys(void *self, unsigned worker, uint32_t block, struct kl_block *out,
+                                struct kl_error *err)
+{
+    struct keys *keys = self;
+
+    (void)worker;
+    (void)err;
+    *out = (struct kl_block){(uint64_t)block * 1000, 1000, KL_F16, 0,
+                             keys->numbers + (size_t)block * 1000 * WIDTH};
+    return KL_OK;
+}
+
+/* The limit: every word is loaded once and added up, eight sums at a time. */
+static enum kl_status sum_block(void *job, unsigned worker, unsigned task, struct kl_error *err)
+{
+    struct keys *keys = job;
+    const uint64_t *words = (const uint64_t *)(keys->numbers + (size_t)task * 1000 * WIDTH);
+    uint64_t sums[8] = {0};
+
+    (void)worker;
+    (void)err;
+    for (size_t i = 0; i < 1000 * WIDTH / 4; i += 8)
+        for (size_t k = 0; k < 8; k++)
+            sums[k] += words[i + k];
+    for (size_t k = 1; k < 8; k++)
+        sums[0] += sums[k];
+    keys->sums[task] = sums[0];
+    return KL_OK;
+}
+
+static void bench_scan(struct kl_pool *pool)
+{
+    struct keys *keys = NULL;
+    struct kl_error err;
+    float query[WIDTH], *out = NULL;
+    double times[REPETITIONS], limit;
+
+    must(kl_alloc(&keys, 1, sizeof *keys, "keys", &err), &err);
+    must(kl_alloc_scanned(&keys->numbers, (size_t)KEYS * WIDTH, 2, "keys", &err), &err);
+    must(kl_alloc(&out, KEYS, sizeof *out, "attention", &err), &err);
+    for (size_t i = 0; i < (size_t)KEYS * WIDTH; i++)
+        keys->numbers[i] = (uint16_t)(0x3000 + i * 2654435761u % 2048);
+    for (size_t j = 0; j < WIDTH; j++)
+        query[j] = (float)j / WIDTH - 0.5f;
+    keys->source = (struct kl_block_source){keys, KEYS, WIDTH, KEYS / 1000, read_keys, NULL};
+    printf("\nscan of %d keys of %d float16 (%.2f GB), %u workers\n", KEYS, WIDTH,
+           (double)KEYS * WIDTH * 2 / 1e9, kl_pool_n_workers(pool));
+    printf("%-44s %9s %9s %9s   ratio\n", "", "min ms", "median", "max");
+    for (int i = 0; i < REPETITIONS; i++) {
+        times[i] = now_ms();
+        must(kl_pool_run(pool, sum_block, keys, KEYS / 1000, &err), &err);
+        times[i] = now_ms() - times[i];
+    }
+    limit = row("reading the bytes once (the limit)", times, REPETITIONS, 0);
+    for (int i = 0; i < REPETITIONS; i++) {
+        times[i] = now_ms();
+        must(kl_scan_dot(pool, &keys->source, query, 0, out, &err), &err);
+        times[i] = now_ms() - times[i];
+    }
+    row(kl_kernels()->name, times, REPETITIONS, limit);
+    free(out);
+    free(keys->numbers);
+    free(keys);
+}
+
+static double train(const struct kl_training *training, const struct kl_collection *data,
+                    const char *path)
+{
+    struct kl_training_state state;
+    struct kl_writer *writer = NULL;
+    struct kl_recorder recorder = {0};
+    struct kl_error err;
+    double started;
+
+    must(kl_training_start(training, &state, &err), &err);
+    started = now_ms();
+    if (path) {
+        unlink(path);
+        must(kl_writer_create(path, training, data, &state, &writer, &err), &err);
+        recorder = kl_writer_recorder(writer);
+    }
+    must(kl_train(training, data, &state, path ? &recorder : NULL, NULL, &err), &err);
+    kl_writer_close(writer);
+    started = now_ms() - started;
+    kl_training_state_clear(&state);
+    return started;
+}
+
+static void bench_query(struct kl_pool *pool, struct kl_run *run, const char *what, double against)
+{
+    struct kl_query query = {.layer = 2, .logit = KL_ANY_CLASS, .only_class = KL_ANY_CLASS,
+                             .top = 24};
+    uint8_t pixels[784];
+    struct kl_error err;
+    double times[REPETITIONS];
+
+    query.pixels = pixels;
+    must(kl_run_image(run, 0, pixels, &err), &err);
+    for (int i = 0; i < REPETITIONS; i++) {
+        struct kl_answer answer;
+
+        times[i] = now_ms();
+        must(kl_attend(pool, &run->history, &query, &answer, &err), &err);
+        times[i] = now_ms() - times[i];
+        kl_answer_clear(&answer);
+    }
+    row(what, times, REPETITIONS, against);
+}
+
+static void bench_training(struct kl_pool *pool)
+{
+    static const char path[] = "bench.keylight";
+    struct kl_collection data = {1, {NULL}};
+    struct kl_training training;
+    struct kl_run *run = NULL;
+    struct kl_error err;
+    const char *dataset;
+    double plain[3], recorded[3], without;
+
+    must(kl_training_preset("paper-mnist", &training, &dataset, &err), &err);
+    must(kl_dataset_load("strokes", &data.datasets[0], &err), &err);
+    training.widths[0] = 784;
+    training.widths[3] = 10;
+    training.n_steps = 500;
+    training.evaluation_steps = training.n_steps;
+    training.checkpoint_steps = 100;
+    printf("\ntraining 784-800-800-10, %u steps of %u\n", training.n_steps, training.batch_size);
+    printf("%-44s %9s %9s %9s   ratio\n", "", "min ms", "median", "max");
+    for (int i = 0; i < 3; i++) {
+        plain[i] = train(&training, &data, NULL);
+        recorded[i] = train(&training, &data, path);
+    }
+    without = row("without recording", plain, 3, 0);
+    row("with its history recorded", recorded, 3, without);
+    must(kl_run_open(path, kl_pool_n_workers(pool), &run, &err), &err);
+    printf("\none query at layer 2 of that run, %llu patterns, with all it tells\n",
+           (unsigned long long)run->history.n_patterns);
+    printf("%-44s %9s %9s %9s   ratio\n", "", "min ms", "median", "max");
+    bench_query(pool, run, "streaming from the file", 0);
+    must(kl_run_load(run, pool, UINT64_MAX, &err), &err);
+    bench_query(pool, run, "resident in memory", 0);
+    printf("\nfile: %.1f MB, %.3f of patterns x stored widths x 2 bytes\n",
+           (double)run->file_bytes / 1e6,
+           (double)run->file_bytes / ((double)run->history.n_patterns * (2 * 800 + 2 * 800 + 10) * 2));
+    kl_run_close(run);
+    kl_collection_clear(&data);
+    unlink(path);
+}
+
+int main(void)
+{
+    struct kl_pool *pool = NULL;
+    struct kl_error err;
+
+    must(kl_kernels_select(&err), &err);
+    must(kl_pool_create(0, &pool, &err), &err);
+    bench_scan(pool);
+    bench_training(pool);
+    kl_pool_free(pool);
+    return 0;
+}
