@@ -327,7 +327,7 @@ static enum kl_status train(struct request *request, struct kl_error *err)
     struct kl_writer *writer = NULL;
     struct kl_recorder recorder;
     struct kl_progress progress;
-    struct kl_meter meter;
+    struct kl_meter meter = {0};
     char output[4096];
     enum kl_status status;
 
@@ -345,9 +345,12 @@ static enum kl_status train(struct request *request, struct kl_error *err)
         kl_meter_end(&meter);
     }
     kl_writer_close(writer);
-    if (status == KL_ERR_INTERRUPTED)
-        status = kl_fail(err, status, "interrupted after step %u of %u; go on with 'keylight train "
-                         "--resume %s'", state.steps_done, request->training.n_steps, output);
+    if (status == KL_ERR_INTERRUPTED) {
+        struct kl_error cause = *err;
+
+        kl_fail(err, status, "%.200s: go on with 'keylight train --resume %.250s'", cause.message,
+                output);
+    }
     if (!status)
         print_result(output, &request->training, kl_seconds() - meter.started);
     kl_training_state_clear(&state);

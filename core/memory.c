@@ -23,6 +23,7 @@ enum kl_status kl_alloc(void *out, size_t count, size_t size, const char *what,
     if (!block)
         return no_memory(count, size, what, err);
     memcpy(out, &block, sizeof block);
+    /* cppcheck-suppress memleak ; the caller owns it now */
     return KL_OK;
 }
 
@@ -47,5 +48,6 @@ enum kl_status kl_alloc_scanned(void *out, size_t count, size_t size, const char
         (void)madvise(block, bytes, MADV_HUGEPAGE); /* only an advice: normal pages work too */
 #endif
     memcpy(out, &block, sizeof block);
+    /* cppcheck-suppress memleak ; the caller owns it now */
     return KL_OK;
 }

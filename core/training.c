@@ -160,11 +160,12 @@ static enum kl_status run(struct loop *loop, struct kl_error *err)
             status = evaluate(loop, step, err);
         stop = !status && loop->progress && loop->progress->step(loop->progress->self, step, loss);
         if (!status && loop->recorder &&
-            (step % training->checkpoint_steps == 0 || step == training->n_steps || stop))
+            (step % training->checkpoint_steps == 0 || step == training->n_steps))
             status = loop->recorder->checkpoint(loop->recorder->self, state, err);
         if (!status && stop && step < training->n_steps)
-            status = kl_fail(err, KL_ERR_INTERRUPTED, "training was interrupted after step %u of %u",
-                             step, training->n_steps);
+            status = kl_fail(err, KL_ERR_INTERRUPTED,
+                             "the training was interrupted; %u of %u steps are kept",
+                             step - step % training->checkpoint_steps, training->n_steps);
     }
     return status ? status : finish(loop, err);
 }

@@ -314,7 +314,7 @@ static enum kl_status load_source(struct kl_run *run, struct kl_pool *pool, uint
     enum kl_status status = kl_blocks_dtype(*source, &dtype, err);
 
     n_bytes = (*source)->n_rows * (*source)->width * kl_dtype_size(dtype);
-    if (status || n_bytes > budget_bytes - run->private->resident_bytes)
+    if (status || *resident || n_bytes > budget_bytes - run->private->resident_bytes)
         return status;
     status = kl_resident_create(*source, pool, resident, err);
     if (status)

@@ -3,11 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "server/guard.h"
 #include "server/routes.h"
 #include "tests/lib/small_run.h"
-#include "tests/lib/suite.h"
 
 static struct kl_service service;
 static struct kl_run *run;
@@ -18,6 +18,7 @@ static void set_up(void)
     struct kl_error err;
 
     small_run_create(&small, KL_F16);
+    unlink("fuzz.keylight");
     small_run_write(&small, "fuzz.keylight", 0);
     if (kl_pool_create(2, &service.pool, &err) || kl_run_open("fuzz.keylight", 2, &run, &err))
         abort();
