@@ -6,6 +6,11 @@ import {h, redraw, select} from '../dom.js';
 /** @import {Run, RunSummary} from '../types.js' */
 /** @import {Actions} from '../main.js' */
 
+/** Settings whose names in the API are not words.
+ *  @type {Record<string, string>} */
+const SETTINGS = {lr_schedule: 'learning rate schedule', lr_period: 'steps between drops',
+  lr_gamma: 'factor of each drop', clip_norm: 'gradient norm clipped at', dtype: 'history stored as'};
+
 /** @param {RunSummary} run */
 export function shape(run) {
   return [run.layers[0].inputs, ...run.layers.map((layer) => layer.outputs)].join('-');
@@ -41,7 +46,7 @@ function aboutRun(run) {
     ['File', `${size(run.file_bytes)}, fingerprint ${run.fingerprint}`],
     ['Left of the initial weights', percent(run.initial_share, 2)],
     ...Object.entries(run.training).map(([name, value]) => /** @type {[string, string]} */ (
-      [name.replaceAll('_', ' '), String(value)])),
+      [SETTINGS[name] ?? name.replaceAll('_', ' '), String(value)])),
   ];
   openDialog(`The run “${run.name}”`,
     h('dl.facts', {}, facts.map(([name, value]) => [h('dt', {}, name), h('dd', {}, value)]).flat()),
