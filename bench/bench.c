@@ -58,18 +58,19 @@ static double row(const char *what, double *times, size_t n, double against)
 struct keys {
     struct kl_block_source source;
     uint16_t *numbers;
+    struct kl_extent extents[KEYS / 1000];
     uint64_t sums[KEYS / 1000];
 };
 
-static enum kl_status read_keys(void *self, unsigned worker, uint32_t block, struct kl_block *out,
-                                struct kl_error *err)
+static enum kl_status read_keys(void *self, unsigned worker, uint32_t block, uint32_t from,
+                                uint32_t count, struct kl_block *out, struct kl_error *err)
 {
     struct keys *keys = self;
 
     (void)worker;
     (void)err;
-    *out = (struct kl_block){(uint64_t)block * 1000, 1000, KL_F16, 0,
-                             keys->numbers + (size_t)block * 1000 * WIDTH};
+    *out = (struct kl_block){keys->extents[block].first + from, count, KL_F16, 0,
+                             keys->numbers + ((size_t)block * 1000 + from) * WIDTH};
     return KL_OK;
 }
 
@@ -105,7 +106,10 @@ static void bench_scan(struct kl_pool *pool)
         keys->numbers[i] = (uint16_t)(0x3000 + i * 2654435761u % 2048);
     for (size_t j = 0; j < WIDTH; j++)
         query[j] = (float)j / WIDTH - 0.5f;
-    keys->source = (struct kl_block_source){keys, KEYS, WIDTH, KEYS / 1000, read_keys, NULL};
+    keys->source = (struct kl_block_source){
+        keys, KEYS, WIDTH, KL_F16, KEYS / 1000, keys->extents, read_keys};
+    for (uint32_t b = 0; b < KEYS / 1000; b++)
+        keys->extents[b] = (struct kl_extent){(uint64_t)b * 1000, 1000};
     printf("\nscan of %d keys of %d float16 (%.2f GB), %u workers\n", KEYS, WIDTH,
            (double)KEYS * WIDTH * 2 / 1e9, kl_pool_n_workers(pool));
     printf("%-44s %9s %9s %9s   ratio\n", "", "min ms", "median", "max");

@@ -154,7 +154,7 @@ static enum kl_status correct_blocks(void *argument, unsigned worker, unsigned t
 
     for (uint32_t b = first; b < end; b++) {
         struct kl_block block = {0};
-        enum kl_status status = errors->read(errors->self, worker, b, &block, err);
+        enum kl_status status = kl_read_block(errors, worker, b, &block, err);
 
         if (status)
             return status;
@@ -247,7 +247,7 @@ static enum kl_status contribution_of(const struct work *work, uint64_t t, float
         *contribution = work->contributions[t];
         return KL_OK;
     }
-    status = errors->read_rows(errors->self, 0, t, 1, row, err);
+    status = kl_read_rows(errors, 0, t, 1, row, err);
     for (uint32_t j = 0; !status && j < errors->width; j++)
         sum += (double)row[j] * gradient[j];
     *contribution = history->coefficients[t / history->patterns_per_step] *

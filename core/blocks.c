@@ -26,84 +26,85 @@ void kl_block_to_float(const struct kl_block *block, size_t offset, size_t n, fl
         out[i] *= scale;
 }
 
-enum kl_status kl_blocks_dtype(const struct kl_block_source *source, enum kl_dtype *dtype,
-                               struct kl_error *err)
+enum kl_status kl_read_block(const struct kl_block_source *source, unsigned worker, uint32_t block,
+                             struct kl_block *out, struct kl_error *err)
 {
-    struct kl_block block = {0};
-    enum kl_status status = source->read(source->self, 0, 0, &block, err);
+    return source->read(source->self, worker, block, 0, source->extents[block].count, out, err);
+}
 
-    if (!status)
-        *dtype = block.dtype;
-    return status;
+/* The block that holds a row. */
+static uint32_t find_block(const struct kl_block_source *source, uint64_t row)
+{
+    uint32_t low = 0, high = source->n_blocks;
+
+    while (high - low > 1) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (source->extents[middle].first <= row)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+enum kl_status kl_read_rows(const struct kl_block_source *source, unsigned worker, uint64_t first,
+                            uint32_t n, float *rows, struct kl_error *err)
+{
+    size_t width = source->width;
+
+    while (n > 0) {
+        uint32_t number = find_block(source, first);
+        const struct kl_extent *extent = &source->extents[number];
+        uint32_t row = (uint32_t)(first - extent->first), left = extent->count - row;
+        uint32_t now = n < left ? n : left;
+        struct kl_block block = {0};
+        enum kl_status status =
+            source->read(source->self, worker, number, row, now, &block, err);
+
+        if (status)
+            return status;
+        kl_block_to_float(&block, 0, now * width, rows);
+        rows += now * width;
+        first += now;
+        n -= now;
+    }
+    return KL_OK;
 }
 
 struct copy_job {
     const struct kl_block_source *from;
     struct kl_resident *to;
-    enum kl_dtype dtype;
 };
 
 static enum kl_status copy_block(void *argument, unsigned worker, unsigned task,
                                  struct kl_error *err)
 {
-    struct copy_job *job = argument;
-    struct kl_block *block = &job->to->blocks[task];
-    enum kl_status status = job->from->read(job->from->self, worker, task, block, err);
-    size_t row_bytes = job->from->width * kl_dtype_size(job->dtype);
-    char *numbers = (char *)job->to->numbers + block->first * row_bytes;
+    const struct copy_job *job = argument;
+    size_t row_bytes = job->from->width * kl_dtype_size(job->from->dtype);
+    struct kl_block block = {0};
+    enum kl_status status = kl_read_block(job->from, worker, task, &block, err);
 
     if (status)
         return status;
-    if (block->dtype != job->dtype)
-        return kl_fail(err, KL_ERR_DAMAGED, "a layer's chunks have different number formats");
-    memcpy(numbers, block->numbers, block->count * row_bytes);
-    block->numbers = numbers;
+    job->to->exponents[task] = block.exponent;
+    memcpy((char *)job->to->numbers + block.first * row_bytes, block.numbers,
+           block.count * row_bytes);
     return KL_OK;
 }
 
-static enum kl_status resident_read(void *self, unsigned worker, uint32_t block,
-                                    struct kl_block *out, struct kl_error *err)
-{
-    (void)worker;
-    (void)err;
-    *out = ((struct kl_resident *)self)->blocks[block];
-    return KL_OK;
-}
-
-/* The block that holds a row: blocks are in order and without gaps. */
-static const struct kl_block *find_block(const struct kl_resident *resident, uint64_t row)
-{
-    uint32_t low = 0, high = resident->source.n_blocks;
-
-    while (high - low > 1) {
-        uint32_t middle = low + (high - low) / 2;
-
-        if (resident->blocks[middle].first <= row)
-            low = middle;
-        else
-            high = middle;
-    }
-    return &resident->blocks[low];
-}
-
-static enum kl_status resident_read_rows(void *self, unsigned worker, uint64_t first, uint32_t n,
-                                         float *rows, struct kl_error *err)
+static enum kl_status resident_read(void *self, unsigned worker, uint32_t block, uint32_t row,
+                                    uint32_t count, struct kl_block *out, struct kl_error *err)
 {
     const struct kl_resident *resident = self;
-    size_t width = resident->source.width;
+    const struct kl_block_source *source = &resident->source;
+    uint64_t first = source->extents[block].first + row;
+    size_t row_bytes = source->width * kl_dtype_size(source->dtype);
 
     (void)worker;
     (void)err;
-    while (n > 0) {
-        const struct kl_block *block = find_block(resident, first);
-        uint64_t left = block->first + block->count - first;
-        uint32_t now = n < left ? n : (uint32_t)left;
-
-        kl_block_to_float(block, (first - block->first) * width, now * width, rows);
-        rows += now * width;
-        first += now;
-        n -= now;
-    }
+    *out = (struct kl_block){first, count, source->dtype, resident->exponents[block],
+                             (const char *)resident->numbers + first * row_bytes};
     return KL_OK;
 }
 
@@ -112,22 +113,18 @@ enum kl_status kl_resident_create(const struct kl_block_source *from, struct kl_
 {
     struct kl_resident *resident = NULL;
     struct copy_job job;
-    enum kl_dtype dtype = KL_F16;
-    enum kl_status status = kl_blocks_dtype(from, &dtype, err);
+    enum kl_status status = kl_alloc(&resident, 1, sizeof *resident, "a layer", err);
 
-    if (!status)
-        status = kl_alloc(&resident, 1, sizeof *resident, "a layer", err);
     if (status)
         return status;
     resident->source = *from;
     resident->source.self = resident;
     resident->source.read = resident_read;
-    resident->source.read_rows = resident_read_rows;
-    job = (struct copy_job){from, resident, dtype};
-    status = kl_alloc(&resident->blocks, from->n_blocks, sizeof *resident->blocks, "a layer", err);
+    job = (struct copy_job){from, resident};
+    status = kl_alloc(&resident->exponents, from->n_blocks, sizeof(int), "a layer", err);
     if (!status)
         status = kl_alloc_scanned(&resident->numbers, from->n_rows * from->width,
-                                  kl_dtype_size(dtype), "a layer", err);
+                                  kl_dtype_size(from->dtype), "a layer", err);
     if (!status)
         status = kl_pool_run(pool, copy_block, &job, from->n_blocks, err);
     if (status) {
@@ -142,7 +139,7 @@ void kl_resident_free(struct kl_resident *resident)
 {
     if (!resident)
         return;
-    free(resident->blocks);
+    free(resident->exponents);
     free(resident->numbers);
     free(resident);
 }

@@ -40,7 +40,7 @@ static enum kl_status read_keys(struct rebuild *rebuild, uint64_t first, uint32_
     enum kl_status status = KL_OK;
 
     if (rebuild->layer > 0)
-        return rebuild->keys->read_rows(rebuild->keys->self, 0, first, n, rebuild->slice_keys, err);
+        return kl_read_rows(rebuild->keys, 0, first, n, rebuild->slice_keys, err);
     for (uint32_t i = 0; !status && i < n; i++) {
         uint32_t sample = history->samples[first + i];
         const struct kl_dataset *dataset =
@@ -48,7 +48,7 @@ static enum kl_status read_keys(struct rebuild *rebuild, uint64_t first, uint32_
         float *row = rebuild->slice_keys + i * rebuild->inputs;
         size_t area = (size_t)dataset->width * dataset->height;
 
-        status = rebuild->keys->read_rows(rebuild->keys->self, 0, sample, 1, row, err);
+        status = kl_read_rows(rebuild->keys, 0, sample, 1, row, err);
         for (size_t j = 0; j < rebuild->inputs; j++)
             row[j] = (row[j] - (float)dataset->mean[j / area]) *
                      (float)(1 / dataset->deviation[j / area]);
@@ -64,8 +64,7 @@ static enum kl_status add_slice(struct rebuild *rebuild, uint64_t first, uint32_
     enum kl_status status = read_keys(rebuild, first, n, err);
 
     if (!status)
-        status = rebuild->errors->read_rows(rebuild->errors->self, 0, first, n,
-                                            rebuild->slice_errors, err);
+        status = kl_read_rows(rebuild->errors, 0, first, n, rebuild->slice_errors, err);
     if (status)
         return status;
     rebuild->non_finite += count_non_finite(rebuild->slice_keys, n * rebuild->inputs) +
@@ -155,7 +154,7 @@ static enum kl_status output_distance(const struct rebuild *rebuild, struct kl_b
         for (uint32_t first = 0; first < count; first += TEST_SLICE) {
             uint32_t n = count - first < TEST_SLICE ? count - first : TEST_SLICE;
             enum kl_status status =
-                images->read_rows(images->self, 0, base + first, n, batch->keys[0], err);
+                kl_read_rows(images, 0, base + first, n, batch->keys[0], err);
 
             if (status)
                 return status;

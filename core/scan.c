@@ -20,7 +20,7 @@ static enum kl_status dot_block(void *argument, unsigned worker, unsigned task,
     const struct dot_job *job = argument;
     const struct kl_block_source *source = job->source;
     struct kl_block block = {0};
-    enum kl_status status = source->read(source->self, worker, task, &block, err);
+    enum kl_status status = kl_read_block(source, worker, task, &block, err);
     float *out = job->out + block.first;
     float scale;
 

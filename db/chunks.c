@@ -24,11 +24,9 @@ struct kl_chunk_files {
     struct worker_file *workers;
 };
 
+/* What the extents do not tell of a chunk. */
 struct chunk {
     sqlite3_int64 rowid;
-    uint64_t first;
-    uint32_t count;
-    enum kl_dtype dtype;
     int exponent;
 };
 
@@ -36,7 +34,8 @@ struct chunk_source {
     struct kl_block_source source; /* first, so that a pointer to it is one to this */
     struct kl_chunk_files *files;
     enum kl_chunk_kind kind;
-    struct chunk *chunks;
+    struct chunk *chunks;      /* (n_blocks) */
+    struct kl_extent *extents; /* (n_blocks) */
 };
 
 enum kl_status kl_chunk_files_open(const char *path, unsigned n_workers,
@@ -74,13 +73,14 @@ void kl_chunk_files_close(struct kl_chunk_files *files)
 }
 
 static enum kl_status open_chunk(const struct chunk_source *source, struct worker_file *file,
-                                 const struct chunk *chunk, struct kl_error *err)
+                                 uint32_t block, size_t row_bytes, struct kl_error *err)
 {
-    size_t bytes = (size_t)chunk->count * source->source.width * kl_dtype_size(chunk->dtype);
+    sqlite3_int64 rowid = source->chunks[block].rowid;
+    size_t bytes = source->extents[block].count * row_bytes;
     sqlite3_blob **blob = &file->blobs[source->kind];
-    int code = *blob ? sqlite3_blob_reopen(*blob, chunk->rowid)
-                     : sqlite3_blob_open(file->db, "main", tables[source->kind], "data",
-                                         chunk->rowid, 0, blob);
+    int code = *blob ? sqlite3_blob_reopen(*blob, rowid)
+                     : sqlite3_blob_open(file->db, "main", tables[source->kind], "data", rowid, 0,
+                                         blob);
 
     if (code != SQLITE_OK) {
         enum kl_status status = kl_db_fail(file->db, err);
@@ -91,8 +91,9 @@ static enum kl_status open_chunk(const struct chunk_source *source, struct worke
     }
     if ((size_t)sqlite3_blob_bytes(*blob) != bytes)
         return kl_fail(err, KL_ERR_DAMAGED,
-                       "%s is damaged: %s %lld has %d bytes, expected %zu; train it again",
-                       source->files->path, tables[source->kind], (long long)chunk->rowid,
+                       "%s is damaged: %s %lld has %d bytes, expected %zu; restore it from a copy or "
+                       "train it again",
+                       source->files->path, tables[source->kind], (long long)rowid,
                        sqlite3_blob_bytes(*blob), bytes);
     return KL_OK;
 }
@@ -112,14 +113,14 @@ static enum kl_status reserve(struct worker_file *file, size_t n_bytes, struct k
     return status;
 }
 
-/* Reads count rows from row (within the chunk) into the worker's buffer. */
-static enum kl_status read_part(const struct chunk_source *source, unsigned worker,
-                                const struct chunk *chunk, uint32_t row, uint32_t count,
-                                struct kl_block *out, struct kl_error *err)
+/* Reads rows of a chunk into the worker's buffer. */
+static enum kl_status read_chunk(void *self, unsigned worker, uint32_t block, uint32_t row,
+                                 uint32_t count, struct kl_block *out, struct kl_error *err)
 {
+    const struct chunk_source *source = self;
     struct worker_file *file = &source->files->workers[worker];
-    size_t row_bytes = source->source.width * kl_dtype_size(chunk->dtype);
-    enum kl_status status = open_chunk(source, file, chunk, err);
+    size_t row_bytes = source->source.width * kl_dtype_size(source->source.dtype);
+    enum kl_status status = open_chunk(source, file, block, row_bytes, err);
 
     if (!status)
         status = reserve(file, count * row_bytes, err);
@@ -128,55 +129,8 @@ static enum kl_status read_part(const struct chunk_source *source, unsigned work
     if (sqlite3_blob_read(file->blobs[source->kind], file->buffer, (int)(count * row_bytes),
                           (int)(row * row_bytes)) != SQLITE_OK)
         return kl_db_fail(file->db, err);
-    *out = (struct kl_block){chunk->first + row, count, chunk->dtype, chunk->exponent,
-                             file->buffer};
-    return KL_OK;
-}
-
-static enum kl_status read_chunk(void *self, unsigned worker, uint32_t block, struct kl_block *out,
-                                 struct kl_error *err)
-{
-    const struct chunk_source *source = self;
-    const struct chunk *chunk = &source->chunks[block];
-
-    return read_part(source, worker, chunk, 0, chunk->count, out, err);
-}
-
-static const struct chunk *find_chunk(const struct chunk_source *source, uint64_t row)
-{
-    uint32_t low = 0, high = source->source.n_blocks;
-
-    while (high - low > 1) {
-        uint32_t middle = low + (high - low) / 2;
-
-        if (source->chunks[middle].first <= row)
-            low = middle;
-        else
-            high = middle;
-    }
-    return &source->chunks[low];
-}
-
-static enum kl_status read_rows(void *self, unsigned worker, uint64_t first, uint32_t n,
-                                float *rows, struct kl_error *err)
-{
-    const struct chunk_source *source = self;
-    size_t width = source->source.width;
-
-    while (n > 0) {
-        const struct chunk *chunk = find_chunk(source, first);
-        uint32_t row = (uint32_t)(first - chunk->first), left = chunk->count - row;
-        uint32_t now = n < left ? n : left;
-        struct kl_block block = {0};
-        enum kl_status status = read_part(source, worker, chunk, row, now, &block, err);
-
-        if (status)
-            return status;
-        kl_block_to_float(&block, 0, now * width, rows);
-        rows += now * width;
-        first += now;
-        n -= now;
-    }
+    *out = (struct kl_block){source->extents[block].first + row, count, source->source.dtype,
+                             source->chunks[block].exponent, file->buffer};
     return KL_OK;
 }
 
@@ -188,11 +142,54 @@ static enum kl_status gap(const struct chunk_source *source, uint64_t row, struc
                    source->files->path, tables[source->kind], (unsigned long long)row);
 }
 
-/* Lists the table's chunks, which must be of this width and follow each other from 0 to n_rows. */
+static enum kl_status grow(struct chunk_source *source, uint32_t *room, struct kl_error *err)
+{
+    uint32_t wanted = *room ? 2 * *room : 64;
+    struct chunk *chunks = realloc(source->chunks, wanted * sizeof *chunks);
+    struct kl_extent *extents;
+
+    if (chunks)
+        source->chunks = chunks;
+    extents = chunks ? realloc(source->extents, wanted * sizeof *extents) : NULL;
+    if (!extents)
+        return kl_fail(err, KL_ERR_MEMORY, "not enough memory to list the chunks of %s",
+                       source->files->path);
+    source->extents = extents;
+    *room = wanted;
+    return KL_OK;
+}
+
+/* Takes one row of list_chunks, which must follow the ones before: its first row is next. */
+static enum kl_status add_chunk(struct chunk_source *source, sqlite3_stmt *statement,
+                                uint64_t *next, uint32_t *room, struct kl_error *err)
+{
+    struct kl_block_source *blocks = &source->source;
+    const char *name = (const char *)sqlite3_column_text(statement, 4);
+    sqlite3_int64 first = sqlite3_column_int64(statement, 1);
+    sqlite3_int64 count = sqlite3_column_int64(statement, 2);
+    enum kl_dtype dtype;
+
+    if (!name || kl_dtype_parse(name, &dtype) || first < 0 || (uint64_t)first != *next ||
+        count < 1 || (uint64_t)count > blocks->n_rows - *next ||
+        sqlite3_column_int64(statement, 3) != blocks->width ||
+        (blocks->n_blocks > 0 && dtype != blocks->dtype) ||
+        (uint64_t)count * blocks->width * kl_dtype_size(dtype) > INT32_MAX)
+        return gap(source, *next, err);
+    if (blocks->n_blocks == *room && grow(source, room, err))
+        return err->status;
+    blocks->dtype = dtype;
+    source->chunks[blocks->n_blocks] =
+        (struct chunk){sqlite3_column_int64(statement, 0), sqlite3_column_int(statement, 5)};
+    source->extents[blocks->n_blocks++] = (struct kl_extent){*next, (uint32_t)count};
+    *next += (uint64_t)count;
+    return KL_OK;
+}
+
+/* Lists the table's chunks, which must be of this width and one number format, and follow each other
+ * from 0 to n_rows. */
 static enum kl_status list_chunks(struct chunk_source *source, uint32_t layer,
                                   struct kl_error *err)
 {
-    sqlite3 *db = source->files->workers[0].db;
     sqlite3_stmt *statement = NULL;
     uint64_t next = 0;
     uint32_t room = 0;
@@ -208,37 +205,13 @@ static enum kl_status list_chunks(struct chunk_source *source, uint32_t layer,
                  "SELECT id, first, count, width, dtype, exponent FROM %s WHERE layer = %u "
                  "ORDER BY first",
                  tables[source->kind], layer);
-    status = kl_db_prepare(db, sql, &statement, err);
-    while (!status && !(status = kl_db_next(statement, &row, err)) && row) {
-        const char *dtype = (const char *)sqlite3_column_text(statement, 4);
-        sqlite3_int64 count = sqlite3_column_int64(statement, 2);
-        struct chunk chunk = {sqlite3_column_int64(statement, 0),
-                              (uint64_t)sqlite3_column_int64(statement, 1), (uint32_t)count, KL_F16,
-                              sqlite3_column_int(statement, 5)};
-
-        if (chunk.first != next || count < 1 || count > INT32_MAX ||
-            sqlite3_column_int64(statement, 3) != source->source.width || !dtype ||
-            kl_dtype_parse(dtype, &chunk.dtype)) {
-            status = gap(source, next, err);
-            break;
-        }
-        if (source->source.n_blocks == room) {
-            struct chunk *grown =
-                realloc(source->chunks, (room = room ? 2 * room : 64) * sizeof *source->chunks);
-
-            if (!grown) {
-                status = kl_fail(err, KL_ERR_MEMORY, "not enough memory to list the chunks of %s",
-                                 source->files->path);
-                break;
-            }
-            source->chunks = grown;
-        }
-        source->chunks[source->source.n_blocks++] = chunk;
-        next += (uint64_t)count;
-    }
+    status = kl_db_prepare(source->files->workers[0].db, sql, &statement, err);
+    while (!status && !(status = kl_db_next(statement, &row, err)) && row)
+        status = add_chunk(source, statement, &next, &room, err);
     sqlite3_finalize(statement);
     if (!status && next != source->source.n_rows)
         status = gap(source, next, err);
+    source->source.extents = source->extents;
     return status;
 }
 
@@ -251,8 +224,8 @@ enum kl_status kl_chunk_source_open(struct kl_chunk_files *files, enum kl_chunk_
 
     if (status)
         return status;
-    source->source =
-        (struct kl_block_source){source, n_rows, width, 0, read_chunk, read_rows};
+    source->source = (struct kl_block_source){
+        .self = source, .n_rows = n_rows, .width = width, .read = read_chunk};
     source->files = files;
     source->kind = kind;
     status = list_chunks(source, layer, err);
@@ -266,8 +239,12 @@ enum kl_status kl_chunk_source_open(struct kl_chunk_files *files, enum kl_chunk_
 
 void kl_chunk_source_close(const struct kl_block_source *source)
 {
+    struct chunk_source *own;
+
     if (!source)
         return;
-    free(((struct chunk_source *)source->self)->chunks);
-    free(source->self);
+    own = source->self;
+    free(own->chunks);
+    free(own->extents);
+    free(own);
 }

@@ -309,12 +309,10 @@ static enum kl_status load_source(struct kl_run *run, struct kl_pool *pool, uint
                                   const struct kl_block_source **source,
                                   struct kl_resident **resident, struct kl_error *err)
 {
-    enum kl_dtype dtype = KL_F16;
-    uint64_t n_bytes;
-    enum kl_status status = kl_blocks_dtype(*source, &dtype, err);
+    uint64_t n_bytes = (*source)->n_rows * (*source)->width * kl_dtype_size((*source)->dtype);
+    enum kl_status status = KL_OK;
 
-    n_bytes = (*source)->n_rows * (*source)->width * kl_dtype_size(dtype);
-    if (status || *resident || n_bytes > budget_bytes - run->private->resident_bytes)
+    if (*resident || n_bytes > budget_bytes - run->private->resident_bytes)
         return status;
     status = kl_resident_create(*source, pool, resident, err);
     if (status)

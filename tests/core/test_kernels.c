@@ -162,19 +162,21 @@ END_TEST
 /* Five rows of three halves in blocks of two, with exponents. */
 static uint16_t stored[5][3];
 
-static enum kl_status read_stored(void *self, unsigned worker, uint32_t block,
-                                  struct kl_block *out, struct kl_error *err)
+static const struct kl_extent extents[] = {{0, 2}, {2, 2}, {4, 1}};
+
+static enum kl_status read_stored(void *self, unsigned worker, uint32_t block, uint32_t row,
+                                  uint32_t count, struct kl_block *out, struct kl_error *err)
 {
     (void)self;
     (void)worker;
     (void)err;
-    *out = (struct kl_block){2 * block, block == 2 ? 1 : 2, KL_F16, (int)block, stored[2 * block]};
+    *out = (struct kl_block){2 * block + row, count, KL_F16, (int)block, stored[2 * block + row]};
     return KL_OK;
 }
 
 START_TEST(a_resident_source_gives_what_its_origin_gives)
 {
-    struct kl_block_source source = {NULL, 5, 3, 3, read_stored, NULL};
+    struct kl_block_source source = {NULL, 5, 3, KL_F16, 3, extents, read_stored};
     struct kl_resident *resident = NULL;
     struct kl_pool *pool = NULL;
     struct kl_error err;
@@ -188,7 +190,7 @@ START_TEST(a_resident_source_gives_what_its_origin_gives)
     ck_assert_float_eq(out[0], 321.5f);
     ck_assert_float_eq(out[2], 987 / 2.0f + 0.5f);
     ck_assert_float_eq(out[4], (13 + 140 + 1500) / 4.0f + 0.5f);
-    ck_ok(resident->source.read_rows(resident, 0, 1, 4, rows[0], &err), err);
+    ck_ok(kl_read_rows(&resident->source, 0, 1, 4, rows[0], &err), err);
     ck_assert_float_eq(rows[0][0], 4);
     ck_assert_float_eq(rows[2][2], 6);
     ck_assert_float_eq(rows[3][1], 3.5f);

@@ -390,14 +390,14 @@ static void read_pattern(const struct kl_run *run, uint32_t layer, uint64_t t, f
     struct kl_error err;
 
     if (layer == 0) {
-        ck_ok(history->keys[0]->read_rows(history->keys[0]->self, 0, history->samples[t], 1, key,
+        ck_ok(kl_read_rows(history->keys[0], 0, history->samples[t], 1, key,
                                           &err), err);
         for (int j = 0; j < 12; j++)
             key[j] = (key[j] - (float)dataset->mean[0]) / (float)dataset->deviation[0];
     } else {
-        ck_ok(history->keys[layer]->read_rows(history->keys[layer]->self, 0, t, 1, key, &err), err);
+        ck_ok(kl_read_rows(history->keys[layer], 0, t, 1, key, &err), err);
     }
-    ck_ok(history->errors[layer]->read_rows(history->errors[layer]->self, 0, t, 1, error, &err),
+    ck_ok(kl_read_rows(history->errors[layer], 0, t, 1, error, &err),
           err);
 }
 
