@@ -1,4 +1,4 @@
-/* Requests and replies between the connection (http.c) and the handlers (routes.h). */
+/* Requests and replies, between the connection (server.c) and the handlers (handlers.h). */
 #ifndef KL_SERVER_HTTP_H
 #define KL_SERVER_HTTP_H
 
@@ -22,6 +22,16 @@ struct kl_request {
     size_t n_parameters;
     const char *if_none_match; /* or NULL */
 };
+
+/* The value of a parameter, or NULL. */
+const char *kl_request_get(const struct kl_request *request, const char *name);
+
+struct kl_reply;
+
+/* Refuses parameters other than the named ones (a list ended by NULL) and repeated ones: returns 0,
+ * or -1 with the problem in *reply. */
+int kl_request_allows(const struct kl_request *request, struct kl_reply *reply, ...)
+    __attribute__((sentinel));
 
 enum kl_cache {
     KL_CACHE_NONE,      /* no-store: errors */

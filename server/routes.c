@@ -1,47 +1,13 @@
 #include "server/routes.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/hash.h"
 #include "server/assets.h"
-#include "server/represent.h"
 
 #define API "/api/v1/"
-
-const char *kl_request_get(const struct kl_request *request, const char *name)
-{
-    for (size_t i = 0; i < request->n_parameters; i++)
-        if (!strcmp(request->parameters[i].name, name))
-            return request->parameters[i].value;
-    return NULL;
-}
-
-int kl_request_allows(const struct kl_request *request, struct kl_reply *reply, ...)
-{
-    for (size_t i = 0; i < request->n_parameters; i++) {
-        const char *name = request->parameters[i].name, *allowed;
-        int known = 0;
-        va_list names;
-
-        va_start(names, reply);
-        while ((allowed = va_arg(names, const char *)))
-            known |= !strcmp(name, allowed);
-        va_end(names);
-        if (!known) {
-            kl_reply_problem(reply, 400, name,
-                             "this address knows no parameter of that name: see docs/api.md");
-            return -1;
-        }
-        if (kl_request_get(request, name) != request->parameters[i].value) {
-            kl_reply_problem(reply, 400, name, "this parameter may be given once only");
-            return -1;
-        }
-    }
-    return 0;
-}
 
 static void serve_asset(const char *path, struct kl_reply *reply)
 {
@@ -142,17 +108,4 @@ void kl_route(struct kl_service *service, const struct kl_request *request,
     } else {
         serve_asset("", reply);
     }
-}
-
-void kl_serve_runs(struct kl_service *service, const struct kl_request *request,
-                   struct kl_reply *reply)
-{
-    if (!kl_request_allows(request, reply, NULL))
-        kl_reply_json(reply, kl_represent_runs(service->runs, service->n_runs));
-}
-
-void kl_serve_run(struct kl_run *run, const struct kl_request *request, struct kl_reply *reply)
-{
-    if (!kl_request_allows(request, reply, NULL))
-        kl_reply_json(reply, kl_represent_run(run));
 }

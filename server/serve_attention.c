@@ -7,9 +7,9 @@
 #include <time.h>
 
 #include "core/memory.h"
+#include "server/handlers.h"
 #include "server/parameters.h"
 #include "server/represent.h"
-#include "server/routes.h"
 
 static double now_ms(void)
 {

@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "server/handlers.h"
 #include "server/parameters.h"
 #include "server/png.h"
 #include "server/represent.h"
-#include "server/routes.h"
 
 #define DEFAULT_LIMIT 100
 #define LIMIT_MAX 1000    /* samples a page: some 150 kB of JSON */

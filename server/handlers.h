@@ -1,0 +1,36 @@
+/* One function per resource: each reads its parameters, calls core or db, and replies. */
+#ifndef KL_SERVER_HANDLERS_H
+#define KL_SERVER_HANDLERS_H
+
+#include <semaphore.h>
+
+#include "core/pool.h"
+#include "db/run.h"
+#include "server/http.h"
+
+/* Queries that may scan or wait at once: each holds two float32 per pattern. */
+#define KL_SCANS_MAX 16
+
+/* What the handlers work on. Runs and pool are the caller's and outlive the service. */
+struct kl_service {
+    struct kl_run *const *runs;
+    size_t n_runs;
+    struct kl_pool *pool;
+    sem_t scans; /* places for queries that scan or wait for their turn */
+};
+
+/* All are thread-safe. id and file are the last segment of the path. */
+void kl_serve_runs(struct kl_service *service, const struct kl_request *request,
+                   struct kl_reply *reply);
+void kl_serve_run(struct kl_run *run, const struct kl_request *request, struct kl_reply *reply);
+void kl_serve_samples(struct kl_run *run, const struct kl_request *request,
+                      struct kl_reply *reply);
+void kl_serve_sample(struct kl_run *run, const char *id, const struct kl_request *request,
+                     struct kl_reply *reply);
+void kl_serve_image(struct kl_run *run, const char *file, const struct kl_request *request,
+                    struct kl_reply *reply);
+void kl_serve_sheet(struct kl_run *run, const struct kl_request *request, struct kl_reply *reply);
+void kl_serve_attention(struct kl_service *service, struct kl_run *run,
+                        const struct kl_request *request, struct kl_reply *reply);
+
+#endif
