@@ -106,8 +106,8 @@ static void bench_scan(struct kl_pool *pool)
         keys->numbers[i] = (uint16_t)(0x3000 + i * 2654435761u % 2048);
     for (size_t j = 0; j < WIDTH; j++)
         query[j] = (float)j / WIDTH - 0.5f;
-    keys->source = (struct kl_block_source){
-        keys, KEYS, WIDTH, KL_F16, KEYS / 1000, keys->extents, read_keys};
+    keys->source =
+        (struct kl_block_source){keys, KEYS, WIDTH, KL_F16, KEYS / 1000, keys->extents, read_keys};
     for (uint32_t b = 0; b < KEYS / 1000; b++)
         keys->extents[b] = (struct kl_extent){(uint64_t)b * 1000, 1000};
     printf("\nscan of %d keys of %d float16 (%.2f GB), %u workers\n", KEYS, WIDTH,
@@ -155,8 +155,8 @@ static double train(const struct kl_training *training, const struct kl_collecti
 
 static void bench_query(struct kl_pool *pool, struct kl_run *run, const char *what, double against)
 {
-    struct kl_query query = {.layer = 2, .logit = KL_ANY_CLASS, .only_class = KL_ANY_CLASS,
-                             .top = 24};
+    struct kl_query query = {
+        .layer = 2, .logit = KL_ANY_CLASS, .only_class = KL_ANY_CLASS, .top = 24};
     uint8_t pixels[784];
     struct kl_error err;
     double times[REPETITIONS];
@@ -208,7 +208,8 @@ static void bench_training(struct kl_pool *pool)
     bench_query(pool, run, "resident in memory", 0);
     printf("\nfile: %.1f MB, %.3f of patterns x stored widths x 2 bytes\n",
            (double)run->file_bytes / 1e6,
-           (double)run->file_bytes / ((double)run->history.n_patterns * (2 * 800 + 2 * 800 + 10) * 2));
+           (double)run->file_bytes /
+               ((double)run->history.n_patterns * (2 * 800 + 2 * 800 + 10) * 2));
     kl_run_close(run);
     kl_collection_clear(&data);
     unlink(path);

@@ -46,8 +46,8 @@ static void print_run(const struct kl_run *run)
     }
     printf("curve      step   test accuracy   test loss\n");
     for (uint32_t i = 0; i < run->n_curve; i++)
-        printf("     %10u   %11.2f %%   %9.4f\n", run->curve[i].step,
-               100 * run->curve[i].accuracy, run->curve[i].loss);
+        printf("     %10u   %11.2f %%   %9.4f\n", run->curve[i].step, 100 * run->curve[i].accuracy,
+               run->curve[i].loss);
 }
 
 enum kl_status kl_cli_info(int argc, char **argv, struct kl_error *err)

@@ -13,7 +13,11 @@ int kl_next_option(int argc, char **argv, const struct option *options, const ch
                    struct kl_error *err);
 
 /* Every command's own options end with these. */
-#define KL_COMMON_OPTIONS {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}
+#define KL_COMMON_OPTIONS                                                                          \
+    {"help", no_argument, NULL, 'h'},                                                              \
+    {                                                                                              \
+        "version", no_argument, NULL, 'V'                                                          \
+    }
 
 /* Numbers of an option. Errors: KL_ERR_USAGE, naming the option and the range. */
 enum kl_status kl_option_integer(const char *option, const char *text, uint64_t low, uint64_t high,

@@ -28,10 +28,14 @@ static const char help[] =
     "  --help, --version\n";
 
 static const struct option options[] = {
-    {"sample", required_argument, NULL, 's'}, {"layer", required_argument, NULL, 'l'},
-    {"rank", required_argument, NULL, 'r'},   {"by", required_argument, NULL, 'b'},
-    {"class", required_argument, NULL, 'c'},  {"top", required_argument, NULL, 'k'},
-    {"json", no_argument, NULL, 'j'},         KL_COMMON_OPTIONS,
+    {"sample", required_argument, NULL, 's'},
+    {"layer", required_argument, NULL, 'l'},
+    {"rank", required_argument, NULL, 'r'},
+    {"by", required_argument, NULL, 'b'},
+    {"class", required_argument, NULL, 'c'},
+    {"top", required_argument, NULL, 'k'},
+    {"json", no_argument, NULL, 'j'},
+    KL_COMMON_OPTIONS,
     {NULL, 0, NULL, 0},
 };
 
@@ -95,8 +99,7 @@ static enum kl_status parse(int argc, char **argv, struct request *request, stru
     }
     status = kl_one_operand(argc, argv, "run file", &request->path, err);
     if (!status && !request->sample)
-        status = kl_fail(err, KL_ERR_USAGE,
-                         "name the sample, as in --sample test/fashion-mnist/0");
+        status = kl_fail(err, KL_ERR_USAGE, "name the sample, as in --sample test/fashion-mnist/0");
     return status;
 }
 

@@ -31,10 +31,14 @@ static const char help[] =
     "  --help, --version\n";
 
 static const struct option options[] = {
-    {"port", required_argument, NULL, 'p'},       {"open", no_argument, NULL, 'o'},
-    {"memory", required_argument, NULL, 'm'},     {"bind", required_argument, NULL, 'b'},
-    {"token", required_argument, NULL, 't'},      {"allow-host", required_argument, NULL, 'a'},
-    KL_COMMON_OPTIONS,                            {NULL, 0, NULL, 0},
+    {"port", required_argument, NULL, 'p'},
+    {"open", no_argument, NULL, 'o'},
+    {"memory", required_argument, NULL, 'm'},
+    {"bind", required_argument, NULL, 'b'},
+    {"token", required_argument, NULL, 't'},
+    {"allow-host", required_argument, NULL, 'a'},
+    KL_COMMON_OPTIONS,
+    {NULL, 0, NULL, 0},
 };
 
 struct request {
@@ -45,7 +49,8 @@ struct request {
 
 static enum kl_status set_token(struct request *request, struct kl_error *err)
 {
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+    static const char letters[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
 
     if (strlen(optarg) < 8 || strlen(optarg) > 128 || strspn(optarg, letters) != strlen(optarg))
         return kl_fail(err, KL_ERR_USAGE,
@@ -107,25 +112,24 @@ static enum kl_status parse(int argc, char **argv, struct request *request, stru
         status = set(option, request, err);
     }
     if (!status && optind == argc)
-        status = kl_fail(err, KL_ERR_USAGE,
-                         "name the run files to serve: see 'keylight serve --help'");
+        status =
+            kl_fail(err, KL_ERR_USAGE, "name the run files to serve: see 'keylight serve --help'");
     if (!status && argc - optind > RUNS_MAX)
         status = kl_fail(err, KL_ERR_USAGE, "at most %d runs can be served at once", RUNS_MAX);
     return status;
 }
 
 /* Opens every run and keeps in memory what the budget allows, in the order given. */
-static enum kl_status open_runs(char **paths, size_t n, uint64_t memory_bytes,
-                                struct kl_pool *pool, struct kl_run **runs, struct kl_error *err)
+static enum kl_status open_runs(char **paths, size_t n, uint64_t memory_bytes, struct kl_pool *pool,
+                                struct kl_run **runs, struct kl_error *err)
 {
     for (size_t i = 0; i < n; i++) {
         enum kl_status status = kl_run_open(paths[i], kl_pool_n_workers(pool), &runs[i], err);
 
         for (size_t other = 0; !status && other < i; other++)
             if (!strcmp(runs[i]->fingerprint, runs[other]->fingerprint))
-                status = kl_fail(err, KL_ERR_USAGE,
-                                 "%s and %s are the same run (%s): name it once", paths[other],
-                                 paths[i], runs[i]->fingerprint);
+                status = kl_fail(err, KL_ERR_USAGE, "%s and %s are the same run (%s): name it once",
+                                 paths[other], paths[i], runs[i]->fingerprint);
         if (!status)
             status = kl_run_load(runs[i], pool, memory_bytes, err);
         if (status)
@@ -171,8 +175,7 @@ static enum kl_status serve(struct request *request, struct kl_run **runs, size_
     struct kl_server *server = NULL;
     char url[300];
     int signal_number;
-    enum kl_status status =
-        kl_server_start(&request->server, runs, n_runs, pool, &server, err);
+    enum kl_status status = kl_server_start(&request->server, runs, n_runs, pool, &server, err);
 
     if (status == KL_ERR_BUSY && !request->port_given) {
         request->server.port = 0; /* the usual port is only a habit */

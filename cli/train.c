@@ -198,8 +198,7 @@ static enum kl_status set(int option, struct kl_training *training, struct kl_er
 }
 
 /* The preset comes first, wherever it stands, so that every other option overrides it. */
-static enum kl_status find_preset(int argc, char **argv, const char **preset,
-                                  struct kl_error *err)
+static enum kl_status find_preset(int argc, char **argv, const char **preset, struct kl_error *err)
 {
     int option;
 

@@ -50,10 +50,11 @@ static enum kl_status check_layers(struct kl_run *run, struct kl_pool *pool, str
         }
     }
     if (!(worst <= bound))
-        return kl_fail(err, KL_ERR_INEXACT,
-                       "the dual form of layer %u is off by %.1e, more than %.0e allows for %s: the "
-                       "history and the weights of %s do not belong together",
-                       worst_layer, worst, bound, kl_dtype_name(run->training.dtype), run->path);
+        return kl_fail(
+            err, KL_ERR_INEXACT,
+            "the dual form of layer %u is off by %.1e, more than %.0e allows for %s: the "
+            "history and the weights of %s do not belong together",
+            worst_layer, worst, bound, kl_dtype_name(run->training.dtype), run->path);
     printf("The dual form holds: every layer within %.0e (%s history).\n", bound,
            kl_dtype_name(run->training.dtype));
     return KL_OK;

@@ -55,8 +55,7 @@ static enum kl_status check_query(const struct kl_history *history, const struct
 
 /* Runs the query through the network: logits, probabilities, and the gradients of its logit w.r.t.
  * every layer's output, in batch->errors. */
-static enum kl_status run_network(struct work *work, struct kl_answer *answer,
-                                  struct kl_error *err)
+static enum kl_status run_network(struct work *work, struct kl_answer *answer, struct kl_error *err)
 {
     const struct kl_network *network = work->history->final;
     const struct kl_query *query = work->query;
@@ -121,8 +120,8 @@ static enum kl_status scan_layers(struct work *work, struct kl_error *err)
     }
     if (status || work->query->rank != KL_RANK_LOGIT)
         return status;
-    status = kl_alloc(&work->contributions, history->n_patterns, sizeof(float),
-                      "the contributions", err);
+    status = kl_alloc(&work->contributions, history->n_patterns, sizeof(float), "the contributions",
+                      err);
     if (!status)
         status = kl_scan_dot(work->pool, history->errors[layer], work->batch->errors[layer], 0,
                              work->contributions, err);
@@ -284,8 +283,8 @@ static enum kl_status light_contributions(void *argument, unsigned worker, unsig
         spotlight[place - 1].contribution += contribution;
     }
     for (uint32_t i = 0; !status && !job->work->query->by_sample && i < job->answer->n_lit; i++)
-        status = contribution_of(job->work, spotlight[i].pattern, row, &spotlight[i].contribution,
-                                 err);
+        status =
+            contribution_of(job->work, spotlight[i].pattern, row, &spotlight[i].contribution, err);
     free(row);
     return status;
 }
@@ -306,8 +305,7 @@ static enum kl_status tell_contributions(const struct work *work, struct kl_answ
 }
 
 enum kl_status kl_attend(struct kl_pool *pool, const struct kl_history *history,
-                         const struct kl_query *query, struct kl_answer *out,
-                         struct kl_error *err)
+                         const struct kl_query *query, struct kl_answer *out, struct kl_error *err)
 {
     struct work work = {pool, history, query, NULL, NULL, NULL, NULL};
     struct kl_answer answer = {0};

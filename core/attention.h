@@ -13,7 +13,8 @@ enum kl_rank {
     KL_RANK_LOGIT,    /* contribution to the query's logit */
 };
 
-#define KL_TOP_MAX 1000 /* a spotlight longer than this is no spotlight, and costs as much to send */
+#define KL_TOP_MAX                                                                                 \
+    1000 /* a spotlight longer than this is no spotlight, and costs as much to send */
 #define KL_ANY_CLASS (-1)
 
 struct kl_query {
@@ -44,7 +45,8 @@ struct kl_class_total {
     uint32_t dataset, label;
     uint64_t patterns;
     double sum_abs, sum_positive, sum_negative; /* of a_t */
-    double *contributions; /* (n_logits), to every logit through the last layer: sum e_t (a_t + 1) */
+    double
+        *contributions; /* (n_logits), to every logit through the last layer: sum e_t (a_t + 1) */
 };
 
 struct kl_answer {

@@ -59,8 +59,7 @@ enum kl_status kl_read_rows(const struct kl_block_source *source, unsigned worke
         uint32_t row = (uint32_t)(first - extent->first), left = extent->count - row;
         uint32_t now = n < left ? n : left;
         struct kl_block block = {0};
-        enum kl_status status =
-            source->read(source->self, worker, number, row, now, &block, err);
+        enum kl_status status = source->read(source->self, worker, number, row, now, &block, err);
 
         if (status)
             return status;

@@ -32,8 +32,8 @@ struct kl_block_source {
     uint32_t n_blocks;
     const struct kl_extent *extents; /* (n_blocks), following each other without gaps from row 0 */
     /* Reads count rows of a block, from its row number row on. The numbers are valid until the same
-     * worker reads again, from any source. Different workers (numbered below the pool's) may read at
-     * the same time; outside a pool's task, nobody else may. Errors: KL_ERR_IO, KL_ERR_DAMAGED,
+     * worker reads again, from any source. Different workers (numbered below the pool's) may read
+     * at the same time; outside a pool's task, nobody else may. Errors: KL_ERR_IO, KL_ERR_DAMAGED,
      * KL_ERR_MEMORY. */
     enum kl_status (*read)(void *self, unsigned worker, uint32_t block, uint32_t row,
                            uint32_t count, struct kl_block *out, struct kl_error *err);
@@ -50,9 +50,9 @@ enum kl_status kl_read_rows(const struct kl_block_source *source, unsigned worke
 /* Writes n stored numbers of the block, from number offset on, as scaled floats. */
 void kl_block_to_float(const struct kl_block *block, size_t offset, size_t n, float *out);
 
-/* A copy of a whole source in memory, that reads without copying. The caller owns *resident and ends
- * it with kl_resident_free; the source it was copied from must outlive it. Errors: KL_ERR_MEMORY,
- * and those of reading. */
+/* A copy of a whole source in memory, that reads without copying. The caller owns *resident and
+ * ends it with kl_resident_free; the source it was copied from must outlive it. Errors:
+ * KL_ERR_MEMORY, and those of reading. */
 struct kl_resident {
     struct kl_block_source source; /* the one to scan */
     int *exponents;                /* (n_blocks) */

@@ -14,8 +14,8 @@
 
 static const char *const split_names[KL_N_SPLITS] = {"train", "test"};
 
-static const char *const fashion_classes[] = {"T-shirt/top", "Trouser", "Pullover", "Dress",
-                                              "Coat",        "Sandal",  "Shirt",    "Sneaker",
+static const char *const fashion_classes[] = {"T-shirt/top", "Trouser",   "Pullover", "Dress",
+                                              "Coat",        "Sandal",    "Shirt",    "Sneaker",
                                               "Bag",         "Ankle boot"};
 
 const char *kl_split_name(enum kl_split split)

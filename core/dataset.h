@@ -10,9 +10,9 @@
 
 #include "core/error.h"
 
-#define KL_NAME_MAX 64       /* bytes of a name with its NUL; names of runs, data sets, classes */
-#define KL_CLASSES_MAX 256   /* labels are bytes */
-#define KL_CHANNELS_MAX 4    /* grey, grey + alpha, RGB, RGBA */
+#define KL_NAME_MAX 64         /* bytes of a name with its NUL; names of runs, data sets, classes */
+#define KL_CLASSES_MAX 256     /* labels are bytes */
+#define KL_CHANNELS_MAX 4      /* grey, grey + alpha, RGB, RGBA */
 #define KL_IMAGE_SIDE_MAX 4096 /* a larger side is a damaged header, not a thumbnail data set */
 
 enum kl_split { KL_SPLIT_TRAIN, KL_SPLIT_TEST, KL_N_SPLITS };
@@ -56,8 +56,7 @@ void kl_dataset_standardise(const struct kl_dataset *dataset, const uint8_t *pix
  * searched in FOLDER if given, else in $XDG_CACHE_HOME/keylight/data/NAME (or ~/.cache/...), then
  * in /usr/share/datasets/NAME. Class names are known for fashion-mnist, digits otherwise.
  * Errors: KL_ERR_USAGE (bad name), KL_ERR_NOT_FOUND, KL_ERR_INPUT, KL_ERR_IO, KL_ERR_MEMORY. */
-enum kl_status kl_dataset_load(const char *spec, struct kl_dataset **dataset,
-                               struct kl_error *err);
+enum kl_status kl_dataset_load(const char *spec, struct kl_dataset **dataset, struct kl_error *err);
 
 /* Frees a data set; NULL is allowed. */
 void kl_dataset_free(struct kl_dataset *dataset);

@@ -153,8 +153,7 @@ static enum kl_status output_distance(const struct rebuild *rebuild, struct kl_b
 
         for (uint32_t first = 0; first < count; first += TEST_SLICE) {
             uint32_t n = count - first < TEST_SLICE ? count - first : TEST_SLICE;
-            enum kl_status status =
-                kl_read_rows(images, 0, base + first, n, batch->keys[0], err);
+            enum kl_status status = kl_read_rows(images, 0, base + first, n, batch->keys[0], err);
 
             if (status)
                 return status;
@@ -195,8 +194,8 @@ static enum kl_status allocate(struct rebuild *rebuild, struct kl_error *err)
     return status;
 }
 
-enum kl_status kl_dual_check(struct kl_pool *pool, const struct kl_history *history,
-                             uint32_t layer, struct kl_dual_check *check, struct kl_error *err)
+enum kl_status kl_dual_check(struct kl_pool *pool, const struct kl_history *history, uint32_t layer,
+                             struct kl_dual_check *check, struct kl_error *err)
 {
     struct rebuild rebuild = {.pool = pool, .history = history, .layer = layer};
     struct kl_batch *batch = NULL;

@@ -13,7 +13,7 @@ struct kl_dual_check {
 /* Rebuilds layer number layer (from 0) from the whole history and compares. Reads every key and
  * every error signal of the layer once; images are loaded into memory for layer 0.
  * Errors: KL_ERR_MEMORY and those of reading. */
-enum kl_status kl_dual_check(struct kl_pool *pool, const struct kl_history *history,
-                             uint32_t layer, struct kl_dual_check *check, struct kl_error *err);
+enum kl_status kl_dual_check(struct kl_pool *pool, const struct kl_history *history, uint32_t layer,
+                             struct kl_dual_check *check, struct kl_error *err);
 
 #endif

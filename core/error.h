@@ -9,20 +9,20 @@
 /* name, text: what went wrong, in the words of a user */
 #define KL_STATUSES(X)                                                                             \
     X(KL_OK, "success")                                                                            \
-    X(KL_ERR_USAGE, "wrong usage")              /* a flag or setting that makes no sense */        \
-    X(KL_ERR_INPUT, "bad input data")           /* a data set that is not what it says */          \
-    X(KL_ERR_NOT_FOUND, "not found")            /* no such file, sample, layer, run */             \
-    X(KL_ERR_EXISTS, "exists already")          /* refusing to overwrite */                        \
-    X(KL_ERR_DAMAGED, "damaged file")           /* a run file that contradicts itself */           \
-    X(KL_ERR_FOREIGN, "not a keylight run")     /* some other file */                              \
-    X(KL_ERR_NEWER, "newer format")             /* written by a later keylight */                  \
-    X(KL_ERR_UNFINISHED, "unfinished run")      /* training was cut off or still goes on */        \
-    X(KL_ERR_BUSY, "in use")                    /* a file or port held by another process */       \
-    X(KL_ERR_IO, "input/output error")          /* the system refused to read or write */          \
-    X(KL_ERR_FULL, "no space left")             /* disk full */                                    \
-    X(KL_ERR_MEMORY, "out of memory")           /* an allocation failed */                         \
-    X(KL_ERR_INEXACT, "dual form inexact")      /* verify found a difference above its bound */    \
-    X(KL_ERR_INTERRUPTED, "interrupted")        /* stopped by the user; can be resumed */
+    X(KL_ERR_USAGE, "wrong usage")          /* a flag or setting that makes no sense */            \
+    X(KL_ERR_INPUT, "bad input data")       /* a data set that is not what it says */              \
+    X(KL_ERR_NOT_FOUND, "not found")        /* no such file, sample, layer, run */                 \
+    X(KL_ERR_EXISTS, "exists already")      /* refusing to overwrite */                            \
+    X(KL_ERR_DAMAGED, "damaged file")       /* a run file that contradicts itself */               \
+    X(KL_ERR_FOREIGN, "not a keylight run") /* some other file */                                  \
+    X(KL_ERR_NEWER, "newer format")         /* written by a later keylight */                      \
+    X(KL_ERR_UNFINISHED, "unfinished run")  /* training was cut off or still goes on */            \
+    X(KL_ERR_BUSY, "in use")                /* a file or port held by another process */           \
+    X(KL_ERR_IO, "input/output error")      /* the system refused to read or write */              \
+    X(KL_ERR_FULL, "no space left")         /* disk full */                                        \
+    X(KL_ERR_MEMORY, "out of memory")       /* an allocation failed */                             \
+    X(KL_ERR_INEXACT, "dual form inexact")  /* verify found a difference above its bound */        \
+    X(KL_ERR_INTERRUPTED, "interrupted")    /* stopped by the user; can be resumed */
 
 enum kl_status {
 #define KL_STATUS_ENUM(name, text) name,

@@ -10,8 +10,8 @@
 #include "core/memory.h"
 
 #define PATH_BYTES 4096
-#define MAGIC_LABELS 0x00000801u /* unsigned bytes, 1 dimension */
-#define MAGIC_IMAGES 0x00000803u /* unsigned bytes, 3 dimensions */
+#define MAGIC_LABELS 0x00000801u        /* unsigned bytes, 1 dimension */
+#define MAGIC_IMAGES 0x00000803u        /* unsigned bytes, 3 dimensions */
 #define PIXELS_MAX ((uint64_t)64 << 30) /* more than any machine this is built for holds */
 
 static int starts_with(const char *text, const char *prefix)
@@ -192,8 +192,8 @@ enum kl_status kl_idx_load(struct kl_dataset *dataset, const char *folder, struc
     if (!status)
         status = read_split(dataset, folder, KL_SPLIT_TEST, err);
     if (!status && dataset->n_classes < 2)
-        status = kl_fail(err, KL_ERR_INPUT, "%s has only one class: there is nothing to learn",
-                         folder);
+        status =
+            kl_fail(err, KL_ERR_INPUT, "%s has only one class: there is nothing to learn", folder);
     /* The known data sets have ten classes; a larger label is damage, not an eleventh. */
     if (!status && dataset->n_classes > 10 &&
         (!strcmp(dataset->name, "mnist") || !strcmp(dataset->name, "fashion-mnist")))

@@ -39,12 +39,12 @@ TARGET static inline float sum_vectors(const __m256 sums[UNROLL])
 
 /* One loop for three number formats: LOAD8 loads eight stored numbers, LOAD1 one. */
 #define DEFINE_DOT(name, type, LOAD8, LOAD1)                                                       \
-    TARGET static void name(const type *keys, size_t n, size_t width, const float *query,         \
+    TARGET static void name(const type *keys, size_t n, size_t width, const float *query,          \
                             float *out)                                                            \
     {                                                                                              \
         for (size_t i = 0; i < n; i++) {                                                           \
             const type *key = keys + i * width;                                                    \
-            __m256 sums[UNROLL] = {_mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps(), \
+            __m256 sums[UNROLL] = {_mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps(),  \
                                    _mm256_setzero_ps()};                                           \
             float rest = 0;                                                                        \
             size_t j = 0;                                                                          \

@@ -12,7 +12,7 @@ static float sum_lanes(const float lanes[LANES])
 
 /* One loop for three number formats: LOAD turns one stored number into a float. */
 #define DEFINE_DOT(name, type, LOAD)                                                               \
-    static void name(const type *keys, size_t n, size_t width, const float *query, float *out)    \
+    static void name(const type *keys, size_t n, size_t width, const float *query, float *out)     \
     {                                                                                              \
         for (size_t i = 0; i < n; i++) {                                                           \
             const type *key = keys + i * width;                                                    \

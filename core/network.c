@@ -8,8 +8,8 @@
 #include "core/memory.h"
 #include "core/random.h"
 
-enum kl_status kl_network_create(uint32_t n_layers, const uint32_t *widths,
-                                 struct kl_network **out, struct kl_error *err)
+enum kl_status kl_network_create(uint32_t n_layers, const uint32_t *widths, struct kl_network **out,
+                                 struct kl_error *err)
 {
     struct kl_network *network = NULL;
     enum kl_status status;
@@ -149,15 +149,15 @@ void kl_network_backward(const struct kl_network *network, uint32_t n, struct kl
         size_t n_inputs = (size_t)n * network->widths[l];
 
         cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)n, inputs, outputs, 1,
-                    batch->errors[l], outputs, network->weights[l], inputs, 0,
-                    batch->errors[l - 1], inputs);
+                    batch->errors[l], outputs, network->weights[l], inputs, 0, batch->errors[l - 1],
+                    inputs);
         for (size_t i = 0; i < n_inputs; i++)
             batch->errors[l - 1][i] = batch->keys[l][i] > 0 ? batch->errors[l - 1][i] : 0;
     }
 }
 
-void kl_network_gradient(const struct kl_network *network, uint32_t n,
-                         const struct kl_batch *batch, struct kl_network *gradient)
+void kl_network_gradient(const struct kl_network *network, uint32_t n, const struct kl_batch *batch,
+                         struct kl_network *gradient)
 {
     for (uint32_t l = 0; l < network->n_layers; l++) {
         int inputs = (int)network->widths[l], outputs = (int)network->widths[l + 1];

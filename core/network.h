@@ -27,9 +27,10 @@ struct kl_network {
 
 /* Room for the numbers of one batch: keys of every layer and logits, or error signals. */
 struct kl_batch {
-    uint32_t capacity;              /* samples */
-    float *keys[KL_LAYERS_MAX + 1]; /* (capacity, widths[l]); the last, keys[n_layers], are logits */
-    float *errors[KL_LAYERS_MAX];   /* (capacity, widths[l + 1]) */
+    uint32_t capacity; /* samples */
+    float
+        *keys[KL_LAYERS_MAX + 1]; /* (capacity, widths[l]); the last, keys[n_layers], are logits */
+    float *errors[KL_LAYERS_MAX]; /* (capacity, widths[l + 1]) */
 };
 
 /* A network of zeros; widths has n_layers + 1 entries. The caller owns *network and ends it with
@@ -61,8 +62,8 @@ void kl_network_forward_from(const struct kl_network *network, uint32_t first, u
 void kl_network_backward(const struct kl_network *network, uint32_t n, struct kl_batch *batch);
 
 /* gradient = sum over the batch of errors x keys^T, and of errors for the biases. */
-void kl_network_gradient(const struct kl_network *network, uint32_t n,
-                         const struct kl_batch *batch, struct kl_network *gradient);
+void kl_network_gradient(const struct kl_network *network, uint32_t n, const struct kl_batch *batch,
+                         struct kl_network *gradient);
 
 /* probabilities[j] = exp(logits[j]) / sum; both (n_classes). */
 void kl_softmax(const float *logits, uint32_t n_classes, float *probabilities);

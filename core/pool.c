@@ -16,8 +16,8 @@ struct worker {
 };
 
 struct kl_pool {
-    pthread_mutex_t turn;       /* held by the caller whose job runs */
-    pthread_mutex_t lock;       /* of everything below */
+    pthread_mutex_t turn; /* held by the caller whose job runs */
+    pthread_mutex_t lock; /* of everything below */
     pthread_cond_t work, done;
     unsigned n_workers, n_busy; /* workers that have not finished this job */
     unsigned generation;        /* counts jobs */

@@ -13,10 +13,10 @@ struct kl_training_state;
 
 /* One step. Pointers are valid during the call only. */
 struct kl_step_record {
-    uint32_t step;            /* from 1 */
-    uint32_t count;           /* patterns of this step */
-    uint64_t first_pattern;   /* from 0 */
-    const uint32_t *samples;  /* (count) sample ids */
+    uint32_t step;                /* from 1 */
+    uint32_t count;               /* patterns of this step */
+    uint64_t first_pattern;       /* from 0 */
+    const uint32_t *samples;      /* (count) sample ids */
     const struct kl_batch *batch; /* keys[l]: (count, inputs), errors[l]: (count, outputs) */
     struct kl_step_rule rule;
     double loss; /* of the minibatch, before the update */

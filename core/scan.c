@@ -66,8 +66,7 @@ static enum kl_status scan_images(struct kl_pool *pool, const struct kl_history 
     const struct kl_block_source *images = history->keys[0];
     const struct kl_collection *data = history->data;
     float *folded = NULL, *by_sample = NULL;
-    enum kl_status status =
-        kl_alloc(&folded, images->width, sizeof(float), "a query", err);
+    enum kl_status status = kl_alloc(&folded, images->width, sizeof(float), "a query", err);
 
     if (!status)
         status = kl_alloc(&by_sample, images->n_rows, sizeof(float), "a layer's attention", err);

@@ -122,8 +122,7 @@ static void pick_patterns(const struct kl_history *history, const struct kl_quer
 
 static enum kl_status pick_samples(const struct kl_history *history, const struct kl_query *query,
                                    const float *attention, const float *contributions,
-                                   struct heap *heap, struct moments *moments,
-                                   struct kl_error *err)
+                                   struct heap *heap, struct moments *moments, struct kl_error *err)
 {
     uint32_t n_samples = kl_collection_size(history->data);
     struct kl_lit *sums = NULL;
@@ -156,8 +155,7 @@ enum kl_status kl_spotlight(const struct kl_history *history, const struct kl_qu
 {
     struct heap heap = {NULL, 0, query->top};
     struct moments moments = {0};
-    enum kl_status status =
-        kl_alloc(&heap.lit, query->top, sizeof *heap.lit, "the spotlight", err);
+    enum kl_status status = kl_alloc(&heap.lit, query->top, sizeof *heap.lit, "the spotlight", err);
 
     if (status)
         return status;

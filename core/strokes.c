@@ -22,12 +22,15 @@ struct part {
 static const struct part skeletons[N_CLASSES][6] = {
     {{PART_ARC, .5, .5, .3, .42, 0, 360}},
     {{PART_LINE, .32, .25, .52, .08, 0, 0}, {PART_LINE, .52, .08, .52, .92, 0, 0}},
-    {{PART_ARC, .5, .32, .28, .24, 180, 380}, {PART_LINE, .76, .4, .24, .92, 0, 0},
+    {{PART_ARC, .5, .32, .28, .24, 180, 380},
+     {PART_LINE, .76, .4, .24, .92, 0, 0},
      {PART_LINE, .24, .92, .8, .92, 0, 0}},
     {{PART_ARC, .46, .29, .28, .21, 200, 450}, {PART_ARC, .46, .71, .3, .21, -90, 160}},
-    {{PART_LINE, .6, .08, .2, .62, 0, 0}, {PART_LINE, .2, .62, .82, .62, 0, 0},
+    {{PART_LINE, .6, .08, .2, .62, 0, 0},
+     {PART_LINE, .2, .62, .82, .62, 0, 0},
      {PART_LINE, .64, .36, .64, .94, 0, 0}},
-    {{PART_LINE, .74, .08, .32, .08, 0, 0}, {PART_LINE, .32, .08, .28, .46, 0, 0},
+    {{PART_LINE, .74, .08, .32, .08, 0, 0},
+     {PART_LINE, .32, .08, .28, .46, 0, 0},
      {PART_ARC, .46, .66, .3, .26, -130, 140}},
     {{PART_LINE, .62, .06, .28, .56, 0, 0}, {PART_ARC, .5, .68, .25, .24, 0, 360}},
     {{PART_LINE, .2, .1, .8, .1, 0, 0}, {PART_LINE, .8, .1, .42, .94, 0, 0}},
@@ -94,8 +97,8 @@ static void trace(const struct part *part, const struct pen *pen, struct path *p
                 add_point(path, pen, part->a + t * (part->c - part->a),
                           part->b + t * (part->d - part->b), i == 0);
             else
-                add_point(path, pen, part->a + part->c * cos(angle),
-                          part->b + part->d * sin(angle), i == 0);
+                add_point(path, pen, part->a + part->c * cos(angle), part->b + part->d * sin(angle),
+                          i == 0);
         }
     }
 }

@@ -63,8 +63,7 @@ static void load_minibatch(struct loop *loop, uint64_t first_pattern)
     }
 }
 
-static enum kl_status run_step(struct loop *loop, uint32_t step, double *loss,
-                               struct kl_error *err)
+static enum kl_status run_step(struct loop *loop, uint32_t step, double *loss, struct kl_error *err)
 {
     const struct kl_training *training = loop->training;
     struct kl_network *network = loop->state->network;
@@ -174,8 +173,8 @@ enum kl_status kl_train(const struct kl_training *training, const struct kl_coll
                         struct kl_training_state *state, const struct kl_recorder *recorder,
                         const struct kl_progress *progress, struct kl_error *err)
 {
-    struct loop loop = {training, data, state, recorder, progress, {0}, NULL, NULL, NULL, NULL,
-                        NULL};
+    struct loop loop = {training, data, state, recorder, progress, {0},
+                        NULL,     NULL, NULL,  NULL,     NULL};
     enum kl_status status;
 
     loop.order.n = kl_collection_train_size(data);

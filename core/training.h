@@ -69,8 +69,9 @@ enum kl_status kl_training_start(const struct kl_training *training,
                                  struct kl_training_state *state, struct kl_error *err);
 void kl_training_state_clear(struct kl_training_state *state);
 
-/* Told after every step; returning nonzero ends the training. What came after the last checkpoint is
- * then dropped, so that checkpoints, and with them the file, are the same as without the stop. */
+/* Told after every step; returning nonzero ends the training. What came after the last checkpoint
+ * is then dropped, so that checkpoints, and with them the file, are the same as without the stop.
+ */
 struct kl_progress {
     int (*step)(void *self, uint32_t step, double loss);
     void (*evaluation)(void *self, uint32_t step, const struct kl_dataset *dataset,
@@ -79,8 +80,8 @@ struct kl_progress {
 };
 
 /* Trains from state to the last step. Samples come in shuffled passes over all training samples;
- * the order of pass e depends on (seed, e) alone, and a minibatch may span two passes, so that every
- * step has batch_size patterns and pattern t of the run is sample t of the endless sequence.
+ * the order of pass e depends on (seed, e) alone, and a minibatch may span two passes, so that
+ * every step has batch_size patterns and pattern t of the run is sample t of the endless sequence.
  * recorder may be NULL (nothing is recorded). Data sets need their pixels.
  * Errors: KL_ERR_INPUT (diverged), KL_ERR_INTERRUPTED, KL_ERR_MEMORY, and
  * whatever the recorder says. */

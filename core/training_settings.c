@@ -116,7 +116,8 @@ enum kl_status kl_training_check(const struct kl_training *training, struct kl_e
         int wrong;
         const char *message;
     } checks[] = {
-        {training->seed >> 53 != 0, "--seed is 0 to 9007199254740991, which JSON readers keep exactly"},
+        {training->seed >> 53 != 0,
+         "--seed is 0 to 9007199254740991, which JSON readers keep exactly"},
         {training->n_steps < 1 || training->n_steps > 100000000, "--steps is 1 to 100000000"},
         {training->batch_size < 1 || training->batch_size > 65536, "--batch is 1 to 65536"},
         {!(training->learning_rate > 0) || training->learning_rate > 1000,
@@ -161,14 +162,14 @@ void kl_training_fingerprint(const struct kl_training *training, const struct kl
 {
     char text[1024];
     uint64_t hash = KL_HASH_START;
-    int length = snprintf(
-        text, sizeof text, "seed=%" PRIu64 " steps=%u batch=%u init=%s lr=%.17g,%s,%u,%.17g "
-                           "momentum=%.17g decay=%.17g clip=%.17g dtype=%s widths=",
-        training->seed, training->n_steps, training->batch_size,
-        kl_initialisation_name(training->initialisation), training->learning_rate,
-        kl_lr_schedule_name(training->lr_schedule), training->lr_period, training->lr_gamma,
-        training->momentum, training->weight_decay, training->clip_norm,
-        kl_dtype_name(training->dtype));
+    int length = snprintf(text, sizeof text,
+                          "seed=%" PRIu64 " steps=%u batch=%u init=%s lr=%.17g,%s,%u,%.17g "
+                          "momentum=%.17g decay=%.17g clip=%.17g dtype=%s widths=",
+                          training->seed, training->n_steps, training->batch_size,
+                          kl_initialisation_name(training->initialisation), training->learning_rate,
+                          kl_lr_schedule_name(training->lr_schedule), training->lr_period,
+                          training->lr_gamma, training->momentum, training->weight_decay,
+                          training->clip_norm, kl_dtype_name(training->dtype));
 
     hash = kl_hash(hash, text, (size_t)length);
     for (uint32_t l = 0; l <= training->n_layers; l++) {

@@ -78,9 +78,9 @@ static enum kl_status open_chunk(const struct chunk_source *source, struct worke
     sqlite3_int64 rowid = source->chunks[block].rowid;
     size_t bytes = source->extents[block].count * row_bytes;
     sqlite3_blob **blob = &file->blobs[source->kind];
-    int code = *blob ? sqlite3_blob_reopen(*blob, rowid)
-                     : sqlite3_blob_open(file->db, "main", tables[source->kind], "data", rowid, 0,
-                                         blob);
+    int code =
+        *blob ? sqlite3_blob_reopen(*blob, rowid)
+              : sqlite3_blob_open(file->db, "main", tables[source->kind], "data", rowid, 0, blob);
 
     if (code != SQLITE_OK) {
         enum kl_status status = kl_db_fail(file->db, err);
@@ -90,11 +90,12 @@ static enum kl_status open_chunk(const struct chunk_source *source, struct worke
         return status;
     }
     if ((size_t)sqlite3_blob_bytes(*blob) != bytes)
-        return kl_fail(err, KL_ERR_DAMAGED,
-                       "%s is damaged: %s %lld has %d bytes, expected %zu; restore it from a copy or "
-                       "train it again",
-                       source->files->path, tables[source->kind], (long long)rowid,
-                       sqlite3_blob_bytes(*blob), bytes);
+        return kl_fail(
+            err, KL_ERR_DAMAGED,
+            "%s is damaged: %s %lld has %d bytes, expected %zu; restore it from a copy or "
+            "train it again",
+            source->files->path, tables[source->kind], (long long)rowid, sqlite3_blob_bytes(*blob),
+            bytes);
     return KL_OK;
 }
 
@@ -185,10 +186,9 @@ static enum kl_status add_chunk(struct chunk_source *source, sqlite3_stmt *state
     return KL_OK;
 }
 
-/* Lists the table's chunks, which must be of this width and one number format, and follow each other
- * from 0 to n_rows. */
-static enum kl_status list_chunks(struct chunk_source *source, uint32_t layer,
-                                  struct kl_error *err)
+/* Lists the table's chunks, which must be of this width and one number format, and follow each
+ * other from 0 to n_rows. */
+static enum kl_status list_chunks(struct chunk_source *source, uint32_t layer, struct kl_error *err)
 {
     sqlite3_stmt *statement = NULL;
     uint64_t next = 0;

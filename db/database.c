@@ -26,8 +26,10 @@ enum kl_status kl_db_fail(sqlite3 *db, struct kl_error *err)
                        "last checkpoint with 'keylight train --resume'",
                        path);
     case SQLITE_NOTADB:
-        return kl_fail(err, KL_ERR_FOREIGN, "%s is not a keylight run: name a file that "
-                       "'keylight train' wrote", path);
+        return kl_fail(err, KL_ERR_FOREIGN,
+                       "%s is not a keylight run: name a file that "
+                       "'keylight train' wrote",
+                       path);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
         return kl_fail(err, KL_ERR_BUSY,
@@ -48,13 +50,17 @@ enum kl_status kl_db_fail(sqlite3 *db, struct kl_error *err)
         return kl_fail(err, KL_ERR_MEMORY, "not enough memory to read %s: close other programs",
                        path);
     case SQLITE_CANTOPEN:
-        return kl_fail(err, KL_ERR_IO, "cannot open %s: check that the file and its folder exist "
-                       "and are yours to use", path);
+        return kl_fail(err, KL_ERR_IO,
+                       "cannot open %s: check that the file and its folder exist "
+                       "and are yours to use",
+                       path);
     case SQLITE_READONLY:
     case SQLITE_PERM:
     case SQLITE_AUTH:
-        return kl_fail(err, KL_ERR_IO, "cannot write %s: check the permissions of the file and its "
-                       "folder", path);
+        return kl_fail(err, KL_ERR_IO,
+                       "cannot write %s: check the permissions of the file and its "
+                       "folder",
+                       path);
     default:
         return kl_fail(err, KL_ERR_IO,
                        "cannot read or write %s (%s): check that its disk has space left and works",
@@ -71,7 +77,7 @@ enum kl_status kl_db_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **statem
                              struct kl_error *err)
 {
     return sqlite3_prepare_v2(db, sql, -1, statement, NULL) == SQLITE_OK ? KL_OK
-                                                                          : kl_db_fail(db, err);
+                                                                         : kl_db_fail(db, err);
 }
 
 enum kl_status kl_db_next(sqlite3_stmt *statement, int *row, struct kl_error *err)
@@ -103,9 +109,9 @@ enum kl_status kl_db_integer(sqlite3 *db, const char *sql, sqlite3_int64 *value,
     if (!status)
         status = kl_db_next(statement, &row, err);
     if (!status && !row)
-        status = kl_fail(err, KL_ERR_DAMAGED,
-                         "%s misses its run row: restore it from a copy or train it again",
-                         file_of(db));
+        status =
+            kl_fail(err, KL_ERR_DAMAGED,
+                    "%s misses its run row: restore it from a copy or train it again", file_of(db));
     if (!status)
         *value = sqlite3_column_int64(statement, 0);
     sqlite3_finalize(statement);
@@ -156,8 +162,8 @@ enum kl_status kl_db_open(const char *path, enum kl_open_mode mode, sqlite3 **ou
     enum kl_status status = KL_OK;
     int flags = SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX;
 
-    flags |= mode == KL_OPEN_WRITE ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
-                                   : SQLITE_OPEN_READONLY;
+    flags |=
+        mode == KL_OPEN_WRITE ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
     if (strlen(path) >= 4096)
         return kl_fail(err, KL_ERR_USAGE, "the path of the run file is too long");
     if (mode != KL_OPEN_WRITE && stat(path, &info))
@@ -174,8 +180,8 @@ enum kl_status kl_db_open(const char *path, enum kl_open_mode mode, sqlite3 **ou
     } else if (mode != KL_OPEN_WRITE) {
         status = check_identity(db, path, err);
         if (!status && mode == KL_OPEN_IMMUTABLE &&
-            sqlite3_file_control(db, "main", SQLITE_FCNTL_MMAP_SIZE,
-                                 &(sqlite3_int64){MAP_BYTES}) != SQLITE_OK)
+            sqlite3_file_control(db, "main", SQLITE_FCNTL_MMAP_SIZE, &(sqlite3_int64){MAP_BYTES}) !=
+                SQLITE_OK)
             status = kl_db_fail(db, err);
     }
     if (status) {

@@ -7,8 +7,7 @@
 
 #define CHUNK_BYTES ((size_t)1 << 20)
 
-enum kl_status kl_images_write(sqlite3 *db, const struct kl_collection *data,
-                               struct kl_error *err)
+enum kl_status kl_images_write(sqlite3 *db, const struct kl_collection *data, struct kl_error *err)
 {
     sqlite3_stmt *insert = NULL;
     sqlite3_int64 id = 0;
@@ -29,8 +28,7 @@ enum kl_status kl_images_write(sqlite3 *db, const struct kl_collection *data,
                 sqlite3_bind_int64(insert, 1, id + first);
                 sqlite3_bind_int64(insert, 2, n);
                 sqlite3_bind_int64(insert, 3, (sqlite3_int64)size);
-                sqlite3_bind_blob64(insert, 4, set->pixels + first * size, n * size,
-                                    SQLITE_STATIC);
+                sqlite3_bind_blob64(insert, 4, set->pixels + first * size, n * size, SQLITE_STATIC);
                 status = kl_db_run(insert, err);
             }
             id += set->count;

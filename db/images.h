@@ -7,8 +7,7 @@
 #include "core/collection.h"
 
 /* Writes the pixels of all data sets. */
-enum kl_status kl_images_write(sqlite3 *db, const struct kl_collection *data,
-                               struct kl_error *err);
+enum kl_status kl_images_write(sqlite3 *db, const struct kl_collection *data, struct kl_error *err);
 
 /* Reads them back into data sets that have everything else. */
 enum kl_status kl_images_read(sqlite3 *db, struct kl_collection *data, struct kl_error *err);

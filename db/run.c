@@ -14,8 +14,10 @@
 
 static enum kl_status damaged(const struct kl_run *run, const char *what, struct kl_error *err)
 {
-    return kl_fail(err, KL_ERR_DAMAGED, "%s is damaged: %s; restore it from a copy or train it "
-                   "again", run->path, what);
+    return kl_fail(err, KL_ERR_DAMAGED,
+                   "%s is damaged: %s; restore it from a copy or train it "
+                   "again",
+                   run->path, what);
 }
 
 /* Opens path as whatever it is, and closes it again unless it is a finished run. */
@@ -64,8 +66,7 @@ static enum kl_status read_steps(struct kl_run *run, struct kl_error *err)
     sqlite3_stmt *statement = NULL;
     uint32_t n_steps = run->training.n_steps, batch_size = run->training.batch_size, s = 0;
     int row = 1;
-    enum kl_status status =
-        kl_alloc(&run->rules, n_steps, sizeof *run->rules, "the steps", err);
+    enum kl_status status = kl_alloc(&run->rules, n_steps, sizeof *run->rules, "the steps", err);
 
     if (!status)
         status = kl_alloc(&run->losses, n_steps, sizeof *run->losses, "the steps", err);
@@ -99,8 +100,7 @@ static enum kl_status read_patterns(struct kl_run *run, struct kl_error *err)
     uint32_t n_samples = kl_collection_size(&run->data);
     uint32_t *samples = NULL;
     int row = 1;
-    enum kl_status status =
-        kl_alloc(&samples, n_patterns, sizeof *samples, "the patterns", err);
+    enum kl_status status = kl_alloc(&samples, n_patterns, sizeof *samples, "the patterns", err);
 
     run->private->samples = samples;
     run->history.samples = samples;
@@ -327,8 +327,8 @@ enum kl_status kl_run_load(struct kl_run *run, struct kl_pool *pool, uint64_t bu
 {
     struct kl_run_private *private = run->private;
     struct kl_history *history = &run->history;
-    enum kl_status status = load_source(run, pool, budget_bytes, &history->keys[0],
-                                        &private->resident_keys[0], err);
+    enum kl_status status =
+        load_source(run, pool, budget_bytes, &history->keys[0], &private->resident_keys[0], err);
 
     for (uint32_t l = run->training.n_layers; !status && l-- > 0;) {
         if (l > 0)
@@ -370,10 +370,9 @@ static enum kl_status seek_image(struct kl_run *run, uint32_t sample, sqlite3_in
         *first = sqlite3_column_int64(statement, 1);
     }
     sqlite3_finalize(statement);
-    if (!status && (private->image
-                        ? sqlite3_blob_reopen(private->image, rowid)
-                        : sqlite3_blob_open(private->db, "main", "image_chunk", "data", rowid, 0,
-                                            &private->image)) != SQLITE_OK) {
+    if (!status && (private->image ? sqlite3_blob_reopen(private->image, rowid)
+                                   : sqlite3_blob_open(private->db, "main", "image_chunk", "data",
+                                                       rowid, 0, &private->image)) != SQLITE_OK) {
         status = kl_db_fail(private->db, err);
         sqlite3_blob_close(private->image);
         private->image = NULL;

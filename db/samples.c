@@ -24,8 +24,7 @@ static void bind_filter(sqlite3_stmt *statement, const struct kl_sample_filter *
                           SQLITE_STATIC);
 }
 
-static void read_sample(const struct kl_run *run, sqlite3_stmt *statement,
-                        struct kl_sample *sample)
+static void read_sample(const struct kl_run *run, sqlite3_stmt *statement, struct kl_sample *sample)
 {
     sample->id = (uint32_t)sqlite3_column_int64(statement, 0);
     sample->place = kl_collection_place(&run->data, sample->id);

@@ -10,8 +10,10 @@
 
 static enum kl_status damaged(sqlite3 *db, const char *what, struct kl_error *err)
 {
-    return kl_fail(err, KL_ERR_DAMAGED, "%s is damaged: %s; restore it from a copy or train it "
-                   "again", sqlite3_db_filename(db, "main"), what);
+    return kl_fail(err, KL_ERR_DAMAGED,
+                   "%s is damaged: %s; restore it from a copy or train it "
+                   "again",
+                   sqlite3_db_filename(db, "main"), what);
 }
 
 static enum kl_status write_run(sqlite3 *db, const struct kl_training *training,
@@ -74,8 +76,8 @@ static enum kl_status write_dataset(sqlite3 *db, uint32_t number, const struct k
                                     struct kl_error *err)
 {
     sqlite3_stmt *row = NULL, *class = NULL, *channel = NULL;
-    enum kl_status status = kl_db_prepare(
-        db, "INSERT INTO dataset VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", &row, err);
+    enum kl_status status =
+        kl_db_prepare(db, "INSERT INTO dataset VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", &row, err);
 
     if (!status)
         status = kl_db_prepare(db, "INSERT INTO class (dataset, label, name) VALUES (?1, ?2, ?3)",
@@ -120,8 +122,9 @@ static enum kl_status write_samples(sqlite3 *db, const struct kl_collection *dat
     sqlite3_stmt *statement = NULL;
     uint32_t n_samples = kl_collection_size(data);
     enum kl_status status = kl_db_prepare(
-        db, "INSERT INTO sample (sample, dataset, split, position, label) VALUES (?1, ?2, ?3, ?4, "
-            "?5)",
+        db,
+        "INSERT INTO sample (sample, dataset, split, position, label) VALUES (?1, ?2, ?3, ?4, "
+        "?5)",
         &statement, err);
 
     for (uint32_t id = 0; !status && id < n_samples; id++) {
@@ -229,8 +232,8 @@ static enum kl_status read_layers(sqlite3 *db, struct kl_training *training, str
     return status;
 }
 
-static enum kl_status read_dataset(sqlite3 *db, sqlite3_stmt *statement,
-                                   struct kl_collection *data, struct kl_error *err)
+static enum kl_status read_dataset(sqlite3 *db, sqlite3_stmt *statement, struct kl_collection *data,
+                                   struct kl_error *err)
 {
     struct kl_dataset *dataset = NULL;
     sqlite3_int64 sizes[6];
@@ -381,16 +384,16 @@ enum kl_status kl_settings_read(sqlite3 *db, struct kl_training *training,
     return status ? status : read_labels(db, data, err);
 }
 
-enum kl_status kl_parameters_write(sqlite3 *db, const char *state,
-                                   const struct kl_network *network, struct kl_error *err)
+enum kl_status kl_parameters_write(sqlite3 *db, const char *state, const struct kl_network *network,
+                                   struct kl_error *err)
 {
     sqlite3_stmt *statement = NULL;
-    enum kl_status status = kl_db_prepare(
-        db,
-        "INSERT INTO parameters (layer, state, inputs, outputs, weights, biases) "
-        "VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (layer, state) DO UPDATE "
-        "SET weights = excluded.weights, biases = excluded.biases",
-        &statement, err);
+    enum kl_status status =
+        kl_db_prepare(db,
+                      "INSERT INTO parameters (layer, state, inputs, outputs, weights, biases) "
+                      "VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (layer, state) DO UPDATE "
+                      "SET weights = excluded.weights, biases = excluded.biases",
+                      &statement, err);
 
     for (uint32_t l = 0; !status && l < network->n_layers; l++) {
         uint32_t inputs = network->widths[l], outputs = network->widths[l + 1];
@@ -427,9 +430,9 @@ enum kl_status kl_parameters_read(sqlite3 *db, const char *state, struct kl_netw
                                   struct kl_error *err)
 {
     sqlite3_stmt *statement = NULL;
-    enum kl_status status = kl_db_prepare(
-        db, "SELECT weights, biases FROM parameters WHERE state = ?1 AND layer = ?2", &statement,
-        err);
+    enum kl_status status =
+        kl_db_prepare(db, "SELECT weights, biases FROM parameters WHERE state = ?1 AND layer = ?2",
+                      &statement, err);
 
     for (uint32_t l = 0; !status && l < network->n_layers; l++) {
         size_t outputs = network->widths[l + 1];
@@ -441,8 +444,8 @@ enum kl_status kl_parameters_read(sqlite3 *db, const char *state, struct kl_netw
         if (!status && !row)
             status = damaged(db, "a layer's parameters are missing", err);
         if (!status)
-            status = copy_blob(db, statement, 0, network->weights[l], network->widths[l] * outputs,
-                               err);
+            status =
+                copy_blob(db, statement, 0, network->weights[l], network->widths[l] * outputs, err);
         if (!status)
             status = copy_blob(db, statement, 1, network->biases[l], outputs, err);
         sqlite3_reset(statement);

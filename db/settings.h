@@ -18,8 +18,8 @@ enum kl_status kl_settings_read(sqlite3 *db, struct kl_training *training,
                                 struct kl_error *err);
 
 /* Writes (or overwrites) a network's parameters under a state: initial, current, velocity. */
-enum kl_status kl_parameters_write(sqlite3 *db, const char *state,
-                                   const struct kl_network *network, struct kl_error *err);
+enum kl_status kl_parameters_write(sqlite3 *db, const char *state, const struct kl_network *network,
+                                   struct kl_error *err);
 
 /* Reads them into a network of the right widths. */
 enum kl_status kl_parameters_read(sqlite3 *db, const char *state, struct kl_network *network,

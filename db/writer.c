@@ -24,10 +24,10 @@
 struct chunk {
     uint64_t first;
     uint32_t count, capacity;
-    uint32_t *samples;              /* (capacity) */
-    float *keys[KL_LAYERS_MAX];     /* (capacity, widths[l]); none for layer 0 */
-    float *errors[KL_LAYERS_MAX];   /* (capacity, widths[l + 1]) */
-    uint16_t *halves;               /* (capacity, widest) */
+    uint32_t *samples;            /* (capacity) */
+    float *keys[KL_LAYERS_MAX];   /* (capacity, widths[l]); none for layer 0 */
+    float *errors[KL_LAYERS_MAX]; /* (capacity, widths[l + 1]) */
+    uint16_t *halves;             /* (capacity, widest) */
 };
 
 struct kl_writer {
@@ -59,8 +59,7 @@ static enum kl_status prepare_statements(struct kl_writer *writer, struct kl_err
         status = kl_db_prepare(writer->db, errors, &writer->insert_errors, err);
     if (!status)
         status = kl_db_prepare(
-            writer->db,
-            "INSERT INTO curve (step, dataset, accuracy, loss) VALUES (?1, ?2, ?3, ?4)",
+            writer->db, "INSERT INTO curve (step, dataset, accuracy, loss) VALUES (?1, ?2, ?3, ?4)",
             &writer->insert_curve, err);
     return status;
 }
@@ -78,8 +77,8 @@ static enum kl_status allocate_chunk(struct kl_writer *writer, struct kl_error *
     chunk->capacity = row_bytes < CHUNK_BYTES ? (uint32_t)(CHUNK_BYTES / row_bytes) : 1;
     status = kl_alloc(&chunk->samples, chunk->capacity, sizeof(uint32_t), "a chunk", err);
     if (!status)
-        status = kl_alloc(&chunk->halves, chunk->capacity * widest, sizeof(uint16_t), "a chunk",
-                          err);
+        status =
+            kl_alloc(&chunk->halves, chunk->capacity * widest, sizeof(uint16_t), "a chunk", err);
     for (uint32_t l = 0; !status && l < training->n_layers; l++) {
         if (l > 0)
             status = kl_alloc(&chunk->keys[l], (size_t)chunk->capacity * training->widths[l],
@@ -154,8 +153,8 @@ static enum kl_status write_chunk(struct kl_writer *writer, struct kl_error *err
         return KL_OK;
     sqlite3_bind_int64(writer->insert_patterns, 1, (sqlite3_int64)chunk->first);
     sqlite3_bind_int64(writer->insert_patterns, 2, chunk->count);
-    sqlite3_bind_blob64(writer->insert_patterns, 3, chunk->samples,
-                        chunk->count * sizeof(uint32_t), SQLITE_STATIC);
+    sqlite3_bind_blob64(writer->insert_patterns, 3, chunk->samples, chunk->count * sizeof(uint32_t),
+                        SQLITE_STATIC);
     status = kl_db_run(writer->insert_patterns, err);
     for (uint32_t l = 0; !status && l < training->n_layers; l++) {
         if (l > 0)
@@ -291,8 +290,8 @@ static enum kl_status finish(void *self, const struct kl_training_state *state,
 
     kl_training_fingerprint(&writer->training, state->network, fingerprint);
     if (!status)
-        status = kl_db_exec(writer->db, "DELETE FROM parameters WHERE state = 'velocity'; COMMIT",
-                            err);
+        status =
+            kl_db_exec(writer->db, "DELETE FROM parameters WHERE state = 'velocity'; COMMIT", err);
     if (!status)
         status = kl_db_exec(writer->db,
                             "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE", err);

@@ -19,7 +19,8 @@ int kl_guard_same_origin(const char *sec_fetch_site, const char *origin, const c
 /* Whether a Content-Type is application/json, with or without parameters. */
 int kl_guard_is_json(const char *content_type);
 
-/* Whether If-None-Match (a list of tags, weak or strong, or "*") names etag, which has its quotes. */
+/* Whether If-None-Match (a list of tags, weak or strong, or "*") names etag, which has its quotes.
+ */
 int kl_guard_etag_matches(const char *if_none_match, const char *etag);
 
 /* Whether two texts are equal, in a time that does not tell where they differ. */

@@ -34,23 +34,23 @@ int kl_request_allows(const struct kl_request *request, struct kl_reply *reply, 
     __attribute__((sentinel));
 
 enum kl_cache {
-    KL_CACHE_NONE,      /* no-store: errors */
+    KL_CACHE_NONE,       /* no-store: errors */
     KL_CACHE_REVALIDATE, /* no-cache: ask again with the ETag */
-    KL_CACHE_IMMUTABLE, /* the URL names the content */
+    KL_CACHE_IMMUTABLE,  /* the URL names the content */
 };
 
 /* What a handler answers; zeroed before. */
 struct kl_reply {
     int status;
-    const char *type;      /* media type, a static string */
-    void *owned;           /* the body, freed after sending; or NULL and */
-    const void *borrowed;  /* a static body */
+    const char *type;     /* media type, a static string */
+    void *owned;          /* the body, freed after sending; or NULL and */
+    const void *borrowed; /* a static body */
     size_t n_bytes;
     enum kl_cache cache;
-    char etag[24];         /* with its quotes, or empty */
-    const char *location;  /* for redirects; must outlive the reply: a static string */
-    const char *allow;     /* methods, for 405 */
-    int retry_after;       /* seconds, for 503 */
+    char etag[24];        /* with its quotes, or empty */
+    const char *location; /* for redirects; must outlive the reply: a static string */
+    const char *allow;    /* methods, for 405 */
+    int retry_after;      /* seconds, for 503 */
 };
 
 /* Answers with a JSON text, which the reply then owns (NULL: out of memory), tagged by content. */
@@ -61,8 +61,8 @@ void kl_reply_json(struct kl_reply *reply, char *text);
 void kl_reply_tag(struct kl_reply *reply, ...) __attribute__((sentinel));
 
 /* Answers with a problem document; parameter may be NULL. */
-void kl_reply_problem(struct kl_reply *reply, int status, const char *parameter,
-                      const char *format, ...) __attribute__((format(printf, 4, 5)));
+void kl_reply_problem(struct kl_reply *reply, int status, const char *parameter, const char *format,
+                      ...) __attribute__((format(printf, 4, 5)));
 
 /* Answers with the problem that a failed call told: the one place where a status becomes an HTTP
  * status. */

@@ -51,18 +51,17 @@ void kl_reply_tag(struct kl_reply *reply, ...)
     write_etag(reply, hash);
 }
 
-void kl_reply_problem(struct kl_reply *reply, int status, const char *parameter,
-                      const char *format, ...)
+void kl_reply_problem(struct kl_reply *reply, int status, const char *parameter, const char *format,
+                      ...)
 {
     static const struct {
         int status;
         const char *title;
     } titles[] = {
-        {400, "Bad request"},        {401, "Token needed"},
-        {403, "Forbidden"},          {404, "Not found"},
-        {405, "Method not allowed"}, {413, "Body too large"},
-        {415, "Not JSON"},           {421, "Unknown host"},
-        {500, "Server error"},       {503, "Busy"},
+        {400, "Bad request"}, {401, "Token needed"},       {403, "Forbidden"},
+        {404, "Not found"},   {405, "Method not allowed"}, {413, "Body too large"},
+        {415, "Not JSON"},    {421, "Unknown host"},       {500, "Server error"},
+        {503, "Busy"},
     };
     const char *title = "Error";
     char detail[600];

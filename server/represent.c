@@ -155,8 +155,7 @@ static void add_curve(cJSON *object, const struct kl_run *run)
         cJSON *point = cJSON_CreateObject();
 
         add_count(point, "step", run->curve[i].step);
-        cJSON_AddStringToObject(point, "dataset",
-                                run->data.datasets[run->curve[i].dataset]->name);
+        cJSON_AddStringToObject(point, "dataset", run->data.datasets[run->curve[i].dataset]->name);
         add_number(point, "accuracy", run->curve[i].accuracy);
         add_number(point, "loss", run->curve[i].loss);
         cJSON_AddItemToArray(curve, point);
@@ -305,14 +304,14 @@ static void add_query(cJSON *object, const struct kl_run *run, const struct kl_q
     add_count(object, "k", query->top);
 }
 
-char *kl_represent_attention(const struct kl_run *run, const struct kl_query *query,
-                             int64_t sample, const struct kl_answer *answer, double total_ms)
+char *kl_represent_attention(const struct kl_run *run, const struct kl_query *query, int64_t sample,
+                             const struct kl_answer *answer, double total_ms)
 {
     cJSON *object = cJSON_CreateObject(), *scores, *exactness;
 
     cJSON_AddStringToObject(object, "run", run->fingerprint);
-    cJSON_AddItemToObject(object, "sample", sample < 0 ? cJSON_CreateNull()
-                                                       : sample_identity(run, (uint32_t)sample));
+    cJSON_AddItemToObject(object, "sample",
+                          sample < 0 ? cJSON_CreateNull() : sample_identity(run, (uint32_t)sample));
     cJSON_AddStringToObject(object, "dataset", run->data.datasets[query->dataset]->name);
     add_count(object, "predicted", answer->predicted);
     add_floats(object, "logits", answer->logits, answer->n_logits);

@@ -24,8 +24,8 @@ char *kl_represent_sample(const struct kl_run *run, const struct kl_sample *samp
 
 /* The answer to a query; sample is the id of the stored sample, or negative for given pixels;
  * total_ms is the time from request to answer. */
-char *kl_represent_attention(const struct kl_run *run, const struct kl_query *query,
-                             int64_t sample, const struct kl_answer *answer, double total_ms);
+char *kl_represent_attention(const struct kl_run *run, const struct kl_query *query, int64_t sample,
+                             const struct kl_answer *answer, double total_ms);
 
 /* A problem document (RFC 9457). Texts may be hostile: they are escaped. */
 char *kl_represent_problem(int http_status, const char *title, const char *detail,

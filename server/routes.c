@@ -89,8 +89,7 @@ static void route_api(struct kl_service *service, const char *path,
     }
 }
 
-void kl_route(struct kl_service *service, const struct kl_request *request,
-              struct kl_reply *reply)
+void kl_route(struct kl_service *service, const struct kl_request *request, struct kl_reply *reply)
 {
     const char *path = request->path;
 

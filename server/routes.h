@@ -5,7 +5,6 @@
 #include "server/handlers.h"
 
 /* Thread-safe. */
-void kl_route(struct kl_service *service, const struct kl_request *request,
-              struct kl_reply *reply);
+void kl_route(struct kl_service *service, const struct kl_request *request, struct kl_reply *reply);
 
 #endif

@@ -34,9 +34,10 @@ static int set_word(const struct kl_run *run, const char *name, const char *text
         query->layer = number;
     } else if (!strcmp(name, "rank")) {
         if (kl_parse_rank(text, query) || query->logit >= (int)n_classes) {
-            kl_reply_problem(reply, 400, name,
-                             "rank is abs, positive, negative, logit or logit:C with C from 0 to %u",
-                             n_classes - 1);
+            kl_reply_problem(
+                reply, 400, name,
+                "rank is abs, positive, negative, logit or logit:C with C from 0 to %u",
+                n_classes - 1);
             return -1;
         }
     } else if (!strcmp(name, "by")) {
@@ -77,8 +78,8 @@ static void answer_query(struct kl_service *service, struct kl_run *run, struct 
     if (kl_attend(service->pool, &run->history, query, &answer, &err)) {
         kl_reply_error(reply, NULL, &err);
     } else {
-        kl_reply_json(reply, kl_represent_attention(run, query, sample, &answer,
-                                                    now_ms() - started));
+        kl_reply_json(reply,
+                      kl_represent_attention(run, query, sample, &answer, now_ms() - started));
         kl_answer_clear(&answer);
     }
     sem_post(&service->scans);
@@ -177,8 +178,9 @@ static int set_member(struct kl_run *run, const cJSON *item, struct kl_query *qu
         if (cJSON_IsNull(item))
             return 0;
     }
-    kl_reply_problem(reply, 400, name, "the body has no member of that name and type: see "
-                                       "docs/api.md");
+    kl_reply_problem(reply, 400, name,
+                     "the body has no member of that name and type: see "
+                     "docs/api.md");
     return -1;
 }
 

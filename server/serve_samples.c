@@ -10,8 +10,8 @@
 #include "server/represent.h"
 
 #define DEFAULT_LIMIT 100
-#define LIMIT_MAX 1000    /* samples a page: some 150 kB of JSON */
-#define SHEET_MAX 256     /* pictures a sheet: as many as fit a URL of 2 kB */
+#define LIMIT_MAX 1000 /* samples a page: some 150 kB of JSON */
+#define SHEET_MAX 256  /* pictures a sheet: as many as fit a URL of 2 kB */
 #define SCALE_MAX 32
 #define DEFAULT_COLUMNS 16
 
@@ -97,8 +97,7 @@ static int parse_token(const struct kl_request *request, struct kl_reply *reply,
     return 0;
 }
 
-void kl_serve_samples(struct kl_run *run, const struct kl_request *request,
-                      struct kl_reply *reply)
+void kl_serve_samples(struct kl_run *run, const struct kl_request *request, struct kl_reply *reply)
 {
     struct kl_sample_filter filter;
     struct kl_sample *samples = NULL;
@@ -191,8 +190,7 @@ void kl_serve_image(struct kl_run *run, const char *file, const struct kl_reques
 }
 
 /* Reads "1,2,3": 0, or -1 with the problem in *reply. */
-static int parse_ids(const char *text, struct kl_reply *reply, uint32_t ids[SHEET_MAX],
-                     uint32_t *n)
+static int parse_ids(const char *text, struct kl_reply *reply, uint32_t ids[SHEET_MAX], uint32_t *n)
 {
     *n = 0;
     while (text && *text) {

@@ -17,11 +17,11 @@
 #include "server/http.h"
 #include "server/routes.h"
 
-#define CONNECTIONS_MAX 128              /* a browser opens six; each is a thread here */
-#define CONNECTION_TIMEOUT_S 30          /* the default is none: idle clients would stay for ever */
+#define CONNECTIONS_MAX 128     /* a browser opens six; each is a thread here */
+#define CONNECTION_TIMEOUT_S 30 /* the default is none: idle clients would stay for ever */
 #define CONNECTION_MEMORY ((size_t)32 << 10) /* bounds request line and headers together */
-#define BODY_MAX ((size_t)1 << 20)       /* pixels of the largest layer, written as JSON */
-#define STOP_PATIENCE_S 20               /* the longest request: a scan from a cold disk */
+#define BODY_MAX ((size_t)1 << 20)           /* pixels of the largest layer, written as JSON */
+#define STOP_PATIENCE_S 20                   /* the longest request: a scan from a cold disk */
 
 #define COOKIE "keylight_token"
 
@@ -130,8 +130,7 @@ static enum MHD_Result collect_parameter(void *self, enum MHD_ValueKind kind, co
         collector->overflow = 1;
         return MHD_NO;
     }
-    request->parameters[request->n_parameters++] =
-        (struct kl_parameter){name, value ? value : ""};
+    request->parameters[request->n_parameters++] = (struct kl_parameter){name, value ? value : ""};
     return MHD_YES;
 }
 
@@ -179,9 +178,8 @@ static int guard(const struct kl_server *server, struct MHD_Connection *connecti
                          "this server asks for its token: open the address it printed");
         return 1;
     }
-    if (request->is_post &&
-        !kl_guard_same_origin(header(connection, "Sec-Fetch-Site"), header(connection, "Origin"),
-                              host)) {
+    if (request->is_post && !kl_guard_same_origin(header(connection, "Sec-Fetch-Site"),
+                                                  header(connection, "Origin"), host)) {
         kl_reply_problem(reply, 403, NULL, "another site's page may not ask here");
         return 1;
     }

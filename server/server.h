@@ -10,7 +10,8 @@
 struct kl_server_options {
     const char *bind; /* address to listen on; NULL: 127.0.0.1 */
     uint16_t port;    /* 0: any free one */
-    const char *token; /* asked of every request, or NULL; needed on other than loopback addresses */
+    const char
+        *token; /* asked of every request, or NULL; needed on other than loopback addresses */
     const char *allowed_hosts[KL_ALLOWED_HOSTS_MAX]; /* besides loopback names */
     size_t n_allowed_hosts;
 };

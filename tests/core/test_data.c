@@ -44,7 +44,7 @@ static void write_file(const char *name, const void *bytes, size_t n_bytes, int 
 }
 
 /* Three training images and two test images of 2 x 2. */
-static const unsigned char train_images[] = {0, 0, 8, 3, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0,
+static const unsigned char train_images[] = {0, 0, 8, 3, 0, 0, 0, 3, 0, 0, 0, 2,  0,  0,
                                              0, 2, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
 static const unsigned char train_labels[] = {0, 0, 8, 1, 0, 0, 0, 3, 0, 1, 2};
 static const unsigned char test_images[] = {0, 0, 8, 3, 0, 0, 0, 2,   0,   0,   0,   2,
@@ -227,7 +227,5 @@ START_TEST(every_id_has_one_place_and_every_place_one_id)
 END_TEST
 
 MAIN("data", idx_files_are_read_plain_and_gzipped, damaged_idx_files_are_refused_in_words,
-     missing_data_is_told_with_its_remedy,
-     strokes_are_the_same_at_every_call_and_have_all_classes,
-     standardised_pixels_have_mean_0_and_deviation_1,
-     every_id_has_one_place_and_every_place_one_id)
+     missing_data_is_told_with_its_remedy, strokes_are_the_same_at_every_call_and_have_all_classes,
+     standardised_pixels_have_mean_0_and_deviation_1, every_id_has_one_place_and_every_place_one_id)

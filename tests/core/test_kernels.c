@@ -66,7 +66,9 @@ static void check_variant(const struct kl_kernels *kernels, size_t width)
     for (size_t j = 0; j < width; j++)
         query[j] = (float)kl_random_normal(&random);
     for (int dtype = KL_U8; dtype <= KL_F32; dtype++) {
-        const void *keys = dtype == KL_U8 ? (void *)bytes : dtype == KL_F16 ? (void *)halves : floats;
+        const void *keys = dtype == KL_U8    ? (void *)bytes
+                           : dtype == KL_F16 ? (void *)halves
+                                             : floats;
         size_t row_bytes = width * kl_dtype_size((enum kl_dtype)dtype);
 
         if (dtype == KL_U8)
@@ -76,8 +78,8 @@ static void check_variant(const struct kl_kernels *kernels, size_t width)
         else
             kernels->dot_f32(floats, ROWS, width, query, out);
         for (size_t i = 0; i < ROWS; i++) {
-            double expected = naive_dot((enum kl_dtype)dtype, (const char *)keys + i * row_bytes,
-                                        width, query);
+            double expected =
+                naive_dot((enum kl_dtype)dtype, (const char *)keys + i * row_bytes, width, query);
 
             ck_assert_msg(fabs(out[i] - expected) <= (dtype == KL_U8 ? 2e-3 : 2e-5),
                           "%s dtype %d width %zu row %zu: %g, expected %g", kernels->name, dtype,

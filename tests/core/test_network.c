@@ -121,10 +121,9 @@ START_TEST(coefficients_rebuild_what_sgd_does)
     kl_random_seed(&random, 11, 0);
     for (int s = 0; s < STEPS; s++) {
         gradients[s] = make_network(100 + (uint64_t)s);
-        rules[s] = (struct kl_step_rule){0.1 * kl_random_uniform(&random),
-                                         0.9 * kl_random_uniform(&random),
-                                         0.05 * kl_random_uniform(&random),
-                                         kl_random_uniform(&random)};
+        rules[s] = (struct kl_step_rule){
+            0.1 * kl_random_uniform(&random), 0.9 * kl_random_uniform(&random),
+            0.05 * kl_random_uniform(&random), kl_random_uniform(&random)};
         kl_sgd_update(&rules[s], gradients[s], velocity, network);
     }
     kl_coefficients(rules, STEPS, coefficients, &alpha);
@@ -173,8 +172,8 @@ END_TEST
 
 START_TEST(learning_rates_follow_their_schedules)
 {
-    struct kl_training training = {.n_steps = 100, .learning_rate = 0.4, .lr_period = 30,
-                                   .lr_gamma = 0.5};
+    struct kl_training training = {
+        .n_steps = 100, .learning_rate = 0.4, .lr_period = 30, .lr_gamma = 0.5};
 
     ck_assert_double_eq(kl_training_learning_rate(&training, 77), 0.4);
     training.lr_schedule = KL_LR_COSINE;

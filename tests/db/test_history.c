@@ -280,12 +280,15 @@ static const struct damage damages[] = {
     {"DELETE FROM error_chunk WHERE layer = 1", KL_ERR_DAMAGED},
     {"UPDATE key_chunk SET first = first + 1 WHERE layer = 3", KL_ERR_DAMAGED},
     {"DELETE FROM pattern_chunk WHERE first = 0", KL_ERR_DAMAGED},
-    {"UPDATE pattern_chunk SET data = CAST(zeroblob(4 * count - 4) || x'ffffff7f' AS BLOB) WHERE first = 0",
+    {"UPDATE pattern_chunk SET data = CAST(zeroblob(4 * count - 4) || x'ffffff7f' AS BLOB) WHERE "
+     "first = 0",
      KL_ERR_DAMAGED},
     {"UPDATE sample SET label = 77 WHERE sample = 2", KL_ERR_DAMAGED},
     {"DELETE FROM sample WHERE sample = 29", KL_ERR_DAMAGED},
-    {"UPDATE parameters SET weights = CAST(zeroblob(4 * inputs * outputs - 4) || x'0000c07f' AS BLOB) "
-     "WHERE layer = 2 AND state = 'current'", KL_ERR_DAMAGED},
+    {"UPDATE parameters SET weights = CAST(zeroblob(4 * inputs * outputs - 4) || x'0000c07f' AS "
+     "BLOB) "
+     "WHERE layer = 2 AND state = 'current'",
+     KL_ERR_DAMAGED},
     {"DELETE FROM parameters WHERE state = 'initial'", KL_ERR_DAMAGED},
     {"UPDATE layer SET inputs = 10 WHERE layer = 2", KL_ERR_DAMAGED},
     {"UPDATE layer SET outputs = 100000000 WHERE layer = 3", KL_ERR_DAMAGED},
@@ -331,7 +334,8 @@ START_TEST(verify_finds_other_weights_and_missing_predictions)
 {
     static const char *const changes[] = {
         "UPDATE parameters SET biases = zeroblob(4 * outputs) WHERE layer = 1 AND state='current'",
-        "UPDATE run SET learning_rate = 0.3", "UPDATE sample SET predicted = NULL WHERE sample = 3"};
+        "UPDATE run SET learning_rate = 0.3",
+        "UPDATE sample SET predicted = NULL WHERE sample = 3"};
 
     for (size_t i = 0; i < 3; i++) {
         struct opened opened;
@@ -390,22 +394,21 @@ static void read_pattern(const struct kl_run *run, uint32_t layer, uint64_t t, f
     struct kl_error err;
 
     if (layer == 0) {
-        ck_ok(kl_read_rows(history->keys[0], 0, history->samples[t], 1, key,
-                                          &err), err);
+        ck_ok(kl_read_rows(history->keys[0], 0, history->samples[t], 1, key, &err), err);
         for (int j = 0; j < 12; j++)
             key[j] = (key[j] - (float)dataset->mean[0]) / (float)dataset->deviation[0];
     } else {
         ck_ok(kl_read_rows(history->keys[layer], 0, t, 1, key, &err), err);
     }
-    ck_ok(kl_read_rows(history->errors[layer], 0, t, 1, error, &err),
-          err);
+    ck_ok(kl_read_rows(history->errors[layer], 0, t, 1, error, &err), err);
 }
 
 struct twin {
     double attention[400], contribution[400];
 };
 
-/* The definition, pattern by pattern: a_t = x_t . x; contribution (a_t + 1) (c_s d_t . gradient). */
+/* The definition, pattern by pattern: a_t = x_t . x; contribution (a_t + 1) (c_s d_t . gradient).
+ */
 static void naive_attention(const struct kl_run *run, uint32_t layer, const float *query,
                             const float *gradient, struct twin *twin)
 {
@@ -439,8 +442,12 @@ static void check_answer(const struct opened *opened, uint32_t layer, enum kl_ra
                          int by_sample, int only_class)
 {
     const struct kl_run *run = opened->run;
-    struct kl_query query = {.layer = layer + 1, .rank = rank, .logit = 1, .by_sample = by_sample,
-                             .only_class = only_class, .top = 9};
+    struct kl_query query = {.layer = layer + 1,
+                             .rank = rank,
+                             .logit = 1,
+                             .by_sample = by_sample,
+                             .only_class = only_class,
+                             .top = 9};
     struct kl_batch *batch = NULL;
     struct kl_answer answer;
     struct kl_error err;
@@ -482,7 +489,8 @@ static void check_answer(const struct opened *opened, uint32_t layer, enum kl_ra
         }
         ck_assert_double_eq_tol(lit->score, best, 1e-4 * (1 + fabs(best)));
         ck_assert_double_eq_tol(scores[place], best, 1e-4 * (1 + fabs(best)));
-        ck_assert_double_eq_tol(lit->attention, attention[place], 1e-4 * (1 + fabs(attention[place])));
+        ck_assert_double_eq_tol(lit->attention, attention[place],
+                                1e-4 * (1 + fabs(attention[place])));
         ck_assert_double_eq_tol(lit->contribution, contribution[place], 1e-5);
         ck_assert_int_eq(used[place], 0);
         used[place] = 1;
@@ -516,8 +524,8 @@ END_TEST
 
 START_TEST(initial_guess_and_contributions_sum_to_the_logits)
 {
-    struct kl_query query = {.layer = 3, .logit = KL_ANY_CLASS, .only_class = KL_ANY_CLASS,
-                             .top = 1};
+    struct kl_query query = {
+        .layer = 3, .logit = KL_ANY_CLASS, .only_class = KL_ANY_CLASS, .top = 1};
     struct kl_answer answer;
     struct opened opened;
     struct kl_error err;
@@ -546,8 +554,8 @@ END_TEST
 START_TEST(impossible_queries_are_refused)
 {
     uint8_t pixels[12] = {0};
-    const struct kl_query good = {.pixels = pixels, .layer = 3, .logit = KL_ANY_CLASS,
-                                  .only_class = KL_ANY_CLASS, .top = 1};
+    const struct kl_query good = {
+        .pixels = pixels, .layer = 3, .logit = KL_ANY_CLASS, .only_class = KL_ANY_CLASS, .top = 1};
     struct kl_query bad[5] = {good, good, good, good, good};
     struct kl_answer answer;
     struct opened opened;
@@ -574,7 +582,6 @@ MAIN("history", the_dual_form_of_every_layer_is_the_stored_network,
      an_unfinished_run_is_told_apart_and_a_finished_one_not_resumed,
      an_existing_file_is_never_overwritten, damaged_foreign_and_newer_files_are_refused,
      a_chunk_of_the_wrong_size_is_refused_by_the_file_itself,
-     verify_finds_other_weights_and_missing_predictions,
-     samples_are_found_by_what_is_known_of_them,
+     verify_finds_other_weights_and_missing_predictions, samples_are_found_by_what_is_known_of_them,
      attention_agrees_with_its_naive_twin_streaming_and_resident,
      initial_guess_and_contributions_sum_to_the_logits, impossible_queries_are_refused)

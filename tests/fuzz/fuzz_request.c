@@ -30,7 +30,8 @@ static void set_up(void)
 int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t n_bytes);
 int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t n_bytes)
 {
-    static const char *const below[] = {"", "/attention", "/samples", "/sheet.png", "/images/", "/samples/"};
+    static const char *const below[] = {"",           "/attention", "/samples",
+                                        "/sheet.png", "/images/",   "/samples/"};
     char *text = malloc(n_bytes + 2), path[600], *words[2 * KL_PARAMETERS_MAX + 2];
     struct kl_request request = {0};
     struct kl_reply reply = {0};
@@ -40,12 +41,12 @@ int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t n_bytes)
         set_up();
     memcpy(text, bytes, n_bytes);
     text[n_bytes] = text[n_bytes + 1] = '\0';
-    for (char *at = text + (n_bytes > 0); n_words < 2 * KL_PARAMETERS_MAX + 2 && at <= text + n_bytes;
-         at += strlen(at) + 1)
+    for (char *at = text + (n_bytes > 0);
+         n_words < 2 * KL_PARAMETERS_MAX + 2 && at <= text + n_bytes; at += strlen(at) + 1)
         words[n_words++] = at;
     if (n_bytes && bytes[0] < 12)
-        snprintf(path, sizeof path, "/api/v1/runs/%s%s%.300s", run->fingerprint, below[bytes[0] % 6],
-                 n_words ? words[0] : "");
+        snprintf(path, sizeof path, "/api/v1/runs/%s%s%.300s", run->fingerprint,
+                 below[bytes[0] % 6], n_words ? words[0] : "");
     else
         snprintf(path, sizeof path, "/%.500s", n_words ? words[0] : "");
     request.path = path;

@@ -9,13 +9,19 @@
 START_TEST(only_names_of_this_machine_are_hosts)
 {
     static const char *const allowed[] = {"lab.example"};
-    static const char *const good[] = {"localhost",      "LOCALHOST:80", "127.0.0.1:8420",
-                                       "127.3.2.1",      "[::1]",        "[::1]:9",
-                                       "lab.example:80", "localhost:"};
-    static const char *const bad[] = {"evil.example", "localhost.evil.example", "127.0.0.1.evil",
-                                      "128.0.0.1",    "127.0.0.1:80x",          "[::1",
-                                      "",             "lab.example.com",        "127.0.0.256",
-                                      "[::2]",        "localhost:80:90"};
+    static const char *const good[] = {"localhost", "LOCALHOST:80", "127.0.0.1:8420", "127.3.2.1",
+                                       "[::1]",     "[::1]:9",      "lab.example:80", "localhost:"};
+    static const char *const bad[] = {"evil.example",
+                                      "localhost.evil.example",
+                                      "127.0.0.1.evil",
+                                      "128.0.0.1",
+                                      "127.0.0.1:80x",
+                                      "[::1",
+                                      "",
+                                      "lab.example.com",
+                                      "127.0.0.256",
+                                      "[::2]",
+                                      "localhost:80:90"};
 
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
         ck_assert_msg(kl_guard_host(good[i], allowed, 1), "%s", good[i]);
@@ -42,8 +48,8 @@ END_TEST
 START_TEST(if_none_match_is_a_list)
 {
     const char *tag = "\"abc\"";
-    static const char *const good[] = {"\"abc\"", "W/\"abc\"", "*", "\"x\", \"abc\"",
-                                       "\"a,b\" , W/\"abc\"", " ,\"abc\""};
+    static const char *const good[] = {"\"abc\"",        "W/\"abc\"",           "*",
+                                       "\"x\", \"abc\"", "\"a,b\" , W/\"abc\"", " ,\"abc\""};
     static const char *const bad[] = {"\"abcd\"", "abc", "", "\"x\"", "\"x", "\"a\",\"b\""};
 
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
@@ -115,5 +121,4 @@ END_TEST
 
 MAIN("guard", only_names_of_this_machine_are_hosts, only_our_own_page_posts,
      if_none_match_is_a_list, media_types_secrets_and_cookies_are_read_exactly,
-     words_of_a_query_are_read_exactly,
-     a_sheet_is_a_png_of_the_right_size_and_never_too_large)
+     words_of_a_query_are_read_exactly, a_sheet_is_a_png_of_the_right_size_and_never_too_large)
