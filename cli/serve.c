@@ -126,6 +126,9 @@ static enum kl_status open_runs(char **paths, size_t n, uint64_t memory_bytes, s
     for (size_t i = 0; i < n; i++) {
         enum kl_status status = kl_run_open(paths[i], kl_pool_n_workers(pool), &runs[i], err);
 
+        if (!status && isatty(STDERR_FILENO))
+            fprintf(stderr, "Opening %s (%.0f MB)\n", paths[i], (double)runs[i]->file_bytes / 1e6);
+
         for (size_t other = 0; !status && other < i; other++)
             if (!strcmp(runs[i]->fingerprint, runs[other]->fingerprint))
                 status = kl_fail(err, KL_ERR_USAGE, "%s and %s are the same run (%s): name it once",

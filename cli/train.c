@@ -225,12 +225,14 @@ static enum kl_status find_preset(int argc, char **argv, const char **preset, st
 static enum kl_status parse(int argc, char **argv, struct request *request, struct kl_error *err)
 {
     enum kl_status status = KL_OK;
-    int option;
+    int option, n_data = 0;
 
     optind = 0;
     while (!status && (option = kl_next_option(argc, argv, options, help, err)) != -1) {
         switch (option) {
         case OPT_DATA:
+            if (n_data++)
+                return kl_fail(err, KL_ERR_USAGE, "--data may be given once: a run has one data set");
             request->data = optarg;
             request->has_settings = 1;
             break;

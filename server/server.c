@@ -170,7 +170,8 @@ static int guard(const struct kl_server *server, struct MHD_Connection *connecti
         snprintf(cookie, cookie_bytes, COOKIE "=%s; HttpOnly; SameSite=Strict; Path=/",
                  options->token);
         reply->status = 303;
-        reply->location = request->path;
+        /* Only a path of ours: "//host" would lead elsewhere. */
+        reply->location = !strncmp(request->path, "/r/", 3) ? request->path : "/";
         return 1;
     }
     if (options->token && !has_token(server, connection)) {

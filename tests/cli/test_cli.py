@@ -60,9 +60,11 @@ def test_wrong_usage_is_told_in_a_sentence():
             ("--hidden", "0", "--hidden is a list"), ("--init", "zeros", "--init is xavier or he"),
             ("--lr-schedule", "lin", "--lr-schedule is"), ("--dtype", "int8", "--dtype is float16"),
             ("--dtype", "uint8", "--dtype is float16"), ("--preset", "slow", "no preset"),
-            ("--data", "No Such", "data set's name"), ("--seed", "99999999999999999", "--seed is 0"),
+            ("--seed", "99999999999999999", "--seed is 0"),
             ("--name", "", "--name is 1 to"), ("--lr-gamma", "2", "--lr-gamma is")):
         refuse("train", "--data", "strokes", option, value, says=says, code=2)
+    refuse("train", "--data", "No Such", says="data set's name", code=2)
+    refuse("train", "--data", "strokes", "--data", "mnist", says="may be given once", code=2)
     refuse("train", "strokes", says="takes no operand", code=2)
     refuse("train", "--resume", RUN, "--steps", "3", says="takes no others", code=2)
     refuse("query", RUN, says="--sample test/", code=2)
