@@ -13,11 +13,14 @@ export class ApiError extends Error {
   }
 }
 
-/** @param {string} path @param {AbortSignal} [signal] @returns {Promise<any>} */
-async function get(path, signal) {
+/** @param {string} path @param {AbortSignal} [signal] @param {object} [posted] a body, to be POSTed
+ *  @returns {Promise<any>} */
+async function ask(path, signal, posted) {
+  const post = posted && {method: 'POST', body: JSON.stringify(posted),
+    headers: {'Content-Type': 'application/json'}};
   let response;
   try {
-    response = await fetch(`/api/v1/${path}`, {signal});
+    response = await fetch(`/api/v1/${path}`, {signal, ...post});
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new ApiError(0, 'The server does not answer: is keylight serve still running?', null);
@@ -31,17 +34,17 @@ async function get(path, signal) {
 
 /** @returns {Promise<RunSummary[]>} */
 export async function listRuns() {
-  return (await get('runs')).runs;
+  return (await ask('runs')).runs;
 }
 
 /** @param {string} run @returns {Promise<Run>} */
 export function getRun(run) {
-  return get(`runs/${encodeURIComponent(run)}`);
+  return ask(`runs/${encodeURIComponent(run)}`);
 }
 
 /** @param {string} run @param {number} sample @returns {Promise<Sample>} */
 export function getSample(run, sample) {
-  return get(`runs/${run}/samples/${sample}`);
+  return ask(`runs/${run}/samples/${sample}`);
 }
 
 /**
@@ -58,16 +61,19 @@ export function listSamples(run, filter, limit, next, signal) {
   for (const [name, value] of Object.entries(filter))
     if (value !== null) query.set(name, String(value));
   if (next) query.set('next', next);
-  return get(`runs/${run}/samples?${query}`, signal);
+  return ask(`runs/${run}/samples?${query}`, signal);
 }
 
-/** @param {State} state @param {AbortSignal} signal @returns {Promise<Answer>} */
-export function attend(state, signal) {
-  const query = new URLSearchParams({sample: String(state.sample), rank: state.rank,
-    by: state.by, k: String(state.k)});
-  if (state.layer !== null) query.set('layer', String(state.layer));
-  if (state.class !== null) query.set('class', String(state.class));
-  return get(`runs/${state.run}/attention?${query}`, signal);
+/** The answer for the sample, or for the drawing if there is one.
+ *  @param {State} state @param {number[]|null} pixels the drawing's @param {AbortSignal} signal
+ *  @returns {Promise<Answer>} */
+export function attend(state, pixels, signal) {
+  const {rank, by, k, layer, class: label} = state;
+  const words = Object.fromEntries(Object.entries({rank, by, k, layer, class: label})
+    .filter(([, value]) => value !== null).map(([name, value]) => [name, String(value)]));
+  if (pixels) return ask(`runs/${state.run}/attention`, signal, {...words, pixels});
+  const query = new URLSearchParams({...words, sample: String(state.sample)});
+  return ask(`runs/${state.run}/attention?${query}`, signal);
 }
 
 /** @param {string} run @param {number} sample @param {number} scale */

@@ -55,9 +55,10 @@ export function choice(options, chosen, label, choose) {
       onclick: () => choose(option.value)}, option.text)));
 }
 
-/** Draws anew without losing the keyboard's place. @param {HTMLElement} place @param {Node[]} nodes */
+/** Draws anew without losing the keyboard's place.
+ *  @param {HTMLElement} place @param {Array<Node|string|false|null>} nodes */
 export function redraw(place, ...nodes) {
   const id = place.contains(document.activeElement) ? document.activeElement?.id : '';
-  place.replaceChildren(...nodes);
+  place.replaceChildren(...nodes.filter((node) => node !== null && node !== false));
   if (id) document.getElementById(id)?.focus({preventScroll: true});
 }

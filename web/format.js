@@ -1,6 +1,6 @@
 // Numbers and names as people read them.
 
-/** @import {RunSummary, SampleName} from './types.js' */
+/** @import {RunSummary, SampleName, Subject} from './types.js' */
 
 const MINUS = '\u2212';
 
@@ -51,6 +51,16 @@ export function outputName(run, output) {
 /** @param {SampleName} sample */
 export function place(sample) {
   return `${sample.split} #${count(sample.index)}`;
+}
+
+/** What is explained, in words and (with dashes) in names of files. @param {Subject} subject */
+export function subjectName(subject) {
+  return 'pixels' in subject ? 'drawing' : place(subject);
+}
+
+/** @param {Subject} subject */
+export function subjectFile(subject) {
+  return 'pixels' in subject ? 'drawing' : `${subject.split}-${subject.index}`;
 }
 
 /** @param {number} bytes */

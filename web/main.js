@@ -2,15 +2,18 @@
 
 import {ApiError, attend, getRun, getSample, listRuns, listSamples} from './api.js';
 import {byId} from './dom.js';
+import {subjectName} from './format.js';
+import {decodePixels} from './pixels.js';
 import {formatUrl, parseUrl} from './state.js';
 import {showAnswer, showFailure} from './views/answer.js';
 import {showClasses} from './views/classes.js';
 import {Gallery} from './views/samples.js';
+import {openPad} from './views/draw.js';
 import {showHeader} from './views/header.js';
 import {notify, showNotices} from './views/notices.js';
 import {showSpotlight} from './views/spotlight.js';
 
-/** @import {Answer, Run, RunSummary, Sample} from './types.js' */
+/** @import {Answer, Run, RunSummary, Subject} from './types.js' */
 /** @import {State} from './state.js' */
 
 /**
@@ -18,6 +21,7 @@ import {showSpotlight} from './views/spotlight.js';
  * @typedef {object} Actions
  * @property {(change: Partial<State>) => void} choose goes to another view, with a new address
  * @property {(sample: number) => void} explain makes a sample the query
+ * @property {() => void} draw opens the pad
  * @property {(direction: -1|1) => void} step to the neighbour in the gallery
  * @property {() => void} share copies the link
  */
@@ -39,7 +43,10 @@ const actions = {
     go({...state, ...change}, false);
   },
   explain(sample) {
-    go({...state, sample}, false);
+    go({...state, sample, pixels: null}, false);
+  },
+  draw() {
+    if (run) openPad(run, state, actions);
   },
   step(direction) {
     const neighbour = gallery.neighbour(state.sample ?? 0, direction);
@@ -89,16 +96,18 @@ async function render() {
     if (run?.id !== state.run) run = await getRun(/** @type {string} */ (state.run));
     if (mine.signal.aborted) return;
     showHeader(byId('header'), runs, run, actions);
-    if (state.sample === null) {
+    const pixels = state.pixels === null ? null :
+      decodePixels(state.pixels, run.layers[0].inputs) ?? null;
+    if (state.sample === null && !pixels) {
       const sample = await firstSample(run.id);
       if (!mine.signal.aborted) go({...state, sample}, true);
       return;
     }
     gallery.show(run, state);
-    const [answer, sample] = await Promise.all([attend(state, mine.signal),
-      getSample(run.id, state.sample)]);
+    const [answer, sample] = await Promise.all([attend(state, pixels, mine.signal),
+      state.sample === null ? null : getSample(run.id, state.sample)]);
     if (mine.signal.aborted) return;
-    draw(run, answer, sample);
+    draw(run, answer, sample ?? {pixels: pixels ?? []});
     body.dataset.state = 'ready';
     body.dataset.view = location.pathname + location.search;
   } catch (error) {
@@ -111,12 +120,12 @@ async function render() {
   }
 }
 
-/** @param {Run} shown @param {Answer} answer @param {Sample} sample */
-function draw(shown, answer, sample) {
-  document.title = `${sample.split} #${sample.index} · ${shown.name} · keylight`;
-  showAnswer(byId('answer'), shown, answer, sample, actions);
-  showSpotlight(byId('spotlight'), shown, state, answer, actions);
-  showClasses(byId('classes'), shown, answer, sample);
+/** @param {Run} shown @param {Answer} answer @param {Subject} subject */
+function draw(shown, answer, subject) {
+  document.title = `${subjectName(subject)} · ${shown.name} · keylight`;
+  showAnswer(byId('answer'), shown, answer, subject, actions);
+  showSpotlight(byId('spotlight'), shown, state, answer, subject, actions);
+  showClasses(byId('classes'), shown, answer, subject);
 }
 
 /** Reads the address anew: at the start, and on back and forward. @param {boolean} first */

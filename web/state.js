@@ -1,12 +1,16 @@
 // What a person chose, and its address. Everything chosen is in the URL, nothing else is:
 //   /r/<run>/q/<sample>?layer=&rank=&by=&class=&k=&split=&dataset=&correct=&label=&predicted=
+//   /r/<run>/q/drawing?pixels=...&layer=...
+
+import {decodePixels} from './pixels.js';
 
 /** @import {RunSummary} from './types.js' */
 
 /**
  * @typedef {object} State
  * @property {string|null} run
- * @property {number|null} sample
+ * @property {number|null} sample null: the drawing, or, without one, whatever is first
+ * @property {string|null} pixels the drawing (pixels.js)
  * @property {number|null} layer null: the last
  * @property {string} rank
  * @property {'pattern'|'sample'} by
@@ -44,6 +48,11 @@ function word(text, words) {
  *   allowed: (run: RunSummary) => string}>}
  */
 export const settings = {
+  pixels: {
+    initial: null,
+    parse: (text, run) => decodePixels(text, run.layers[0].inputs) ? text : undefined,
+    allowed: (run) => `a drawing of ${run.layers[0].inputs} pixels`,
+  },
   layer: {
     initial: null,
     parse: (text, run) => integer(text, 1, run.layers.length),
@@ -124,7 +133,7 @@ export function parseUrl(url, runs) {
       'A shared link needs the same run file on the server.');
   /** @type {any} */
   const state = {run: run.id, sample: null};
-  if (path?.[2] && found) {
+  if (path?.[2] && path[2] !== 'drawing' && found) {
     const sample = integer(path[2], 0, 999999999);
     if (sample !== undefined && sampleExists(run, sample)) state.sample = sample;
     else notices.push(`This run has no sample ${path[2].slice(0, 40)}, so this is the first one.`);
@@ -137,6 +146,9 @@ export function parseUrl(url, runs) {
       notices.push(`The address says ${name}=${text?.slice(0, 40)}, but ${name} is ` +
         `${setting.allowed(run)} here: it was left out.`);
   }
+  if (path?.[2] !== 'drawing' || !found) state.pixels = null;
+  else if (state.pixels === null && !url.searchParams.has('pixels'))
+    notices.push('The address has no drawing in it, so this is the first sample.');
   for (const name of new Set(url.searchParams.keys()))
     if (!(name in settings))
       notices.push(`The address has a setting “${name.slice(0, 40)}” that keylight does not know: it was left out.`);
@@ -150,7 +162,8 @@ export function formatUrl(state) {
     const value = /** @type {any} */ (state)[name];
     if (value !== setting.initial) query.set(name, String(value));
   }
-  const path = state.sample === null ? `/r/${state.run}` : `/r/${state.run}/q/${state.sample}`;
+  const subject = state.pixels === null ? state.sample : 'drawing';
+  const path = subject === null ? `/r/${state.run}` : `/r/${state.run}/q/${subject}`;
   const text = query.toString().replaceAll('%3A', ':');
   return text ? `${path}?${text}` : path;
 }

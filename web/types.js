@@ -14,6 +14,7 @@
  * @typedef {{id: number, dataset: string, split: 'train'|'test', index: number,
  *   label: number}} SampleName
  * @typedef {SampleName & {predicted: number, probability: number, correct: boolean}} Sample
+ * @typedef {Sample | {pixels: number[]}} Subject what is explained: a sample, or a drawing
  * @typedef {{samples: Sample[], next: string|null, total: number}} SamplePage
  * @typedef {{rank: number, pattern: number, step: number, sample: SampleName,
  *   repetitions?: number, attention: number, contribution: number, score: number}} Lit

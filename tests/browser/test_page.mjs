@@ -269,6 +269,40 @@ test('what is shown can be saved as CSV', async () => {
     assert.equal(Number(line.split(',')[columns.indexOf('attention')]), expected[i][1]));
 });
 
+test('a drawing is asked about, and its link opens it elsewhere', async () => {
+  await page.goto(`${origin}/r/${run}/q/6003?layer=1`);
+  await ready();
+  await page.click('#draw');
+  await page.click('#draw-from');
+  await page.waitForFunction(() => document.querySelector('.pad').getContext('2d')
+    .getImageData(0, 0, 28, 28).data.some((byte, i) => i % 4 === 0 && byte > 200));
+  const box = await page.locator('.pad').boundingBox();
+  await page.mouse.move(box.x + 20, box.y + 20);
+  await page.mouse.down();
+  await page.mouse.move(box.x + 60, box.y + 20, {steps: 4});
+  await page.mouse.up();
+  await choose(() => page.click('#draw-ask'));
+  assert.match(page.url(), /\/q\/drawing\?pixels=[\w-]{523}&layer=1$/);
+  const pixels = await page.$eval('canvas.subject', (canvas) => [...canvas.getContext('2d')
+    .getImageData(0, 0, 28, 28).data].filter((_, i) => i % 4 === 0));
+  assert.ok(pixels[28 + 3] > 0, 'the stroke is on the image');
+  const response = await fetch(`${origin}/api/v1/runs/${run}/attention`, {method: 'POST',
+    headers: {'Content-Type': 'application/json'}, body: JSON.stringify({pixels, layer: 1, k: 20})});
+  const answer = await response.json();
+  assert.deepEqual(await lit(), answer.spotlight.map((item) => [item.sample.id, item.attention]));
+  assert.equal(await page.textContent('.predicted'), String(answer.predicted));
+  const other = await newPage();
+  await other.goto(page.url());
+  await ready(other);
+  assert.deepEqual(await lit(other), await lit());
+  await other.context().close();
+  await choose(() => page.click('.card'));
+  assert.doesNotMatch(page.url(), /pixels/);
+  await page.goto(`${origin}/r/${run}/q/drawing?pixels=AAAA`);
+  await ready();
+  assert.match(await page.textContent('#notices'), /pixels is a drawing of 784 pixels/);
+});
+
 test('no sample matching is said, and the filter can be taken away', async () => {
   await page.goto(`${origin}/r/${run}/q/6000?correct=true&label=1&predicted=2`);
   await ready();

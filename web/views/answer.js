@@ -2,16 +2,19 @@
 
 import {imageUrl} from '../api.js';
 import {csvButton} from '../csv.js';
-import {className, count, fixed, outputName, percent, place} from '../format.js';
+import {className, count, fixed, outputName, percent, place, subjectFile} from '../format.js';
 import {h, redraw} from '../dom.js';
+import {paint} from './draw.js';
 
-/** @import {Answer, Run, Sample} from '../types.js' */
+/** @import {Answer, Run, Subject} from '../types.js' */
 /** @import {Actions} from '../main.js' */
 
 const PROBABILITIES = 4;
 
-/** @param {Run} run @param {Answer} answer @param {Sample} sample */
-function verdict(run, answer, sample) {
+/** @param {Run} run @param {Answer} answer @param {Subject} subject */
+function verdict(run, answer, subject) {
+  if ('pixels' in subject) return h('p.verdict', {}, h('span.soft', {}, 'your drawing'));
+  const sample = subject;
   const label = className(run, sample.dataset, sample.label);
   const right = answer.predicted === sample.label;
   return h('p.verdict', {},
@@ -39,8 +42,8 @@ function bar(kind, from, to, low, high) {
   return h(`i.${kind}`, {style: {left: `${100 * left}%`, width: `${100 * width}%`}});
 }
 
-/** @param {Run} run @param {Answer} answer @param {Sample} sample */
-function logits(run, answer, sample) {
+/** @param {Run} run @param {Answer} answer @param {number|null} label the sample's, if it has one */
+function logits(run, answer, label) {
   const values = [...answer.logits, ...answer.initial_guess, 0];
   const low = Math.min(...values), high = Math.max(...values, low + 1e-9);
   const zero = `${100 * -low / (high - low)}%`;
@@ -51,7 +54,7 @@ function logits(run, answer, sample) {
       h(name ? 'th' : 'td', {scope: name ? 'col' : null, className: kind}, name)))),
     h('tbody', {}, answer.logits.map((logit, output) => {
       const guess = answer.initial_guess[output], correction = answer.correction[output];
-      const mark = [output === answer.predicted ? 'said' : '', output === sample.label ? 'labelled' : '']
+      const mark = [output === answer.predicted ? 'said' : '', output === label ? 'labelled' : '']
         .filter(Boolean).join(' ');
       return h('tr', {className: mark},
         h('th', {scope: 'row'}, outputName(run, output)),
@@ -64,28 +67,39 @@ function logits(run, answer, sample) {
     })));
 }
 
-/** @param {HTMLElement} section @param {Run} run @param {Answer} answer @param {Sample} sample
+/** The picture of what is explained. @param {Run} run @param {Subject} subject */
+function picture(run, subject) {
+  const {width, height, channels} = run.datasets[0];
+  if (!('pixels' in subject)) {
+    const label = className(run, subject.dataset, subject.label);
+    return h('img.subject', {src: imageUrl(run.id, subject.id, 8),
+      alt: `${place(subject)}, labelled ${label}`, 'data-channels': channels});
+  }
+  const canvas = h('canvas.subject', {width, height, role: 'img', 'aria-label': 'your drawing'});
+  paint(canvas, subject.pixels);
+  return canvas;
+}
+
+/** @param {HTMLElement} section @param {Run} run @param {Answer} answer @param {Subject} subject
  *  @param {Actions} actions */
-export function showAnswer(section, run, answer, sample, actions) {
-  const label = className(run, sample.dataset, sample.label);
+export function showAnswer(section, run, answer, subject, actions) {
   const rows = () => answer.logits.map((logit, output) => [outputName(run, output),
     answer.initial_guess[output], answer.correction[output], logit, answer.probabilities[output]]);
   redraw(section,
-    h('img.subject', {src: imageUrl(run.id, sample.id, 8),
-      alt: `${place(sample)}, labelled ${label}`, 'data-channels': run.datasets[0].channels}),
+    picture(run, subject),
     h('div.said-what', {},
       h('h2', {id: 'answer-title'}, 'The answer'),
       h('p.predicted', {}, outputName(run, answer.predicted)),
-      verdict(run, answer, sample),
+      verdict(run, answer, subject),
       probabilities(run, answer),
       h('div.steps', {},
         h('button', {type: 'button', id: 'previous', onclick: () => actions.step(-1)}, '‹ previous'),
         h('button', {type: 'button', id: 'next', onclick: () => actions.step(1)}, 'next ›'))),
     h('div.why', {},
       h('div.head', {}, h('h2', {}, 'Logit = initial guess + what training added'),
-        csvButton(`logits-${sample.split}-${sample.index}`, 'the logits',
+        csvButton(`logits-${subjectFile(subject)}`, 'the logits',
           ['class', 'initial_guess', 'correction', 'logit', 'probability'], rows)),
-      logits(run, answer, sample),
+      logits(run, answer, 'pixels' in subject ? null : subject.label),
       h('p.legend', {}, [['guess', 'initial guess'], ['plus', 'raised by training'],
         ['minus', 'lowered by training']].map(([kind, text]) =>
         [h('span.key', {}, h(`i.swatch.${kind}`), text), ' ']).flat())));

@@ -1,10 +1,10 @@
 // Attention by training class, and which classes taught which logit.
 
 import {csvButton} from '../csv.js';
-import {className, count, outputName, percent, short, signed} from '../format.js';
+import {className, count, outputName, percent, short, signed, subjectFile} from '../format.js';
 import {h, redraw} from '../dom.js';
 
-/** @import {Answer, ClassTotal, Run, Sample} from '../types.js' */
+/** @import {Answer, ClassTotal, Run, Subject} from '../types.js' */
 
 /** Two bars from a middle, on a scale that is symmetric. @param {number} negative
  *  @param {number} positive @param {number} most */
@@ -14,13 +14,13 @@ function diverging(negative, positive, most) {
     h('i.plus', {style: {width: `${50 * positive / most}%`}}));
 }
 
-/** @param {Run} run @param {Answer} answer @param {Sample} sample */
-function vote(run, answer, sample) {
+/** @param {Run} run @param {Answer} answer @param {Subject} subject */
+function vote(run, answer, subject) {
   const winner = answer.by_class.reduce((best, total) => total.sum_abs > best.sum_abs ? total : best);
   const name = className(run, winner.dataset, winner.label);
   return h('p', {}, `By total |attention| layer ${answer.layer} votes `, h('strong', {}, name),
     '; the network says ', h('strong', {}, outputName(run, answer.predicted)),
-    `; the label is ${className(run, sample.dataset, sample.label)}.`);
+    'pixels' in subject ? '.' : `; the label is ${className(run, subject.dataset, subject.label)}.`);
 }
 
 /** @param {Run} run @param {Answer} answer */
@@ -68,9 +68,9 @@ function matrix(run, answer, rows) {
       answer.correction.map((value) => h('td', {}, short(value))))));
 }
 
-/** @param {HTMLElement} section @param {Run} run @param {Answer} answer @param {Sample} sample */
-export function showClasses(section, run, answer, sample) {
-  const name = `${sample.split}-${sample.index}-layer-${answer.layer}`;
+/** @param {HTMLElement} section @param {Run} run @param {Answer} answer @param {Subject} subject */
+export function showClasses(section, run, answer, subject) {
+  const name = `${subjectFile(subject)}-layer-${answer.layer}`;
   const taught = answer.by_class.filter((total) => total.contributions);
   const rows = () => answer.by_class.map((total) => [total.dataset,
     className(run, total.dataset, total.label), total.patterns, total.sum_abs, total.sum_positive,
@@ -81,7 +81,7 @@ export function showClasses(section, run, answer, sample) {
         csvButton(`classes-${name}`, 'the totals by class', ['dataset', 'class', 'patterns', 'sum_abs',
           'sum_positive', 'sum_negative', ...(taught.length ? answer.logits.map((_, output) =>
             `contribution_to_${outputName(run, output)}`) : [])], rows)),
-      vote(run, answer, sample),
+      vote(run, answer, subject),
       totals(run, answer)),
     h('div.taught', {},
       h('div.head', {}, h('h2', {}, 'Which classes taught which logit')),

@@ -2,6 +2,7 @@
 
 import {count, percent, size} from '../format.js';
 import {h, redraw, select} from '../dom.js';
+import {canDraw} from './draw.js';
 
 /** @import {Run, RunSummary} from '../types.js' */
 /** @import {Actions} from '../main.js' */
@@ -82,13 +83,14 @@ export function showHeader(place, runs, run, actions) {
     runs.length > 1 ?
       h('label.run', {}, h('span.hidden', {}, 'Run'), select(
         runs.map((other) => ({value: other.id, text: `${other.name}  ${shape(other)}`})), run.id, 'Run',
-        (id) => actions.choose({run: id, sample: null, layer: null, class: null, rank: 'abs',
+        (id) => actions.choose({run: id, sample: null, pixels: null, layer: null, class: null, rank: 'abs',
           dataset: null, label: null, predicted: null}))) :
       h('span.run', {}, h('strong', {}, run.name), ' ', h('span.soft', {}, shape(run))),
     h('button.quiet.stats', {type: 'button', id: 'about-run', onclick: () => aboutRun(run),
       title: 'About this run'},
       `${percent(run.test_accuracy)} on test · ${count(run.patterns)} patterns · ${count(run.steps)} steps`),
     h('span.space'),
+    canDraw(run) && h('button', {type: 'button', id: 'draw', onclick: () => actions.draw()}, 'Draw'),
     h('button', {type: 'button', id: 'share', onclick: () => actions.share()}, 'Share'),
     h('button', {type: 'button', id: 'theme', 'aria-label': 'Switch between dark and light',
       onclick: switchTheme}, h('span.theme-mark', {'aria-hidden': 'true'})),

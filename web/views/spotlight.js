@@ -2,11 +2,11 @@
 
 import {imageUrl} from '../api.js';
 import {csvButton} from '../csv.js';
-import {className, count, outputName, scientific, short, signed} from '../format.js';
+import {className, count, outputName, scientific, short, signed, subjectFile} from '../format.js';
 import {choice, h, redraw, select} from '../dom.js';
 import {K_MAX} from '../state.js';
 
-/** @import {Answer, Lit, Run} from '../types.js' */
+/** @import {Answer, Lit, Run, Subject} from '../types.js' */
 /** @import {State} from '../state.js' */
 /** @import {Actions} from '../main.js' */
 
@@ -107,8 +107,8 @@ function more(state, answer, actions) {
 }
 
 /** @param {HTMLElement} section @param {Run} run @param {State} state @param {Answer} answer
- *  @param {Actions} actions */
-export function showSpotlight(section, run, state, answer, actions) {
+ *  @param {Subject} subject @param {Actions} actions */
+export function showSpotlight(section, run, state, answer, subject, actions) {
   const most = Math.max(...answer.spotlight.map((lit) => Math.abs(lit.attention)), 1e-30);
   const rows = () => answer.spotlight.map((lit) => [lit.rank, lit.sample.dataset, lit.sample.index,
     className(run, lit.sample.dataset, lit.sample.label), lit.pattern, lit.step,
@@ -117,7 +117,7 @@ export function showSpotlight(section, run, state, answer, actions) {
     h('div.head', {}, h('h2', {id: 'spotlight-title'}, 'The spotlight'),
       h('span.soft', {id: 'exactness', title: 'Largest difference between a logit and initial guess + correction, computed from the whole history'},
         `dual = primal within ${scientific(answer.exactness.max_abs_error)} · ${short(answer.timing_ms)} ms`),
-      csvButton(`spotlight-${answer.sample?.split}-${answer.sample?.index}-layer-${answer.layer}`,
+      csvButton(`spotlight-${subjectFile(subject)}-layer-${answer.layer}`,
         'the spotlight', ['rank', 'dataset', 'index', 'class', 'pattern', 'step', 'repetitions',
           'attention', 'contribution', 'score', 'deviations_above_mean'], rows)),
     controls(run, state, answer, actions),
