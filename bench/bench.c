@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/attention.h"
+#include "core/clock.h"
 #include "core/memory.h"
 #include "core/scan.h"
 #include "db/run.h"
@@ -15,14 +15,6 @@
 #define REPETITIONS 15
 #define KEYS 320000
 #define WIDTH 800
-
-static double now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec * 1e-6;
-}
 
 static void must(enum kl_status status, const struct kl_error *err)
 {
@@ -114,15 +106,15 @@ static void bench_scan(struct kl_pool *pool)
            (double)KEYS * WIDTH * 2 / 1e9, kl_pool_n_workers(pool));
     printf("%-44s %9s %9s %9s   ratio\n", "", "min ms", "median", "max");
     for (int i = 0; i < REPETITIONS; i++) {
-        times[i] = now_ms();
+        times[i] = kl_now_ms();
         must(kl_pool_run(pool, sum_block, keys, KEYS / 1000, &err), &err);
-        times[i] = now_ms() - times[i];
+        times[i] = kl_now_ms() - times[i];
     }
     limit = row("reading the bytes once (the limit)", times, REPETITIONS, 0);
     for (int i = 0; i < REPETITIONS; i++) {
-        times[i] = now_ms();
+        times[i] = kl_now_ms();
         must(kl_scan_dot(pool, &keys->source, query, 0, out, &err), &err);
-        times[i] = now_ms() - times[i];
+        times[i] = kl_now_ms() - times[i];
     }
     row(kl_kernels()->name, times, REPETITIONS, limit);
     free(out);
@@ -140,7 +132,7 @@ static double train(const struct kl_training *training, const struct kl_collecti
     double started;
 
     must(kl_training_start(training, &state, &err), &err);
-    started = now_ms();
+    started = kl_now_ms();
     if (path) {
         unlink(path);
         must(kl_writer_create(path, training, data, &state, &writer, &err), &err);
@@ -148,7 +140,7 @@ static double train(const struct kl_training *training, const struct kl_collecti
     }
     must(kl_train(training, data, &state, path ? &recorder : NULL, NULL, &err), &err);
     kl_writer_close(writer);
-    started = now_ms() - started;
+    started = kl_now_ms() - started;
     kl_training_state_clear(&state);
     return started;
 }
@@ -166,9 +158,9 @@ static void bench_query(struct kl_pool *pool, struct kl_run *run, const char *wh
     for (int i = 0; i < REPETITIONS; i++) {
         struct kl_answer answer;
 
-        times[i] = now_ms();
+        times[i] = kl_now_ms();
         must(kl_attend(pool, &run->history, &query, &answer, &err), &err);
-        times[i] = now_ms() - times[i];
+        times[i] = kl_now_ms() - times[i];
         kl_answer_clear(&answer);
     }
     row(what, times, REPETITIONS, against);

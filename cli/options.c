@@ -14,7 +14,7 @@
 int kl_next_option(int argc, char **argv, const struct option *options, const char *help,
                    struct kl_error *err)
 {
-    int at = optind ? optind : 1, option;
+    int option;
 
     opterr = 0;
     option = getopt_long(argc, argv, ":", options, NULL);
@@ -26,12 +26,12 @@ int kl_next_option(int argc, char **argv, const struct option *options, const ch
         puts(PACKAGE_STRING);
         return -2;
     case ':':
-        kl_fail(err, KL_ERR_USAGE, "%.60s needs a value: see 'keylight %s --help'", argv[at],
-                argv[0]);
+        kl_fail(err, KL_ERR_USAGE, "%.60s needs a value: see 'keylight %s --help'",
+                argv[optind - 1], argv[0]);
         return '?';
     case '?':
         kl_fail(err, KL_ERR_USAGE, "keylight %s does not know %.60s: see 'keylight %s --help'",
-                argv[0], argv[at], argv[0]);
+                argv[0], argv[optind - 1], argv[0]);
         return '?';
     default:
         return option;

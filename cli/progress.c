@@ -4,8 +4,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "core/clock.h"
 
 #define BAR_WIDTH 24
 #define REDRAW_SECONDS 0.1
@@ -18,14 +19,6 @@ static void interrupt(int signal)
     interrupted = 1;
 }
 
-double kl_seconds(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
 void kl_meter_start(struct kl_meter *meter, uint32_t n_steps, uint32_t steps_done, int quiet)
 {
     struct sigaction action;
@@ -35,7 +28,7 @@ void kl_meter_start(struct kl_meter *meter, uint32_t n_steps, uint32_t steps_don
     meter->first_step = steps_done;
     meter->terminal = isatty(STDERR_FILENO);
     meter->quiet = quiet;
-    meter->started = kl_seconds();
+    meter->started = kl_now_ms() / 1e3;
     memset(&action, 0, sizeof action);
     action.sa_handler = interrupt;
     action.sa_flags = (int)SA_RESETHAND; /* a second interrupt ends the program at once */
@@ -61,7 +54,7 @@ static void draw_bar(const struct kl_meter *meter, uint32_t step, double now)
 static int after_step(void *self, uint32_t step, double loss)
 {
     struct kl_meter *meter = self;
-    double now = kl_seconds();
+    double now = kl_now_ms() / 1e3;
 
     meter->loss = meter->loss > 0 ? 0.98 * meter->loss + 0.02 * loss : loss;
     if (meter->terminal && !meter->quiet && now - meter->drawn >= REDRAW_SECONDS) {
@@ -75,7 +68,7 @@ static void after_evaluation(void *self, uint32_t step, const struct kl_dataset 
                              const struct kl_evaluation *evaluation)
 {
     const struct kl_meter *meter = self;
-    double rate = (step - meter->first_step) / (kl_seconds() - meter->started + 1e-9);
+    double rate = (step - meter->first_step) / (kl_now_ms() / 1e3 - meter->started + 1e-9);
 
     if (meter->terminal || meter->quiet)
         return;

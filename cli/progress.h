@@ -20,7 +20,4 @@ struct kl_progress kl_meter_progress(struct kl_meter *meter);
 /* Takes the bar away. */
 void kl_meter_end(const struct kl_meter *meter);
 
-/* Seconds of a clock that never goes back. */
-double kl_seconds(void);
-
 #endif

@@ -4,8 +4,8 @@
 
 #include "cli/cli.h"
 #include "cli/options.h"
-#include "cli/progress.h"
 #include "core/attention.h"
+#include "core/clock.h"
 #include "core/memory.h"
 #include "db/run.h"
 #include "server/parameters.h"
@@ -23,7 +23,7 @@ static const char help[] =
     "  --by WHAT         pattern (default): every presentation by itself; sample: repetitions\n"
     "                    summed\n"
     "  --class C         only training samples of class number C\n"
-    "  --top K           how many (default 24)\n"
+    "  --top K           how many (default 20)\n"
     "  --json            exactly the API's answer\n"
     "  --help, --version\n";
 
@@ -213,7 +213,7 @@ static enum kl_status answer_query(struct kl_run *run, struct kl_pool *pool,
     struct kl_answer answer = {0};
     uint8_t *pixels = NULL;
     uint32_t id = 0;
-    double started = kl_seconds(), total_ms;
+    double started = kl_now_ms(), total_ms;
     enum kl_status status = find_sample(run, request->sample, &id, err);
 
     if (request->query.layer == 0)
@@ -226,7 +226,7 @@ static enum kl_status answer_query(struct kl_run *run, struct kl_pool *pool,
     request->query.dataset = kl_collection_place(&run->data, id).dataset;
     if (!status)
         status = kl_attend(pool, &run->history, &request->query, &answer, err);
-    total_ms = 1000 * (kl_seconds() - started);
+    total_ms = kl_now_ms() - started;
     if (!status && request->json) {
         char *text = kl_represent_attention(run, &request->query, id, &answer, total_ms);
 

@@ -25,7 +25,8 @@ static const char help[] =
     "  --open             open the page in a browser\n"
     "  --memory SIZE      how much of the histories to keep in memory, such as 4G (default: half\n"
     "                     of this machine's; 0: read from the file at every query)\n"
-    "  --bind ADDRESS     address to listen on (default 127.0.0.1); others need --token\n"
+    "  --bind ADDRESS     address to listen on (default 127.0.0.1); others need --token, and\n"
+    "                     0.0.0.0 the --allow-host names it is asked by\n"
     "  --token SECRET     ask for this secret (letters, digits, '-', '_')\n"
     "  --allow-host NAME  answer to this host name besides localhost; may be repeated\n"
     "  --help, --version\n";
@@ -162,9 +163,10 @@ static void print_address(const struct kl_server *server, const struct request *
     int wildcard = !strcmp(bind, "0.0.0.0") || !strcmp(bind, "::");
     char host[80];
 
-    snprintf(host, sizeof host, strchr(bind, ':') ? "[%s]" : "%s", wildcard ? "localhost" : bind);
     if (wildcard)
         snprintf(host, sizeof host, "localhost");
+    else
+        snprintf(host, sizeof host, strchr(bind, ':') ? "[%s]" : "%s", bind);
     snprintf(url, n_bytes, "http://%s:%u/%s%s", host, kl_server_port(server),
              request->server.token ? "?token=" : "",
              request->server.token ? request->server.token : "");
@@ -190,6 +192,10 @@ static enum kl_status serve(struct request *request, struct kl_run **runs, size_
     if (request->open)
         open_browser(url);
     sigwait(signals, &signal_number);
+    /* A second interrupt does not wait for what is under way. */
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+    pthread_sigmask(SIG_UNBLOCK, signals, NULL);
     kl_server_stop(server);
     return KL_OK;
 }

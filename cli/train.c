@@ -2,11 +2,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "cli/progress.h"
+#include "core/clock.h"
+#include "core/text.h"
 #include "core/training.h"
 #include "db/writer.h"
 
@@ -25,10 +26,11 @@ static const char help[] =
     "  --data NAME[=FOLDER]   fashion-mnist, mnist, strokes (needs no files), or any name with a\n"
     "                         folder of IDX files. Without a folder, the cache that './bootstrap\n"
     "                         data' fills and /usr/share/datasets are searched.\n"
-    "  --output FILE          the run file to write (default: NAME.keylight)\n"
+    "  --output FILE          the run file to write (default: the run's name with .keylight)\n"
     "  --force                replace FILE if it exists\n"
     "  --resume FILE          go on with a training that was cut off\n"
-    "  --name TEXT            the run's name (default: the preset's)\n"
+    "  --name TEXT            the run's name (default: the preset's, or the data set's when other\n"
+    "                         options change the preset)\n"
     "\n"
     "  --hidden N[,N...]      widths of the hidden layers; 'none' for a single linear layer\n"
     "  --init xavier|he       initial weights: normal, Xavier's or He's deviation\n"
@@ -103,7 +105,7 @@ static const struct option options[] = {
 struct request {
     struct kl_training training;
     const char *data, *output, *resume;
-    int force, quiet, has_settings;
+    int force, quiet, has_settings, is_named, is_preset_as_it_is;
 };
 
 static enum kl_status set_integer(const char *option, uint32_t *field, struct kl_error *err)
@@ -159,6 +161,8 @@ static enum kl_status set_name(struct kl_training *training, struct kl_error *er
     if (!*optarg || strlen(optarg) >= sizeof training->name)
         return kl_fail(err, KL_ERR_USAGE, "--name is 1 to %d bytes long", KL_NAME_MAX - 1);
     snprintf(training->name, sizeof training->name, "%s", optarg);
+    if (kl_text_make_utf8(training->name))
+        return kl_fail(err, KL_ERR_USAGE, "--name is text in UTF-8");
     return KL_OK;
 }
 
@@ -171,7 +175,7 @@ static enum kl_status set(int option, struct kl_training *training, struct kl_er
     case OPT_HIDDEN:
         return set_hidden(training, err);
     case OPT_SEED:
-        return kl_option_integer("seed", optarg, 0, UINT64_MAX, &training->seed, err);
+        return kl_option_integer("seed", optarg, 0, (UINT64_C(1) << 53) - 1, &training->seed, err);
     case OPT_STEPS:
         return set_integer("steps", &training->n_steps, err);
     case OPT_BATCH:
@@ -232,15 +236,21 @@ static enum kl_status parse(int argc, char **argv, struct request *request, stru
         switch (option) {
         case OPT_DATA:
             if (n_data++)
-                return kl_fail(err, KL_ERR_USAGE, "--data may be given once: a run has one data set");
+                return kl_fail(err, KL_ERR_USAGE,
+                               "--data may be given once: a run has one data set");
             request->data = optarg;
             request->has_settings = 1;
+            request->is_preset_as_it_is = 0;
             break;
         case OPT_OUTPUT:
+            if (strlen(optarg) >= 4096)
+                return kl_fail(err, KL_ERR_USAGE, "the path of --output is too long");
             request->output = optarg;
             request->has_settings = 1;
             break;
         case OPT_RESUME:
+            if (strlen(optarg) >= 4096)
+                return kl_fail(err, KL_ERR_USAGE, "the path of --resume is too long");
             request->resume = optarg;
             break;
         case OPT_FORCE:
@@ -254,6 +264,8 @@ static enum kl_status parse(int argc, char **argv, struct request *request, stru
             break;
         default:
             request->has_settings = 1;
+            request->is_named |= option == OPT_NAME;
+            request->is_preset_as_it_is &= option == OPT_NAME;
             status = set(option, &request->training, err);
         }
     }
@@ -261,22 +273,6 @@ static enum kl_status parse(int argc, char **argv, struct request *request, stru
         return kl_fail(err, KL_ERR_USAGE,
                        "--resume goes on with the settings in its file and takes no others");
     return status;
-}
-
-/* Removes what --force replaces, and what a killed training left beside it. */
-static enum kl_status remove_old(const char *path, struct kl_error *err)
-{
-    static const char *const suffixes[] = {"", "-wal", "-shm", "-journal"};
-    char name[4096 + 16];
-    struct stat info;
-
-    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
-        return kl_fail(err, KL_ERR_EXISTS, "%s is not a file that --force may replace", path);
-    for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
-        snprintf(name, sizeof name, "%s%s", path, suffixes[i]);
-        unlink(name); /* a file that cannot be removed makes the creation fail, and say why */
-    }
-    return KL_OK;
 }
 
 static enum kl_status prepare(struct request *request, struct kl_collection *data,
@@ -299,6 +295,8 @@ static enum kl_status prepare(struct request *request, struct kl_collection *dat
     data->n_datasets = 1;
     training->widths[0] = (uint32_t)kl_dataset_image_size(data->datasets[0]);
     training->widths[training->n_layers] = kl_collection_n_classes(data);
+    if (!request->is_named && !request->is_preset_as_it_is)
+        snprintf(training->name, sizeof training->name, "%s", data->datasets[0]->name);
     status = kl_training_start(training, state, err);
     if (status)
         return status;
@@ -307,7 +305,7 @@ static enum kl_status prepare(struct request *request, struct kl_collection *dat
     else
         snprintf(output, output_bytes, "%s.keylight", training->name);
     if (request->force)
-        status = remove_old(output, err);
+        status = kl_writer_remove(output, err);
     return status ? status : kl_writer_create(output, training, data, state, writer, err);
 }
 
@@ -346,6 +344,11 @@ static enum kl_status train(struct request *request, struct kl_error *err)
         kl_meter_end(&meter);
     }
     kl_writer_close(writer);
+    if (status == KL_ERR_INPUT && writer && !request->resume) {
+        struct kl_error ignored; /* the training's own failure is what there is to say */
+
+        (void)kl_writer_remove(output, &ignored);
+    }
     if (status == KL_ERR_INTERRUPTED) {
         struct kl_error cause = *err;
 
@@ -353,7 +356,7 @@ static enum kl_status train(struct request *request, struct kl_error *err)
                 output);
     }
     if (!status)
-        print_result(output, &request->training, kl_seconds() - meter.started);
+        print_result(output, &request->training, kl_now_ms() / 1e3 - meter.started);
     kl_training_state_clear(&state);
     kl_collection_clear(&data);
     return status;
@@ -361,7 +364,7 @@ static enum kl_status train(struct request *request, struct kl_error *err)
 
 enum kl_status kl_cli_train(int argc, char **argv, struct kl_error *err)
 {
-    struct request request = {0};
+    struct request request = {.is_preset_as_it_is = 1};
     const char *preset;
     enum kl_status status = find_preset(argc, argv, &preset, err);
 

@@ -3,8 +3,8 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "core/clock.h"
 #include "core/memory.h"
 #include "core/scan.h"
 #include "core/spotlight.h"
@@ -20,14 +20,6 @@ struct work {
     float *last_attention;  /* (n_patterns) in the last layer; may be the same array */
     float *contributions;   /* (n_patterns), for KL_RANK_LOGIT, or NULL */
 };
-
-static double now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec * 1e-6;
-}
 
 const char *kl_rank_name(enum kl_rank rank)
 {
@@ -309,7 +301,7 @@ enum kl_status kl_attend(struct kl_pool *pool, const struct kl_history *history,
 {
     struct work work = {pool, history, query, NULL, NULL, NULL, NULL};
     struct kl_answer answer = {0};
-    double started = now_ms();
+    double started = kl_now_ms();
     enum kl_status status = check_query(history, query, err);
 
     if (!status)
@@ -320,7 +312,7 @@ enum kl_status kl_attend(struct kl_pool *pool, const struct kl_history *history,
         guess_initially(&work, &answer);
         status = scan_layers(&work, err);
     }
-    answer.scan_ms = now_ms() - started;
+    answer.scan_ms = kl_now_ms() - started;
     if (!status)
         status = correct(&work, &answer, err);
     if (!status)

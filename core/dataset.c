@@ -63,7 +63,7 @@ void kl_dataset_measure(struct kl_dataset *dataset)
     }
 }
 
-void kl_dataset_standardise(const struct kl_dataset *dataset, const uint8_t *pixels, float *inputs)
+void kl_dataset_standardise_floats(const struct kl_dataset *dataset, float *pixels)
 {
     size_t area = (size_t)dataset->width * dataset->height;
 
@@ -71,8 +71,17 @@ void kl_dataset_standardise(const struct kl_dataset *dataset, const uint8_t *pix
         float mean = (float)dataset->mean[c], scale = (float)(1 / dataset->deviation[c]);
 
         for (size_t p = c * area; p < (c + 1) * area; p++)
-            inputs[p] = ((float)pixels[p] - mean) * scale;
+            pixels[p] = (pixels[p] - mean) * scale;
     }
+}
+
+void kl_dataset_standardise(const struct kl_dataset *dataset, const uint8_t *pixels, float *inputs)
+{
+    size_t size = kl_dataset_image_size(dataset);
+
+    for (size_t p = 0; p < size; p++)
+        inputs[p] = pixels[p];
+    kl_dataset_standardise_floats(dataset, inputs);
 }
 
 static void name_classes(struct kl_dataset *dataset)

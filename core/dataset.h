@@ -49,6 +49,9 @@ void kl_dataset_measure(struct kl_dataset *dataset);
 /* Writes the standardised inputs of one image: inputs (image_size) float32. */
 void kl_dataset_standardise(const struct kl_dataset *dataset, const uint8_t *pixels, float *inputs);
 
+/* The same in place, of one image's pixels as floats. */
+void kl_dataset_standardise_floats(const struct kl_dataset *dataset, float *pixels);
+
 /* Looks data sets up by name and loads them; the caller owns *dataset and ends it with
  * kl_dataset_free.
  *

@@ -46,12 +46,9 @@ static enum kl_status read_keys(struct rebuild *rebuild, uint64_t first, uint32_
         const struct kl_dataset *dataset =
             data->datasets[kl_collection_place(data, sample).dataset];
         float *row = rebuild->slice_keys + i * rebuild->inputs;
-        size_t area = (size_t)dataset->width * dataset->height;
 
         status = kl_read_rows(rebuild->keys, 0, sample, 1, row, err);
-        for (size_t j = 0; j < rebuild->inputs; j++)
-            row[j] = (row[j] - (float)dataset->mean[j / area]) *
-                     (float)(1 / dataset->deviation[j / area]);
+        kl_dataset_standardise_floats(dataset, row);
     }
     return status;
 }
@@ -149,7 +146,6 @@ static enum kl_status output_distance(const struct rebuild *rebuild, struct kl_b
         uint32_t count = dataset->splits[KL_SPLIT_TEST].count;
         uint64_t base =
             kl_collection_id(history->data, (struct kl_sample_place){d, KL_SPLIT_TEST, 0});
-        size_t area = (size_t)dataset->width * dataset->height;
 
         for (uint32_t first = 0; first < count; first += TEST_SLICE) {
             uint32_t n = count - first < TEST_SLICE ? count - first : TEST_SLICE;
@@ -157,9 +153,8 @@ static enum kl_status output_distance(const struct rebuild *rebuild, struct kl_b
 
             if (status)
                 return status;
-            for (size_t i = 0; i < n * size; i++)
-                batch->keys[0][i] = (batch->keys[0][i] - (float)dataset->mean[i % size / area]) *
-                                    (float)(1 / dataset->deviation[i % size / area]);
+            for (uint32_t i = 0; i < n; i++)
+                kl_dataset_standardise_floats(dataset, batch->keys[0] + i * size);
             kl_network_forward(history->final, n, batch);
             cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)n, outputs, inputs, 1,
                         batch->keys[l], inputs, difference, inputs, 0, results, outputs);

@@ -32,7 +32,7 @@ enum kl_status {
 
 struct kl_error {
     enum kl_status status;
-    char message[512];
+    char message[4608]; /* room for a path of the longest kind */
 };
 
 /* Fills *err and returns status, so that a failure is one line: return kl_fail(err, ...). */

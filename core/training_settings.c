@@ -107,7 +107,7 @@ enum kl_status kl_training_preset(const char *name, struct kl_training *training
         return KL_OK;
     }
     return kl_fail(err, KL_ERR_USAGE,
-                   "there is no preset of that name: use quick, paper-mnist or paper-fashion");
+                   "there is no preset '%.40s': use quick, paper-mnist or paper-fashion", name);
 }
 
 enum kl_status kl_training_check(const struct kl_training *training, struct kl_error *err)

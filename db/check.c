@@ -1,9 +1,16 @@
 #include "db/check.h"
 
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "core/memory.h"
 #include "db/database.h"
+#include "db/images.h"
 #include "db/run_private.h"
+#include "db/samples.h"
+
+#define SLICE 500 /* samples at a time, as training evaluates them */
 
 static enum kl_status check_integrity(struct kl_run *run, struct kl_error *err)
 {
@@ -25,26 +32,93 @@ static enum kl_status check_integrity(struct kl_run *run, struct kl_error *err)
     return status;
 }
 
+/* Another machine adds up in another order: a probability may differ in its last digits, and the
+ * winner of a tie with it. */
+#define PROBABILITY_TOLERANCE 1e-3
+
+static int agrees(const struct kl_sample *stored, const struct kl_prediction *computed)
+{
+    return fabs(stored->probability - (double)computed->probability) < PROBABILITY_TOLERANCE &&
+           (stored->predicted == computed->predicted || stored->probability < 0.5 + 1e-3);
+}
+
+/* The stored predictions of one split against the network's; counts the right ones stored. */
+static enum kl_status check_split(struct kl_run *run, struct kl_sample_place first,
+                                  struct kl_batch *batch, uint32_t *n_right, struct kl_error *err)
+{
+    const struct kl_dataset *dataset = run->data.datasets[first.dataset];
+    uint32_t base = kl_collection_id(&run->data, first), count = dataset->splits[first.split].count;
+    struct kl_prediction *predictions = NULL;
+    struct kl_evaluation evaluation;
+    enum kl_status status = kl_alloc(&predictions, count, sizeof *predictions, "predictions", err);
+
+    *n_right = 0;
+    if (status)
+        return status;
+    kl_evaluate(run->final, dataset, first.split, batch, &evaluation, predictions);
+    for (uint32_t i = 0; !status && i < count; i++) {
+        struct kl_sample sample;
+
+        status = kl_samples_get(run, base + i, &sample, err);
+        if (!status && !agrees(&sample, &predictions[i]))
+            status =
+                kl_fail(err, KL_ERR_DAMAGED,
+                        "%s is damaged: the prediction stored for sample %u (class %u, %.4f) is "
+                        "not the network's (%u, %.4f); restore it from a copy or train it again",
+                        run->path, base + i, sample.predicted, sample.probability,
+                        predictions[i].predicted, (double)predictions[i].probability);
+        *n_right += sample.predicted == sample.label;
+    }
+    free(predictions);
+    return status;
+}
+
+/* The last point of the training curve against the stored predictions of the test split. */
+static enum kl_status check_curve(const struct kl_run *run, uint32_t dataset, uint32_t n_right,
+                                  struct kl_error *err)
+{
+    double count = run->data.datasets[dataset]->splits[KL_SPLIT_TEST].count;
+
+    for (uint32_t i = 0; i < run->n_curve; i++)
+        if (run->curve[i].dataset == dataset && run->curve[i].step == run->training.n_steps &&
+            fabs(run->curve[i].accuracy * count - n_right) < 0.5)
+            return KL_OK;
+    return kl_fail(err, KL_ERR_DAMAGED,
+                   "%s is damaged: its training curve does not end with the accuracy of its "
+                   "predictions (%.4f); restore it from a copy or train it again",
+                   run->path, n_right / count);
+}
+
+static enum kl_status check_predictions(struct kl_run *run, struct kl_error *err)
+{
+    struct kl_batch *batch = NULL;
+    enum kl_status status = kl_images_read(run->private->db, &run->data, err);
+
+    if (!status)
+        status = kl_batch_create(run->final, SLICE, &batch, err);
+    for (uint32_t d = 0; !status && d < run->data.n_datasets; d++) {
+        uint32_t n_right = 0;
+
+        for (int split = 0; !status && split < KL_N_SPLITS; split++)
+            status = check_split(run, (struct kl_sample_place){d, (enum kl_split)split, 0}, batch,
+                                 &n_right, err);
+        if (!status) /* the last split is the test split */
+            status = check_curve(run, d, n_right, err);
+    }
+    kl_batch_free(batch);
+    return status;
+}
+
 enum kl_status kl_check_file(struct kl_run *run, struct kl_error *err)
 {
     char fingerprint[17];
-    sqlite3_int64 missing = 0;
     enum kl_status status = check_integrity(run, err);
 
-    if (!status)
-        status = kl_db_integer(run->private->db,
-                               "SELECT count(*) FROM sample WHERE predicted IS NULL OR "
-                               "probability IS NULL OR NOT (probability BETWEEN 0 AND 1)",
-                               &missing, err);
-    if (!status && missing)
-        status = kl_fail(err, KL_ERR_DAMAGED,
-                         "%s is damaged: %lld samples have no prediction; train it again",
-                         run->path, (long long)missing);
     kl_training_fingerprint(&run->training, run->final, fingerprint);
     if (!status && strcmp(fingerprint, run->fingerprint) != 0)
         status = kl_fail(err, KL_ERR_DAMAGED,
                          "%s is damaged: its fingerprint is %s, its settings and weights give %s; "
                          "restore it from a copy or train it again",
                          run->path, run->fingerprint, fingerprint);
-    return status;
+    return status ? status : check_predictions(run, err);
 }

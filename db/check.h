@@ -4,9 +4,10 @@
 
 #include "db/run.h"
 
-/* SQLite's own check of pages, rows and CHECK constraints (chunk sizes among them), the
- * fingerprint against settings and final weights, and that every sample has a prediction.
- * Errors: KL_ERR_DAMAGED, KL_ERR_IO. */
+/* SQLite's own check of pages, rows and CHECK constraints (chunk sizes among them), the fingerprint
+ * against settings and final weights, and all predictions and the last accuracies against what the
+ * final network says (its images are read into run->data). Not while the run is used otherwise.
+ * Errors: KL_ERR_DAMAGED, KL_ERR_IO, KL_ERR_MEMORY. */
 enum kl_status kl_check_file(struct kl_run *run, struct kl_error *err);
 
 #endif

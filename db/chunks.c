@@ -168,19 +168,20 @@ static enum kl_status add_chunk(struct chunk_source *source, sqlite3_stmt *state
     const char *name = (const char *)sqlite3_column_text(statement, 4);
     sqlite3_int64 first = sqlite3_column_int64(statement, 1);
     sqlite3_int64 count = sqlite3_column_int64(statement, 2);
+    int exponent = sqlite3_column_int(statement, 5);
     enum kl_dtype dtype;
 
     if (!name || kl_dtype_parse(name, &dtype) || first < 0 || (uint64_t)first != *next ||
         count < 1 || (uint64_t)count > blocks->n_rows - *next ||
-        sqlite3_column_int64(statement, 3) != blocks->width ||
+        sqlite3_column_int64(statement, 3) != blocks->width || exponent < -100 || exponent > 100 ||
+        (dtype == KL_U8) != (source->kind == KL_CHUNKS_IMAGES) ||
         (blocks->n_blocks > 0 && dtype != blocks->dtype) ||
         (uint64_t)count * blocks->width * kl_dtype_size(dtype) > INT32_MAX)
         return gap(source, *next, err);
     if (blocks->n_blocks == *room && grow(source, room, err))
         return err->status;
     blocks->dtype = dtype;
-    source->chunks[blocks->n_blocks] =
-        (struct chunk){sqlite3_column_int64(statement, 0), sqlite3_column_int(statement, 5)};
+    source->chunks[blocks->n_blocks] = (struct chunk){sqlite3_column_int64(statement, 0), exponent};
     source->extents[blocks->n_blocks++] = (struct kl_extent){*next, (uint32_t)count};
     *next += (uint64_t)count;
     return KL_OK;

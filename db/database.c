@@ -123,6 +123,8 @@ static void write_uri(const char *path, const char *query, char *uri, size_t n_b
 {
     size_t used = (size_t)snprintf(uri, n_bytes, "file:");
 
+    while (path[0] == '/' && path[1] == '/') /* "//" would start a host name */
+        path++;
     for (; *path && used + 4 < n_bytes; path++) {
         if (strchr("%?#", *path))
             used += (size_t)snprintf(uri + used, n_bytes - used, "%%%02X", (unsigned char)*path);
@@ -171,6 +173,12 @@ enum kl_status kl_db_open(const char *path, enum kl_open_mode mode, sqlite3 **ou
                        "there is no file %s: check the name, or make it with 'keylight train "
                        "--output %s'",
                        path, path);
+    if (mode != KL_OPEN_WRITE && info.st_size == 0 && S_ISREG(info.st_mode))
+        return kl_fail(
+            err, KL_ERR_FOREIGN,
+            "%s is empty: it is not a keylight run, or its training was cut off before it "
+            "began; train it again with --force",
+            path);
     if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
         return kl_fail(err, KL_ERR_FOREIGN, "%s is a folder, not a run file", path);
     write_uri(path, queries[mode], uri, sizeof uri);

@@ -191,7 +191,11 @@ static enum kl_status prepare_history(struct kl_run *run, struct kl_error *err)
     history->n_classes = kl_collection_classes(&run->data, classes);
     kl_coefficients(run->rules, run->training.n_steps, coefficients, &history->alpha);
     history->coefficients = coefficients;
-    return isfinite(history->alpha) ? KL_OK : damaged(run, "its steps are not finite numbers", err);
+    for (uint32_t step = 0; step < run->training.n_steps; step++)
+        if (!isfinite(coefficients[step]))
+            return damaged(run, "its steps have no finite coefficients", err);
+    return isfinite(history->alpha) ? KL_OK
+                                    : damaged(run, "its steps have no finite coefficients", err);
 }
 
 static enum kl_status open_sources(struct kl_run *run, unsigned n_workers, struct kl_error *err)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "core/text.h"
 #include "db/database.h"
 
 static enum kl_status damaged(sqlite3 *db, const char *what, struct kl_error *err)
@@ -158,6 +159,7 @@ static void copy_text(sqlite3_stmt *statement, int column, char out[KL_NAME_MAX]
     const unsigned char *text = sqlite3_column_text(statement, column);
 
     snprintf(out, KL_NAME_MAX, "%s", text ? (const char *)text : "");
+    kl_text_make_utf8(out);
 }
 
 static enum kl_status read_run(sqlite3 *db, struct kl_training *training, uint32_t *steps_done,
@@ -200,7 +202,10 @@ static enum kl_status read_run(sqlite3 *db, struct kl_training *training, uint32
             status = damaged(db, "its run row makes no sense", err);
     }
     sqlite3_finalize(statement);
-    return status ? status : kl_training_check(training, err);
+    /* What nobody could have trained with is damage here, whatever the flag is called. */
+    if (!status && kl_training_check(training, err))
+        status = damaged(db, "its run row has settings that cannot be", err);
+    return status;
 }
 
 static enum kl_status read_layers(sqlite3 *db, struct kl_training *training, struct kl_error *err)
@@ -232,8 +237,9 @@ static enum kl_status read_layers(sqlite3 *db, struct kl_training *training, str
     return status;
 }
 
-static enum kl_status read_dataset(sqlite3 *db, sqlite3_stmt *statement, struct kl_collection *data,
-                                   struct kl_error *err)
+/* n_samples: how many sample rows there are; no data set may claim more than is left of them. */
+static enum kl_status read_dataset(sqlite3 *db, sqlite3_stmt *statement, sqlite3_int64 n_samples,
+                                   struct kl_collection *data, struct kl_error *err)
 {
     struct kl_dataset *dataset = NULL;
     sqlite3_int64 sizes[6];
@@ -245,7 +251,8 @@ static enum kl_status read_dataset(sqlite3 *db, sqlite3_stmt *statement, struct 
         sqlite3_column_int64(statement, 0) != data->n_datasets || sizes[0] < 1 ||
         sizes[0] > KL_IMAGE_SIDE_MAX || sizes[1] < 1 || sizes[1] > KL_IMAGE_SIDE_MAX ||
         sizes[2] < 1 || sizes[2] > KL_CHANNELS_MAX || sizes[3] < 1 || sizes[3] > KL_CLASSES_MAX ||
-        sizes[4] < 1 || sizes[4] > INT32_MAX / 2 || sizes[5] < 0 || sizes[5] > INT32_MAX / 2)
+        sizes[4] < 1 || sizes[5] < 0 || sizes[4] > n_samples || sizes[5] > n_samples - sizes[4] ||
+        kl_collection_size(data) > n_samples - sizes[4] - sizes[5])
         return damaged(db, "its data set's sizes are impossible", err);
     status = kl_alloc(&dataset, 1, sizeof *dataset, "a data set", err);
     if (status)
@@ -362,6 +369,7 @@ enum kl_status kl_settings_read(sqlite3 *db, struct kl_training *training,
                                 struct kl_error *err)
 {
     sqlite3_stmt *statement = NULL;
+    sqlite3_int64 n_samples = 0;
     int row = 1;
     enum kl_status status;
 
@@ -371,9 +379,13 @@ enum kl_status kl_settings_read(sqlite3 *db, struct kl_training *training,
     if (!status)
         status = read_layers(db, training, err);
     if (!status)
+        status = kl_db_integer(db, "SELECT count(*) FROM sample", &n_samples, err);
+    if (!status && n_samples > INT32_MAX)
+        status = damaged(db, "it has more samples than ids", err);
+    if (!status)
         status = kl_db_prepare(db, "SELECT * FROM dataset ORDER BY dataset", &statement, err);
     while (!status && !(status = kl_db_next(statement, &row, err)) && row)
-        status = read_dataset(db, statement, data, err);
+        status = read_dataset(db, statement, n_samples, data, err);
     sqlite3_finalize(statement);
     if (!status)
         status = check_fit(db, training, data, err);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/half.h"
@@ -114,9 +115,9 @@ static enum kl_status write_numbers(struct kl_writer *writer, sqlite3_stmt *inse
     float largest = largest_magnitude(numbers, n);
     int exponent = 0;
 
-    if (isinf(largest))
+    if (isinf(largest) || (scaled && ilogbf(largest) > 100))
         return kl_fail(err, KL_ERR_INPUT,
-                       "training diverged (layer %u has numbers that are not finite): use a "
+                       "training diverged (layer %u has numbers beyond all bounds): use a "
                        "smaller --lr or a --clip",
                        layer + 1);
     if (writer->training.dtype == KL_F16) {
@@ -312,6 +313,43 @@ static enum kl_status create_file(const char *path, struct kl_error *err)
                        "%s exists: name another --output, or replace it with --force", path);
     return kl_fail(err, errno == ENOSPC ? KL_ERR_FULL : KL_ERR_IO,
                    "cannot write %s: %s; name another --output", path, strerror(errno));
+}
+
+/* Whether somebody is writing the file: a run that is being trained is locked against all others.
+ */
+static enum kl_status check_unused(const char *path, struct kl_error *err)
+{
+    sqlite3 *db = NULL;
+    struct kl_error found; /* whatever else is wrong with the file, it is to go */
+    enum kl_status status = kl_db_open(path, KL_OPEN_WRITE, &db, &found);
+
+    if (!status)
+        status = kl_db_exec(db, "BEGIN IMMEDIATE", &found);
+    sqlite3_close(db);
+    if (status != KL_ERR_BUSY)
+        return KL_OK;
+    *err = found;
+    return status;
+}
+
+enum kl_status kl_writer_remove(const char *path, struct kl_error *err)
+{
+    static const char *const suffixes[] = {"", "-wal", "-shm", "-journal"};
+    char name[4096 + 16];
+    struct stat info;
+
+    if (stat(path, &info))
+        return KL_OK;
+    if (!S_ISREG(info.st_mode))
+        return kl_fail(err, KL_ERR_EXISTS, "%s is not a file that can be replaced", path);
+    if (check_unused(path, err))
+        return err->status;
+    for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
+        snprintf(name, sizeof name, "%s%s", path, suffixes[i]);
+        if (unlink(name) && errno != ENOENT)
+            return kl_fail(err, KL_ERR_IO, "cannot remove %s: %s", name, strerror(errno));
+    }
+    return KL_OK;
 }
 
 static enum kl_status write_start(struct kl_writer *writer, const struct kl_collection *data,

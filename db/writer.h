@@ -20,6 +20,11 @@ enum kl_status kl_writer_create(const char *path, const struct kl_training *trai
                                 const struct kl_training_state *state, struct kl_writer **writer,
                                 struct kl_error *err);
 
+/* Removes the file at path, if there is one, and what SQLite keeps beside it: to make room for a
+ * new run, or after a training that came to nothing. Errors: KL_ERR_EXISTS (not a regular file),
+ * KL_ERR_BUSY (a training is writing it), KL_ERR_IO. */
+enum kl_status kl_writer_remove(const char *path, struct kl_error *err);
+
 /* Opens an unfinished run to go on with: fills its settings, its data with pixels, and its state as
  * of the last checkpoint, all owned by the caller. Errors: KL_ERR_EXISTS (finished already),
  * KL_ERR_BUSY, and those of kl_db_open. */

@@ -11,12 +11,16 @@
 /* Queries that may scan or wait at once: each holds two float32 per pattern. */
 #define KL_SCANS_MAX 16
 
+/* Pictures drawn at once: each needs some ten times its pixels. */
+#define KL_PICTURES_MAX 4
+
 /* What the handlers work on. Runs and pool are the caller's and outlive the service. */
 struct kl_service {
     struct kl_run *const *runs;
     size_t n_runs;
     struct kl_pool *pool;
-    sem_t scans; /* places for queries that scan or wait for their turn */
+    sem_t scans;    /* places for queries that scan or wait for their turn; full: 503 */
+    sem_t pictures; /* places for pictures being drawn; full: wait */
 };
 
 /* All are thread-safe. id and file are the last segment of the path. */
@@ -26,9 +30,10 @@ void kl_serve_run(struct kl_run *run, const struct kl_request *request, struct k
 void kl_serve_samples(struct kl_run *run, const struct kl_request *request, struct kl_reply *reply);
 void kl_serve_sample(struct kl_run *run, const char *id, const struct kl_request *request,
                      struct kl_reply *reply);
-void kl_serve_image(struct kl_run *run, const char *file, const struct kl_request *request,
-                    struct kl_reply *reply);
-void kl_serve_sheet(struct kl_run *run, const struct kl_request *request, struct kl_reply *reply);
+void kl_serve_image(struct kl_service *service, struct kl_run *run, const char *file,
+                    const struct kl_request *request, struct kl_reply *reply);
+void kl_serve_sheet(struct kl_service *service, struct kl_run *run,
+                    const struct kl_request *request, struct kl_reply *reply);
 void kl_serve_attention(struct kl_service *service, struct kl_run *run,
                         const struct kl_request *request, struct kl_reply *reply);
 

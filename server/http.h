@@ -48,7 +48,7 @@ struct kl_reply {
     size_t n_bytes;
     enum kl_cache cache;
     char etag[24];        /* with its quotes, or empty */
-    const char *location; /* for redirects; must outlive the reply: a static string */
+    const char *location; /* for redirects; lives until the reply is sent */
     const char *allow;    /* methods, for 405 */
     int retry_after;      /* seconds, for 503 */
 };

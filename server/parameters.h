@@ -4,7 +4,7 @@
 
 #include "core/attention.h"
 
-#define KL_DEFAULT_TOP 24
+#define KL_DEFAULT_TOP 20
 
 /* The query that nothing has been said of: layer 0 stands for the last one. */
 extern const struct kl_query kl_default_query;

@@ -76,12 +76,13 @@ enum kl_status kl_png_sheet(const struct kl_dataset *dataset, const uint8_t *ima
     uint8_t *canvas = NULL;
     enum kl_status status;
 
-    if (width > KL_PNG_SIDE_MAX || height > KL_PNG_SIDE_MAX)
+    if (width > KL_PNG_SIDE_MAX || height > KL_PNG_SIDE_MAX || width * height > KL_PNG_AREA_MAX)
         return kl_fail(
             err, KL_ERR_USAGE,
-            "the picture would be %llux%llu: a side has at most %d pixels; ask for fewer "
-            "samples, columns or a smaller scale",
-            (unsigned long long)width, (unsigned long long)height, KL_PNG_SIDE_MAX);
+            "the picture would be %llux%llu: it has at most %d pixels, %d a side; ask for "
+            "fewer samples, columns or a smaller scale",
+            (unsigned long long)width, (unsigned long long)height, KL_PNG_AREA_MAX,
+            KL_PNG_SIDE_MAX);
     status = kl_alloc(&canvas, width * height, channels, "a picture", err);
     if (status)
         return status;

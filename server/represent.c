@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/text.h"
+
 /* Seven significant digits, and null for what JSON cannot say. */
 static cJSON *number(double value)
 {
@@ -338,12 +340,17 @@ char *kl_represent_problem(int http_status, const char *title, const char *detai
                            const char *parameter)
 {
     cJSON *object = cJSON_CreateObject();
+    char text[600], name[80]; /* what a request said may be no UTF-8 */
 
+    snprintf(text, sizeof text, "%s", detail);
+    snprintf(name, sizeof name, "%s", parameter ? parameter : "");
+    kl_text_make_utf8(text);
+    kl_text_make_utf8(name);
     cJSON_AddStringToObject(object, "type", "about:blank");
     cJSON_AddStringToObject(object, "title", title);
     add_count(object, "status", (uint64_t)http_status);
-    cJSON_AddStringToObject(object, "detail", detail);
+    cJSON_AddStringToObject(object, "detail", text);
     if (parameter)
-        cJSON_AddStringToObject(object, "parameter", parameter);
+        cJSON_AddStringToObject(object, "parameter", name);
     return finish(object);
 }

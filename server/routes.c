@@ -63,9 +63,9 @@ static void route_run(struct kl_service *service, const char *path,
     else if (!strncmp(rest, "samples/", 8))
         kl_serve_sample(run, rest + 8, request, reply);
     else if (!strncmp(rest, "images/", 7))
-        kl_serve_image(run, rest + 7, request, reply);
+        kl_serve_image(service, run, rest + 7, request, reply);
     else if (!strcmp(rest, "sheet.png"))
-        kl_serve_sheet(run, request, reply);
+        kl_serve_sheet(service, run, request, reply);
     else if (!strcmp(rest, "attention"))
         kl_serve_attention(service, run, request, reply);
     else

@@ -4,20 +4,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "core/clock.h"
 #include "core/memory.h"
 #include "server/handlers.h"
 #include "server/parameters.h"
 #include "server/represent.h"
 
-static double now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec * 1e-6;
-}
+/* What a query may say, in addresses and bodies. */
+static const char *const words[] = {"layer", "rank", "by", "class", "k"};
 
 /* Sets one word of the query from its text: 0, or -1 with the problem in *reply. */
 static int set_word(const struct kl_run *run, const char *name, const char *text,
@@ -65,7 +60,7 @@ static int set_word(const struct kl_run *run, const char *name, const char *text
 static void answer_query(struct kl_service *service, struct kl_run *run, struct kl_query *query,
                          int64_t sample, struct kl_reply *reply)
 {
-    double started = now_ms();
+    double started = kl_now_ms();
     struct kl_answer answer;
     struct kl_error err;
 
@@ -79,7 +74,7 @@ static void answer_query(struct kl_service *service, struct kl_run *run, struct 
         kl_reply_error(reply, NULL, &err);
     } else {
         kl_reply_json(reply,
-                      kl_represent_attention(run, query, sample, &answer, now_ms() - started));
+                      kl_represent_attention(run, query, sample, &answer, kl_now_ms() - started));
         kl_answer_clear(&answer);
     }
     sem_post(&service->scans);
@@ -88,7 +83,6 @@ static void answer_query(struct kl_service *service, struct kl_run *run, struct 
 static void attend_stored(struct kl_service *service, struct kl_run *run,
                           const struct kl_request *request, struct kl_reply *reply)
 {
-    static const char *const words[] = {"layer", "rank", "by", "class", "k"};
     const char *id_text = kl_request_get(request, "sample");
     struct kl_query query = kl_default_query;
     struct kl_error err;
@@ -150,7 +144,6 @@ static int read_pixels(const struct kl_run *run, const cJSON *array, uint8_t *pi
 static int set_member(struct kl_run *run, const cJSON *item, struct kl_query *query,
                       uint8_t *pixels, struct kl_reply *reply)
 {
-    static const char *const words[] = {"layer", "rank", "by", "class", "k"};
     const char *name = item->string;
     char digits[32];
 

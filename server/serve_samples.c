@@ -1,4 +1,5 @@
 /* Samples and their pictures. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -142,23 +143,36 @@ void kl_serve_sample(struct kl_run *run, const char *id, const struct kl_request
         kl_reply_json(reply, kl_represent_sample(run, &sample));
 }
 
-/* Draws the samples' pictures on one sheet. */
-static void reply_pictures(struct kl_run *run, const uint32_t *ids, uint32_t n, uint32_t columns,
-                           uint32_t scale, struct kl_reply *reply)
+/* What a failed picture is to be blamed on: a parameter the client gave, or none. */
+static const char *culprit(const struct kl_error *err, const char *samples_parameter)
+{
+    return err->status == KL_ERR_NOT_FOUND ? samples_parameter
+           : err->status == KL_ERR_USAGE   ? "scale"
+                                           : NULL;
+}
+
+/* Draws the samples' pictures on one sheet; samples_parameter is what the client named them by. */
+static void reply_pictures(struct kl_service *service, struct kl_run *run,
+                           const char *samples_parameter, const uint32_t *ids, uint32_t n,
+                           uint32_t columns, uint32_t scale, struct kl_reply *reply)
 {
     const struct kl_dataset *dataset = run->data.datasets[0];
     size_t size = kl_dataset_image_size(dataset), n_bytes = 0;
     uint8_t *pixels = NULL, *png = NULL;
     struct kl_error err;
-    enum kl_status status = kl_alloc(&pixels, n, size, "pictures", &err);
+    enum kl_status status;
 
+    while (sem_wait(&service->pictures) && errno == EINTR)
+        ;
+    status = kl_alloc(&pixels, n, size, "pictures", &err);
     for (uint32_t i = 0; !status && i < n; i++)
         status = kl_run_image(run, ids[i], pixels + i * size, &err);
     if (!status)
         status = kl_png_sheet(dataset, pixels, n, columns, scale, &png, &n_bytes, &err);
     free(pixels);
+    sem_post(&service->pictures);
     if (status) {
-        kl_reply_error(reply, err.status == KL_ERR_NOT_FOUND ? "samples" : "scale", &err);
+        kl_reply_error(reply, culprit(&err, samples_parameter), &err);
         return;
     }
     reply->status = 200;
@@ -168,8 +182,8 @@ static void reply_pictures(struct kl_run *run, const uint32_t *ids, uint32_t n, 
     reply->cache = KL_CACHE_IMMUTABLE;
 }
 
-void kl_serve_image(struct kl_run *run, const char *file, const struct kl_request *request,
-                    struct kl_reply *reply)
+void kl_serve_image(struct kl_service *service, struct kl_run *run, const char *file,
+                    const struct kl_request *request, struct kl_reply *reply)
 {
     size_t length = strlen(file);
     char digits[16] = "", scale_text[16];
@@ -186,7 +200,7 @@ void kl_serve_image(struct kl_run *run, const char *file, const struct kl_reques
     }
     snprintf(scale_text, sizeof scale_text, "%u", scale);
     kl_reply_tag(reply, run->fingerprint, "image", digits, scale_text, NULL);
-    reply_pictures(run, &id, 1, 1, scale, reply);
+    reply_pictures(service, run, "sample", &id, 1, 1, scale, reply);
 }
 
 /* Reads "1,2,3": 0, or -1 with the problem in *reply. */
@@ -211,7 +225,8 @@ static int parse_ids(const char *text, struct kl_reply *reply, uint32_t ids[SHEE
     return -1;
 }
 
-void kl_serve_sheet(struct kl_run *run, const struct kl_request *request, struct kl_reply *reply)
+void kl_serve_sheet(struct kl_service *service, struct kl_run *run,
+                    const struct kl_request *request, struct kl_reply *reply)
 {
     const char *list = kl_request_get(request, "samples");
     uint32_t ids[SHEET_MAX], n, columns = DEFAULT_COLUMNS, scale = 1;
@@ -225,5 +240,5 @@ void kl_serve_sheet(struct kl_run *run, const struct kl_request *request, struct
     columns = n < columns ? n : columns;
     snprintf(layout, sizeof layout, "%u %u", columns, scale);
     kl_reply_tag(reply, run->fingerprint, "sheet", list, layout, NULL);
-    reply_pictures(run, ids, n, columns, scale, reply);
+    reply_pictures(service, run, "samples", ids, n, columns, scale, reply);
 }

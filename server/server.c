@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "core/memory.h"
+#include "server/admission.h"
 #include "server/guard.h"
 #include "server/http.h"
 #include "server/routes.h"
@@ -23,16 +24,14 @@
 #define BODY_MAX ((size_t)1 << 20)           /* pixels of the largest layer, written as JSON */
 #define STOP_PATIENCE_S 20                   /* the longest request: a scan from a cold disk */
 
-#define COOKIE "keylight_token"
-
 struct kl_server {
     struct MHD_Daemon *daemon;
     struct kl_server_options options;
-    char bind_host[80]; /* the address bound to, as a Host header would name it */
+    struct kl_admission admission;
     struct kl_service service;
     pthread_mutex_t lock;
     pthread_cond_t idle;
-    unsigned n_active; /* requests between their first call and their completion */
+    unsigned n_active; /* requests that are being answered */
 };
 
 /* One request while its body comes in. */
@@ -40,6 +39,8 @@ struct exchange {
     char *body;
     size_t n_bytes;
     int too_large;
+    int refused;  /* from the headers on: its body is not kept */
+    int answered; /* counted in n_active */
 };
 
 static const char *header(struct MHD_Connection *connection, const char *name)
@@ -134,82 +135,43 @@ static enum MHD_Result collect_parameter(void *self, enum MHD_ValueKind kind, co
     return MHD_YES;
 }
 
-/* Whether the request carries the token: as a bearer token or in our cookie. */
-static int has_token(const struct kl_server *server, struct MHD_Connection *connection)
+/* The request as far as its headers tell it; returns whether all its parameters had room. */
+static int read_request(struct MHD_Connection *connection, const char *path, int is_post,
+                        struct kl_request *request)
 {
-    const char *authorization = header(connection, MHD_HTTP_HEADER_AUTHORIZATION);
-    char cookie[256];
+    struct collector collector = {request, 0};
 
-    if (authorization && !strncmp(authorization, "Bearer ", 7) &&
-        kl_guard_secret_equals(authorization + 7, server->options.token))
-        return 1;
-    return !kl_guard_cookie(header(connection, MHD_HTTP_HEADER_COOKIE), COOKIE, cookie,
-                            sizeof cookie) &&
-           kl_guard_secret_equals(cookie, server->options.token);
-}
-
-/* Lets requests in, or answers them: returns 1 when *reply has been made. cookie is room for the
- * Set-Cookie of a browser that came with the token in its address. */
-static int guard(const struct kl_server *server, struct MHD_Connection *connection,
-                 const struct kl_request *request, struct kl_reply *reply, char *cookie,
-                 size_t cookie_bytes)
-{
-    const struct kl_server_options *options = &server->options;
-    const char *host = header(connection, MHD_HTTP_HEADER_HOST);
-    const char *token = kl_request_get(request, "token");
-
-    if (!kl_guard_host(host, options->allowed_hosts, options->n_allowed_hosts) &&
-        !kl_guard_host(host, (const char *const[]){server->bind_host}, 1)) {
-        kl_reply_problem(reply, 421, NULL,
-                         "this server does not answer to that host name: use localhost, or start "
-                         "it with --allow-host NAME");
-        return 1;
-    }
-    if (options->token && token && !request->is_post &&
-        kl_guard_secret_equals(token, options->token)) {
-        snprintf(cookie, cookie_bytes, COOKIE "=%s; HttpOnly; SameSite=Strict; Path=/",
-                 options->token);
-        reply->status = 303;
-        /* Only a path of ours: "//host" would lead elsewhere. */
-        reply->location = !strncmp(request->path, "/r/", 3) ? request->path : "/";
-        return 1;
-    }
-    if (options->token && !has_token(server, connection)) {
-        kl_reply_problem(reply, 401, "token",
-                         "this server asks for its token: open the address it printed");
-        return 1;
-    }
-    if (request->is_post && !kl_guard_same_origin(header(connection, "Sec-Fetch-Site"),
-                                                  header(connection, "Origin"), host)) {
-        kl_reply_problem(reply, 403, NULL, "another site's page may not ask here");
-        return 1;
-    }
-    if (request->is_post && !kl_guard_is_json(header(connection, MHD_HTTP_HEADER_CONTENT_TYPE))) {
-        kl_reply_problem(reply, 415, NULL, "send the body as Content-Type: application/json");
-        return 1;
-    }
-    return 0;
+    *request = (struct kl_request){
+        .path = path,
+        .is_post = is_post,
+        .body = "",
+        .if_none_match = header(connection, MHD_HTTP_HEADER_IF_NONE_MATCH),
+    };
+    MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, collect_parameter, &collector);
+    return !collector.overflow;
 }
 
 static enum MHD_Result answer(struct kl_server *server, struct MHD_Connection *connection,
-                              const char *path, int is_post, const struct exchange *exchange)
+                              const char *path, int is_post, struct exchange *exchange)
 {
-    struct kl_request request = {.path = path,
-                                 .is_post = is_post,
-                                 .body = exchange->body ? exchange->body : "",
-                                 .body_bytes = exchange->n_bytes,
-                                 .if_none_match =
-                                     header(connection, MHD_HTTP_HEADER_IF_NONE_MATCH)};
-    struct collector collector = {&request, 0};
+    struct kl_request request;
     struct kl_reply reply = {0};
-    char cookie[400] = "";
+    struct kl_welcome welcome = {"", ""};
+    int complete = read_request(connection, path, is_post, &request);
 
-    MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, collect_parameter, &collector);
-    if (guard(server, connection, &request, &reply, cookie, sizeof cookie)) {
+    pthread_mutex_lock(&server->lock);
+    server->n_active++;
+    pthread_mutex_unlock(&server->lock);
+    exchange->answered = 1;
+    if (exchange->body) {
+        request.body = exchange->body;
+        request.body_bytes = exchange->n_bytes;
+    }
+    if (!kl_admit(&server->admission, connection, &request, &reply, &welcome)) {
         /* answered */
     } else if (exchange->too_large) {
         kl_reply_problem(&reply, 413, NULL, "a body has at most %zu bytes", BODY_MAX);
-    } else if (collector.overflow) {
+    } else if (!complete) {
         kl_reply_problem(&reply, 400, NULL, "no address takes more than %d parameters",
                          KL_PARAMETERS_MAX);
     } else {
@@ -218,7 +180,22 @@ static enum MHD_Result answer(struct kl_server *server, struct MHD_Connection *c
             kl_guard_etag_matches(request.if_none_match, reply.etag))
             reply.status = 304;
     }
-    return send_reply(connection, &reply, cookie[0] ? cookie : NULL);
+    return send_reply(connection, &reply, welcome.cookie[0] ? welcome.cookie : NULL);
+}
+
+/* Whether the headers alone refuse a request, so that its body need not be kept. */
+static int is_refused(const struct kl_server *server, struct MHD_Connection *connection,
+                      const char *path, int is_post)
+{
+    struct kl_request request;
+    struct kl_reply reply = {0};
+    struct kl_welcome welcome;
+    int admitted;
+
+    (void)read_request(connection, path, is_post, &request);
+    admitted = kl_admit(&server->admission, connection, &request, &reply, &welcome);
+    free(reply.owned);
+    return !admitted;
 }
 
 static void take_body(struct exchange *exchange, const char *data, size_t n_bytes)
@@ -227,7 +204,7 @@ static void take_body(struct exchange *exchange, const char *data, size_t n_byte
 
     if (exchange->n_bytes + n_bytes > BODY_MAX)
         exchange->too_large = 1;
-    if (exchange->too_large)
+    if (exchange->too_large || exchange->refused)
         return; /* read and dropped, so that the client gets to see the answer */
     grown = realloc(exchange->body, exchange->n_bytes + n_bytes + 1);
     if (!grown) {
@@ -264,9 +241,7 @@ static enum MHD_Result handle(void *self, struct MHD_Connection *connection, con
         if (!exchange)
             return MHD_NO;
         *state = exchange;
-        pthread_mutex_lock(&server->lock);
-        server->n_active++;
-        pthread_mutex_unlock(&server->lock);
+        exchange->refused = is_post && is_refused(server, connection, path, is_post);
         return MHD_YES;
     }
     if (*n_bytes) {
@@ -290,38 +265,49 @@ static void complete(void *self, struct MHD_Connection *connection, void **state
     (void)code;
     if (!exchange)
         return;
+    if (exchange->answered) {
+        pthread_mutex_lock(&server->lock);
+        if (--server->n_active == 0)
+            pthread_cond_signal(&server->idle);
+        pthread_mutex_unlock(&server->lock);
+    }
     free(exchange->body);
     free(exchange);
     *state = NULL;
-    pthread_mutex_lock(&server->lock);
-    if (--server->n_active == 0)
-        pthread_cond_signal(&server->idle);
-    pthread_mutex_unlock(&server->lock);
 }
 
-/* Resolves a numeric address or "localhost" and opens a listening socket there. */
+/* Opens a listening socket on a numeric address or localhost, and notes which port it got. */
 static enum kl_status listen_on(struct kl_server *server, int *fd, struct kl_error *err)
 {
     const char *address = server->options.bind ? server->options.bind : "127.0.0.1";
     struct addrinfo hints = {.ai_family = AF_UNSPEC,
                              .ai_socktype = SOCK_STREAM,
                              .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    struct sockaddr_storage bound = {0};
+    socklen_t bound_bytes = sizeof bound;
     struct addrinfo *found = NULL;
     char port[8];
     int yes = 1, failed;
 
+    if (strcmp(address, "localhost") != 0)
+        hints.ai_flags |= AI_NUMERICHOST;
     snprintf(port, sizeof port, "%u", server->options.port);
     if (getaddrinfo(address, port, &hints, &found))
         return kl_fail(err, KL_ERR_USAGE, "--bind %.60s is no address of this machine", address);
-    snprintf(server->bind_host, sizeof server->bind_host,
+    snprintf(server->admission.bind_host, sizeof server->admission.bind_host,
              found->ai_family == AF_INET6 ? "[%s]" : "%s", address);
     *fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (*fd >= 0)
         (void)setsockopt(*fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes); /* a convenience */
-    failed = *fd < 0 || bind(*fd, found->ai_addr, found->ai_addrlen) || listen(*fd, 128);
+    failed = *fd < 0 || bind(*fd, found->ai_addr, found->ai_addrlen) || listen(*fd, 128) ||
+             getsockname(*fd, (struct sockaddr *)&bound, &bound_bytes);
     freeaddrinfo(found);
-    if (!failed)
+    if (!failed) {
+        server->admission.port =
+            ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
+                                              : ((struct sockaddr_in *)&bound)->sin_port);
         return KL_OK;
+    }
     if (errno == EADDRINUSE)
         kl_fail(err, KL_ERR_BUSY,
                 "port %s is in use: stop the other server, or take another with --port N (0: any "
@@ -352,10 +338,12 @@ enum kl_status kl_server_start(const struct kl_server_options *options, struct k
     if (status)
         return status;
     server->options = *options;
+    server->admission.options = &server->options;
     server->service.runs = runs;
     server->service.n_runs = n_runs;
     server->service.pool = pool;
     sem_init(&server->service.scans, 0, KL_SCANS_MAX);
+    sem_init(&server->service.pictures, 0, KL_PICTURES_MAX);
     pthread_mutex_init(&server->lock, NULL);
     pthread_cond_init(&server->idle, NULL);
     status = listen_on(server, &fd, err);
@@ -382,10 +370,7 @@ enum kl_status kl_server_start(const struct kl_server_options *options, struct k
 
 uint16_t kl_server_port(const struct kl_server *server)
 {
-    const union MHD_DaemonInfo *info =
-        MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_BIND_PORT);
-
-    return info ? info->port : 0;
+    return server->admission.port;
 }
 
 static void wait_until_idle(struct kl_server *server)
@@ -414,6 +399,7 @@ void kl_server_stop(struct kl_server *server)
             close(fd);
     }
     sem_destroy(&server->service.scans);
+    sem_destroy(&server->service.pictures);
     pthread_cond_destroy(&server->idle);
     pthread_mutex_destroy(&server->lock);
     free(server);

@@ -25,6 +25,12 @@ async function ask(path, signal, posted) {
     if (signal?.aborted) throw error;
     throw new ApiError(0, 'The server does not answer: is keylight serve still running?', null);
   }
+  const wait = Number(response.headers.get('Retry-After'));
+  if (response.status === 503 && wait > 0) { // busy: the server says when to come back
+    await new Promise((resolve) => setTimeout(resolve, 1000 * wait));
+    signal?.throwIfAborted();
+    return ask(path, signal, posted);
+  }
   const body = await response.json().catch(() => ({}));
   if (!response.ok)
     throw new ApiError(response.status, body.detail ?? `The server said ${response.status}.`,
@@ -37,14 +43,14 @@ export async function listRuns() {
   return (await ask('runs')).runs;
 }
 
-/** @param {string} run @returns {Promise<Run>} */
-export function getRun(run) {
-  return ask(`runs/${encodeURIComponent(run)}`);
+/** @param {string} run @param {AbortSignal} signal @returns {Promise<Run>} */
+export function getRun(run, signal) {
+  return ask(`runs/${encodeURIComponent(run)}`, signal);
 }
 
-/** @param {string} run @param {number} sample @returns {Promise<Sample>} */
-export function getSample(run, sample) {
-  return ask(`runs/${run}/samples/${sample}`);
+/** @param {string} run @param {number} sample @param {AbortSignal} signal @returns {Promise<Sample>} */
+export function getSample(run, sample, signal) {
+  return ask(`runs/${run}/samples/${sample}`, signal);
 }
 
 /**

@@ -37,7 +37,7 @@ export function byId(id) {
 /** @param {Array<{value: string, text: string}>} options @param {string} chosen
  *  @param {string} label @param {(value: string) => void} onchange */
 export function select(options, chosen, label, onchange) {
-  const element = h('select', {'aria-label': label, onchange: () => onchange(element.value)},
+  const element = h('select', {'aria-label': label, id: `select-${label}`.replace(/[^\w-]/g, '-'), onchange: () => onchange(element.value)},
     options.map((option) => h('option', {value: option.value,
       selected: option.value === chosen}, option.text)));
   return element;

@@ -40,10 +40,11 @@ const body = document.body;
 /** @type {Actions} */
 const actions = {
   choose(change) {
+    showNotices([]);
     go({...state, ...change}, false);
   },
   explain(sample) {
-    go({...state, sample, pixels: null}, false);
+    actions.choose({sample, pixels: null});
   },
   draw() {
     if (run) openPad(run, state, actions);
@@ -51,6 +52,7 @@ const actions = {
   step(direction) {
     const neighbour = gallery.neighbour(state.sample ?? 0, direction);
     if (neighbour !== null) actions.explain(neighbour);
+    else notify(direction > 0 ? 'This is the last sample.' : 'This is the first sample.');
   },
   async share() {
     try {
@@ -93,21 +95,24 @@ async function render() {
   const mine = pending = new AbortController();
   body.dataset.state = 'loading';
   try {
-    if (run?.id !== state.run) run = await getRun(/** @type {string} */ (state.run));
+    // A newer render may change state and run while this one waits: it draws what it began with.
+    const asked = state;
+    const shown = run?.id === asked.run ? run : await getRun(/** @type {string} */ (asked.run), mine.signal);
     if (mine.signal.aborted) return;
-    showHeader(byId('header'), runs, run, actions);
-    const pixels = state.pixels === null ? null :
-      decodePixels(state.pixels, run.layers[0].inputs) ?? null;
-    if (state.sample === null && !pixels) {
-      const sample = await firstSample(run.id);
-      if (!mine.signal.aborted) go({...state, sample}, true);
+    run = shown;
+    showHeader(byId('header'), runs, shown, actions);
+    const pixels = asked.pixels === null ? null :
+      decodePixels(asked.pixels, shown.layers[0].inputs) ?? null;
+    if (asked.sample === null && !pixels) {
+      const sample = await firstSample(shown.id);
+      if (!mine.signal.aborted) go({...asked, sample}, true);
       return;
     }
-    gallery.show(run, state);
-    const [answer, sample] = await Promise.all([attend(state, pixels, mine.signal),
-      state.sample === null ? null : getSample(run.id, state.sample)]);
+    gallery.show(shown, asked);
+    const [answer, sample] = await Promise.all([attend(asked, pixels, mine.signal),
+      asked.sample === null ? null : getSample(shown.id, asked.sample, mine.signal)]);
     if (mine.signal.aborted) return;
-    draw(run, answer, sample ?? {pixels: pixels ?? []});
+    draw(shown, asked, answer, sample ?? {pixels: pixels ?? []});
     body.dataset.state = 'ready';
     body.dataset.view = location.pathname + location.search;
   } catch (error) {
@@ -120,11 +125,11 @@ async function render() {
   }
 }
 
-/** @param {Run} shown @param {Answer} answer @param {Subject} subject */
-function draw(shown, answer, subject) {
+/** @param {Run} shown @param {State} asked @param {Answer} answer @param {Subject} subject */
+function draw(shown, asked, answer, subject) {
   document.title = `${subjectName(subject)} · ${shown.name} · keylight`;
   showAnswer(byId('answer'), shown, answer, subject, actions);
-  showSpotlight(byId('spotlight'), shown, state, answer, subject, actions);
+  showSpotlight(byId('spotlight'), shown, asked, answer, subject, actions);
   showClasses(byId('classes'), shown, answer, subject);
 }
 

@@ -30,7 +30,7 @@ const folder = mkdtempSync(path.join(process.cwd(), 'tests-browser-'));
 const tests = [];
 const test = (name, body) => tests.push([name, body]);
 const problems = [];
-let server, origin, browser, context, page, run;
+let server, origin, browser, context, page, run, secondRun;
 
 async function serve(...runs) {
   const process_ = spawn(keylight, ['serve', ...runs, '--port', '0'], {stdio: ['ignore', 'pipe', 'pipe']});
@@ -230,6 +230,30 @@ test('an address that means nothing falls back, and says so', async () => {
     assert.equal(await page.$('#notices b'), null);
     assert.ok((await lit()).length > 0);
   }
+  await choose(() => page.click('.choice[aria-label="Layer"] button:text-is("1")'));
+  assert.equal(await page.textContent('#notices'), '', 'notices go with their address');
+});
+
+test('answers that come late and out of order never stand under another address', async () => {
+  const other = await newPage();
+  const slow = async (route) => {
+    await new Promise((resolve) => setTimeout(resolve, route.request().url().includes(run) ? 600 : 50));
+    await route.continue().catch(() => {});
+  };
+  await other.route('**/api/v1/runs/**', slow);
+  await other.goto(`${origin}/r/${run}/q/6002`);
+  await ready(other);
+  await other.selectOption('select[aria-label="Run"]', secondRun);
+  await other.selectOption('select[aria-label="Run"]', run);
+  await other.selectOption('select[aria-label="Run"]', secondRun);
+  await other.waitForFunction((id) => location.pathname.startsWith(`/r/${id}/q/`) &&
+    document.body.dataset.state === 'ready', secondRun);
+  await other.unroute('**/api/v1/runs/**', slow);
+  await other.waitForLoadState('networkidle');
+  assert.match(await other.title(), /second/);
+  const sources = await other.$$eval('.card img, img.subject', (images) => images.map((image) => image.src));
+  assert.ok(sources.every((source) => source.includes(secondRun)));
+  await other.context().close();
 });
 
 test('everything can be reached and done with the keyboard', async () => {
@@ -247,6 +271,12 @@ test('everything can be reached and done with the keyboard', async () => {
   await choose(() => page.keyboard.press('Enter'));
   assert.match(page.url(), /layer=1/);
   assert.equal(await page.evaluate(() => document.activeElement.textContent), '1');
+  for (const label of ['Training class', 'Contribution to']) {
+    if (label === 'Contribution to') await choose(() => page.click('.choice[aria-label="Rank by"] button:nth-child(4)'));
+    await page.focus(`select[aria-label="${label}"]`);
+    await choose(() => page.keyboard.press('ArrowDown'));
+    assert.equal(await page.evaluate(() => document.activeElement.getAttribute('aria-label')), label);
+  }
   await page.fill('#jump', '42');
   await choose(() => page.press('#jump', 'Enter'));
   assert.match(page.url(), /\/q\/6042/);
@@ -348,9 +378,12 @@ try {
   const file = path.join(folder, 'strokes.keylight');
   execFileSync(keylight, ['train', '--data', 'strokes', '--hidden', '40,24', '--steps', '60', '--batch', '32',
     '--lr', '0.05', '--output', file, '--quiet']);
-  server = await serve(file);
+  const second = path.join(folder, 'second.keylight');
+  execFileSync(keylight, ['train', '--data', 'strokes', '--hidden', 'none', '--steps', '30', '--batch', '32',
+    '--name', 'second', '--output', second, '--quiet']);
+  server = await serve(file, second);
   origin = server.origin;
-  run = (await (await fetch(`${origin}/api/v1/runs`)).json()).runs[0].id;
+  [run, secondRun] = (await (await fetch(`${origin}/api/v1/runs`)).json()).runs.map((each) => each.id);
   browser = await chromium.launch({executablePath: chromiumPath, args: ['--no-sandbox', '--disable-gpu',
     '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update',
     '--disable-sync']});

@@ -60,7 +60,7 @@ def test_wrong_usage_is_told_in_a_sentence():
             ("--hidden", "0", "--hidden is a list"), ("--init", "zeros", "--init is xavier or he"),
             ("--lr-schedule", "lin", "--lr-schedule is"), ("--dtype", "int8", "--dtype is float16"),
             ("--dtype", "uint8", "--dtype is float16"), ("--preset", "slow", "no preset"),
-            ("--seed", "99999999999999999", "--seed is 0"),
+            ("--seed", "99999999999999999", "0 to 9007199254740991"),
             ("--name", "", "--name is 1 to"), ("--lr-gamma", "2", "--lr-gamma is")):
         refuse("train", "--data", "strokes", option, value, says=says, code=2)
     refuse("train", "--data", "No Such", says="data set's name", code=2)
@@ -92,6 +92,7 @@ def test_info_and_query_say_the_same_in_words_and_json():
     assert [layer["outputs"] for layer in info["layers"]] == [40, 24, 10]
     assert info["datasets"][0]["accuracy"] == info["test_accuracy"] > 0.5
     assert info["fingerprint"] in tap.succeed("info", RUN)
+    assert info["name"] == "strokes", "not the preset's: it was changed"
     answer = json.loads(tap.succeed("query", RUN, "--sample", "train/strokes/7", "--by", "sample",
                                     "--rank", "logit:3", "--top", "5", "--layer", "2", "--json"))
     assert answer["sample"] == {"id": 7, "dataset": "strokes", "split": "train", "index": 7,
@@ -136,8 +137,9 @@ def test_files_that_are_no_finished_runs_are_refused():
         extra = ("--sample", "test/strokes/0") if command == "query" else ()
         refuse(command, path("nothing.keylight"), *extra, says="there is no file", code=1)
         refuse(command, FOLDER, *extra, says="is a folder", code=1)
-        for name in ("text", "empty", "foreign"):
+        for name in ("text", "foreign"):
             refuse(command, path(f"{name}.keylight"), *extra, says="is not a keylight run", code=1)
+        refuse(command, path("empty.keylight"), *extra, says="is empty", code=1)
         refuse(command, truncated, *extra, says="damaged", code=1)
 
 
@@ -166,7 +168,7 @@ def test_missing_data_is_told_with_its_remedy():
 def test_diverging_training_is_told_and_never_a_finished_run():
     refuse("train", "--data", "strokes", "--lr", "900", "--clip", "0", "--momentum", "0.9",
            "--steps", "200", "--hidden", "32", "--output", path("wild.keylight"), says="diverged", code=1)
-    refuse("info", path("wild.keylight"), says="not finished", code=1)
+    assert not os.path.exists(path("wild.keylight")), "nothing is left in the way of the next try"
 
 
 def test_a_full_disk_is_told():
@@ -242,6 +244,34 @@ def test_a_file_being_written_is_left_alone():
     finally:
         child.kill()
         child.wait()
+
+
+def test_force_does_not_take_a_file_from_a_training():
+    busy = path("taken.keylight")
+    child = subprocess.Popen([tap.KEYLIGHT, "train", "--data", "strokes", "--steps", "100000",
+                              "--output", busy, "--quiet"], stderr=subprocess.DEVNULL)
+    try:
+        while not os.path.exists(busy + "-wal"):
+            time.sleep(0.02)
+        time.sleep(0.3)
+        refuse("train", "--data", "strokes", "--steps", "10", "--output", busy, "--force",
+               says="being written", code=1)
+        assert child.poll() is None and os.path.exists(busy + "-wal")
+    finally:
+        child.kill()
+        child.wait()
+
+
+def test_text_and_paths_of_any_kind_are_met():
+    refuse("train", "--data", "strokes", "--name", b"a\xffb", says="UTF-8", code=2)
+    refuse("info", b"\xff.keylight", says="there is no file", code=1)
+    refuse("query", RUN, "--bad", says="does not know --bad", code=2)
+    refuse("query", RUN, "--sample", says="--sample needs a value", code=2)
+    odd = path("a ?#%41 é.keylight")
+    shutil.copy(RUN, odd)
+    assert "strokes" in tap.succeed("info", odd)
+    assert "strokes" in tap.succeed("info", "/" + RUN)
+    refuse("info", "x" * 5000, says="too long", code=2)
 
 
 def test_a_port_in_use_is_told():

@@ -296,6 +296,18 @@ static const struct damage damages[] = {
     {"UPDATE dataset SET train_samples = 2000000000", KL_ERR_DAMAGED},
     {"UPDATE run SET fingerprint = 'XXXXXXXXXXXXXXXX'", KL_ERR_DAMAGED},
     {"DELETE FROM run", KL_ERR_DAMAGED},
+    {"UPDATE run SET momentum = 2", KL_ERR_DAMAGED},
+    {"UPDATE run SET seed = -1", KL_ERR_DAMAGED},
+    {"UPDATE step SET learning_rate = 1e308", KL_ERR_DAMAGED},
+    {"PRAGMA ignore_check_constraints = 1; UPDATE error_chunk SET exponent = -2147483648",
+     KL_ERR_DAMAGED},
+    /* Three data sets whose sizes sum to 7000 more than 2^32: a 32-bit sum would wrap. */
+    {"UPDATE dataset SET train_samples = 1073741823, test_samples = 1073741823;"
+     "INSERT INTO dataset VALUES (1, 'b', 3, 4, 1, 3, 1073741823, 1073741823);"
+     "INSERT INTO dataset VALUES (2, 'c', 3, 4, 1, 3, 34, 0);"
+     "INSERT INTO channel (dataset, channel, mean, deviation) VALUES (1, 0, 1, 1), (2, 0, 1, 1);"
+     "UPDATE sample SET split = 'train', position = sample",
+     KL_ERR_DAMAGED},
 };
 
 START_TEST(damaged_foreign_and_newer_files_are_refused)
@@ -335,9 +347,12 @@ START_TEST(verify_finds_other_weights_and_missing_predictions)
     static const char *const changes[] = {
         "UPDATE parameters SET biases = zeroblob(4 * outputs) WHERE layer = 1 AND state='current'",
         "UPDATE run SET learning_rate = 0.3",
-        "UPDATE sample SET predicted = NULL WHERE sample = 3"};
+        "UPDATE sample SET predicted = NULL, probability = NULL WHERE sample = 3",
+        "UPDATE sample SET predicted = 77",
+        "UPDATE sample SET probability = 0.2 WHERE sample = 5",
+        "UPDATE curve SET accuracy = 0.01"};
 
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
         struct opened opened;
         struct kl_error err;
 

@@ -16,7 +16,7 @@ class Skip(Exception):
 def run(*arguments, **options):
     """Runs keylight and returns the completed process, output as text."""
     options.setdefault("timeout", 240)
-    return subprocess.run([KEYLIGHT, *map(str, arguments)], capture_output=True, text=True, **options)
+    return subprocess.run([KEYLIGHT, *(a if isinstance(a, bytes) else str(a) for a in arguments)], capture_output=True, text=True, errors="replace", **options)
 
 
 def succeed(*arguments, **options):

@@ -290,7 +290,9 @@ def test_wrong_parameters_are_named():
     problem(f"{b}/attention?" + "&".join(f"a{i}=1" for i in range(30)), 400)
     problem(f"{b}/attention?sample=7000", 404, "sample")
     problem(f"{b}/samples/7000", 404, "sample")
-    problem(f"{b}/images/7000.png", 404, "samples")
+    problem(f"{b}/images/7000.png", 404, "sample")
+    problem(f"{b}/sheet.png?samples=1,7000", 404, "samples")
+    problem(f"{b}/samples?foo%ff=1", 400, "foo?")
     problem(f"{b}/images/1.gif", 404, "sample")
     problem("/api/v1/runs/0000000000000000", 404, "run")
     problem("/api/v1/nothing", 404)
@@ -360,8 +362,11 @@ def test_a_token_is_asked_for_and_becomes_a_cookie():
         assert "?token=open-sesame" in server.line
         assert server.ask("/")[0] == 401
         assert server.ask("/?token=wrong")[0] == 401
-        status, headers, _ = server.ask("/r/abc?token=open-sesame")
-        assert status == 303 and headers["Location"] == "/r/abc"
+        for path, location in (("/r/abc/q/3?layer=1&token=open-sesame&rank=logit%3A3", "/r/abc/q/3?layer=1&rank=logit:3"),
+                               ("//evil.example/?token=open-sesame", "/"), ("/?token=open-sesame", "/"),
+                               ("/r/%0d%0aX:1?token=open-sesame", "/r/%0D%0AX:1")):
+            status, headers, _ = server.ask(path)
+            assert status == 303 and headers["Location"] == location, (path, headers["Location"])
         cookie = headers["Set-Cookie"]
         assert "HttpOnly" in cookie and "SameSite=Strict" in cookie
         assert server.ask("/", Cookie=cookie.split(";")[0])[0] == 200
@@ -389,6 +394,17 @@ def test_a_stopped_server_finishes_what_is_under_way():
             assert answer.exception() is None or isinstance(
                 answer.exception(), (ConnectionRefusedError, ConnectionResetError,
                                      http.client.RemoteDisconnected))
+
+
+def test_a_client_that_dawdles_does_not_keep_the_server_from_stopping():
+    server = Server(RUN)
+    with socket.create_connection(("127.0.0.1", server.port)) as client:
+        client.sendall(b"POST /api/v1/runs/x/attention HTTP/1.1\r\nHost: localhost\r\n"
+                       b"Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{}{")
+        time.sleep(0.2)
+        started = time.monotonic()
+        server.stop()
+        assert time.monotonic() - started < 10
 
 
 def test_the_server_said_nothing_on_stderr():

@@ -67,7 +67,7 @@ function help() {
     ['Contribution', 'what a pattern added to a logit: its attention times the correction that was learned from it. In the last layer the contributions of all patterns and the initial guess sum to the logit, exactly. In earlier layers they are first-order: how the logit would begin to change.'],
     ['Initial guess', 'what the untrained last layer says of this image; grey in the bars.'],
     ['Correction', 'everything that training added to it: the sum of all contributions.'],
-    ['Light', 'how far a pattern’s score stands above the mean of the whole history, in standard deviations. At the mean it is dark. The scale stands under the images.'],
+    ['Light', 'how far a pattern’s score stands above the mean of the whole history, in standard deviations. At the mean the image fades out. The scale stands under the images.'],
     ['Dual form', 'a linear layer trained by gradient descent is its initial weights plus attention over everything it was trained on. keylight computes the answer both ways and says how far they differ.'],
   ];
   openDialog('How to read this page',

@@ -3,6 +3,7 @@
 import {listSamples, sheetUrl} from '../api.js';
 import {className, count, outputName, place} from '../format.js';
 import {byId, h, redraw, select} from '../dom.js';
+import {sampleExists} from '../state.js';
 
 /** @import {Run, Sample} from '../types.js' */
 /** @import {State} from '../state.js' */
@@ -59,13 +60,13 @@ export class Gallery {
     this.mark();
   }
 
-  /** The id of the sample before or after this one, as far as the gallery knows it.
+  /** The sample before or after: in the gallery, or by id for one that is not in it; null: none.
    *  @param {number} sample @param {-1|1} direction */
   neighbour(sample, direction) {
     const at = this.samples.findIndex((other) => other.id === sample);
-    const other = at < 0 ? this.samples[0] : this.samples[at + direction];
-    if (at >= 0 && at + 10 > this.samples.length) void this.load();
-    return other ? other.id : null;
+    if (at < 0) return this.run && sampleExists(this.run, sample + direction) ? sample + direction : null;
+    if (at + 10 > this.samples.length) void this.load();
+    return this.samples[at + direction]?.id ?? null;
   }
 
   /** Loads the next page, unless one is on its way or there is none. */

@@ -1,0 +1,43 @@
+#include "core/text.h"
+
+#include <stddef.h>
+
+/* Bytes of the character that starts here, or 0 if none does. */
+static size_t character_length(const unsigned char *at)
+{
+    size_t length = 0;
+
+    if (at[0] < 0x80)
+        return 1;
+    if (at[0] >= 0xc2 && at[0] < 0xe0)
+        length = 2;
+    else if (at[0] >= 0xe0 && at[0] < 0xf0)
+        length = 3;
+    else if (at[0] >= 0xf0 && at[0] <= 0xf4)
+        length = 4;
+    for (size_t i = 1; i < length; i++)
+        if ((at[i] & 0xc0) != 0x80) /* the final NUL, too */
+            return 0;
+    /* Overlong forms, surrogates, and beyond the last code point. */
+    if ((at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xed && at[1] > 0x9f) ||
+        (at[0] == 0xf0 && at[1] < 0x90) || (at[0] == 0xf4 && at[1] > 0x8f))
+        return 0;
+    return length;
+}
+
+unsigned kl_text_make_utf8(char *text)
+{
+    unsigned char *at = (unsigned char *)text;
+    unsigned replaced = 0;
+
+    while (*at) {
+        size_t length = character_length(at);
+
+        if (length == 0) {
+            *at = '?';
+            replaced++;
+        }
+        at += length ? length : 1;
+    }
+    return replaced;
+}

@@ -1,0 +1,28 @@
+/* Who is let in: host names, the token, and for POST the origin and the media type. */
+#ifndef KL_SERVER_ADMISSION_H
+#define KL_SERVER_ADMISSION_H
+
+#include <microhttpd.h>
+
+#include "server/http.h"
+#include "server/server.h"
+
+/* Whom a server answers to. */
+struct kl_admission {
+    const struct kl_server_options *options;
+    char bind_host[80]; /* the address bound to, as a Host header would name it */
+    uint16_t port;
+};
+
+/* Texts of a reply that lets a browser in: they must live until it is sent. */
+struct kl_welcome {
+    char cookie[256];    /* Set-Cookie, or empty */
+    char location[2048]; /* where the browser goes on */
+};
+
+/* Returns 1 when the request may be answered. Otherwise *reply says why not, or, to a GET that came
+ * with the token in its address, sends the browser on to the same address without it. */
+int kl_admit(const struct kl_admission *admission, struct MHD_Connection *connection,
+             const struct kl_request *request, struct kl_reply *reply, struct kl_welcome *welcome);
+
+#endif
