@@ -154,7 +154,7 @@ static int read_request(struct MHD_Connection *connection, const char *path, int
 static enum MHD_Result answer(struct kl_server *server, struct MHD_Connection *connection,
                               const char *path, int is_post, struct exchange *exchange)
 {
-    struct kl_request request;
+    struct kl_request request = {0};
     struct kl_reply reply = {0};
     struct kl_welcome welcome = {"", ""};
     int complete = read_request(connection, path, is_post, &request);
@@ -187,7 +187,7 @@ static enum MHD_Result answer(struct kl_server *server, struct MHD_Connection *c
 static int is_refused(const struct kl_server *server, struct MHD_Connection *connection,
                       const char *path, int is_post)
 {
-    struct kl_request request;
+    struct kl_request request = {0};
     struct kl_reply reply = {0};
     struct kl_welcome welcome;
     int admitted;

@@ -328,11 +328,11 @@ def test_broken_requests_do_not_end_the_server():
                 b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -5\r\n\r\n",
                 b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\nshort"):
         with socket.create_connection(("127.0.0.1", SERVER.port), timeout=5) as client:
-            client.sendall(raw)
-            client.shutdown(socket.SHUT_WR)
             try:
+                client.sendall(raw)
+                client.shutdown(socket.SHUT_WR)
                 answer = client.recv(100)
-            except (ConnectionError, TimeoutError):
+            except OSError:  # the server may hang up on such a client at any time
                 answer = b""
             assert b" 200 " not in answer, raw[:40]
     assert SERVER.ask("/")[0] == 200
