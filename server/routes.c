@@ -9,6 +9,22 @@
 
 #define API "/api/v1/"
 
+void kl_service_init(struct kl_service *service, struct kl_run *const *runs, size_t n_runs,
+                     struct kl_pool *pool)
+{
+    service->runs = runs;
+    service->n_runs = n_runs;
+    service->pool = pool;
+    sem_init(&service->scans, 0, KL_SCANS_MAX);
+    sem_init(&service->pictures, 0, KL_PICTURES_MAX);
+}
+
+void kl_service_clear(struct kl_service *service)
+{
+    sem_destroy(&service->scans);
+    sem_destroy(&service->pictures);
+}
+
 static void serve_asset(const char *path, struct kl_reply *reply)
 {
     const struct kl_asset *asset = kl_asset_find(path);

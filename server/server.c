@@ -339,11 +339,7 @@ enum kl_status kl_server_start(const struct kl_server_options *options, struct k
         return status;
     server->options = *options;
     server->admission.options = &server->options;
-    server->service.runs = runs;
-    server->service.n_runs = n_runs;
-    server->service.pool = pool;
-    sem_init(&server->service.scans, 0, KL_SCANS_MAX);
-    sem_init(&server->service.pictures, 0, KL_PICTURES_MAX);
+    kl_service_init(&server->service, runs, n_runs, pool);
     pthread_mutex_init(&server->lock, NULL);
     pthread_cond_init(&server->idle, NULL);
     status = listen_on(server, &fd, err);
@@ -398,8 +394,7 @@ void kl_server_stop(struct kl_server *server)
         if (fd != MHD_INVALID_SOCKET)
             close(fd);
     }
-    sem_destroy(&server->service.scans);
-    sem_destroy(&server->service.pictures);
+    kl_service_clear(&server->service);
     pthread_cond_destroy(&server->idle);
     pthread_mutex_destroy(&server->lock);
     free(server);

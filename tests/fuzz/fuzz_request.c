@@ -15,16 +15,15 @@ static struct kl_run *run;
 static void set_up(void)
 {
     static struct small_run small;
+    struct kl_pool *pool = NULL;
     struct kl_error err;
 
     small_run_create(&small, KL_F16);
     unlink("fuzz.keylight");
     small_run_write(&small, "fuzz.keylight", 0);
-    if (kl_pool_create(2, &service.pool, &err) || kl_run_open("fuzz.keylight", 2, &run, &err))
+    if (kl_pool_create(2, &pool, &err) || kl_run_open("fuzz.keylight", 2, &run, &err))
         abort();
-    service.runs = &run;
-    service.n_runs = 1;
-    sem_init(&service.scans, 0, KL_SCANS_MAX);
+    kl_service_init(&service, &run, 1, pool);
 }
 
 int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t n_bytes);
