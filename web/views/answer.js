@@ -92,7 +92,7 @@ export function showAnswer(section, run, answer, subject, actions) {
       h('p.predicted', {}, outputName(run, answer.predicted)),
       verdict(run, answer, subject),
       probabilities(run, answer),
-      h('div.steps', {},
+      'pixels' in subject ? null : h('div.steps', {},
         h('button', {type: 'button', id: 'previous', onclick: () => actions.step(-1)}, '‹ previous'),
         h('button', {type: 'button', id: 'next', onclick: () => actions.step(1)}, 'next ›'))),
     h('div.why', {},
