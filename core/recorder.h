@@ -22,6 +22,8 @@ struct kl_step_record {
     double loss; /* of the minibatch, before the update */
 };
 
+/* Called by a thread of kl_train's own, one call after the other, finish by kl_train's caller after
+ * all others have ended. */
 struct kl_recorder {
     void *self;
     enum kl_status (*step)(void *self, const struct kl_step_record *record, struct kl_error *err);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/background.h"
 #include "core/memory.h"
 #include "core/random.h"
 #include "core/sgd.h"
@@ -175,6 +176,9 @@ enum kl_status kl_train(const struct kl_training *training, const struct kl_coll
 {
     struct loop loop = {training, data, state, recorder, progress, {0},
                         NULL,     NULL, NULL,  NULL,     NULL};
+    struct kl_background *background = NULL;
+    struct kl_recorder background_recorder;
+    struct kl_error late; /* of a record that was still waiting when the loop ended */
     enum kl_status status;
 
     loop.order.n = kl_collection_train_size(data);
@@ -190,9 +194,19 @@ enum kl_status kl_train(const struct kl_training *training, const struct kl_coll
         status = kl_batch_create(state->network, EVALUATION_BATCH, &loop.evaluation_batch, err);
     if (!status)
         status = kl_network_create(training->n_layers, training->widths, &loop.gradient, err);
+    if (!status && recorder)
+        status = kl_background_start(recorder, training, &background, err);
     if (!status) {
+        if (background) {
+            background_recorder = kl_background_recorder(background);
+            loop.recorder = &background_recorder;
+        }
         shuffle(&loop.order, 0);
         status = run(&loop, err);
+    }
+    if (kl_background_stop(background, &late) && (!status || status == KL_ERR_INTERRUPTED)) {
+        *err = late;
+        status = late.status;
     }
     kl_network_free(loop.gradient);
     kl_batch_free(loop.evaluation_batch);

@@ -7,9 +7,10 @@
 
 #include "core/dataset.h"
 
-#define KL_PNG_SIDE_MAX 4096    /* pixels, as most viewers take */
-#define KL_PNG_AREA_MAX 6000000 /* pixels: a sheet of 256 images of 28 x 28, five times enlarged   \
-                                 */
+#define KL_PNG_SIDE_MAX 4096 /* pixels, as most viewers take */
+#define KL_PNG_AREA_MAX                                                                            \
+    6000000 /* pixels: a sheet of 256 images of 28 x 28, five times enlarged                       \
+             */
 
 /* Draws images of one data set in a grid, row by row, each pixel enlarged to scale x scale (nearest
  * neighbour), unused places black. images: (n, channels, height, width), planar as data sets keep

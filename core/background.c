@@ -1,0 +1,264 @@
+#include "core/background.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/memory.h"
+
+#define SLOTS 8
+
+enum job_kind { JOB_STEP, JOB_EVALUATION, JOB_CHECKPOINT };
+
+struct job {
+    enum job_kind kind;
+    struct kl_step_record record; /* points into samples and batch */
+    uint32_t *samples;
+    struct kl_batch *batch;
+    struct kl_evaluation evaluation;
+    uint32_t step, dataset;
+};
+
+struct kl_background {
+    struct kl_recorder inner;
+    pthread_t thread;
+    pthread_mutex_t lock; /* of everything below but the jobs that a side owns */
+    pthread_cond_t changed;
+    struct job jobs[SLOTS];
+    unsigned n_waiting, first; /* jobs first .. first + n_waiting - 1 are the thread's */
+    int stopping, is_running, has_checkpoint;
+    struct kl_training_state checkpoint; /* a copy; at most one waits */
+    struct kl_error error;               /* the first of inner's */
+};
+
+static enum kl_status do_job(struct kl_background *background, const struct job *job,
+                             struct kl_error *err)
+{
+    const struct kl_recorder *inner = &background->inner;
+
+    switch (job->kind) {
+    case JOB_STEP:
+        return inner->step(inner->self, &job->record, err);
+    case JOB_EVALUATION:
+        return inner->evaluation(inner->self, job->step, job->dataset, &job->evaluation, err);
+    case JOB_CHECKPOINT:
+        return inner->checkpoint(inner->self, &background->checkpoint, err);
+    }
+    return KL_OK;
+}
+
+static void *work(void *argument)
+{
+    struct kl_background *background = argument;
+
+    pthread_mutex_lock(&background->lock);
+    for (;;) {
+        struct job *job = &background->jobs[background->first];
+        struct kl_error error = {0};
+
+        while (!background->n_waiting && !background->stopping)
+            pthread_cond_wait(&background->changed, &background->lock);
+        if (!background->n_waiting)
+            break;
+        if (!background->error.status) { /* after a failure the rest is dropped */
+            pthread_mutex_unlock(&background->lock);
+            do_job(background, job, &error);
+            pthread_mutex_lock(&background->lock);
+            if (error.status)
+                background->error = error;
+        }
+        if (job->kind == JOB_CHECKPOINT)
+            background->has_checkpoint = 0;
+        background->first = (background->first + 1) % SLOTS;
+        background->n_waiting--;
+        pthread_cond_signal(&background->changed);
+    }
+    pthread_mutex_unlock(&background->lock);
+    return NULL;
+}
+
+/* Waits for a free slot, which is then the giver's until give. Errors: inner's. */
+static enum kl_status take_slot(struct kl_background *background, struct job **job,
+                                struct kl_error *err)
+{
+    enum kl_status status;
+
+    pthread_mutex_lock(&background->lock);
+    while (background->n_waiting == SLOTS)
+        pthread_cond_wait(&background->changed, &background->lock);
+    status = background->error.status;
+    if (status)
+        *err = background->error;
+    *job = &background->jobs[(background->first + background->n_waiting) % SLOTS];
+    pthread_mutex_unlock(&background->lock);
+    return status;
+}
+
+static void give(struct kl_background *background)
+{
+    pthread_mutex_lock(&background->lock);
+    background->n_waiting++;
+    pthread_cond_signal(&background->changed);
+    pthread_mutex_unlock(&background->lock);
+}
+
+static enum kl_status give_step(void *self, const struct kl_step_record *record,
+                                struct kl_error *err)
+{
+    struct kl_background *background = self;
+    const uint32_t *widths = background->checkpoint.network->widths;
+    uint32_t n_layers = background->checkpoint.network->n_layers;
+    struct job *job;
+    enum kl_status status = take_slot(background, &job, err);
+
+    if (status)
+        return status;
+    job->kind = JOB_STEP;
+    job->record = *record;
+    job->record.samples = job->samples;
+    job->record.batch = job->batch;
+    memcpy(job->samples, record->samples, record->count * sizeof(uint32_t));
+    for (uint32_t l = 0; l < n_layers; l++) {
+        memcpy(job->batch->keys[l], record->batch->keys[l],
+               (size_t)record->count * widths[l] * sizeof(float));
+        memcpy(job->batch->errors[l], record->batch->errors[l],
+               (size_t)record->count * widths[l + 1] * sizeof(float));
+    }
+    give(background);
+    return KL_OK;
+}
+
+static enum kl_status give_evaluation(void *self, uint32_t step, uint32_t dataset,
+                                      const struct kl_evaluation *evaluation, struct kl_error *err)
+{
+    struct job *job;
+    enum kl_status status = take_slot(self, &job, err);
+
+    if (status)
+        return status;
+    job->kind = JOB_EVALUATION;
+    job->step = step;
+    job->dataset = dataset;
+    job->evaluation = *evaluation;
+    give(self);
+    return KL_OK;
+}
+
+static enum kl_status give_checkpoint(void *self, const struct kl_training_state *state,
+                                      struct kl_error *err)
+{
+    struct kl_background *background = self;
+    struct kl_training_state *copy = &background->checkpoint;
+    size_t n_bytes = state->network->n_parameters * sizeof(float);
+    struct job *job;
+    enum kl_status status;
+
+    pthread_mutex_lock(&background->lock);
+    while (background->has_checkpoint)
+        pthread_cond_wait(&background->changed, &background->lock);
+    background->has_checkpoint = 1;
+    pthread_mutex_unlock(&background->lock);
+    status = take_slot(background, &job, err);
+    if (status)
+        return status;
+    memcpy(copy->network->parameters, state->network->parameters, n_bytes);
+    memcpy(copy->velocity->parameters, state->velocity->parameters, n_bytes);
+    copy->steps_done = state->steps_done;
+    job->kind = JOB_CHECKPOINT;
+    give(background);
+    return KL_OK;
+}
+
+static enum kl_status finish(void *self, const struct kl_training_state *state,
+                             const struct kl_prediction *predictions, struct kl_error *err)
+{
+    struct kl_background *background = self;
+    enum kl_status status;
+
+    pthread_mutex_lock(&background->lock);
+    while (background->n_waiting)
+        pthread_cond_wait(&background->changed, &background->lock);
+    status = background->error.status;
+    if (status)
+        *err = background->error;
+    pthread_mutex_unlock(&background->lock);
+    return status ? status
+                  : background->inner.finish(background->inner.self, state, predictions, err);
+}
+
+static enum kl_status allocate(struct kl_background *background, const struct kl_training *training,
+                               struct kl_error *err)
+{
+    struct kl_training_state *copy = &background->checkpoint;
+    enum kl_status status =
+        kl_network_create(training->n_layers, training->widths, &copy->network, err);
+
+    if (!status)
+        status = kl_network_create(training->n_layers, training->widths, &copy->velocity, err);
+    for (int i = 0; !status && i < SLOTS; i++) {
+        struct job *job = &background->jobs[i];
+
+        status = kl_alloc(&job->samples, training->batch_size, sizeof(uint32_t), "a record", err);
+        if (!status)
+            status = kl_batch_create(copy->network, training->batch_size, &job->batch, err);
+    }
+    return status;
+}
+
+enum kl_status kl_background_start(const struct kl_recorder *inner,
+                                   const struct kl_training *training, struct kl_background **out,
+                                   struct kl_error *err)
+{
+    struct kl_background *background = NULL;
+    struct kl_error ignored;
+    enum kl_status status = kl_alloc(&background, 1, sizeof *background, "recording", err);
+
+    if (status)
+        return status;
+    background->inner = *inner;
+    pthread_mutex_init(&background->lock, NULL);
+    pthread_cond_init(&background->changed, NULL);
+    status = allocate(background, training, err);
+    if (!status && pthread_create(&background->thread, NULL, work, background))
+        status = kl_fail(err, KL_ERR_MEMORY,
+                         "cannot start the recording thread: the system has no room for more");
+    if (status) {
+        (void)kl_background_stop(background, &ignored);
+        return status;
+    }
+    background->is_running = 1;
+    *out = background;
+    return KL_OK;
+}
+
+struct kl_recorder kl_background_recorder(struct kl_background *background)
+{
+    return (struct kl_recorder){background, give_step, give_evaluation, give_checkpoint, finish};
+}
+
+enum kl_status kl_background_stop(struct kl_background *background, struct kl_error *err)
+{
+    enum kl_status status;
+
+    if (!background)
+        return KL_OK;
+    if (background->is_running) {
+        pthread_mutex_lock(&background->lock);
+        background->stopping = 1;
+        pthread_cond_signal(&background->changed);
+        pthread_mutex_unlock(&background->lock);
+        pthread_join(background->thread, NULL);
+    }
+    status = background->error.status;
+    if (status)
+        *err = background->error;
+    for (int i = 0; i < SLOTS; i++) {
+        free(background->jobs[i].samples);
+        kl_batch_free(background->jobs[i].batch);
+    }
+    kl_training_state_clear(&background->checkpoint);
+    pthread_cond_destroy(&background->changed);
+    pthread_mutex_destroy(&background->lock);
+    free(background);
+    return status;
+}
