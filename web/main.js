@@ -13,18 +13,8 @@ import {showHeader} from './views/header.js';
 import {notify, showNotices} from './views/notices.js';
 import {showSpotlight} from './views/spotlight.js';
 
-/** @import {Answer, Run, RunSummary, Subject} from './types.js' */
+/** @import {Actions, Answer, Run, RunSummary, Subject} from './types.js' */
 /** @import {State} from './state.js' */
-
-/**
- * What views may ask for.
- * @typedef {object} Actions
- * @property {(change: Partial<State>) => void} choose goes to another view, with a new address
- * @property {(sample: number) => void} explain makes a sample the query
- * @property {() => void} draw opens the pad
- * @property {(direction: -1|1) => void} step to the neighbour in the gallery
- * @property {() => void} share copies the link
- */
 
 /** @type {RunSummary[]} */
 let runs = [];

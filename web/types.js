@@ -29,4 +29,16 @@
  *   spotlight: Lit[], by_class: ClassTotal[], scan_ms: number, timing_ms: number}} Answer
  */
 
+/** @import {State} from './state.js' */
+
+/**
+ * What views may ask for.
+ * @typedef {object} Actions
+ * @property {(change: Partial<State>) => void} choose goes to another view, with a new address
+ * @property {(sample: number) => void} explain makes a sample the query
+ * @property {() => void} draw opens the pad
+ * @property {(direction: -1|1) => void} step to the neighbour in the gallery
+ * @property {() => void} share copies the link
+ */
+
 export {};

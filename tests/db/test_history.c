@@ -1,85 +1,17 @@
 /* The history file: what is written is read, the dual form holds, damage is found, a cut-off
- * training goes on as if nothing had happened. Attention is checked here too, against its naive
- * twin, because a history is what it needs. */
-#include <math.h>
+ * training goes on as if nothing had happened. */
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "core/attention.h"
 #include "core/dual.h"
-#include "core/random.h"
-#include "core/scan.h"
 #include "db/check.h"
 #include "db/run.h"
 #include "db/samples.h"
 #include "db/writer.h"
-#include "tests/lib/small_run.h"
+#include "tests/lib/run_file.h"
 #include "tests/lib/suite.h"
-
-static char path[64];
-
-/* Removes the file and what SQLite keeps beside an unfinished one. */
-static void remove_path(void)
-{
-    static const char *const suffixes[] = {"", "-wal", "-shm", "-journal"};
-    char name[80];
-
-    for (size_t i = 0; i < 4; i++) {
-        snprintf(name, sizeof name, "%s%s", path, suffixes[i]);
-        unlink(name);
-    }
-}
-
-static const char *fresh_path(void)
-{
-    snprintf(path, sizeof path, "tests-history-%d.keylight", (int)getpid());
-    remove_path();
-    return path;
-}
-
-static void write_run(enum kl_dtype dtype)
-{
-    struct small_run small;
-
-    small_run_create(&small, dtype);
-    small_run_write(&small, fresh_path(), 0);
-    small_run_clear(&small);
-}
-
-static void execute(const char *sql)
-{
-    sqlite3 *db = NULL;
-    char *message = NULL;
-
-    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
-    sqlite3_exec(db, sql, NULL, NULL, &message);
-    ck_assert_msg(!message, "%s: %s", sql, message);
-    sqlite3_close(db);
-}
-
-struct opened {
-    struct kl_pool *pool;
-    struct kl_run *run;
-};
-
-static struct opened open_run(void)
-{
-    struct opened opened = {NULL, NULL};
-    struct kl_error err;
-
-    ck_ok(kl_pool_create(2, &opened.pool, &err), err);
-    ck_ok(kl_run_open(path, 2, &opened.run, &err), err);
-    return opened;
-}
-
-static void close_run(struct opened *opened)
-{
-    kl_run_close(opened->run);
-    kl_pool_free(opened->pool);
-    remove_path();
-}
 
 START_TEST(the_dual_form_of_every_layer_is_the_stored_network)
 {
@@ -400,196 +332,6 @@ START_TEST(samples_are_found_by_what_is_known_of_them)
 }
 END_TEST
 
-/* Keys and error signals of one pattern, in double. */
-static void read_pattern(const struct kl_run *run, uint32_t layer, uint64_t t, float *key,
-                         float *error)
-{
-    const struct kl_history *history = &run->history;
-    const struct kl_dataset *dataset = run->data.datasets[0];
-    struct kl_error err;
-
-    if (layer == 0) {
-        ck_ok(kl_read_rows(history->keys[0], 0, history->samples[t], 1, key, &err), err);
-        for (int j = 0; j < 12; j++)
-            key[j] = (key[j] - (float)dataset->mean[0]) / (float)dataset->deviation[0];
-    } else {
-        ck_ok(kl_read_rows(history->keys[layer], 0, t, 1, key, &err), err);
-    }
-    ck_ok(kl_read_rows(history->errors[layer], 0, t, 1, error, &err), err);
-}
-
-struct twin {
-    double attention[400], contribution[400];
-};
-
-/* The definition, pattern by pattern: a_t = x_t . x; contribution (a_t + 1) (c_s d_t . gradient).
- */
-static void naive_attention(const struct kl_run *run, uint32_t layer, const float *query,
-                            const float *gradient, struct twin *twin)
-{
-    const uint32_t *widths = run->training.widths;
-    float key[16], error[16];
-
-    for (uint64_t t = 0; t < 400; t++) {
-        double a = 0, e = 0;
-
-        read_pattern(run, layer, t, key, error);
-        for (uint32_t j = 0; j < widths[layer]; j++)
-            a += (double)key[j] * query[j];
-        for (uint32_t j = 0; j < widths[layer + 1]; j++)
-            e += (double)error[j] * gradient[j];
-        twin->attention[t] = a;
-        twin->contribution[t] = run->history.coefficients[t / 10] * (a + 1) * e;
-    }
-}
-
-static double naive_score(const struct twin *twin, enum kl_rank rank, uint64_t t)
-{
-    double a = twin->attention[t];
-
-    return rank == KL_RANK_ABS        ? fabs(a)
-           : rank == KL_RANK_POSITIVE ? a
-           : rank == KL_RANK_NEGATIVE ? -a
-                                      : twin->contribution[t];
-}
-
-static void check_answer(const struct opened *opened, uint32_t layer, enum kl_rank rank,
-                         int by_sample, int only_class)
-{
-    const struct kl_run *run = opened->run;
-    struct kl_query query = {.layer = layer + 1,
-                             .rank = rank,
-                             .logit = 1,
-                             .by_sample = by_sample,
-                             .only_class = only_class,
-                             .top = 9};
-    struct kl_batch *batch = NULL;
-    struct kl_answer answer;
-    struct kl_error err;
-    struct twin twin;
-    double scores[400] = {0}, attention[400] = {0}, contribution[400] = {0}, abs_total = 0;
-    int used[400] = {0}, n = by_sample ? 24 : 400;
-    uint8_t pixels[12];
-
-    ck_ok(kl_run_image(opened->run, 26, pixels, &err), err);
-    query.pixels = pixels;
-    ck_ok(kl_attend(opened->pool, &run->history, &query, &answer, &err), err);
-    ck_ok(kl_batch_create(run->final, 1, &batch, &err), err);
-    kl_dataset_standardise(run->data.datasets[0], pixels, batch->keys[0]);
-    kl_network_forward(run->final, 1, batch);
-    memset(batch->errors[2], 0, 3 * sizeof(float));
-    batch->errors[2][1] = 1;
-    kl_network_backward(run->final, 1, batch);
-    naive_attention(run, layer, batch->keys[layer], batch->errors[layer], &twin);
-    for (uint64_t t = 0; t < 400; t++) {
-        uint64_t place = by_sample ? run->history.samples[t] : t;
-
-        attention[place] += twin.attention[t];
-        contribution[place] += twin.contribution[t];
-        scores[place] += naive_score(&twin, rank, t);
-        abs_total += fabs(twin.attention[t]);
-    }
-    ck_assert_uint_eq(answer.n_lit, only_class == KL_ANY_CLASS || !by_sample ? 9 : 8);
-    for (uint32_t i = 0; i < answer.n_lit; i++) { /* the largest not used yet, by exhaustion */
-        const struct kl_lit *lit = &answer.spotlight[i];
-        uint64_t place = by_sample ? lit->sample : lit->pattern;
-        double best = -1e30;
-
-        for (int p = 0; p < n; p++) {
-            uint32_t sample = by_sample ? (uint32_t)p : run->history.samples[p];
-
-            if (!used[p] && (only_class == KL_ANY_CLASS ||
-                             kl_collection_label(&run->data, sample) == only_class))
-                best = scores[p] > best ? scores[p] : best;
-        }
-        ck_assert_double_eq_tol(lit->score, best, 1e-4 * (1 + fabs(best)));
-        ck_assert_double_eq_tol(scores[place], best, 1e-4 * (1 + fabs(best)));
-        ck_assert_double_eq_tol(lit->attention, attention[place],
-                                1e-4 * (1 + fabs(attention[place])));
-        ck_assert_double_eq_tol(lit->contribution, contribution[place], 1e-5);
-        ck_assert_int_eq(used[place], 0);
-        used[place] = 1;
-    }
-    for (uint32_t c = 0; c < answer.n_classes; c++)
-        abs_total -= answer.by_class[c].sum_abs;
-    ck_assert_double_eq_tol(abs_total, 0, 1e-2);
-    kl_answer_clear(&answer);
-    kl_batch_free(batch);
-}
-
-START_TEST(attention_agrees_with_its_naive_twin_streaming_and_resident)
-{
-    struct opened opened;
-    struct kl_error err;
-
-    write_run(KL_F16);
-    opened = open_run();
-    for (int resident = 0; resident < 2; resident++) {
-        for (uint32_t layer = 0; layer < 3; layer++)
-            for (int rank = KL_RANK_ABS; rank <= KL_RANK_LOGIT; rank++)
-                for (int by_sample = 0; by_sample < 2; by_sample++)
-                    for (int only = KL_ANY_CLASS; only < 3; only += 3)
-                        check_answer(&opened, layer, (enum kl_rank)rank, by_sample, only);
-        ck_ok(kl_run_load(opened.run, opened.pool, 1 << 30, &err), err);
-        ck_assert_uint_gt(kl_run_resident_bytes(opened.run), 0);
-    }
-    close_run(&opened);
-}
-END_TEST
-
-START_TEST(initial_guess_and_contributions_sum_to_the_logits)
-{
-    struct kl_query query = {
-        .layer = 3, .logit = KL_ANY_CLASS, .only_class = KL_ANY_CLASS, .top = 1};
-    struct kl_answer answer;
-    struct opened opened;
-    struct kl_error err;
-    uint8_t pixels[12];
-
-    write_run(KL_F32);
-    opened = open_run();
-    query.pixels = pixels;
-    for (uint32_t id = 0; id < 30; id++) {
-        ck_ok(kl_run_image(opened.run, id, pixels, &err), err);
-        ck_ok(kl_attend(opened.pool, &opened.run->history, &query, &answer, &err), err);
-        ck_assert_double_lt(answer.max_abs_error, 1e-4);
-        for (uint32_t j = 0; j < 3; j++) {
-            double sum = answer.initial_guess[j];
-
-            for (uint32_t c = 0; c < answer.n_classes; c++)
-                sum += answer.by_class[c].contributions[j];
-            ck_assert_double_eq_tol(sum, answer.logits[j], 1e-4);
-        }
-        kl_answer_clear(&answer);
-    }
-    close_run(&opened);
-}
-END_TEST
-
-START_TEST(impossible_queries_are_refused)
-{
-    uint8_t pixels[12] = {0};
-    const struct kl_query good = {
-        .pixels = pixels, .layer = 3, .logit = KL_ANY_CLASS, .only_class = KL_ANY_CLASS, .top = 1};
-    struct kl_query bad[5] = {good, good, good, good, good};
-    struct kl_answer answer;
-    struct opened opened;
-    struct kl_error err;
-
-    bad[0].layer = 0;
-    bad[1].layer = 4;
-    bad[2].logit = 3;
-    bad[3].only_class = 3;
-    bad[4].top = KL_TOP_MAX + 1;
-    write_run(KL_F16);
-    opened = open_run();
-    for (int i = 0; i < 5; i++)
-        ck_assert_int_eq(kl_attend(opened.pool, &opened.run->history, &bad[i], &answer, &err),
-                         KL_ERR_USAGE);
-    close_run(&opened);
-}
-END_TEST
-
 MAIN("history", the_dual_form_of_every_layer_is_the_stored_network,
      a_changed_history_breaks_the_dual_form, what_was_trained_is_what_is_read,
      every_pass_over_the_data_shows_every_sample_once,
@@ -597,6 +339,4 @@ MAIN("history", the_dual_form_of_every_layer_is_the_stored_network,
      an_unfinished_run_is_told_apart_and_a_finished_one_not_resumed,
      an_existing_file_is_never_overwritten, damaged_foreign_and_newer_files_are_refused,
      a_chunk_of_the_wrong_size_is_refused_by_the_file_itself,
-     verify_finds_other_weights_and_missing_predictions, samples_are_found_by_what_is_known_of_them,
-     attention_agrees_with_its_naive_twin_streaming_and_resident,
-     initial_guess_and_contributions_sum_to_the_logits, impossible_queries_are_refused)
+     verify_finds_other_weights_and_missing_predictions, samples_are_found_by_what_is_known_of_them)

@@ -7,7 +7,7 @@ import {h, redraw} from '../dom.js';
 import {paint} from './draw.js';
 
 /** @import {Answer, Run, Subject} from '../types.js' */
-/** @import {Actions} from '../main.js' */
+/** @import {Actions} from '../types.js' */
 
 const PROBABILITIES = 4;
 

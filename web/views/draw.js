@@ -6,7 +6,7 @@ import {h} from '../dom.js';
 
 /** @import {Dataset, RunSummary} from '../types.js' */
 /** @import {State} from '../state.js' */
-/** @import {Actions} from '../main.js' */
+/** @import {Actions} from '../types.js' */
 
 /** Whether images of this run can be drawn. @param {RunSummary} run */
 export function canDraw(run) {

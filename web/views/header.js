@@ -5,7 +5,7 @@ import {h, redraw, select} from '../dom.js';
 import {canDraw} from './draw.js';
 
 /** @import {Run, RunSummary} from '../types.js' */
-/** @import {Actions} from '../main.js' */
+/** @import {Actions} from '../types.js' */
 
 /** Settings whose names in the API are not words.
  *  @type {Record<string, string>} */

@@ -7,7 +7,7 @@ import {sampleExists} from '../state.js';
 
 /** @import {Run, Sample} from '../types.js' */
 /** @import {State} from '../state.js' */
-/** @import {Actions} from '../main.js' */
+/** @import {Actions} from '../types.js' */
 
 const PAGE = 96;
 const COLUMNS = 8; // of a sheet, not of the gallery: thumbnails flow

@@ -8,7 +8,7 @@ import {K_MAX} from '../state.js';
 
 /** @import {Answer, Lit, Run, Subject} from '../types.js' */
 /** @import {State} from '../state.js' */
-/** @import {Actions} from '../main.js' */
+/** @import {Actions} from '../types.js' */
 
 /** Light is full this many standard deviations above the mean. */
 const FULL_LIGHT = 6;

@@ -1,0 +1,64 @@
+#include "tests/lib/run_file.h"
+
+#include <sqlite3.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "tests/lib/suite.h"
+
+char path[64];
+
+void remove_path(void)
+{
+    static const char *const suffixes[] = {"", "-wal", "-shm", "-journal"};
+    char name[80];
+
+    for (size_t i = 0; i < 4; i++) {
+        snprintf(name, sizeof name, "%s%s", path, suffixes[i]);
+        unlink(name);
+    }
+}
+
+const char *fresh_path(void)
+{
+    snprintf(path, sizeof path, "tests-history-%d.keylight", (int)getpid());
+    remove_path();
+    return path;
+}
+
+void write_run(enum kl_dtype dtype)
+{
+    struct small_run small;
+
+    small_run_create(&small, dtype);
+    small_run_write(&small, fresh_path(), 0);
+    small_run_clear(&small);
+}
+
+void execute(const char *sql)
+{
+    sqlite3 *db = NULL;
+    char *message = NULL;
+
+    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+    sqlite3_exec(db, sql, NULL, NULL, &message);
+    ck_assert_msg(!message, "%s: %s", sql, message);
+    sqlite3_close(db);
+}
+
+struct opened open_run(void)
+{
+    struct opened opened = {NULL, NULL};
+    struct kl_error err;
+
+    ck_ok(kl_pool_create(2, &opened.pool, &err), err);
+    ck_ok(kl_run_open(path, 2, &opened.run, &err), err);
+    return opened;
+}
+
+void close_run(struct opened *opened)
+{
+    kl_run_close(opened->run);
+    kl_pool_free(opened->pool);
+    remove_path();
+}
