@@ -119,8 +119,9 @@ static enum kl_status give_step(void *self, const struct kl_step_record *record,
     job->record.batch = job->batch;
     memcpy(job->samples, record->samples, record->count * sizeof(uint32_t));
     for (uint32_t l = 0; l < n_layers; l++) {
-        memcpy(job->batch->keys[l], record->batch->keys[l],
-               (size_t)record->count * widths[l] * sizeof(float));
+        if (l > 0) /* layer 1's keys are the samples: nobody records them */
+            memcpy(job->batch->keys[l], record->batch->keys[l],
+                   (size_t)record->count * widths[l] * sizeof(float));
         memcpy(job->batch->errors[l], record->batch->errors[l],
                (size_t)record->count * widths[l + 1] * sizeof(float));
     }
@@ -156,11 +157,13 @@ static enum kl_status give_checkpoint(void *self, const struct kl_training_state
     pthread_mutex_lock(&background->lock);
     while (background->has_checkpoint)
         pthread_cond_wait(&background->changed, &background->lock);
-    background->has_checkpoint = 1;
     pthread_mutex_unlock(&background->lock);
     status = take_slot(background, &job, err);
     if (status)
         return status;
+    pthread_mutex_lock(&background->lock);
+    background->has_checkpoint = 1;
+    pthread_mutex_unlock(&background->lock);
     memcpy(copy->network->parameters, state->network->parameters, n_bytes);
     memcpy(copy->velocity->parameters, state->velocity->parameters, n_bytes);
     copy->steps_done = state->steps_done;

@@ -17,7 +17,8 @@ struct kl_step_record {
     uint32_t count;               /* patterns of this step */
     uint64_t first_pattern;       /* from 0 */
     const uint32_t *samples;      /* (count) sample ids */
-    const struct kl_batch *batch; /* keys[l]: (count, inputs), errors[l]: (count, outputs) */
+    const struct kl_batch *batch; /* keys[l]: (count, inputs), but for layer 1, whose keys are the
+                                    samples; errors[l]: (count, outputs) */
     struct kl_step_rule rule;
     double loss; /* of the minibatch, before the update */
 };

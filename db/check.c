@@ -57,7 +57,7 @@ static enum kl_status check_split(struct kl_run *run, struct kl_sample_place fir
         return status;
     kl_evaluate(run->final, dataset, first.split, batch, &evaluation, predictions);
     for (uint32_t i = 0; !status && i < count; i++) {
-        struct kl_sample sample;
+        struct kl_sample sample = {0};
 
         status = kl_samples_get(run, base + i, &sample, err);
         if (!status && !agrees(&sample, &predictions[i]))

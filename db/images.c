@@ -1,5 +1,6 @@
 #include "db/images.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/memory.h"
@@ -42,7 +43,11 @@ static enum kl_status read_set(sqlite3 *db, sqlite3_stmt *select, struct kl_imag
                                size_t size, sqlite3_int64 base, struct kl_error *err)
 {
     uint32_t have = 0;
-    enum kl_status status = kl_alloc(&set->pixels, set->count, size, "the images", err);
+    enum kl_status status;
+
+    free(set->pixels); /* of a reading before */
+    set->pixels = NULL;
+    status = kl_alloc(&set->pixels, set->count, size, "the images", err);
 
     while (!status && have < set->count) {
         int row = 0;

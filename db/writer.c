@@ -338,15 +338,15 @@ enum kl_status kl_writer_remove(const char *path, struct kl_error *err)
     char name[4096 + 16];
     struct stat info;
 
-    if (stat(path, &info))
-        return KL_OK;
-    if (!S_ISREG(info.st_mode))
-        return kl_fail(err, KL_ERR_EXISTS, "%s is not a file that can be replaced", path);
-    if (check_unused(path, err))
-        return err->status;
+    if (stat(path, &info) == 0) {
+        if (!S_ISREG(info.st_mode))
+            return kl_fail(err, KL_ERR_EXISTS, "%s is not a file that can be replaced", path);
+        if (check_unused(path, err))
+            return err->status;
+    }
     for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
         snprintf(name, sizeof name, "%s%s", path, suffixes[i]);
-        if (unlink(name) && errno != ENOENT)
+        if (unlink(name) && errno != ENOENT && errno != ENOTDIR)
             return kl_fail(err, KL_ERR_IO, "cannot remove %s: %s", name, strerror(errno));
     }
     return KL_OK;

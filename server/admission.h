@@ -17,7 +17,7 @@ struct kl_admission {
 /* Texts of a reply that lets a browser in: they must live until it is sent. */
 struct kl_welcome {
     char cookie[256];    /* Set-Cookie, or empty */
-    char location[2048]; /* where the browser goes on */
+    char location[4096]; /* where the browser goes on: room for the largest drawing */
 };
 
 /* Returns 1 when the request may be answered. Otherwise *reply says why not, or, to a GET that came

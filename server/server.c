@@ -39,7 +39,7 @@ struct exchange {
     char *body;
     size_t n_bytes;
     int too_large;
-    int refused;  /* from the headers on: its body is not kept */
+    int refused;  /* from the headers on, or no POST: its body is not kept */
     int answered; /* counted in n_active */
 };
 
@@ -241,7 +241,7 @@ static enum MHD_Result handle(void *self, struct MHD_Connection *connection, con
         if (!exchange)
             return MHD_NO;
         *state = exchange;
-        exchange->refused = is_post && is_refused(server, connection, path, is_post);
+        exchange->refused = !is_post || is_refused(server, connection, path, is_post);
         return MHD_YES;
     }
     if (*n_bytes) {

@@ -13,9 +13,12 @@ export class ApiError extends Error {
   }
 }
 
+/** How often a busy server is asked again before the person is told so. */
+const TRIES = 10;
+
 /** @param {string} path @param {AbortSignal} [signal] @param {object} [posted] a body, to be POSTed
- *  @returns {Promise<any>} */
-async function ask(path, signal, posted) {
+ *  @param {number} [tries] @returns {Promise<any>} */
+async function ask(path, signal, posted, tries = TRIES) {
   const post = posted && {method: 'POST', body: JSON.stringify(posted),
     headers: {'Content-Type': 'application/json'}};
   let response;
@@ -26,10 +29,11 @@ async function ask(path, signal, posted) {
     throw new ApiError(0, 'The server does not answer: is keylight serve still running?', null);
   }
   const wait = Number(response.headers.get('Retry-After'));
-  if (response.status === 503 && wait > 0) { // busy: the server says when to come back
+  if (response.status === 503 && wait > 0 && tries > 1) { // busy: the server says when to come back
+    await response.body?.cancel();
     await new Promise((resolve) => setTimeout(resolve, 1000 * wait));
     signal?.throwIfAborted();
-    return ask(path, signal, posted);
+    return ask(path, signal, posted, tries - 1);
   }
   const body = await response.json().catch(() => ({}));
   if (!response.ok)

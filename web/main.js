@@ -95,7 +95,7 @@ async function render() {
       decodePixels(asked.pixels, shown.layers[0].inputs) ?? null;
     if (asked.sample === null && !pixels) {
       const sample = await firstSample(shown.id);
-      if (!mine.signal.aborted) go({...asked, sample}, true);
+      if (!mine.signal.aborted) go({...asked, sample, pixels: null}, true);
       return;
     }
     gallery.show(shown, asked);

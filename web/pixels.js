@@ -22,3 +22,9 @@ export function decodePixels(text, n) {
   }
   return Array.from({length: n}, (_, i) => 17 * (bytes.charCodeAt(i >> 1) >> (i % 2 ? 0 : 4) & 15));
 }
+
+/** Whether images of this run can be drawn. @param {import('./types.js').RunSummary} run */
+export function canDraw(run) {
+  const {width, height, channels} = run.datasets[0];
+  return channels === 1 && width * height <= PIXELS_MAX;
+}

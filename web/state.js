@@ -2,7 +2,7 @@
 //   /r/<run>/q/<sample>?layer=&rank=&by=&class=&k=&split=&dataset=&correct=&label=&predicted=
 //   /r/<run>/q/drawing?pixels=...&layer=...
 
-import {decodePixels} from './pixels.js';
+import {canDraw, decodePixels} from './pixels.js';
 
 /** @import {RunSummary} from './types.js' */
 
@@ -50,8 +50,9 @@ function word(text, words) {
 export const settings = {
   pixels: {
     initial: null,
-    parse: (text, run) => decodePixels(text, run.layers[0].inputs) ? text : undefined,
-    allowed: (run) => `a drawing of ${run.layers[0].inputs} pixels`,
+    parse: (text, run) => canDraw(run) && decodePixels(text, run.layers[0].inputs) ? text : undefined,
+    allowed: (run) => canDraw(run) ? `a drawing of ${run.layers[0].inputs} pixels` :
+      'nothing, because images of this run cannot be drawn,',
   },
   layer: {
     initial: null,

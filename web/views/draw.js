@@ -1,18 +1,12 @@
 // The pad to draw on: with a pointer, or with arrow keys and the space bar.
 
 import {imageUrl} from '../api.js';
-import {decodePixels, encodePixels, PIXELS_MAX} from '../pixels.js';
+import {decodePixels, encodePixels} from '../pixels.js';
 import {h} from '../dom.js';
 
 /** @import {Dataset, RunSummary} from '../types.js' */
 /** @import {State} from '../state.js' */
 /** @import {Actions} from '../types.js' */
-
-/** Whether images of this run can be drawn. @param {RunSummary} run */
-export function canDraw(run) {
-  const {width, height, channels} = run.datasets[0];
-  return channels === 1 && width * height <= PIXELS_MAX;
-}
 
 /** Paints bytes on a canvas of the image's own size.
  *  @param {HTMLCanvasElement} canvas @param {ArrayLike<number>} pixels */
@@ -101,15 +95,16 @@ export function openPad(run, state, actions) {
     eraser.setAttribute('aria-pressed', String(erase));
   }}, 'Eraser');
   const {sample} = state;
+  const hint = h('p.soft', {role: 'status'}, `Light on dark, ${width} × ${height} pixels, as the ` +
+    'training images are. With the keyboard: arrows move, space paints, Shift with arrows draws.');
   const dialog = h('dialog.draw', {'aria-label': 'Draw', onclose: () => dialog.remove()},
     h('div.dialog-head', {}, h('h2', {}, 'Draw'), h('button.quiet', {type: 'button', 'aria-label': 'Close',
       onclick: () => dialog.close()}, '×')),
     canvas,
-    h('p.soft', {}, `Light on dark, ${width} × ${height} pixels, as the training images are. ` +
-      'With the keyboard: arrows move, space paints, Shift with arrows draws.'),
+    hint,
     h('div.buttons', {},
       h('button', {type: 'button', id: 'draw-ask', onclick: () => {
-        actions.choose({sample: null, pixels: encodePixels(pixels)});
+        actions.choose({run: run.id, sample: null, pixels: encodePixels(pixels)});
         dialog.close();
       }}, 'Ask'),
       eraser,
@@ -118,9 +113,14 @@ export function openPad(run, state, actions) {
         show();
       }}, 'Clear'),
       sample !== null && h('button', {type: 'button', id: 'draw-from', onclick: async () => {
-        pixels.set(await samplePixels(run.id, sample, dataset));
-        show();
+        try {
+          pixels.set(await samplePixels(run.id, sample, dataset));
+          show();
+        } catch {
+          hint.textContent = 'The image cannot be loaded: is keylight serve still running?';
+        }
       }}, 'Start from this image')));
+  addEventListener('popstate', () => dialog.close(), {once: true});
   document.body.append(dialog);
   show();
   dialog.showModal();

@@ -2,7 +2,7 @@
 
 import {count, percent, size} from '../format.js';
 import {h, redraw, select} from '../dom.js';
-import {canDraw} from './draw.js';
+import {canDraw} from '../pixels.js';
 
 /** @import {Run, RunSummary} from '../types.js' */
 /** @import {Actions} from '../types.js' */
