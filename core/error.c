@@ -13,15 +13,3 @@ enum kl_status kl_fail(struct kl_error *err, enum kl_status status, const char *
     va_end(args);
     return status;
 }
-
-const char *kl_status_text(enum kl_status status)
-{
-    switch (status) {
-#define KL_STATUS_CASE(name, text)                                                                 \
-    case name:                                                                                     \
-        return text;
-        KL_STATUSES(KL_STATUS_CASE)
-#undef KL_STATUS_CASE
-    }
-    return "unknown status";
-}

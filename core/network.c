@@ -123,10 +123,9 @@ static void layer_forward(const struct kl_network *network, uint32_t l, uint32_t
                 network->weights[l], inputs, 1, outputs, width);
 }
 
-void kl_network_forward_from(const struct kl_network *network, uint32_t first, uint32_t n,
-                             struct kl_batch *batch)
+void kl_network_forward(const struct kl_network *network, uint32_t n, struct kl_batch *batch)
 {
-    for (uint32_t l = first; l < network->n_layers; l++) {
+    for (uint32_t l = 0; l < network->n_layers; l++) {
         size_t n_outputs = (size_t)n * network->widths[l + 1];
 
         layer_forward(network, l, n, batch->keys[l], batch->keys[l + 1]);
@@ -135,11 +134,6 @@ void kl_network_forward_from(const struct kl_network *network, uint32_t first, u
                 batch->keys[l + 1][i] = batch->keys[l + 1][i] > 0 ? batch->keys[l + 1][i] : 0;
         }
     }
-}
-
-void kl_network_forward(const struct kl_network *network, uint32_t n, struct kl_batch *batch)
-{
-    kl_network_forward_from(network, 0, n, batch);
 }
 
 void kl_network_backward(const struct kl_network *network, uint32_t n, struct kl_batch *batch)

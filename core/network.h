@@ -54,10 +54,6 @@ void kl_batch_free(struct kl_batch *batch);
 /* From batch->keys[0] (n, widths[0]) to the keys of all layers and the logits. */
 void kl_network_forward(const struct kl_network *network, uint32_t n, struct kl_batch *batch);
 
-/* The same through layers first .. L-1 only, from batch->keys[first]. */
-void kl_network_forward_from(const struct kl_network *network, uint32_t first, uint32_t n,
-                             struct kl_batch *batch);
-
 /* From batch->errors[L-1] to the error signals of all layers, after kl_network_forward. */
 void kl_network_backward(const struct kl_network *network, uint32_t n, struct kl_batch *batch);
 

@@ -9,7 +9,7 @@ function field(value) {
 }
 
 /** @param {string[]} columns @param {unknown[][]} rows */
-export function formatCsv(columns, rows) {
+function formatCsv(columns, rows) {
   return [columns, ...rows].map((row) => row.map(field).join(',') + '\r\n').join('');
 }
 

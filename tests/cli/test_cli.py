@@ -1,4 +1,5 @@
 """The command line as a person meets it: help, results, and one sentence for every mistake."""
+import contextlib
 import json
 import os
 import resource
@@ -230,36 +231,30 @@ def test_a_killed_training_resumes_to_the_very_same_run():
     refuse("train", "--resume", killed, says="is finished", code=1)
 
 
-def test_a_file_being_written_is_left_alone():
-    busy = path("busy.keylight")
+@contextlib.contextmanager
+def training(output):
+    """A long training that is writing its file."""
     child = subprocess.Popen([tap.KEYLIGHT, "train", "--data", "strokes", "--steps", "100000",
-                              "--output", busy, "--quiet"], stderr=subprocess.DEVNULL)
+                              "--output", output, "--quiet"], stderr=subprocess.DEVNULL)
     try:
-        while not os.path.exists(busy + "-wal"):
+        while not os.path.exists(output + "-wal"):
             time.sleep(0.02)
             assert child.poll() is None
         time.sleep(0.3)
-        refuse("info", busy, says="being written", code=1)
-        refuse("train", "--resume", busy, says="being written", code=1)
+        yield child
     finally:
         child.kill()
         child.wait()
 
 
-def test_force_does_not_take_a_file_from_a_training():
-    busy = path("taken.keylight")
-    child = subprocess.Popen([tap.KEYLIGHT, "train", "--data", "strokes", "--steps", "100000",
-                              "--output", busy, "--quiet"], stderr=subprocess.DEVNULL)
-    try:
-        while not os.path.exists(busy + "-wal"):
-            time.sleep(0.02)
-        time.sleep(0.3)
+def test_a_file_being_written_is_left_alone():
+    busy = path("busy.keylight")
+    with training(busy) as child:
+        refuse("info", busy, says="being written", code=1)
+        refuse("train", "--resume", busy, says="being written", code=1)
         refuse("train", "--data", "strokes", "--steps", "10", "--output", busy, "--force",
                says="being written", code=1)
         assert child.poll() is None and os.path.exists(busy + "-wal")
-    finally:
-        child.kill()
-        child.wait()
 
 
 def test_text_and_paths_of_any_kind_are_met():

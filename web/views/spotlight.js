@@ -22,7 +22,7 @@ function above(answer, score) {
 }
 
 /** From 0 (at the mean or below: dark) to 1. @param {number} deviations */
-export function light(deviations) {
+function light(deviations) {
   return Math.max(0, Math.min(1, deviations / FULL_LIGHT));
 }
 
