@@ -177,7 +177,7 @@ static void bench_training(struct kl_pool *pool)
     double plain[3], recorded[3], without;
 
     must(kl_training_preset("paper-mnist", &training, &dataset, &err), &err);
-    must(kl_dataset_load("strokes", &data.datasets[0], &err), &err);
+    must(kl_dataset_load("strokes", (struct kl_image_size){0, 0}, &data.datasets[0], &err), &err);
     training.widths[0] = 784;
     training.widths[3] = 10;
     training.n_steps = 500;

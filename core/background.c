@@ -8,7 +8,7 @@
 
 #define SLOTS 8
 
-enum job_kind { JOB_STEP, JOB_EVALUATION, JOB_CHECKPOINT };
+enum job_kind { JOB_STEP, JOB_EVALUATION, JOB_SNAPSHOT, JOB_CHECKPOINT };
 
 struct job {
     enum job_kind kind;
@@ -26,9 +26,11 @@ struct kl_background {
     pthread_cond_t changed;
     struct job jobs[SLOTS];
     unsigned n_waiting, first; /* jobs first .. first + n_waiting - 1 are the thread's */
-    int stopping, is_running, has_checkpoint;
-    struct kl_training_state checkpoint; /* a copy; at most one waits */
-    struct kl_error error;               /* the first of inner's */
+    int stopping, is_running;
+    int has_checkpoint, has_snapshot; /* whether the copies below wait: at most one of each */
+    struct kl_training_state checkpoint;
+    struct kl_network *snapshot;
+    struct kl_error error; /* the first of inner's */
 };
 
 static enum kl_status do_job(struct kl_background *background, const struct job *job,
@@ -41,6 +43,8 @@ static enum kl_status do_job(struct kl_background *background, const struct job 
         return inner->step(inner->self, &job->record, err);
     case JOB_EVALUATION:
         return inner->evaluation(inner->self, job->step, job->dataset, &job->evaluation, err);
+    case JOB_SNAPSHOT:
+        return inner->snapshot(inner->self, job->step, background->snapshot, err);
     case JOB_CHECKPOINT:
         return inner->checkpoint(inner->self, &background->checkpoint, err);
     }
@@ -69,6 +73,8 @@ static void *work(void *argument)
         }
         if (job->kind == JOB_CHECKPOINT)
             background->has_checkpoint = 0;
+        if (job->kind == JOB_SNAPSHOT)
+            background->has_snapshot = 0;
         background->first = (background->first + 1) % SLOTS;
         background->n_waiting--;
         pthread_cond_signal(&background->changed);
@@ -145,6 +151,42 @@ static enum kl_status give_evaluation(void *self, uint32_t step, uint32_t datase
     return KL_OK;
 }
 
+/* Waits until the copy that flag guards is free, then for a slot. */
+static enum kl_status take_copy(struct kl_background *background, int *flag, struct job **job,
+                                struct kl_error *err)
+{
+    enum kl_status status;
+
+    pthread_mutex_lock(&background->lock);
+    while (*flag)
+        pthread_cond_wait(&background->changed, &background->lock);
+    pthread_mutex_unlock(&background->lock);
+    status = take_slot(background, job, err);
+    if (status)
+        return status;
+    pthread_mutex_lock(&background->lock);
+    *flag = 1;
+    pthread_mutex_unlock(&background->lock);
+    return KL_OK;
+}
+
+static enum kl_status give_snapshot(void *self, uint32_t step, const struct kl_network *network,
+                                    struct kl_error *err)
+{
+    struct kl_background *background = self;
+    struct job *job;
+    enum kl_status status = take_copy(background, &background->has_snapshot, &job, err);
+
+    if (status)
+        return status;
+    memcpy(background->snapshot->parameters, network->parameters,
+           network->n_parameters * sizeof(float));
+    job->kind = JOB_SNAPSHOT;
+    job->step = step;
+    give(background);
+    return KL_OK;
+}
+
 static enum kl_status give_checkpoint(void *self, const struct kl_training_state *state,
                                       struct kl_error *err)
 {
@@ -152,18 +194,10 @@ static enum kl_status give_checkpoint(void *self, const struct kl_training_state
     struct kl_training_state *copy = &background->checkpoint;
     size_t n_bytes = state->network->n_parameters * sizeof(float);
     struct job *job;
-    enum kl_status status;
+    enum kl_status status = take_copy(background, &background->has_checkpoint, &job, err);
 
-    pthread_mutex_lock(&background->lock);
-    while (background->has_checkpoint)
-        pthread_cond_wait(&background->changed, &background->lock);
-    pthread_mutex_unlock(&background->lock);
-    status = take_slot(background, &job, err);
     if (status)
         return status;
-    pthread_mutex_lock(&background->lock);
-    background->has_checkpoint = 1;
-    pthread_mutex_unlock(&background->lock);
     memcpy(copy->network->parameters, state->network->parameters, n_bytes);
     memcpy(copy->velocity->parameters, state->velocity->parameters, n_bytes);
     copy->steps_done = state->steps_done;
@@ -198,6 +232,9 @@ static enum kl_status allocate(struct kl_background *background, const struct kl
 
     if (!status)
         status = kl_network_create(training->n_layers, training->widths, &copy->velocity, err);
+    if (!status)
+        status =
+            kl_network_create(training->n_layers, training->widths, &background->snapshot, err);
     for (int i = 0; !status && i < SLOTS; i++) {
         struct job *job = &background->jobs[i];
 
@@ -236,7 +273,8 @@ enum kl_status kl_background_start(const struct kl_recorder *inner,
 
 struct kl_recorder kl_background_recorder(struct kl_background *background)
 {
-    return (struct kl_recorder){background, give_step, give_evaluation, give_checkpoint, finish};
+    return (struct kl_recorder){background,    give_step,       give_evaluation,
+                                give_snapshot, give_checkpoint, finish};
 }
 
 enum kl_status kl_background_stop(struct kl_background *background, struct kl_error *err)
@@ -260,6 +298,7 @@ enum kl_status kl_background_stop(struct kl_background *background, struct kl_er
         kl_batch_free(background->jobs[i].batch);
     }
     kl_training_state_clear(&background->checkpoint);
+    kl_network_free(background->snapshot);
     pthread_cond_destroy(&background->changed);
     pthread_mutex_destroy(&background->lock);
     free(background);

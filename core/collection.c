@@ -1,5 +1,8 @@
 #include "core/collection.h"
 
+#include <stdio.h>
+#include <string.h>
+
 uint32_t kl_collection_size(const struct kl_collection *collection)
 {
     uint32_t n = 0;
@@ -19,14 +22,91 @@ uint32_t kl_collection_train_size(const struct kl_collection *collection)
     return n;
 }
 
-uint32_t kl_collection_n_classes(const struct kl_collection *collection)
+uint32_t kl_collection_n_outputs(const struct kl_collection *collection)
 {
     uint32_t n = 0;
 
-    for (uint32_t d = 0; d < collection->n_datasets; d++)
-        if (collection->datasets[d]->n_classes > n)
-            n = collection->datasets[d]->n_classes;
+    for (uint32_t d = 0; d < collection->n_datasets; d++) {
+        uint32_t end =
+            kl_collection_first_output(collection, d) + collection->datasets[d]->n_classes;
+
+        n = end > n ? end : n;
+    }
     return n;
+}
+
+uint32_t kl_collection_first_output(const struct kl_collection *collection, uint32_t dataset)
+{
+    uint32_t first = 0;
+
+    for (uint32_t d = 0; collection->heads == KL_HEADS_SEPARATE && d < dataset; d++)
+        first += collection->datasets[d]->n_classes;
+    return first;
+}
+
+void kl_collection_output_name(const struct kl_collection *collection, uint32_t output, char *name,
+                               size_t n_bytes)
+{
+    size_t used = 0;
+
+    snprintf(name, n_bytes, "%u", output);
+    for (uint32_t d = 0; d < collection->n_datasets && used < n_bytes; d++) {
+        const struct kl_dataset *dataset = collection->datasets[d];
+        uint32_t first = kl_collection_first_output(collection, d);
+        const char *class;
+
+        if (output < first || output - first >= dataset->n_classes)
+            continue;
+        class = dataset->class_names[output - first];
+        if (used == 0 || strcmp(name, class) != 0) /* two sets of digits are one name */
+            used += (size_t)snprintf(name + used, n_bytes - used, "%s%s", used ? " / " : "", class);
+    }
+}
+
+enum kl_status kl_collection_check(const struct kl_collection *collection, struct kl_error *err)
+{
+    const struct kl_dataset *first = collection->datasets[0];
+
+    for (uint32_t d = 1; d < collection->n_datasets; d++) {
+        const struct kl_dataset *other = collection->datasets[d];
+
+        if (other->width != first->width || other->height != first->height ||
+            other->channels != first->channels)
+            return kl_fail(err, KL_ERR_USAGE,
+                           "data sets of one run have images of one size: %s has %ux%u with %u "
+                           "channels, %s has %ux%u with %u (--image-size resizes folders of PNG or "
+                           "JPEG images)",
+                           first->name, first->width, first->height, first->channels, other->name,
+                           other->width, other->height, other->channels);
+        for (uint32_t before = 0; before < d; before++)
+            if (!strcmp(collection->datasets[before]->name, other->name))
+                return kl_fail(err, KL_ERR_USAGE,
+                               "data set %s is given twice: name each once, or give one of them "
+                               "another name with --data NAME=FOLDER",
+                               other->name);
+    }
+    if (kl_collection_n_outputs(collection) > KL_CLASSES_MAX)
+        return kl_fail(err, KL_ERR_USAGE, "the data sets have %u outputs together: at most %d",
+                       kl_collection_n_outputs(collection), KL_CLASSES_MAX);
+    return KL_OK;
+}
+
+static const char *const heads_names[] = {"shared", "separate"};
+
+const char *kl_heads_name(enum kl_heads heads)
+{
+    return heads_names[heads];
+}
+
+int kl_heads_parse(const char *name, enum kl_heads *heads)
+{
+    for (int i = KL_HEADS_SHARED; i <= KL_HEADS_SEPARATE; i++) {
+        if (!strcmp(name, heads_names[i])) {
+            *heads = (enum kl_heads)i;
+            return 0;
+        }
+    }
+    return -1;
 }
 
 uint32_t kl_collection_id(const struct kl_collection *collection, struct kl_sample_place place)
@@ -72,6 +152,22 @@ uint8_t kl_collection_label(const struct kl_collection *collection, uint32_t id)
     struct kl_sample_place place = kl_collection_place(collection, id);
 
     return collection->datasets[place.dataset]->splits[place.split].labels[place.index];
+}
+
+uint8_t kl_collection_true_label(const struct kl_collection *collection, uint32_t id)
+{
+    struct kl_sample_place place = kl_collection_place(collection, id);
+    const struct kl_image_set *set = &collection->datasets[place.dataset]->splits[place.split];
+
+    return set->true_labels ? set->true_labels[place.index] : set->labels[place.index];
+}
+
+uint32_t kl_collection_target(const struct kl_collection *collection, uint32_t id)
+{
+    struct kl_sample_place place = kl_collection_place(collection, id);
+
+    return kl_collection_first_output(collection, place.dataset) +
+           collection->datasets[place.dataset]->splits[place.split].labels[place.index];
 }
 
 uint32_t kl_collection_classes(const struct kl_collection *collection, uint16_t *classes)

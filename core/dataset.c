@@ -6,13 +6,15 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/cifar.h"
+#include "core/folder.h"
 #include "core/idx.h"
 #include "core/memory.h"
 #include "core/strokes.h"
 
 #define PATH_BYTES 4096
 
-static const char *const split_names[KL_N_SPLITS] = {"train", "test"};
+static const char *const split_names[KL_N_SPLITS] = {"train", "validation", "test"};
 
 static const char *const fashion_classes[] = {"T-shirt/top", "Trouser",   "Pullover", "Dress",
                                               "Coat",        "Sandal",    "Shirt",    "Sneaker",
@@ -31,7 +33,8 @@ enum kl_status kl_split_parse(const char *name, enum kl_split *split, struct kl_
             return KL_OK;
         }
     }
-    return kl_fail(err, KL_ERR_USAGE, "there is no split of that name: use train or test");
+    return kl_fail(err, KL_ERR_USAGE,
+                   "there is no split of that name: use train, validation or test");
 }
 
 size_t kl_dataset_image_size(const struct kl_dataset *dataset)
@@ -84,11 +87,14 @@ void kl_dataset_standardise(const struct kl_dataset *dataset, const uint8_t *pix
     kl_dataset_standardise_floats(dataset, inputs);
 }
 
+/* Names those classes that the files did not name. */
 static void name_classes(struct kl_dataset *dataset)
 {
     int fashion = !strcmp(dataset->name, "fashion-mnist") && dataset->n_classes == 10;
 
     for (uint32_t c = 0; c < dataset->n_classes; c++) {
+        if (dataset->class_names[c][0])
+            continue;
         if (fashion)
             snprintf(dataset->class_names[c], KL_NAME_MAX, "%s", fashion_classes[c]);
         else
@@ -134,7 +140,24 @@ static enum kl_status check_name(const char *name, size_t length, struct kl_erro
     return KL_OK;
 }
 
-enum kl_status kl_dataset_load(const char *spec, struct kl_dataset **out, struct kl_error *err)
+static enum kl_status load_folder(struct kl_dataset *dataset, const char *folder,
+                                  struct kl_image_size size, struct kl_error *err)
+{
+    int by_class;
+
+    if (kl_cifar_is(folder))
+        return kl_cifar_load(dataset, folder, err);
+    by_class = kl_folder_is(folder);
+    if (size.width && !by_class)
+        return kl_fail(err, KL_ERR_USAGE,
+                       "--image-size is for folders of PNG or JPEG images by class, and %s is none",
+                       folder);
+    return by_class ? kl_folder_load(dataset, folder, size, err)
+                    : kl_idx_load(dataset, folder, err);
+}
+
+enum kl_status kl_dataset_load(const char *spec, struct kl_image_size size, struct kl_dataset **out,
+                               struct kl_error *err)
 {
     const char *equals = strchr(spec, '=');
     size_t length = equals ? (size_t)(equals - spec) : strlen(spec);
@@ -150,11 +173,11 @@ enum kl_status kl_dataset_load(const char *spec, struct kl_dataset **out, struct
     if (!strcmp(dataset->name, "strokes") && !equals) {
         status = kl_strokes_draw(dataset, err);
     } else if (equals) {
-        status = kl_idx_load(dataset, equals + 1, err);
+        status = load_folder(dataset, equals + 1, size, err);
     } else {
         status = find_folder(dataset->name, folder, err);
         if (!status)
-            status = kl_idx_load(dataset, folder, err);
+            status = load_folder(dataset, folder, size, err);
     }
     if (status) {
         kl_dataset_free(dataset);
@@ -173,6 +196,7 @@ void kl_dataset_free(struct kl_dataset *dataset)
     for (int s = 0; s < KL_N_SPLITS; s++) {
         free(dataset->splits[s].pixels);
         free(dataset->splits[s].labels);
+        free(dataset->splits[s].true_labels);
     }
     free(dataset);
 }

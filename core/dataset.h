@@ -15,12 +15,13 @@
 #define KL_CHANNELS_MAX 4      /* grey, grey + alpha, RGB, RGBA */
 #define KL_IMAGE_SIDE_MAX 4096 /* a larger side is a damaged header, not a thumbnail data set */
 
-enum kl_split { KL_SPLIT_TRAIN, KL_SPLIT_TEST, KL_N_SPLITS };
+enum kl_split { KL_SPLIT_TRAIN, KL_SPLIT_VALIDATION, KL_SPLIT_TEST, KL_N_SPLITS };
 
 struct kl_image_set {
     uint32_t count;
-    uint8_t *pixels; /* (count, channels, height, width) */
-    uint8_t *labels; /* (count), each below the data set's n_classes */
+    uint8_t *pixels;      /* (count, channels, height, width) */
+    uint8_t *labels;      /* (count), each below the data set's n_classes */
+    uint8_t *true_labels; /* (count), as the files have them, where some were flipped; or NULL */
 };
 
 struct kl_dataset {
@@ -33,7 +34,7 @@ struct kl_dataset {
     struct kl_image_set splits[KL_N_SPLITS];
 };
 
-/* "train", "test"; a static string. */
+/* "train", "validation", "test"; a static string. */
 const char *kl_split_name(enum kl_split split);
 
 /* The split of that name. Errors: KL_ERR_USAGE. */
@@ -52,14 +53,23 @@ void kl_dataset_standardise(const struct kl_dataset *dataset, const uint8_t *pix
 /* The same in place, of one image's pixels as floats. */
 void kl_dataset_standardise_floats(const struct kl_dataset *dataset, float *pixels);
 
+struct kl_image_size {
+    uint32_t width, height;
+};
+
 /* Looks data sets up by name and loads them; the caller owns *dataset and ends it with
- * kl_dataset_free.
+ * kl_dataset_free. The validation split is empty.
  *
- * spec is NAME or NAME=FOLDER. "strokes" is drawn, not read. Others are IDX files (core/idx.h),
- * searched in FOLDER if given, else in $XDG_CACHE_HOME/keylight/data/NAME (or ~/.cache/...), then
- * in /usr/share/datasets/NAME. Class names are known for fashion-mnist, digits otherwise.
- * Errors: KL_ERR_USAGE (bad name), KL_ERR_NOT_FOUND, KL_ERR_INPUT, KL_ERR_IO, KL_ERR_MEMORY. */
-enum kl_status kl_dataset_load(const char *spec, struct kl_dataset **dataset, struct kl_error *err);
+ * spec is NAME or NAME=FOLDER. "strokes" is drawn, not read. Others are read from FOLDER if given,
+ * else from $XDG_CACHE_HOME/keylight/data/NAME (or ~/.cache/...), then from
+ * /usr/share/datasets/NAME: CIFAR-10's binary files (core/cifar.h), images by class
+ * (core/folder.h), or IDX files (core/idx.h). Class names of IDX files are known for fashion-mnist,
+ * digits otherwise. size is what images by class are brought to (0 x 0: see core/folder.h); no
+ * other kind is resized.
+ * Errors: KL_ERR_USAGE (bad name, size), KL_ERR_NOT_FOUND, KL_ERR_INPUT, KL_ERR_IO,
+ * KL_ERR_MEMORY. */
+enum kl_status kl_dataset_load(const char *spec, struct kl_image_size size,
+                               struct kl_dataset **dataset, struct kl_error *err);
 
 /* Frees a data set; NULL is allowed. */
 void kl_dataset_free(struct kl_dataset *dataset);

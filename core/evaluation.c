@@ -2,10 +2,12 @@
 
 #include <string.h>
 
-void kl_evaluate(const struct kl_network *network, const struct kl_dataset *dataset,
-                 enum kl_split split, struct kl_batch *batch, struct kl_evaluation *evaluation,
-                 struct kl_prediction *predictions)
+void kl_evaluate(const struct kl_network *network, const struct kl_collection *data,
+                 uint32_t number, enum kl_split split, struct kl_batch *batch,
+                 struct kl_evaluation *evaluation, struct kl_prediction *predictions)
 {
+    const struct kl_dataset *dataset = data->datasets[number];
+    uint32_t first_output = kl_collection_first_output(data, number);
     const struct kl_image_set *set = &dataset->splits[split];
     size_t size = kl_dataset_image_size(dataset);
     uint32_t n_classes = network->widths[network->n_layers];
@@ -22,7 +24,8 @@ void kl_evaluate(const struct kl_network *network, const struct kl_dataset *data
         kl_network_forward(network, n, batch);
         for (uint32_t i = 0; i < n; i++) {
             const float *row = logits + (size_t)i * n_classes;
-            uint32_t target = set->labels[first + i], predicted = kl_argmax(row, n_classes);
+            uint32_t target = first_output + set->labels[first + i],
+                     predicted = kl_argmax(row, n_classes);
             float probabilities[KL_CLASSES_MAX];
 
             kl_softmax(row, n_classes, probabilities);

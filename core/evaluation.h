@@ -2,7 +2,7 @@
 #ifndef KL_CORE_EVALUATION_H
 #define KL_CORE_EVALUATION_H
 
-#include "core/dataset.h"
+#include "core/collection.h"
 #include "core/network.h"
 
 struct kl_prediction {
@@ -15,10 +15,10 @@ struct kl_evaluation {
     double accuracy, loss; /* share of right predictions; mean cross-entropy in nats */
 };
 
-/* Runs the whole split through the network in slices of batch->capacity; predictions (count) may be
- * NULL. An empty split gives accuracy and loss 0. */
-void kl_evaluate(const struct kl_network *network, const struct kl_dataset *dataset,
-                 enum kl_split split, struct kl_batch *batch, struct kl_evaluation *evaluation,
-                 struct kl_prediction *predictions);
+/* Runs a whole split of data set number dataset through the network in slices of batch->capacity;
+ * predictions (count) may be NULL. An empty split gives accuracy and loss 0. */
+void kl_evaluate(const struct kl_network *network, const struct kl_collection *data,
+                 uint32_t dataset, enum kl_split split, struct kl_batch *batch,
+                 struct kl_evaluation *evaluation, struct kl_prediction *predictions);
 
 #endif

@@ -3,19 +3,35 @@
 #define KL_CORE_HISTORY_H
 
 #include "core/blocks.h"
+#include "core/coefficients.h"
 #include "core/collection.h"
 #include "core/network.h"
+
+/* The weights along the way, between the initial and the final ones; db reads them. */
+struct kl_snapshots {
+    void *self;
+    uint32_t n;
+    const uint32_t *steps; /* (n), rising */
+    /* Reads one, numbered from 0, into a network of the run's widths. Within a pool's task, each
+     * worker for itself. Errors: KL_ERR_IO, KL_ERR_DAMAGED. */
+    enum kl_status (*read)(void *self, unsigned worker, uint32_t number, struct kl_network *network,
+                           struct kl_error *err);
+};
 
 struct kl_history {
     const struct kl_collection *data;
     const struct kl_network *initial, *final;
     uint64_t n_patterns;
-    uint32_t patterns_per_step;
+    uint32_t patterns_per_step, n_steps;
     const uint32_t *samples;    /* (n_patterns) training sample ids */
     const uint16_t *classes;    /* (samples of the run) class number: see kl_collection_classes */
     uint32_t n_classes;         /* of all data sets */
     const double *coefficients; /* c_s, (n_steps): see core/coefficients.h */
     double alpha;               /* what is left of the initial weights */
+    const struct kl_step_rule *rules; /* (n_steps) */
+    struct kl_snapshots snapshots;
+    uint32_t n_switches;      /* of a sequential schedule */
+    const uint32_t *switches; /* (n_switches) the last steps with one data set */
     /* By layer, from 0. Layer 1's rows are the images (row = sample id; training samples come in
      * ids that need not start at 0, so rows cover all samples); the others' are patterns. */
     const struct kl_block_source *keys[KL_LAYERS_MAX];

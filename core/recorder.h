@@ -31,6 +31,9 @@ struct kl_recorder {
     /* The test split of data set number dataset, after step (0: before the first). */
     enum kl_status (*evaluation)(void *self, uint32_t step, uint32_t dataset,
                                  const struct kl_evaluation *evaluation, struct kl_error *err);
+    /* The weights after a step, between the initial and the final ones. */
+    enum kl_status (*snapshot)(void *self, uint32_t step, const struct kl_network *network,
+                               struct kl_error *err);
     /* Everything so far becomes durable, with the state to resume from. */
     enum kl_status (*checkpoint)(void *self, const struct kl_training_state *state,
                                  struct kl_error *err);

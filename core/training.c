@@ -12,11 +12,13 @@
 #define EVALUATION_BATCH 500
 
 /* Random streams of a seed: initial weights use the layer's number, passes these. */
-#define ORDER_STREAM(epoch) (UINT64_C(1) << 32 | (epoch))
+#define ORDER_STREAM(phase, epoch) (UINT64_C(1) << 32 | (uint64_t)(phase) << 48 | (epoch))
 
+/* The order of one pass over the training samples of one phase: all of them, or, in a sequential
+ * schedule, those of one data set. */
 struct order {
-    uint32_t *permutation; /* of training positions, for this epoch */
-    uint32_t n;
+    uint32_t *permutation; /* of positions among the phase's samples */
+    uint32_t phase, n;     /* n: samples of the phase; 0: none has begun */
     uint64_t epoch, seed;
 };
 
@@ -32,33 +34,53 @@ struct loop {
     uint32_t *samples, *targets; /* (batch_size) */
 };
 
-static void shuffle(struct order *order, uint64_t epoch)
+/* The phase that a step belongs to: 0, or the data set of a sequential schedule. */
+static uint32_t phase_at(const struct kl_training *training, uint32_t step)
 {
+    uint32_t phase = 0;
+
+    while (phase < training->n_switches && step > training->switches[phase])
+        phase++;
+    return phase;
+}
+
+/* The id of the sample shown as pattern number i of a step. */
+static uint32_t sample_at(struct loop *loop, uint32_t step, uint32_t i)
+{
+    const struct kl_training *training = loop->training;
+    int sequential = training->data_schedule == KL_DATA_SEQUENTIAL;
+    uint32_t phase = sequential ? phase_at(training, step) : 0;
+    uint32_t first_step = phase ? training->switches[phase - 1] + 1 : 1;
+    uint64_t pattern = (uint64_t)(step - first_step) * training->batch_size + i;
+    struct order *order = &loop->order;
+    uint32_t n = sequential ? loop->data->datasets[phase]->splits[KL_SPLIT_TRAIN].count
+                            : kl_collection_train_size(loop->data);
     struct kl_random random;
 
-    kl_random_seed(&random, order->seed, ORDER_STREAM(epoch));
-    kl_random_permutation(&random, order->permutation, order->n);
-    order->epoch = epoch;
+    if (order->n == 0 || order->phase != phase || order->epoch != pattern / n) {
+        order->phase = phase;
+        order->n = n;
+        order->epoch = pattern / n;
+        kl_random_seed(&random, order->seed, ORDER_STREAM(phase, order->epoch));
+        kl_random_permutation(&random, order->permutation, n);
+    }
+    if (sequential)
+        return kl_collection_id(
+            loop->data,
+            (struct kl_sample_place){phase, KL_SPLIT_TRAIN, order->permutation[pattern % n]});
+    return kl_collection_train_id(loop->data, order->permutation[pattern % n]);
 }
 
-static uint32_t position_at(struct order *order, uint64_t pattern)
-{
-    if (pattern / order->n != order->epoch)
-        shuffle(order, pattern / order->n);
-    return order->permutation[pattern % order->n];
-}
-
-static void load_minibatch(struct loop *loop, uint64_t first_pattern)
+static void load_minibatch(struct loop *loop, uint32_t step)
 {
     for (uint32_t i = 0; i < loop->training->batch_size; i++) {
-        uint32_t position = position_at(&loop->order, first_pattern + i);
-        uint32_t id = kl_collection_train_id(loop->data, position);
+        uint32_t id = sample_at(loop, step, i);
         struct kl_sample_place place = kl_collection_place(loop->data, id);
         const struct kl_dataset *dataset = loop->data->datasets[place.dataset];
         size_t size = kl_dataset_image_size(dataset);
 
         loop->samples[i] = id;
-        loop->targets[i] = dataset->splits[place.split].labels[place.index];
+        loop->targets[i] = kl_collection_target(loop->data, id);
         kl_dataset_standardise(dataset, dataset->splits[place.split].pixels + place.index * size,
                                loop->batch->keys[0] + i * size);
     }
@@ -79,7 +101,7 @@ static enum kl_status run_step(struct loop *loop, uint32_t step, double *loss, s
                  training->weight_decay, 1},
     };
 
-    load_minibatch(loop, record.first_pattern);
+    load_minibatch(loop, step);
     kl_network_forward(network, n, loop->batch);
     record.loss = kl_cross_entropy(loop->batch->keys[last + 1], n, network->widths[last + 1],
                                    loop->targets, loop->batch->errors[last]);
@@ -94,7 +116,11 @@ static enum kl_status run_step(struct loop *loop, uint32_t step, double *loss, s
     kl_sgd_update(&record.rule, loop->gradient, loop->state->velocity, network);
     loop->state->steps_done = step;
     *loss = record.loss;
-    return loop->recorder ? loop->recorder->step(loop->recorder->self, &record, err) : KL_OK;
+    if (!loop->recorder || loop->recorder->step(loop->recorder->self, &record, err))
+        return loop->recorder ? err->status : KL_OK;
+    return kl_training_is_snapshot(training, step)
+               ? loop->recorder->snapshot(loop->recorder->self, step, network, err)
+               : KL_OK;
 }
 
 static enum kl_status evaluate(struct loop *loop, uint32_t step, struct kl_error *err)
@@ -104,7 +130,7 @@ static enum kl_status evaluate(struct loop *loop, uint32_t step, struct kl_error
         struct kl_evaluation evaluation;
         enum kl_status status = KL_OK;
 
-        kl_evaluate(loop->state->network, dataset, KL_SPLIT_TEST, loop->evaluation_batch,
+        kl_evaluate(loop->state->network, loop->data, d, KL_SPLIT_TEST, loop->evaluation_batch,
                     &evaluation, NULL);
         if (loop->recorder)
             status = loop->recorder->evaluation(loop->recorder->self, step, d, &evaluation, err);
@@ -132,7 +158,7 @@ static enum kl_status finish(struct loop *loop, struct kl_error *err)
         for (int s = 0; s < KL_N_SPLITS; s++) {
             struct kl_evaluation evaluation;
 
-            kl_evaluate(loop->state->network, loop->data->datasets[d], (enum kl_split)s,
+            kl_evaluate(loop->state->network, loop->data, d, (enum kl_split)s,
                         loop->evaluation_batch, &evaluation, next);
             next += loop->data->datasets[d]->splits[s].count;
         }
@@ -181,9 +207,9 @@ enum kl_status kl_train(const struct kl_training *training, const struct kl_coll
     struct kl_error late; /* of a record that was still waiting when the loop ended */
     enum kl_status status;
 
-    loop.order.n = kl_collection_train_size(data);
     loop.order.seed = training->seed;
-    status = kl_alloc(&loop.order.permutation, loop.order.n, sizeof(uint32_t), "the order", err);
+    status = kl_alloc(&loop.order.permutation, kl_collection_train_size(data), sizeof(uint32_t),
+                      "the order", err);
     if (!status)
         status = kl_alloc(&loop.samples, training->batch_size, sizeof(uint32_t), "a batch", err);
     if (!status)
@@ -201,7 +227,6 @@ enum kl_status kl_train(const struct kl_training *training, const struct kl_coll
             background_recorder = kl_background_recorder(background);
             loop.recorder = &background_recorder;
         }
-        shuffle(&loop.order, 0);
         status = run(&loop, err);
     }
     if (kl_background_stop(background, &late) && (!status || status == KL_ERR_INTERRUPTED)) {

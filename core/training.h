@@ -7,11 +7,18 @@
 #include "core/kernels.h"
 #include "core/network.h"
 #include "core/recorder.h"
+#include "core/selection.h"
 
 enum kl_lr_schedule {
     KL_LR_CONSTANT,
     KL_LR_COSINE, /* eta (1 + cos(pi (s - 1) / S)) / 2 */
     KL_LR_STEP,   /* eta gamma^floor((s - 1) / period) */
+};
+
+/* Which data sets the steps draw from. */
+enum kl_data_schedule {
+    KL_DATA_JOINT,      /* from all, shuffled together */
+    KL_DATA_SEQUENTIAL, /* from one after the other, in order */
 };
 
 /* Everything that determines a run besides its data. */
@@ -30,26 +37,43 @@ struct kl_training {
     enum kl_dtype dtype;                      /* of the history: KL_F16 or KL_F32 */
     uint32_t evaluation_steps;                /* the test split is evaluated every so many steps */
     uint32_t checkpoint_steps;                /* the history is committed every so many steps */
+    uint32_t snapshot_steps; /* the weights are kept every so many steps; 0: never */
+    enum kl_data_schedule data_schedule;
+    uint32_t n_switches;                    /* KL_DATA_SEQUENTIAL: one less than data sets */
+    uint32_t switches[KL_DATASETS_MAX - 1]; /* the last step with each data set but the last */
+    struct kl_selection selection;
 };
 
 /* Names as the command line and the history file have them; static strings. */
 const char *kl_lr_schedule_name(enum kl_lr_schedule schedule);
+const char *kl_data_schedule_name(enum kl_data_schedule schedule);
 const char *kl_initialisation_name(enum kl_initialisation initialisation);
 const char *kl_dtype_name(enum kl_dtype dtype);
 
 /* The reverse; 0 when found, -1 when there is no such name. */
 int kl_lr_schedule_parse(const char *name, enum kl_lr_schedule *schedule);
+int kl_data_schedule_parse(const char *name, enum kl_data_schedule *schedule);
 int kl_initialisation_parse(const char *name, enum kl_initialisation *initialisation);
 int kl_dtype_parse(const char *name, enum kl_dtype *dtype);
 
-/* Fills the settings of a preset ("quick", "paper-mnist", "paper-fashion"): widths between the
- * first and the last (which the data decide), rule, steps; and the name of its data set.
- * Errors: KL_ERR_USAGE. */
+/* Fills the settings of a preset ("quick", "paper-mnist", "paper-continual" and so on):
+ * widths between the first and the last (which the data decide), rule, steps, schedule; and the
+ * names of its data sets, ended by NULL. Errors: KL_ERR_USAGE. */
 enum kl_status kl_training_preset(const char *preset, struct kl_training *training,
-                                  const char **dataset, struct kl_error *err);
+                                  const char *const **datasets, struct kl_error *err);
 
 /* Refuses settings that cannot be trained. Errors: KL_ERR_USAGE, naming the flag. */
 enum kl_status kl_training_check(const struct kl_training *training, struct kl_error *err);
+
+/* Refuses a sequential schedule whose switches do not fit so many data sets. Errors:
+ * KL_ERR_USAGE. */
+enum kl_status kl_training_check_schedule(const struct kl_training *training, uint32_t n_datasets,
+                                          struct kl_error *err);
+
+/* Whether the weights after a step (0: the initial ones) are kept: every snapshot_steps steps, and
+ * before the first of these at the powers of two, because much happens early; the initial and the
+ * final ones are kept anyway and never as snapshots. */
+int kl_training_is_snapshot(const struct kl_training *training, uint32_t step);
 
 /* The learning rate of a step, from 1. */
 double kl_training_learning_rate(const struct kl_training *training, uint32_t step);
@@ -79,12 +103,12 @@ struct kl_progress {
     void *self;
 };
 
-/* Trains from state to the last step. Samples come in shuffled passes over all training samples;
- * the order of pass e depends on (seed, e) alone, and a minibatch may span two passes, so that
- * every step has batch_size patterns and pattern t of the run is sample t of the endless sequence.
- * recorder may be NULL (nothing is recorded). Data sets need their pixels.
- * Errors: KL_ERR_INPUT (diverged), KL_ERR_INTERRUPTED, KL_ERR_MEMORY, and
- * whatever the recorder says. */
+/* Trains from state to the last step. Samples come in shuffled passes over all training samples (or
+ * over those of one data set after the other); the order of pass e depends on (seed, e, phase)
+ * alone, and a minibatch may span two passes, so that every step has batch_size patterns and
+ * pattern t of the run is sample t of the endless sequence. recorder may be NULL (nothing is
+ * recorded). Data sets need their pixels. Errors: KL_ERR_INPUT (diverged), KL_ERR_INTERRUPTED,
+ * KL_ERR_MEMORY, and whatever the recorder says. */
 enum kl_status kl_train(const struct kl_training *training, const struct kl_collection *data,
                         struct kl_training_state *state, const struct kl_recorder *recorder,
                         const struct kl_progress *progress, struct kl_error *err);

@@ -9,23 +9,47 @@
 #include "core/hash.h"
 
 static const char *const lr_schedule_names[] = {"constant", "cosine", "step"};
+static const char *const data_schedule_names[] = {"joint", "sequential"};
 static const char *const initialisation_names[] = {"xavier", "he"};
 static const char *const dtype_names[] = {"uint8", "float16", "float32"};
 
-struct preset {
-    const char *name, *dataset;
+/* What presets share. */
+struct recipe {
     uint32_t hidden[2];
-    uint32_t n_steps, batch_size;
+    uint32_t batch_size, validation;
     double learning_rate;
     enum kl_lr_schedule lr_schedule;
     double momentum, weight_decay, clip_norm;
 };
 
+static const struct recipe quick = {{256, 256}, 64, 0, 0.05, KL_LR_COSINE, 0.9, 1e-4, 1};
+/* Without a schedule that ends at 0, the second task would hardly be learned. */
+static const struct recipe quick_continual = {{256, 256},     64,  0,    0.02,
+                                              KL_LR_CONSTANT, 0.9, 1e-4, 1};
+/* Irie, Csordas, Schmidhuber 2022: the settings of their experiments. */
+static const struct recipe paper = {{800, 800}, 128, 10000, 3e-3, KL_LR_CONSTANT, 0.9, 0, 1};
+
+struct preset {
+    const char *name;
+    const struct recipe *recipe;
+    const char *datasets[3]; /* ended by NULL */
+    uint32_t n_steps;
+    uint32_t switch_step; /* 0: joint */
+};
+
+#define MNIST "mnist"
+#define FASHION "fashion-mnist"
+
 static const struct preset presets[] = {
-    {"quick", "fashion-mnist", {256, 256}, 2000, 64, 0.05, KL_LR_COSINE, 0.9, 1e-4, 1},
-    /* Irie, Csordas, Schmidhuber 2022: the settings of their single-task experiments. */
-    {"paper-mnist", "mnist", {800, 800}, 5000, 128, 3e-3, KL_LR_CONSTANT, 0.9, 0, 1},
-    {"paper-fashion", "fashion-mnist", {800, 800}, 5000, 128, 3e-3, KL_LR_CONSTANT, 0.9, 0, 1},
+    {"quick", &quick, {FASHION, NULL}, 2000, 0},
+    {"quick-joint", &quick, {MNIST, FASHION, NULL}, 2000, 0},
+    {"quick-continual", &quick_continual, {MNIST, FASHION, NULL}, 2000, 1000},
+    {"paper-mnist", &paper, {MNIST, NULL}, 5000, 0},
+    {"paper-fashion", &paper, {FASHION, NULL}, 5000, 0},
+    {"paper-joint", &paper, {MNIST, FASHION, NULL}, 5000, 0},
+    {"paper-continual", &paper, {MNIST, FASHION, NULL}, 6000, 3000},
+    {"paper-continual-reversed", &paper, {FASHION, MNIST, NULL}, 6000, 3000},
+    {"paper-continual-long", &paper, {MNIST, FASHION, NULL}, 10000, 3000},
 };
 
 static int find_name(const char *const *names, size_t n, const char *name)
@@ -39,6 +63,11 @@ static int find_name(const char *const *names, size_t n, const char *name)
 const char *kl_lr_schedule_name(enum kl_lr_schedule schedule)
 {
     return lr_schedule_names[schedule];
+}
+
+const char *kl_data_schedule_name(enum kl_data_schedule schedule)
+{
+    return data_schedule_names[schedule];
 }
 
 const char *kl_initialisation_name(enum kl_initialisation initialisation)
@@ -60,6 +89,15 @@ int kl_lr_schedule_parse(const char *name, enum kl_lr_schedule *schedule)
     return found < 0 ? -1 : 0;
 }
 
+int kl_data_schedule_parse(const char *name, enum kl_data_schedule *schedule)
+{
+    int found = find_name(data_schedule_names, 2, name);
+
+    if (found >= 0)
+        *schedule = (enum kl_data_schedule)found;
+    return found < 0 ? -1 : 0;
+}
+
 int kl_initialisation_parse(const char *name, enum kl_initialisation *initialisation)
 {
     int found = find_name(initialisation_names, 2, name);
@@ -78,36 +116,53 @@ int kl_dtype_parse(const char *name, enum kl_dtype *dtype)
     return found < 0 ? -1 : 0;
 }
 
-enum kl_status kl_training_preset(const char *name, struct kl_training *training,
-                                  const char **dataset, struct kl_error *err)
+static void fill(const struct preset *preset, struct kl_training *training)
 {
-    for (size_t i = 0; i < sizeof presets / sizeof presets[0]; i++) {
-        const struct preset *preset = &presets[i];
+    const struct recipe *recipe = preset->recipe;
 
-        if (strcmp(preset->name, name))
-            continue;
-        memset(training, 0, sizeof *training);
-        snprintf(training->name, sizeof training->name, "%s", name);
-        training->n_layers = 3;
-        training->widths[1] = preset->hidden[0];
-        training->widths[2] = preset->hidden[1];
-        training->seed = 1;
-        training->n_steps = preset->n_steps;
-        training->batch_size = preset->batch_size;
-        training->initialisation = KL_INIT_XAVIER;
-        training->learning_rate = preset->learning_rate;
-        training->lr_schedule = preset->lr_schedule;
-        training->lr_period = preset->n_steps / 3;
-        training->lr_gamma = 0.1;
-        training->momentum = preset->momentum;
-        training->weight_decay = preset->weight_decay;
-        training->clip_norm = preset->clip_norm;
-        training->dtype = KL_F16;
-        *dataset = preset->dataset;
-        return KL_OK;
+    memset(training, 0, sizeof *training);
+    snprintf(training->name, sizeof training->name, "%s", preset->name);
+    training->n_layers = 3;
+    training->widths[1] = recipe->hidden[0];
+    training->widths[2] = recipe->hidden[1];
+    training->seed = 1;
+    training->n_steps = preset->n_steps;
+    training->batch_size = recipe->batch_size;
+    training->initialisation = KL_INIT_XAVIER;
+    training->learning_rate = recipe->learning_rate;
+    training->lr_schedule = recipe->lr_schedule;
+    training->lr_period = preset->n_steps / 3;
+    training->lr_gamma = 0.1;
+    training->momentum = recipe->momentum;
+    training->weight_decay = recipe->weight_decay;
+    training->clip_norm = recipe->clip_norm;
+    training->dtype = KL_F16;
+    training->selection.validation = recipe->validation;
+    if (preset->switch_step) {
+        training->data_schedule = KL_DATA_SEQUENTIAL;
+        training->n_switches = 1;
+        training->switches[0] = preset->switch_step;
     }
-    return kl_fail(err, KL_ERR_USAGE,
-                   "there is no preset '%.40s': use quick, paper-mnist or paper-fashion", name);
+}
+
+enum kl_status kl_training_preset(const char *name, struct kl_training *training,
+                                  const char *const **datasets, struct kl_error *err)
+{
+    char names[400] = "";
+    size_t n = sizeof presets / sizeof presets[0];
+
+    for (size_t i = 0; i < n; i++) {
+        const char *separator = i == 0 ? "" : i + 1 < n ? ", " : " or ";
+
+        if (!strcmp(presets[i].name, name)) {
+            fill(&presets[i], training);
+            *datasets = presets[i].datasets;
+            return KL_OK;
+        }
+        snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", separator,
+                 presets[i].name);
+    }
+    return kl_fail(err, KL_ERR_USAGE, "there is no preset '%.40s': use %s", name, names);
 }
 
 enum kl_status kl_training_check(const struct kl_training *training, struct kl_error *err)
@@ -134,12 +189,52 @@ enum kl_status kl_training_check(const struct kl_training *training, struct kl_e
         {training->dtype == KL_U8, "--dtype is float16 or float32"},
         {training->evaluation_steps < 1, "--evaluation-steps is at least 1"},
         {training->checkpoint_steps < 1, "--checkpoint-steps is at least 1"},
+        {!(training->selection.label_noise >= 0) || training->selection.label_noise > 1,
+         "--label-noise is a share from 0 to 1"},
+        {training->selection.noise_seed >> 53 != 0,
+         "--noise-seed is 0 to 9007199254740991, which JSON readers keep exactly"},
     };
 
     for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++)
         if (checks[i].wrong)
             return kl_fail(err, KL_ERR_USAGE, "%s", checks[i].message);
     return KL_OK;
+}
+
+enum kl_status kl_training_check_schedule(const struct kl_training *training, uint32_t n_datasets,
+                                          struct kl_error *err)
+{
+    uint32_t before = 0;
+
+    if (training->data_schedule == KL_DATA_JOINT && training->n_switches)
+        return kl_fail(err, KL_ERR_USAGE, "--switch belongs to --schedule sequential");
+    if (training->data_schedule == KL_DATA_JOINT)
+        return KL_OK;
+    if (n_datasets < 2)
+        return kl_fail(err, KL_ERR_USAGE,
+                       "--schedule sequential needs two data sets or more: give --data again");
+    if (training->n_switches != n_datasets - 1)
+        return kl_fail(err, KL_ERR_USAGE,
+                       "--switch names the last step with each data set but the last: %u for %u "
+                       "data sets, not %u",
+                       n_datasets - 1, n_datasets, training->n_switches);
+    for (uint32_t i = 0; i < training->n_switches; i++) {
+        if (training->switches[i] <= before || training->switches[i] >= training->n_steps)
+            return kl_fail(err, KL_ERR_USAGE,
+                           "--switch is a list of rising steps from 1 to %u, one before the last",
+                           training->n_steps - 1);
+        before = training->switches[i];
+    }
+    return KL_OK;
+}
+
+int kl_training_is_snapshot(const struct kl_training *training, uint32_t step)
+{
+    uint32_t every = training->snapshot_steps;
+
+    if (every == 0 || step == 0 || step >= training->n_steps)
+        return 0;
+    return step % every == 0 || (step < every && (step & (step - 1)) == 0);
 }
 
 double kl_training_learning_rate(const struct kl_training *training, uint32_t step)
@@ -174,6 +269,13 @@ void kl_training_fingerprint(const struct kl_training *training, const struct kl
     hash = kl_hash(hash, text, (size_t)length);
     for (uint32_t l = 0; l <= training->n_layers; l++) {
         length = snprintf(text, sizeof text, "%s%u", l ? "-" : "", training->widths[l]);
+        hash = kl_hash(hash, text, (size_t)length);
+    }
+    /* How the data were shown, where that is not the simplest way. */
+    if (training->data_schedule != KL_DATA_JOINT)
+        hash = kl_hash(hash, " sequential", strlen(" sequential"));
+    for (uint32_t i = 0; i < training->n_switches; i++) {
+        length = snprintf(text, sizeof text, "%s%u", i ? "," : "=", training->switches[i]);
         hash = kl_hash(hash, text, (size_t)length);
     }
     hash = kl_hash(hash, final->parameters, final->n_parameters * sizeof(float));

@@ -55,7 +55,8 @@ static enum kl_status check_split(struct kl_run *run, struct kl_sample_place fir
     *n_right = 0;
     if (status)
         return status;
-    kl_evaluate(run->final, dataset, first.split, batch, &evaluation, predictions);
+    kl_evaluate(run->final, &run->data, first.dataset, first.split, batch, &evaluation,
+                predictions);
     for (uint32_t i = 0; !status && i < count; i++) {
         struct kl_sample sample = {0};
 
@@ -67,7 +68,7 @@ static enum kl_status check_split(struct kl_run *run, struct kl_sample_place fir
                         "not the network's (%u, %.4f); restore it from a copy or train it again",
                         run->path, base + i, sample.predicted, sample.probability,
                         predictions[i].predicted, (double)predictions[i].probability);
-        *n_right += sample.predicted == sample.label;
+        *n_right += sample.predicted == sample.target;
     }
     free(predictions);
     return status;

@@ -72,6 +72,11 @@ void kl_chunk_files_close(struct kl_chunk_files *files)
     free(files);
 }
 
+sqlite3 *kl_chunk_files_db(const struct kl_chunk_files *files, unsigned worker)
+{
+    return files->workers[worker].db;
+}
+
 static enum kl_status open_chunk(const struct chunk_source *source, struct worker_file *file,
                                  uint32_t block, size_t row_bytes, struct kl_error *err)
 {

@@ -3,6 +3,8 @@
 #ifndef KL_DB_CHUNKS_H
 #define KL_DB_CHUNKS_H
 
+#include <sqlite3.h>
+
 #include "core/blocks.h"
 
 enum kl_chunk_kind { KL_CHUNKS_IMAGES, KL_CHUNKS_KEYS, KL_CHUNKS_ERRORS };
@@ -13,6 +15,9 @@ struct kl_chunk_files;
 enum kl_status kl_chunk_files_open(const char *path, unsigned n_workers,
                                    struct kl_chunk_files **files, struct kl_error *err);
 void kl_chunk_files_close(struct kl_chunk_files *files);
+
+/* The connection of a worker, for what else it reads. */
+sqlite3 *kl_chunk_files_db(const struct kl_chunk_files *files, unsigned worker);
 
 /* The source of one table (and layer, from 1; ignored for images), checked to hold n_rows rows of
  * width numbers without gaps. The caller ends it with kl_chunk_source_close.

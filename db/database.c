@@ -149,6 +149,11 @@ static enum kl_status check_identity(sqlite3 *db, const char *path, struct kl_er
                          "%s has format version %lld, this keylight reads up to %d: use a newer "
                          "keylight",
                          path, (long long)version, KL_FORMAT_VERSION);
+    if (!status && version >= 1 && version < KL_FORMAT_VERSION)
+        status = kl_fail(err, KL_ERR_FOREIGN,
+                         "%s was written by an earlier keylight (format version %lld, this one "
+                         "reads %d): train it again",
+                         path, (long long)version, KL_FORMAT_VERSION);
     if (!status && version < 1)
         status = kl_fail(err, KL_ERR_DAMAGED, "%s has no format version: it is damaged", path);
     return status;

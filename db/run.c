@@ -9,6 +9,7 @@
 #include "core/memory.h"
 #include "db/chunks.h"
 #include "db/database.h"
+#include "db/parameters.h"
 #include "db/run_private.h"
 #include "db/settings.h"
 
@@ -198,6 +199,32 @@ static enum kl_status prepare_history(struct kl_run *run, struct kl_error *err)
                                     : damaged(run, "its steps have no finite coefficients", err);
 }
 
+/* Runs as a pool's task: every worker has a connection of its own. */
+static enum kl_status read_snapshot(void *self, unsigned worker, uint32_t number,
+                                    struct kl_network *network, struct kl_error *err)
+{
+    const struct kl_run *run = self;
+
+    return kl_snapshot_read(kl_chunk_files_db(run->private->files, worker),
+                            run->history.snapshots.steps[number], network, err);
+}
+
+static enum kl_status read_snapshots(struct kl_run *run, struct kl_error *err)
+{
+    struct kl_snapshots *snapshots = &run->history.snapshots;
+    uint32_t *steps = NULL;
+    enum kl_status status = kl_snapshot_steps(run->private->db, &steps, &snapshots->n, err);
+
+    run->private->snapshot_steps = steps;
+    snapshots->steps = steps;
+    snapshots->self = run;
+    snapshots->read = read_snapshot;
+    for (uint32_t i = 0; !status && i < snapshots->n; i++)
+        if (steps[i] < 1 || steps[i] >= run->training.n_steps)
+            status = damaged(run, "a snapshot is of no step", err);
+    return status;
+}
+
 static enum kl_status open_sources(struct kl_run *run, unsigned n_workers, struct kl_error *err)
 {
     struct kl_run_private *private = run->private;
@@ -239,6 +266,10 @@ static enum kl_status read_all(struct kl_run *run, unsigned n_workers, struct kl
     if (status)
         return status;
     run->history.patterns_per_step = run->training.batch_size;
+    run->history.n_steps = run->training.n_steps;
+    run->history.rules = run->rules;
+    run->history.n_switches = run->training.n_switches;
+    run->history.switches = run->training.switches;
     run->history.n_patterns = (uint64_t)run->training.n_steps * run->training.batch_size;
     run->file_bytes = stat(run->path, &info) == 0 ? (uint64_t)info.st_size : 0;
     status = read_patterns(run, err);
@@ -246,6 +277,8 @@ static enum kl_status read_all(struct kl_run *run, unsigned n_workers, struct kl
         status = read_curve(run, err);
     if (!status)
         status = prepare_history(run, err);
+    if (!status)
+        status = read_snapshots(run, err);
     return status || n_workers == 0 ? status : open_sources(run, n_workers, err);
 }
 
@@ -295,6 +328,7 @@ void kl_run_close(struct kl_run *run)
         free(private->samples);
         free(private->classes);
         free(private->coefficients);
+        free(private->snapshot_steps);
         if (run->path)
             pthread_mutex_destroy(&private->lock);
         free(private);

@@ -21,6 +21,7 @@ struct kl_run_private {
     uint32_t *samples;
     uint16_t *classes;
     double *coefficients;
+    uint32_t *snapshot_steps;
 };
 
 #endif

@@ -5,12 +5,13 @@
 #include "db/database.h"
 #include "db/run_private.h"
 
-static const char columns[] = "sample, label, predicted, probability";
+static const char columns[] = "sample, label, true_label, target, predicted, probability";
 
-/* The filter as SQL; ?1 .. ?5 are bound by bind_filter, -1 meaning any. */
+/* The filter as SQL; ?1 .. ?6 and ?9 are bound by bind_filter, -1 meaning any. */
 static const char condition[] = "(?1 < 0 OR dataset = ?1) AND (?2 < 0 OR split = ?6) AND "
                                 "(?3 < 0 OR label = ?3) AND (?4 < 0 OR predicted = ?4) AND "
-                                "(?5 < 0 OR (label = predicted) = ?5)";
+                                "(?5 < 0 OR (target = predicted) = ?5) AND "
+                                "(?9 < 0 OR (label <> true_label) = ?9)";
 
 static void bind_filter(sqlite3_stmt *statement, const struct kl_sample_filter *filter)
 {
@@ -19,6 +20,7 @@ static void bind_filter(sqlite3_stmt *statement, const struct kl_sample_filter *
     sqlite3_bind_int(statement, 3, filter->label);
     sqlite3_bind_int(statement, 4, filter->predicted);
     sqlite3_bind_int(statement, 5, filter->correct);
+    sqlite3_bind_int(statement, 9, filter->flipped);
     if (filter->split >= 0)
         sqlite3_bind_text(statement, 6, kl_split_name((enum kl_split)filter->split), -1,
                           SQLITE_STATIC);
@@ -29,8 +31,10 @@ static void read_sample(const struct kl_run *run, sqlite3_stmt *statement, struc
     sample->id = (uint32_t)sqlite3_column_int64(statement, 0);
     sample->place = kl_collection_place(&run->data, sample->id);
     sample->label = (uint32_t)sqlite3_column_int64(statement, 1);
-    sample->predicted = (uint32_t)sqlite3_column_int64(statement, 2);
-    sample->probability = sqlite3_column_double(statement, 3);
+    sample->true_label = (uint32_t)sqlite3_column_int64(statement, 2);
+    sample->target = (uint32_t)sqlite3_column_int64(statement, 3);
+    sample->predicted = (uint32_t)sqlite3_column_int64(statement, 4);
+    sample->probability = sqlite3_column_double(statement, 5);
 }
 
 static enum kl_status count_matches(struct kl_run *run, const struct kl_sample_filter *filter,
@@ -100,7 +104,7 @@ enum kl_status kl_samples_list(struct kl_run *run, const struct kl_sample_filter
 enum kl_status kl_samples_get(struct kl_run *run, uint32_t id, struct kl_sample *sample,
                               struct kl_error *err)
 {
-    static const struct kl_sample_filter any = {KL_ANY, KL_ANY, KL_ANY, KL_ANY, KL_ANY};
+    static const struct kl_sample_filter any = {KL_ANY, KL_ANY, KL_ANY, KL_ANY, KL_ANY, KL_ANY};
     uint32_t n = 0;
     int64_t next;
     enum kl_status status;

@@ -9,14 +9,18 @@
 struct kl_sample {
     uint32_t id;
     struct kl_sample_place place;
-    uint32_t label, predicted;
-    double probability; /* of the predicted class */
+    uint32_t label;      /* within its data set, as the run was told it */
+    uint32_t true_label; /* as its file has it */
+    uint32_t target;     /* the output that stands for the label */
+    uint32_t predicted;  /* an output; right if it is the target */
+    double probability;  /* of the predicted output */
 };
 
 /* Conditions that must all hold; KL_ANY means no condition. */
 struct kl_sample_filter {
     int dataset, split, label, predicted;
-    int correct; /* 1: predicted = label; 0: not */
+    int correct; /* 1: predicted = target; 0: not */
+    int flipped; /* 1: label is not the true one; 0: it is */
 };
 
 /* Fills samples with up to limit matching ones of ids >= from, by rising id; *n of them; *next is

@@ -9,6 +9,8 @@
 #include "core/text.h"
 #include "db/database.h"
 
+#define SWITCHES_BYTES (12 * KL_DATASETS_MAX)
+
 static enum kl_status damaged(sqlite3 *db, const char *what, struct kl_error *err)
 {
     return kl_fail(err, KL_ERR_DAMAGED,
@@ -17,21 +19,52 @@ static enum kl_status damaged(sqlite3 *db, const char *what, struct kl_error *er
                    sqlite3_db_filename(db, "main"), what);
 }
 
-static enum kl_status write_run(sqlite3 *db, const struct kl_training *training,
-                                struct kl_error *err)
+/* The switches as the command line has them: "3000,6000". */
+static void format_switches(const struct kl_training *training, char text[SWITCHES_BYTES])
 {
+    size_t used = 0;
+
+    text[0] = '\0';
+    for (uint32_t i = 0; i < training->n_switches; i++)
+        used += (size_t)snprintf(text + used, SWITCHES_BYTES - used, "%s%u", i ? "," : "",
+                                 training->switches[i]);
+}
+
+/* The reverse: 0, or -1 if it makes no sense. */
+static int parse_switches(const char *text, struct kl_training *training)
+{
+    training->n_switches = 0;
+    while (*text) {
+        char *end;
+        unsigned long step = strtoul(text, &end, 10);
+
+        if (end == text || step > UINT32_MAX || (*end && *end != ',') ||
+            training->n_switches == KL_DATASETS_MAX - 1)
+            return -1;
+        training->switches[training->n_switches++] = (uint32_t)step;
+        text = *end ? end + 1 : end;
+    }
+    return 0;
+}
+
+static enum kl_status write_run(sqlite3 *db, const struct kl_training *training,
+                                enum kl_heads heads, struct kl_error *err)
+{
+    char switches[SWITCHES_BYTES];
     sqlite3_stmt *statement = NULL;
     enum kl_status status =
         kl_db_prepare(db,
                       "INSERT INTO run (id, name, seed, steps, batch_size, initialisation, "
                       "learning_rate, lr_schedule, lr_period, lr_gamma, momentum, weight_decay, "
-                      "clip_norm, dtype, evaluation_steps, checkpoint_steps) "
+                      "clip_norm, dtype, evaluation_steps, checkpoint_steps, snapshot_steps, "
+                      "heads, data_schedule, switches, label_noise, noise_seed) "
                       "VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, "
-                      "?15)",
+                      "?15, ?16, ?17, ?18, ?19, ?20, ?21)",
                       &statement, err);
 
     if (status)
         return status;
+    format_switches(training, switches);
     sqlite3_bind_text(statement, 1, training->name, -1, SQLITE_STATIC);
     sqlite3_bind_int64(statement, 2, (sqlite3_int64)training->seed);
     sqlite3_bind_int64(statement, 3, training->n_steps);
@@ -48,6 +81,13 @@ static enum kl_status write_run(sqlite3 *db, const struct kl_training *training,
     sqlite3_bind_text(statement, 13, kl_dtype_name(training->dtype), -1, SQLITE_STATIC);
     sqlite3_bind_int64(statement, 14, training->evaluation_steps);
     sqlite3_bind_int64(statement, 15, training->checkpoint_steps);
+    sqlite3_bind_int64(statement, 16, training->snapshot_steps);
+    sqlite3_bind_text(statement, 17, kl_heads_name(heads), -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 18, kl_data_schedule_name(training->data_schedule), -1,
+                      SQLITE_STATIC);
+    sqlite3_bind_text(statement, 19, switches, -1, SQLITE_STATIC);
+    sqlite3_bind_double(statement, 20, training->selection.label_noise);
+    sqlite3_bind_int64(statement, 21, (sqlite3_int64)training->selection.noise_seed);
     status = kl_db_run(statement, err);
     sqlite3_finalize(statement);
     return status;
@@ -77,8 +117,8 @@ static enum kl_status write_dataset(sqlite3 *db, uint32_t number, const struct k
                                     struct kl_error *err)
 {
     sqlite3_stmt *row = NULL, *class = NULL, *channel = NULL;
-    enum kl_status status =
-        kl_db_prepare(db, "INSERT INTO dataset VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", &row, err);
+    enum kl_status status = kl_db_prepare(
+        db, "INSERT INTO dataset VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)", &row, err);
 
     if (!status)
         status = kl_db_prepare(db, "INSERT INTO class (dataset, label, name) VALUES (?1, ?2, ?3)",
@@ -94,8 +134,8 @@ static enum kl_status write_dataset(sqlite3 *db, uint32_t number, const struct k
         sqlite3_bind_int64(row, 4, dataset->height);
         sqlite3_bind_int64(row, 5, dataset->channels);
         sqlite3_bind_int64(row, 6, dataset->n_classes);
-        sqlite3_bind_int64(row, 7, dataset->splits[KL_SPLIT_TRAIN].count);
-        sqlite3_bind_int64(row, 8, dataset->splits[KL_SPLIT_TEST].count);
+        for (int s = 0; s < KL_N_SPLITS; s++)
+            sqlite3_bind_int64(row, 7 + s, dataset->splits[s].count);
         status = kl_db_run(row, err);
     }
     for (uint32_t c = 0; !status && c < dataset->n_classes; c++) {
@@ -124,8 +164,8 @@ static enum kl_status write_samples(sqlite3 *db, const struct kl_collection *dat
     uint32_t n_samples = kl_collection_size(data);
     enum kl_status status = kl_db_prepare(
         db,
-        "INSERT INTO sample (sample, dataset, split, position, label) VALUES (?1, ?2, ?3, ?4, "
-        "?5)",
+        "INSERT INTO sample (sample, dataset, split, position, label, true_label, target) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         &statement, err);
 
     for (uint32_t id = 0; !status && id < n_samples; id++) {
@@ -136,6 +176,8 @@ static enum kl_status write_samples(sqlite3 *db, const struct kl_collection *dat
         sqlite3_bind_text(statement, 3, kl_split_name(place.split), -1, SQLITE_STATIC);
         sqlite3_bind_int64(statement, 4, place.index);
         sqlite3_bind_int64(statement, 5, kl_collection_label(data, id));
+        sqlite3_bind_int64(statement, 6, kl_collection_true_label(data, id));
+        sqlite3_bind_int64(statement, 7, kl_collection_target(data, id));
         status = kl_db_run(statement, err);
     }
     sqlite3_finalize(statement);
@@ -145,7 +187,7 @@ static enum kl_status write_samples(sqlite3 *db, const struct kl_collection *dat
 enum kl_status kl_settings_write(sqlite3 *db, const struct kl_training *training,
                                  const struct kl_collection *data, struct kl_error *err)
 {
-    enum kl_status status = write_run(db, training, err);
+    enum kl_status status = write_run(db, training, data->heads, err);
 
     if (!status)
         status = write_layers(db, training, err);
@@ -162,17 +204,20 @@ static void copy_text(sqlite3_stmt *statement, int column, char out[KL_NAME_MAX]
     kl_text_make_utf8(out);
 }
 
-static enum kl_status read_run(sqlite3 *db, struct kl_training *training, uint32_t *steps_done,
-                               struct kl_error *err)
+static enum kl_status read_run(sqlite3 *db, struct kl_training *training, enum kl_heads *heads,
+                               uint32_t *steps_done, struct kl_error *err)
 {
     sqlite3_stmt *statement = NULL;
     char init[KL_NAME_MAX], schedule[KL_NAME_MAX], dtype[KL_NAME_MAX];
+    char heads_name[KL_NAME_MAX], data_schedule[KL_NAME_MAX];
+    const char *switches;
     int row = 0;
     enum kl_status status =
         kl_db_prepare(db,
                       "SELECT name, seed, steps, batch_size, initialisation, learning_rate, "
                       "lr_schedule, lr_period, lr_gamma, momentum, weight_decay, clip_norm, dtype, "
-                      "evaluation_steps, checkpoint_steps, steps_done FROM run",
+                      "evaluation_steps, checkpoint_steps, steps_done, snapshot_steps, heads, "
+                      "data_schedule, switches, label_noise, noise_seed FROM run",
                       &statement, err);
 
     if (!status)
@@ -196,7 +241,15 @@ static enum kl_status read_run(sqlite3 *db, struct kl_training *training, uint32
         training->evaluation_steps = (uint32_t)sqlite3_column_int64(statement, 13);
         training->checkpoint_steps = (uint32_t)sqlite3_column_int64(statement, 14);
         *steps_done = (uint32_t)sqlite3_column_int64(statement, 15);
-        if (kl_initialisation_parse(init, &training->initialisation) ||
+        training->snapshot_steps = (uint32_t)sqlite3_column_int64(statement, 16);
+        copy_text(statement, 17, heads_name);
+        copy_text(statement, 18, data_schedule);
+        switches = (const char *)sqlite3_column_text(statement, 19);
+        training->selection.label_noise = sqlite3_column_double(statement, 20);
+        training->selection.noise_seed = (uint64_t)sqlite3_column_int64(statement, 21);
+        if (!switches || parse_switches(switches, training) || kl_heads_parse(heads_name, heads) ||
+            kl_data_schedule_parse(data_schedule, &training->data_schedule) ||
+            kl_initialisation_parse(init, &training->initialisation) ||
             kl_lr_schedule_parse(schedule, &training->lr_schedule) ||
             kl_dtype_parse(dtype, &training->dtype) || *steps_done > training->n_steps)
             status = damaged(db, "its run row makes no sense", err);
@@ -242,17 +295,21 @@ static enum kl_status read_dataset(sqlite3 *db, sqlite3_stmt *statement, sqlite3
                                    struct kl_collection *data, struct kl_error *err)
 {
     struct kl_dataset *dataset = NULL;
-    sqlite3_int64 sizes[6];
+    sqlite3_int64 sizes[4 + KL_N_SPLITS], left = n_samples - kl_collection_size(data);
+    int fits = 1;
     enum kl_status status;
 
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < 4 + KL_N_SPLITS; i++)
         sizes[i] = sqlite3_column_int64(statement, 2 + i);
+    for (int s = 0; s < KL_N_SPLITS; s++) {
+        fits = fits && sizes[4 + s] >= 0 && sizes[4 + s] <= left;
+        left -= fits ? sizes[4 + s] : 0;
+    }
     if (data->n_datasets == KL_DATASETS_MAX ||
         sqlite3_column_int64(statement, 0) != data->n_datasets || sizes[0] < 1 ||
         sizes[0] > KL_IMAGE_SIDE_MAX || sizes[1] < 1 || sizes[1] > KL_IMAGE_SIDE_MAX ||
         sizes[2] < 1 || sizes[2] > KL_CHANNELS_MAX || sizes[3] < 1 || sizes[3] > KL_CLASSES_MAX ||
-        sizes[4] < 1 || sizes[5] < 0 || sizes[4] > n_samples || sizes[5] > n_samples - sizes[4] ||
-        kl_collection_size(data) > n_samples - sizes[4] - sizes[5])
+        sizes[4] < 1 || !fits)
         return damaged(db, "its data set's sizes are impossible", err);
     status = kl_alloc(&dataset, 1, sizeof *dataset, "a data set", err);
     if (status)
@@ -316,33 +373,53 @@ static enum kl_status read_channels(sqlite3 *db, struct kl_collection *data, str
     return status;
 }
 
+/* The row of one sample, which must be where its id says. */
+static enum kl_status read_label(sqlite3 *db, sqlite3_stmt *statement, struct kl_collection *data,
+                                 uint32_t id, struct kl_error *err)
+{
+    struct kl_sample_place place = kl_collection_place(data, id);
+    const struct kl_dataset *dataset = data->datasets[place.dataset];
+    struct kl_image_set *set = &data->datasets[place.dataset]->splits[place.split];
+    const char *split = (const char *)sqlite3_column_text(statement, 2);
+    sqlite3_int64 label = sqlite3_column_int64(statement, 4);
+    sqlite3_int64 true_label = sqlite3_column_int64(statement, 5);
+
+    if (sqlite3_column_int64(statement, 1) != place.dataset || !split ||
+        strcmp(split, kl_split_name(place.split)) != 0 ||
+        sqlite3_column_int64(statement, 3) != place.index || label < 0 ||
+        label >= dataset->n_classes || true_label < 0 || true_label >= dataset->n_classes ||
+        sqlite3_column_int64(statement, 6) !=
+            label + kl_collection_first_output(data, place.dataset))
+        return damaged(db, "a sample is out of place", err);
+    set->labels[place.index] = (uint8_t)label;
+    if (label != true_label && !set->true_labels) { /* the first that was flipped */
+        enum kl_status status = kl_alloc(&set->true_labels, set->count, 1, "labels", err);
+
+        if (status)
+            return status;
+        memcpy(set->true_labels, set->labels, place.index);
+    }
+    if (set->true_labels)
+        set->true_labels[place.index] = (uint8_t)true_label;
+    return KL_OK;
+}
+
 static enum kl_status read_labels(sqlite3 *db, struct kl_collection *data, struct kl_error *err)
 {
     sqlite3_stmt *statement = NULL;
     uint32_t n_samples = kl_collection_size(data), id = 0;
     int row = 1;
     enum kl_status status = kl_db_prepare(
-        db, "SELECT sample, dataset, split, position, label FROM sample ORDER BY sample",
+        db,
+        "SELECT sample, dataset, split, position, label, true_label, target FROM sample "
+        "ORDER BY sample",
         &statement, err);
 
     while (!status && !(status = kl_db_next(statement, &row, err)) && row) {
-        struct kl_sample_place place;
-        sqlite3_int64 label = sqlite3_column_int64(statement, 4);
-        const char *split = (const char *)sqlite3_column_text(statement, 2);
-
-        if (id >= n_samples || sqlite3_column_int64(statement, 0) != id) {
+        if (id >= n_samples || sqlite3_column_int64(statement, 0) != id)
             status = damaged(db, "its sample ids are not those of its data sets", err);
-            break;
-        }
-        place = kl_collection_place(data, id++);
-        if (sqlite3_column_int64(statement, 1) != place.dataset || !split ||
-            strcmp(split, kl_split_name(place.split)) != 0 ||
-            sqlite3_column_int64(statement, 3) != place.index || label < 0 ||
-            label >= data->datasets[place.dataset]->n_classes) {
-            status = damaged(db, "a sample is out of place", err);
-            break;
-        }
-        data->datasets[place.dataset]->splits[place.split].labels[place.index] = (uint8_t)label;
+        else
+            status = read_label(db, statement, data, id++, err);
     }
     sqlite3_finalize(statement);
     if (!status && id != n_samples)
@@ -358,9 +435,11 @@ static enum kl_status check_fit(sqlite3 *db, const struct kl_training *training,
     for (uint32_t d = 0; d < data->n_datasets; d++)
         if (kl_dataset_image_size(data->datasets[d]) != training->widths[0])
             return damaged(db, "its images do not fit its first layer", err);
-    if (kl_collection_n_classes(data) > training->widths[training->n_layers] ||
+    if (kl_collection_n_outputs(data) != training->widths[training->n_layers] ||
         training->widths[training->n_layers] > KL_CLASSES_MAX)
         return damaged(db, "its classes do not fit its last layer", err);
+    if (kl_training_check_schedule(training, data->n_datasets, err))
+        return damaged(db, "its schedule does not fit its data sets", err);
     return KL_OK;
 }
 
@@ -375,7 +454,7 @@ enum kl_status kl_settings_read(sqlite3 *db, struct kl_training *training,
 
     memset(training, 0, sizeof *training);
     memset(data, 0, sizeof *data);
-    status = read_run(db, training, steps_done, err);
+    status = read_run(db, training, &data->heads, steps_done, err);
     if (!status)
         status = read_layers(db, training, err);
     if (!status)
@@ -394,74 +473,4 @@ enum kl_status kl_settings_read(sqlite3 *db, struct kl_training *training,
     if (!status)
         status = read_channels(db, data, err);
     return status ? status : read_labels(db, data, err);
-}
-
-enum kl_status kl_parameters_write(sqlite3 *db, const char *state, const struct kl_network *network,
-                                   struct kl_error *err)
-{
-    sqlite3_stmt *statement = NULL;
-    enum kl_status status =
-        kl_db_prepare(db,
-                      "INSERT INTO parameters (layer, state, inputs, outputs, weights, biases) "
-                      "VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (layer, state) DO UPDATE "
-                      "SET weights = excluded.weights, biases = excluded.biases",
-                      &statement, err);
-
-    for (uint32_t l = 0; !status && l < network->n_layers; l++) {
-        uint32_t inputs = network->widths[l], outputs = network->widths[l + 1];
-
-        sqlite3_bind_int64(statement, 1, l + 1);
-        sqlite3_bind_text(statement, 2, state, -1, SQLITE_STATIC);
-        sqlite3_bind_int64(statement, 3, inputs);
-        sqlite3_bind_int64(statement, 4, outputs);
-        sqlite3_bind_blob64(statement, 5, network->weights[l],
-                            (sqlite3_uint64)inputs * outputs * sizeof(float), SQLITE_STATIC);
-        sqlite3_bind_blob64(statement, 6, network->biases[l], outputs * sizeof(float),
-                            SQLITE_STATIC);
-        status = kl_db_run(statement, err);
-    }
-    sqlite3_finalize(statement);
-    return status;
-}
-
-static enum kl_status copy_blob(sqlite3 *db, sqlite3_stmt *statement, int column, float *out,
-                                size_t n, struct kl_error *err)
-{
-    const void *blob = sqlite3_column_blob(statement, column);
-
-    if ((size_t)sqlite3_column_bytes(statement, column) != n * sizeof(float) || !blob)
-        return damaged(db, "a layer's parameters have the wrong size", err);
-    memcpy(out, blob, n * sizeof(float));
-    for (size_t i = 0; i < n; i++)
-        if (!isfinite(out[i]))
-            return damaged(db, "a layer's parameters are not finite numbers", err);
-    return KL_OK;
-}
-
-enum kl_status kl_parameters_read(sqlite3 *db, const char *state, struct kl_network *network,
-                                  struct kl_error *err)
-{
-    sqlite3_stmt *statement = NULL;
-    enum kl_status status =
-        kl_db_prepare(db, "SELECT weights, biases FROM parameters WHERE state = ?1 AND layer = ?2",
-                      &statement, err);
-
-    for (uint32_t l = 0; !status && l < network->n_layers; l++) {
-        size_t outputs = network->widths[l + 1];
-        int row = 0;
-
-        sqlite3_bind_text(statement, 1, state, -1, SQLITE_STATIC);
-        sqlite3_bind_int64(statement, 2, l + 1);
-        status = kl_db_next(statement, &row, err);
-        if (!status && !row)
-            status = damaged(db, "a layer's parameters are missing", err);
-        if (!status)
-            status =
-                copy_blob(db, statement, 0, network->weights[l], network->widths[l] * outputs, err);
-        if (!status)
-            status = copy_blob(db, statement, 1, network->biases[l], outputs, err);
-        sqlite3_reset(statement);
-    }
-    sqlite3_finalize(statement);
-    return status;
 }

@@ -1,4 +1,4 @@
-/* The run's settings, data set descriptions and parameters, row by row. Internal to db/. */
+/* The run's settings and data set descriptions, row by row. Internal to db/. */
 #ifndef KL_DB_SETTINGS_H
 #define KL_DB_SETTINGS_H
 
@@ -16,13 +16,5 @@ enum kl_status kl_settings_write(sqlite3 *db, const struct kl_training *training
 enum kl_status kl_settings_read(sqlite3 *db, struct kl_training *training,
                                 struct kl_collection *data, uint32_t *steps_done,
                                 struct kl_error *err);
-
-/* Writes (or overwrites) a network's parameters under a state: initial, current, velocity. */
-enum kl_status kl_parameters_write(sqlite3 *db, const char *state, const struct kl_network *network,
-                                   struct kl_error *err);
-
-/* Reads them into a network of the right widths. */
-enum kl_status kl_parameters_read(sqlite3 *db, const char *state, struct kl_network *network,
-                                  struct kl_error *err);
 
 #endif

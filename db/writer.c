@@ -15,6 +15,7 @@
 #include "core/memory.h"
 #include "db/database.h"
 #include "db/images.h"
+#include "db/parameters.h"
 #include "db/schema.h"
 #include "db/settings.h"
 
@@ -232,6 +233,12 @@ static enum kl_status record_evaluation(void *self, uint32_t step, uint32_t data
     sqlite3_bind_double(insert, 3, evaluation->accuracy);
     sqlite3_bind_double(insert, 4, evaluation->loss);
     return kl_db_run(insert, err);
+}
+
+static enum kl_status record_snapshot(void *self, uint32_t step, const struct kl_network *network,
+                                      struct kl_error *err)
+{
+    return kl_snapshot_write(((struct kl_writer *)self)->db, step, network, err);
 }
 
 static enum kl_status write_state(struct kl_writer *writer, const struct kl_training_state *state,
@@ -476,7 +483,8 @@ enum kl_status kl_writer_resume(const char *path, struct kl_writer **out,
 
 struct kl_recorder kl_writer_recorder(struct kl_writer *writer)
 {
-    return (struct kl_recorder){writer, record_step, record_evaluation, checkpoint, finish};
+    return (struct kl_recorder){writer,          record_step, record_evaluation,
+                                record_snapshot, checkpoint,  finish};
 }
 
 void kl_writer_close(struct kl_writer *writer)

@@ -44,16 +44,27 @@ static int optional_number(const struct kl_request *request, struct kl_reply *re
     return 0;
 }
 
+static int optional_truth(const struct kl_request *request, struct kl_reply *reply,
+                          const char *name, int *value)
+{
+    const char *text = kl_request_get(request, name);
+
+    *value = text ? !strcmp(text, "true") : KL_ANY;
+    if (!text || *value || !strcmp(text, "false"))
+        return 0;
+    kl_reply_problem(reply, 400, name, "%s is true or false", name);
+    return -1;
+}
+
 static int parse_filter(const struct kl_run *run, const struct kl_request *request,
                         struct kl_reply *reply, struct kl_sample_filter *filter)
 {
     const char *dataset = kl_request_get(request, "dataset");
     const char *split = kl_request_get(request, "split");
-    const char *correct = kl_request_get(request, "correct");
     enum kl_split parsed = KL_SPLIT_TEST;
     struct kl_error err;
 
-    *filter = (struct kl_sample_filter){KL_ANY, KL_ANY, KL_ANY, KL_ANY, KL_ANY};
+    *filter = (struct kl_sample_filter){KL_ANY, KL_ANY, KL_ANY, KL_ANY, KL_ANY, KL_ANY};
     for (uint32_t d = 0; dataset && d < run->data.n_datasets; d++)
         if (!strcmp(run->data.datasets[d]->name, dataset))
             filter->dataset = (int)d;
@@ -66,12 +77,9 @@ static int parse_filter(const struct kl_run *run, const struct kl_request *reque
         return -1;
     }
     filter->split = split ? (int)parsed : KL_ANY;
-    if (correct && strcmp(correct, "true") != 0 && strcmp(correct, "false") != 0) {
-        kl_reply_problem(reply, 400, "correct", "correct is true or false");
-        return -1;
-    }
-    filter->correct = correct ? !strcmp(correct, "true") : KL_ANY;
-    return optional_number(request, reply, "label", KL_CLASSES_MAX - 1, &filter->label) ||
+    return optional_truth(request, reply, "correct", &filter->correct) ||
+                   optional_truth(request, reply, "flipped", &filter->flipped) ||
+                   optional_number(request, reply, "label", KL_CLASSES_MAX - 1, &filter->label) ||
                    optional_number(request, reply, "predicted", KL_CLASSES_MAX - 1,
                                    &filter->predicted)
                ? -1
@@ -109,7 +117,7 @@ void kl_serve_samples(struct kl_run *run, const struct kl_request *request, stru
     enum kl_status status;
 
     if (kl_request_allows(request, reply, "dataset", "split", "label", "predicted", "correct",
-                          "limit", "next", NULL) ||
+                          "flipped", "limit", "next", NULL) ||
         parse_filter(run, request, reply, &filter) ||
         number_of(request, reply, "limit", 1, LIMIT_MAX, &limit) ||
         parse_token(request, reply, &from))

@@ -65,12 +65,12 @@ def test_wrong_usage_is_told_in_a_sentence():
             ("--name", "", "--name is 1 to"), ("--lr-gamma", "2", "--lr-gamma is")):
         refuse("train", "--data", "strokes", option, value, says=says, code=2)
     refuse("train", "--data", "No Such", says="data set's name", code=2)
-    refuse("train", "--data", "strokes", "--data", "mnist", says="may be given once", code=2)
+    refuse("train", "--data", "strokes", "--data", "strokes", says="given twice", code=2)
     refuse("train", "strokes", says="takes no operand", code=2)
     refuse("train", "--resume", RUN, "--steps", "3", says="takes no others", code=2)
     refuse("query", RUN, says="--sample test/", code=2)
     for option, value, says in (
-            ("--sample", "test/strokes", "SPLIT/DATASET/INDEX"), ("--sample", "val/strokes/0", "train or test"),
+            ("--sample", "test/strokes", "SPLIT/DATASET/INDEX"), ("--sample", "val/strokes/0", "train, validation or test"),
             ("--sample", "test/mnist/0", "no data set 'mnist'"), ("--sample", "test/strokes/1000", "0 to 999"),
             ("--layer", "0", "--layer is"), ("--layer", "4", "layer is 1 to 3"),
             ("--rank", "best", "--rank is"), ("--rank", "logit:10", "logit is 0 to 9"),

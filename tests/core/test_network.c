@@ -213,13 +213,14 @@ END_TEST
 START_TEST(settings_that_cannot_be_trained_are_refused)
 {
     struct kl_training good, bad;
-    const char *dataset;
+    const char *const *datasets;
     struct kl_error err;
 
-    ck_ok(kl_training_preset("quick", &good, &dataset, &err), err);
+    ck_ok(kl_training_preset("quick", &good, &datasets, &err), err);
     good.evaluation_steps = good.checkpoint_steps = 1;
     ck_ok(kl_training_check(&good, &err), err);
-    ck_assert_str_eq(dataset, "fashion-mnist");
+    ck_assert_str_eq(datasets[0], "fashion-mnist");
+    ck_assert_ptr_null(datasets[1]);
 #define REFUSES(setting)                                                                           \
     bad = good;                                                                                    \
     bad.setting;                                                                                   \
@@ -232,7 +233,7 @@ START_TEST(settings_that_cannot_be_trained_are_refused)
     REFUSES(weight_decay = -1);
     REFUSES(clip_norm = (double)INFINITY);
     REFUSES(dtype = KL_U8);
-    ck_assert_int_eq(kl_training_preset("slow", &bad, &dataset, &err), KL_ERR_USAGE);
+    ck_assert_int_eq(kl_training_preset("slow", &bad, &datasets, &err), KL_ERR_USAGE);
 }
 END_TEST
 

@@ -70,7 +70,8 @@ START_TEST(what_was_trained_is_what_is_read)
     ck_assert_uint_eq(opened.run->n_curve, 7); /* steps 0, 7, .. 35 and 40 */
     ck_assert_uint_eq(opened.run->curve[6].step, 40);
     for (uint32_t id = 0; id < 30; id++) {
-        const struct kl_image_set *set = &small.data.datasets[0]->splits[id >= 24];
+        const struct kl_image_set *set =
+            &small.data.datasets[0]->splits[id >= 24 ? KL_SPLIT_TEST : KL_SPLIT_TRAIN];
 
         ck_ok(kl_run_image(opened.run, id, pixels, &err), err);
         ck_assert_mem_eq(pixels, set->pixels + (id >= 24 ? id - 24 : id) * 12, 12);
@@ -104,6 +105,7 @@ static void dump(char *out, size_t n_bytes)
 {
     static const char *const queries[] = {
         "SELECT layer, state, hex(weights), hex(biases) FROM parameters ORDER BY layer, state",
+        "SELECT step, layer, hex(weights), hex(biases) FROM snapshot ORDER BY step, layer",
         "SELECT * FROM step ORDER BY step",
         "SELECT first, count, hex(data) FROM pattern_chunk ORDER BY first",
         "SELECT layer, first, count, hex(data) FROM key_chunk ORDER BY layer, first",
@@ -235,8 +237,8 @@ static const struct damage damages[] = {
      KL_ERR_DAMAGED},
     /* Three data sets whose sizes sum to 7000 more than 2^32: a 32-bit sum would wrap. */
     {"UPDATE dataset SET train_samples = 1073741823, test_samples = 1073741823;"
-     "INSERT INTO dataset VALUES (1, 'b', 3, 4, 1, 3, 1073741823, 1073741823);"
-     "INSERT INTO dataset VALUES (2, 'c', 3, 4, 1, 3, 34, 0);"
+     "INSERT INTO dataset VALUES (1, 'b', 3, 4, 1, 3, 1073741823, 0, 1073741823);"
+     "INSERT INTO dataset VALUES (2, 'c', 3, 4, 1, 3, 34, 0, 0);"
      "INSERT INTO channel (dataset, channel, mean, deviation) VALUES (1, 0, 1, 1), (2, 0, 1, 1);"
      "UPDATE sample SET split = 'train', position = sample",
      KL_ERR_DAMAGED},

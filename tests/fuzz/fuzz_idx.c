@@ -39,7 +39,8 @@ int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t n_bytes)
         return 0;
     if (n_bytes)
         write_file(names[which], bytes + 1, n_bytes - 1);
-    if (kl_dataset_load("fuzz=idx", &dataset, &err) && !err.message[0])
+    if (kl_dataset_load("fuzz=idx", (struct kl_image_size){0, 0}, &dataset, &err) &&
+        !err.message[0])
         abort();
     kl_dataset_free(dataset);
     return 0;

@@ -23,7 +23,7 @@ forbid() {
 forbid core 'db/|server/|cli/' 'the rooms above it'
 forbid db 'server/|cli/' 'the rooms above it'
 forbid server 'cli/' 'the room above it'
-forbid core 'sqlite3|microhttpd|cjson|cJSON|stb' 'SQLite, libmicrohttpd, cJSON or stb'
+forbid core 'sqlite3|microhttpd|cjson|cJSON|stb_image_write' 'SQLite, libmicrohttpd, cJSON or a PNG writer'
 forbid db 'microhttpd|cjson|cJSON|stb|cblas|zlib' 'other rooms’ libraries'
 forbid server 'sqlite3|cblas' 'SQLite or CBLAS'
 forbid cli 'sqlite3|microhttpd|cjson|cJSON|stb|cblas|zlib' 'libraries of the rooms below'

@@ -70,7 +70,8 @@ void small_run_create(struct small_run *run, enum kl_dtype dtype)
                                          .clip_norm = 0.7,
                                          .dtype = dtype,
                                          .evaluation_steps = 7,
-                                         .checkpoint_steps = 6};
+                                         .checkpoint_steps = 6,
+                                         .snapshot_steps = 5};
     must(kl_training_start(&run->training, &run->state, &err), &err);
 }
 

@@ -1,0 +1,28 @@
+/* The weights and biases of a run: at the start, now, and along the way. Internal to db/. */
+#ifndef KL_DB_PARAMETERS_H
+#define KL_DB_PARAMETERS_H
+
+#include <sqlite3.h>
+
+#include "core/network.h"
+
+/* Writes (or overwrites) a network's parameters under a state: initial, current, velocity. */
+enum kl_status kl_parameters_write(sqlite3 *db, const char *state, const struct kl_network *network,
+                                   struct kl_error *err);
+
+/* Reads them into a network of the right widths. */
+enum kl_status kl_parameters_read(sqlite3 *db, const char *state, struct kl_network *network,
+                                  struct kl_error *err);
+
+/* Writes a network as the snapshot after a step. */
+enum kl_status kl_snapshot_write(sqlite3 *db, uint32_t step, const struct kl_network *network,
+                                 struct kl_error *err);
+
+/* Reads it into a network of the right widths. */
+enum kl_status kl_snapshot_read(sqlite3 *db, uint32_t step, struct kl_network *network,
+                                struct kl_error *err);
+
+/* The steps of all snapshots, rising; *steps (n) is the caller's, to free. */
+enum kl_status kl_snapshot_steps(sqlite3 *db, uint32_t **steps, uint32_t *n, struct kl_error *err);
+
+#endif

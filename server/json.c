@@ -1,0 +1,79 @@
+#include "server/json.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Seven significant digits, and null for what JSON cannot say. */
+static cJSON *number(double value)
+{
+    char digits[40];
+
+    if (!isfinite(value))
+        return cJSON_CreateNull();
+    snprintf(digits, sizeof digits, "%.7g", value);
+    return cJSON_CreateRaw(digits);
+}
+
+void kl_json_number(cJSON *object, const char *name, double value)
+{
+    cJSON_AddItemToObject(object, name, number(value));
+}
+
+/* Counts are exact. */
+void kl_json_count(cJSON *object, const char *name, uint64_t value)
+{
+    char digits[24];
+
+    snprintf(digits, sizeof digits, "%llu", (unsigned long long)value);
+    cJSON_AddRawToObject(object, name, digits);
+}
+
+void kl_json_floats(cJSON *object, const char *name, const float *values, uint32_t n)
+{
+    cJSON *array = cJSON_AddArrayToObject(object, name);
+
+    for (uint32_t i = 0; i < n; i++)
+        cJSON_AddItemToArray(array, number((double)values[i]));
+}
+
+void kl_json_doubles(cJSON *object, const char *name, const double *values, uint32_t n)
+{
+    cJSON *array = cJSON_AddArrayToObject(object, name);
+
+    for (uint32_t i = 0; i < n; i++)
+        cJSON_AddItemToArray(array, number(values[i]));
+}
+
+char *kl_json_finish(cJSON *object)
+{
+    char *text = cJSON_PrintUnformatted(object);
+
+    cJSON_Delete(object);
+    return text;
+}
+
+
+/* Long lists are printed at once: a cJSON item per number would cost ten times the text. */
+void kl_json_long_list(cJSON *object, const char *name, uint32_t n,
+                       double (*value)(const void *self, uint32_t i), const void *self)
+{
+    size_t size = 16 * (size_t)n + 3, used = 1;
+    char *text = malloc(size);
+
+    if (!text)
+        return; /* as cJSON does when memory runs out; kl_json_finish then gives what it can */
+    text[0] = '[';
+    for (uint32_t i = 0; i < n; i++) {
+        double number = value(self, i);
+
+        if (i)
+            text[used++] = ',';
+        used += isfinite(number) ? (size_t)snprintf(text + used, size - used, "%.5g", number)
+                                 : (size_t)snprintf(text + used, size - used, "null");
+    }
+    memcpy(text + used, "]", 2);
+    cJSON_AddRawToObject(object, name, text);
+    free(text);
+}

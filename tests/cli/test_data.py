@@ -1,0 +1,198 @@
+"""Every kind of data that a run can be trained on, and how it is chosen, split and shown."""
+import os
+import sqlite3
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+import numpy as np  # noqa: E402
+import made_data  # noqa: E402
+import tap  # noqa: E402
+
+SMALL = ("--hidden", "8", "--steps", "12", "--batch", "5", "--lr", "0.02", "--quiet", "--force")
+
+
+def at(name):
+    return os.path.join(FOLDER, name)
+
+
+def train(name, *options):
+    tap.succeed("train", *SMALL, "--output", at(name), *options)
+    tap.succeed("verify", at(name))
+    return sqlite3.connect(at(name))
+
+
+def refuse(*options, says):
+    done = tap.run("train", *SMALL, "--output", at("refused.keylight"), *options)
+    assert done.returncode in (1, 2) and says in done.stderr, done
+    assert done.stderr.count("\n") == 1 and not os.path.exists(at("refused.keylight"))
+
+
+def pixels(db):
+    rows = db.execute("SELECT count, width, data FROM image_chunk ORDER BY first")
+    return np.concatenate([np.frombuffer(d, np.uint8).reshape(n, w) for n, w, d in rows])
+
+
+def column(db, name, where="1"):
+    return [row[0] for row in db.execute(f"SELECT {name} FROM sample WHERE {where} ORDER BY sample")]
+
+
+def patterns(db):
+    return np.concatenate([np.frombuffer(row[0], "<u4") for row in
+                           db.execute("SELECT data FROM pattern_chunk ORDER BY first")])
+
+
+def set_up():
+    made_data.idx(at("a"), 1)
+    made_data.idx(at("b"), 2, train=40)
+
+
+def test_cifar_10_in_its_binary_version_is_read_byte_for_byte():
+    records, test = made_data.cifar(at("cifar"))
+    with open(at("cifar/batches.meta.txt"), "w") as file:
+        file.write("airplane\nautomobile\n")
+    db = train("cifar.keylight", "--data", f"cifar={at('cifar')}")
+    assert db.execute("SELECT width, height, channels, classes FROM dataset").fetchone() == (32, 32, 3, 10)
+    both = np.concatenate([records, test])
+    assert (pixels(db) == both[:, 1:]).all()
+    assert column(db, "label") == both[:, 0].tolist()
+    assert [r[0] for r in db.execute("SELECT name FROM class ORDER BY label")][:3] == ["airplane", "automobile", "2"]
+    assert db.execute("SELECT count(*) FROM channel").fetchone()[0] == 3
+    with open(at("cifar/data_batch_2.bin"), "ab") as file:
+        file.write(b"x")
+    refuse("--data", f"cifar={at('cifar')}", says="not a multiple of 3073")
+
+
+def test_folders_of_images_by_class_are_read_and_resized():
+    random = np.random.default_rng(1)
+    images = {}
+    for label in ("cat", "dog"):
+        os.makedirs(at(f"pets/{label}"))
+        for i in range(20):
+            images[label, i] = random.integers(0, 256, (12, 10, 3)).astype(np.uint8)
+            made_data.png(at(f"pets/{label}/{i:02}.png"), images[label, i])
+    open(at("pets/cat/notes.txt"), "w").close()
+    db = train("pets.keylight", "--data", f"pets={at('pets')}")
+    assert db.execute("SELECT width, height, channels, train_samples, test_samples FROM dataset").fetchone() == (10, 12, 3, 36, 4)
+    first = pixels(db)[0].reshape(3, 12, 10)
+    assert (first == images["cat", 0].transpose(2, 0, 1)).all()  # their own size: untouched
+    assert [r[0] for r in db.execute("SELECT name FROM class ORDER BY label")] == ["cat", "dog"]
+    db = train("pets.keylight", "--data", f"pets={at('pets')}", "--image-size", "6x5")
+    assert db.execute("SELECT width, height FROM dataset").fetchone() == (6, 5)
+    means = np.array([images[key].mean() for key in [("cat", 0), ("cat", 1), ("cat", 2)]])
+    assert abs(pixels(db)[:3].mean(1) - means).max() < 12
+    with open(at("pets/dog/broken.jpg"), "w") as file:
+        file.write("no image")
+    refuse("--data", f"pets={at('pets')}", says="dog/broken.jpg is not a PNG or JPEG image")
+
+
+def test_grey_folders_are_grey_and_splits_of_their_own_are_kept():
+    for split, count in (("train", 6), ("test", 2)):
+        for label in ("one", "two"):
+            os.makedirs(at(f"grey/{split}/{label}"))
+            for i in range(count):
+                made_data.png(at(f"grey/{split}/{label}/{i}.png"), np.full((4, 4), 20 * i, np.uint8))
+    db = train("grey.keylight", "--data", f"grey={at('grey')}")
+    assert db.execute("SELECT channels, train_samples, test_samples FROM dataset").fetchone() == (1, 12, 4)
+    os.makedirs(at("grey/train/three"))
+    refuse("--data", f"grey={at('grey')}", says="holds no PNG or JPEG images")
+
+
+def test_transparent_images_stand_before_black():
+    os.makedirs(at("clear/x")), os.makedirs(at("clear/y"))
+    image = np.zeros((4, 4, 4), np.uint8)
+    image[..., 0], image[..., 3] = 200, 51  # red, a fifth there
+    for i in range(10):
+        made_data.png(at(f"clear/x/{i}.png"), image)
+        made_data.png(at(f"clear/y/{i}.png"), image[..., :3])
+    db = train("clear.keylight", "--data", f"clear={at('clear')}")
+    assert set(pixels(db)[0][:16]) == {40} and set(pixels(db)[9][:16]) == {200}
+
+
+def test_validation_and_limit_take_the_samples_they_say():
+    whole = train("whole.keylight", "--data", f"a={at('a')}")
+    db = train("part.keylight", "--data", f"a={at('a')}", "--validation", 10, "--limit", 30)
+    assert db.execute("SELECT train_samples, validation_samples, test_samples FROM dataset").fetchone() == (30, 10, 24)
+    everything, part = pixels(whole), pixels(db)
+    assert (part[:30] == everything[:30]).all() and (part[30:40] == everything[50:60]).all()
+    assert (part[40:] == everything[60:]).all()
+    mean = db.execute("SELECT mean FROM channel").fetchone()[0]
+    assert abs(mean - part[:30].mean()) < 1e-9  # of what is trained on
+    assert patterns(db).max() < 30
+    refuse("--data", f"a={at('a')}", "--validation", 60, says="leaves nothing to train on")
+    refuse("--data", f"a={at('a')}", "--limit", 61, says="more than there is")
+
+
+def test_flipped_labels_are_as_many_as_asked_and_remembered():
+    clean = column(train("whole.keylight", "--data", f"a={at('a')}"), "label")
+    options = ("--data", f"a={at('a')}", "--label-noise", "0.2")
+    db = train("noise.keylight", *options, "--noise-seed", 5)
+    label, true = column(db, "label"), column(db, "true_label")
+    flipped = [i for i in range(84) if label[i] != true[i]]
+    assert true == clean and len(flipped) == 12 and max(flipped) < 60
+    again = column(train("noise.keylight", *options, "--noise-seed", 5), "label")
+    other = column(train("noise.keylight", *options, "--noise-seed", 6), "label")
+    assert again == label and other != label
+    for refused in ("-0.1", "1.5", "x"):
+        refuse(*options[:2], "--label-noise", refused, says="--label-noise")
+
+
+def test_a_sequential_schedule_shows_one_data_set_after_the_other():
+    both = ("--data", f"a={at('a')}", "--data", f"b={at('b')}")
+    db = train("seq.keylight", *both, "--schedule", "sequential", "--switch", "5", "--seed", 3)
+    samples = patterns(db)
+    assert (samples[:25] < 60).all() and (samples[25:] >= 84).all() and (samples[25:] < 124).all()
+    assert len(set(samples[25:].tolist())) == 35  # a pass of 40: nobody twice
+    db = train("joint.keylight", *both, "--steps", 40)
+    samples = patterns(db)
+    for begin in (0, 100):
+        assert len(set(samples[begin:begin + 100].tolist())) == 100  # every sample of both, once
+    datasets = db.execute("SELECT name FROM dataset ORDER BY dataset").fetchall()
+    assert datasets == [("a",), ("b",)]
+    assert db.execute("SELECT name FROM run").fetchone()[0] == "a+b"
+    refuse(*both, "--schedule", "sequential", says="--switch names")
+    refuse(*both, "--schedule", "sequential", "--switch", "12", says="rising steps from 1 to 11")
+    refuse(*both, "--switch", "3", says="belongs to --schedule sequential")
+    refuse(*both[:2], "--schedule", "sequential", "--switch", "3", says="two data sets")
+    refuse(*both, "--schedule", "cosine", says="--lr-schedule")
+
+
+def test_heads_are_shared_or_separate():
+    both = ("--data", f"a={at('a')}", "--data", f"b={at('b')}")
+    shared = train("shared.keylight", *both)
+    separate = train("separate.keylight", *both, "--heads", "separate")
+    outputs = "SELECT outputs FROM layer ORDER BY layer DESC LIMIT 1"
+    assert shared.execute(outputs).fetchone()[0] == 4
+    assert separate.execute(outputs).fetchone()[0] == 8
+    assert column(shared, "target") == column(shared, "label")
+    assert column(separate, "target - label", "dataset = 0") == [0] * 84
+    assert column(separate, "target - label", "dataset = 1") == [4] * 64
+    refuse(*both, "--heads", "two", says="--heads is shared or separate")
+
+
+def test_images_of_different_sizes_are_refused():
+    made_data.idx(at("wide"), 4, side=7)
+    refuse("--data", f"a={at('a')}", "--data", f"wide={at('wide')}", says="images of one size")
+    refuse("--data", f"a={at('a')}", "--image-size", "8", says="--image-size is for folders")
+    refuse("--data", f"a={at('a')}", "--image-size", "0", says="--image-size is a side")
+
+
+def test_snapshots_are_kept_where_they_were_asked_for():
+    db = train("often.keylight", "--data", f"a={at('a')}", "--steps", 400, "--snapshot-steps", 9)
+    steps = [r[0] for r in db.execute("SELECT DISTINCT step FROM snapshot ORDER BY step")]
+    assert steps == [1, 2, 4, 8] + list(range(9, 400, 9))
+    db = train("never.keylight", "--data", f"a={at('a')}", "--snapshot-steps", 0)
+    assert db.execute("SELECT count(*) FROM snapshot").fetchone()[0] == 0
+
+
+def test_a_run_of_an_earlier_format_is_refused_in_words():
+    train("old.keylight", "--data", f"a={at('a')}")
+    db = sqlite3.connect(at("old.keylight"))
+    db.execute("PRAGMA user_version = 1")
+    db.commit()
+    db.close()
+    done = tap.run("info", at("old.keylight"))
+    assert done.returncode == 1 and "earlier keylight" in done.stderr and "train it again" in done.stderr
+
+
+if __name__ == "__main__":
+    tap.main(sys.modules[__name__])

@@ -1,0 +1,56 @@
+"""Data sets made on the spot, for tests: IDX files, CIFAR-10 batches, folders of PNG images."""
+import os
+import struct
+import zlib
+
+import numpy as np
+
+
+def idx(folder, seed, side=6, classes=4, train=60, test=24):
+    """Writes IDX files whose classes differ in a bright column; returns (train, test) labels."""
+    os.makedirs(folder, exist_ok=True)
+    random = np.random.default_rng(seed)
+    labels = []
+    for prefix, count in (("train", train), ("t10k", test)):
+        y = random.integers(0, classes, count).astype(np.uint8)
+        y[:classes] = range(classes)
+        x = random.integers(0, 120, (count, side, side)).astype(np.uint8)
+        for i, label in enumerate(y):
+            x[i, :, (label + seed) % side] += 130
+        with open(os.path.join(folder, f"{prefix}-images-idx3-ubyte"), "wb") as file:
+            file.write(struct.pack(">IIII", 0x803, count, side, side) + x.tobytes())
+        with open(os.path.join(folder, f"{prefix}-labels-idx1-ubyte"), "wb") as file:
+            file.write(struct.pack(">II", 0x801, count) + y.tobytes())
+        labels.append(y)
+    return labels
+
+
+def cifar(folder, counts=(7, 5), test=4):
+    """Writes CIFAR-10 batches; returns the training records (n, 3073) and the test records."""
+    os.makedirs(folder, exist_ok=True)
+    random = np.random.default_rng(3)
+
+    def write(name, count):
+        records = random.integers(0, 256, (count, 3073)).astype(np.uint8)
+        records[:, 0] %= 10
+        records.tofile(os.path.join(folder, name))
+        return records
+
+    train = [write(f"data_batch_{i + 1}.bin", count) for i, count in enumerate(counts)]
+    return np.concatenate(train), write("test_batch.bin", test)
+
+
+def png(path, pixels):
+    """Writes an 8-bit PNG: pixels (height, width) grey or (height, width, 3 or 4)."""
+    height, width = pixels.shape[:2]
+    kind = {1: 0, 3: 2, 4: 6}[1 if pixels.ndim == 2 else pixels.shape[2]]
+    rows = b"".join(b"\0" + row.tobytes() for row in pixels)
+
+    def chunk(name, data):
+        return (struct.pack(">I", len(data)) + name + data +
+                struct.pack(">I", zlib.crc32(name + data)))
+
+    with open(path, "wb") as file:
+        file.write(b"\x89PNG\r\n\x1a\n" +
+                   chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0)) +
+                   chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
