@@ -7,23 +7,24 @@
 #include "core/clock.h"
 #include "core/memory.h"
 #include "core/scan.h"
+#include "core/scores.h"
 #include "core/spotlight.h"
-
-#define TASKS_MAX 64 /* partial sums of the last layer: bounds memory, keeps their order fixed */
+#include "core/trace.h"
 
 struct work {
     struct kl_pool *pool;
     const struct kl_history *history;
     const struct kl_query *query;
-    struct kl_batch *batch; /* the query's inputs to all layers; errors: gradients of its logit */
-    float *attention;       /* (n_patterns) in the query's layer */
-    float *last_attention;  /* (n_patterns) in the last layer; may be the same array */
-    float *contributions;   /* (n_patterns), for KL_RANK_LOGIT, or NULL */
+    struct kl_batch *trace;
+    float *attention;      /* (n_patterns) in the query's layer */
+    float *last_attention; /* (n_patterns) in the last layer; may be the same array */
+    float *scores;         /* (n_patterns) of the query's rank */
 };
 
 const char *kl_rank_name(enum kl_rank rank)
 {
-    static const char *const names[] = {"abs", "positive", "negative", "logit"};
+    static const char *const names[KL_N_RANKS] = {"abs",   "positive", "negative", "cosine",
+                                                  "logit", "effect",   "helped",   "harmed"};
 
     return names[rank];
 }
@@ -40,18 +41,18 @@ static enum kl_status check_query(const struct kl_history *history, const struct
     if (query->logit != KL_ANY_CLASS && (query->logit < 0 || (uint32_t)query->logit >= n_logits))
         return kl_fail(err, KL_ERR_USAGE, "the logit is 0 to %u in this run", n_logits - 1);
     if (query->only_class != KL_ANY_CLASS &&
-        (query->only_class < 0 || (uint32_t)query->only_class >= n_logits))
-        return kl_fail(err, KL_ERR_USAGE, "the class is 0 to %u in this run", n_logits - 1);
+        (query->only_class < 0 || (uint32_t)query->only_class >= history->n_classes))
+        return kl_fail(err, KL_ERR_USAGE, "the class is 0 to %u in this run",
+                       history->n_classes - 1);
     return KL_OK;
 }
 
-/* Runs the query through the network: logits, probabilities, and the gradients of its logit w.r.t.
- * every layer's output, in batch->errors. */
-static enum kl_status run_network(struct work *work, struct kl_answer *answer, struct kl_error *err)
+/* What the network says. */
+static enum kl_status say(const struct work *work, struct kl_answer *answer, struct kl_error *err)
 {
     const struct kl_network *network = work->history->final;
     const struct kl_query *query = work->query;
-    uint32_t n_layers = network->n_layers, n_logits = network->widths[n_layers];
+    uint32_t n_logits = network->widths[network->n_layers];
     enum kl_status status = kl_alloc(&answer->logits, n_logits, sizeof(float), "logits", err);
 
     if (!status)
@@ -62,33 +63,15 @@ static enum kl_status run_network(struct work *work, struct kl_answer *answer, s
         status = kl_alloc(&answer->correction, n_logits, sizeof(double), "logits", err);
     if (status)
         return status;
-    kl_dataset_standardise(work->history->data->datasets[query->dataset], query->pixels,
-                           work->batch->keys[0]);
-    kl_network_forward(network, 1, work->batch);
-    memcpy(answer->logits, work->batch->keys[n_layers], n_logits * sizeof(float));
+    memcpy(answer->logits, work->trace->keys[network->n_layers], n_logits * sizeof(float));
     kl_softmax(answer->logits, n_logits, answer->probabilities);
     answer->n_logits = n_logits;
     answer->predicted = kl_argmax(answer->logits, n_logits);
     answer->logit = query->logit == KL_ANY_CLASS ? answer->predicted : (uint32_t)query->logit;
-    memset(work->batch->errors[n_layers - 1], 0, n_logits * sizeof(float));
-    work->batch->errors[n_layers - 1][answer->logit] = 1;
-    kl_network_backward(network, 1, work->batch);
+    answer->target = query->target == KL_ANY_CLASS ? answer->predicted : (uint32_t)query->target;
+    kl_initial_guess(work->history, network->n_layers - 1, work->trace->keys[network->n_layers - 1],
+                     answer->initial_guess);
     return KL_OK;
-}
-
-static void guess_initially(const struct work *work, struct kl_answer *answer)
-{
-    const struct kl_network *initial = work->history->initial;
-    uint32_t last = initial->n_layers - 1, inputs = initial->widths[last];
-    const float *x = work->batch->keys[last];
-
-    for (uint32_t j = 0; j < answer->n_logits; j++) {
-        double sum = initial->biases[last][j];
-
-        for (uint32_t i = 0; i < inputs; i++)
-            sum += (double)initial->weights[last][(size_t)j * inputs + i] * x[i];
-        answer->initial_guess[j] = work->history->alpha * sum;
-    }
 }
 
 static enum kl_status scan_layers(struct work *work, struct kl_error *err)
@@ -99,96 +82,37 @@ static enum kl_status scan_layers(struct work *work, struct kl_error *err)
         kl_alloc(&work->attention, history->n_patterns, sizeof(float), "the attention", err);
 
     if (!status)
-        status = kl_scan_attention(work->pool, history, layer, work->batch->keys[layer],
+        status = kl_scan_attention(work->pool, history, layer, work->trace->keys[layer],
                                    work->attention, err);
-    if (!status && layer == last) {
+    if (status || layer == last) {
         work->last_attention = work->attention;
-    } else if (!status) {
-        status = kl_alloc(&work->last_attention, history->n_patterns, sizeof(float),
-                          "the attention", err);
-        if (!status)
-            status = kl_scan_attention(work->pool, history, last, work->batch->keys[last],
-                                       work->last_attention, err);
-    }
-    if (status || work->query->rank != KL_RANK_LOGIT)
         return status;
-    status = kl_alloc(&work->contributions, history->n_patterns, sizeof(float), "the contributions",
-                      err);
-    if (!status)
-        status = kl_scan_dot(work->pool, history->errors[layer], work->batch->errors[layer], 0,
-                             work->contributions, err);
-    for (uint64_t t = 0; !status && t < history->n_patterns; t++)
-        work->contributions[t] *=
-            (float)history->coefficients[t / history->patterns_per_step] * (work->attention[t] + 1);
-    return status;
-}
-
-struct correction_job {
-    const struct kl_history *history;
-    const float *attention;
-    uint32_t n_logits, n_tasks;
-    double *sums; /* (n_tasks, n_classes, n_logits) */
-};
-
-/* sums[class][j] += sum over a range of blocks of e_t[j] (a_t + 1). */
-static enum kl_status correct_blocks(void *argument, unsigned worker, unsigned task,
-                                     struct kl_error *err)
-{
-    const struct correction_job *job = argument;
-    const struct kl_history *history = job->history;
-    const struct kl_block_source *errors = history->errors[history->final->n_layers - 1];
-    uint32_t n_logits = job->n_logits;
-    double *sums = job->sums + (size_t)task * history->n_classes * n_logits;
-    uint32_t first = (uint32_t)((uint64_t)errors->n_blocks * task / job->n_tasks);
-    uint32_t end = (uint32_t)((uint64_t)errors->n_blocks * (task + 1) / job->n_tasks);
-    float row[KL_CLASSES_MAX];
-
-    for (uint32_t b = first; b < end; b++) {
-        struct kl_block block = {0};
-        enum kl_status status = kl_read_block(errors, worker, b, &block, err);
-
-        if (status)
-            return status;
-        for (uint32_t i = 0; i < block.count; i++) {
-            uint64_t t = block.first + i;
-            double weight = history->coefficients[t / history->patterns_per_step] *
-                            ((double)job->attention[t] + 1);
-            double *sum = sums + (size_t)history->classes[history->samples[t]] * n_logits;
-
-            kl_block_to_float(&block, (size_t)i * n_logits, n_logits, row);
-            for (uint32_t j = 0; j < n_logits; j++)
-                sum[j] += weight * row[j];
-        }
     }
-    return KL_OK;
+    status =
+        kl_alloc(&work->last_attention, history->n_patterns, sizeof(float), "the attention", err);
+    return status ? status
+                  : kl_scan_attention(work->pool, history, last, work->trace->keys[last],
+                                      work->last_attention, err);
 }
 
-static enum kl_status correct(struct work *work, struct kl_answer *answer, struct kl_error *err)
+static enum kl_status correct(const struct work *work, struct kl_answer *answer,
+                              struct kl_error *err)
 {
-    const struct kl_history *history = work->history;
-    uint32_t n_blocks = history->errors[history->final->n_layers - 1]->n_blocks;
-    struct correction_job job = {history, work->last_attention, answer->n_logits,
-                                 n_blocks < TASKS_MAX ? n_blocks : TASKS_MAX, NULL};
-    size_t n_sums = (size_t)history->n_classes * answer->n_logits;
     enum kl_status status =
-        kl_alloc(&job.sums, job.n_tasks * n_sums, sizeof(double), "class sums", err);
+        kl_correct(work->pool, work->history, work->last_attention, &answer->contributions, err);
 
-    if (!status)
-        status = kl_alloc(&answer->contributions, n_sums, sizeof(double), "class sums", err);
-    if (!status)
-        status = kl_pool_run(work->pool, correct_blocks, &job, job.n_tasks, err);
-    for (size_t i = 0; !status && i < job.n_tasks * n_sums; i++) {
-        answer->contributions[i % n_sums] += job.sums[i];
-        answer->correction[i % answer->n_logits] += job.sums[i];
-    }
-    for (uint32_t j = 0; !status && j < answer->n_logits; j++) {
-        double error =
-            fabs(answer->initial_guess[j] + answer->correction[j] - (double)answer->logits[j]);
+    if (status)
+        return status;
+    for (uint32_t j = 0; j < answer->n_logits; j++) {
+        double error;
 
+        for (uint32_t c = 0; c < work->history->n_classes; c++)
+            answer->correction[j] +=
+                answer->contributions.by_class[(size_t)c * answer->n_logits + j];
+        error = fabs(answer->initial_guess[j] + answer->correction[j] - (double)answer->logits[j]);
         answer->max_abs_error = error > answer->max_abs_error ? error : answer->max_abs_error;
     }
-    free(job.sums);
-    return status;
+    return KL_OK;
 }
 
 static enum kl_status total_classes(const struct work *work, struct kl_answer *answer,
@@ -204,11 +128,8 @@ static enum kl_status total_classes(const struct work *work, struct kl_answer *a
     answer->n_classes = history->n_classes;
     for (uint32_t d = 0; d < history->data->n_datasets; d++) {
         for (uint32_t label = 0; label < history->data->datasets[d]->n_classes; label++) {
-            struct kl_class_total *total = &answer->by_class[number];
-
-            total->dataset = d;
-            total->label = label;
-            total->contributions = answer->contributions + (size_t)number++ * answer->n_logits;
+            answer->by_class[number].dataset = d;
+            answer->by_class[number++].label = label;
         }
     }
     for (uint64_t t = 0; t < history->n_patterns; t++) {
@@ -223,34 +144,34 @@ static enum kl_status total_classes(const struct work *work, struct kl_answer *a
     return KL_OK;
 }
 
+struct contribution_job {
+    const struct work *work;
+    struct kl_answer *answer;
+    uint32_t *place_of_sample; /* (samples) place in the spotlight + 1, or 0 */
+};
+
 /* The contribution of pattern t, from its error signal (one row of the history). */
-static enum kl_status contribution_of(const struct work *work, uint64_t t, float *row,
-                                      double *contribution, struct kl_error *err)
+static enum kl_status contribution_of(const struct work *work, unsigned worker, uint64_t t,
+                                      float *row, double *contribution, struct kl_error *err)
 {
     const struct kl_history *history = work->history;
     uint32_t layer = work->query->layer - 1;
     const struct kl_block_source *errors = history->errors[layer];
-    const float *gradient = work->batch->errors[layer];
+    const float *gradient = work->trace->errors[layer];
     enum kl_status status;
     double sum = 0;
 
-    if (work->contributions) {
-        *contribution = work->contributions[t];
+    if (work->query->rank == KL_RANK_LOGIT) {
+        *contribution = work->scores[t];
         return KL_OK;
     }
-    status = kl_read_rows(errors, 0, t, 1, row, err);
+    status = kl_read_rows(errors, worker, t, 1, row, err);
     for (uint32_t j = 0; !status && j < errors->width; j++)
         sum += (double)row[j] * gradient[j];
     *contribution = history->coefficients[t / history->patterns_per_step] *
                     ((double)work->attention[t] + 1) * sum;
     return status;
 }
-
-struct contribution_job {
-    const struct work *work;
-    struct kl_answer *answer;
-    uint32_t *place_of_sample; /* (samples) place in the spotlight + 1, or 0 */
-};
 
 /* Runs as the pool's only task, so that it may read as a worker. */
 static enum kl_status light_contributions(void *argument, unsigned worker, unsigned task,
@@ -263,7 +184,6 @@ static enum kl_status light_contributions(void *argument, unsigned worker, unsig
     enum kl_status status = kl_alloc(&row, history->errors[job->work->query->layer - 1]->width,
                                      sizeof(float), "an error signal", err);
 
-    (void)worker;
     (void)task;
     for (uint64_t t = 0; !status && job->work->query->by_sample && t < history->n_patterns; t++) {
         uint32_t place = job->place_of_sample[history->samples[t]];
@@ -271,12 +191,12 @@ static enum kl_status light_contributions(void *argument, unsigned worker, unsig
 
         if (place == 0)
             continue;
-        status = contribution_of(job->work, t, row, &contribution, err);
+        status = contribution_of(job->work, worker, t, row, &contribution, err);
         spotlight[place - 1].contribution += contribution;
     }
     for (uint32_t i = 0; !status && !job->work->query->by_sample && i < job->answer->n_lit; i++)
-        status =
-            contribution_of(job->work, spotlight[i].pattern, row, &spotlight[i].contribution, err);
+        status = contribution_of(job->work, worker, spotlight[i].pattern, row,
+                                 &spotlight[i].contribution, err);
     free(row);
     return status;
 }
@@ -288,6 +208,7 @@ static enum kl_status tell_contributions(const struct work *work, struct kl_answ
     enum kl_status status = kl_alloc(&job.place_of_sample, kl_collection_size(work->history->data),
                                      sizeof(uint32_t), "the spotlight", err);
 
+    kl_trace_logit(work->history, answer->logit, work->trace);
     for (uint32_t i = 0; !status && i < answer->n_lit; i++)
         job.place_of_sample[answer->spotlight[i].sample] = i + 1;
     if (!status)
@@ -296,37 +217,125 @@ static enum kl_status tell_contributions(const struct work *work, struct kl_answ
     return status;
 }
 
+/* Marks the first patterns, or all repetitions of the first samples, of the spotlight. */
+static void mark_lit(const struct work *work, const struct kl_answer *answer, uint32_t n,
+                     uint8_t *removed)
+{
+    const struct kl_history *history = work->history;
+
+    for (uint32_t i = 0; i < n && i < answer->n_lit; i++) {
+        const struct kl_lit *lit = &answer->spotlight[i];
+
+        removed[lit->pattern] = 1;
+        for (uint64_t t = 0; work->query->by_sample && t < history->n_patterns; t++)
+            removed[t] |= history->samples[t] == lit->sample;
+    }
+}
+
+static enum kl_status remove_patterns(const struct work *work, struct kl_answer *answer,
+                                      struct kl_error *err)
+{
+    const struct kl_history *history = work->history;
+    const struct kl_removal *removal = work->query->removal;
+    struct kl_removed *result = &answer->removed;
+    uint8_t *removed = NULL;
+    enum kl_status status = kl_alloc(&removed, history->n_patterns, 1, "the removal", err);
+
+    if (!status)
+        status = kl_alloc(&result->logits, answer->n_logits, sizeof(double), "logits", err);
+    if (!status)
+        status = kl_alloc(&result->probabilities, answer->n_logits, sizeof(float), "logits", err);
+    if (!status) {
+        kl_removal_mark(history, removal, removed);
+        mark_lit(work, answer, removal->top, removed);
+        for (uint64_t t = 0; t < history->n_patterns; t++)
+            result->n_patterns += removed[t];
+        status = kl_logits_without(work->pool, history, work->trace->keys[0], removed,
+                                   result->logits, err);
+    }
+    if (!status) {
+        float logits[KL_CLASSES_MAX];
+
+        for (uint32_t j = 0; j < answer->n_logits; j++)
+            logits[j] = (float)result->logits[j];
+        kl_softmax(logits, answer->n_logits, result->probabilities);
+        result->predicted = kl_argmax(logits, answer->n_logits);
+    }
+    free(removed);
+    return status;
+}
+
+static enum kl_status light(struct work *work, struct kl_answer *answer, struct kl_error *err)
+{
+    const struct kl_history *history = work->history;
+    const struct kl_query *query = work->query;
+    uint32_t top = query->top;
+    int needs_totals = query->by_sample || (query->views & KL_VIEW_SAMPLES);
+    enum kl_status status =
+        kl_alloc(&work->scores, history->n_patterns, sizeof(float), "the scores", err);
+
+    if (query->removal && query->removal->top > top)
+        top = query->removal->top;
+    if (!status)
+        status = kl_scores(work->pool, history, query, answer->logit, answer->target, work->trace,
+                           work->attention, work->scores, err);
+    if (!status && needs_totals)
+        status = kl_sample_totals(history, work->attention, work->scores, &answer->samples, err);
+    return status ? status
+                  : kl_spotlight(history, query, top, work->attention, work->scores,
+                                 &answer->samples, answer, err);
+}
+
+static enum kl_status look_further(struct work *work, struct kl_answer *answer,
+                                   struct kl_error *err)
+{
+    const struct kl_query *query = work->query;
+    enum kl_status status = KL_OK;
+
+    if (query->removal)
+        status = remove_patterns(work, answer, err);
+    if (answer->n_lit > query->top) /* more were lit for the removal's sake */
+        answer->n_lit = query->top;
+    if (!status)
+        status = tell_contributions(work, answer, err);
+    if (!status && (query->views & KL_VIEW_CURVES))
+        status = kl_curves(work->history, work->attention, &answer->curves, err);
+    if (!status && (query->views & KL_VIEW_TIME))
+        status = kl_timeline(work->history, work->attention, &answer->time, err);
+    if (!status && (query->views & KL_VIEW_LEARNING))
+        status = kl_learn(work->pool, work->history, work->trace->keys[0], &answer->learning, err);
+    return status;
+}
+
 enum kl_status kl_attend(struct kl_pool *pool, const struct kl_history *history,
                          const struct kl_query *query, struct kl_answer *out, struct kl_error *err)
 {
-    struct work work = {pool, history, query, NULL, NULL, NULL, NULL};
+    struct work work = {.pool = pool, .history = history, .query = query};
     struct kl_answer answer = {0};
     double started = kl_now_ms();
     enum kl_status status = check_query(history, query, err);
 
     if (!status)
-        status = kl_batch_create(history->final, 1, &work.batch, err);
+        status = kl_trace(history, query->dataset, query->pixels, &work.trace, err);
     if (!status)
-        status = run_network(&work, &answer, err);
-    if (!status) {
-        guess_initially(&work, &answer);
+        status = say(&work, &answer, err);
+    if (!status)
         status = scan_layers(&work, err);
-    }
     answer.scan_ms = kl_now_ms() - started;
     if (!status)
         status = correct(&work, &answer, err);
     if (!status)
         status = total_classes(&work, &answer, err);
     if (!status)
-        status = kl_spotlight(history, query, work.attention, work.contributions, &answer, err);
+        status = light(&work, &answer, err);
     if (!status)
-        status = tell_contributions(&work, &answer, err);
+        status = look_further(&work, &answer, err);
     answer.n_patterns = history->n_patterns;
     if (work.last_attention != work.attention)
         free(work.last_attention);
-    free(work.attention);
-    free(work.contributions);
-    kl_batch_free(work.batch);
+    answer.attention = work.attention;
+    free(work.scores);
+    kl_batch_free(work.trace);
     if (status)
         kl_answer_clear(&answer);
     else
@@ -342,6 +351,13 @@ void kl_answer_clear(struct kl_answer *answer)
     free(answer->correction);
     free(answer->spotlight);
     free(answer->by_class);
-    free(answer->contributions);
+    free(answer->attention);
+    free(answer->removed.logits);
+    free(answer->removed.probabilities);
+    kl_contributions_clear(&answer->contributions);
+    kl_curves_clear(&answer->curves);
+    kl_timeline_clear(&answer->time);
+    kl_sample_totals_clear(&answer->samples);
+    kl_learning_clear(&answer->learning);
     memset(answer, 0, sizeof *answer);
 }

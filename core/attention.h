@@ -3,14 +3,33 @@
 #ifndef KL_CORE_ATTENTION_H
 #define KL_CORE_ATTENTION_H
 
+#include "core/correction.h"
+#include "core/curves.h"
 #include "core/history.h"
+#include "core/learning.h"
+#include "core/removal.h"
+#include "core/sample_totals.h"
+#include "core/timeline.h"
 
 /* What the spotlight is ordered by, largest first. */
 enum kl_rank {
     KL_RANK_ABS,      /* |a_t| */
     KL_RANK_POSITIVE, /* a_t */
     KL_RANK_NEGATIVE, /* -a_t */
-    KL_RANK_LOGIT,    /* contribution to the query's logit */
+    KL_RANK_COSINE,   /* a_t / (|x_t| |x|): not the dual form, but blind to the keys' lengths */
+    KL_RANK_LOGIT,    /* contribution to the query's logit through its layer */
+    KL_RANK_EFFECT,   /* contribution to the query's logit, summed over all layers */
+    KL_RANK_HELPED,   /* what lowered the query's loss, summed over all layers */
+    KL_RANK_HARMED,   /* what raised it */
+};
+#define KL_N_RANKS (KL_RANK_HARMED + 1)
+
+/* Views that take more than the spotlight does; a set. */
+enum kl_view {
+    KL_VIEW_CURVES = 1,   /* core/curves.h */
+    KL_VIEW_TIME = 2,     /* core/timeline.h */
+    KL_VIEW_SAMPLES = 4,  /* core/sample_totals.h */
+    KL_VIEW_LEARNING = 8, /* core/learning.h */
 };
 
 #define KL_TOP_MAX                                                                                 \
@@ -20,12 +39,15 @@ enum kl_rank {
 struct kl_query {
     uint32_t dataset;      /* whose standardisation the pixels take, from 0 */
     const uint8_t *pixels; /* (image size) */
+    int target;            /* the output it should be, or KL_ANY_CLASS: the predicted one */
     uint32_t layer;        /* from 1 */
     enum kl_rank rank;
     int logit;      /* whose contributions are told; KL_ANY_CLASS: the predicted one */
     int by_sample;  /* sum every training sample's repetitions */
-    int only_class; /* spotlight only patterns of this label, or KL_ANY_CLASS */
+    int only_class; /* spotlight only this class (a number over all data sets), or KL_ANY_CLASS */
     uint32_t top;   /* 1 .. KL_TOP_MAX */
+    unsigned views; /* of enum kl_view */
+    const struct kl_removal *removal; /* or NULL */
 };
 
 /* One lit pattern, or sample (then attention, contribution and score are sums over repetitions and
@@ -45,16 +67,23 @@ struct kl_class_total {
     uint32_t dataset, label;
     uint64_t patterns;
     double sum_abs, sum_positive, sum_negative; /* of a_t */
-    double
-        *contributions; /* (n_logits), to every logit through the last layer: sum e_t (a_t + 1) */
+};
+
+/* Without what was removed: core/removal.h. */
+struct kl_removed {
+    uint64_t n_patterns;  /* removed */
+    double *logits;       /* (n_logits), or NULL */
+    float *probabilities; /* (n_logits) */
+    uint32_t predicted;
 };
 
 struct kl_answer {
-    uint32_t n_logits, predicted, logit;
+    uint32_t n_logits, predicted, logit, target;
     float *logits, *probabilities; /* (n_logits), as the network itself computes them */
     double *initial_guess;         /* (n_logits) alpha (W_0 x + b_0) of the last layer */
     double *correction;            /* (n_logits) sum over all patterns of e_t (a_t + 1), there */
     double max_abs_error;          /* of initial_guess + correction against logits */
+    struct kl_contributions contributions; /* the correction by class and by range of steps */
     uint64_t n_patterns;
     uint32_t n_lit;
     struct kl_lit *spotlight; /* (n_lit) */
@@ -66,8 +95,13 @@ struct kl_answer {
     } scores;
     uint32_t n_classes;
     struct kl_class_total *by_class; /* (n_classes), data sets in order, labels in order */
-    double *contributions;           /* the block that by_class[i].contributions point into */
-    double scan_ms;                  /* time in the passes over the history */
+    struct kl_curves curves;         /* these, as far as asked for */
+    struct kl_timeline time;
+    struct kl_sample_totals samples; /* of the scores of the rank */
+    float *attention;                /* (n_patterns) in the query's layer */
+    struct kl_learning learning;
+    struct kl_removed removed;
+    double scan_ms; /* time in the passes over the history */
 };
 
 /* Answers a query; the caller ends *answer with kl_answer_clear. Thread-safe: scans take turns.
@@ -78,7 +112,8 @@ enum kl_status kl_attend(struct kl_pool *pool, const struct kl_history *history,
 
 void kl_answer_clear(struct kl_answer *answer);
 
-/* "abs", "positive", "negative", "logit"; a static string. */
+/* "abs", "positive", "negative", "cosine", "logit", "effect", "helped", "harmed"; a static string.
+ */
 const char *kl_rank_name(enum kl_rank rank);
 
 #endif

@@ -23,13 +23,15 @@ struct kl_history {
     const struct kl_network *initial, *final;
     uint64_t n_patterns;
     uint32_t patterns_per_step, n_steps;
-    const uint32_t *samples;    /* (n_patterns) training sample ids */
-    const uint16_t *classes;    /* (samples of the run) class number: see kl_collection_classes */
-    uint32_t n_classes;         /* of all data sets */
-    const double *coefficients; /* c_s, (n_steps): see core/coefficients.h */
-    double alpha;               /* what is left of the initial weights */
+    const uint32_t *samples; /* (n_patterns) training sample ids */
+    const uint16_t *classes; /* (samples of the run) class number: see kl_collection_classes */
+    uint32_t n_classes;      /* of all data sets */
+    const uint32_t *class_datasets;   /* (n_classes) the data set of each */
+    const double *coefficients;       /* c_s, (n_steps): see core/coefficients.h */
+    double alpha;                     /* what is left of the initial weights */
     const struct kl_step_rule *rules; /* (n_steps) */
     struct kl_snapshots snapshots;
+    struct kl_norms *norms;   /* see core/norms.h */
     uint32_t n_switches;      /* of a sequential schedule */
     const uint32_t *switches; /* (n_switches) the last steps with one data set */
     /* By layer, from 0. Layer 1's rows are the images (row = sample id; training samples come in

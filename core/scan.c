@@ -99,3 +99,65 @@ enum kl_status kl_scan_attention(struct kl_pool *pool, const struct kl_history *
         return scan_images(pool, history, query, attention, err);
     return kl_scan_dot(pool, history->keys[layer], query, 0, attention, err);
 }
+
+struct squares_job {
+    const struct kl_block_source *source;
+    const struct kl_history *standardise; /* rows are images by sample id; or NULL */
+    float *out;
+};
+
+static enum kl_status square_block(void *argument, unsigned worker, unsigned task,
+                                   struct kl_error *err)
+{
+    const struct squares_job *job = argument;
+    size_t width = job->source->width;
+    struct kl_block block = {0};
+    float *row = NULL;
+    enum kl_status status = kl_alloc(&row, width, sizeof(float), "a row", err);
+
+    if (!status)
+        status = kl_read_block(job->source, worker, task, &block, err);
+    for (uint32_t i = 0; !status && i < block.count; i++) {
+        double sum = 0;
+
+        kl_block_to_float(&block, i * width, width, row);
+        if (job->standardise) {
+            const struct kl_collection *data = job->standardise->data;
+            uint32_t sample = (uint32_t)block.first + i;
+
+            kl_dataset_standardise_floats(data->datasets[kl_collection_place(data, sample).dataset],
+                                          row);
+        }
+        for (size_t j = 0; j < width; j++)
+            sum += (double)row[j] * row[j];
+        job->out[block.first + i] = (float)sum;
+    }
+    free(row);
+    return status;
+}
+
+enum kl_status kl_scan_squares(struct kl_pool *pool, const struct kl_block_source *source,
+                               float *out, struct kl_error *err)
+{
+    struct squares_job job = {source, NULL, out};
+
+    return kl_pool_run(pool, square_block, &job, source->n_blocks, err);
+}
+
+enum kl_status kl_scan_key_squares(struct kl_pool *pool, const struct kl_history *history,
+                                   uint32_t layer, float *out, struct kl_error *err)
+{
+    const struct kl_block_source *images = history->keys[0];
+    struct squares_job job = {images, history, NULL};
+    enum kl_status status;
+
+    if (layer > 0)
+        return kl_scan_squares(pool, history->keys[layer], out, err);
+    status = kl_alloc(&job.out, images->n_rows, sizeof(float), "the images' lengths", err);
+    if (!status)
+        status = kl_pool_run(pool, square_block, &job, images->n_blocks, err);
+    for (uint64_t t = 0; !status && t < history->n_patterns; t++)
+        out[t] = job.out[history->samples[t]];
+    free(job.out);
+    return status;
+}

@@ -4,11 +4,13 @@
 
 #include "core/attention.h"
 
-/* Fills answer->spotlight (contributions left 0), n_lit and scores from the attention of every
- * pattern; contributions (n_patterns) is needed for KL_RANK_LOGIT only. Of equal scores the earlier
- * pattern, or the smaller sample id, comes first. Errors: KL_ERR_MEMORY. */
+/* Fills answer->spotlight (contributions left 0), n_lit and the moments of all scores from the
+ * attention and the scores of every pattern; totals, of the same scores, are needed by sample only.
+ * Of equal scores the earlier pattern, or the smaller sample id, comes first. At most top are lit.
+ * Errors: KL_ERR_MEMORY. */
 enum kl_status kl_spotlight(const struct kl_history *history, const struct kl_query *query,
-                            const float *attention, const float *contributions,
-                            struct kl_answer *answer, struct kl_error *err);
+                            uint32_t top, const float *attention, const float *scores,
+                            const struct kl_sample_totals *totals, struct kl_answer *answer,
+                            struct kl_error *err);
 
 #endif

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "core/memory.h"
+#include "core/norms.h"
 #include "db/chunks.h"
 #include "db/database.h"
 #include "db/parameters.h"
@@ -170,6 +171,20 @@ static enum kl_status read_networks(struct kl_run *run, struct kl_error *err)
     return status ? status : kl_parameters_read(run->private->db, "current", run->final, err);
 }
 
+static enum kl_status name_class_datasets(struct kl_run *run, struct kl_error *err)
+{
+    uint32_t *datasets = NULL, class = 0;
+    enum kl_status status =
+        kl_alloc(&datasets, run->history.n_classes, sizeof *datasets, "the classes", err);
+
+    run->private->class_datasets = datasets;
+    run->history.class_datasets = datasets;
+    for (uint32_t d = 0; !status && d < run->data.n_datasets; d++)
+        for (uint32_t label = 0; label < run->data.datasets[d]->n_classes; label++)
+            datasets[class ++] = d;
+    return status;
+}
+
 static enum kl_status prepare_history(struct kl_run *run, struct kl_error *err)
 {
     struct kl_history *history = &run->history;
@@ -190,6 +205,11 @@ static enum kl_status prepare_history(struct kl_run *run, struct kl_error *err)
     history->final = run->final;
     history->classes = classes;
     history->n_classes = kl_collection_classes(&run->data, classes);
+    status = name_class_datasets(run, err);
+    if (!status)
+        status = kl_norms_create(&history->norms, err);
+    if (status)
+        return status;
     kl_coefficients(run->rules, run->training.n_steps, coefficients, &history->alpha);
     history->coefficients = coefficients;
     for (uint32_t step = 0; step < run->training.n_steps; step++)
@@ -329,6 +349,8 @@ void kl_run_close(struct kl_run *run)
         free(private->classes);
         free(private->coefficients);
         free(private->snapshot_steps);
+        free(private->class_datasets);
+        kl_norms_free(run->history.norms);
         if (run->path)
             pthread_mutex_destroy(&private->lock);
         free(private);

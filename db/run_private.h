@@ -21,7 +21,7 @@ struct kl_run_private {
     uint32_t *samples;
     uint16_t *classes;
     double *coefficients;
-    uint32_t *snapshot_steps;
+    uint32_t *snapshot_steps, *class_datasets;
 };
 
 #endif

@@ -30,6 +30,15 @@ void kl_json_count(cJSON *object, const char *name, uint64_t value)
     cJSON_AddRawToObject(object, name, digits);
 }
 
+cJSON *kl_json_list(const double *values, uint32_t n)
+{
+    cJSON *array = cJSON_CreateArray();
+
+    for (uint32_t i = 0; i < n; i++)
+        cJSON_AddItemToArray(array, number(values[i]));
+    return array;
+}
+
 void kl_json_floats(cJSON *object, const char *name, const float *values, uint32_t n)
 {
     cJSON *array = cJSON_AddArrayToObject(object, name);
@@ -40,10 +49,7 @@ void kl_json_floats(cJSON *object, const char *name, const float *values, uint32
 
 void kl_json_doubles(cJSON *object, const char *name, const double *values, uint32_t n)
 {
-    cJSON *array = cJSON_AddArrayToObject(object, name);
-
-    for (uint32_t i = 0; i < n; i++)
-        cJSON_AddItemToArray(array, number(values[i]));
+    cJSON_AddItemToObject(object, name, kl_json_list(values, n));
 }
 
 char *kl_json_finish(cJSON *object)
@@ -54,12 +60,11 @@ char *kl_json_finish(cJSON *object)
     return text;
 }
 
-
 /* Long lists are printed at once: a cJSON item per number would cost ten times the text. */
 void kl_json_long_list(cJSON *object, const char *name, uint32_t n,
                        double (*value)(const void *self, uint32_t i), const void *self)
 {
-    size_t size = 16 * (size_t)n + 3, used = 1;
+    size_t size = 24 * (size_t)n + 3, used = 1;
     char *text = malloc(size);
 
     if (!text)
@@ -70,8 +75,11 @@ void kl_json_long_list(cJSON *object, const char *name, uint32_t n,
 
         if (i)
             text[used++] = ',';
-        used += isfinite(number) ? (size_t)snprintf(text + used, size - used, "%.5g", number)
-                                 : (size_t)snprintf(text + used, size - used, "null");
+        used += (size_t)snprintf(text + used, size - used,
+                                 !isfinite(number)        ? "null"
+                                 : number == rint(number) ? "%.0f" /* counts and ids */
+                                                          : "%.5g",
+                                 number);
     }
     memcpy(text + used, "]", 2);
     cJSON_AddRawToObject(object, name, text);

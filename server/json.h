@@ -16,7 +16,11 @@ void kl_json_count(cJSON *object, const char *name, uint64_t value);
 void kl_json_floats(cJSON *object, const char *name, const float *values, uint32_t n);
 void kl_json_doubles(cJSON *object, const char *name, const double *values, uint32_t n);
 
-/* A list of n numbers with five digits each, value(self, i). */
+/* A list by itself, to be added to another. */
+cJSON *kl_json_list(const double *values, uint32_t n);
+
+/* A list of n numbers, whole ones below 10^15 exactly, others with five digits:
+ * value(self, i). */
 void kl_json_long_list(cJSON *object, const char *name, uint32_t n,
                        double (*value)(const void *self, uint32_t i), const void *self);
 

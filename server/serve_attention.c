@@ -12,14 +12,21 @@
 #include "server/represent.h"
 
 /* What a query may say, in addresses and bodies. */
-static const char *const words[] = {"layer", "rank", "by", "class", "k"};
+static const char *const words[] = {"layer", "rank", "by", "class", "k", "views", "remove"};
+
+struct question {
+    struct kl_query query;
+    struct kl_removal removal; /* that query may point to */
+};
 
 /* Sets one word of the query from its text: 0, or -1 with the problem in *reply. */
 static int set_word(const struct kl_run *run, const char *name, const char *text,
-                    struct kl_query *query, struct kl_reply *reply)
+                    struct question *question, struct kl_reply *reply)
 {
-    uint32_t n_layers = run->training.n_layers, n_classes = run->training.widths[n_layers];
+    struct kl_query *query = &question->query;
+    uint32_t n_layers = run->training.n_layers, n_outputs = run->training.widths[n_layers];
     uint32_t number = 0;
+    struct kl_error err;
 
     if (!strcmp(name, "layer")) {
         if (kl_parse_number(text, &number) || number < 1 || number > n_layers) {
@@ -28,11 +35,12 @@ static int set_word(const struct kl_run *run, const char *name, const char *text
         }
         query->layer = number;
     } else if (!strcmp(name, "rank")) {
-        if (kl_parse_rank(text, query) || query->logit >= (int)n_classes) {
-            kl_reply_problem(
-                reply, 400, name,
-                "rank is abs, positive, negative, logit or logit:C with C from 0 to %u",
-                n_classes - 1);
+        if (kl_parse_rank(text, query) || query->logit >= (int)n_outputs) {
+            kl_reply_problem(reply, 400, name,
+                             "rank is abs, positive, negative, cosine, helped, harmed, logit, "
+                             "effect, or logit:C or "
+                             "effect:C with C from 0 to %u",
+                             n_outputs - 1);
             return -1;
         }
     } else if (!strcmp(name, "by")) {
@@ -41,8 +49,9 @@ static int set_word(const struct kl_run *run, const char *name, const char *text
             return -1;
         }
     } else if (!strcmp(name, "class")) {
-        if (kl_parse_number(text, &number) || number >= n_classes) {
-            kl_reply_problem(reply, 400, name, "class is 0 to %u in this run", n_classes - 1);
+        if (kl_parse_number(text, &number) || number >= run->history.n_classes) {
+            kl_reply_problem(reply, 400, name, "class is 0 to %u in this run",
+                             run->history.n_classes - 1);
             return -1;
         }
         query->only_class = (int)number;
@@ -52,6 +61,18 @@ static int set_word(const struct kl_run *run, const char *name, const char *text
             return -1;
         }
         query->top = number;
+    } else if (!strcmp(name, "views")) {
+        if (kl_parse_views(text, query)) {
+            kl_reply_problem(reply, 400, name,
+                             "views is a list of curves, time, samples and learning");
+            return -1;
+        }
+    } else if (!strcmp(name, "remove")) {
+        if (kl_parse_removal(text, &run->history, &question->removal, &err)) {
+            kl_reply_error(reply, name, &err);
+            return -1;
+        }
+        query->removal = &question->removal;
     }
     return 0;
 }
@@ -84,14 +105,17 @@ static void attend_stored(struct kl_service *service, struct kl_run *run,
                           const struct kl_request *request, struct kl_reply *reply)
 {
     const char *id_text = kl_request_get(request, "sample");
-    struct kl_query query = kl_default_query;
+    struct question question = {.query = kl_default_query};
+    struct kl_query *query = &question.query;
+    const char *removal = kl_request_get(request, "remove");
     struct kl_error err;
     uint8_t *pixels = NULL;
     char canonical[120];
     uint32_t id = 0;
 
-    query.layer = run->training.n_layers;
-    if (kl_request_allows(request, reply, "sample", "layer", "rank", "by", "class", "k", NULL))
+    query->layer = run->training.n_layers;
+    if (kl_request_allows(request, reply, "sample", "layer", "rank", "by", "class", "k", "views",
+                          "remove", NULL))
         return;
     if (!id_text || kl_parse_number(id_text, &id)) {
         kl_reply_problem(reply, 400, "sample",
@@ -101,7 +125,7 @@ static void attend_stored(struct kl_service *service, struct kl_run *run,
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         const char *text = kl_request_get(request, words[i]);
 
-        if (text && set_word(run, words[i], text, &query, reply))
+        if (text && set_word(run, words[i], text, &question, reply))
             return;
     }
     if (kl_alloc(&pixels, run->training.widths[0], 1, "an image", &err) ||
@@ -110,12 +134,15 @@ static void attend_stored(struct kl_service *service, struct kl_run *run,
         free(pixels);
         return;
     }
-    query.pixels = pixels;
-    query.dataset = kl_collection_place(&run->data, id).dataset;
-    snprintf(canonical, sizeof canonical, "%u %u %d %d %d %d %u", id, query.layer, (int)query.rank,
-             query.logit, query.by_sample, query.only_class, query.top);
-    kl_reply_tag(reply, run->fingerprint, "attention", canonical, NULL);
-    answer_query(service, run, &query, id, reply);
+    query->pixels = pixels;
+    query->dataset = kl_collection_place(&run->data, id).dataset;
+    query->target = (int)kl_collection_target(&run->data, id);
+    snprintf(canonical, sizeof canonical, "%u %u %d %d %d %d %u %u ", id, query->layer,
+             (int)query->rank, query->logit, query->by_sample, query->only_class, query->top,
+             query->views);
+    kl_reply_tag(reply, run->fingerprint, "attention", canonical, removal ? "remove" : "keep",
+                 removal ? removal : "", NULL);
+    answer_query(service, run, query, id, reply);
     free(pixels);
 }
 
@@ -141,7 +168,7 @@ static int read_pixels(const struct kl_run *run, const cJSON *array, uint8_t *pi
 }
 
 /* One member of a POST's body. */
-static int set_member(struct kl_run *run, const cJSON *item, struct kl_query *query,
+static int set_member(struct kl_run *run, const cJSON *item, struct question *question,
                       uint8_t *pixels, struct kl_reply *reply)
 {
     const char *name = item->string;
@@ -152,7 +179,7 @@ static int set_member(struct kl_run *run, const cJSON *item, struct kl_query *qu
     if (!strcmp(name, "dataset")) {
         for (uint32_t d = 0; cJSON_IsString(item) && d < run->data.n_datasets; d++) {
             if (!strcmp(run->data.datasets[d]->name, item->valuestring)) {
-                query->dataset = d;
+                question->query.dataset = d;
                 return 0;
             }
         }
@@ -163,10 +190,10 @@ static int set_member(struct kl_run *run, const cJSON *item, struct kl_query *qu
         if (strcmp(name, words[i]) != 0)
             continue;
         if (cJSON_IsString(item))
-            return set_word(run, name, item->valuestring, query, reply);
+            return set_word(run, name, item->valuestring, question, reply);
         if (cJSON_IsNumber(item)) {
             snprintf(digits, sizeof digits, "%.17g", item->valuedouble);
-            return set_word(run, name, digits, query, reply);
+            return set_word(run, name, digits, question, reply);
         }
         if (cJSON_IsNull(item))
             return 0;
@@ -180,14 +207,14 @@ static int set_member(struct kl_run *run, const cJSON *item, struct kl_query *qu
 static void attend_given(struct kl_service *service, struct kl_run *run,
                          const struct kl_request *request, struct kl_reply *reply)
 {
-    struct kl_query query = kl_default_query;
+    struct question question = {.query = kl_default_query};
     cJSON *body = cJSON_ParseWithLength(request->body, request->body_bytes);
     const cJSON *item;
     uint8_t *pixels = NULL;
     struct kl_error err;
     int failed = 0;
 
-    query.layer = run->training.n_layers;
+    question.query.layer = run->training.n_layers;
     if (kl_request_allows(request, reply, NULL)) {
         failed = 1;
     } else if (!cJSON_IsObject(body) || !cJSON_HasObjectItem(body, "pixels")) {
@@ -200,12 +227,12 @@ static void attend_given(struct kl_service *service, struct kl_run *run,
     if (!failed) {
         cJSON_ArrayForEach(item, body)
         {
-            failed = failed || set_member(run, item, &query, pixels, reply);
+            failed = failed || set_member(run, item, &question, pixels, reply);
         }
     }
-    query.pixels = pixels;
+    question.query.pixels = pixels;
     if (!failed)
-        answer_query(service, run, &query, -1, reply);
+        answer_query(service, run, &question.query, -1, reply);
     cJSON_Delete(body);
     free(pixels);
 }

@@ -2,12 +2,12 @@
 coefficients, attention and the dual form, and compares them with what the program says."""
 import json
 import os
-import sqlite3
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 import numpy as np  # noqa: E402
 import tap  # noqa: E402
+from reader import Reader  # noqa: E402
 
 RUNS = {}
 
@@ -16,76 +16,6 @@ def set_up():
     RUNS["float16"] = Reader(tap.train_strokes(FOLDER, "half.keylight"))
     RUNS["float32"] = Reader(tap.train_strokes(FOLDER, "single.keylight", "--dtype", "float32",
                                                "--lr-schedule", "step", "--lr-period", "30"))
-
-
-class Reader:
-    """A reader in another language, from docs/format.md alone."""
-
-    def __init__(self, path):
-        self.path = path
-        self.db = sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)
-        self.db.row_factory = sqlite3.Row
-        self.run = self.db.execute("SELECT * FROM run").fetchone()
-        self.layers = self.db.execute("SELECT * FROM layer ORDER BY layer").fetchall()
-        self.samples = np.concatenate([np.frombuffer(row["data"], "<u4") for row in self.db.execute(
-            "SELECT data FROM pattern_chunk ORDER BY first")])
-        self.steps = self.db.execute("SELECT * FROM step ORDER BY step").fetchall()
-        self.step_of = np.concatenate([np.full(s["count"], i) for i, s in enumerate(self.steps)])
-
-    def parameters(self, state, layer):
-        row = self.db.execute("SELECT * FROM parameters WHERE state = ? AND layer = ?",
-                              (state, layer)).fetchone()
-        weights = np.frombuffer(row["weights"], "<f4").reshape(row["outputs"], row["inputs"])
-        return weights.astype(np.float64), np.frombuffer(row["biases"], "<f4").astype(np.float64)
-
-    def images(self):
-        """All samples, standardised, by id."""
-        rows = self.db.execute("SELECT * FROM image_chunk ORDER BY first").fetchall()
-        pixels = np.concatenate([np.frombuffer(r["data"], np.uint8).reshape(r["count"], r["width"])
-                                 for r in rows]).astype(np.float64)
-        dataset = self.db.execute("SELECT * FROM dataset").fetchone()
-        channel = self.db.execute("SELECT * FROM channel WHERE dataset = 0").fetchone()
-        assert dataset["channels"] == 1
-        return (pixels - channel["mean"]) / channel["deviation"]
-
-    def chunks(self, table, layer):
-        out = []
-        for row in self.db.execute(f"SELECT * FROM {table} WHERE layer = ? ORDER BY first", (layer,)):
-            dtype = {"float16": "<f2", "float32": "<f4"}[row["dtype"]]
-            assert row["first"] == sum(len(part) for part in out)
-            numbers = np.frombuffer(row["data"], dtype).reshape(row["count"], row["width"])
-            out.append(numbers.astype(np.float64) * 2.0 ** -row["exponent"])
-        return np.concatenate(out)
-
-    def keys(self, layer):
-        if self.layers[layer - 1]["keys"] == "samples":
-            return self.images()[self.samples]
-        return self.chunks("key_chunk", layer)
-
-    def errors(self, layer):
-        return self.chunks("error_chunk", layer)
-
-    def coefficients(self):
-        """The backward recurrence; one coefficient per pattern, and alpha."""
-        p, q, c = 1.0, 0.0, np.zeros(len(self.steps))
-        for i in reversed(range(len(self.steps))):
-            step = self.steps[i]
-            q -= step["learning_rate"] * p
-            c[i] = step["clip_factor"] * q
-            p += step["weight_decay"] * q
-            q *= step["momentum"]
-        return c[self.step_of], p
-
-    def forward(self, sample):
-        """Keys of all layers for a sample, and its logits."""
-        x, keys = self.images()[sample], []
-        for layer in self.layers:
-            weights, biases = self.parameters("current", layer["layer"])
-            keys.append(x)
-            x = weights @ x + biases
-            if layer["activation"] == "relu":
-                x = np.maximum(x, 0)
-        return keys, x
 
 
 def test_the_file_says_what_it_is():

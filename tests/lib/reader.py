@@ -1,0 +1,106 @@
+"""A reader of run files in another language, from docs/format.md alone: sqlite3 and NumPy."""
+import sqlite3
+
+import numpy as np
+
+
+class Reader:
+    """A reader in another language, from docs/format.md alone."""
+
+    def __init__(self, path):
+        self.path = path
+        self.db = sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)
+        self.db.row_factory = sqlite3.Row
+        self.run = self.db.execute("SELECT * FROM run").fetchone()
+        self.layers = self.db.execute("SELECT * FROM layer ORDER BY layer").fetchall()
+        self.samples = np.concatenate([np.frombuffer(row["data"], "<u4") for row in self.db.execute(
+            "SELECT data FROM pattern_chunk ORDER BY first")])
+        self.steps = self.db.execute("SELECT * FROM step ORDER BY step").fetchall()
+        self.step_of = np.concatenate([np.full(s["count"], i) for i, s in enumerate(self.steps)])
+
+    def parameters(self, state, layer):
+        row = self.db.execute("SELECT * FROM parameters WHERE state = ? AND layer = ?",
+                              (state, layer)).fetchone()
+        weights = np.frombuffer(row["weights"], "<f4").reshape(row["outputs"], row["inputs"])
+        return weights.astype(np.float64), np.frombuffer(row["biases"], "<f4").astype(np.float64)
+
+    def images(self):
+        """All samples, standardised, by id."""
+        rows = self.db.execute("SELECT * FROM image_chunk ORDER BY first").fetchall()
+        pixels = np.concatenate([np.frombuffer(r["data"], np.uint8).reshape(r["count"], r["width"])
+                                 for r in rows]).astype(np.float64)
+        datasets = [r[0] for r in self.db.execute("SELECT dataset FROM sample ORDER BY sample")]
+        for row in self.db.execute("SELECT * FROM channel"):
+            mine = np.array(datasets) == row["dataset"]
+            plane = pixels.shape[1] // self.db.execute("SELECT channels FROM dataset WHERE dataset = ?",
+                                                       (row["dataset"],)).fetchone()[0]
+            where = slice(row["channel"] * plane, (row["channel"] + 1) * plane)
+            pixels[mine, where] = (pixels[mine, where] - row["mean"]) / row["deviation"]
+        return pixels
+
+    def chunks(self, table, layer):
+        out = []
+        for row in self.db.execute(f"SELECT * FROM {table} WHERE layer = ? ORDER BY first", (layer,)):
+            dtype = {"float16": "<f2", "float32": "<f4"}[row["dtype"]]
+            assert row["first"] == sum(len(part) for part in out)
+            numbers = np.frombuffer(row["data"], dtype).reshape(row["count"], row["width"])
+            out.append(numbers.astype(np.float64) * 2.0 ** -row["exponent"])
+        return np.concatenate(out)
+
+    def keys(self, layer):
+        if self.layers[layer - 1]["keys"] == "samples":
+            return self.images()[self.samples]
+        return self.chunks("key_chunk", layer)
+
+    def errors(self, layer):
+        return self.chunks("error_chunk", layer)
+
+    def coefficients(self):
+        """The backward recurrence; one coefficient per pattern, and alpha."""
+        p, q, c = 1.0, 0.0, np.zeros(len(self.steps))
+        for i in reversed(range(len(self.steps))):
+            step = self.steps[i]
+            q -= step["learning_rate"] * p
+            c[i] = step["clip_factor"] * q
+            p += step["weight_decay"] * q
+            q *= step["momentum"]
+        return c[self.step_of], p
+
+    def column(self, name):
+        """A column of all samples, by id."""
+        return np.array([row[0] for row in
+                         self.db.execute(f"SELECT {name} FROM sample ORDER BY sample")])
+
+    def classes(self):
+        """The class number, over all data sets, of every sample; and (data set, label) of each."""
+        rows = [tuple(row) for row in
+                self.db.execute("SELECT dataset, label FROM class ORDER BY dataset, label")]
+        numbers = {row: number for number, row in enumerate(rows)}
+        pairs = zip(self.column("dataset").tolist(), self.column("label").tolist())
+        return np.array([numbers[pair] for pair in pairs]), rows
+
+    def snapshot(self, step, layer):
+        row = self.db.execute("SELECT * FROM snapshot WHERE step = ? AND layer = ?",
+                              (step, layer)).fetchone()
+        weights = np.frombuffer(row["weights"], "<f4").reshape(row["outputs"], row["inputs"])
+        return weights.astype(np.float64), np.frombuffer(row["biases"], "<f4").astype(np.float64)
+
+    def forward(self, sample, parameters=None):
+        """Keys of all layers for a sample (or its pixels as inputs), and its logits."""
+        x, keys = self.images()[sample], []
+        for layer in self.layers:
+            number = layer["layer"]
+            weights, biases = (parameters or (lambda n: self.parameters("current", n)))(number)
+            keys.append(x)
+            x = weights @ x + biases
+            if layer["activation"] == "relu":
+                x = np.maximum(x, 0)
+        return keys, x
+
+    def gradients(self, keys, at_logits):
+        """Gradients w.r.t. every layer's output, from that w.r.t. the logits."""
+        out, gradient = [None] * len(self.layers), np.array(at_logits, float)
+        for i in reversed(range(len(self.layers))):
+            out[i] = gradient
+            gradient = (self.parameters("current", i + 1)[0].T @ gradient) * (keys[i] > 0)
+        return out

@@ -1,0 +1,279 @@
+"""Every view of the API against a recomputation from the file, with NumPy: on a continual run of
+two data sets, at every layer."""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+import numpy as np  # noqa: E402
+import made_data  # noqa: E402
+import tap  # noqa: E402
+from client import Server  # noqa: E402
+from reader import Reader  # noqa: E402
+
+SERVER = None
+RUN = None  # its reader
+SAMPLE = 60 + 5  # a test sample of the first data set
+
+
+class Facts:
+    """What the file says of one query, in double precision."""
+
+    def __init__(self, reader, sample):
+        self.keys, self.logits = reader.forward(sample)
+        self.layers = len(reader.layers)
+        self.c, self.alpha = reader.coefficients()
+        self.a = [reader.keys(l + 1) @ self.keys[l] for l in range(self.layers)]
+        self.d = [reader.errors(l + 1) for l in range(self.layers)]
+        self.predicted = int(self.logits.argmax())
+        self.samples = reader.samples
+        self.classes, self.names = reader.classes()
+        self.class_of = self.classes[self.samples]
+        self.step = reader.step_of + 1
+
+    def effects(self, reader, at_logits):
+        gradients = reader.gradients(self.keys, at_logits)
+        return [self.c * (self.a[l] + 1) * (self.d[l] @ gradients[l]) for l in range(self.layers)]
+
+
+def set_up():
+    global SERVER, RUN
+    for name, seed, train in (("a", 1, 60), ("b", 2, 40)):
+        made_data.idx(os.path.join(FOLDER, name), seed, train=train)
+    path = os.path.join(FOLDER, "views.keylight")
+    tap.succeed("train", "--data", f"a={FOLDER}/a", "--data", f"b={FOLDER}/b", "--schedule",
+                "sequential", "--switch", "60", "--steps", "130", "--batch", "7", "--hidden", "14,10",
+                "--lr", "0.03", "--clip", "1", "--weight-decay", "0.001", "--dtype", "float32",
+                "--output", path, "--quiet")
+    RUN = Reader(path)
+    SERVER = Server(path)
+
+
+def tear_down():
+    if SERVER and SERVER.process.poll() is None:
+        SERVER.process.kill()
+
+
+def facts(sample=SAMPLE):
+    return Facts(RUN, sample)
+
+
+def ask(query="", sample=SAMPLE):
+    return SERVER.json(f"/api/v1/runs/{RUN.run['fingerprint']}/attention?sample={sample}{query}")
+
+
+def close(got, expected, tolerance=2e-4):
+    got, expected = np.asarray(got, float), np.asarray(expected, float)
+    assert got.shape == expected.shape, (got.shape, expected.shape)
+    size = np.abs(expected).max() if expected.size else 0
+    assert np.abs(got - expected).max(initial=0) <= tolerance * (1 + size), np.abs(got - expected).max()
+
+
+def test_curves_are_the_largest_of_every_class_sorted():
+    fact = facts()
+    for layer in (1, 2, 3):
+        a = fact.a[layer - 1]
+        curves = ask(f"&layer={layer}&views=curves")["curves"]
+        assert [(c["dataset"], c["label"]) for c in curves] == [("ab"[d], l) for d, l in fact.names]
+        for number, curve in enumerate(curves):
+            mine = np.flatnonzero(fact.class_of == number)
+            order = mine[np.argsort(-np.abs(a[mine]), kind="stable")][:500]
+            close(np.abs(curve["attention"]), np.abs(a[order]))
+            assert all(fact.classes[s] == number for s in curve["sample"])
+            seen = set(zip(fact.samples.tolist(), fact.step.tolist()))
+            assert all(pair in seen for pair in zip(curve["sample"], curve["step"]))
+
+
+def test_totals_of_classes_are_those_of_the_file():
+    fact = facts()
+    for layer in (1, 2, 3):
+        a = fact.a[layer - 1]
+        for number, total in enumerate(ask(f"&layer={layer}")["by_class"]):
+            mine = a[fact.class_of == number]
+            close([total["sum_abs"], total["sum_positive"], total["sum_negative"], total["patterns"]],
+                  [np.abs(mine).sum(), mine[mine > 0].sum(), mine[mine < 0].sum(), len(mine)])
+
+
+def test_attention_over_training_time_is_split_by_step_and_class():
+    fact = facts()
+    assert SERVER.json("/api/v1/runs")["runs"][0]["switches"] == [60]
+    for layer in (1, 3):
+        time = ask(f"&layer={layer}&views=time")["time"]
+        first = np.array(time["first_steps"])
+        assert len(first) == 100 and first[0] == 1
+        bins = np.searchsorted(first, fact.step, side="right") - 1
+        a = fact.a[layer - 1]
+        for name, part in (("sum_abs", np.abs(a)), ("sum_positive", np.maximum(a, 0)),
+                           ("sum_negative", np.minimum(a, 0))):
+            expected = np.zeros((len(fact.names), 100))
+            np.add.at(expected, (fact.class_of, bins), part)
+            close(time[name], expected)
+        contributions = fact.c[:, None] * fact.d[2] * (fact.a[2] + 1)[:, None]
+        dataset = np.array([fact.names[c][0] for c in fact.class_of])
+        expected = np.zeros((2, 100, contributions.shape[1]))
+        np.add.at(expected, (dataset, bins), contributions)
+        close(time["contributions"], expected)
+        # Nothing of the first data set is attended to after the switch, nor of the second before.
+        assert np.abs(np.array(time["sum_abs"])[4:, first + 1 < 60][:, :-1]).sum() == 0
+
+
+def test_totals_per_training_sample_are_sums_over_its_repetitions():
+    fact = facts()
+    for layer, rank in ((1, "abs"), (2, "positive"), (3, "logit")):
+        samples = ask(f"&layer={layer}&rank={rank}&views=samples")["samples"]
+        a = fact.a[layer - 1]
+        ids, counts = np.unique(fact.samples, return_counts=True)
+        assert samples["id"] == ids.tolist() and samples["repetitions"] == counts.tolist()
+        total = lambda values: np.bincount(fact.samples, values)[ids]
+        close(samples["sum"], total(a))
+        close(samples["sum_abs"], total(np.abs(a)))
+        effect = fact.effects(RUN, np.eye(4)[fact.predicted])[layer - 1]
+        close(samples["score"], total({"abs": np.abs(a), "positive": a, "logit": effect}[rank]))
+
+
+def test_logits_are_explained_by_class_exactly():
+    fact = facts()
+    contributions = fact.c[:, None] * fact.d[2] * (fact.a[2] + 1)[:, None]
+    answer = ask("&layer=2")
+    matrix = np.array([total["contributions"] for total in answer["by_class"]])
+    expected = np.zeros_like(matrix)
+    np.add.at(expected, fact.class_of, contributions)
+    close(matrix, expected)
+    close(matrix.sum(0), answer["correction"])
+    close(np.array(answer["initial_guess"]) + answer["correction"], answer["logits"])
+
+
+def test_how_the_answer_was_learned_is_the_network_as_it_was_then():
+    for sample in (SAMPLE, SAMPLE + 1, 84 + 40 + 3):
+        learning = ask("&views=learning", sample)["learning"]
+        steps = learning["steps"]
+        assert steps[0] == 0 and steps[-1] == 130 and len(steps) > 50 and steps == sorted(steps)
+        logits = [RUN.forward(sample, lambda l: RUN.parameters("initial", l))[1]]
+        logits += [RUN.forward(sample, lambda l: RUN.snapshot(step, l))[1] for step in steps[1:-1]]
+        logits += [RUN.forward(sample)[1]]
+        close(learning["logits"], logits)
+        said = np.argmax(logits, 1)
+        right = np.flatnonzero(said == said[-1])
+        assert learning["first_won"] == steps[right[0]]
+        changed = np.flatnonzero(said != said[-1])
+        assert learning["last_changed"] == steps[changed[-1] + 1 if len(changed) else 0]
+
+
+def test_a_snapshot_is_the_dual_form_with_its_coefficients_restarted_there():
+    step, steps = 90, RUN.steps[:90]
+    p, q, c = 1.0, 0.0, np.zeros(step)
+    for i in reversed(range(step)):
+        q -= steps[i]["learning_rate"] * p
+        c[i] = steps[i]["clip_factor"] * q
+        p += steps[i]["weight_decay"] * q
+        q *= steps[i]["momentum"]
+    assert step in ask("&views=learning")["learning"]["steps"]
+    for layer in (1, 2, 3):
+        seen = RUN.step_of < step
+        values = c[RUN.step_of[seen], None] * RUN.errors(layer)[seen]
+        w0, _ = RUN.parameters("initial", layer)
+        w, _ = RUN.snapshot(step, layer)
+        close(p * w0 + values.T @ RUN.keys(layer)[seen], w, 1e-5)
+
+
+def test_ranks_order_by_what_they_say():
+    fact = facts()
+    target = int(RUN.column("target")[SAMPLE])
+    p = np.exp(fact.logits - fact.logits.max())
+    p /= p.sum()
+    for layer in (1, 2, 3):
+        a = fact.a[layer - 1]
+        norms = np.linalg.norm(RUN.keys(layer), axis=1) * np.linalg.norm(fact.keys[layer - 1])
+        effect = fact.effects(RUN, np.eye(4)[2])
+        loss = sum(fact.effects(RUN, p - np.eye(4)[target]))
+        scores = {"abs": np.abs(a), "positive": a, "negative": -a, "cosine": a / norms,
+                  "logit:2": effect[layer - 1], "effect:2": sum(effect), "helped": -loss,
+                  "harmed": loss}
+        for rank, score in scores.items():
+            for by in ("pattern", "sample"):
+                answer = ask(f"&layer={layer}&rank={rank}&by={by}&k=15")
+                assert answer["target"] == target and answer["rank"] == rank.split(":")[0]
+                if by == "sample":
+                    ids, counts = np.unique(fact.samples, return_counts=True)
+                    totals = np.bincount(fact.samples, score)
+                    close([lit["score"] for lit in answer["spotlight"]], np.sort(totals[ids])[::-1][:15])
+                    close([lit["score"] for lit in answer["spotlight"]],
+                          [totals[lit["sample"]["id"]] for lit in answer["spotlight"]])
+                else:
+                    close([lit["score"] for lit in answer["spotlight"]], np.sort(score)[::-1][:15])
+                    close([lit["score"] for lit in answer["spotlight"]],
+                          [score[lit["pattern"]] for lit in answer["spotlight"]])
+
+
+def without(fact, removed):
+    """The logits of what is left of the memory."""
+    x = fact.keys[0]
+    for l in range(fact.layers):
+        w0, b0 = RUN.parameters("initial", l + 1)
+        values = (fact.c * ~removed)[:, None] * fact.d[l]
+        x = fact.alpha * (w0 @ x + b0) + values.T @ (RUN.keys(l + 1) @ x + 1)
+        x = np.maximum(x, 0) if l + 1 < fact.layers else x
+    return x
+
+
+def test_removal_runs_the_query_through_what_is_left():
+    fact = facts()
+    lit = ask("&layer=2&k=9")["spotlight"]
+    lit_samples = {one["sample"]["id"] for one in ask("&layer=2&by=sample&k=3")["spotlight"]}
+    dataset = np.array([fact.names[c][0] for c in fact.class_of])
+    cases = {
+        "class:3": fact.class_of == 3, "class:3,class:6": np.isin(fact.class_of, [3, 6]),
+        "dataset:b": dataset == 1, "dataset:a,steps:100-110": (dataset == 0) | ((fact.step >= 100) & (fact.step <= 110)),
+        "steps:1-1": fact.step == 1, "sample:3,sample:90": np.isin(fact.samples, [3, 90]),
+        "top:9": np.isin(np.arange(len(fact.c)), [one["pattern"] for one in lit]),
+    }
+    for terms, removed in cases.items():
+        answer = ask(f"&layer=2&remove={terms}")["removed"]
+        assert answer["patterns"] == removed.sum(), terms
+        close(answer["logits"], without(fact, removed), 1e-3)
+        assert answer["predicted"] == int(np.argmax(answer["logits"]))
+        assert abs(sum(answer["probabilities"]) - 1) < 1e-5
+    answer = ask("&layer=2&by=sample&remove=top:3")["removed"]
+    close(answer["logits"], without(fact, np.isin(fact.samples, list(lit_samples))), 1e-3)
+
+
+def test_removing_nothing_changes_nothing_and_removing_everything_leaves_the_initial_guess():
+    fact = facts()
+    nothing = ask("&remove=")
+    assert nothing["removed"]["patterns"] == 0
+    close(nothing["removed"]["logits"], nothing["logits"], 1e-5)
+    everything = ask("&remove=all")["removed"]
+    assert everything["patterns"] == len(fact.c)
+    x = fact.keys[0]
+    for l in range(fact.layers):
+        w0, b0 = RUN.parameters("initial", l + 1)
+        x = fact.alpha * (w0 @ x + b0)
+        x = np.maximum(x, 0) if l + 1 < fact.layers else x
+    close(everything["logits"], x, 1e-5)
+
+
+def test_what_cannot_be_removed_is_refused_with_its_rule():
+    run = RUN.run["fingerprint"]
+    for terms, says in (("class:8", "class:NUMBER"), ("dataset:c", "dataset:NAME"), ("steps:0-3", "steps:FIRST"),
+                        ("steps:9-3", "steps:FIRST"), ("steps:1-131", "steps:FIRST"), ("top:x", "top:N"),
+                        ("sample:148", "sample:ID"), ("everything", "its terms are"),
+                        (",".join(["class:1"] * 65), "class:NUMBER"), ("x" * 300, "too long")):
+        status, _, content = SERVER.ask(f"/api/v1/runs/{run}/attention?sample=1&remove={terms}")
+        assert status == 400 and says in content.decode(), (terms, status, content)
+    for query, says in (("views=walls", "views is a list"), ("rank=abs:1", "rank is"), ("rank=helped:1", "rank is"),
+                        ("rank=effect:4", "rank is"), ("class=8", "class is 0 to 7")):
+        status, _, content = SERVER.ask(f"/api/v1/runs/{run}/attention?sample=1&{query}")
+        assert status == 400 and says in content.decode(), (query, status, content)
+
+
+def test_every_view_is_as_the_description_says():
+    import jsonschema
+    api = SERVER.json("/api/v1/openapi.json")
+    schema = {"$ref": "#/components/schemas/Attention", "components": api["components"]}
+    validator = jsonschema.Draft202012Validator(schema)
+    for query in ("", "&views=curves,time,samples,learning", "&remove=top:3", "&layer=1&rank=cosine&class=7"):
+        wrong = [error.message[:200] for error in validator.iter_errors(ask(query))]
+        assert not wrong, (query, wrong[:3])
+
+
+if __name__ == "__main__":
+    tap.main(sys.modules[__name__])
