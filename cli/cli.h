@@ -9,6 +9,8 @@
 enum kl_status kl_cli_train(int argc, char **argv, struct kl_error *err);
 enum kl_status kl_cli_serve(int argc, char **argv, struct kl_error *err);
 enum kl_status kl_cli_query(int argc, char **argv, struct kl_error *err);
+enum kl_status kl_cli_report(int argc, char **argv, struct kl_error *err);
+enum kl_status kl_cli_suspects(int argc, char **argv, struct kl_error *err);
 enum kl_status kl_cli_verify(int argc, char **argv, struct kl_error *err);
 enum kl_status kl_cli_info(int argc, char **argv, struct kl_error *err);
 

@@ -16,6 +16,8 @@ static const struct command commands[] = {
     {"train", kl_cli_train, "train a network and record its history in one file"},
     {"serve", kl_cli_serve, "explore runs in the browser"},
     {"query", kl_cli_query, "ask which training samples one sample attends to"},
+    {"report", kl_cli_report, "the tables of the paper over many test samples"},
+    {"suspects", kl_cli_suspects, "training samples whose label is likely wrong"},
     {"verify", kl_cli_verify, "check a run file and its dual form"},
     {"info", kl_cli_info, "summarise a run"},
 };

@@ -36,16 +36,22 @@ void kl_meter_start(struct kl_meter *meter, uint32_t n_steps, uint32_t steps_don
     sigaction(SIGTERM, &action, NULL);
 }
 
-static void draw_bar(const struct kl_meter *meter, uint32_t step, double now)
+static void fill_bar(char bar[BAR_WIDTH + 1], uint32_t done, uint32_t total)
 {
-    char bar[BAR_WIDTH + 1];
-    int full = (int)((uint64_t)BAR_WIDTH * step / meter->n_steps);
-    double rate = (step - meter->first_step) / (now - meter->started + 1e-9);
-    double left = (meter->n_steps - step) / (rate > 0 ? rate : 1);
+    int full = (int)((uint64_t)BAR_WIDTH * done / total);
 
     for (int i = 0; i < BAR_WIDTH; i++)
         bar[i] = i < full ? '#' : '.';
     bar[BAR_WIDTH] = '\0';
+}
+
+static void draw_bar(const struct kl_meter *meter, uint32_t step, double now)
+{
+    char bar[BAR_WIDTH + 1];
+    double rate = (step - meter->first_step) / (now - meter->started + 1e-9);
+    double left = (meter->n_steps - step) / (rate > 0 ? rate : 1);
+
+    fill_bar(bar, step, meter->n_steps);
     fprintf(stderr, "\r[%s] %u/%u  loss %.4f  %.0f steps/s  %d:%02d left \033[K", bar, step,
             meter->n_steps, meter->loss, rate, (int)left / 60, (int)left % 60);
     fflush(stderr);
@@ -88,5 +94,31 @@ struct kl_progress kl_meter_progress(struct kl_meter *meter)
 void kl_meter_end(const struct kl_meter *meter)
 {
     if (meter->terminal && !meter->quiet)
+        fprintf(stderr, "\r\033[K");
+}
+
+void kl_counter_start(struct kl_counter *counter)
+{
+    counter->terminal = isatty(STDERR_FILENO);
+    counter->started = kl_now_ms() / 1e3;
+}
+
+void kl_counter_show(void *self, uint32_t done, uint32_t total)
+{
+    const struct kl_counter *counter = self;
+    double spent = kl_now_ms() / 1e3 - counter->started, left = spent * (total - done) / done;
+    char bar[BAR_WIDTH + 1];
+
+    if (!counter->terminal)
+        return;
+    fill_bar(bar, done, total);
+    fprintf(stderr, "\r[%s] %u/%u  %d:%02d left \033[K", bar, done, total, (int)left / 60,
+            (int)left % 60);
+    fflush(stderr);
+}
+
+void kl_counter_end(const struct kl_counter *counter)
+{
+    if (counter->terminal)
         fprintf(stderr, "\r\033[K");
 }

@@ -1,4 +1,5 @@
-/* What a training shows while it runs: a bar on a terminal, a line per evaluation otherwise. */
+/* What long work shows while it runs: a bar on a terminal, for a training a line per evaluation
+ * otherwise. */
 #ifndef KL_CLI_PROGRESS_H
 #define KL_CLI_PROGRESS_H
 
@@ -19,5 +20,14 @@ struct kl_progress kl_meter_progress(struct kl_meter *meter);
 
 /* Takes the bar away. */
 void kl_meter_end(const struct kl_meter *meter);
+
+/* A bar for work that is counted in pieces; on a terminal only. */
+struct kl_counter {
+    int terminal;
+    double started; /* seconds */
+};
+void kl_counter_start(struct kl_counter *counter);
+void kl_counter_show(void *counter, uint32_t done, uint32_t total);
+void kl_counter_end(const struct kl_counter *counter);
 
 #endif

@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "core/attention.h"
+#include "core/blas.h"
 #include "core/clock.h"
 #include "core/memory.h"
 #include "db/run.h"
@@ -252,6 +253,7 @@ enum kl_status kl_cli_query(int argc, char **argv, struct kl_error *err)
 
     if (status || request.helped)
         return status;
+    kl_blas_single_thread();
     status = kl_pool_create(0, &pool, err);
     if (!status)
         status = kl_run_open(request.path, kl_pool_n_workers(pool), &run, err);

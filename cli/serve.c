@@ -8,6 +8,7 @@
 
 #include "cli/cli.h"
 #include "cli/options.h"
+#include "core/blas.h"
 #include "core/memory.h"
 #include "db/run.h"
 #include "server/server.h"
@@ -220,6 +221,7 @@ enum kl_status kl_cli_serve(int argc, char **argv, struct kl_error *err)
     /* Signals are for sigwait: no thread but this one may get them, and this one not while serving.
      * While runs are opened, they end the program. */
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    kl_blas_single_thread();
     status = kl_pool_create(0, &pool, err);
     pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
     if (!status)

@@ -117,3 +117,28 @@ enum kl_status kl_samples_get(struct kl_run *run, uint32_t id, struct kl_sample 
     pthread_mutex_unlock(&run->private->lock);
     return status;
 }
+
+enum kl_status kl_samples_accuracies(struct kl_run *run, struct kl_accuracy *accuracies,
+                                     uint32_t *n, struct kl_error *err)
+{
+    enum kl_status status = KL_OK;
+
+    *n = 0;
+    pthread_mutex_lock(&run->private->lock);
+    for (uint32_t d = 0; !status && d < run->data.n_datasets; d++) {
+        for (int split = 0; !status && split < KL_N_SPLITS; split++) {
+            struct kl_sample_filter right = {(int)d, split, KL_ANY, KL_ANY, 1, KL_ANY};
+            struct kl_accuracy *accuracy = &accuracies[*n];
+
+            accuracy->dataset = d;
+            accuracy->split = (enum kl_split)split;
+            accuracy->n_samples = run->data.datasets[d]->splits[split].count;
+            if (accuracy->n_samples == 0)
+                continue;
+            status = count_matches(run, &right, &accuracy->n_right, err);
+            ++*n;
+        }
+    }
+    pthread_mutex_unlock(&run->private->lock);
+    return status;
+}

@@ -34,4 +34,16 @@ enum kl_status kl_samples_list(struct kl_run *run, const struct kl_sample_filter
 enum kl_status kl_samples_get(struct kl_run *run, uint32_t id, struct kl_sample *sample,
                               struct kl_error *err);
 
+/* How many samples of a split there are, and of how many the prediction is right. */
+struct kl_accuracy {
+    uint32_t dataset;
+    enum kl_split split;
+    uint64_t n_samples, n_right;
+};
+
+/* Fills accuracies (room for KL_N_SPLITS per data set) with one entry per split that has samples:
+ * *n of them. Errors: those of reading. */
+enum kl_status kl_samples_accuracies(struct kl_run *run, struct kl_accuracy *accuracies,
+                                     uint32_t *n, struct kl_error *err);
+
 #endif

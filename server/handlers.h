@@ -7,6 +7,7 @@
 #include "core/pool.h"
 #include "db/run.h"
 #include "server/http.h"
+#include "server/surveys.h"
 
 /* Queries that may scan or wait at once: each holds two float32 per pattern. */
 #define KL_SCANS_MAX 16
@@ -19,8 +20,9 @@ struct kl_service {
     struct kl_run *const *runs;
     size_t n_runs;
     struct kl_pool *pool;
-    sem_t scans;    /* places for queries that scan or wait for their turn; full: 503 */
-    sem_t pictures; /* places for pictures being drawn; full: wait */
+    sem_t scans;               /* places for queries that scan or wait for their turn; full: 503 */
+    struct kl_surveys surveys; /* what has been asked of many samples already */
+    sem_t pictures;            /* places for pictures being drawn; full: wait */
 };
 
 /* All are thread-safe. id and file are the last segment of the path. */
@@ -36,5 +38,10 @@ void kl_serve_sheet(struct kl_service *service, struct kl_run *run,
                     const struct kl_request *request, struct kl_reply *reply);
 void kl_serve_attention(struct kl_service *service, struct kl_run *run,
                         const struct kl_request *request, struct kl_reply *reply);
+
+void kl_serve_common(struct kl_service *service, struct kl_run *run,
+                     const struct kl_request *request, struct kl_reply *reply);
+void kl_serve_suspects(struct kl_service *service, struct kl_run *run,
+                       const struct kl_request *request, struct kl_reply *reply);
 
 #endif

@@ -33,6 +33,15 @@ struct kl_reply;
 int kl_request_allows(const struct kl_request *request, struct kl_reply *reply, ...)
     __attribute__((sentinel));
 
+/* Reads a number of a parameter into *value, which keeps its default if it is absent: returns 0, or
+ * -1 with the problem in *reply. */
+int kl_request_number(const struct kl_request *request, struct kl_reply *reply, const char *name,
+                      uint32_t low, uint32_t high, uint32_t *value);
+
+/* Where a page begins: the parameter next is what the page before gave as next, "s" and a
+ * hexadecimal number; 0 if it is absent. Returns 0, or -1 with the problem in *reply. */
+int kl_request_page(const struct kl_request *request, struct kl_reply *reply, uint32_t *from);
+
 enum kl_cache {
     KL_CACHE_NONE,       /* no-store: errors */
     KL_CACHE_REVALIDATE, /* no-cache: ask again with the ETag */

@@ -24,8 +24,15 @@ cJSON *kl_json_list(const double *values, uint32_t n);
 void kl_json_long_list(cJSON *object, const char *name, uint32_t n,
                        double (*value)(const void *self, uint32_t i), const void *self);
 
+/* The training curve, as the member curve. */
+void kl_json_curve(cJSON *object, const struct kl_run *run);
+
 /* The names of a sample: id, dataset, split, index, label, and true_label where it was flipped. */
 cJSON *kl_json_sample(const struct kl_run *run, uint32_t id);
+
+/* The same, with its target and prediction. */
+struct kl_sample;
+cJSON *kl_json_predicted(const struct kl_run *run, const struct kl_sample *sample);
 
 /* The text, which the caller frees, or NULL; the object is gone. */
 char *kl_json_finish(cJSON *object);

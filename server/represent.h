@@ -6,6 +6,9 @@
 #define KL_SERVER_REPRESENT_H
 
 #include "core/attention.h"
+#include "core/common.h"
+#include "core/report.h"
+#include "core/suspects.h"
 #include "db/run.h"
 #include "db/samples.h"
 
@@ -26,6 +29,19 @@ char *kl_represent_sample(const struct kl_run *run, const struct kl_sample *samp
  * total_ms is the time from request to answer. */
 char *kl_represent_attention(const struct kl_run *run, const struct kl_query *query, int64_t sample,
                              const struct kl_answer *answer, double total_ms);
+
+/* The report over many test samples. */
+char *kl_represent_report(const struct kl_run *run, const struct kl_accuracy *accuracies,
+                          uint32_t n_accuracies, const struct kl_report *report);
+
+/* In what share of test queries training samples are among the top ten. */
+char *kl_represent_common(const struct kl_query *query, const struct kl_common *common);
+
+/* Suspects first .. end-1, with their predictions: *text is the caller's. Errors: KL_ERR_MEMORY and
+ * those of reading. */
+enum kl_status kl_represent_suspects(struct kl_run *run, const struct kl_suspects *suspects,
+                                     uint32_t first, uint32_t end, char **text,
+                                     struct kl_error *err);
 
 /* A problem document (RFC 9457). Texts may be hostile: they are escaped. */
 char *kl_represent_problem(int http_status, const char *title, const char *detail,

@@ -105,7 +105,7 @@ static void add_training(cJSON *object, const struct kl_training *training)
         kl_json_count(item, "noise_seed", training->selection.noise_seed);
 }
 
-static void add_curve(cJSON *object, const struct kl_run *run)
+void kl_json_curve(cJSON *object, const struct kl_run *run)
 {
     cJSON *curve = cJSON_AddArrayToObject(object, "curve");
 
@@ -162,7 +162,7 @@ char *kl_represent_run(const struct kl_run *run)
 
     kl_json_number(object, "initial_share", run->history.alpha);
     add_training(object, &run->training);
-    add_curve(object, run);
+    kl_json_curve(object, run);
     return kl_json_finish(object);
 }
 
@@ -191,7 +191,7 @@ cJSON *kl_json_sample(const struct kl_run *run, uint32_t id)
     return object;
 }
 
-static cJSON *sample_with_prediction(const struct kl_run *run, const struct kl_sample *sample)
+cJSON *kl_json_predicted(const struct kl_run *run, const struct kl_sample *sample)
 {
     cJSON *object = kl_json_sample(run, sample->id);
 
@@ -204,7 +204,7 @@ static cJSON *sample_with_prediction(const struct kl_run *run, const struct kl_s
 
 char *kl_represent_sample(const struct kl_run *run, const struct kl_sample *sample)
 {
-    return kl_json_finish(sample_with_prediction(run, sample));
+    return kl_json_finish(kl_json_predicted(run, sample));
 }
 
 char *kl_represent_samples(const struct kl_run *run, const struct kl_sample *samples, uint32_t n,
@@ -215,7 +215,7 @@ char *kl_represent_samples(const struct kl_run *run, const struct kl_sample *sam
     char token[24];
 
     for (uint32_t i = 0; i < n; i++)
-        cJSON_AddItemToArray(array, sample_with_prediction(run, &samples[i]));
+        cJSON_AddItemToArray(array, kl_json_predicted(run, &samples[i]));
     snprintf(token, sizeof token, "s%llx", (unsigned long long)next);
     if (next < 0)
         cJSON_AddNullToObject(object, "next");

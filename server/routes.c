@@ -15,12 +15,14 @@ void kl_service_init(struct kl_service *service, struct kl_run *const *runs, siz
     service->runs = runs;
     service->n_runs = n_runs;
     service->pool = pool;
+    kl_surveys_init(&service->surveys);
     sem_init(&service->scans, 0, KL_SCANS_MAX);
     sem_init(&service->pictures, 0, KL_PICTURES_MAX);
 }
 
 void kl_service_clear(struct kl_service *service)
 {
+    kl_surveys_clear(&service->surveys);
     sem_destroy(&service->scans);
     sem_destroy(&service->pictures);
 }
@@ -82,6 +84,10 @@ static void route_run(struct kl_service *service, const char *path,
         kl_serve_image(service, run, rest + 7, request, reply);
     else if (!strcmp(rest, "sheet.png"))
         kl_serve_sheet(service, run, request, reply);
+    else if (!strcmp(rest, "common"))
+        kl_serve_common(service, run, request, reply);
+    else if (!strcmp(rest, "suspects"))
+        kl_serve_suspects(service, run, request, reply);
     else if (!strcmp(rest, "attention"))
         kl_serve_attention(service, run, request, reply);
     else

@@ -16,29 +16,12 @@
 #define SCALE_MAX 32
 #define DEFAULT_COLUMNS 16
 
-/* Reads a number of a parameter into *value, which keeps its default if it is absent. */
-static int number_of(const struct kl_request *request, struct kl_reply *reply, const char *name,
-                     uint32_t low, uint32_t high, uint32_t *value)
-{
-    const char *text = kl_request_get(request, name);
-    uint32_t number;
-
-    if (!text)
-        return 0;
-    if (kl_parse_number(text, &number) || number < low || number > high) {
-        kl_reply_problem(reply, 400, name, "%s is a whole number from %u to %u", name, low, high);
-        return -1;
-    }
-    *value = number;
-    return 0;
-}
-
 static int optional_number(const struct kl_request *request, struct kl_reply *reply,
                            const char *name, uint32_t high, int *value)
 {
     uint32_t number = UINT32_MAX;
 
-    if (number_of(request, reply, name, 0, high, &number))
+    if (kl_request_number(request, reply, name, 0, high, &number))
         return -1;
     *value = number == UINT32_MAX ? KL_ANY : (int)number;
     return 0;
@@ -86,26 +69,6 @@ static int parse_filter(const struct kl_run *run, const struct kl_request *reque
                : 0;
 }
 
-/* The token of a page is what the page before gave as next. */
-static int parse_token(const struct kl_request *request, struct kl_reply *reply, uint32_t *from)
-{
-    const char *token = kl_request_get(request, "next");
-    char *end;
-    unsigned long value;
-
-    *from = 0;
-    if (!token)
-        return 0;
-    value = *token == 's' ? strtoul(token + 1, &end, 16) : 0;
-    if (*token != 's' || strspn(token + 1, "0123456789abcdef") != strlen(token + 1) ||
-        strlen(token) < 2 || strlen(token) > 9 || value > INT32_MAX) {
-        kl_reply_problem(reply, 400, "next", "next is what the page before gave as next");
-        return -1;
-    }
-    *from = (uint32_t)value;
-    return 0;
-}
-
 void kl_serve_samples(struct kl_run *run, const struct kl_request *request, struct kl_reply *reply)
 {
     struct kl_sample_filter filter;
@@ -119,8 +82,8 @@ void kl_serve_samples(struct kl_run *run, const struct kl_request *request, stru
     if (kl_request_allows(request, reply, "dataset", "split", "label", "predicted", "correct",
                           "flipped", "limit", "next", NULL) ||
         parse_filter(run, request, reply, &filter) ||
-        number_of(request, reply, "limit", 1, LIMIT_MAX, &limit) ||
-        parse_token(request, reply, &from))
+        kl_request_number(request, reply, "limit", 1, LIMIT_MAX, &limit) ||
+        kl_request_page(request, reply, &from))
         return;
     status = kl_alloc(&samples, limit, sizeof *samples, "samples", &err);
     if (!status)
@@ -198,7 +161,7 @@ void kl_serve_image(struct kl_service *service, struct kl_run *run, const char *
     uint32_t id, scale = 1;
 
     if (kl_request_allows(request, reply, "scale", NULL) ||
-        number_of(request, reply, "scale", 1, SCALE_MAX, &scale))
+        kl_request_number(request, reply, "scale", 1, SCALE_MAX, &scale))
         return;
     if (length > 4 && length - 4 < sizeof digits && !strcmp(file + length - 4, ".png"))
         memcpy(digits, file, length - 4);
@@ -242,8 +205,8 @@ void kl_serve_sheet(struct kl_service *service, struct kl_run *run,
 
     if (kl_request_allows(request, reply, "samples", "columns", "scale", NULL) ||
         parse_ids(list, reply, ids, &n) ||
-        number_of(request, reply, "columns", 1, SHEET_MAX, &columns) ||
-        number_of(request, reply, "scale", 1, SCALE_MAX, &scale))
+        kl_request_number(request, reply, "columns", 1, SHEET_MAX, &columns) ||
+        kl_request_number(request, reply, "scale", 1, SCALE_MAX, &scale))
         return;
     columns = n < columns ? n : columns;
     snprintf(layout, sizeof layout, "%u %u", columns, scale);

@@ -1,5 +1,6 @@
 """Every view of the API against a recomputation from the file, with NumPy: on a continual run of
 two data sets, at every layer."""
+import json
 import os
 import sys
 
@@ -265,6 +266,150 @@ def test_what_cannot_be_removed_is_refused_with_its_rule():
         assert status == 400 and says in content.decode(), (query, status, content)
 
 
+def attention_of_all(layer, ids):
+    """|a| of all patterns for many queries: (patterns, queries); and the logits."""
+    keys = RUN.keys(layer)
+    traces = [RUN.forward(i) for i in ids]
+    return keys @ np.array([trace[0][layer - 1] for trace in traces]).T, np.array([t[1] for t in traces])
+
+
+def test_common_samples_are_counted_over_test_queries():
+    ids = [i for i, split in enumerate(RUN.column("split")) if split == "test"]
+    samples = RUN.samples
+    for layer in (1, 2, 3):
+        a, _ = attention_of_all(layer, ids)
+        norms = np.linalg.norm(RUN.keys(layer), axis=1)[:, None]
+        for rank, score in (("abs", np.abs(a)), ("positive", a), ("negative", -a), ("cosine", a / norms)):
+            for by in ("pattern", "sample"):
+                got = SERVER.json(f"/api/v1/runs/{RUN.run['fingerprint']}/common?layer={layer}&rank={rank}&by={by}")
+                assert got["queries"] == len(ids) == 48 and got["top"] == 10
+                counts = np.zeros(148)
+                for q in range(len(ids)):
+                    if by == "sample":
+                        seen, totals = np.unique(samples), np.bincount(samples, score[:, q])
+                        best = seen[np.argsort(-totals[seen], kind="stable")[:10]]
+                    else:
+                        best = set(samples[np.argsort(-score[:, q], kind="stable")[:10]].tolist())
+                    counts[list(best)] += 1
+                expected = {i: n / 48 for i, n in enumerate(counts) if n}
+                shares = {one["id"]: one["share"] for one in got["samples"]}
+                # Ties in the last digit may go either way.
+                wrong = sum(abs(shares.get(i, 0) - expected.get(i, 0)) > 1e-6 for i in {*shares, *expected})
+                assert wrong <= 2, (layer, rank, by, wrong)
+                order = [one["share"] for one in got["samples"]]
+                assert order == sorted(order, reverse=True)
+    status, _, content = SERVER.ask(f"/api/v1/runs/{RUN.run['fingerprint']}/common?rank=logit")
+    assert status == 400 and b"cosine here" in content
+
+
+def test_the_report_is_what_the_file_gives():
+    report = json.loads(tap.succeed("report", RUN.path, "--json"))
+    ids = [i for i, split in enumerate(RUN.column("split")) if split == "test"]
+    fact = facts()
+    target, dataset = RUN.column("target"), RUN.column("dataset")
+    assert report["samples"] == len(ids)
+    for layer in (1, 2, 3):
+        a, logits = attention_of_all(layer, ids)
+        totals = np.array([np.abs(a[fact.class_of == c]).sum(0) for c in range(8)])
+        said, vote = logits.argmax(1), totals.argmax(0)
+        right = said == target[ids]
+        for d, name in enumerate("ab"):
+            mine = dataset[ids] == d
+            own = vote == fact.classes[ids]
+            got, = [v for v in report["vote"] if v["layer"] == layer and v["dataset"] == name]
+            assert got["counts"] == {
+                "right": (mine & right).sum(), "wrong": (mine & ~right).sum(),
+                "target_when_right": (mine & right & own).sum(), "target_when_wrong": (mine & ~right & own).sum(),
+                "output_when_wrong": (mine & ~right & (vote % 4 == said)).sum()}
+            for key, of in (("target_when_right", "right"), ("target_when_wrong", "wrong"), ("output_when_wrong", "wrong")):
+                n = got["counts"][of]
+                assert got[key] is None if n == 0 else abs(got[key] - got["counts"][key] / n) < 1e-6
+            for e, trained in enumerate("ab"):
+                part = totals[4 * e:4 * e + 4][:, mine]
+                got, = [v for v in report["attention"] if (v["layer"], v["dataset"], v["trained"]) == (layer, name, trained)]
+                close([got["share"], got["mean_over_deviation"]],
+                      [(part.sum(0) / totals[:, mine].sum(0)).mean(), (part.mean(0) / part.std(0)).mean()])
+        by_sample = np.array([np.bincount(fact.samples, np.abs(a[:, q]), minlength=148) for q in range(len(ids))])
+        best = np.argsort(-by_sample, axis=1)[:, :10]
+        most = [v for v in report["most_attended"] if v["layer"] == layer]
+        assert [v["sample"]["id"] for v in most] == np.argsort(-by_sample.sum(0))[:10].tolist()
+        close([v["share"] for v in most], np.sort(by_sample.sum(0))[::-1][:10] / by_sample.sum())
+        close([v["top_ten"] for v in most], [(best == v["sample"]["id"]).any(1).mean() for v in most], 0.03)
+    for row in report["accuracy"]:
+        mine = (dataset == "ab".index(row["dataset"])) & (RUN.column("split") == row["split"])
+        assert abs(row["accuracy"] - (RUN.column("predicted") == target)[mine].mean()) < 1e-6
+
+
+def test_the_report_comes_as_text_table_and_page():
+    text = tap.succeed("report", RUN.path, "--samples", 10)
+    for part in ("class vote", "share of |a|", "After step 60: b.", "in the top ten of", "accuracy on a test"):
+        assert part in text, part
+    rows = tap.succeed("report", RUN.path, "--samples", 10, "--csv").splitlines()
+    assert rows[0] == "what,layer,asked,trained,item,value" and all(row.count(",") == 5 for row in rows)
+    page = os.path.join(FOLDER, "report.html")
+    assert tap.succeed("report", RUN.path, "--samples", 10, "--html", page) == ""
+    html = open(page, encoding="utf-8").read()
+    assert html.count("<svg") == 3 and html.count("data:image/png;base64,") == 30
+    assert "http" not in html.replace("http://www.w3.org", "")  # needs nothing else
+    done = tap.run("report", RUN.path, "--html", os.path.join(FOLDER, "none", "report.html"))
+    assert done.returncode == 1 and "cannot write" in done.stderr
+    assert tap.run("report", RUN.path, "--csv", "--json").returncode == 2
+
+
+def auc(score, flipped):
+    wins = (score[flipped][:, None] > score[~flipped]).mean()
+    return wins + (score[flipped][:, None] == score[~flipped]).mean() / 2
+
+
+def test_suspects_are_scored_as_documented_and_find_flipped_labels():
+    path = os.path.join(FOLDER, "noise.keylight")
+    made_data.idx(os.path.join(FOLDER, "many"), 5, train=300, side=8)
+    tap.succeed("train", "--data", f"many={FOLDER}/many", "--label-noise", "0.1", "--steps", "200", "--batch", "16",
+                "--hidden", "20,12", "--lr", "0.02", "--dtype", "float32", "--output", path, "--quiet")
+    run = Reader(path)
+    got = json.loads(tap.succeed("suspects", path, "--json", "--top", 300))
+    c, _ = run.coefficients()
+    influence = sum(-c * ((run.keys(l) ** 2).sum(1) + 1) * (run.errors(l) ** 2).sum(1) for l in (1, 2, 3))
+    own = np.bincount(run.samples, np.sqrt(influence))[:300]
+    label, true = run.column("label")[:300], run.column("true_label")[:300]
+    x = run.images()[:300]
+    cosines = x @ x.T / np.outer(np.linalg.norm(x, axis=1), np.linalg.norm(x, axis=1))
+    np.fill_diagonal(cosines, -2)
+    near = np.argsort(-cosines, axis=1)[:, :10]
+    others = (label[near] != label[:, None]).mean(1)
+    d3 = run.errors(3)
+    loss = np.bincount(run.samples, -np.log(1 + 16 * d3[np.arange(len(d3)), label[run.samples]]))
+    score = own / own.std() + 4 * others
+    assert got["total"] == 300 and got["next"] is None
+    ids = np.array([one["sample"]["id"] for one in got["suspects"]])
+    for name, expected in (("own", own / own.std()), ("others", others), ("score", score), ("loss", loss)):
+        close([one[name] for one in got["suspects"]], expected[ids], 1e-3)
+    order = [one["score"] for one in got["suspects"]]
+    assert order == sorted(order, reverse=True)
+    flipped = label != true
+    assert flipped.sum() == 30
+    for name, values in (("score", score), ("own", own), ("loss", loss)):
+        assert abs(got["auc"][name] - auc(values, flipped)) < 2e-3
+    assert got["auc"]["score"] > 0.9
+    rows = tap.succeed("suspects", path, "--csv").splitlines()
+    assert len(rows) == 301 and rows[1].startswith("1,many,")
+    assert "ROC AUC" in tap.succeed("suspects", path)
+    clean = json.loads(tap.succeed("suspects", RUN.path, "--json"))
+    assert clean["auc"] is None and len(clean["suspects"]) == 20 and clean["next"]
+
+
+def test_suspects_come_in_pages():
+    base = f"/api/v1/runs/{RUN.run['fingerprint']}/suspects?limit=40"
+    first = SERVER.json(base)
+    pages, page = [first], first
+    while page["next"]:
+        page = SERVER.json(f"{base}&next={page['next']}")
+        pages.append(page)
+    ids = [one["sample"]["id"] for page in pages for one in page["suspects"]]
+    assert len(ids) == len(set(ids)) == first["total"] == 100
+    assert [one["rank"] for page in pages for one in page["suspects"]] == list(range(1, 101))
+
+
 def test_every_view_is_as_the_description_says():
     import jsonschema
     api = SERVER.json("/api/v1/openapi.json")
@@ -273,6 +418,12 @@ def test_every_view_is_as_the_description_says():
     for query in ("", "&views=curves,time,samples,learning", "&remove=top:3", "&layer=1&rank=cosine&class=7"):
         wrong = [error.message[:200] for error in validator.iter_errors(ask(query))]
         assert not wrong, (query, wrong[:3])
+    run = f"/api/v1/runs/{RUN.run['fingerprint']}"
+    for name, document in (("Common", SERVER.json(f"{run}/common")), ("Suspects", SERVER.json(f"{run}/suspects")),
+                           ("Report", json.loads(tap.succeed("report", RUN.path, "--json")))):
+        schema["$ref"] = f"#/components/schemas/{name}"
+        wrong = [error.message[:200] for error in jsonschema.Draft202012Validator(schema).iter_errors(document)]
+        assert not wrong, (name, wrong[:3])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,287 @@
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cli/cli.h"
+#include "cli/options.h"
+#include "cli/progress.h"
+#include "cli/report_html.h"
+#include "core/blas.h"
+#include "core/report.h"
+#include "server/represent.h"
+
+static const char help[] =
+    "usage: keylight report RUN [--samples N] [--json | --csv | --html FILE]\n"
+    "\n"
+    "Asks many test samples and prints the tables of the paper: accuracy; the class vote (the\n"
+    "training class with the largest sum of |attention|) against the label and against what the\n"
+    "network said, for right and wrong predictions; where attention goes by data set; mean over\n"
+    "deviation of the class totals; accuracy along the training; the most attended samples.\n"
+    "\n"
+    "  --samples N     ask N test samples, evenly spread (default: all)\n"
+    "  --json          one JSON object\n"
+    "  --csv           one table: what, layer, asked, trained, item, value\n"
+    "  --html FILE     one page with the plots and pictures, that needs nothing else\n"
+    "  --help, --version\n";
+
+static const struct option options[] = {{"samples", required_argument, NULL, 'n'},
+                                        {"json", no_argument, NULL, 'j'},
+                                        {"csv", no_argument, NULL, 'c'},
+                                        {"html", required_argument, NULL, 'o'},
+                                        KL_COMMON_OPTIONS,
+                                        {NULL, 0, NULL, 0}};
+
+struct request {
+    const char *path, *html;
+    uint32_t samples;
+    int json, csv, helped;
+};
+
+static enum kl_status parse(int argc, char **argv, struct request *request, struct kl_error *err)
+{
+    uint64_t samples = UINT32_MAX;
+    int option;
+
+    optind = 0;
+    while ((option = kl_next_option(argc, argv, options, help, err)) != -1) {
+        if (option == '?')
+            return KL_ERR_USAGE;
+        if (option == -2) {
+            request->helped = 1;
+            return KL_OK;
+        }
+        if (option == 'n' && kl_option_integer("samples", optarg, 1, UINT32_MAX, &samples, err))
+            return err->status;
+        request->json |= option == 'j';
+        request->csv |= option == 'c';
+        if (option == 'o')
+            request->html = optarg;
+    }
+    request->samples = (uint32_t)samples;
+    if (request->json + request->csv + (request->html != NULL) > 1)
+        return kl_fail(err, KL_ERR_USAGE, "choose one of --json, --csv and --html");
+    return kl_one_operand(argc, argv, "run file", &request->path, err);
+}
+
+static double share(uint32_t part, uint32_t whole)
+{
+    return whole ? (double)part / whole : NAN;
+}
+
+static void print_percent(double value)
+{
+    if (isnan(value))
+        printf("  %12s", "-");
+    else
+        printf("  %10.1f %%", 100 * value);
+}
+
+static void print_votes(const struct kl_run *run, const struct kl_report *report)
+{
+    printf("\nclass vote    layer   vote = target,   vote = target,   vote = output,    right  "
+           "wrong\n"
+           "                      right ones       wrong ones       wrong ones\n");
+    for (uint32_t d = 0; d < report->n_datasets; d++) {
+        for (uint32_t l = 0; l < report->n_layers; l++) {
+            const struct kl_vote *vote = &report->votes[l * report->n_datasets + d];
+
+            printf("%-13.13s %5u", run->data.datasets[d]->name, l + 1);
+            print_percent(share(vote->target_when_right, vote->n_right));
+            printf("   ");
+            print_percent(share(vote->target_when_wrong, vote->n_wrong));
+            printf("   ");
+            print_percent(share(vote->output_when_wrong, vote->n_wrong));
+            printf("  %7u %6u\n", vote->n_right, vote->n_wrong);
+        }
+    }
+}
+
+static void print_datasets(const struct kl_run *run, const struct kl_report *report)
+{
+    printf("\nasked         layer   attends to      share of |a|   mean / deviation of its class "
+           "totals\n");
+    for (uint32_t d = 0; d < report->n_datasets; d++)
+        for (uint32_t l = 0; l < report->n_layers; l++)
+            for (uint32_t trained = 0; trained < report->n_datasets; trained++) {
+                size_t cell = ((size_t)l * report->n_datasets + d) * report->n_datasets + trained;
+
+                printf("%-13.13s %5u   %-13.13s", run->data.datasets[d]->name, l + 1,
+                       run->data.datasets[trained]->name);
+                print_percent(report->attention[cell]);
+                printf("   %10.2f\n", report->dispersion[cell]);
+            }
+}
+
+static void print_curve(const struct kl_run *run)
+{
+    printf("\ntest accuracy along the training\n%10s", "step");
+    for (uint32_t d = 0; d < run->data.n_datasets; d++)
+        printf("  %14.14s", run->data.datasets[d]->name);
+    for (uint32_t i = 0; i < run->n_curve; i++) {
+        if (run->curve[i].dataset == 0)
+            printf("\n%10u", run->curve[i].step);
+        printf("  %12.2f %%", 100 * run->curve[i].accuracy);
+    }
+    printf("\n");
+    for (uint32_t i = 0; i < run->training.n_switches; i++)
+        printf("After step %u: %s.\n", run->training.switches[i], run->data.datasets[i + 1]->name);
+}
+
+static void print_most(const struct kl_run *run, const struct kl_report *report)
+{
+    printf("\nmost attended   layer  training sample             label           share of |a|   "
+           "in the top ten of\n");
+    for (uint32_t l = 0; l < report->n_layers; l++)
+        for (uint32_t i = 0; i < report->n_most[l]; i++) {
+            const struct kl_most_attended *most = &report->most[l * KL_REPORT_TOP + i];
+            struct kl_sample_place place = kl_collection_place(&run->data, most->sample);
+            const struct kl_dataset *dataset = run->data.datasets[place.dataset];
+            char name[KL_NAME_MAX + 32];
+
+            snprintf(name, sizeof name, "%s/%u", dataset->name, place.index);
+            printf("%13u %7u  %-26s  %-14.14s", i + 1, l + 1, name,
+                   dataset->class_names[kl_collection_label(&run->data, most->sample)]);
+            printf("  %10.4f %%  %16.1f %%\n", 100 * most->share, 100 * most->top_ten);
+        }
+}
+
+static void print_report(const struct kl_run *run, const struct kl_accuracy *accuracies,
+                         uint32_t n_accuracies, const struct kl_report *report)
+{
+    printf("%s (%s): %u test samples asked, %.1f s\n\n", run->training.name, run->fingerprint,
+           report->n_queries, report->seconds);
+    for (uint32_t i = 0; i < n_accuracies; i++)
+        printf("accuracy on %s %s: %.2f %% of %llu\n",
+               run->data.datasets[accuracies[i].dataset]->name, kl_split_name(accuracies[i].split),
+               100 * (double)accuracies[i].n_right / (double)accuracies[i].n_samples,
+               (unsigned long long)accuracies[i].n_samples);
+    print_votes(run, report);
+    print_datasets(run, report);
+    print_curve(run);
+    print_most(run, report);
+}
+
+static void csv_row(const char *what, uint32_t layer, const char *asked, const char *trained,
+                    const char *item, double value)
+{
+    printf("%s,", what);
+    if (layer)
+        printf("%u", layer);
+    printf(",%s,%s,%s,", asked, trained, item);
+    if (!isnan(value))
+        printf("%.9g", value);
+    printf("\n");
+}
+
+static void print_csv_layers(const struct kl_run *run, const struct kl_report *report)
+{
+    for (uint32_t l = 0; l < report->n_layers; l++) {
+        for (uint32_t d = 0; d < report->n_datasets; d++) {
+            const struct kl_vote *vote = &report->votes[l * report->n_datasets + d];
+            const char *asked = run->data.datasets[d]->name;
+
+            csv_row("vote", l + 1, asked, "", "right", vote->n_right);
+            csv_row("vote", l + 1, asked, "", "wrong", vote->n_wrong);
+            csv_row("vote", l + 1, asked, "", "target_when_right",
+                    share(vote->target_when_right, vote->n_right));
+            csv_row("vote", l + 1, asked, "", "target_when_wrong",
+                    share(vote->target_when_wrong, vote->n_wrong));
+            csv_row("vote", l + 1, asked, "", "output_when_wrong",
+                    share(vote->output_when_wrong, vote->n_wrong));
+            for (uint32_t trained = 0; trained < report->n_datasets; trained++) {
+                size_t cell = ((size_t)l * report->n_datasets + d) * report->n_datasets + trained;
+                const char *name = run->data.datasets[trained]->name;
+
+                csv_row("attention", l + 1, asked, name, "share", report->attention[cell]);
+                csv_row("attention", l + 1, asked, name, "mean_over_deviation",
+                        report->dispersion[cell]);
+            }
+        }
+        for (uint32_t i = 0; i < report->n_most[l]; i++) {
+            const struct kl_most_attended *most = &report->most[l * KL_REPORT_TOP + i];
+            struct kl_sample_place place = kl_collection_place(&run->data, most->sample);
+            const char *name = run->data.datasets[place.dataset]->name;
+            char item[32];
+
+            snprintf(item, sizeof item, "train/%u", place.index);
+            csv_row("most_attended_share", l + 1, "", name, item, most->share);
+            csv_row("most_attended_top_ten", l + 1, "", name, item, most->top_ten);
+        }
+    }
+}
+
+static void print_csv(const struct kl_run *run, const struct kl_accuracy *accuracies,
+                      uint32_t n_accuracies, const struct kl_report *report)
+{
+    printf("what,layer,asked,trained,item,value\n");
+    for (uint32_t i = 0; i < n_accuracies; i++)
+        csv_row("accuracy", 0, run->data.datasets[accuracies[i].dataset]->name, "",
+                kl_split_name(accuracies[i].split),
+                (double)accuracies[i].n_right / (double)accuracies[i].n_samples);
+    print_csv_layers(run, report);
+    for (uint32_t i = 0; i < run->n_curve; i++) {
+        char item[32];
+
+        snprintf(item, sizeof item, "step %u", run->curve[i].step);
+        csv_row("curve", 0, run->data.datasets[run->curve[i].dataset]->name, "", item,
+                run->curve[i].accuracy);
+    }
+}
+
+static enum kl_status print(const struct request *request, struct kl_run *run,
+                            const struct kl_report *report, struct kl_error *err)
+{
+    struct kl_accuracy accuracies[KL_DATASETS_MAX * KL_N_SPLITS];
+    uint32_t n = 0;
+    enum kl_status status = kl_samples_accuracies(run, accuracies, &n, err);
+    char *text;
+
+    if (status)
+        return status;
+    if (request->html)
+        return kl_report_html(request->html, run, accuracies, n, report, err);
+    if (request->csv) {
+        print_csv(run, accuracies, n, report);
+    } else if (request->json) {
+        text = kl_represent_report(run, accuracies, n, report);
+        if (!text)
+            return kl_fail(err, KL_ERR_MEMORY, "not enough memory for the report");
+        puts(text);
+        free(text);
+    } else {
+        print_report(run, accuracies, n, report);
+    }
+    return KL_OK;
+}
+
+enum kl_status kl_cli_report(int argc, char **argv, struct kl_error *err)
+{
+    struct request request = {0};
+    struct kl_run *run = NULL;
+    struct kl_pool *pool = NULL;
+    struct kl_counter counter;
+    struct kl_report report = {0};
+    uint32_t *ids = NULL, n = 0;
+    enum kl_status status = parse(argc, argv, &request, err);
+
+    if (status || request.helped)
+        return status;
+    kl_blas_single_thread();
+    status = kl_pool_create(0, &pool, err);
+    if (!status)
+        status = kl_run_open(request.path, kl_pool_n_workers(pool), &run, err);
+    if (!status)
+        status = kl_survey_choose(&run->data, request.samples, &ids, &n, err);
+    if (!status) {
+        kl_counter_start(&counter);
+        status = kl_report(pool, &run->history, ids, n, kl_counter_show, &counter, &report, err);
+        kl_counter_end(&counter);
+    }
+    if (!status)
+        status = print(&request, run, &report, err);
+    kl_report_clear(&report);
+    free(ids);
+    kl_run_close(run);
+    kl_pool_free(pool);
+    return status;
+}

@@ -1,0 +1,160 @@
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/options.h"
+#include "cli/progress.h"
+#include "core/blas.h"
+#include "core/suspects.h"
+#include "server/represent.h"
+
+#define DEFAULT_TOP 20
+
+static const char help[] =
+    "usage: keylight suspects RUN [--top N] [--json | --csv]\n"
+    "\n"
+    "Ranks training samples by how much the memory of themselves, and not that of the others,\n"
+    "supports their label: labels that are likely wrong come first.\n"
+    "\n"
+    "  own      how much of its answer the sample had to be taught by itself: the root of its\n"
+    "           self-influence, summed over its showings, in standard deviations\n"
+    "  others   share of other labels among its ten nearest neighbours (cosine of pixels)\n"
+    "  score    own + 4 others\n"
+    "  loss     the sample's loss summed over its showings: the usual baseline\n"
+    "\n"
+    "If labels were flipped on purpose (train --label-noise), the area under the ROC curve of\n"
+    "finding them is printed for the score, for own and for the loss.\n"
+    "\n"
+    "  --top N    how many (default 20; with --csv all)\n"
+    "  --json     as the API's JSON (GET /api/v1/runs/RUN/suspects)\n"
+    "  --csv      a table of all training samples\n"
+    "  --help, --version\n";
+
+static const struct option options[] = {{"top", required_argument, NULL, 't'},
+                                        {"json", no_argument, NULL, 'j'},
+                                        {"csv", no_argument, NULL, 'c'},
+                                        KL_COMMON_OPTIONS,
+                                        {NULL, 0, NULL, 0}};
+
+struct request {
+    const char *path;
+    uint32_t top; /* 0: the default */
+    int json, csv, helped;
+};
+
+static enum kl_status parse(int argc, char **argv, struct request *request, struct kl_error *err)
+{
+    uint64_t top = 0;
+    int option;
+
+    optind = 0;
+    while ((option = kl_next_option(argc, argv, options, help, err)) != -1) {
+        if (option == '?')
+            return KL_ERR_USAGE;
+        if (option == -2) {
+            request->helped = 1;
+            return KL_OK;
+        }
+        if (option == 't' && kl_option_integer("top", optarg, 1, UINT32_MAX, &top, err))
+            return err->status;
+        request->json |= option == 'j';
+        request->csv |= option == 'c';
+    }
+    request->top = (uint32_t)top;
+    if (request->json && request->csv)
+        return kl_fail(err, KL_ERR_USAGE, "choose one of --json and --csv");
+    return kl_one_operand(argc, argv, "run file", &request->path, err);
+}
+
+static enum kl_status print_table(struct kl_run *run, const struct kl_suspects *suspects,
+                                  uint32_t top, struct kl_error *err)
+{
+    printf("%4s  %-26s %-14s %-14s %-14s %7s %7s %7s %8s\n", "rank", "training sample", "label",
+           "called", "true label", "score", "own", "others", "loss");
+    for (uint32_t i = 0; i < top; i++) {
+        const struct kl_suspect *one = &suspects->samples[i];
+        char called[KL_DATASETS_MAX * KL_NAME_MAX], name[KL_NAME_MAX + 32];
+        struct kl_sample sample;
+        const struct kl_dataset *dataset;
+
+        if (kl_samples_get(run, one->sample, &sample, err))
+            return err->status;
+        dataset = run->data.datasets[sample.place.dataset];
+        kl_collection_output_name(&run->data, sample.predicted, called, sizeof called);
+        snprintf(name, sizeof name, "train/%s/%u", dataset->name, sample.place.index);
+        printf("%4u  %-26s %-14.14s %-14.14s %-14.14s %7.2f %7.2f %7.2f %8.3f\n", i + 1, name,
+               dataset->class_names[sample.label], called,
+               sample.label == sample.true_label ? "" : dataset->class_names[sample.true_label],
+               one->score, one->own, one->others, one->loss);
+    }
+    if (!isnan(suspects->auc))
+        printf("\nFinding the flipped labels: ROC AUC %.4f by score (%.4f by own, %.4f by loss)\n",
+               suspects->auc, suspects->auc_own, suspects->auc_loss);
+    return KL_OK;
+}
+
+static enum kl_status print_csv(struct kl_run *run, const struct kl_suspects *suspects,
+                                uint32_t top, struct kl_error *err)
+{
+    printf("rank,dataset,index,label,predicted,true_label,score,own,others,loss\n");
+    for (uint32_t i = 0; i < top; i++) {
+        const struct kl_suspect *one = &suspects->samples[i];
+        struct kl_sample sample;
+
+        if (kl_samples_get(run, one->sample, &sample, err))
+            return err->status;
+        printf("%u,%s,%u,%u,%u,%u,%.7g,%.7g,%.7g,%.7g\n", i + 1,
+               run->data.datasets[sample.place.dataset]->name, sample.place.index, sample.label,
+               sample.predicted, sample.true_label, one->score, one->own, one->others, one->loss);
+    }
+    return KL_OK;
+}
+
+static enum kl_status print(const struct request *request, struct kl_run *run,
+                            const struct kl_suspects *suspects, struct kl_error *err)
+{
+    uint32_t top = request->top ? request->top : request->csv ? suspects->n : DEFAULT_TOP;
+    char *text = NULL;
+    enum kl_status status;
+
+    top = top < suspects->n ? top : suspects->n;
+    if (request->csv)
+        return print_csv(run, suspects, top, err);
+    if (!request->json)
+        return print_table(run, suspects, top, err);
+    status = kl_represent_suspects(run, suspects, 0, top, &text, err);
+    if (!status)
+        puts(text);
+    free(text);
+    return status;
+}
+
+enum kl_status kl_cli_suspects(int argc, char **argv, struct kl_error *err)
+{
+    struct request request = {0};
+    struct kl_run *run = NULL;
+    struct kl_pool *pool = NULL;
+    struct kl_counter counter;
+    struct kl_suspects suspects = {0};
+    enum kl_status status = parse(argc, argv, &request, err);
+
+    if (status || request.helped)
+        return status;
+    kl_blas_single_thread();
+    status = kl_pool_create(0, &pool, err);
+    if (!status)
+        status = kl_run_open(request.path, kl_pool_n_workers(pool), &run, err);
+    if (!status) {
+        kl_counter_start(&counter);
+        status = kl_suspects(pool, &run->history, 0, kl_counter_show, &counter, &suspects, err);
+        kl_counter_end(&counter);
+    }
+    if (!status)
+        status = print(&request, run, &suspects, err);
+    kl_suspects_clear(&suspects);
+    kl_run_close(run);
+    kl_pool_free(pool);
+    return status;
+}

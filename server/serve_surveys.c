@@ -1,0 +1,182 @@
+/* Common samples and suspects: computed once per run and question, then kept. */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "server/handlers.h"
+#include "server/parameters.h"
+#include "server/represent.h"
+
+/* So many suspects of largest own are asked for their neighbours: two seconds for 60,000 samples on
+ * two processors, and more than anybody looks through. */
+#define CANDIDATES 2000
+#define DEFAULT_LIMIT 100
+#define LIMIT_MAX 1000
+
+struct kl_known_common {
+    struct kl_known_common *next;
+    const struct kl_run *run;
+    uint32_t layer;
+    enum kl_rank rank;
+    int by_sample;
+    struct kl_common common;
+};
+
+struct kl_known_suspects {
+    struct kl_known_suspects *next;
+    const struct kl_run *run;
+    struct kl_suspects suspects;
+};
+
+void kl_surveys_init(struct kl_surveys *surveys)
+{
+    pthread_mutex_init(&surveys->lock, NULL);
+    surveys->commons = NULL;
+    surveys->suspects = NULL;
+}
+
+void kl_surveys_clear(struct kl_surveys *surveys)
+{
+    while (surveys->commons) {
+        struct kl_known_common *known = surveys->commons;
+
+        surveys->commons = known->next;
+        kl_common_clear(&known->common);
+        free(known);
+    }
+    while (surveys->suspects) {
+        struct kl_known_suspects *known = surveys->suspects;
+
+        surveys->suspects = known->next;
+        kl_suspects_clear(&known->suspects);
+        free(known);
+    }
+    pthread_mutex_destroy(&surveys->lock);
+}
+
+static enum kl_status know_common(struct kl_service *service, struct kl_run *run,
+                                  const struct kl_query *query, const struct kl_common **out,
+                                  struct kl_error *err)
+{
+    struct kl_known_common *known = service->surveys.commons;
+    enum kl_unit unit = query->by_sample ? KL_UNIT_SAMPLE : KL_UNIT_PATTERN;
+    enum kl_status status = KL_OK;
+
+    while (known && (known->run != run || known->layer != query->layer ||
+                     known->rank != query->rank || known->by_sample != query->by_sample))
+        known = known->next;
+    if (!known) {
+        status = kl_alloc(&known, 1, sizeof *known, "common samples", err);
+        if (!status)
+            status = kl_common(service->pool, &run->history, query->layer - 1, query->rank, unit,
+                               &known->common, err);
+        if (status) {
+            free(known);
+            return status;
+        }
+        known->run = run;
+        known->layer = query->layer;
+        known->rank = query->rank;
+        known->by_sample = query->by_sample;
+        known->next = service->surveys.commons;
+        service->surveys.commons = known;
+    }
+    *out = &known->common;
+    return KL_OK;
+}
+
+static int read_question(const struct kl_run *run, const struct kl_request *request,
+                         struct kl_query *query, struct kl_reply *reply)
+{
+    const char *layer = kl_request_get(request, "layer"), *rank = kl_request_get(request, "rank");
+    const char *by = kl_request_get(request, "by");
+
+    query->layer = run->training.n_layers;
+    if (layer && (kl_parse_number(layer, &query->layer) || query->layer < 1 ||
+                  query->layer > run->training.n_layers)) {
+        kl_reply_problem(reply, 400, "layer", "layer is 1 to %u in this run",
+                         run->training.n_layers);
+        return -1;
+    }
+    if (rank && (kl_parse_rank(rank, query) || query->rank > KL_RANK_COSINE)) {
+        kl_reply_problem(reply, 400, "rank", "rank is abs, positive, negative or cosine here");
+        return -1;
+    }
+    if (by && kl_parse_by(by, query)) {
+        kl_reply_problem(reply, 400, "by", "by is pattern or sample");
+        return -1;
+    }
+    return 0;
+}
+
+void kl_serve_common(struct kl_service *service, struct kl_run *run,
+                     const struct kl_request *request, struct kl_reply *reply)
+{
+    struct kl_query query = kl_default_query;
+    const struct kl_common *common = NULL;
+    struct kl_error err;
+
+    if (kl_request_allows(request, reply, "layer", "rank", "by", NULL) ||
+        read_question(run, request, &query, reply))
+        return;
+    pthread_mutex_lock(&service->surveys.lock);
+    if (know_common(service, run, &query, &common, &err))
+        kl_reply_error(reply, NULL, &err);
+    pthread_mutex_unlock(&service->surveys.lock);
+    if (common)
+        kl_reply_json(reply, kl_represent_common(&query, common));
+}
+
+static enum kl_status know_suspects(struct kl_service *service, struct kl_run *run,
+                                    const struct kl_suspects **out, struct kl_error *err)
+{
+    struct kl_known_suspects *known = service->surveys.suspects;
+    enum kl_status status = KL_OK;
+
+    while (known && known->run != run)
+        known = known->next;
+    if (!known) {
+        status = kl_alloc(&known, 1, sizeof *known, "suspects", err);
+        if (!status)
+            status = kl_suspects(service->pool, &run->history, CANDIDATES, NULL, NULL,
+                                 &known->suspects, err);
+        if (status) {
+            free(known);
+            return status;
+        }
+        known->run = run;
+        known->next = service->surveys.suspects;
+        service->surveys.suspects = known;
+    }
+    *out = &known->suspects;
+    return KL_OK;
+}
+
+void kl_serve_suspects(struct kl_service *service, struct kl_run *run,
+                       const struct kl_request *request, struct kl_reply *reply)
+{
+    const struct kl_suspects *suspects = NULL;
+    uint32_t limit = DEFAULT_LIMIT, first = 0, end;
+    struct kl_error err;
+    char *text = NULL;
+
+    if (kl_request_allows(request, reply, "limit", "next", NULL) ||
+        kl_request_number(request, reply, "limit", 1, LIMIT_MAX, &limit) ||
+        kl_request_page(request, reply, &first))
+        return;
+    pthread_mutex_lock(&service->surveys.lock);
+    if (know_suspects(service, run, &suspects, &err))
+        kl_reply_error(reply, NULL, &err);
+    pthread_mutex_unlock(&service->surveys.lock);
+    if (!suspects)
+        return;
+    first = first < suspects->n ? first : suspects->n;
+    end = limit < suspects->n - first ? first + limit : suspects->n;
+    if (kl_represent_suspects(run, suspects, first, end, &text, &err)) {
+        free(text);
+        kl_reply_error(reply, NULL, &err);
+    } else {
+        kl_reply_json(reply, text);
+    }
+}
