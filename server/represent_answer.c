@@ -144,6 +144,7 @@ static void add_time(cJSON *object, const struct kl_run *run, const struct kl_an
 
 /* Samples seen in training, by rising id. */
 struct seen {
+    const struct kl_history *history;
     const uint32_t *ids;
     const struct kl_sample_totals *totals;
 };
@@ -151,6 +152,13 @@ struct seen {
 static double seen_id(const void *self, uint32_t i)
 {
     return ((const struct seen *)self)->ids[i];
+}
+
+static double seen_class(const void *self, uint32_t i)
+{
+    const struct seen *seen = self;
+
+    return seen->history->classes[seen->ids[i]];
 }
 
 static double seen_repetitions(const void *self, uint32_t i)
@@ -181,16 +189,17 @@ static double seen_score(const void *self, uint32_t i)
     return seen->totals->score[seen->ids[i]];
 }
 
-static void add_samples(cJSON *object, const struct kl_answer *answer)
+static void add_samples(cJSON *object, const struct kl_run *run, const struct kl_answer *answer)
 {
     cJSON *samples = cJSON_AddObjectToObject(object, "samples");
     uint32_t *ids = malloc((answer->samples.n + 1) * sizeof *ids), n = 0;
-    struct seen seen = {ids, &answer->samples};
+    struct seen seen = {&run->history, ids, &answer->samples};
 
     for (uint32_t i = 0; ids && i < answer->samples.n; i++)
         if (answer->samples.repetitions[i])
             ids[n++] = i;
     kl_json_long_list(samples, "id", n, seen_id, &seen);
+    kl_json_long_list(samples, "class", n, seen_class, &seen);
     kl_json_long_list(samples, "repetitions", n, seen_repetitions, &seen);
     kl_json_long_list(samples, "sum", n, seen_sum, &seen);
     kl_json_long_list(samples, "sum_abs", n, seen_sum_abs, &seen);
@@ -226,7 +235,7 @@ static void add_views(cJSON *object, const struct kl_run *run, const struct kl_q
     if (query->views & KL_VIEW_TIME)
         add_time(object, run, answer);
     if (query->views & KL_VIEW_SAMPLES)
-        add_samples(object, answer);
+        add_samples(object, run, answer);
     if (query->views & KL_VIEW_LEARNING)
         add_learning(object, &answer->learning);
     if (query->removal) {

@@ -76,14 +76,27 @@ export function listSamples(run, filter, limit, next, signal) {
 
 /** The answer for the sample, or for the drawing if there is one.
  *  @param {State} state @param {number[]|null} pixels the drawing's @param {AbortSignal} signal
- *  @returns {Promise<Answer>} */
-export function attend(state, pixels, signal) {
-  const {rank, by, k, layer, class: label} = state;
-  const words = Object.fromEntries(Object.entries({rank, by, k, layer, class: label})
+ *  @param {Record<string, string|number>} [more] words that are not the state's, or other than it
+ *  @returns {Promise<any>} an Answer, with what more asks for */
+export function attend(state, pixels, signal, more = {}) {
+  const {rank, by, k, layer, class: label, remove} = state;
+  const words = Object.fromEntries(Object.entries({rank, by, k, layer, class: label, remove, ...more})
     .filter(([, value]) => value !== null).map(([name, value]) => [name, String(value)]));
   if (pixels) return ask(`runs/${state.run}/attention`, signal, {...words, pixels});
-  const query = new URLSearchParams({...words, sample: String(state.sample)});
+  const query = new URLSearchParams({sample: String(state.sample), ...words});
   return ask(`runs/${state.run}/attention?${query}`, signal);
+}
+
+/** @param {string} run @param {number} layer @param {string} rank @param {string} by
+ *  @param {AbortSignal} signal @returns {Promise<import('./types.js').Common>} */
+export function getCommon(run, layer, rank, by, signal) {
+  return ask(`runs/${run}/common?layer=${layer}&rank=${rank}&by=${by}`, signal);
+}
+
+/** @param {string} run @param {string|null} next @param {AbortSignal} signal
+ *  @returns {Promise<import('./types.js').SuspectPage>} */
+export function listSuspects(run, next, signal) {
+  return ask(`runs/${run}/suspects?limit=60${next ? `&next=${next}` : ''}`, signal);
 }
 
 /** @param {string} run @param {number} sample @param {number} scale */

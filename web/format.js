@@ -42,10 +42,52 @@ export function className(run, dataset, label) {
   return run.datasets.find((d) => d.name === dataset)?.classes[label] ?? String(label);
 }
 
-/** A class among the outputs: its name in the first data set that has it.
- *  @param {RunSummary} run @param {number} output */
+/** What an output stands for. @param {RunSummary} run @param {number} output */
 export function outputName(run, output) {
-  return run.datasets.find((d) => output < d.classes.length)?.classes[output] ?? String(output);
+  return run.outputs[output] ?? String(output);
+}
+
+/** A class by its number over all data sets; with its data set's name where there are several.
+ *  @param {RunSummary} run @param {number} number */
+export function numberedClass(run, number) {
+  const {dataset, label} = classPlace(run, number);
+  const name = className(run, dataset, label);
+  return run.datasets.length > 1 ? `${name} (${dataset})` : name;
+}
+
+/** @param {RunSummary} run @param {number} number @returns {{dataset: string, label: number}} */
+export function classPlace(run, number) {
+  let label = number;
+  for (const dataset of run.datasets) {
+    if (label < dataset.classes.length) return {dataset: dataset.name, label};
+    label -= dataset.classes.length;
+  }
+  return {dataset: '', label};
+}
+
+/** How many classes there are over all data sets. @param {RunSummary} run */
+export function classCount(run) {
+  return run.datasets.reduce((sum, dataset) => sum + dataset.classes.length, 0);
+}
+
+/** The place of a sample by its id. @param {RunSummary} run @param {number} id
+ *  @returns {{dataset: string, split: string, index: number}} */
+export function samplePlace(run, id) {
+  for (const dataset of run.datasets)
+    for (const [split, {first_sample: first, samples}] of Object.entries(dataset.splits))
+      if (id >= first && id < first + samples) return {dataset: dataset.name, split, index: id - first};
+  return {dataset: '', split: '', index: id};
+}
+
+/** A sample by its id, in words. @param {RunSummary} run @param {number} id */
+export function sampleName(run, id) {
+  const {dataset, split, index} = samplePlace(run, id);
+  return `${run.datasets.length > 1 ? `${dataset} ` : ''}${split} #${count(index)}`;
+}
+
+/** The custom property with a data set's colour. @param {RunSummary} run @param {string} dataset */
+export function datasetColour(run, dataset) {
+  return `--d${run.datasets.findIndex((d) => d.name === dataset) % 4}`;
 }
 
 /** @param {SampleName} sample */

@@ -1,17 +1,21 @@
 // Wires the page: address -> state -> requests -> views, and clicks back to the address.
 
-import {ApiError, attend, getRun, getSample, listRuns, listSamples} from './api.js';
+import {ApiError, attend, getCommon, getRun, getSample, listRuns, listSamples, listSuspects} from './api.js';
 import {byId} from './dom.js';
 import {subjectName} from './format.js';
+import {showPanels} from './panels.js';
 import {decodePixels} from './pixels.js';
 import {formatUrl, parseUrl} from './state.js';
 import {showAnswer, showFailure} from './views/answer.js';
 import {showClasses} from './views/classes.js';
-import {Gallery} from './views/samples.js';
+import {showCompare} from './views/compare.js';
 import {openPad} from './views/draw.js';
 import {showHeader} from './views/header.js';
 import {notify, showNotices} from './views/notices.js';
-import {showSpotlight} from './views/spotlight.js';
+import {showRemoval, withTerm} from './views/removal.js';
+import {Gallery} from './views/samples.js';
+import {showCommon, showSpotlight, surveyedRank} from './views/spotlight.js';
+import {showSuspects} from './views/suspects.js';
 
 /** @import {Actions, Answer, Run, RunSummary, Subject} from './types.js' */
 /** @import {State} from './state.js' */
@@ -34,7 +38,24 @@ const actions = {
     go({...state, ...change}, false);
   },
   explain(sample) {
-    actions.choose({sample, pixels: null});
+    if ('picking' in body.dataset) {
+      pick(false);
+      actions.choose({with: String(sample)});
+    } else {
+      actions.choose({sample, pixels: null, view: 'query'});
+    }
+  },
+  remove(term) {
+    actions.choose(withTerm(state, term, true));
+  },
+  compare() {
+    pick(true);
+    notify('Pick the sample to compare with. Escape ends this.');
+  },
+  swap() {
+    const [id, sample] = other(state);
+    const mine = id === state.run ? String(state.sample) : `${state.run}/${state.sample}`;
+    actions.choose({run: id, sample, with: mine});
   },
   draw() {
     if (run) openPad(run, state, actions);
@@ -55,6 +76,19 @@ const actions = {
 };
 
 const gallery = new Gallery(byId('filters'), byId('gallery'), actions);
+
+/** Whether the next sample that is clicked is the one to compare with. @param {boolean} on */
+function pick(on) {
+  if (on) body.dataset.picking = '';
+  else delete body.dataset.picking;
+}
+
+/** The run and sample that is compared with. @param {State} asked @returns {[string, number]} */
+function other(asked) {
+  const [id, sample] = /** @type {string} */ (asked.with).includes('/') ?
+    /** @type {string} */ (asked.with).split('/') : [/** @type {string} */ (asked.run), asked.with];
+  return [id, Number(sample)];
+}
 
 /** @param {State} next @param {boolean} replace */
 function go(next, replace) {
@@ -84,43 +118,97 @@ async function render() {
   pending.abort();
   const mine = pending = new AbortController();
   body.dataset.state = 'loading';
+  delete body.dataset.panels;
   try {
     // A newer render may change state and run while this one waits: it draws what it began with.
     const asked = state;
     const shown = run?.id === asked.run ? run : await getRun(/** @type {string} */ (asked.run), mine.signal);
     if (mine.signal.aborted) return;
     run = shown;
-    showHeader(byId('header'), runs, shown, actions);
+    body.dataset.channels = String(shown.datasets[0].channels);
+    showHeader(byId('header'), runs, shown, asked, actions);
     const pixels = asked.pixels === null ? null :
       decodePixels(asked.pixels, shown.layers[0].inputs) ?? null;
-    if (asked.sample === null && !pixels) {
+    if (asked.sample === null && !pixels && asked.view === 'query') {
       const sample = await firstSample(shown.id);
       if (!mine.signal.aborted) go({...asked, sample, pixels: null}, true);
       return;
     }
     gallery.show(shown, asked);
-    const [answer, sample] = await Promise.all([attend(asked, pixels, mine.signal),
-      asked.sample === null ? null : getSample(shown.id, asked.sample, mine.signal)]);
-    if (mine.signal.aborted) return;
-    draw(shown, asked, answer, sample ?? {pixels: pixels ?? []});
-    body.dataset.state = 'ready';
-    body.dataset.view = location.pathname + location.search;
+    if (asked.view === 'suspects') await renderSuspects(shown, mine.signal);
+    else await renderQuery(shown, asked, pixels, mine.signal);
   } catch (error) {
     if (mine.signal.aborted) return;
+    body.dataset.mode = 'query';
     showFailure(byId('answer'), error instanceof ApiError ? error.message :
       `The page failed: ${error}`, () => void render());
-    byId('spotlight').replaceChildren();
-    byId('classes').replaceChildren();
+    for (const id of ['spotlight', 'removal', 'classes', 'curves', 'time', 'learning', 'matrix', 'layers', 'totals', 'wall'])
+      byId(id).replaceChildren();
     body.dataset.state = 'error';
   }
 }
 
-/** @param {Run} shown @param {State} asked @param {Answer} answer @param {Subject} subject */
-function draw(shown, asked, answer, subject) {
+/** What stands on the page is what was asked for. @param {'query'|'compare'|'suspects'} mode */
+function ready(mode) {
+  body.dataset.mode = mode;
+  body.dataset.state = 'ready';
+  body.dataset.view = location.pathname + location.search;
+}
+
+/** @param {Run} shown @param {AbortSignal} signal */
+async function renderSuspects(shown, signal) {
+  const page = await listSuspects(shown.id, null, signal);
+  if (signal.aborted) return;
+  document.title = `suspicious labels · ${shown.name} · keylight`;
+  showSuspects(byId('suspects'), shown, page, actions, signal);
+  ready('suspects');
+}
+
+/** @param {Run} shown @param {State} asked @param {number[]|null} pixels @param {AbortSignal} signal */
+async function renderQuery(shown, asked, pixels, signal) {
+  const [answer, sample] = await Promise.all([attend(asked, pixels, signal),
+    asked.sample === null ? null : getSample(shown.id, asked.sample, signal)]);
+  const subject = sample ?? {pixels: pixels ?? []};
+  if (signal.aborted) return;
   document.title = `${subjectName(subject)} · ${shown.name} · keylight`;
+  if (asked.with !== null) {
+    await renderCompare({run: shown, answer, subject}, asked, signal);
+    return;
+  }
   showAnswer(byId('answer'), shown, answer, subject, actions);
   showSpotlight(byId('spotlight'), shown, asked, answer, subject, actions);
+  showRemoval(byId('removal'), shown, asked, answer, subject, actions);
   showClasses(byId('classes'), shown, answer, subject);
+  ready('query');
+  void further(shown, asked, answer, pixels, subject, signal);
+}
+
+/** What takes longer than the answer: the panels, and how common it is what is lit.
+ *  @param {Run} shown @param {State} asked @param {Answer} answer @param {number[]|null} pixels
+ *  @param {Subject} subject @param {AbortSignal} signal */
+async function further(shown, asked, answer, pixels, subject, signal) {
+  try {
+    await showPanels(shown, asked, pixels, subject, signal, actions);
+    if (signal.aborted) return;
+    body.dataset.panels = 'ready';
+    const common = await getCommon(shown.id, answer.layer, surveyedRank(answer), answer.by, signal);
+    if (!signal.aborted) showCommon(byId('spotlight'), answer, common);
+  } catch (error) {
+    if (!signal.aborted) notify(`Some panels are missing: ${/** @type {Error} */ (error).message}`);
+  }
+}
+
+/** @param {import('./views/compare.js').Side} mine @param {State} asked @param {AbortSignal} signal */
+async function renderCompare(mine, asked, signal) {
+  const [id, sample] = other(asked);
+  const theirs = id === mine.run.id ? mine.run : await getRun(id, signal);
+  const question = {...asked, run: id, sample, pixels: null, remove: null,
+    layer: asked.layer !== null && asked.layer <= theirs.layers.length ? asked.layer : null,
+    class: id === mine.run.id ? asked.class : null};
+  const [answer, subject] = await Promise.all([attend(question, null, signal), getSample(id, sample, signal)]);
+  if (signal.aborted) return;
+  showCompare(byId('compare'), asked, mine, {run: theirs, answer, subject}, actions);
+  ready('compare');
 }
 
 /** Reads the address anew: at the start, and on back and forward. @param {boolean} first */
@@ -141,6 +229,9 @@ async function start() {
     return;
   }
   addEventListener('popstate', () => readAddress(false));
+  addEventListener('keydown', (event) => {
+    if (event.key === 'Escape') pick(false);
+  });
   readAddress(true);
 }
 

@@ -1,7 +1,9 @@
 // What a person chose, and its address. Everything chosen is in the URL, nothing else is:
 //   /r/<run>/q/<sample>?layer=&rank=&by=&class=&k=&split=&dataset=&correct=&label=&predicted=
 //   /r/<run>/q/drawing?pixels=...&layer=...
+//   /r/<run>/suspects
 
+import {classCount} from './format.js';
 import {canDraw, decodePixels} from './pixels.js';
 
 /** @import {RunSummary} from './types.js' */
@@ -11,12 +13,19 @@ import {canDraw, decodePixels} from './pixels.js';
  * @property {string|null} run
  * @property {number|null} sample null: the drawing, or, without one, whatever is first
  * @property {string|null} pixels the drawing (pixels.js)
+ * @property {'query'|'suspects'} view
  * @property {number|null} layer null: the last
  * @property {string} rank
  * @property {'pattern'|'sample'} by
- * @property {number|null} class spotlight only this label
+ * @property {number|null} class spotlight only this class, numbered over all data sets
  * @property {number} k
- * @property {'train'|'test'} split the gallery's filters, from here on
+ * @property {string|null} remove what to take out of the memory: docs/api.md; null: nothing is asked
+ * @property {string|null} with another sample to compare with: ID, or RUN/ID
+ * @property {'class'|'dataset'} over what the attention over time is split by
+ * @property {'abs'|'positive'|'negative'} of which attention is told over time
+ * @property {'class'|'dataset'|'steps'} taught who taught which logit
+ * @property {number} zoom pixels of a cell of the wall
+ * @property {'train'|'validation'|'test'} split the gallery's filters, from here on
  * @property {string|null} dataset
  * @property {'true'|'false'|null} correct
  * @property {number|null} label
@@ -37,6 +46,25 @@ function outputs(run) {
   return run.layers[run.layers.length - 1].outputs;
 }
 
+/** @param {string} text @param {RunSummary} run one term of what to remove */
+function isTerm(text, run) {
+  const [, kind, value] = /^(\w+):(.*)$/.exec(text) ?? [];
+  const range = /^(\d{1,9})-(\d{1,9})$/.exec(value ?? '');
+  switch (kind) {
+    case 'top': return integer(value, 0, K_MAX) !== undefined;
+    case 'class': return integer(value, 0, classCount(run) - 1) !== undefined;
+    case 'dataset': return run.datasets.some((dataset) => dataset.name === value);
+    case 'sample': return integer(value, 0, 999999999) !== undefined && sampleExists(run, Number(value));
+    case 'steps': return range !== null && +range[1] >= 1 && +range[1] <= +range[2] && +range[2] <= run.steps;
+    default: return text === 'all';
+  }
+}
+
+/** The terms of what to remove. @param {string|null} remove */
+export function removalTerms(remove) {
+  return remove ? remove.split(',') : [];
+}
+
 /** @param {string} text @param {readonly string[]} words */
 function word(text, words) {
   return words.includes(text) ? text : undefined;
@@ -44,7 +72,7 @@ function word(text, words) {
 
 /**
  * The settings: how each is read from its text (undefined: invalid) and what holds without it.
- * @type {Record<string, {initial: any, parse: (text: string, run: RunSummary) => any,
+ * @type {Record<string, {initial: any, parse: (text: string, run: RunSummary, runs: RunSummary[]) => any,
  *   allowed: (run: RunSummary) => string}>}
  */
 export const settings = {
@@ -62,11 +90,12 @@ export const settings = {
   rank: {
     initial: 'abs',
     parse: (text, run) => {
-      const logit = /^logit:(.*)$/.exec(text);
+      const logit = /^(?:logit|effect):(.*)$/.exec(text);
       if (logit) return integer(logit[1], 0, outputs(run) - 1) === undefined ? undefined : text;
-      return word(text, ['abs', 'positive', 'negative', 'logit']);
+      return word(text, ['abs', 'positive', 'negative', 'cosine', 'logit', 'effect', 'helped', 'harmed']);
     },
-    allowed: (run) => `abs, positive, negative, logit, logit:0 to logit:${outputs(run) - 1}`,
+    allowed: (run) => 'abs, positive, negative, cosine, helped, harmed, logit, effect, ' +
+      `logit:0 to logit:${outputs(run) - 1} or effect:0 to effect:${outputs(run) - 1}`,
   },
   by: {
     initial: 'pattern',
@@ -75,18 +104,52 @@ export const settings = {
   },
   class: {
     initial: null,
-    parse: (text, run) => integer(text, 0, outputs(run) - 1),
-    allowed: (run) => `0 to ${outputs(run) - 1}`,
+    parse: (text, run) => integer(text, 0, classCount(run) - 1),
+    allowed: (run) => `0 to ${classCount(run) - 1}`,
   },
   k: {
     initial: DEFAULT_K,
     parse: (text) => integer(text, 1, K_MAX),
     allowed: () => `1 to ${K_MAX}`,
   },
+  remove: {
+    initial: null,
+    parse: (text, run) => text === '' || text.split(',').every((term) => isTerm(term, run)) ? text : undefined,
+    allowed: () => 'a list of top:N, class:NUMBER, dataset:NAME, steps:FIRST-LAST, sample:ID or all',
+  },
+  with: {
+    initial: null,
+    parse: (text, run, runs) => {
+      const [, id, sample] = /^(?:(\w{16})\/)?(\d{1,9})$/.exec(text) ?? [];
+      const other = id ? runs.find((one) => one.id === id) : run;
+      return sample && other && sampleExists(other, Number(sample)) ? text : undefined;
+    },
+    allowed: () => 'a sample of this run, or RUN/SAMPLE of another run that this server has,',
+  },
+  over: {
+    initial: 'class',
+    parse: (text) => word(text, ['class', 'dataset']),
+    allowed: () => 'class or dataset',
+  },
+  of: {
+    initial: 'abs',
+    parse: (text) => word(text, ['abs', 'positive', 'negative']),
+    allowed: () => 'abs, positive or negative',
+  },
+  taught: {
+    initial: 'class',
+    parse: (text) => word(text, ['class', 'dataset', 'steps']),
+    allowed: () => 'class, dataset or steps',
+  },
+  zoom: {
+    initial: 2,
+    parse: (text) => integer(text, 1, 8),
+    allowed: () => '1 to 8',
+  },
   split: {
     initial: 'test',
-    parse: (text) => word(text, ['test', 'train']),
-    allowed: () => 'test or train',
+    parse: (text) => word(text, ['test', 'validation', 'train']),
+    allowed: () => 'test, validation or train',
   },
   dataset: {
     initial: null,
@@ -125,7 +188,7 @@ export function sampleExists(run, sample) {
 export function parseUrl(url, runs) {
   /** @type {string[]} */
   const notices = [];
-  const path = /^\/(?:r\/([^/]*)(?:\/q\/([^/]*))?\/?)?$/.exec(url.pathname);
+  const path = /^\/(?:r\/([^/]*)(?:\/q\/([^/]*)|\/(suspects))?\/?)?$/.exec(url.pathname);
   const found = runs.find((run) => run.id === path?.[1]);
   const run = found ?? runs[0];
   if (!path) notices.push('The address is none of keylight’s, so this is the first run.');
@@ -133,7 +196,7 @@ export function parseUrl(url, runs) {
     notices.push(`This server does not have run ${path[1].slice(0, 40)}, so this is “${run.name}”. ` +
       'A shared link needs the same run file on the server.');
   /** @type {any} */
-  const state = {run: run.id, sample: null};
+  const state = {run: run.id, sample: null, view: path?.[3] && found ? 'suspects' : 'query'};
   if (path?.[2] && path[2] !== 'drawing' && found) {
     const sample = integer(path[2], 0, 999999999);
     if (sample !== undefined && sampleExists(run, sample)) state.sample = sample;
@@ -141,7 +204,7 @@ export function parseUrl(url, runs) {
   }
   for (const [name, setting] of Object.entries(settings)) {
     const text = url.searchParams.get(name);
-    const value = text === null ? setting.initial : setting.parse(text, run);
+    const value = text === null ? setting.initial : setting.parse(text, run, runs);
     state[name] = value === undefined ? setting.initial : value;
     if (value === undefined)
       notices.push(`The address says ${name}=${text?.slice(0, 40)}, but ${name} is ` +
@@ -164,7 +227,8 @@ export function formatUrl(state) {
     if (value !== setting.initial) query.set(name, String(value));
   }
   const subject = state.pixels === null ? state.sample : 'drawing';
-  const path = subject === null ? `/r/${state.run}` : `/r/${state.run}/q/${subject}`;
-  const text = query.toString().replaceAll('%3A', ':');
+  const path = state.view === 'suspects' ? `/r/${state.run}/suspects` :
+    subject === null ? `/r/${state.run}` : `/r/${state.run}/q/${subject}`;
+  const text = query.toString().replaceAll('%3A', ':').replaceAll('%2C', ',').replaceAll('%2F', '/');
   return text ? `${path}?${text}` : path;
 }

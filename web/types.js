@@ -2,31 +2,49 @@
 
 /**
  * @typedef {{name: string, width: number, height: number, channels: number, classes: string[],
- *   splits: Record<'train'|'test', {first_sample: number, samples: number}>,
- *   accuracy: number}} Dataset
+ *   splits: Record<'train'|'validation'|'test', {first_sample: number, samples: number}>,
+ *   first_output: number, accuracy: number}} Dataset
  * @typedef {{layer: number, inputs: number, outputs: number, activation: string}} Layer
  * @typedef {{id: string, name: string, fingerprint: string, test_accuracy: number,
  *   patterns: number, steps: number, file_bytes: number, layers: Layer[],
- *   datasets: Dataset[]}} RunSummary
+ *   datasets: Dataset[], outputs: string[], heads: 'shared'|'separate', switches: number[],
+ *   snapshots: number}} RunSummary
  * @typedef {{step: number, dataset: string, accuracy: number, loss: number}} CurvePoint
  * @typedef {RunSummary & {initial_share: number, training: Record<string, string|number>,
  *   curve: CurvePoint[]}} Run
- * @typedef {{id: number, dataset: string, split: 'train'|'test', index: number,
- *   label: number}} SampleName
- * @typedef {SampleName & {predicted: number, probability: number, correct: boolean}} Sample
+ * @typedef {{id: number, dataset: string, split: 'train'|'validation'|'test', index: number,
+ *   label: number, true_label?: number}} SampleName
+ * @typedef {SampleName & {target: number, predicted: number, probability: number, correct: boolean}} Sample
  * @typedef {Sample | {pixels: number[]}} Subject what is explained: a sample, or a drawing
  * @typedef {{samples: Sample[], next: string|null, total: number}} SamplePage
  * @typedef {{rank: number, pattern: number, step: number, sample: SampleName,
  *   repetitions?: number, attention: number, contribution: number, score: number}} Lit
  * @typedef {{dataset: string, label: number, patterns: number, sum_abs: number,
- *   sum_positive: number, sum_negative: number, contributions?: number[]}} ClassTotal
+ *   sum_positive: number, sum_negative: number, contributions: number[]}} ClassTotal
+ * @typedef {{count: number, mean: number, deviation: number, max: number}} Scores
+ * @typedef {{dataset: string, label: number, attention: number[], sample: number[], step: number[]}} Curve
+ * @typedef {{first_steps: number[], sum_abs: number[][], sum_positive: number[][],
+ *   sum_negative: number[][], contributions: number[][][]}} Time
+ * @typedef {{id: number[], class: number[], repetitions: number[], sum: number[], sum_abs: number[],
+ *   score: number[]}} SampleTotals
+ * @typedef {{steps: number[], logits: number[][], first_won: number, last_changed: number}} Learning
+ * @typedef {{patterns: number, logits: number[], probabilities: number[],
+ *   predicted: number}} Removed
+ * @typedef {{layer: number, rank: string, by: string, queries: number, top: number,
+ *   samples: {id: number, share: number}[]}} Common
+ * @typedef {{rank: number, sample: Sample, score: number, own: number, others: number|null,
+ *   loss: number}} Suspect
+ * @typedef {{suspects: Suspect[], next: string|null, total: number,
+ *   auc: {score: number, own: number, loss: number}|null}} SuspectPage
  * @typedef {{run: string, sample: SampleName|null, dataset: string, predicted: number,
  *   logits: number[], probabilities: number[], initial_guess: number[], correction: number[],
- *   exactness: {max_abs_error: number}, layer: number, rank: string, logit: number,
+ *   exactness: {max_abs_error: number}, layer: number, rank: string, logit: number, target: number,
  *   contribution_kind: 'exact'|'first_order', by: 'pattern'|'sample', class: number|null,
  *   k: number, patterns: number,
- *   scores: {count: number, mean: number, deviation: number, max: number},
- *   spotlight: Lit[], by_class: ClassTotal[], scan_ms: number, timing_ms: number}} Answer
+ *   scores: Scores, spotlight: Lit[], by_class: ClassTotal[], removed?: Removed,
+ *   scan_ms: number, timing_ms: number}} Answer
+ * @typedef {Answer & {curves: Curve[], time: Time, samples: SampleTotals,
+ *   learning: Learning}} Panels an answer with all that takes more
  */
 
 /** @import {State} from './state.js' */
@@ -39,6 +57,9 @@
  * @property {() => void} draw opens the pad
  * @property {(direction: -1|1) => void} step to the neighbour in the gallery
  * @property {() => void} share copies the link
+ * @property {(term: string) => void} remove takes something more out of the memory
+ * @property {() => void} compare with the sample that is picked next
+ * @property {() => void} swap the two that are compared
  */
 
 export {};

@@ -302,7 +302,7 @@ END_TEST
 START_TEST(samples_are_found_by_what_is_known_of_them)
 {
     struct kl_sample samples[30], one;
-    struct kl_sample_filter filter = {KL_ANY, KL_SPLIT_TRAIN, 1, KL_ANY, KL_ANY};
+    struct kl_sample_filter filter = {KL_ANY, KL_SPLIT_TRAIN, 1, KL_ANY, KL_ANY, KL_ANY};
     struct opened opened;
     struct kl_error err;
     uint32_t n, right, wrong;
@@ -319,7 +319,7 @@ START_TEST(samples_are_found_by_what_is_known_of_them)
     ck_assert_uint_eq(n, 3);
     ck_assert_int_eq(next, -1);
     ck_assert_uint_eq(samples[2].id, 22);
-    filter = (struct kl_sample_filter){0, KL_ANY, KL_ANY, KL_ANY, 1};
+    filter = (struct kl_sample_filter){0, KL_ANY, KL_ANY, KL_ANY, 1, KL_ANY};
     ck_ok(kl_samples_list(opened.run, &filter, 0, 30, samples, &right, &next, &total, &err), err);
     for (uint32_t i = 0; i < right; i++)
         ck_assert_uint_eq(samples[i].label, samples[i].predicted);

@@ -124,6 +124,7 @@ def test_totals_per_training_sample_are_sums_over_its_repetitions():
         a = fact.a[layer - 1]
         ids, counts = np.unique(fact.samples, return_counts=True)
         assert samples["id"] == ids.tolist() and samples["repetitions"] == counts.tolist()
+        assert samples["class"] == fact.classes[ids].tolist()
         total = lambda values: np.bincount(fact.samples, values)[ids]
         close(samples["sum"], total(a))
         close(samples["sum_abs"], total(np.abs(a)))

@@ -12,19 +12,21 @@ import {paint} from './draw.js';
 const PROBABILITIES = 4;
 
 /** @param {Run} run @param {Answer} answer @param {Subject} subject */
-function verdict(run, answer, subject) {
+export function verdict(run, answer, subject) {
   if ('pixels' in subject) return h('p.verdict', {}, h('span.soft', {}, 'your drawing'));
   const sample = subject;
   const label = className(run, sample.dataset, sample.label);
-  const right = answer.predicted === sample.label;
+  const right = answer.predicted === sample.target;
   return h('p.verdict', {},
-    right ? h('span', {}, 'and so it is') : h('span', {}, 'it is labelled ', h('strong', {}, label)),
-    h('span.soft', {}, `${place(sample)} of ${count(run.datasets.find((d) => d.name === sample.dataset)
+    right ? h('span', {}, 'and so it is labelled') : h('span', {}, 'it is labelled ', h('strong', {}, label)),
+    sample.true_label === undefined ? null : h('span.flipped', {},
+      `flipped on purpose: it was ${className(run, sample.dataset, sample.true_label)}`),
+    h('span.soft', {}, `${run.datasets.length > 1 ? `${sample.dataset} ` : ''}${place(sample)} of ${count(run.datasets.find((d) => d.name === sample.dataset)
       ?.splits[sample.split].samples ?? 0)}`));
 }
 
 /** @param {Run} run @param {Answer} answer */
-function probabilities(run, answer) {
+export function probabilities(run, answer) {
   const order = answer.probabilities.map((_, output) => output)
     .sort((a, b) => answer.probabilities[b] - answer.probabilities[a]).slice(0, PROBABILITIES);
   return h('ul.probabilities', {'aria-label': 'Probabilities'}, order.map((output) =>
@@ -42,8 +44,8 @@ function bar(kind, from, to, low, high) {
   return h(`i.${kind}`, {style: {left: `${100 * left}%`, width: `${100 * width}%`}});
 }
 
-/** @param {Run} run @param {Answer} answer @param {number|null} label the sample's, if it has one */
-function logits(run, answer, label) {
+/** @param {Run} run @param {Answer} answer @param {number|null} label the output that stands for the sample's label, if it has one */
+export function logits(run, answer, label) {
   const values = [...answer.logits, ...answer.initial_guess, 0];
   const low = Math.min(...values), high = Math.max(...values, low + 1e-9);
   const zero = `${100 * -low / (high - low)}%`;
@@ -68,7 +70,7 @@ function logits(run, answer, label) {
 }
 
 /** The picture of what is explained. @param {Run} run @param {Subject} subject */
-function picture(run, subject) {
+export function picture(run, subject) {
   const {width, height, channels} = run.datasets[0];
   if (!('pixels' in subject)) {
     const label = className(run, subject.dataset, subject.label);
@@ -99,7 +101,7 @@ export function showAnswer(section, run, answer, subject, actions) {
       h('div.head', {}, h('h2', {}, 'Logit = initial guess + what training added'),
         csvButton(`logits-${subjectFile(subject)}`, 'the logits',
           ['class', 'initial_guess', 'correction', 'logit', 'probability'], rows)),
-      logits(run, answer, 'pixels' in subject ? null : subject.label),
+      logits(run, answer, 'pixels' in subject ? null : subject.target),
       h('p.legend', {}, [['guess', 'initial guess'], ['plus', 'raised by training'],
         ['minus', 'lowered by training']].map(([kind, text]) =>
         [h('span.key', {}, h(`i.swatch.${kind}`), text), ' ']).flat())));

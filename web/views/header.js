@@ -1,11 +1,12 @@
 // The bar on top: which run, what it is, share, theme, help.
 
-import {count, percent, size} from '../format.js';
+import {count, percent, samplePlace, size} from '../format.js';
 import {h, redraw, select} from '../dom.js';
 import {canDraw} from '../pixels.js';
 
 /** @import {Run, RunSummary} from '../types.js' */
 /** @import {Actions} from '../types.js' */
+/** @import {State} from '../state.js' */
 
 /** Settings whose names in the API are not words.
  *  @type {Record<string, string>} */
@@ -67,6 +68,9 @@ function help() {
     ['Contribution', 'what a pattern added to a logit: its attention times the correction that was learned from it. In the last layer the contributions of all patterns and the initial guess sum to the logit, exactly. In earlier layers they are first-order: how the logit would begin to change.'],
     ['Initial guess', 'what the untrained last layer says of this image; grey in the bars.'],
     ['Correction', 'everything that training added to it: the sum of all contributions.'],
+    ['Effect', 'the same summed over all layers, on a logit or on this sample’s loss: first order, and the closest here to what retraining without an image would change.'],
+    ['Cosine', 'attention over the lengths of key and query. It is not the dual form, but does not favour training images with large keys.'],
+    ['Without', 'patterns taken out of the memory of all layers at once: what the stored trajectory would say without them. It is no retraining.'],
     ['Light', 'how far a pattern’s score stands above the mean of the whole history, in standard deviations. At the mean the image fades out. The scale stands under the images.'],
     ['Dual form', 'a linear layer trained by gradient descent is its initial weights plus attention over everything it was trained on. keylight computes the answer both ways and says how far they differ.'],
   ];
@@ -75,8 +79,33 @@ function help() {
     h('dl.words', {}, words.map(([name, text]) => [h('dt', {}, name), h('dd', {}, text)]).flat()));
 }
 
-/** @param {HTMLElement} place @param {RunSummary[]} runs @param {Run} run @param {Actions} actions */
-export function showHeader(place, runs, run, actions) {
+/** The other runs that have the same image, as values of the state's with.
+ *  @param {RunSummary[]} runs @param {Run} run @param {State} state */
+function sameImage(runs, run, state) {
+  if (state.sample === null) return [];
+  const {dataset, split, index} = samplePlace(run, state.sample);
+  return runs.filter((other) => other.id !== run.id).flatMap((other) => {
+    const found = other.datasets.find((d) => d.name === dataset)?.splits[/** @type {'test'} */ (split)];
+    return found && index < found.samples ? [{value: `${other.id}/${found.first_sample + index}`,
+      text: `the same image in ${other.name}`}] : [];
+  });
+}
+
+/** @param {RunSummary[]} runs @param {Run} run @param {State} state @param {Actions} actions */
+function compare(runs, run, state, actions) {
+  const element = select([{value: '', text: 'Compare…'}, {value: 'pick', text: 'with a sample that I pick'},
+    ...sameImage(runs, run, state)], '', 'Compare', (value) => {
+    element.value = '';
+    if (value === 'pick') actions.compare();
+    else actions.choose({with: value});
+  });
+  element.classList.add('compare');
+  return element;
+}
+
+/** @param {HTMLElement} place @param {RunSummary[]} runs @param {Run} run @param {State} state
+ *  @param {Actions} actions */
+export function showHeader(place, runs, run, state, actions) {
   redraw(place,
     h('h1.brand-title', {}, h('a.brand', {href: '/', 'aria-label': 'keylight, first page'},
       h('img', {src: '/assets/icon.svg', alt: '', width: 22, height: 22}), h('span', {}, 'keylight'))),
@@ -84,12 +113,16 @@ export function showHeader(place, runs, run, actions) {
       h('label.run', {}, h('span.hidden', {}, 'Run'), select(
         runs.map((other) => ({value: other.id, text: `${other.name}  ${shape(other)}`})), run.id, 'Run',
         (id) => actions.choose({run: id, sample: null, pixels: null, layer: null, class: null, rank: 'abs',
-          dataset: null, label: null, predicted: null}))) :
+          remove: null, with: null, dataset: null, label: null, predicted: null}))) :
       h('span.run', {}, h('strong', {}, run.name), ' ', h('span.soft', {}, shape(run))),
     h('button.quiet.stats', {type: 'button', id: 'about-run', onclick: () => aboutRun(run),
       title: 'About this run'},
       `${percent(run.test_accuracy)} on test · ${count(run.patterns)} patterns · ${count(run.steps)} steps`),
     h('span.space'),
+    h('button', {type: 'button', id: 'show-suspects', 'aria-pressed': String(state.view === 'suspects'),
+      title: 'Training images whose label is likely wrong',
+      onclick: () => actions.choose({view: state.view === 'suspects' ? 'query' : 'suspects'})}, 'Suspects'),
+    state.view === 'query' && !state.pixels && compare(runs, run, state, actions),
     canDraw(run) && h('button', {type: 'button', id: 'draw', onclick: () => actions.draw()}, 'Draw'),
     h('button', {type: 'button', id: 'share', onclick: () => actions.share()}, 'Share'),
     h('button', {type: 'button', id: 'theme', 'aria-label': 'Switch between dark and light',

@@ -165,7 +165,9 @@ export class Gallery {
       return element;
     };
     redraw(this.filters,
-      filter('split', 'Split', [{value: 'test', text: 'test'}, {value: 'train', text: 'train'}]),
+      filter('split', 'Split', [{value: 'test', text: 'test'},
+        ...(run.datasets.some((dataset) => dataset.splits.validation.samples) ?
+          [{value: 'validation', text: 'validation'}] : []), {value: 'train', text: 'train'}]),
       run.datasets.length > 1 ? filter('dataset', 'Data set', [any('all data sets'),
         ...run.datasets.map((dataset) => ({value: dataset.name, text: dataset.name}))]) : '',
       filter('correct', 'Right or wrong', [

@@ -2,72 +2,79 @@
 
 import {imageUrl} from '../api.js';
 import {csvButton} from '../csv.js';
-import {className, count, outputName, scientific, short, signed, subjectFile} from '../format.js';
+import {classCount, className, count, numberedClass, outputName, percent, scientific, short, signed, subjectFile} from '../format.js';
 import {choice, h, redraw, select} from '../dom.js';
+import {FULL_LIGHT, above, light} from '../scale.js';
 import {K_MAX} from '../state.js';
 
-/** @import {Answer, Lit, Run, Subject} from '../types.js' */
+/** @import {Answer, Common, Lit, Run, Subject} from '../types.js' */
 /** @import {State} from '../state.js' */
 /** @import {Actions} from '../types.js' */
 
-/** Light is full this many standard deviations above the mean. */
-const FULL_LIGHT = 6;
 const MORE = [20, 50, 100, 200];
 
-/** Standard deviations of a score above the mean of everything that could be lit.
- *  @param {Answer} answer @param {number} score */
-function above(answer, score) {
-  const {mean, deviation} = answer.scores;
-  return deviation > 0 ? (score - mean) / deviation : 0;
-}
+const RANKS = [
+  {value: 'abs', text: '|attention|', title: 'Largest attention, whatever its sign'},
+  {value: 'positive', text: '+', title: 'Most positive attention'},
+  {value: 'negative', text: '−', title: 'Most negative attention'},
+  {value: 'cosine', text: 'cosine', title: 'Attention over the lengths of key and query: not the dual form, but blind to large keys'},
+  {value: 'logit', text: 'contribution', title: 'Largest contribution to a logit through this layer'},
+  {value: 'effect', text: 'in all layers', title: 'Largest contribution to a logit, summed over all layers'},
+  {value: 'helped', text: 'lowered its loss', title: 'What lowered this sample’s loss most, summed over all layers'},
+  {value: 'harmed', text: 'raised its loss', title: 'What raised this sample’s loss most, summed over all layers'},
+];
 
-/** From 0 (at the mean or below: dark) to 1. @param {number} deviations */
-function light(deviations) {
-  return Math.max(0, Math.min(1, deviations / FULL_LIGHT));
+/** What a rank tells, and what not. @param {Answer} answer @param {string} target */
+function difference(answer, target) {
+  if (answer.rank === 'cosine')
+    return 'Cosine is not the dual form: it tells which keys point the same way, whatever their lengths.';
+  if (['helped', 'harmed'].includes(answer.rank))
+    return 'Effect on this sample’s loss, first order, summed over all layers: of the scores here the closest to what retraining without an image would change.';
+  if (answer.rank === 'effect')
+    return `Effect on the logit of ${target}, first order, summed over all layers.`;
+  return 'Attention tells where the layer looks; the signed contribution, what that did. In a small MNIST network |attention| ' +
+    'foretold the effect of retraining without images hardly at all (rank correlation .04), signed contributions over all layers four times better (.16).';
 }
 
 /** @param {Run} run @param {State} state @param {Answer} answer @param {Actions} actions */
-function controls(run, state, answer, actions) {
+export function controls(run, state, answer, actions) {
   const said = outputName(run, answer.predicted);
-  const chosen = state.rank.startsWith('logit') ? 'logit' : state.rank;
+  const [chosen, logit = ''] = state.rank.split(':');
   const outputs = answer.logits.map((_, output) => ({value: String(output),
     text: outputName(run, output)}));
-  const logit = state.rank.startsWith('logit:') ? state.rank.slice(6) : '';
+  const classes = Array.from({length: classCount(run)}, (_, number) => ({value: String(number),
+    text: numberedClass(run, number)}));
   const last = run.layers.length;
-  return h('div.controls', {},
+  return h('div', {}, h('div.controls', {},
     h('span.control', {}, 'layer', choice(run.layers.map((layer) => ({value: String(layer.layer),
       text: String(layer.layer), title: `${layer.inputs} inputs, ${layer.outputs} outputs`})),
     String(answer.layer), 'Layer',
     (value) => actions.choose({layer: Number(value) === last ? null : Number(value)}))),
-    h('span.control', {}, 'rank by', choice([
-      {value: 'abs', text: '|attention|', title: 'Largest attention, whatever its sign'},
-      {value: 'positive', text: '+', title: 'Most positive attention'},
-      {value: 'negative', text: '−', title: 'Most negative attention'},
-      {value: 'logit', text: `for ${outputName(run, answer.logit)}`,
-        title: 'Largest contribution to this logit'}],
-    chosen, 'Rank by', (value) => actions.choose({rank: value})),
-    chosen === 'logit' ? select([{value: '', text: `as called (${said})`}, ...outputs], logit,
-      'Contribution to', (value) => actions.choose({rank: value === '' ? 'logit' : `logit:${value}`})) : null),
     h('span.control', {}, 'by', choice([
       {value: 'pattern', text: 'pattern', title: 'Every showing of an image by itself'},
       {value: 'sample', text: 'sample', title: 'All showings of an image summed'}],
     answer.by, 'By', (value) => actions.choose({by: /** @type {any} */ (value)}))),
-    h('span.control', {}, 'from', select([{value: '', text: 'all classes'}, ...outputs],
+    h('span.control', {}, 'from', select([{value: '', text: 'all classes'}, ...classes],
       String(state.class ?? ''), 'Training class',
-      (value) => actions.choose({class: value === '' ? null : Number(value)}))));
+      (value) => actions.choose({class: value === '' ? null : Number(value)}))),
+    h('span.control', {}, 'rank by', choice(RANKS, chosen, 'Rank by', (value) => actions.choose({rank: value})),
+      ['logit', 'effect'].includes(chosen) ? select([{value: '', text: `as called (${said})`}, ...outputs], logit,
+        'Contribution to', (value) => actions.choose({rank: value === '' ? chosen : `${chosen}:${value}`})) : null)),
+  h('p.soft.difference', {}, difference(answer, outputName(run, answer.logit))));
 }
 
 /** @param {Run} run @param {Answer} answer @param {Lit} lit @param {number} most
- *  @param {Actions} actions */
-function card(run, answer, lit, most, actions) {
+ *  @param {Actions} actions @param {string} prefix of ids */
+function card(run, answer, lit, most, actions, prefix) {
   const name = className(run, lit.sample.dataset, lit.sample.label);
-  const deviations = above(answer, lit.score);
+  const deviations = above(answer.scores, lit.score);
+  const out = `Take training image ${lit.sample.index} out of the memory`;
   const when = answer.by === 'sample' ? `× ${lit.repetitions}` : `step ${lit.step}`;
   const target = outputName(run, answer.logit);
   const label = `${lit.rank}. ${name}, training image ${lit.sample.index}, ` +
     `attention ${short(lit.attention)}, contribution to ${target} ${signed(lit.contribution)}, ` +
     `${short(deviations)} deviations above the mean, ${when}. Ask about it.`;
-  return h('li', {}, h('button.card', {type: 'button', id: `lit-${lit.rank}`, 'aria-label': label,
+  return h('li', {}, h('button.card', {type: 'button', id: `${prefix}lit-${lit.rank}`, 'aria-label': label,
     'data-sample': lit.sample.id, 'data-attention': lit.attention,
     title: `${short(deviations)} standard deviations above the mean`,
     style: {'--light': light(deviations).toFixed(3)}, onclick: () => actions.explain(lit.sample.id)},
@@ -77,14 +84,26 @@ function card(run, answer, lit, most, actions) {
   h('span.line', {}, h('b', {}, h('i.dot', {'data-class': lit.sample.label % 10}), name)),
   h('span.line', {}, h('span', {}, short(lit.attention)),
     h(lit.contribution < 0 ? 'span.minus' : 'span.plus', {}, signed(lit.contribution))),
-  h('span.line.soft', {}, h('span', {}, `#${lit.sample.index}`), h('span', {}, when))));
+  h('span.line.soft', {}, h('span', {}, `#${lit.sample.index}`), h('span', {}, when)),
+  h('span.line.soft.common', {})),
+  prefix ? null : h('button.take-out', {type: 'button', 'aria-label': out, title: out,
+    onclick: () => actions.remove(`sample:${lit.sample.id}`)}, '−'));
+}
+
+/** @param {Run} run @param {Answer} answer @param {Actions} actions @param {string} [prefix] of ids */
+export function cards(run, answer, actions, prefix = '') {
+  const most = Math.max(...answer.spotlight.map((lit) => Math.abs(lit.attention)), 1e-30);
+  return answer.spotlight.length ? h('ol.cards', {}, answer.spotlight.map((lit) =>
+    card(run, answer, lit, most, actions, prefix))) :
+    h('p.empty', {}, 'No training sample of this class was seen in this run.');
 }
 
 /** @param {Run} run @param {Answer} answer */
-function legend(run, answer) {
+export function legend(run, answer) {
   const unit = answer.by === 'sample' ? 'samples' : 'patterns';
   const score = {abs: '|attention|', positive: 'attention', negative: '−attention',
-    logit: 'contribution'}[answer.rank] ?? '';
+    cosine: 'cosine', logit: 'contribution',
+    effect: 'effect over all layers', helped: 'lowering of the loss', harmed: 'raising of the loss'}[answer.rank] ?? '';
   const ticks = [0, 2, 4, FULL_LIGHT];
   return h('div.legend', {},
     h('span.scale-light', {'aria-hidden': 'true'}, ticks.map((tick) =>
@@ -109,10 +128,9 @@ function more(state, answer, actions) {
 /** @param {HTMLElement} section @param {Run} run @param {State} state @param {Answer} answer
  *  @param {Subject} subject @param {Actions} actions */
 export function showSpotlight(section, run, state, answer, subject, actions) {
-  const most = Math.max(...answer.spotlight.map((lit) => Math.abs(lit.attention)), 1e-30);
   const rows = () => answer.spotlight.map((lit) => [lit.rank, lit.sample.dataset, lit.sample.index,
     className(run, lit.sample.dataset, lit.sample.label), lit.pattern, lit.step,
-    lit.repetitions ?? 1, lit.attention, lit.contribution, lit.score, above(answer, lit.score)]);
+    lit.repetitions ?? 1, lit.attention, lit.contribution, lit.score, above(answer.scores, lit.score)]);
   redraw(section,
     h('div.head', {}, h('h2', {id: 'spotlight-title'}, 'The spotlight'),
       h('span.soft', {id: 'exactness', title: 'Largest difference between a logit and initial guess + correction, computed from the whole history'},
@@ -121,8 +139,42 @@ export function showSpotlight(section, run, state, answer, subject, actions) {
         'the spotlight', ['rank', 'dataset', 'index', 'class', 'pattern', 'step', 'repetitions',
           'attention', 'contribution', 'score', 'deviations_above_mean'], rows)),
     controls(run, state, answer, actions),
-    answer.spotlight.length ? h('ol.cards', {}, answer.spotlight.map((lit) =>
-      card(run, answer, lit, most, actions))) :
-      h('p.empty', {}, 'No training sample of this class was seen in this run.'),
+    h('p.common-note', {role: 'status'}),
+    cards(run, answer, actions),
     h('div.under', {}, legend(run, answer), more(state, answer, actions) ?? ''));
+}
+
+/** What a survey's ranks are; others are told by |attention|. */
+const SURVEYED = ['abs', 'positive', 'negative', 'cosine'];
+
+/** A sample in the top ten of more queries than this is common: of even chances, with one class in
+ *  ten alike, it would be of one in a thousand. */
+const COMMON = 0.05;
+
+/** The rank that tells how common what is lit is. @param {Answer} answer */
+export function surveyedRank(answer) {
+  return SURVEYED.includes(answer.rank) ? answer.rank : 'abs';
+}
+
+/** Says under each image in what share of test queries it is among the top ten, and warns when most of
+ *  the first ten are common. @param {HTMLElement} section @param {Answer} answer @param {Common} common */
+export function showCommon(section, answer, common) {
+  const shares = new Map(common.samples.map(({id, share}) => [id, share]));
+  for (const card of section.querySelectorAll('.card')) {
+    const share = shares.get(Number(/** @type {HTMLElement} */ (card).dataset.sample)) ?? 0;
+    const line = /** @type {HTMLElement} */ (card.querySelector('.common'));
+    line.replaceChildren(h('span', {}, 'top 10 of'), h('span', {}, percent(share, share < 0.1 ? 1 : 0)));
+    line.dataset.share = String(share);
+    line.classList.toggle('often', share >= COMMON);
+    line.title = `Among the top ten of ${percent(share)} of ${common.queries} test queries by ` +
+      `${common.rank === 'abs' ? '|attention|' : common.rank}`;
+  }
+  const first = answer.spotlight.slice(0, common.top);
+  const often = first.filter((lit) => (shares.get(lit.sample.id) ?? 0) >= COMMON).length;
+  const note = /** @type {HTMLElement} */ (section.querySelector('.common-note'));
+  note.classList.toggle('warning', often > first.length / 2);
+  note.replaceChildren(often > first.length / 2 ? `${often} of the first ${first.length} light up for many test images ` +
+    `(top ten of ${percent(COMMON, 0)} or more of ${common.queries} queries): this spotlight tells more of those training images ` +
+    'than of this query. Try cosine.' : '');
+  section.dataset.common = 'known';
 }

@@ -1,0 +1,39 @@
+// Two queries side by side, under the same controls.
+
+import {h, redraw} from '../dom.js';
+import {outputName, sampleName, scientific} from '../format.js';
+import {logits, picture, probabilities, verdict} from './answer.js';
+import {totals} from './classes.js';
+import {cards, controls, legend} from './spotlight.js';
+
+/** @import {Actions, Answer, Run, Subject} from '../types.js' */
+/** @import {State} from '../state.js' */
+
+/** @typedef {{run: Run, answer: Answer, subject: Subject}} Side */
+
+/** @param {Side} side @param {'a'|'b'} name @param {boolean} otherRun @param {Actions} actions */
+function column({run, answer, subject}, name, otherRun, actions) {
+  return h('article.side', {'data-side': name, 'aria-label': 'pixels' in subject ? 'your drawing' : sampleName(run, subject.id)},
+    h('div.side-answer', {}, picture(run, subject),
+      h('div', {}, otherRun ? h('p.soft', {}, `in ${run.name}`) : null,
+        h('p.predicted', {}, outputName(run, answer.predicted)), verdict(run, answer, subject),
+        probabilities(run, answer))),
+    logits(run, answer, 'pixels' in subject ? null : subject.target),
+    h('h3', {}, `Spotlight of layer ${answer.layer}`),
+    cards(run, answer, actions, `${name}-`),
+    h('h3', {}, 'Attention by class'),
+    totals(run, answer),
+    h('p.soft', {}, `dual = primal within ${scientific(answer.exactness.max_abs_error)}`));
+}
+
+/** @param {HTMLElement} section @param {State} state @param {Side} a @param {Side} b @param {Actions} actions */
+export function showCompare(section, state, a, b, actions) {
+  const otherRun = a.run.id !== b.run.id;
+  redraw(section,
+    h('div.head', {}, h('h2', {id: 'compare-title'}, otherRun ? 'The same image in two runs' : 'Two samples side by side'),
+      h('button', {type: 'button', id: 'swap', onclick: () => actions.swap()}, 'Swap'),
+      h('button', {type: 'button', id: 'end-compare', onclick: () => actions.choose({with: null})}, 'End comparing')),
+    controls(a.run, state, a.answer, actions),
+    h('div.sides', {}, column(a, 'a', otherRun, actions), column(b, 'b', otherRun, actions)),
+    legend(a.run, a.answer));
+}
