@@ -76,14 +76,16 @@ static void print_percent(double value)
         printf("  %10.1f %%", 100 * value);
 }
 
-static void print_votes(const struct kl_run *run, const struct kl_report *report)
+static void print_votes(const struct kl_run *run, const struct kl_report *report,
+                        const struct kl_vote *table, const char *among)
 {
-    printf("\nclass vote    layer   vote = target,   vote = target,   vote = output,    right  "
+    printf("\n%s\nclass vote    layer   vote = target,   vote = target,   vote = output,    right  "
            "wrong\n"
-           "                      right ones       wrong ones       wrong ones\n");
+           "                      right ones       wrong ones       wrong ones\n",
+           among);
     for (uint32_t d = 0; d < report->n_datasets; d++) {
         for (uint32_t l = 0; l < report->n_layers; l++) {
-            const struct kl_vote *vote = &report->votes[l * report->n_datasets + d];
+            const struct kl_vote *vote = &table[l * report->n_datasets + d];
 
             printf("%-13.13s %5u", run->data.datasets[d]->name, l + 1);
             print_percent(share(vote->target_when_right, vote->n_right));
@@ -155,7 +157,9 @@ static void print_report(const struct kl_run *run, const struct kl_accuracy *acc
                run->data.datasets[accuracies[i].dataset]->name, kl_split_name(accuracies[i].split),
                100 * (double)accuracies[i].n_right / (double)accuracies[i].n_samples,
                (unsigned long long)accuracies[i].n_samples);
-    print_votes(run, report);
+    print_votes(run, report, report->votes, "The class with the largest sum of |attention|");
+    if (report->n_datasets > 1)
+        print_votes(run, report, report->votes_within, "The same among the sample's own data set");
     print_datasets(run, report);
     print_curve(run);
     print_most(run, report);
@@ -173,21 +177,28 @@ static void csv_row(const char *what, uint32_t layer, const char *asked, const c
     printf("\n");
 }
 
+static void csv_vote(const char *what, uint32_t layer, const char *asked,
+                     const struct kl_vote *vote)
+{
+    csv_row(what, layer, asked, "", "right", vote->n_right);
+    csv_row(what, layer, asked, "", "wrong", vote->n_wrong);
+    csv_row(what, layer, asked, "", "target_when_right",
+            share(vote->target_when_right, vote->n_right));
+    csv_row(what, layer, asked, "", "target_when_wrong",
+            share(vote->target_when_wrong, vote->n_wrong));
+    csv_row(what, layer, asked, "", "output_when_wrong",
+            share(vote->output_when_wrong, vote->n_wrong));
+}
+
 static void print_csv_layers(const struct kl_run *run, const struct kl_report *report)
 {
     for (uint32_t l = 0; l < report->n_layers; l++) {
         for (uint32_t d = 0; d < report->n_datasets; d++) {
-            const struct kl_vote *vote = &report->votes[l * report->n_datasets + d];
             const char *asked = run->data.datasets[d]->name;
 
-            csv_row("vote", l + 1, asked, "", "right", vote->n_right);
-            csv_row("vote", l + 1, asked, "", "wrong", vote->n_wrong);
-            csv_row("vote", l + 1, asked, "", "target_when_right",
-                    share(vote->target_when_right, vote->n_right));
-            csv_row("vote", l + 1, asked, "", "target_when_wrong",
-                    share(vote->target_when_wrong, vote->n_wrong));
-            csv_row("vote", l + 1, asked, "", "output_when_wrong",
-                    share(vote->output_when_wrong, vote->n_wrong));
+            csv_vote("vote", l + 1, asked, &report->votes[l * report->n_datasets + d]);
+            csv_vote("vote_within", l + 1, asked,
+                     &report->votes_within[l * report->n_datasets + d]);
             for (uint32_t trained = 0; trained < report->n_datasets; trained++) {
                 size_t cell = ((size_t)l * report->n_datasets + d) * report->n_datasets + trained;
                 const char *name = run->data.datasets[trained]->name;

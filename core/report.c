@@ -23,15 +23,22 @@ struct job {
     pthread_mutex_t lock; /* of the report and what is summed */
 };
 
-/* The class with the largest total. */
-static uint32_t vote_of(const struct kl_slice *slice, uint32_t n_classes, uint32_t q)
+/* The class with the largest total; among those of a data set, unless it is KL_ANY_CLASS. */
+static uint32_t vote_of(const struct kl_history *history, const struct kl_slice *slice, uint32_t q,
+                        int dataset)
 {
     uint32_t best = 0;
+    double most = -1;
 
-    for (uint32_t c = 1; c < n_classes; c++)
-        if (slice->class_totals[(size_t)c * slice->n + q] >
-            slice->class_totals[(size_t)best * slice->n + q])
+    for (uint32_t c = 0; c < history->n_classes; c++) {
+        double total = slice->class_totals[(size_t)c * slice->n + q];
+
+        if (total > most &&
+            (dataset == KL_ANY_CLASS || history->class_datasets[c] == (uint32_t)dataset)) {
             best = c;
+            most = total;
+        }
+    }
     return best;
 }
 
@@ -45,12 +52,11 @@ static uint32_t output_of_class(const struct kl_history *history, uint32_t class
 }
 
 static void count_vote(const struct kl_history *history, const struct kl_slice *slice, uint32_t q,
-                       struct kl_vote *vote)
+                       uint32_t class, struct kl_vote *vote)
 {
     uint32_t n_logits = history->final->widths[history->final->n_layers], sample = slice->ids[q];
     const float *logits = slice->batch->keys[history->final->n_layers] + (size_t)q * n_logits;
     uint32_t predicted = kl_argmax(logits, n_logits);
-    uint32_t class = vote_of(slice, history->n_classes, q);
     int is_target = class == history->classes[sample];
 
     if (predicted == kl_collection_target(history->data, sample)) {
@@ -104,7 +110,10 @@ static void add_slice(struct job *job, uint32_t layer, const struct kl_slice *sl
         uint32_t d = kl_collection_place(history->data, slice->ids[q]).dataset;
         size_t row = (size_t)layer * n_datasets + d;
 
-        count_vote(history, slice, q, &job->report->votes[row]);
+        count_vote(history, slice, q, vote_of(history, slice, q, KL_ANY_CLASS),
+                   &job->report->votes[row]);
+        count_vote(history, slice, q, vote_of(history, slice, q, (int)d),
+                   &job->report->votes_within[row]);
         add_datasets(history, slice, q, job->report->attention + row * n_datasets,
                      job->report->dispersion + row * n_datasets, job->counted + row * n_datasets);
         for (uint32_t i = 0; i < slice->n_best[q]; i++)
@@ -156,6 +165,8 @@ static enum kl_status allocate(struct job *job, struct kl_error *err)
     size_t n_samples = n_layers * kl_collection_size(job->history->data);
     enum kl_status status = kl_alloc(&report->votes, n_rows, sizeof *report->votes, "votes", err);
 
+    if (!status)
+        status = kl_alloc(&report->votes_within, n_rows, sizeof *report->votes, "votes", err);
     if (!status)
         status = kl_alloc(&report->attention, n_cells, sizeof(double), "the report", err);
     if (!status)
@@ -261,6 +272,7 @@ enum kl_status kl_report(struct kl_pool *pool, const struct kl_history *history,
 void kl_report_clear(struct kl_report *report)
 {
     free(report->votes);
+    free(report->votes_within);
     free(report->attention);
     free(report->dispersion);
     free(report->most);

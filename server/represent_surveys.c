@@ -12,13 +12,14 @@ static void add_share(cJSON *object, const char *name, uint32_t part, uint32_t w
     kl_json_number(object, name, whole ? (double)part / whole : NAN);
 }
 
-static void add_votes(cJSON *object, const struct kl_run *run, const struct kl_report *report)
+static void add_votes(cJSON *object, const char *name, const struct kl_run *run,
+                      const struct kl_report *report, const struct kl_vote *table)
 {
-    cJSON *votes = cJSON_AddArrayToObject(object, "vote");
+    cJSON *votes = cJSON_AddArrayToObject(object, name);
 
     for (uint32_t d = 0; d < report->n_datasets; d++) {
         for (uint32_t l = 0; l < report->n_layers; l++) {
-            const struct kl_vote *vote = &report->votes[l * report->n_datasets + d];
+            const struct kl_vote *vote = &table[l * report->n_datasets + d];
             cJSON *item = cJSON_CreateObject(), *counts;
 
             cJSON_AddStringToObject(item, "dataset", run->data.datasets[d]->name);
@@ -93,7 +94,8 @@ char *kl_represent_report(const struct kl_run *run, const struct kl_accuracy *ac
         kl_json_count(item, "samples", accuracies[i].n_samples);
         cJSON_AddItemToArray(list, item);
     }
-    add_votes(object, run, report);
+    add_votes(object, "vote", run, report, report->votes);
+    add_votes(object, "vote_within", run, report, report->votes_within);
     add_attention(object, run, report);
     add_most(object, run, report);
     kl_json_curve(object, run);

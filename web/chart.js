@@ -14,7 +14,7 @@ import {count, short} from './format.js';
  * @property {number[]} x rising
  * @property {Line[]} lines
  * @property {Mark[]} [marks]
- * @property {boolean} [withoutAxis] leave the x axis out
+ * @property {Node} [axis] what stands in the x axis' place
  * @property {(x: number) => string} [formatX]
  * @property {[number, number]} [range] of y, where several charts share one
  * @property {(index: number, line: number, event: MouseEvent) => void} [hover] the nearest point of
@@ -71,10 +71,10 @@ function options(spec, width) {
   const axis = {stroke: () => colour('--soft'), font: '11px system-ui, sans-serif',
     grid: {stroke: () => colour('--line'), width: 1}, ticks: {show: false}};
   return {
-    width, height: HEIGHT, legend: {show: false}, padding: [8, 8, 0, 0],
+    width, height: HEIGHT, legend: {show: false}, padding: [8, 20, spec.axis ? 10 : 0, 0],
     scales: {x: {time: false}, y: spec.range ? {range: () => spec.range} : {}},
     cursor: {y: false, points: {size: 6}, drag: {x: false, y: false, setScale: false}},
-    axes: [{...axis, show: !spec.withoutAxis, grid: {show: false}, size: 26, gap: 4,
+    axes: [{...axis, show: !spec.axis, grid: {show: false}, size: 26, gap: 4,
       values: (/** @type {any} */ _, /** @type {number[]} */ ticks) => ticks.map(spec.formatX ?? count)},
     {...axis, size: 46, gap: 4, values: (/** @type {any} */ _, /** @type {number[]} */ ticks) => ticks.map(short)}],
     series: [{}, ...spec.lines.map((line) => ({label: line.label, width: line.width ?? 1.5,
@@ -138,7 +138,7 @@ export function chart(spec) {
     else plot?.redraw(false);
   });
   themes.observe(document.documentElement, {attributeFilter: ['data-theme']});
-  return h('div.chart', {}, place, table(spec));
+  return h('div.chart', {}, place, spec.axis, table(spec));
 }
 
 /** Which colour is which. @param {Array<{label: string, colour: string, dash?: number[]}>} lines */

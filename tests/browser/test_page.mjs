@@ -1,70 +1,9 @@
 // A person's journey through the page, in a real browser against the real server. Prints TAP.
-import {spawn, execFileSync} from 'node:child_process';
-import {mkdtempSync, readFileSync, rmSync, existsSync} from 'node:fs';
-import {createRequire} from 'node:module';
-import {createInterface} from 'node:readline';
-import {fileURLToPath} from 'node:url';
-import path from 'node:path';
+import {readFileSync} from 'node:fs';
 import assert from 'node:assert/strict';
+import {api, axeSource, choose, newPage, problems, ready, run as runAll, test, train} from '../lib/browser.mjs';
 
-const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
-const require = createRequire(path.join(root, 'package.json'));
-const keylight = process.env.KEYLIGHT ?? path.join(root, 'build/keylight');
-const chromiumPath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
-
-let chromium, axeSource;
-try {
-  ({chromium} = require('playwright-core'));
-  axeSource = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
-} catch {
-  console.log('1..0 # SKIP the browser tools are missing: run ./bootstrap check, or npm ci');
-  process.exit(0);
-}
-if (!chromiumPath) {
-  console.log('1..0 # SKIP there is no Chromium: run ./bootstrap check');
-  process.exit(0);
-}
-
-const folder = mkdtempSync(path.join(process.cwd(), 'tests-browser-'));
-/** @type {Array<[string, () => Promise<void>]>} */
-const tests = [];
-const test = (name, body) => tests.push([name, body]);
-const problems = [];
 let server, origin, browser, context, page, run, secondRun;
-
-async function serve(...runs) {
-  const process_ = spawn(keylight, ['serve', ...runs, '--port', '0'], {stdio: ['ignore', 'pipe', 'pipe']});
-  process_.stderr.on('data', (text) => problems.push(`server: ${text}`));
-  const [line] = await new Promise((resolve) =>
-    createInterface(process_.stdout).once('line', (text) => resolve([text])));
-  return {process: process_, origin: /http:\/\/[^/]+/.exec(line)[0]};
-}
-
-async function newPage(fresh, options = {}) {
-  const where = fresh ?? await browser.newContext({viewport: {width: 1440, height: 900}, ...options});
-  const opened = await where.newPage();
-  opened.on('console', (message) => {
-    if (message.type() === 'error') problems.push(`console: ${message.text()}`);
-  });
-  opened.on('pageerror', (error) => problems.push(`page: ${error}`));
-  opened.on('request', (request) => {
-    if (!request.url().startsWith(origin) && !request.url().startsWith('blob:'))
-      problems.push(`a request left for ${request.url()}`);
-  });
-  return opened;
-}
-
-/** Waits until the view of the present address is drawn. */
-async function ready(at = page) {
-  await at.waitForFunction(() => document.body.dataset.state === 'ready' &&
-    document.body.dataset.view === location.pathname + location.search);
-}
-
-async function api(resource) {
-  const response = await fetch(`${origin}/api/v1/runs/${run}${resource}`);
-  assert.equal(response.status, 200, resource);
-  return response.json();
-}
 
 /** What the spotlight shows, as numbers. */
 const lit = (at = page) => at.$$eval('.card', (cards) => cards.map((card) =>
@@ -78,13 +17,6 @@ async function expectedLit(at = page) {
     if (url.searchParams.has(name)) query.set(name, url.searchParams.get(name));
   const answer = await api(`/attention?${query}`);
   return answer.spotlight.map((item) => [item.sample.id, item.attention]);
-}
-
-async function choose(action, at = page) {
-  const before = at.url();
-  await action();
-  await at.waitForFunction((url) => location.href !== url, before);
-  await ready(at);
 }
 
 test('the first page explains a wrong test sample, at an address that can be shared', async () => {
@@ -149,7 +81,9 @@ test('layer, rank, grouping, class and length are switched, and each stands in t
     [() => page.click('.choice[aria-label="Layer"] button:text-is("1")'), /layer=1/],
     [() => page.click('.choice[aria-label="By"] button:text-is("sample")'), /by=sample/],
     [() => page.click('.choice[aria-label="Rank by"] button:text-is("−")'), /rank=negative/],
-    [() => page.click('.choice[aria-label="Rank by"] button:nth-child(4)'), /rank=logit/],
+    [() => page.click('.choice[aria-label="Rank by"] button:text-is("cosine")'), /rank=cosine/],
+    [() => page.click('.choice[aria-label="Rank by"] button:text-is("lowered its loss")'), /rank=helped/],
+    [() => page.click('.choice[aria-label="Rank by"] button:text-is("contribution")'), /rank=logit/],
     [() => page.selectOption('select[aria-label="Contribution to"]', '3'), /rank=logit:3/],
     [() => page.selectOption('select[aria-label="Training class"]', '5'), /class=5/],
     [() => page.click('#more'), /k=50/],
@@ -272,7 +206,7 @@ test('everything can be reached and done with the keyboard', async () => {
   assert.match(page.url(), /layer=1/);
   assert.equal(await page.evaluate(() => document.activeElement.textContent), '1');
   for (const label of ['Training class', 'Contribution to']) {
-    if (label === 'Contribution to') await choose(() => page.click('.choice[aria-label="Rank by"] button:nth-child(4)'));
+    if (label === 'Contribution to') await choose(() => page.click('.choice[aria-label="Rank by"] button:text-is("contribution")'));
     await page.focus(`select[aria-label="${label}"]`);
     await choose(() => page.keyboard.press('ArrowDown'));
     assert.equal(await page.evaluate(() => document.activeElement.getAttribute('aria-label')), label);
@@ -373,37 +307,10 @@ test('a server that went away is said, with a way to try again', async () => {
   assert.ok(await page.$('#retry'));
 });
 
-let failed = 0;
-try {
-  const file = path.join(folder, 'strokes.keylight');
-  execFileSync(keylight, ['train', '--data', 'strokes', '--hidden', '40,24', '--steps', '60', '--batch', '32',
-    '--lr', '0.05', '--output', file, '--quiet']);
-  const second = path.join(folder, 'second.keylight');
-  execFileSync(keylight, ['train', '--data', 'strokes', '--hidden', 'none', '--steps', '30', '--batch', '32',
-    '--name', 'second', '--output', second, '--quiet']);
-  server = await serve(file, second);
-  origin = server.origin;
-  [run, secondRun] = (await (await fetch(`${origin}/api/v1/runs`)).json()).runs.map((each) => each.id);
-  browser = await chromium.launch({executablePath: chromiumPath, args: ['--no-sandbox', '--disable-gpu',
-    '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update',
-    '--disable-sync']});
-  context = await browser.newContext({viewport: {width: 1440, height: 900}});
-  page = await newPage(context);
-  page.setDefaultTimeout(20000);
-  for (const [i, [name, body]] of tests.entries()) {
-    try {
-      await body();
-      console.log(`ok ${i + 1} - ${name}`);
-    } catch (error) {
-      failed++;
-      console.log(`not ok ${i + 1} - ${name}`);
-      for (const line of String(error.stack).split('\n')) console.log(`# ${line}`);
-    }
-  }
-  console.log(`1..${tests.length}`);
-} finally {
-  await browser?.close();
-  server?.process.kill();
-  rmSync(folder, {recursive: true, force: true});
-}
-process.exit(failed ? 1 : 0);
+await runAll(() => [
+  train('strokes', '--data', 'strokes', '--hidden', '40,24', '--steps', '60', '--batch', '32', '--lr', '0.05'),
+  train('second', '--data', 'strokes', '--hidden', 'none', '--steps', '30', '--batch', '32', '--name', 'second'),
+], (world) => {
+  ({server, origin, browser, context, page} = world);
+  [run, secondRun] = world.runs;
+});

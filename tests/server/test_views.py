@@ -325,6 +325,10 @@ def test_the_report_is_what_the_file_gives():
             for key, of in (("target_when_right", "right"), ("target_when_wrong", "wrong"), ("output_when_wrong", "wrong")):
                 n = got["counts"][of]
                 assert got[key] is None if n == 0 else abs(got[key] - got["counts"][key] / n) < 1e-6
+            inside = np.where((np.arange(8) // 4 == d)[:, None], totals, -1).argmax(0)
+            got, = [v for v in report["vote_within"] if v["layer"] == layer and v["dataset"] == name]
+            assert got["counts"]["target_when_right"] == (mine & right & (inside == fact.classes[ids])).sum()
+            assert got["counts"]["output_when_wrong"] == (mine & ~right & (inside % 4 == said)).sum()
             for e, trained in enumerate("ab"):
                 part = totals[4 * e:4 * e + 4][:, mine]
                 got, = [v for v in report["attention"] if (v["layer"], v["dataset"], v["trained"]) == (layer, name, trained)]

@@ -26,7 +26,9 @@ function drawDataset(run, curves, most, actions) {
           const value = curve.attention[i - number * stride - GAP / 2];
           return value === undefined ? null : Math.abs(value);
         })})),
-      withoutAxis: true, range: [0, most],
+      range: [0, most],
+      axis: h('div.under-curves', {'aria-hidden': 'true', style: {'--n': String(curves.length)}}, curves.map((curve) =>
+        h('span', {title: className(run, curve.dataset, curve.label)}, className(run, curve.dataset, curve.label)))),
       hover: (index, line, event) => {
         if (index < 0) return hidePreview();
         const {curve, rank} = find(index, line);
@@ -41,9 +43,7 @@ function drawDataset(run, curves, most, actions) {
       table: {columns: ['rank', ...curves.map((curve) => className(run, curve.dataset, curve.label))],
         rows: () => Array.from({length: longest}, (_, rank) => [String(rank + 1),
           ...curves.map((curve) => curve.attention[rank] ?? '')])},
-    }),
-    h('div.under-curves', {'aria-hidden': 'true', style: {'--n': String(curves.length)}}, curves.map((curve) =>
-      h('span', {title: className(run, curve.dataset, curve.label)}, className(run, curve.dataset, curve.label)))));
+    }));
 }
 
 /** @param {HTMLElement} section @param {Run} run @param {Panels} panels @param {Subject} subject

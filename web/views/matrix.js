@@ -34,7 +34,7 @@ function group(run, panels, taught) {
 function table(run, panels, rows) {
   const most = Math.max(...rows.flatMap((row) => row.values.map(Math.abs)), 1e-30);
   const head = (/** @type {number} */ output) => output === panels.predicted ? 'said' : '';
-  return h('table.matrix', {},
+  return h(run.datasets.length > 1 ? 'table.matrix.named' : 'table.matrix', {},
     h('caption.hidden', {}, 'Contribution of each row to each logit; every column sums to the correction'),
     h('thead', {}, h('tr', {}, h('th', {scope: 'col'}, h('span', {}, 'taught by')),
       panels.logits.map((_, output) => h('th', {scope: 'col', className: head(output)},

@@ -24,6 +24,10 @@ const RANKS = [
   {value: 'harmed', text: 'raised its loss', title: 'What raised this sample’s loss most, summed over all layers'},
 ];
 
+/** Ranks whose score is neither the attention nor the contribution that a card tells anyway.
+ *  @type {Record<string, string>} */
+const SCORES = {cosine: 'cosine', effect: 'effect', helped: 'helped', harmed: 'harmed'};
+
 /** What a rank tells, and what not. @param {Answer} answer @param {string} target */
 function difference(answer, target) {
   if (answer.rank === 'cosine')
@@ -84,6 +88,8 @@ function card(run, answer, lit, most, actions, prefix) {
   h('span.line', {}, h('b', {}, h('i.dot', {'data-class': lit.sample.label % 10}), name)),
   h('span.line', {}, h('span', {}, short(lit.attention)),
     h(lit.contribution < 0 ? 'span.minus' : 'span.plus', {}, signed(lit.contribution))),
+  SCORES[answer.rank] ? h('span.line', {}, h('span.soft', {}, SCORES[answer.rank]),
+    h(lit.score < 0 ? 'span.minus' : 'span.plus', {}, signed(lit.score))) : null,
   h('span.line.soft', {}, h('span', {}, `#${lit.sample.index}`), h('span', {}, when)),
   h('span.line.soft.common', {})),
   prefix ? null : h('button.take-out', {type: 'button', 'aria-label': out, title: out,
@@ -111,6 +117,7 @@ export function legend(run, answer) {
         `+${tick} σ and more` : `+${tick}`))),
     h('p', {}, `Light: how far the ${score} stands above the mean of all ${count(answer.scores.count)} ` +
       `${unit} (${short(answer.scores.mean)}), in standard deviations (${short(answer.scores.deviation)}).`),
+    h('p', {}, 'Common: in what share of test queries it is among the top ten.'),
     h('p', {}, 'Under each image: attention, with ', h('i.swatch.plus'), 'positive or ',
       h('i.swatch.minus'), `negative bar; then the contribution to ${outputName(run, answer.logit)}, `,
       answer.contribution_kind === 'exact' ? 'exact in this layer.' :
@@ -163,7 +170,7 @@ export function showCommon(section, answer, common) {
   for (const card of section.querySelectorAll('.card')) {
     const share = shares.get(Number(/** @type {HTMLElement} */ (card).dataset.sample)) ?? 0;
     const line = /** @type {HTMLElement} */ (card.querySelector('.common'));
-    line.replaceChildren(h('span', {}, 'top 10 of'), h('span', {}, percent(share, share < 0.1 ? 1 : 0)));
+    line.replaceChildren(h('span', {}, 'common'), h('span', {}, percent(share, share < 0.1 ? 1 : 0)));
     line.dataset.share = String(share);
     line.classList.toggle('often', share >= COMMON);
     line.title = `Among the top ten of ${percent(share)} of ${common.queries} test queries by ` +

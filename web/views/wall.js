@@ -1,7 +1,7 @@
 // The wall: every training image as one small cell, by class, lit by its total.
 
 import {choice, h, redraw} from '../dom.js';
-import {count, numberedClass, short} from '../format.js';
+import {className, classPlace, count, numberedClass, short} from '../format.js';
 import {hidePreview, showPreview} from '../preview.js';
 import {FULL_LIGHT, light} from '../scale.js';
 import {scoreName} from './totals.js';
@@ -41,6 +41,7 @@ function colours() {
 /** One class as a block of cells. @param {Run} run @param {Panels} panels @param {number[]} members
  *  @param {number} number of the class @param {number[]} lights @param {number} zoom @param {Actions} actions */
 function block(run, panels, members, number, lights, zoom, actions) {
+  const {dataset, label} = classPlace(run, number);
   const columns = Math.ceil(Math.sqrt(members.length / 2)), rows = Math.ceil(members.length / columns);
   const canvas = h('canvas.cells', {width: columns, height: rows, tabIndex: 0, role: 'img',
     'aria-label': `${numberedClass(run, number)}: ${count(members.length)} training images; arrow keys move, Enter asks`,
@@ -93,7 +94,7 @@ function block(run, panels, members, number, lights, zoom, actions) {
   draw();
   new MutationObserver((_, observer) => canvas.isConnected ? draw() : observer.disconnect())
     .observe(document.documentElement, {attributeFilter: ['data-theme']});
-  return h('figure.block', {'data-number': number}, canvas, h('figcaption', {}, numberedClass(run, number)));
+  return h('figure.block', {'data-number': number}, canvas, h('figcaption', {}, className(run, dataset, label)));
 }
 
 /** @param {HTMLElement} section @param {Run} run @param {State} state @param {Panels} panels
@@ -106,8 +107,9 @@ export function showWall(section, run, state, panels, actions) {
     h('div.head', {}, h('h2', {}, 'The wall: every training image, lit by its total'),
       h('span.soft', {}, 'zoom '), choice(ZOOMS.map((zoom) => ({value: String(zoom), text: `${zoom}×`})), String(state.zoom),
         'Zoom', (value) => actions.choose({zoom: Number(value)}))),
-    h('div.scroll.wall', {}, classes.map((members, number) =>
-      block(run, panels, members, number, lights, state.zoom, actions))),
+    ...run.datasets.map((dataset) => h('div', {}, run.datasets.length > 1 ? h('h3', {}, dataset.name) : null,
+      h('div.scroll.wall', {}, classes.map((members, number) => classPlace(run, number).dataset === dataset.name &&
+        block(run, panels, members, number, lights, state.zoom, actions))))),
     h('p.soft', {}, `Light: how far the image’s total ${scoreName(panels)} stands above the mean of all images ` +
       `(${short(mean)}), full at ${FULL_LIGHT} standard deviations (${short(deviation)}). Point at a cell to see it, click to ask about it.`));
 }
