@@ -16,6 +16,24 @@ static const char help[] = "usage: keylight info RUN [--json]\n"
 static const struct option options[] = {
     {"json", no_argument, NULL, 'j'}, KL_COMMON_OPTIONS, {NULL, 0, NULL, 0}};
 
+/* How several data sets came, and what else was done to the data. */
+static void print_schedule(const struct kl_run *run)
+{
+    const struct kl_training *training = &run->training;
+
+    if (run->data.n_datasets > 1)
+        printf("schedule   %s, %s heads\n", kl_data_schedule_name(training->data_schedule),
+               kl_heads_name(run->data.heads));
+    for (uint32_t i = 0; i < training->n_switches; i++)
+        printf("           %s after step %u\n", run->data.datasets[i + 1]->name,
+               training->switches[i]);
+    if (training->selection.label_noise > 0)
+        printf("labels     %g %% of the training labels flipped, seed %llu\n",
+               100 * training->selection.label_noise,
+               (unsigned long long)training->selection.noise_seed);
+    printf("snapshots  %u of the weights\n", run->history.snapshots.n);
+}
+
 static void print_run(const struct kl_run *run)
 {
     const struct kl_training *training = &run->training;
@@ -38,15 +56,20 @@ static void print_run(const struct kl_run *run)
     for (uint32_t d = 0; d < run->data.n_datasets; d++) {
         const struct kl_dataset *dataset = run->data.datasets[d];
 
-        printf("data       %s: %u training and %u test samples of %ux%u, %u classes, accuracy "
-               "%.2f %%\n",
-               dataset->name, dataset->splits[KL_SPLIT_TRAIN].count,
-               dataset->splits[KL_SPLIT_TEST].count, dataset->width, dataset->height,
+        printf("data       %s: ", dataset->name);
+        for (int split = 0; split < KL_N_SPLITS; split++)
+            if (dataset->splits[split].count)
+                printf("%u %s, ", dataset->splits[split].count,
+                       kl_split_name((enum kl_split)split));
+        printf("samples of %ux%u, %u channel%s, %u classes, accuracy %.2f %%\n", dataset->width,
+               dataset->height, dataset->channels, dataset->channels > 1 ? "s" : "",
                dataset->n_classes, 100 * kl_run_dataset_accuracy(run, d));
     }
-    printf("curve      step   test accuracy   test loss\n");
+    print_schedule(run);
+    printf("curve      step   %-20s   test accuracy   test loss\n", "data set");
     for (uint32_t i = 0; i < run->n_curve; i++)
-        printf("     %10u   %11.2f %%   %9.4f\n", run->curve[i].step, 100 * run->curve[i].accuracy,
+        printf("     %10u   %-20.20s   %11.2f %%   %9.4f\n", run->curve[i].step,
+               run->data.datasets[run->curve[i].dataset]->name, 100 * run->curve[i].accuracy,
                run->curve[i].loss);
 }
 

@@ -94,6 +94,8 @@ enum kl_status kl_option_rank(const char *text, struct kl_query *query, struct k
 {
     if (kl_parse_rank(text, query))
         return kl_fail(err, KL_ERR_USAGE,
-                       "--rank is abs, positive, negative or logit:CLASS, not '%.40s'", text);
+                       "--rank is abs, positive, negative, cosine, logit, effect, logit:OUTPUT, "
+                       "effect:OUTPUT, helped or harmed, not '%.40s'",
+                       text);
     return KL_OK;
 }

@@ -33,7 +33,7 @@ enum kl_status kl_option_size(const char *option, const char *text, uint64_t *by
 enum kl_status kl_one_operand(int argc, char **argv, const char *what, const char **operand,
                               struct kl_error *err);
 
-/* "abs", "positive", "negative", "logit" or "logit:C": see kl_rank in core/attention.h. */
+/* The words of kl_parse_rank (server/parameters.h). */
 struct kl_query;
 enum kl_status kl_option_rank(const char *text, struct kl_query *query, struct kl_error *err);
 

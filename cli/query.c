@@ -19,11 +19,20 @@ static const char help[] =
     "\n"
     "  --sample S/D/I    for example test/fashion-mnist/526\n"
     "  --layer L         from 1 at the input (default: the last)\n"
-    "  --rank RANK       abs (default): largest |attention|; positive; negative; logit:CLASS (a\n"
-    "                    number): largest contribution to that logit; logit: to the predicted one\n"
+    "  --rank RANK       abs (default): largest |attention|; positive; negative; cosine: blind to\n"
+    "                    the keys' lengths; logit[:OUTPUT] (a number; default: the predicted "
+    "one):\n"
+    "                    largest contribution to that logit through the layer; effect[:OUTPUT]:\n"
+    "                    through all layers; helped, harmed: what lowered, or raised, the "
+    "sample's\n"
+    "                    loss most, in all layers\n"
     "  --by WHAT         pattern (default): every presentation by itself; sample: repetitions\n"
     "                    summed\n"
-    "  --class C         only training samples of class number C\n"
+    "  --class C         only training samples of class number C, counted over all data sets\n"
+    "  --remove TERMS    also say what the network would say without part of its memory: a list "
+    "of\n"
+    "                    top:N (of the spotlight), class:C, dataset:NAME, steps:FIRST-LAST,\n"
+    "                    sample:ID and all\n"
     "  --top K           how many (default 20)\n"
     "  --json            exactly the API's answer\n"
     "  --help, --version\n";
@@ -35,14 +44,16 @@ static const struct option options[] = {
     {"by", required_argument, NULL, 'b'},
     {"class", required_argument, NULL, 'c'},
     {"top", required_argument, NULL, 'k'},
+    {"remove", required_argument, NULL, 'm'},
     {"json", no_argument, NULL, 'j'},
     KL_COMMON_OPTIONS,
     {NULL, 0, NULL, 0},
 };
 
 struct request {
-    const char *path, *sample;
+    const char *path, *sample, *remove;
     struct kl_query query;
+    struct kl_removal removal; /* that query may point to */
     int json, helped;
 };
 
@@ -67,12 +78,16 @@ static enum kl_status set(int option, struct request *request, struct kl_error *
             status = kl_fail(err, KL_ERR_USAGE, "--by is pattern or sample, not '%.40s'", optarg);
         break;
     case 'c':
-        status = kl_option_integer("class", optarg, 0, KL_CLASSES_MAX - 1, &value, err);
+        status = kl_option_integer("class", optarg, 0, KL_CLASSES_MAX * KL_DATASETS_MAX - 1, &value,
+                                   err);
         request->query.only_class = (int)value;
         break;
     case 'k':
         status = kl_option_integer("top", optarg, 1, KL_TOP_MAX, &value, err);
         request->query.top = (uint32_t)value;
+        break;
+    case 'm':
+        request->remove = optarg;
         break;
     case 'j':
         request->json = 1;
@@ -131,8 +146,9 @@ static enum kl_status find_sample(const struct kl_run *run, const char *text, ui
         }
     }
     if (!dataset)
-        return kl_fail(err, KL_ERR_NOT_FOUND, "this run has no data set '%.*s': it has %s",
-                       (int)(second - first - 1), first + 1, run->data.datasets[0]->name);
+        return kl_fail(err, KL_ERR_NOT_FOUND,
+                       "this run has no data set '%.*s': 'keylight info' lists those it has",
+                       (int)(second - first - 1), first + 1);
     if (place.index >= dataset->splits[place.split].count)
         return kl_fail(err, KL_ERR_NOT_FOUND, "%s/%s has samples 0 to %u, not %u", split,
                        dataset->name, dataset->splits[place.split].count - 1, place.index);
@@ -140,16 +156,25 @@ static enum kl_status find_sample(const struct kl_run *run, const char *text, ui
     return KL_OK;
 }
 
-static void print_logits(const struct kl_dataset *dataset, const struct kl_answer *answer)
+/* What an output stands for, cut to a column. */
+static void print_output(const struct kl_run *run, uint32_t output)
 {
-    printf("\n%-14s %11s   %9s = %13s + %10s\n", "class", "probability", "logit", "initial guess",
+    char name[KL_DATASETS_MAX * KL_NAME_MAX];
+
+    kl_collection_output_name(&run->data, output, name, sizeof name);
+    printf("%-16.16s", name);
+}
+
+static void print_logits(const struct kl_run *run, const struct kl_answer *answer)
+{
+    printf("\n%-16s %11s   %9s = %13s + %10s\n", "class", "probability", "logit", "initial guess",
            "correction");
-    for (uint32_t j = 0; j < answer->n_logits; j++)
-        printf("%-14s %9.2f %%   %9.4f = %13.4f + %10.4f%s\n",
-               j < dataset->n_classes ? dataset->class_names[j] : "",
-               100 * (double)answer->probabilities[j], (double)answer->logits[j],
-               answer->initial_guess[j], answer->correction[j],
+    for (uint32_t j = 0; j < answer->n_logits; j++) {
+        print_output(run, j);
+        printf(" %9.2f %%   %9.4f = %13.4f + %10.4f%s\n", 100 * (double)answer->probabilities[j],
+               (double)answer->logits[j], answer->initial_guess[j], answer->correction[j],
                j == answer->predicted ? "  <- predicted" : "");
+    }
     printf("The sum is the logit within %.1e.\n", answer->max_abs_error);
 }
 
@@ -158,8 +183,8 @@ static void print_spotlight(const struct kl_run *run, const struct kl_query *que
 {
     const char *exact = query->layer == run->training.n_layers ? "exact" : "first order";
 
-    printf("\n%4s  %-26s %-14s %7s %5s %12s %14s\n", "rank", "training sample", "label", "step",
-           query->by_sample ? "times" : "", "attention", "contribution");
+    printf("\n%4s  %-26s %-14s %7s %5s %12s %14s %12s\n", "rank", "training sample", "label",
+           "step", query->by_sample ? "times" : "", "attention", "contribution", "score");
     for (uint32_t i = 0; i < answer->n_lit; i++) {
         const struct kl_lit *lit = &answer->spotlight[i];
         struct kl_sample_place place = kl_collection_place(&run->data, lit->sample);
@@ -169,24 +194,40 @@ static void print_spotlight(const struct kl_run *run, const struct kl_query *que
         snprintf(name, sizeof name, "train/%s/%u", dataset->name, place.index);
         if (query->by_sample)
             snprintf(times, sizeof times, "%u", lit->repetitions);
-        printf("%4u  %-26s %-14s %7u %5s %12.4f %14.6f\n", i + 1, name,
+        printf("%4u  %-26s %-14s %7u %5s %12.4f %14.6f %12.6g\n", i + 1, name,
                dataset->class_names[kl_collection_label(&run->data, lit->sample)], lit->step, times,
-               lit->attention, lit->contribution);
+               lit->attention, lit->contribution, lit->score);
     }
     printf("Contributions are to the logit of class %u (%s).\n", answer->logit, exact);
 }
 
 static void print_classes(const struct kl_run *run, const struct kl_answer *answer)
 {
-    printf("\n%-14s %10s %14s %14s %14s\n", "training class", "patterns", "sum |a|", "sum a > 0",
-           "sum a < 0");
+    printf("\n%-14s %-14s %10s %14s %14s %14s\n", "training class", "data set", "patterns",
+           "sum |a|", "sum a > 0", "sum a < 0");
     for (uint32_t i = 0; i < answer->n_classes; i++) {
         const struct kl_class_total *total = &answer->by_class[i];
 
-        printf("%-14s %10llu %14.5g %14.5g %14.5g\n",
+        printf("%-14s %-14.14s %10llu %14.5g %14.5g %14.5g\n",
                run->data.datasets[total->dataset]->class_names[total->label],
-               (unsigned long long)total->patterns, total->sum_abs, total->sum_positive,
-               total->sum_negative);
+               run->data.datasets[total->dataset]->name, (unsigned long long)total->patterns,
+               total->sum_abs, total->sum_positive, total->sum_negative);
+    }
+}
+
+static void print_removed(const struct kl_run *run, const struct kl_answer *answer)
+{
+    const struct kl_removed *removed = &answer->removed;
+
+    printf("\nWithout %llu of %llu patterns, in all layers (no retraining):\n%-16s %11s %11s   "
+           "%11s\n",
+           (unsigned long long)removed->n_patterns, (unsigned long long)answer->n_patterns, "class",
+           "logit", "without", "probability");
+    for (uint32_t j = 0; j < answer->n_logits; j++) {
+        print_output(run, j);
+        printf(" %11.4f %11.4f   %9.2f %%%s\n", (double)answer->logits[j], removed->logits[j],
+               100 * (double)removed->probabilities[j],
+               j == removed->predicted ? "  <- would be predicted" : "");
     }
 }
 
@@ -196,16 +237,20 @@ static void print_answer(const struct kl_run *run, const struct request *request
     struct kl_sample_place place = kl_collection_place(&run->data, id);
     const struct kl_dataset *dataset = run->data.datasets[place.dataset];
 
+    char called[KL_DATASETS_MAX * KL_NAME_MAX];
+
+    kl_collection_output_name(&run->data, answer->predicted, called, sizeof called);
     printf("%s/%s/%u: labelled %s, called %s with %.1f %%\n", kl_split_name(place.split),
            dataset->name, place.index, dataset->class_names[kl_collection_label(&run->data, id)],
-           dataset->class_names[answer->predicted],
-           100 * (double)answer->probabilities[answer->predicted]);
-    print_logits(dataset, answer);
+           called, 100 * (double)answer->probabilities[answer->predicted]);
+    print_logits(run, answer);
     printf("\nLayer %u, %llu patterns, by %s, ranked by %s, %.0f ms\n", request->query.layer,
            (unsigned long long)answer->n_patterns, request->query.by_sample ? "sample" : "pattern",
            kl_rank_name(request->query.rank), total_ms);
     print_spotlight(run, &request->query, answer);
     print_classes(run, answer);
+    if (request->remove)
+        print_removed(run, answer);
 }
 
 static enum kl_status answer_query(struct kl_run *run, struct kl_pool *pool,
@@ -225,6 +270,12 @@ static enum kl_status answer_query(struct kl_run *run, struct kl_pool *pool,
         status = kl_run_image(run, id, pixels, err);
     request->query.pixels = pixels;
     request->query.dataset = kl_collection_place(&run->data, id).dataset;
+    if (!status)
+        request->query.target = (int)kl_collection_target(&run->data, id);
+    if (!status && request->remove)
+        status = kl_parse_removal(request->remove, &run->history, &request->removal, err);
+    if (request->remove)
+        request->query.removal = &request->removal;
     if (!status)
         status = kl_attend(pool, &run->history, &request->query, &answer, err);
     total_ms = kl_now_ms() - started;

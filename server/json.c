@@ -60,6 +60,27 @@ char *kl_json_finish(cJSON *object)
     return text;
 }
 
+/* Whole numbers (counts and ids) in full and fast, others with five digits: returns the length. */
+static size_t print_number(double number, char *out, size_t n_bytes)
+{
+    char digits[20];
+    size_t n = 0, length = 0;
+    uint64_t rest = (uint64_t)fabs(number);
+
+    if (!isfinite(number))
+        return (size_t)snprintf(out, n_bytes, "null");
+    if (number != rint(number) || fabs(number) > 1e15)
+        return (size_t)snprintf(out, n_bytes, "%.5g", number);
+    do
+        digits[n++] = (char)('0' + rest % 10);
+    while ((rest /= 10));
+    if (number < 0)
+        out[length++] = '-';
+    while (n)
+        out[length++] = digits[--n];
+    return length;
+}
+
 /* Long lists are printed at once: a cJSON item per number would cost ten times the text. */
 void kl_json_long_list(cJSON *object, const char *name, uint32_t n,
                        double (*value)(const void *self, uint32_t i), const void *self)
@@ -75,11 +96,7 @@ void kl_json_long_list(cJSON *object, const char *name, uint32_t n,
 
         if (i)
             text[used++] = ',';
-        used += (size_t)snprintf(text + used, size - used,
-                                 !isfinite(number)        ? "null"
-                                 : number == rint(number) ? "%.0f" /* counts and ids */
-                                                          : "%.5g",
-                                 number);
+        used += print_number(number, text + used, size - used);
     }
     memcpy(text + used, "]", 2);
     cJSON_AddRawToObject(object, name, text);

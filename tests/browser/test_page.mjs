@@ -1,7 +1,7 @@
 // A person's journey through the page, in a real browser against the real server. Prints TAP.
 import {readFileSync} from 'node:fs';
 import assert from 'node:assert/strict';
-import {api, axeSource, choose, newPage, problems, ready, run as runAll, test, train} from '../lib/browser.mjs';
+import {api, axeSource, choose, newPage, panelsReady, problems, ready, run as runAll, test, train} from '../lib/browser.mjs';
 
 let server, origin, browser, context, page, run, secondRun;
 
@@ -98,7 +98,7 @@ test('layer, rank, grouping, class and length are switched, and each stands in t
 
 test('totals by class are those of the API, and the matrix sums to the correction', async () => {
   await page.goto(`${origin}/r/${run}/q/6004`);
-  await ready();
+  await panelsReady();
   const answer = await api('/attention?sample=6004');
   const all = answer.by_class.reduce((sum, total) => sum + total.sum_abs, 0);
   const shares = await page.$$eval('.totals tbody tr', (trs) => trs.map((tr) =>

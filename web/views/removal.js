@@ -78,7 +78,8 @@ function verdict(run, answer, removed) {
   return h('p.verdict', {}, removed.predicted === answer.predicted ? 'It would still say ' : 'It would say ',
     h('strong', {}, now), removed.predicted === answer.predicted ? '' : ` instead of ${before}`,
     h('span.soft', {}, `${count(removed.patterns)} of ${count(answer.patterns)} patterns taken out of the memory of all layers. ` +
-      'This removes them from the stored trajectory; it is no retraining.'));
+      'This removes them from the stored trajectory; it is no retraining: what is left was learned against what is gone, ' +
+      'so logits can grow far beyond any that a trained network would give.'));
 }
 
 /** @param {HTMLElement} section @param {Run} run @param {State} state @param {Answer} answer
