@@ -206,15 +206,15 @@ END_TEST
 START_TEST(every_id_has_one_place_and_every_place_one_id)
 {
     struct kl_dataset a = {.n_classes = 2}, b = {.n_classes = 3};
-    struct kl_collection data = {2, {&a, &b}};
+    struct kl_collection data = {2, {&a, &b}, KL_HEADS_SHARED};
     uint8_t labels[] = {1, 0, 1, 1};
     uint16_t classes[12];
     uint32_t train = 0;
 
-    a.splits[0] = (struct kl_image_set){3, NULL, labels};
-    a.splits[1] = (struct kl_image_set){2, NULL, labels};
-    b.splits[0] = (struct kl_image_set){4, NULL, labels};
-    b.splits[1] = (struct kl_image_set){1, NULL, labels};
+    a.splits[KL_SPLIT_TRAIN] = (struct kl_image_set){3, NULL, labels, NULL};
+    a.splits[KL_SPLIT_TEST] = (struct kl_image_set){2, NULL, labels, NULL};
+    b.splits[KL_SPLIT_TRAIN] = (struct kl_image_set){4, NULL, labels, NULL};
+    b.splits[KL_SPLIT_VALIDATION] = (struct kl_image_set){1, NULL, labels, NULL};
     ck_assert_uint_eq(kl_collection_size(&data), 10);
     ck_assert_uint_eq(kl_collection_train_size(&data), 7);
     ck_assert_uint_eq(kl_collection_n_outputs(&data), 3);
@@ -226,8 +226,13 @@ START_TEST(every_id_has_one_place_and_every_place_one_id)
         if (place.split == KL_SPLIT_TRAIN)
             ck_assert_uint_eq(kl_collection_train_id(&data, train++), id);
         ck_assert_uint_eq(classes[id], (place.dataset ? 2u : 0u) + labels[place.index]);
+        ck_assert_uint_eq(kl_collection_target(&data, id), labels[place.index]);
     }
     ck_assert_uint_eq(train, 7);
+    data.heads = KL_HEADS_SEPARATE;
+    ck_assert_uint_eq(kl_collection_n_outputs(&data), 5);
+    for (uint32_t id = 0; id < 10; id++)
+        ck_assert_uint_eq(kl_collection_target(&data, id), classes[id]);
 }
 END_TEST
 
