@@ -75,6 +75,19 @@ test('totals by class and data set are the API’s, with mean over deviation', a
   }
 });
 
+test('where attention and contributions come from stands beside the answer', async () => {
+  const {by_class: totals, predicted} = await api(`/attention?sample=${SAMPLE}&layer=2`);
+  const rows = await page.$$eval('.origins tbody tr', (trs) => trs.map((tr) => [tr.cells[0].textContent,
+    parseFloat(tr.cells[1].textContent), Number(tr.cells[2].dataset.value)]));
+  const all = totals.reduce((sum, total) => sum + total.sum_abs, 0);
+  rows.forEach(([name, share, value], i) => {
+    const mine = totals.filter((total) => total.dataset === 'ab'[i]);
+    assert.equal(name, 'ab'[i]);
+    assert.ok(Math.abs(share - 100 * mine.reduce((sum, total) => sum + total.sum_abs, 0) / all) < 0.06);
+    close(value, mine.reduce((sum, total) => sum + total.contributions[predicted], 0));
+  });
+});
+
 test('attention over time is the API’s, splits by data set, and the switch stands in it', async () => {
   const {time} = await api(`/attention?sample=${SAMPLE}&layer=2&views=time`);
   const rows = await csv('#time');

@@ -2,7 +2,7 @@
 
 import {imageUrl} from '../api.js';
 import {csvButton} from '../csv.js';
-import {className, count, fixed, outputName, percent, place, subjectFile} from '../format.js';
+import {className, count, fixed, outputName, percent, place, signed, subjectFile} from '../format.js';
 import {h, redraw} from '../dom.js';
 import {paint} from './draw.js';
 
@@ -69,6 +69,29 @@ export function logits(run, answer, label) {
     })));
 }
 
+/** Where attention and contributions come from, in runs of several data sets.
+ *  @param {Run} run @param {Answer} answer @param {number|null} label the output that stands for the label */
+function origins(run, answer, label) {
+  if (run.datasets.length < 2) return null;
+  const all = answer.by_class.reduce((sum, total) => sum + total.sum_abs, 0) || 1;
+  const outputs = label === null || label === answer.predicted ? [answer.predicted] : [answer.predicted, label];
+  return h('table.origins', {},
+    h('caption.hidden', {}, 'Attention and contributions by data set'),
+    h('thead', {}, h('tr', {}, h('th', {scope: 'col'}, 'Taught by'),
+      h('th.number', {scope: 'col'}, '|attention|'),
+      outputs.map((output) => h('th.number', {scope: 'col'},
+        `to ${outputName(run, output)} (${output === answer.predicted ? 'called' : 'label'})`)))),
+    h('tbody', {}, run.datasets.map((dataset) => {
+      const totals = answer.by_class.filter((total) => total.dataset === dataset.name);
+      return h('tr', {}, h('th', {scope: 'row'}, dataset.name),
+        h('td.number', {}, percent(totals.reduce((sum, total) => sum + total.sum_abs, 0) / all)),
+        outputs.map((output) => {
+          const value = totals.reduce((sum, total) => sum + total.contributions[output], 0);
+          return h(`td.number.${value < 0 ? 'minus' : 'plus'}`, {'data-value': value}, signed(value));
+        }));
+    })));
+}
+
 /** The picture of what is explained. @param {Run} run @param {Subject} subject */
 export function picture(run, subject) {
   const {width, height, channels} = run.datasets[0];
@@ -104,7 +127,8 @@ export function showAnswer(section, run, answer, subject, actions) {
       logits(run, answer, 'pixels' in subject ? null : subject.target),
       h('p.legend', {}, [['guess', 'initial guess'], ['plus', 'raised by training'],
         ['minus', 'lowered by training']].map(([kind, text]) =>
-        [h('span.key', {}, h(`i.swatch.${kind}`), text), ' ']).flat())));
+        [h('span.key', {}, h(`i.swatch.${kind}`), text), ' ']).flat()),
+      origins(run, answer, 'pixels' in subject ? null : subject.target)));
 }
 
 /** @param {HTMLElement} section @param {string} message @param {() => void} retry */

@@ -61,7 +61,7 @@ export function controls(run, state, answer, actions) {
     h('span.control', {}, 'from', select([{value: '', text: 'all classes'}, ...classes],
       String(state.class ?? ''), 'Training class',
       (value) => actions.choose({class: value === '' ? null : Number(value)}))),
-    h('span.control', {}, 'rank by', choice(RANKS, chosen, 'Rank by', (value) => actions.choose({rank: value})),
+    h('span.control.ranks', {}, h('span', {}, 'rank by'), choice(RANKS, chosen, 'Rank by', (value) => actions.choose({rank: value})),
       ['logit', 'effect'].includes(chosen) ? select([{value: '', text: `as called (${said})`}, ...outputs], logit,
         'Contribution to', (value) => actions.choose({rank: value === '' ? chosen : `${chosen}:${value}`})) : null)),
   h('p.soft.difference', {}, difference(answer, outputName(run, answer.logit))));
