@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "cli/options.h"
+#include "cli/session.h"
 #include "core/attention.h"
 #include "core/blas.h"
 #include "core/clock.h"
@@ -20,19 +21,16 @@ static const char help[] =
     "  --sample S/D/I    for example test/fashion-mnist/526\n"
     "  --layer L         from 1 at the input (default: the last)\n"
     "  --rank RANK       abs (default): largest |attention|; positive; negative; cosine: blind to\n"
-    "                    the keys' lengths; logit[:OUTPUT] (a number; default: the predicted "
-    "one):\n"
-    "                    largest contribution to that logit through the layer; effect[:OUTPUT]:\n"
-    "                    through all layers; helped, harmed: what lowered, or raised, the "
-    "sample's\n"
-    "                    loss most, in all layers\n"
+    "                    the keys' lengths; logit, logit:OUTPUT: largest contribution to the\n"
+    "                    predicted logit, or to that one, through the layer; effect,\n"
+    "                    effect:OUTPUT: through all layers; helped, harmed: what lowered, or\n"
+    "                    raised, the sample's loss most, in all layers\n"
     "  --by WHAT         pattern (default): every presentation by itself; sample: repetitions\n"
     "                    summed\n"
     "  --class C         only training samples of class number C, counted over all data sets\n"
-    "  --remove TERMS    also say what the network would say without part of its memory: a list "
-    "of\n"
-    "                    top:N (of the spotlight), class:C, dataset:NAME, steps:FIRST-LAST,\n"
-    "                    sample:ID and all\n"
+    "  --remove TERMS    also tell what it would say without part of its memory: a list of top:N\n"
+    "                    (of the spotlight), class:C, dataset:NAME, steps:FIRST-LAST, sample:ID\n"
+    "                    and all\n"
     "  --top K           how many (default 20)\n"
     "  --json            exactly the API's answer\n"
     "  --help, --version\n";
@@ -149,6 +147,9 @@ static enum kl_status find_sample(const struct kl_run *run, const char *text, ui
         return kl_fail(err, KL_ERR_NOT_FOUND,
                        "this run has no data set '%.*s': 'keylight info' lists those it has",
                        (int)(second - first - 1), first + 1);
+    if (dataset->splits[place.split].count == 0)
+        return kl_fail(err, KL_ERR_NOT_FOUND, "%s of this run has no %s split", dataset->name,
+                       split);
     if (place.index >= dataset->splits[place.split].count)
         return kl_fail(err, KL_ERR_NOT_FOUND, "%s/%s has samples 0 to %u, not %u", split,
                        dataset->name, dataset->splits[place.split].count - 1, place.index);
@@ -236,7 +237,6 @@ static void print_answer(const struct kl_run *run, const struct request *request
 {
     struct kl_sample_place place = kl_collection_place(&run->data, id);
     const struct kl_dataset *dataset = run->data.datasets[place.dataset];
-
     char called[KL_DATASETS_MAX * KL_NAME_MAX];
 
     kl_collection_output_name(&run->data, answer->predicted, called, sizeof called);
@@ -298,19 +298,15 @@ static enum kl_status answer_query(struct kl_run *run, struct kl_pool *pool,
 enum kl_status kl_cli_query(int argc, char **argv, struct kl_error *err)
 {
     struct request request = {.query = kl_default_query};
-    struct kl_run *run = NULL;
-    struct kl_pool *pool = NULL;
+    struct kl_session session = {NULL, NULL};
     enum kl_status status = parse(argc, argv, &request, err);
 
     if (status || request.helped)
         return status;
     kl_blas_single_thread();
-    status = kl_pool_create(0, &pool, err);
+    status = kl_session_open(request.path, &session, err);
     if (!status)
-        status = kl_run_open(request.path, kl_pool_n_workers(pool), &run, err);
-    if (!status)
-        status = answer_query(run, pool, &request, err);
-    kl_run_close(run);
-    kl_pool_free(pool);
+        status = answer_query(session.run, session.pool, &request, err);
+    kl_session_close(&session);
     return status;
 }

@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "cli/progress.h"
+#include "cli/session.h"
 #include "cli/report_html.h"
 #include "core/blas.h"
 #include "core/report.h"
@@ -268,8 +269,7 @@ static enum kl_status print(const struct request *request, struct kl_run *run,
 enum kl_status kl_cli_report(int argc, char **argv, struct kl_error *err)
 {
     struct request request = {0};
-    struct kl_run *run = NULL;
-    struct kl_pool *pool = NULL;
+    struct kl_session session = {NULL, NULL};
     struct kl_counter counter;
     struct kl_report report = {0};
     uint32_t *ids = NULL, n = 0;
@@ -278,21 +278,19 @@ enum kl_status kl_cli_report(int argc, char **argv, struct kl_error *err)
     if (status || request.helped)
         return status;
     kl_blas_single_thread();
-    status = kl_pool_create(0, &pool, err);
+    status = kl_session_open(request.path, &session, err);
     if (!status)
-        status = kl_run_open(request.path, kl_pool_n_workers(pool), &run, err);
-    if (!status)
-        status = kl_survey_choose(&run->data, request.samples, &ids, &n, err);
+        status = kl_survey_choose(&session.run->data, request.samples, &ids, &n, err);
     if (!status) {
         kl_counter_start(&counter);
-        status = kl_report(pool, &run->history, ids, n, kl_counter_show, &counter, &report, err);
+        status = kl_report(session.pool, &session.run->history, ids, n, kl_counter_show, &counter,
+                           &report, err);
         kl_counter_end(&counter);
     }
     if (!status)
-        status = print(&request, run, &report, err);
+        status = print(&request, session.run, &report, err);
     kl_report_clear(&report);
     free(ids);
-    kl_run_close(run);
-    kl_pool_free(pool);
+    kl_session_close(&session);
     return status;
 }

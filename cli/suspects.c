@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "cli/progress.h"
+#include "cli/session.h"
 #include "core/blas.h"
 #include "core/suspects.h"
 #include "server/represent.h"
@@ -134,8 +135,7 @@ static enum kl_status print(const struct request *request, struct kl_run *run,
 enum kl_status kl_cli_suspects(int argc, char **argv, struct kl_error *err)
 {
     struct request request = {0};
-    struct kl_run *run = NULL;
-    struct kl_pool *pool = NULL;
+    struct kl_session session = {NULL, NULL};
     struct kl_counter counter;
     struct kl_suspects suspects = {0};
     enum kl_status status = parse(argc, argv, &request, err);
@@ -143,18 +143,16 @@ enum kl_status kl_cli_suspects(int argc, char **argv, struct kl_error *err)
     if (status || request.helped)
         return status;
     kl_blas_single_thread();
-    status = kl_pool_create(0, &pool, err);
-    if (!status)
-        status = kl_run_open(request.path, kl_pool_n_workers(pool), &run, err);
+    status = kl_session_open(request.path, &session, err);
     if (!status) {
         kl_counter_start(&counter);
-        status = kl_suspects(pool, &run->history, 0, kl_counter_show, &counter, &suspects, err);
+        status = kl_suspects(session.pool, &session.run->history, 0, kl_counter_show, &counter,
+                             &suspects, err);
         kl_counter_end(&counter);
     }
     if (!status)
-        status = print(&request, run, &suspects, err);
+        status = print(&request, session.run, &suspects, err);
     kl_suspects_clear(&suspects);
-    kl_run_close(run);
-    kl_pool_free(pool);
+    kl_session_close(&session);
     return status;
 }

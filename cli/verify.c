@@ -2,6 +2,7 @@
 
 #include "cli/cli.h"
 #include "cli/options.h"
+#include "cli/session.h"
 #include "core/dual.h"
 #include "db/check.h"
 #include "db/run.h"
@@ -62,8 +63,7 @@ static enum kl_status check_layers(struct kl_run *run, struct kl_pool *pool, str
 
 enum kl_status kl_cli_verify(int argc, char **argv, struct kl_error *err)
 {
-    struct kl_run *run = NULL;
-    struct kl_pool *pool = NULL;
+    struct kl_session session = {NULL, NULL};
     const char *path = NULL;
     enum kl_status status;
     int option;
@@ -73,17 +73,14 @@ enum kl_status kl_cli_verify(int argc, char **argv, struct kl_error *err)
         return option == -2 ? KL_OK : KL_ERR_USAGE;
     status = kl_one_operand(argc, argv, "run file", &path, err);
     if (!status)
-        status = kl_pool_create(0, &pool, err);
+        status = kl_session_open(path, &session, err);
     if (!status)
-        status = kl_run_open(path, kl_pool_n_workers(pool), &run, err);
-    if (!status)
-        status = kl_check_file(run, err);
+        status = kl_check_file(session.run, err);
     if (!status) {
         printf("%s: %llu patterns of %u steps, structure and fingerprint in order.\n", path,
-               (unsigned long long)run->history.n_patterns, run->training.n_steps);
-        status = check_layers(run, pool, err);
+               (unsigned long long)session.run->history.n_patterns, session.run->training.n_steps);
+        status = check_layers(session.run, session.pool, err);
     }
-    kl_run_close(run);
-    kl_pool_free(pool);
+    kl_session_close(&session);
     return status;
 }

@@ -144,20 +144,26 @@ enum kl_status kl_scan_squares(struct kl_pool *pool, const struct kl_block_sourc
     return kl_pool_run(pool, square_block, &job, source->n_blocks, err);
 }
 
-enum kl_status kl_scan_key_squares(struct kl_pool *pool, const struct kl_history *history,
-                                   uint32_t layer, float *out, struct kl_error *err)
+static enum kl_status scan_image_squares(struct kl_pool *pool, const struct kl_history *history,
+                                         float *out, struct kl_error *err)
 {
     const struct kl_block_source *images = history->keys[0];
     struct squares_job job = {images, history, NULL};
-    enum kl_status status;
+    enum kl_status status =
+        kl_alloc(&job.out, images->n_rows, sizeof(float), "the images' lengths", err);
 
-    if (layer > 0)
-        return kl_scan_squares(pool, history->keys[layer], out, err);
-    status = kl_alloc(&job.out, images->n_rows, sizeof(float), "the images' lengths", err);
     if (!status)
         status = kl_pool_run(pool, square_block, &job, images->n_blocks, err);
     for (uint64_t t = 0; !status && t < history->n_patterns; t++)
         out[t] = job.out[history->samples[t]];
     free(job.out);
     return status;
+}
+
+enum kl_status kl_scan_key_squares(struct kl_pool *pool, const struct kl_history *history,
+                                   uint32_t layer, float *out, struct kl_error *err)
+{
+    if (layer == 0)
+        return scan_image_squares(pool, history, out, err);
+    return kl_scan_squares(pool, history->keys[layer], out, err);
 }

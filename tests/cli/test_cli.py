@@ -14,7 +14,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 import tap  # noqa: E402
 
 RUN = None
-COMMANDS = ("train", "serve", "query", "verify", "info")
+COMMANDS = ("train", "serve", "query", "report", "suspects", "verify", "info")
 
 
 def set_up():
@@ -71,6 +71,7 @@ def test_wrong_usage_is_told_in_a_sentence():
     refuse("query", RUN, says="--sample test/", code=2)
     for option, value, says in (
             ("--sample", "test/strokes", "SPLIT/DATASET/INDEX"), ("--sample", "val/strokes/0", "train, validation or test"),
+            ("--sample", "validation/strokes/0", "has no validation split"),
             ("--sample", "test/mnist/0", "no data set 'mnist'"), ("--sample", "test/strokes/1000", "0 to 999"),
             ("--layer", "0", "--layer is"), ("--layer", "4", "layer is 1 to 3"),
             ("--rank", "best", "--rank is"), ("--rank", "logit:10", "logit is 0 to 9"),
