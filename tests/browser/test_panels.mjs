@@ -69,7 +69,7 @@ test('totals by class and data set are the API’s, with mean over deviation', a
     const sums = totals.filter((total) => total.dataset === name).map((total) => total.sum_abs);
     const mean = sums.reduce((x, y) => x + y) / sums.length;
     const ratio = mean / Math.sqrt(sums.reduce((x, y) => x + (y - mean) ** 2, 0) / sums.length);
-    assert.ok(text.includes(`${ratio.toPrecision(3)} of their standard deviations`), `${text} has no ${ratio}`);
+    assert.ok(text.includes(`${ratio.toPrecision(3)} times their standard deviation`), `${text} has no ${ratio}`);
     const share = 100 * sums.reduce((x, y) => x + y) / totals.reduce((sum, total) => sum + total.sum_abs, 0);
     assert.ok(text.includes(`${name} has ${share.toFixed(1)}`), text);
   }

@@ -76,5 +76,5 @@ export function showClasses(section, run, answer, subject) {
     totals(run, answer),
     h('p.soft', {}, dispersions(run, answer).map(({dataset, share, ratio}) =>
       `${run.datasets.length > 1 ? `${dataset} has ${percent(share)} of the attention; its` : 'The'} class totals’ mean is ` +
-      `${ratio === null ? 'their only value' : `${short(ratio)} of their standard deviations`}. `)));
+      `${ratio === null ? 'their only value' : `${short(ratio)} times their standard deviation`}. `)));
 }

@@ -107,7 +107,7 @@ export function showWall(section, run, state, panels, actions) {
     h('div.head', {}, h('h2', {}, 'The wall: every training image, lit by its total'),
       h('span.soft', {}, 'zoom '), choice(ZOOMS.map((zoom) => ({value: String(zoom), text: `${zoom}×`})), String(state.zoom),
         'Zoom', (value) => actions.choose({zoom: Number(value)}))),
-    ...run.datasets.map((dataset) => h('div', {}, run.datasets.length > 1 ? h('h3', {}, dataset.name) : null,
+    ...run.datasets.map((dataset) => h('div.wall-of', {}, run.datasets.length > 1 ? h('h3', {}, dataset.name) : null,
       h('div.scroll.wall', {}, classes.map((members, number) => classPlace(run, number).dataset === dataset.name &&
         block(run, panels, members, number, lights, state.zoom, actions))))),
     h('p.soft', {}, `Light: how far the image’s total ${scoreName(panels)} stands above the mean of all images ` +
