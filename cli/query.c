@@ -184,8 +184,8 @@ static void print_spotlight(const struct kl_run *run, const struct kl_query *que
 {
     const char *exact = query->layer == run->training.n_layers ? "exact" : "first order";
 
-    printf("\n%4s  %-26s %-14s %7s %5s %12s %14s %12s\n", "rank", "training sample", "label",
-           "step", query->by_sample ? "times" : "", "attention", "contribution", "score");
+    printf("\n%4s  %-26s %7s  %-14s %7s %5s %12s %14s %12s\n", "rank", "training sample", "id",
+           "label", "step", query->by_sample ? "times" : "", "attention", "contribution", "score");
     for (uint32_t i = 0; i < answer->n_lit; i++) {
         const struct kl_lit *lit = &answer->spotlight[i];
         struct kl_sample_place place = kl_collection_place(&run->data, lit->sample);
@@ -195,21 +195,21 @@ static void print_spotlight(const struct kl_run *run, const struct kl_query *que
         snprintf(name, sizeof name, "train/%s/%u", dataset->name, place.index);
         if (query->by_sample)
             snprintf(times, sizeof times, "%u", lit->repetitions);
-        printf("%4u  %-26s %-14s %7u %5s %12.4f %14.6f %12.6g\n", i + 1, name,
+        printf("%4u  %-26s %7u  %-14s %7u %5s %12.4f %14.6f %12.6g\n", i + 1, name, lit->sample,
                dataset->class_names[kl_collection_label(&run->data, lit->sample)], lit->step, times,
                lit->attention, lit->contribution, lit->score);
     }
-    printf("Contributions are to the logit of class %u (%s).\n", answer->logit, exact);
+    printf("Contributions are to the logit of output %u (%s).\n", answer->logit, exact);
 }
 
 static void print_classes(const struct kl_run *run, const struct kl_answer *answer)
 {
-    printf("\n%-14s %-14s %10s %14s %14s %14s\n", "training class", "data set", "patterns",
+    printf("\n%5s  %-14s %-14s %10s %14s %14s %14s\n", "class", "name", "data set", "patterns",
            "sum |a|", "sum a > 0", "sum a < 0");
     for (uint32_t i = 0; i < answer->n_classes; i++) {
         const struct kl_class_total *total = &answer->by_class[i];
 
-        printf("%-14s %-14.14s %10llu %14.5g %14.5g %14.5g\n",
+        printf("%5u  %-14s %-14.14s %10llu %14.5g %14.5g %14.5g\n", i,
                run->data.datasets[total->dataset]->class_names[total->label],
                run->data.datasets[total->dataset]->name, (unsigned long long)total->patterns,
                total->sum_abs, total->sum_positive, total->sum_negative);

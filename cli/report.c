@@ -19,7 +19,8 @@ static const char help[] =
     "network said, for right and wrong predictions; where attention goes by data set; mean over\n"
     "deviation of the class totals; accuracy along the training; the most attended samples.\n"
     "\n"
-    "  --samples N     ask N test samples, evenly spread (default: all)\n"
+    "  --samples N     ask N test samples, evenly spread (default: all, which takes minutes on a\n"
+    "                  large run)\n"
     "  --json          one JSON object\n"
     "  --csv           one table: what, layer, asked, trained, item, value\n"
     "  --html FILE     one page with the plots and pictures, that needs nothing else\n"
@@ -111,7 +112,10 @@ static void print_datasets(const struct kl_run *run, const struct kl_report *rep
                 printf("%-13.13s %5u   %-13.13s", run->data.datasets[d]->name, l + 1,
                        run->data.datasets[trained]->name);
                 print_percent(report->attention[cell]);
-                printf("   %10.2f\n", report->dispersion[cell]);
+                if (isnan(report->dispersion[cell]))
+                    printf("   %10s\n", "-");
+                else
+                    printf("   %10.2f\n", report->dispersion[cell]);
             }
 }
 
@@ -240,7 +244,7 @@ static void print_csv(const struct kl_run *run, const struct kl_accuracy *accura
     }
 }
 
-static enum kl_status print(const struct request *request, struct kl_run *run,
+static enum kl_status print(const struct request *request, struct kl_run *run, struct kl_html *html,
                             const struct kl_report *report, struct kl_error *err)
 {
     struct kl_accuracy accuracies[KL_DATASETS_MAX * KL_N_SPLITS];
@@ -251,7 +255,7 @@ static enum kl_status print(const struct request *request, struct kl_run *run,
     if (status)
         return status;
     if (request->html)
-        return kl_report_html(request->html, run, accuracies, n, report, err);
+        return kl_html_write(html, run, accuracies, n, report, err);
     if (request->csv) {
         print_csv(run, accuracies, n, report);
     } else if (request->json) {
@@ -272,6 +276,7 @@ enum kl_status kl_cli_report(int argc, char **argv, struct kl_error *err)
     struct kl_session session = {NULL, NULL};
     struct kl_counter counter;
     struct kl_report report = {0};
+    struct kl_html html = {.file = NULL};
     uint32_t *ids = NULL, n = 0;
     enum kl_status status = parse(argc, argv, &request, err);
 
@@ -279,6 +284,8 @@ enum kl_status kl_cli_report(int argc, char **argv, struct kl_error *err)
         return status;
     kl_blas_single_thread();
     status = kl_session_open(request.path, &session, err);
+    if (!status && request.html)
+        status = kl_html_open(request.html, request.path, &html, err);
     if (!status)
         status = kl_survey_choose(&session.run->data, request.samples, &ids, &n, err);
     if (!status) {
@@ -288,7 +295,8 @@ enum kl_status kl_cli_report(int argc, char **argv, struct kl_error *err)
         kl_counter_end(&counter);
     }
     if (!status)
-        status = print(&request, session.run, &report, err);
+        status = print(&request, session.run, &html, &report, err);
+    kl_html_close(&html);
     kl_report_clear(&report);
     free(ids);
     kl_session_close(&session);

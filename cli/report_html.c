@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/memory.h"
@@ -90,7 +91,8 @@ static void put_accuracies(FILE *file, const struct kl_run *run,
 }
 
 /* Three bars per layer. */
-static void plot_votes(FILE *file, const struct kl_report *report, uint32_t dataset)
+static void plot_votes(FILE *file, const struct kl_report *report, const struct kl_vote *table,
+                       uint32_t dataset)
 {
     double group = (double)(PLOT_WIDTH - 40) / report->n_layers, bar = fmin(40, group / 4);
 
@@ -105,7 +107,7 @@ static void plot_votes(FILE *file, const struct kl_report *report, uint32_t data
                 PLOT_WIDTH, y, y, y + 4, 25 * tick);
     }
     for (uint32_t l = 0; l < report->n_layers; l++) {
-        const struct kl_vote *vote = &report->votes[l * report->n_datasets + dataset];
+        const struct kl_vote *vote = &table[l * report->n_datasets + dataset];
         double shares[3] = {(double)vote->target_when_right / fmax(1, vote->n_right),
                             (double)vote->target_when_wrong / fmax(1, vote->n_wrong),
                             (double)vote->output_when_wrong / fmax(1, vote->n_wrong)};
@@ -126,9 +128,11 @@ static void plot_votes(FILE *file, const struct kl_report *report, uint32_t data
     fputs("</svg>", file);
 }
 
-static void put_votes(FILE *file, const struct kl_run *run, const struct kl_report *report)
+static void put_votes(FILE *file, const struct kl_run *run, const struct kl_report *report,
+                      const struct kl_vote *table, const char *title)
 {
-    fputs("<h2>The class vote</h2><p>The vote is the training class with the largest sum of "
+    fprintf(file, "<h2>%s</h2>", title);
+    fputs("<p>The vote is the training class with the largest sum of "
           "|attention|. It equals the <i>target</i> if it is the sample’s own class, and the "
           "<i>output</i> if it stands for what the network said.</p>"
           "<ul class=\"key\"><li><i style=\"background:var(--a)\"></i>vote = target, right "
@@ -139,12 +143,12 @@ static void put_votes(FILE *file, const struct kl_run *run, const struct kl_repo
         fputs("<h3>", file);
         put_text(file, run->data.datasets[d]->name);
         fputs("</h3>", file);
-        plot_votes(file, report, d);
+        plot_votes(file, report, table, d);
         fputs("<div class=\"wide\"><table><tr><th>layer<th>vote = target, right<th>vote = target, "
               "wrong<th>vote = output, wrong<th>right<th>wrong",
               file);
         for (uint32_t l = 0; l < report->n_layers; l++) {
-            const struct kl_vote *vote = &report->votes[l * report->n_datasets + d];
+            const struct kl_vote *vote = &table[l * report->n_datasets + d];
 
             fprintf(file, "<tr><td>%u", l + 1);
             put_percent(file, vote->target_when_right, vote->n_right);
@@ -294,28 +298,61 @@ static enum kl_status put_most(FILE *file, struct kl_run *run, const struct kl_r
     return status;
 }
 
-enum kl_status kl_report_html(const char *path, struct kl_run *run,
-                              const struct kl_accuracy *accuracies, uint32_t n_accuracies,
-                              const struct kl_report *report, struct kl_error *err)
+enum kl_status kl_html_open(const char *path, const char *run_path, struct kl_html *html,
+                            struct kl_error *err)
 {
-    FILE *file = fopen(path, "w");
-    enum kl_status status;
+    struct stat there, run;
 
-    if (!file)
+    html->file = NULL;
+    if ((size_t)snprintf(html->path, sizeof html->path, "%s", path) >= sizeof html->path)
+        return kl_fail(err, KL_ERR_USAGE, "the path of --html is too long");
+    snprintf(html->partial, sizeof html->partial, "%s.partial", path);
+    if (stat(path, &there) == 0) {
+        if (!S_ISREG(there.st_mode) ||
+            (stat(run_path, &run) == 0 && there.st_dev == run.st_dev && there.st_ino == run.st_ino))
+            return kl_fail(err, KL_ERR_EXISTS,
+                           "%s is the run itself, or no file that can be replaced: name another "
+                           "--html",
+                           path);
+    }
+    html->file = fopen(html->partial, "w");
+    if (!html->file)
         return kl_fail(err, KL_ERR_IO, "cannot write %s: %s; name another --html", path,
                        strerror(errno));
+    return KL_OK;
+}
+
+enum kl_status kl_html_write(struct kl_html *html, struct kl_run *run,
+                             const struct kl_accuracy *accuracies, uint32_t n_accuracies,
+                             const struct kl_report *report, struct kl_error *err)
+{
+    FILE *file = html->file;
+    enum kl_status status;
+
     put_head(file, run, report);
     put_accuracies(file, run, accuracies, n_accuracies);
-    put_votes(file, run, report);
+    put_votes(file, run, report, report->votes, "The class vote");
+    if (report->n_datasets > 1)
+        put_votes(file, run, report, report->votes_within,
+                  "The class vote among a sample’s own data set");
     put_attention(file, run, report);
     put_curve(file, run);
     status = put_most(file, run, report, err);
     fputs("</body></html>\n", file);
-    if ((fflush(file) || ferror(file)) && !status)
+    if ((fflush(file) || ferror(file) || rename(html->partial, html->path)) && !status)
         status = kl_fail(err, errno == ENOSPC ? KL_ERR_FULL : KL_ERR_IO, "cannot write %s: %s",
-                         path, strerror(errno));
-    fclose(file);
-    if (status)
-        unlink(path);
+                         html->path, strerror(errno));
+    if (!status) {
+        fclose(file);
+        html->file = NULL;
+    }
     return status;
+}
+
+void kl_html_close(struct kl_html *html)
+{
+    if (!html->file)
+        return;
+    fclose(html->file);
+    unlink(html->partial);
 }

@@ -19,7 +19,7 @@ static enum kl_status load_data(const struct kl_train_request *request, struct k
         if (status)
             break;
         data->n_datasets++;
-        status = kl_select(data->datasets[d], &request->training.selection, err);
+        status = kl_select(data->datasets[d], d, &request->training.selection, err);
     }
     return status ? status : kl_collection_check(data, err);
 }

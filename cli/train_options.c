@@ -227,8 +227,6 @@ static enum kl_status set_choice(int option, struct kl_training *training, struc
                        "--schedule is joint or sequential, not '%.40s' (learning rates have "
                        "--lr-schedule)",
                        optarg);
-    if (option == OPT_SCHEDULE && training->data_schedule == KL_DATA_JOINT)
-        training->n_switches = 0; /* a preset's */
     if (option == OPT_DTYPE && kl_dtype_parse(optarg, &training->dtype))
         return kl_fail(err, KL_ERR_USAGE, "--dtype is float16 or float32, not '%.40s'", optarg);
     return KL_OK;
@@ -370,6 +368,8 @@ static enum kl_status parse(int argc, char **argv, struct kl_train_request *requ
             request->has_settings = 1;
             request->is_named |= option == OPT_NAME;
             request->has_snapshot_steps |= option == OPT_SNAPSHOT_STEPS;
+            request->has_switch |= option == OPT_SWITCH;
+            request->has_schedule |= option == OPT_SCHEDULE;
             request->is_preset_as_it_is &= option == OPT_NAME;
             status = set(option, &request->training, err);
         }
@@ -396,6 +396,31 @@ static void fill_defaults(struct kl_train_request *request, const char *const *p
         training->snapshot_steps = (training->n_steps + DEFAULT_SNAPSHOTS - 1) / DEFAULT_SNAPSHOTS;
 }
 
+/* A preset's schedule gives way to what the command line says of it; where that does not fit, the
+ * preset is named. */
+static enum kl_status fit_preset_schedule(struct kl_train_request *request, const char *preset,
+                                          struct kl_error *err)
+{
+    struct kl_training *training = &request->training;
+
+    if (request->has_switch || training->n_switches == 0)
+        return KL_OK;
+    if (training->data_schedule == KL_DATA_JOINT) {
+        training->n_switches = 0;
+        return KL_OK;
+    }
+    if (!request->has_schedule && request->n_data != training->n_switches + 1)
+        return kl_fail(err, KL_ERR_USAGE,
+                       "preset %s trains on %u data sets one after the other: give as many --data, "
+                       "or --schedule joint",
+                       preset, training->n_switches + 1);
+    if (training->switches[training->n_switches - 1] >= training->n_steps)
+        return kl_fail(err, KL_ERR_USAGE,
+                       "preset %s switches data sets after step %u: give a --switch below %u, too",
+                       preset, training->switches[training->n_switches - 1], training->n_steps);
+    return KL_OK;
+}
+
 enum kl_status kl_train_parse(int argc, char **argv, struct kl_train_request *request,
                               struct kl_error *err)
 {
@@ -413,5 +438,5 @@ enum kl_status kl_train_parse(int argc, char **argv, struct kl_train_request *re
         status = parse(argc, argv, request, err);
     if (!status)
         fill_defaults(request, preset_data);
-    return status;
+    return status || request->resume ? status : fit_preset_schedule(request, preset, err);
 }

@@ -217,18 +217,16 @@ static enum kl_status tell_contributions(const struct work *work, struct kl_answ
     return status;
 }
 
-/* Marks the first patterns, or all repetitions of the first samples, of the spotlight. */
-static void mark_lit(const struct work *work, const struct kl_answer *answer, uint32_t n,
-                     uint8_t *removed)
+/* Marks the first patterns of the spotlight; or, by sample, adds the first samples to the removal,
+ * in a copy of it. */
+static void name_lit(const struct work *work, const struct kl_answer *answer,
+                     struct kl_removal *removal, uint8_t *removed)
 {
-    const struct kl_history *history = work->history;
-
-    for (uint32_t i = 0; i < n && i < answer->n_lit; i++) {
-        const struct kl_lit *lit = &answer->spotlight[i];
-
-        removed[lit->pattern] = 1;
-        for (uint64_t t = 0; work->query->by_sample && t < history->n_patterns; t++)
-            removed[t] |= history->samples[t] == lit->sample;
+    for (uint32_t i = 0; i < removal->top && i < answer->n_lit; i++) {
+        if (!work->query->by_sample)
+            removed[answer->spotlight[i].pattern] = 1;
+        else
+            removal->samples[removal->n_samples++] = answer->spotlight[i].sample;
     }
 }
 
@@ -236,7 +234,7 @@ static enum kl_status remove_patterns(const struct work *work, struct kl_answer 
                                       struct kl_error *err)
 {
     const struct kl_history *history = work->history;
-    const struct kl_removal *removal = work->query->removal;
+    struct kl_removal removal = *work->query->removal;
     struct kl_removed *result = &answer->removed;
     uint8_t *removed = NULL;
     enum kl_status status = kl_alloc(&removed, history->n_patterns, 1, "the removal", err);
@@ -246,8 +244,10 @@ static enum kl_status remove_patterns(const struct work *work, struct kl_answer 
     if (!status)
         status = kl_alloc(&result->probabilities, answer->n_logits, sizeof(float), "logits", err);
     if (!status) {
-        kl_removal_mark(history, removal, removed);
-        mark_lit(work, answer, removal->top, removed);
+        name_lit(work, answer, &removal, removed);
+        status = kl_removal_mark(history, &removal, removed, err);
+    }
+    if (!status) {
         for (uint64_t t = 0; t < history->n_patterns; t++)
             result->n_patterns += removed[t];
         status = kl_logits_without(work->pool, history, work->trace->keys[0], removed,

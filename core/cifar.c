@@ -90,6 +90,10 @@ static enum kl_status read_split(const char *folder, int first, int last, struct
         status = count_records(path, &counts[b], err);
         if (status == KL_ERR_NOT_FOUND && b > first)
             status = KL_OK;
+        if (!status && b > first && counts[b] && !counts[b - 1])
+            status =
+                kl_fail(err, KL_ERR_NOT_FOUND,
+                        "%s is there but the batch before it is missing: fetch it again", path);
         total += counts[b];
     }
     if (!status)
@@ -115,6 +119,9 @@ static void name_classes(struct kl_dataset *dataset, const char *folder)
     for (uint32_t c = 0; c < CLASSES; c++) {
         snprintf(dataset->class_names[c], KL_NAME_MAX, "%u", c);
         if (file && fgets(line, sizeof line, file) && strcspn(line, "\r\n") > 0) {
+            if (!strchr(line, '\n')) /* the rest of a long name */
+                for (int letter = 0; letter != EOF && letter != '\n';)
+                    letter = getc(file);
             line[strcspn(line, "\r\n")] = '\0';
             kl_text_make_utf8(line);
             snprintf(dataset->class_names[c], KL_NAME_MAX, "%s", line);

@@ -44,22 +44,36 @@ uint32_t kl_collection_first_output(const struct kl_collection *collection, uint
     return first;
 }
 
+/* The class of a data set that an output stands for, or NULL. */
+static const char *class_of(const struct kl_collection *collection, uint32_t dataset,
+                            uint32_t output)
+{
+    uint32_t first = kl_collection_first_output(collection, dataset);
+
+    return output >= first && output - first < collection->datasets[dataset]->n_classes
+               ? collection->datasets[dataset]->class_names[output - first]
+               : NULL;
+}
+
 void kl_collection_output_name(const struct kl_collection *collection, uint32_t output, char *name,
                                size_t n_bytes)
 {
+    int separate = collection->heads == KL_HEADS_SEPARATE && collection->n_datasets > 1;
     size_t used = 0;
 
     snprintf(name, n_bytes, "%u", output);
     for (uint32_t d = 0; d < collection->n_datasets && used < n_bytes; d++) {
-        const struct kl_dataset *dataset = collection->datasets[d];
-        uint32_t first = kl_collection_first_output(collection, d);
-        const char *class;
+        const char *class = class_of(collection, d, output);
+        int told = 0; /* two sets of digits are one name */
 
-        if (output < first || output - first >= dataset->n_classes)
-            continue;
-        class = dataset->class_names[output - first];
-        if (used == 0 || strcmp(name, class) != 0) /* two sets of digits are one name */
-            used += (size_t)snprintf(name + used, n_bytes - used, "%s%s", used ? " / " : "", class);
+        for (uint32_t before = 0; class && before < d; before++) {
+            const char *other = class_of(collection, before, output);
+
+            told = told || (other && !strcmp(other, class));
+        }
+        if (class && !told)
+            used += (size_t)snprintf(name + used, n_bytes - used, separate ? "%s%s (%s)" : "%s%s",
+                                     used ? " / " : "", class, collection->datasets[d]->name);
     }
 }
 

@@ -18,7 +18,7 @@ struct kl_common {
 
 /* Asks KL_COMMON_QUERIES test samples, or all there are; unit is KL_UNIT_PATTERN or KL_UNIT_SAMPLE,
  * layer from 0. Lets other jobs of the pool in between. The caller ends *common with
- * kl_common_clear. Errors: KL_ERR_INPUT (no test samples), KL_ERR_MEMORY, reading's. */
+ * kl_common_clear. Errors: KL_ERR_NOT_FOUND (no test samples), KL_ERR_MEMORY, reading's. */
 enum kl_status kl_common(struct kl_pool *pool, const struct kl_history *history, uint32_t layer,
                          enum kl_rank rank, enum kl_unit unit, struct kl_common *common,
                          struct kl_error *err);

@@ -145,6 +145,9 @@ static enum kl_status load_folder(struct kl_dataset *dataset, const char *folder
 {
     int by_class;
 
+    if (!is_folder(folder))
+        return kl_fail(err, KL_ERR_NOT_FOUND, "cannot open the data folder %s: there is none",
+                       folder);
     if (kl_cifar_is(folder))
         return kl_cifar_load(dataset, folder, err);
     by_class = kl_folder_is(folder);

@@ -219,6 +219,27 @@ static enum kl_status name_classes(struct kl_dataset *dataset, const char *root,
     return status;
 }
 
+/* Whether the test split has the classes of the training split. */
+static enum kl_status same_classes(const char *test, const struct names *classes,
+                                   struct kl_error *err)
+{
+    struct names others;
+    enum kl_status status = list_folder(test, 1, &others, err);
+
+    for (size_t c = 0; !status && (c < classes->n || c < others.n); c++) {
+        const char *mine = c < classes->n ? classes->names[c] : NULL;
+        const char *other = c < others.n ? others.names[c] : NULL;
+
+        if (!mine || !other || strcmp(mine, other) != 0)
+            status = kl_fail(err, KL_ERR_INPUT,
+                             "%s should have the sub-folders that train has, one per class: it "
+                             "differs at '%s'",
+                             test, mine && (!other || strcmp(mine, other) < 0) ? mine : other);
+    }
+    clear_names(&others);
+    return status;
+}
+
 /* Lists the whole folder: classes from the training split's sub-folders. */
 static enum kl_status list_images(struct kl_dataset *dataset, const char *folder,
                                   struct catalogue *catalogue, struct kl_error *err)
@@ -245,6 +266,8 @@ static enum kl_status list_images(struct kl_dataset *dataset, const char *folder
                              "take it away",
                              has_splits ? train : folder, classes.names[c]);
     }
+    if (!status && has_splits)
+        status = same_classes(test, &classes, err);
     for (size_t c = 0; !status && has_splits && c < classes.n; c++)
         status = list_class(test, classes.names[c], (uint32_t)c, KL_SPLIT_TEST, catalogue, err);
     clear_names(&classes);
@@ -289,6 +312,8 @@ static enum kl_status read_images(struct kl_dataset *dataset, const struct catal
     for (size_t i = 0; i < catalogue->n; i++)
         counts[catalogue->entries[i].split]++;
     for (int s = 0; !status && s < KL_N_SPLITS; s++) {
+        if (counts[s] == 0)
+            continue;
         status = kl_alloc(&dataset->splits[s].pixels, counts[s], image_size, "the images", err);
         if (!status)
             status = kl_alloc(&dataset->splits[s].labels, counts[s], 1, "the labels", err);
@@ -317,6 +342,11 @@ enum kl_status kl_folder_load(struct kl_dataset *dataset, const char *folder,
         status = decide_size(dataset, &catalogue, size, err);
     if (!status)
         status = read_images(dataset, &catalogue, err);
+    if (!status && dataset->splits[KL_SPLIT_TEST].count == 0)
+        status = kl_fail(err, KL_ERR_INPUT,
+                         "%s gives no test images: a class needs ten images (every tenth becomes "
+                         "one), or make folders train and test with the classes below them",
+                         folder);
     clear_catalogue(&catalogue);
     return status;
 }

@@ -8,14 +8,6 @@
 #include "core/scan.h"
 #include "core/trace.h"
 
-static int holds(const uint32_t *list, uint32_t n, uint32_t value)
-{
-    for (uint32_t i = 0; i < n; i++)
-        if (list[i] == value)
-            return 1;
-    return 0;
-}
-
 static int in_range(const struct kl_removal *removal, uint32_t step)
 {
     for (uint32_t i = 0; i < removal->n_ranges; i++)
@@ -24,18 +16,30 @@ static int in_range(const struct kl_removal *removal, uint32_t step)
     return 0;
 }
 
-void kl_removal_mark(const struct kl_history *history, const struct kl_removal *removal,
-                     uint8_t *removed)
+enum kl_status kl_removal_mark(const struct kl_history *history, const struct kl_removal *removal,
+                               uint8_t *removed, struct kl_error *err)
 {
-    for (uint64_t t = 0; t < history->n_patterns; t++) {
-        uint32_t sample = history->samples[t], class = history->classes[sample];
+    uint32_t n_samples = kl_collection_size(history->data);
+    uint8_t *samples = NULL; /* (n_samples) whether all patterns of it go */
+    enum kl_status status = kl_alloc(&samples, n_samples, 1, "the removal", err);
 
-        removed[t] =
-            removal->all || holds(removal->classes, removal->n_classes, class) ||
-            holds(removal->datasets, removal->n_datasets, history->class_datasets[class]) ||
-            in_range(removal, kl_history_step(history, t)) ||
-            holds(removal->samples, removal->n_samples, sample);
+    if (status)
+        return status;
+    for (uint32_t i = 0; i < removal->n_samples; i++)
+        samples[removal->samples[i]] = 1;
+    for (uint32_t id = 0; id < n_samples; id++) {
+        uint32_t class = history->classes[id];
+
+        for (uint32_t i = 0; i < removal->n_classes; i++)
+            samples[id] |= removal->classes[i] == class;
+        for (uint32_t i = 0; i < removal->n_datasets; i++)
+            samples[id] |= removal->datasets[i] == history->class_datasets[class];
     }
+    for (uint64_t t = 0; t < history->n_patterns; t++)
+        removed[t] |= removal->all || samples[history->samples[t]] ||
+                      in_range(removal, kl_history_step(history, t));
+    free(samples);
+    return KL_OK;
 }
 
 struct work {

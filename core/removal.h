@@ -6,8 +6,10 @@
 
 #include "core/history.h"
 
-#define KL_REMOVAL_TERMS_MAX 64     /* classes, data sets, and ranges of steps, each */
-#define KL_REMOVAL_SAMPLES_MAX 1000 /* picked by hand */
+#define KL_REMOVAL_TERMS_MAX 64 /* classes, data sets, and ranges of steps, each */
+#define KL_REMOVAL_SAMPLES_MAX                                                                     \
+    1000 /* picked by hand; as many again may come from the spotlight                              \
+          */
 
 /* What to remove: the union of all that is named. */
 struct kl_removal {
@@ -16,12 +18,13 @@ struct kl_removal {
     uint32_t n_classes, classes[KL_REMOVAL_TERMS_MAX]; /* numbers over all data sets */
     uint32_t n_datasets, datasets[KL_REMOVAL_TERMS_MAX];
     uint32_t n_ranges, first_steps[KL_REMOVAL_TERMS_MAX], last_steps[KL_REMOVAL_TERMS_MAX];
-    uint32_t n_samples, samples[KL_REMOVAL_SAMPLES_MAX]; /* ids */
+    uint32_t n_samples, samples[2 * KL_REMOVAL_SAMPLES_MAX]; /* ids */
 };
 
-/* Marks what the removal names but for top: removed[t] = 1 for those patterns, (n_patterns). */
-void kl_removal_mark(const struct kl_history *history, const struct kl_removal *removal,
-                     uint8_t *removed);
+/* Marks what the removal names but for top: removed[t] = 1 for those patterns, (n_patterns), the
+ * others stay what they are. Errors: KL_ERR_MEMORY. */
+enum kl_status kl_removal_mark(const struct kl_history *history, const struct kl_removal *removal,
+                               uint8_t *removed, struct kl_error *err);
 
 /* The logits for x without the patterns marked: x (widths[0]), logits (n_logits) doubles. Nothing
  * removed gives the network's own; everything removed gives those of a network of initial guesses,

@@ -7,8 +7,6 @@
 #include "core/memory.h"
 #include "core/random.h"
 
-#define NOISE_STREAM 0
-
 /* Moves the last n training samples to the validation split. */
 static enum kl_status split_off(struct kl_dataset *dataset, uint32_t n, struct kl_error *err)
 {
@@ -33,8 +31,9 @@ static enum kl_status split_off(struct kl_dataset *dataset, uint32_t n, struct k
     return KL_OK;
 }
 
-static enum kl_status flip_labels(struct kl_dataset *dataset, const struct kl_selection *selection,
-                                  struct kl_error *err)
+/* The random stream is the data set's number: each has flips of its own. */
+static enum kl_status flip_labels(struct kl_dataset *dataset, uint32_t number,
+                                  const struct kl_selection *selection, struct kl_error *err)
 {
     struct kl_image_set *train = &dataset->splits[KL_SPLIT_TRAIN];
     uint32_t n = (uint32_t)lround(selection->label_noise * train->count);
@@ -46,7 +45,7 @@ static enum kl_status flip_labels(struct kl_dataset *dataset, const struct kl_se
         status = kl_alloc(&train->true_labels, train->count, 1, "the true labels", err);
     if (!status) {
         memcpy(train->true_labels, train->labels, train->count);
-        kl_random_seed(&random, selection->noise_seed, NOISE_STREAM);
+        kl_random_seed(&random, selection->noise_seed, number);
         kl_random_permutation(&random, order, train->count);
     }
     for (uint32_t i = 0; !status && i < n; i++) {
@@ -59,8 +58,8 @@ static enum kl_status flip_labels(struct kl_dataset *dataset, const struct kl_se
     return status;
 }
 
-enum kl_status kl_select(struct kl_dataset *dataset, const struct kl_selection *selection,
-                         struct kl_error *err)
+enum kl_status kl_select(struct kl_dataset *dataset, uint32_t number,
+                         const struct kl_selection *selection, struct kl_error *err)
 {
     struct kl_image_set *train = &dataset->splits[KL_SPLIT_TRAIN];
     enum kl_status status = KL_OK;
@@ -76,5 +75,5 @@ enum kl_status kl_select(struct kl_dataset *dataset, const struct kl_selection *
     if (selection->limit)
         train->count = selection->limit;
     kl_dataset_measure(dataset);
-    return selection->label_noise > 0 ? flip_labels(dataset, selection, err) : KL_OK;
+    return selection->label_noise > 0 ? flip_labels(dataset, number, selection, err) : KL_OK;
 }

@@ -11,11 +11,11 @@ struct kl_selection {
     uint64_t noise_seed;
 };
 
-/* Applies the selection to a loaded data set, measures its standardisation anew and flips labels:
- * exactly round(label_noise * count) of them, each to one of the other classes with equal chance;
- * splits[KL_SPLIT_TRAIN].true_labels then remembers what they were. Deterministic.
- * Errors: KL_ERR_USAGE (more than there is), KL_ERR_MEMORY. */
-enum kl_status kl_select(struct kl_dataset *dataset, const struct kl_selection *selection,
-                         struct kl_error *err);
+/* Applies the selection to a loaded data set, the run's number-th (from 0), measures its
+ * standardisation anew and flips labels: exactly round(label_noise * count) of them, each to one of
+ * the other classes with equal chance; splits[KL_SPLIT_TRAIN].true_labels then remembers what they
+ * were. Deterministic. Errors: KL_ERR_USAGE (more than there is), KL_ERR_MEMORY. */
+enum kl_status kl_select(struct kl_dataset *dataset, uint32_t number,
+                         const struct kl_selection *selection, struct kl_error *err);
 
 #endif

@@ -372,7 +372,7 @@ enum kl_status kl_survey_choose(const struct kl_collection *data, uint32_t limit
     for (uint32_t d = 0; d < data->n_datasets; d++)
         total += data->datasets[d]->splits[KL_SPLIT_TEST].count;
     if (total == 0)
-        return kl_fail(err, KL_ERR_INPUT, "this run has no test samples to ask about");
+        return kl_fail(err, KL_ERR_NOT_FOUND, "this run has no test samples to ask about");
     limit = limit < total ? limit : (uint32_t)total;
     status = kl_alloc(&ids, (size_t)limit + data->n_datasets, sizeof *ids, "the queries", err);
     if (status)

@@ -85,7 +85,7 @@ struct neighbour_job {
     struct kl_survey_rows *rows;
     const float *norms;
     const uint32_t *ids;
-    uint32_t n, n_tasks, n_done;
+    uint32_t n, n_tasks, n_done, first_task;
     kl_suspects_progress progress;
     void *self;
     pthread_mutex_t lock;
@@ -97,7 +97,7 @@ static enum kl_status find_neighbours(void *argument, unsigned worker, unsigned 
     struct neighbour_job *job = argument;
     const struct kl_history *history = job->work->history;
     struct kl_survey survey = {0, KL_RANK_COSINE, KL_UNIT_DISTINCT, KL_NEIGHBOURS + 1, 0};
-    uint32_t first = task * KL_SLICE, left = job->n - first;
+    uint32_t first = (job->first_task + task) * KL_SLICE, left = job->n - first;
     struct kl_slice *slice = NULL;
     enum kl_status status = kl_slice_create(history, job->rows, job->ids + first,
                                             left < KL_SLICE ? left : KL_SLICE, worker, &slice, err);
@@ -238,7 +238,7 @@ static enum kl_status ask_neighbours(struct work *work, const struct kl_suspect 
                                 .n_tasks = (n + KL_SLICE - 1) / KL_SLICE,
                                 .progress = progress,
                                 .self = self};
-    uint32_t *ids = NULL;
+    uint32_t *ids = NULL, round = kl_pool_n_workers(work->pool);
     enum kl_status status = kl_alloc(&ids, n, sizeof *ids, "the suspects", err);
 
     for (uint32_t i = 0; !status && i < n; i++)
@@ -250,7 +250,13 @@ static enum kl_status ask_neighbours(struct work *work, const struct kl_suspect 
         status = kl_norms_of(work->pool, work->history, 0, &job.norms, err);
     if (!status) {
         pthread_mutex_init(&job.lock, NULL);
-        status = kl_pool_run(work->pool, find_neighbours, &job, job.n_tasks, err);
+        /* A job per round of slices: between them other jobs of the pool get their turn. */
+        for (; !status && job.first_task < job.n_tasks; job.first_task += round) {
+            uint32_t left = job.n_tasks - job.first_task;
+
+            status =
+                kl_pool_run(work->pool, find_neighbours, &job, left < round ? left : round, err);
+        }
         pthread_mutex_destroy(&job.lock);
     }
     kl_survey_rows_free(job.rows);

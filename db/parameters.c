@@ -142,7 +142,8 @@ enum kl_status kl_snapshot_read(sqlite3 *db, uint32_t step, struct kl_network *n
     return status;
 }
 
-enum kl_status kl_snapshot_steps(sqlite3 *db, uint32_t **out, uint32_t *n, struct kl_error *err)
+enum kl_status kl_snapshot_steps(sqlite3 *db, uint32_t n_steps, uint32_t n_layers, uint32_t **out,
+                                 uint32_t *n, struct kl_error *err)
 {
     sqlite3_stmt *statement = NULL;
     sqlite3_int64 count = 0;
@@ -154,10 +155,15 @@ enum kl_status kl_snapshot_steps(sqlite3 *db, uint32_t **out, uint32_t *n, struc
     if (!status)
         status = kl_alloc(&steps, (size_t)count, sizeof *steps, "the snapshots", err);
     if (!status)
-        status =
-            kl_db_prepare(db, "SELECT DISTINCT step FROM snapshot ORDER BY step", &statement, err);
-    while (!status && !(status = kl_db_next(statement, &row, err)) && row && found < count)
-        steps[found++] = (uint32_t)sqlite3_column_int64(statement, 0);
+        status = kl_db_prepare(
+            db, "SELECT step, count(*) FROM snapshot GROUP BY step ORDER BY step", &statement, err);
+    while (!status && !(status = kl_db_next(statement, &row, err)) && row && found < count) {
+        sqlite3_int64 step = sqlite3_column_int64(statement, 0);
+
+        if (step < 1 || step >= n_steps || sqlite3_column_int64(statement, 1) != n_layers)
+            status = damaged(db, "a snapshot is of no step, or misses layers", err);
+        steps[found++] = (uint32_t)step;
+    }
     sqlite3_finalize(statement);
     if (status) {
         free(steps);

@@ -22,7 +22,9 @@ enum kl_status kl_snapshot_write(sqlite3 *db, uint32_t step, const struct kl_net
 enum kl_status kl_snapshot_read(sqlite3 *db, uint32_t step, struct kl_network *network,
                                 struct kl_error *err);
 
-/* The steps of all snapshots, rising; *steps (n) is the caller's, to free. */
-enum kl_status kl_snapshot_steps(sqlite3 *db, uint32_t **steps, uint32_t *n, struct kl_error *err);
+/* The steps of all snapshots, rising; *steps (n) is the caller's, to free. Snapshots that are not
+ * of a step between the first and the last, or not of all layers, are damage. */
+enum kl_status kl_snapshot_steps(sqlite3 *db, uint32_t n_steps, uint32_t n_layers, uint32_t **steps,
+                                 uint32_t *n, struct kl_error *err);
 
 #endif

@@ -233,15 +233,13 @@ static enum kl_status read_snapshots(struct kl_run *run, struct kl_error *err)
 {
     struct kl_snapshots *snapshots = &run->history.snapshots;
     uint32_t *steps = NULL;
-    enum kl_status status = kl_snapshot_steps(run->private->db, &steps, &snapshots->n, err);
+    enum kl_status status = kl_snapshot_steps(run->private->db, run->training.n_steps,
+                                              run->training.n_layers, &steps, &snapshots->n, err);
 
     run->private->snapshot_steps = steps;
     snapshots->steps = steps;
     snapshots->self = run;
     snapshots->read = read_snapshot;
-    for (uint32_t i = 0; !status && i < snapshots->n; i++)
-        if (steps[i] < 1 || steps[i] >= run->training.n_steps)
-            status = damaged(run, "a snapshot is of no step", err);
     return status;
 }
 

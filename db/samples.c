@@ -82,6 +82,12 @@ static enum kl_status list_matches(struct kl_run *run, const struct kl_sample_fi
             *next = sqlite3_column_int64(statement, 0);
         else
             read_sample(run, statement, &samples[(*n)++]);
+        if (!status && *n &&
+            samples[*n - 1].predicted >= run->training.widths[run->training.n_layers])
+            status = kl_fail(err, KL_ERR_DAMAGED,
+                             "%s is damaged: a prediction is of no output; restore it from a copy "
+                             "or train it again",
+                             run->path);
     }
     sqlite3_finalize(statement);
     return status;

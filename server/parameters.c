@@ -39,8 +39,7 @@ int kl_parse_rank(const char *text, struct kl_query *query)
         if (colon && kl_parse_number(colon + 1, &logit))
             return -1;
         query->rank = (enum kl_rank)rank;
-        if (colon)
-            query->logit = (int)logit;
+        query->logit = colon ? (int)logit : KL_ANY_CLASS;
         return 0;
     }
     return -1;
@@ -90,6 +89,14 @@ static int parse_range(const char *text, uint32_t n_steps, uint32_t *first, uint
                : 0;
 }
 
+static int is_full(const struct kl_removal *removal)
+{
+    return removal->n_classes == KL_REMOVAL_TERMS_MAX ||
+           removal->n_datasets == KL_REMOVAL_TERMS_MAX ||
+           removal->n_ranges == KL_REMOVAL_TERMS_MAX ||
+           removal->n_samples == KL_REMOVAL_SAMPLES_MAX;
+}
+
 /* One term, whose value comes after its colon. */
 static enum kl_status add_term(const char *term, const char *value,
                                const struct kl_history *history, struct kl_removal *removal,
@@ -98,35 +105,35 @@ static enum kl_status add_term(const char *term, const char *value,
     uint32_t number = 0, first, last;
     int is_number = value && !kl_parse_number(value, &number);
 
+    if (is_full(removal))
+        return bad_term(term, "that is more than 64 classes, data sets or ranges, or 1000 samples",
+                        err);
     if (!strcmp(term, "all")) {
         removal->all = 1;
     } else if (!strncmp(term, "top:", 4)) {
         if (!is_number || number > KL_TOP_MAX)
             return bad_term(term, "top:N takes the first N of the spotlight, at most 1000", err);
-        removal->top = number;
+        removal->top = number > removal->top ? number : removal->top;
     } else if (!strncmp(term, "class:", 6)) {
-        if (!is_number || number >= history->n_classes ||
-            removal->n_classes == KL_REMOVAL_TERMS_MAX)
+        if (!is_number || number >= history->n_classes)
             return bad_term(term, "class:NUMBER counts the classes of all data sets from 0", err);
         removal->classes[removal->n_classes++] = number;
     } else if (!strncmp(term, "dataset:", 8)) {
         for (uint32_t d = 0; d < history->data->n_datasets; d++) {
-            if (!strcmp(history->data->datasets[d]->name, value) &&
-                removal->n_datasets < KL_REMOVAL_TERMS_MAX) {
+            if (!strcmp(history->data->datasets[d]->name, value)) {
                 removal->datasets[removal->n_datasets++] = d;
                 return KL_OK;
             }
         }
         return bad_term(term, "dataset:NAME names a data set of the run", err);
     } else if (!strncmp(term, "steps:", 6)) {
-        if (parse_range(value, history->n_steps, &first, &last) ||
-            removal->n_ranges == KL_REMOVAL_TERMS_MAX)
+        if (parse_range(value, history->n_steps, &first, &last))
             return bad_term(term, "steps:FIRST-LAST is a range of the run's steps, from 1", err);
         removal->first_steps[removal->n_ranges] = first;
         removal->last_steps[removal->n_ranges++] = last;
     } else if (!strncmp(term, "sample:", 7)) {
         if (!is_number || number >= kl_collection_size(history->data) ||
-            removal->n_samples == KL_REMOVAL_SAMPLES_MAX)
+            kl_collection_place(history->data, number).split != KL_SPLIT_TRAIN)
             return bad_term(term, "sample:ID is the id of a training sample", err);
         removal->samples[removal->n_samples++] = number;
     } else {
@@ -154,7 +161,9 @@ enum kl_status kl_parse_removal(const char *text, const struct kl_history *histo
         colon = strchr(term, ':');
         if (add_term(term, colon ? colon + 1 : NULL, history, removal, err))
             return err->status;
-        text += length + (text[length] == ',');
+        text += length;
+        if (*text == ',' && !*++text)
+            return bad_term("", "a comma stands between two terms", err);
     }
     return KL_OK;
 }

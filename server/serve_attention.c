@@ -77,6 +77,16 @@ static int set_word(const struct kl_run *run, const char *name, const char *text
     return 0;
 }
 
+int kl_take_scan(struct kl_service *service, struct kl_reply *reply)
+{
+    if (!sem_trywait(&service->scans))
+        return 0;
+    kl_reply_problem(reply, 503, NULL, "%d queries wait already: try again in a moment",
+                     KL_SCANS_MAX);
+    reply->retry_after = 1;
+    return -1;
+}
+
 /* Scans and answers; sample is negative for given pixels. */
 static void answer_query(struct kl_service *service, struct kl_run *run, struct kl_query *query,
                          int64_t sample, struct kl_reply *reply)
@@ -85,12 +95,8 @@ static void answer_query(struct kl_service *service, struct kl_run *run, struct 
     struct kl_answer answer;
     struct kl_error err;
 
-    if (sem_trywait(&service->scans)) {
-        kl_reply_problem(reply, 503, NULL, "%d queries wait already: try again in a moment",
-                         KL_SCANS_MAX);
-        reply->retry_after = 1;
+    if (kl_take_scan(service, reply))
         return;
-    }
     if (kl_attend(service->pool, &run->history, query, &answer, &err)) {
         kl_reply_error(reply, NULL, &err);
     } else {
@@ -204,6 +210,15 @@ static int set_member(struct kl_run *run, const cJSON *item, struct question *qu
     return -1;
 }
 
+/* Refuses a member whose name came before, as repeated parameters are. */
+static int is_repeated(const cJSON *item, const cJSON *body, struct kl_reply *reply)
+{
+    if (cJSON_GetObjectItemCaseSensitive(body, item->string) == item)
+        return 0;
+    kl_reply_problem(reply, 400, item->string, "%.40s is given twice", item->string);
+    return 1;
+}
+
 static void attend_given(struct kl_service *service, struct kl_run *run,
                          const struct kl_request *request, struct kl_reply *reply)
 {
@@ -227,7 +242,8 @@ static void attend_given(struct kl_service *service, struct kl_run *run,
     if (!failed) {
         cJSON_ArrayForEach(item, body)
         {
-            failed = failed || set_member(run, item, &question, pixels, reply);
+            failed = failed || is_repeated(item, body, reply) ||
+                     set_member(run, item, &question, pixels, reply);
         }
     }
     question.query.pixels = pixels;

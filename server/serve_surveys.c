@@ -120,10 +120,13 @@ void kl_serve_common(struct kl_service *service, struct kl_run *run,
     if (kl_request_allows(request, reply, "layer", "rank", "by", NULL) ||
         read_question(run, request, &query, reply))
         return;
+    if (kl_take_scan(service, reply))
+        return;
     pthread_mutex_lock(&service->surveys.lock);
     if (know_common(service, run, &query, &common, &err))
         kl_reply_error(reply, NULL, &err);
     pthread_mutex_unlock(&service->surveys.lock);
+    sem_post(&service->scans);
     if (common)
         kl_reply_json(reply, kl_represent_common(&query, common));
 }
@@ -165,10 +168,13 @@ void kl_serve_suspects(struct kl_service *service, struct kl_run *run,
         kl_request_number(request, reply, "limit", 1, LIMIT_MAX, &limit) ||
         kl_request_page(request, reply, &first))
         return;
+    if (kl_take_scan(service, reply))
+        return;
     pthread_mutex_lock(&service->surveys.lock);
     if (know_suspects(service, run, &suspects, &err))
         kl_reply_error(reply, NULL, &err);
     pthread_mutex_unlock(&service->surveys.lock);
+    sem_post(&service->scans);
     if (!suspects)
         return;
     first = first < suspects->n ? first : suspects->n;

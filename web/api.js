@@ -82,7 +82,7 @@ export function attend(state, pixels, signal, more = {}) {
   const {rank, by, k, layer, class: label, remove} = state;
   const words = Object.fromEntries(Object.entries({rank, by, k, layer, class: label, remove, ...more})
     .filter(([, value]) => value !== null).map(([name, value]) => [name, String(value)]));
-  if (pixels) return ask(`runs/${state.run}/attention`, signal, {...words, pixels});
+  if (pixels) return ask(`runs/${state.run}/attention`, signal, {...words, pixels, ...(state.as && {dataset: state.as})});
   const query = new URLSearchParams({sample: String(state.sample), ...words});
   return ask(`runs/${state.run}/attention?${query}`, signal);
 }

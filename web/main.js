@@ -5,7 +5,7 @@ import {byId} from './dom.js';
 import {subjectName} from './format.js';
 import {showPanels} from './panels.js';
 import {decodePixels} from './pixels.js';
-import {formatUrl, parseUrl} from './state.js';
+import {fitState, formatUrl, parseUrl} from './state.js';
 import {showAnswer, showFailure} from './views/answer.js';
 import {showClasses} from './views/classes.js';
 import {showCompare} from './views/compare.js';
@@ -35,15 +35,19 @@ const body = document.body;
 const actions = {
   choose(change) {
     showNotices([]);
+    pick(false);
     go({...state, ...change}, false);
   },
   explain(sample) {
-    if ('picking' in body.dataset) {
-      pick(false);
-      actions.choose({with: String(sample)});
-    } else {
-      actions.choose({sample, pixels: null, view: 'query'});
-    }
+    if ('picking' in body.dataset) actions.choose({with: String(sample)});
+    else actions.choose({sample, pixels: null, as: null, view: 'query'});
+  },
+  explainIn(id, sample) {
+    actions.toRun(id, {sample, pixels: null, as: null, with: null, view: 'query'});
+  },
+  toRun(id, change) {
+    const next = runs.find((one) => one.id === id);
+    if (next) actions.choose(fitState({...state, ...change}, next, runs));
   },
   remove(term) {
     actions.choose(withTerm(state, term, true));
@@ -54,8 +58,7 @@ const actions = {
   },
   swap() {
     const [id, sample] = other(state);
-    const mine = id === state.run ? String(state.sample) : `${state.run}/${state.sample}`;
-    actions.choose({run: id, sample, with: mine});
+    actions.toRun(id, {sample, with: id === state.run ? String(state.sample) : `${state.run}/${state.sample}`});
   },
   draw() {
     if (run) openPad(run, state, actions);
@@ -191,8 +194,10 @@ async function further(shown, asked, answer, pixels, subject, signal) {
     await showPanels(shown, asked, pixels, subject, signal, actions);
     if (signal.aborted) return;
     body.dataset.panels = 'ready';
-    const common = await getCommon(shown.id, answer.layer, surveyedRank(answer), answer.by, signal);
-    if (!signal.aborted) showCommon(byId('spotlight'), answer, common);
+    if (shown.datasets.some((dataset) => dataset.splits.test.samples)) {
+      const common = await getCommon(shown.id, answer.layer, surveyedRank(answer), answer.by, signal);
+      if (!signal.aborted) showCommon(byId('spotlight'), answer, common);
+    }
   } catch (error) {
     if (!signal.aborted) notify(`Some panels are missing: ${/** @type {Error} */ (error).message}`);
   }
@@ -202,9 +207,7 @@ async function further(shown, asked, answer, pixels, subject, signal) {
 async function renderCompare(mine, asked, signal) {
   const [id, sample] = other(asked);
   const theirs = id === mine.run.id ? mine.run : await getRun(id, signal);
-  const question = {...asked, run: id, sample, pixels: null, remove: null,
-    layer: asked.layer !== null && asked.layer <= theirs.layers.length ? asked.layer : null,
-    class: id === mine.run.id ? asked.class : null};
+  const question = {...fitState(asked, theirs, runs), sample, pixels: null, remove: null};
   const [answer, subject] = await Promise.all([attend(question, null, signal), getSample(id, sample, signal)]);
   if (signal.aborted) return;
   showCompare(byId('compare'), asked, mine, {run: theirs, answer, subject}, actions);

@@ -14,8 +14,8 @@ import {showWall} from './views/wall.js';
 /** @import {State} from './state.js' */
 
 /** What decides the panels' numbers; the rest of the state only how they are shown. @param {State} state */
-function question({run, sample, pixels, layer, rank}) {
-  return JSON.stringify([run, sample, pixels, layer, rank]);
+function question({run, sample, pixels, as, layer, rank, by}) {
+  return JSON.stringify([run, sample, pixels, as, layer, rank, by]);
 }
 
 /** The last answers, so that another way to show them asks nothing. */
@@ -43,5 +43,5 @@ export async function showPanels(run, state, pixels, subject, signal, actions) {
   showMatrix(byId('matrix'), run, state, panels, subject, actions);
   showLayers(byId('layers'), run, panels, layers, subject, actions);
   showTotals(byId('totals'), run, panels, subject, actions);
-  showWall(byId('wall'), run, state, panels, actions);
+  showWall(byId('wall'), run, state, panels, subject, actions);
 }

@@ -13,6 +13,7 @@ import {canDraw, decodePixels} from './pixels.js';
  * @property {string|null} run
  * @property {number|null} sample null: the drawing, or, without one, whatever is first
  * @property {string|null} pixels the drawing (pixels.js)
+ * @property {string|null} as the data set that the drawing is of; null: the first
  * @property {'query'|'suspects'} view
  * @property {number|null} layer null: the last
  * @property {string} rank
@@ -81,6 +82,11 @@ export const settings = {
     parse: (text, run) => canDraw(run) && decodePixels(text, run.layers[0].inputs) ? text : undefined,
     allowed: (run) => canDraw(run) ? `a drawing of ${run.layers[0].inputs} pixels` :
       'nothing, because images of this run cannot be drawn,',
+  },
+  as: {
+    initial: null,
+    parse: (text, run) => word(text, run.datasets.map((dataset) => dataset.name)),
+    allowed: (run) => run.datasets.map((dataset) => dataset.name).join(' or '),
   },
   layer: {
     initial: null,
@@ -163,8 +169,8 @@ export const settings = {
   },
   label: {
     initial: null,
-    parse: (text, run) => integer(text, 0, outputs(run) - 1),
-    allowed: (run) => `0 to ${outputs(run) - 1}`,
+    parse: (text, run) => integer(text, 0, Math.max(...run.datasets.map((dataset) => dataset.classes.length)) - 1),
+    allowed: (run) => `0 to ${Math.max(...run.datasets.map((dataset) => dataset.classes.length)) - 1}`,
   },
   predicted: {
     initial: null,
@@ -217,6 +223,19 @@ export function parseUrl(url, runs) {
     if (!(name in settings))
       notices.push(`The address has a setting “${name.slice(0, 40)}” that keylight does not know: it was left out.`);
   return {state, notices};
+}
+
+/** A state for another run: what cannot be there falls back, without a word.
+ *  @param {State} state @param {RunSummary} run @param {RunSummary[]} runs @returns {State} */
+export function fitState(state, run, runs) {
+  /** @type {any} */
+  const fitted = {...state, run: run.id};
+  for (const [name, setting] of Object.entries(settings)) {
+    const value = fitted[name];
+    if (value !== setting.initial && setting.parse(String(value), run, runs) === undefined) fitted[name] = setting.initial;
+  }
+  if (/^(logit|effect):/.test(state.rank) && fitted.rank === 'abs') [fitted.rank] = state.rank.split(':');
+  return fitted;
 }
 
 /** @param {State} state @returns {string} path and query */

@@ -54,6 +54,8 @@
  * @typedef {object} Actions
  * @property {(change: Partial<State>) => void} choose goes to another view, with a new address
  * @property {(sample: number) => void} explain makes a sample the query
+ * @property {(run: string, sample: number) => void} explainIn makes a sample of any run the query
+ * @property {(run: string, change: Partial<State>) => void} toRun goes to another run with what fits there
  * @property {() => void} draw opens the pad
  * @property {(direction: -1|1) => void} step to the neighbour in the gallery
  * @property {() => void} share copies the link

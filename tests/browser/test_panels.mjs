@@ -4,10 +4,11 @@ import {execFileSync} from 'node:child_process';
 import {readFileSync} from 'node:fs';
 import path from 'node:path';
 import assert from 'node:assert/strict';
+import {decodePixels} from '../../web/pixels.js';
 import {api, axeSource, choose, folder, newPage, panelsReady, problems, ready, root, run as runAll, test, train}
   from '../lib/browser.mjs';
 
-let origin, page, run, other;
+let origin, page, run, other, separate, plain;
 const SAMPLE = 60 + 7;
 
 /** The rows of the CSV that the n-th button of a section saves, without the head. */
@@ -171,6 +172,15 @@ test('all layers are shown at once, each as the API has it, and a click goes the
   assert.match(page.url(), /layer=1/);
 });
 
+test('another way to sum is another question to all layers', async () => {
+  await choose(() => page.click('#spotlight .choice[aria-label="By"] button:text-is("sample")'));
+  await panelsReady();
+  const {spotlight} = await api(`/attention?sample=${SAMPLE}&layer=2&by=sample&k=5`);
+  const images = await page.$$eval('.multiple[data-layer="2"] .mini', (list) => list.map((one) => one.title));
+  spotlight.forEach((lit, i) => assert.ok(images[i].includes(`#${lit.sample.index}, score ${lit.score.toPrecision(3)}`), images[i]));
+  await choose(() => page.click('#spotlight .choice[aria-label="By"] button:text-is("pattern")'));
+});
+
 test('totals per training image are the API’s, sorted', async () => {
   await panelsReady();
   const {samples} = await api(`/attention?sample=${SAMPLE}&layer=1&views=samples`);
@@ -307,6 +317,63 @@ test('the same sample is compared in two runs', async () => {
   assert.ok(sources.every((source) => source.includes(other)));
 });
 
+test('an image of the other run is asked about there, and swapping takes what fits', async () => {
+  const sample = Number(await page.$eval('[data-side="b"] .card', (card) => card.dataset.sample));
+  await choose(() => page.click('[data-side="b"] .card'));
+  assert.equal(new URL(page.url()).pathname, `/r/${other}/q/${sample}`);
+  await page.goto(`${origin}/r/${run}/q/${SAMPLE}?layer=3&rank=logit:3&class=7&with=${plain}/60`);
+  await ready();
+  assert.equal(await page.$$eval('[data-side="b"] .card', (cards) => cards.length), 20);
+  assert.equal(await page.textContent('#compare-title'), 'Two samples side by side');
+  await choose(() => page.click('#swap')); // the other run has one layer, three outputs and one data set
+  const url = new URL(page.url());
+  assert.equal(url.pathname, `/r/${plain}/q/60`);
+  assert.equal(url.searchParams.get('rank'), 'logit');
+  assert.equal(url.searchParams.get('layer'), null);
+  assert.equal(url.searchParams.get('with'), `${run}/${SAMPLE}`);
+});
+
+test('a drawing is of a data set, and cannot be swapped', async () => {
+  const second = 84 + 40 + 3;
+  await page.goto(`${origin}/r/${run}/q/${second}`);
+  await ready();
+  await page.click('#draw');
+  await page.click('#draw-from');
+  const posted = page.waitForRequest((request) => request.method() === 'POST');
+  await choose(() => page.click('#draw-ask'));
+  assert.equal((await posted).postDataJSON().dataset, 'b');
+  assert.equal(new URL(page.url()).searchParams.get('as'), 'b');
+  assert.match(await page.textContent('.verdict'), /as an image of b/);
+  const drawn = await page.$$eval('.logits tbody tr td:last-child', (cells) => cells.map((cell) => Number(cell.textContent.replace('−', '-'))));
+  const pixels = decodePixels(new URL(page.url()).searchParams.get('pixels'), 36);
+  const {logits} = await (await fetch(`${origin}/api/v1/runs/${run}/attention`, {method: 'POST',
+    headers: {'Content-Type': 'application/json'}, body: JSON.stringify({pixels, dataset: 'b'})})).json();
+  drawn.forEach((logit, output) => assert.ok(Math.abs(logit - logits[output]) < 0.006, `${drawn} is not ${logits}`));
+  assert.equal(await page.$('select[aria-label="Compare"]'), null);
+});
+
+test('picking ends with another view, and a suspect is asked about by itself', async () => {
+  await page.goto(`${origin}/r/${run}/q/${SAMPLE}`);
+  await ready();
+  await page.selectOption('select[aria-label="Compare"]', 'pick');
+  await choose(() => page.click('#show-suspects'));
+  await choose(() => page.click('#suspect-2'));
+  assert.equal(new URL(page.url()).searchParams.get('with'), null);
+  assert.equal(await page.getAttribute('body', 'data-mode'), 'query');
+});
+
+test('labels are filtered within a data set, also where outputs are separate', async () => {
+  await page.goto(`${origin}/r/${separate}/q/${SAMPLE}`);
+  await ready();
+  const {outputs} = await api('', separate);
+  assert.deepEqual(outputs, ['a', 'b'].flatMap((name) => [0, 1, 2, 3].map((label) => `${label} (${name})`)));
+  await choose(() => page.selectOption('#filter-dataset', 'b'));
+  await choose(() => page.selectOption('#filter-label', {label: '3'}));
+  const {total} = await api('/samples?split=test&dataset=b&label=3', separate);
+  await page.waitForFunction((n) => document.querySelectorAll('.thumb').length === n, total);
+  assert.ok(total > 0);
+});
+
 test('suspicious labels are listed as the API ranks them, and one can be asked about', async () => {
   await page.goto(`${origin}/r/${other}`);
   await ready();
@@ -356,13 +423,16 @@ test('nothing was wrong on the console', async () => {
 
 await runAll(() => {
   execFileSync('/usr/bin/python3', ['-c', 'import sys; sys.path.insert(0, sys.argv[1]); import made_data\n' +
-    'made_data.idx(sys.argv[2] + "/a", 1); made_data.idx(sys.argv[2] + "/b", 2, train=40)',
+    'made_data.idx(sys.argv[2] + "/a", 1); made_data.idx(sys.argv[2] + "/b", 2, train=40); ' +
+    'made_data.idx(sys.argv[2] + "/c", 3, classes=3)',
   path.join(root, 'tests/lib'), folder]);
   const both = ['--data', `a=${folder}/a`, '--data', `b=${folder}/b`, '--steps', '130', '--batch', '7', '--lr', '0.03',
     '--clip', '1', '--hidden', '14,10'];
   return [train('continual', ...both, '--schedule', 'sequential', '--switch', '60', '--name', 'continual'),
-    train('joint', ...both, '--label-noise', '0.1', '--name', 'joint')];
+    train('joint', ...both, '--label-noise', '0.1', '--name', 'joint'),
+    train('separate', ...both, '--heads', 'separate', '--name', 'separate'),
+    train('plain', '--data', `c=${folder}/c`, '--steps', '20', '--batch', '7', '--hidden', 'none', '--name', 'plain')];
 }, (world) => {
   ({origin, page} = world);
-  [run, other] = world.runs;
+  [run, other, separate, plain] = world.runs;
 });

@@ -95,6 +95,31 @@ def test_grey_folders_are_grey_and_splits_of_their_own_are_kept():
     assert db.execute("SELECT channels, train_samples, test_samples FROM dataset").fetchone() == (1, 12, 4)
     os.makedirs(at("grey/train/three"))
     refuse("--data", f"grey={at('grey')}", says="holds no PNG or JPEG images")
+    os.rmdir(at("grey/train/three"))
+
+
+def test_folders_that_are_not_whole_are_refused():
+    for label in ("x", "y"):
+        os.makedirs(at(f"few/{label}"))
+        for i in range(5):
+            made_data.png(at(f"few/{label}/{i}.png"), np.full((4, 4), i, np.uint8))
+    refuse("--data", f"few={at('few')}", says="gives no test images")
+    for split in ("train", "test"):
+        for label in ("x", "y"):
+            os.makedirs(at(f"odd/{split}/{label}"))
+            made_data.png(at(f"odd/{split}/{label}/0.png"), np.full((4, 4), 9, np.uint8))
+    os.makedirs(at("odd/test/z"))
+    refuse("--data", f"odd={at('odd')}", says="it differs at 'z'")
+    refuse("--data", f"none={at('none')}", says="cannot open the data folder")
+    refuse("--data", f"none={at('none')}", "--image-size", 8, says="cannot open the data folder")
+    made_data.cifar(at("gap"), (3, 3, 3))
+    os.remove(at("gap/data_batch_2.bin"))
+    refuse("--data", f"gap={at('gap')}", says="the batch before it is missing")
+
+
+def test_a_validation_split_of_a_folder_is_taken_from_its_images():
+    db = train("pets-validation.keylight", "--data", f"pets={at('grey')}", "--validation", 3)
+    assert db.execute("SELECT train_samples, validation_samples, test_samples FROM dataset").fetchone() == (9, 3, 4)
 
 
 def test_transparent_images_stand_before_black():
@@ -132,6 +157,10 @@ def test_flipped_labels_are_as_many_as_asked_and_remembered():
     again = column(train("noise.keylight", *options, "--noise-seed", 5), "label")
     other = column(train("noise.keylight", *options, "--noise-seed", 6), "label")
     assert again == label and other != label
+    both = train("noise2.keylight", "--data", f"a={at('a')}", "--data", f"c={at('a')}", "--label-noise", "0.3")
+    flips = [[i for i, (l, t) in enumerate(zip(column(both, "label", f"dataset = {d}"),
+                                               column(both, "true_label", f"dataset = {d}"))) if l != t] for d in (0, 1)]
+    assert len(flips[0]) == len(flips[1]) == 18 and flips[0] != flips[1]  # each its own
     for refused in ("-0.1", "1.5", "x"):
         refuse(*options[:2], "--label-noise", refused, says="--label-noise")
 
@@ -152,6 +181,10 @@ def test_a_sequential_schedule_shows_one_data_set_after_the_other():
     refuse(*both, "--schedule", "sequential", says="--switch names")
     refuse(*both, "--schedule", "sequential", "--switch", "12", says="rising steps from 1 to 11")
     refuse(*both, "--switch", "3", says="belongs to --schedule sequential")
+    refuse(*both, "--switch", "3", "--schedule", "joint", says="belongs to --schedule sequential")
+    refuse("--preset", "quick-continual", "--steps", "500", *both, says="switches data sets after step 1000")
+    refuse("--preset", "quick-continual", *both[:2], says="trains on 2 data sets one after the other")
+    train("joint2.keylight", "--preset", "quick-continual", *both, "--schedule", "joint", *SMALL)
     refuse(*both[:2], "--schedule", "sequential", "--switch", "3", says="two data sets")
     refuse(*both, "--schedule", "cosine", says="--lr-schedule")
 

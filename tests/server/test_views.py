@@ -253,12 +253,36 @@ def test_removing_nothing_changes_nothing_and_removing_everything_leaves_the_ini
     close(everything["logits"], x, 1e-5)
 
 
+def test_the_largest_top_is_removed_of_several():
+    assert ask("&remove=top:5,top:2")["removed"]["patterns"] == 5
+
+
+def test_a_member_given_twice_is_refused_and_a_later_rank_forgets_the_logit():
+    run = RUN.run["fingerprint"]
+    body = '{"pixels": %s, "rank": "logit:3", "rank": "abs"}' % json.dumps([0] * 36)
+    status, _, content = SERVER.ask(f"/api/v1/runs/{run}/attention", "POST", body, Content_Type="application/json")
+    assert status == 400 and b"given twice" in content
+
+
+def test_given_pixels_take_the_standardisation_of_their_data_set():
+    run = RUN.run["fingerprint"]
+    stored = RUN.db.execute("SELECT data, first FROM image_chunk ORDER BY first").fetchall()
+    pixels = np.concatenate([np.frombuffer(row["data"], np.uint8).reshape(-1, 36) for row in stored])
+    sample = 84 + 40 + 3  # of the second data set
+    for dataset, expected in (("b", True), ("a", False)):
+        body = json.dumps({"pixels": pixels[sample].tolist(), "dataset": dataset})
+        _, _, content = SERVER.ask(f"/api/v1/runs/{run}/attention", "POST", body, Content_Type="application/json")
+        same = np.allclose(json.loads(content)["logits"], ask("", sample)["logits"], atol=1e-5)
+        assert same == expected
+
+
 def test_what_cannot_be_removed_is_refused_with_its_rule():
     run = RUN.run["fingerprint"]
     for terms, says in (("class:8", "class:NUMBER"), ("dataset:c", "dataset:NAME"), ("steps:0-3", "steps:FIRST"),
                         ("steps:9-3", "steps:FIRST"), ("steps:1-131", "steps:FIRST"), ("top:x", "top:N"),
                         ("sample:148", "sample:ID"), ("everything", "its terms are"),
-                        (",".join(["class:1"] * 65), "class:NUMBER"), ("x" * 300, "too long")):
+                        (",".join(["class:1"] * 65), "more than 64"), ("sample:60", "of a training sample"),
+                        ("class:1,", "comma"), (",class:1", "its terms are"), ("x" * 300, "too long")):
         status, _, content = SERVER.ask(f"/api/v1/runs/{run}/attention?sample=1&remove={terms}")
         assert status == 400 and says in content.decode(), (terms, status, content)
     for query, says in (("views=walls", "views is a list"), ("rank=abs:1", "rank is"), ("rank=helped:1", "rank is"),
@@ -354,11 +378,18 @@ def test_the_report_comes_as_text_table_and_page():
     page = os.path.join(FOLDER, "report.html")
     assert tap.succeed("report", RUN.path, "--samples", 10, "--html", page) == ""
     html = open(page, encoding="utf-8").read()
-    assert html.count("<svg") == 3 and html.count("data:image/png;base64,") == 30
+    assert html.count("<svg") == 5 and html.count("data:image/png;base64,") == 30
     assert "http" not in html.replace("http://www.w3.org", "")  # needs nothing else
     done = tap.run("report", RUN.path, "--html", os.path.join(FOLDER, "none", "report.html"))
     assert done.returncode == 1 and "cannot write" in done.stderr
     assert tap.run("report", RUN.path, "--csv", "--json").returncode == 2
+    with open(RUN.path, "rb") as file:
+        before = file.read()
+    done = tap.run("report", RUN.path, "--html", RUN.path)
+    assert done.returncode == 1 and "is the run itself" in done.stderr
+    with open(RUN.path, "rb") as file:
+        assert file.read() == before
+    assert [name for name in os.listdir(FOLDER) if "partial" in name] == []
 
 
 def auc(score, flipped):

@@ -13,7 +13,8 @@ const PROBABILITIES = 4;
 
 /** @param {Run} run @param {Answer} answer @param {Subject} subject */
 export function verdict(run, answer, subject) {
-  if ('pixels' in subject) return h('p.verdict', {}, h('span.soft', {}, 'your drawing'));
+  if ('pixels' in subject) return h('p.verdict', {}, h('span.soft', {}, run.datasets.length > 1 ?
+    `your drawing, as an image of ${answer.dataset}` : 'your drawing'));
   const sample = subject;
   const label = className(run, sample.dataset, sample.label);
   const right = answer.predicted === sample.target;

@@ -11,8 +11,16 @@ import {cards, controls, legend} from './spotlight.js';
 
 /** @typedef {{run: Run, answer: Answer, subject: Subject}} Side */
 
+/** Whether both are one image: of the same data set, split and index. @param {Side} a @param {Side} b */
+function isSameImage(a, b) {
+  if ('pixels' in a.subject || 'pixels' in b.subject) return false;
+  return a.subject.dataset === b.subject.dataset && a.subject.split === b.subject.split && a.subject.index === b.subject.index;
+}
+
 /** @param {Side} side @param {'a'|'b'} name @param {boolean} otherRun @param {Actions} actions */
 function column({run, answer, subject}, name, otherRun, actions) {
+  // An image of the other run is asked about there.
+  const own = name === 'a' ? actions : {...actions, explain: (/** @type {number} */ sample) => actions.explainIn(run.id, sample)};
   return h('article.side', {'data-side': name, 'aria-label': 'pixels' in subject ? 'your drawing' : sampleName(run, subject.id)},
     h('div.side-answer', {}, picture(run, subject),
       h('div', {}, otherRun ? h('p.soft', {}, `in ${run.name}`) : null,
@@ -20,7 +28,8 @@ function column({run, answer, subject}, name, otherRun, actions) {
         probabilities(run, answer))),
     logits(run, answer, 'pixels' in subject ? null : subject.target),
     h('h3', {}, `Spotlight of layer ${answer.layer}`),
-    cards(run, answer, actions, `${name}-`),
+    cards(run, answer, own, `${name}-`),
+    legend(run, answer),
     h('h3', {}, 'Attention by class'),
     totals(run, answer),
     h('p.soft', {}, `dual = primal within ${scientific(answer.exactness.max_abs_error)}`));
@@ -30,10 +39,10 @@ function column({run, answer, subject}, name, otherRun, actions) {
 export function showCompare(section, state, a, b, actions) {
   const otherRun = a.run.id !== b.run.id;
   redraw(section,
-    h('div.head', {}, h('h2', {id: 'compare-title'}, otherRun ? 'The same image in two runs' : 'Two samples side by side'),
-      h('button', {type: 'button', id: 'swap', onclick: () => actions.swap()}, 'Swap'),
+    h('div.head', {}, h('h2', {id: 'compare-title'}, otherRun && isSameImage(a, b) ? 'The same image in two runs' :
+      'Two samples side by side'),
+      'pixels' in a.subject ? null : h('button', {type: 'button', id: 'swap', onclick: () => actions.swap()}, 'Swap'),
       h('button', {type: 'button', id: 'end-compare', onclick: () => actions.choose({with: null})}, 'End comparing')),
     controls(a.run, state, a.answer, actions),
-    h('div.sides', {}, column(a, 'a', otherRun, actions), column(b, 'b', otherRun, actions)),
-    legend(a.run, a.answer));
+    h('div.sides', {}, column(a, 'a', otherRun, actions), column(b, 'b', otherRun, actions)));
 }

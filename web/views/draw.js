@@ -2,7 +2,8 @@
 
 import {imageUrl} from '../api.js';
 import {decodePixels, encodePixels} from '../pixels.js';
-import {h} from '../dom.js';
+import {h, select} from '../dom.js';
+import {samplePlace} from '../format.js';
 
 /** @import {Dataset, RunSummary} from '../types.js' */
 /** @import {State} from '../state.js' */
@@ -95,16 +96,23 @@ export function openPad(run, state, actions) {
     eraser.setAttribute('aria-pressed', String(erase));
   }}, 'Eraser');
   const {sample} = state;
+  /** Whose standardisation the drawing takes: as before, the sample's it starts from, or the first. */
+  let as = state.as ?? (sample === null ? run.datasets[0].name : samplePlace(run, sample).dataset);
+  const kind = run.datasets.length > 1 ? h('label', {}, 'drawn as ', select(run.datasets.map(({name}) =>
+    ({value: name, text: name})), as, 'Drawn as an image of', (name) => {
+    as = name;
+  })) : null;
   const hint = h('p.soft', {role: 'status'}, `Light on dark, ${width} × ${height} pixels, as the ` +
     'training images are. With the keyboard: arrows move, space paints, Shift with arrows draws.');
   const dialog = h('dialog.draw', {'aria-label': 'Draw', onclose: () => dialog.remove()},
     h('div.dialog-head', {}, h('h2', {}, 'Draw'), h('button.quiet', {type: 'button', 'aria-label': 'Close',
       onclick: () => dialog.close()}, '×')),
     canvas,
-    hint,
+    hint, kind,
     h('div.buttons', {},
       h('button', {type: 'button', id: 'draw-ask', onclick: () => {
-        actions.choose({run: run.id, sample: null, pixels: encodePixels(pixels)});
+        actions.choose({run: run.id, sample: null, pixels: encodePixels(pixels), view: 'query', with: null,
+          as: as === run.datasets[0].name ? null : as});
         dialog.close();
       }}, 'Ask'),
       eraser,

@@ -112,8 +112,7 @@ export function showHeader(place, runs, run, state, actions) {
     runs.length > 1 ?
       h('label.run', {}, h('span.hidden', {}, 'Run'), select(
         runs.map((other) => ({value: other.id, text: `${other.name}  ${shape(other)}`})), run.id, 'Run',
-        (id) => actions.choose({run: id, sample: null, pixels: null, layer: null, class: null, rank: 'abs',
-          remove: null, with: null, dataset: null, label: null, predicted: null}))) :
+        (id) => actions.toRun(id, {sample: null, pixels: null, as: null, with: null, remove: null}))) :
       h('span.run', {}, h('strong', {}, run.name), ' ', h('span.soft', {}, shape(run))),
     h('button.quiet.stats', {type: 'button', id: 'about-run', onclick: () => aboutRun(run),
       title: 'About this run'},
@@ -121,8 +120,8 @@ export function showHeader(place, runs, run, state, actions) {
     h('span.space'),
     h('button', {type: 'button', id: 'show-suspects', 'aria-pressed': String(state.view === 'suspects'),
       title: 'Training images whose label is likely wrong',
-      onclick: () => actions.choose({view: state.view === 'suspects' ? 'query' : 'suspects'})}, 'Suspects'),
-    state.view === 'query' && !state.pixels && compare(runs, run, state, actions),
+      onclick: () => actions.choose({view: state.view === 'suspects' ? 'query' : 'suspects', with: null})}, 'Suspects'),
+    state.view === 'query' && state.sample !== null && compare(runs, run, state, actions),
     canDraw(run) && h('button', {type: 'button', id: 'draw', onclick: () => actions.draw()}, 'Draw'),
     h('button', {type: 'button', id: 'share', onclick: () => actions.share()}, 'Share'),
     h('button', {type: 'button', id: 'theme', 'aria-label': 'Switch between dark and light',

@@ -2,12 +2,18 @@
 
 import {csvButton} from '../csv.js';
 import {choice, h, redraw} from '../dom.js';
-import {count, numberedClass, outputName, short, signed, subjectFile} from '../format.js';
+import {count, fixed, numberedClass, outputName, short, signed, subjectFile} from '../format.js';
 
 /** @import {Actions, Panels, Run, Subject} from '../types.js' */
 /** @import {State} from '../state.js' */
 
 const STEP_RANGES = 10;
+
+/** Two or three digits: ten columns must fit. @param {number} value */
+function brief(value) {
+  const size = Math.abs(value);
+  return size >= 1e4 ? short(value) : fixed(value, size >= 100 ? 0 : size >= 10 ? 1 : 2);
+}
 
 /** @param {number[][]} lists @returns {number[]} */
 function sum(lists) {
@@ -42,10 +48,10 @@ function table(run, panels, rows) {
     h('tbody', {}, rows.map(({name, values}) => h('tr', {}, h('th', {scope: 'row', title: name}, name),
       values.map((value, output) => h(`td.${value < 0 ? 'minus' : 'plus'}`, {'data-value': value,
         title: `${name} gave the logit of ${outputName(run, output)} ${signed(value)}`,
-        style: {'--share': Math.sqrt(Math.abs(value) / most).toFixed(3)}}, short(value)))))),
+        style: {'--share': Math.sqrt(Math.abs(value) / most).toFixed(3)}}, brief(value)))))),
     h('tfoot', {}, [['correction', panels.correction], ['+ initial guess', panels.initial_guess],
       ['= logit', panels.logits]].map(([name, values]) => h('tr', {}, h('th', {scope: 'row'}, name),
-      /** @type {number[]} */ (values).map((value) => h('td', {}, short(value)))))));
+      /** @type {number[]} */ (values).map((value) => h('td', {}, brief(value)))))));
 }
 
 /** @param {HTMLElement} section @param {Run} run @param {State} state @param {Panels} panels

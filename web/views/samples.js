@@ -152,6 +152,13 @@ export class Gallery {
   showFilters(run, state) {
     const classes = Array.from({length: run.layers[run.layers.length - 1].outputs},
       (_, label) => ({value: String(label), text: outputName(run, label)}));
+    // Labels count within a data set: they have names of one, or of outputs that all data sets share.
+    const named = run.datasets.find((dataset) => dataset.name === state.dataset) ??
+      (run.datasets.length === 1 ? run.datasets[0] : null);
+    const labels = named ? named.classes.map((text, label) => ({value: String(label), text})) :
+      run.heads === 'shared' ? classes :
+        Array.from({length: Math.max(...run.datasets.map((dataset) => dataset.classes.length))},
+          (_, label) => ({value: String(label), text: `label ${label} of any`}));
     const any = (/** @type {string} */ text) => ({value: '', text});
     /** @param {string} name @param {string} label @param {Array<{value: string, text: string}>} options */
     const filter = (name, label, options) => {
@@ -172,7 +179,7 @@ export class Gallery {
         ...run.datasets.map((dataset) => ({value: dataset.name, text: dataset.name}))]) : '',
       filter('correct', 'Right or wrong', [
         any('right or wrong'), {value: 'false', text: 'wrong'}, {value: 'true', text: 'right'}]),
-      filter('label', 'Label', [any('any label'), ...classes]),
+      filter('label', 'Label', [any('any label'), ...labels]),
       filter('predicted', 'Called', [any('called any'),
         ...classes.map(({value, text}) => ({value, text: `called ${text}`}))]));
     redraw(byId('jump-to'), this.jump(run, state));

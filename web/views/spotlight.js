@@ -117,7 +117,7 @@ export function legend(run, answer) {
         `+${tick} σ and more` : `+${tick}`))),
     h('p', {}, `Light: how far the ${score} stands above the mean of all ${count(answer.scores.count)} ` +
       `${unit} (${short(answer.scores.mean)}), in standard deviations (${short(answer.scores.deviation)}).`),
-    h('p', {}, 'Common: in what share of test queries it is among the top ten.'),
+    h('p.about-common', {}, 'Common: in what share of test queries it is among the top ten.'),
     h('p', {}, 'Under each image: attention, with ', h('i.swatch.plus'), 'positive or ',
       h('i.swatch.minus'), `negative bar; then the contribution to ${outputName(run, answer.logit)}, `,
       answer.contribution_kind === 'exact' ? 'exact in this layer.' :
@@ -157,6 +157,7 @@ const SURVEYED = ['abs', 'positive', 'negative', 'cosine'];
 /** A sample in the top ten of more queries than this is common: of even chances, with one class in
  *  ten alike, it would be of one in a thousand. */
 const COMMON = 0.05;
+const COMMON_QUERIES = 5;
 
 /** The rank that tells how common what is lit is. @param {Answer} answer */
 export function surveyedRank(answer) {
@@ -172,16 +173,17 @@ export function showCommon(section, answer, common) {
     const line = /** @type {HTMLElement} */ (card.querySelector('.common'));
     line.replaceChildren(h('span', {}, 'common'), h('span', {}, percent(share, share < 0.1 ? 1 : 0)));
     line.dataset.share = String(share);
-    line.classList.toggle('often', share >= COMMON);
+    line.classList.toggle('often', share >= Math.max(COMMON, COMMON_QUERIES / common.queries));
     line.title = `Among the top ten of ${percent(share)} of ${common.queries} test queries by ` +
       `${common.rank === 'abs' ? '|attention|' : common.rank}`;
   }
   const first = answer.spotlight.slice(0, common.top);
-  const often = first.filter((lit) => (shares.get(lit.sample.id) ?? 0) >= COMMON).length;
+  const least = Math.max(COMMON, COMMON_QUERIES / common.queries); // of few queries a few are no rule
+  const often = first.filter((lit) => (shares.get(lit.sample.id) ?? 0) >= least).length;
   const note = /** @type {HTMLElement} */ (section.querySelector('.common-note'));
   note.classList.toggle('warning', often > first.length / 2);
   note.replaceChildren(often > first.length / 2 ? `${often} of the first ${first.length} light up for many test images ` +
-    `(top ten of ${percent(COMMON, 0)} or more of ${common.queries} queries): this spotlight tells more of those training images ` +
+    `(top ten of ${percent(least, 0)} or more of ${common.queries} queries): this spotlight tells more of those training images ` +
     'than of this query. Try cosine.' : '');
   section.dataset.common = 'known';
 }

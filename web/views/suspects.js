@@ -4,6 +4,7 @@ import {imageUrl, listSuspects} from '../api.js';
 import {csvButton} from '../csv.js';
 import {h, redraw} from '../dom.js';
 import {className, count, fixed, outputName, percent, short} from '../format.js';
+import {notify} from './notices.js';
 
 /** @import {Actions, Run, Suspect, SuspectPage} from '../types.js' */
 
@@ -40,12 +41,16 @@ export function showSuspects(section, run, page, actions, signal) {
   const list = h('ol.cards.suspects', {}, suspects.map((suspect) => card(run, suspect, actions)));
   const more = h('button', {type: 'button', id: 'more-suspects', hidden: next === null, onclick: async () => {
     more.disabled = true;
-    const page = await listSuspects(run.id, next, signal);
-    suspects = [...suspects, ...page.suspects];
-    next = page.next;
-    list.append(...page.suspects.map((suspect) => card(run, suspect, actions)));
+    try {
+      const page = await listSuspects(run.id, next, signal);
+      suspects = [...suspects, ...page.suspects];
+      next = page.next;
+      list.append(...page.suspects.map((suspect) => card(run, suspect, actions)));
+      more.hidden = next === null;
+    } catch (error) {
+      if (!signal.aborted) notify(`There are no more to show: ${/** @type {Error} */ (error).message}`);
+    }
     more.disabled = false;
-    more.hidden = next === null;
   }}, 'Show more');
   redraw(section,
     h('div.head', {}, h('h2', {id: 'suspects-title'}, 'Suspicious labels'),

@@ -1,12 +1,13 @@
 // The wall: every training image as one small cell, by class, lit by its total.
 
+import {csvButton} from '../csv.js';
 import {choice, h, redraw} from '../dom.js';
-import {className, classPlace, count, numberedClass, short} from '../format.js';
+import {className, classPlace, count, numberedClass, short, subjectFile} from '../format.js';
 import {hidePreview, showPreview} from '../preview.js';
 import {FULL_LIGHT, light} from '../scale.js';
 import {scoreName} from './totals.js';
 
-/** @import {Actions, Panels, Run} from '../types.js' */
+/** @import {Actions, Panels, Run, Subject} from '../types.js' */
 /** @import {State} from '../state.js' */
 
 const ZOOMS = [1, 2, 4, 8];
@@ -98,13 +99,16 @@ function block(run, panels, members, number, lights, zoom, actions) {
 }
 
 /** @param {HTMLElement} section @param {Run} run @param {State} state @param {Panels} panels
- *  @param {Actions} actions */
-export function showWall(section, run, state, panels, actions) {
+ *  @param {Subject} subject @param {Actions} actions */
+export function showWall(section, run, state, panels, subject, actions) {
   const {mean, deviation} = moments(panels.samples.score);
   const lights = panels.samples.score.map((score) => light(deviation > 0 ? (score - mean) / deviation : 0));
   const classes = byClass(panels);
   redraw(section,
     h('div.head', {}, h('h2', {}, 'The wall: every training image, lit by its total'),
+      csvButton(`wall-${subjectFile(subject)}-layer-${panels.layer}`, 'the wall', ['class', 'sample_id', 'repetitions', 'score', 'light'],
+        () => classes.flatMap((members, number) => members.map((i) => [numberedClass(run, number), panels.samples.id[i],
+          panels.samples.repetitions[i], panels.samples.score[i], lights[i]]))),
       h('span.soft', {}, 'zoom '), choice(ZOOMS.map((zoom) => ({value: String(zoom), text: `${zoom}×`})), String(state.zoom),
         'Zoom', (value) => actions.choose({zoom: Number(value)}))),
     ...run.datasets.map((dataset) => h('div.wall-of', {}, run.datasets.length > 1 ? h('h3', {}, dataset.name) : null,
