@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include "core/attention.h"
+#include "core/blas.h"
+#include "core/report.h"
 #include "core/clock.h"
 #include "core/memory.h"
 #include "core/scan.h"
@@ -145,10 +147,16 @@ static double train(const struct kl_training *training, const struct kl_collecti
     return started;
 }
 
-static void bench_query(struct kl_pool *pool, struct kl_run *run, const char *what, double against)
+static void bench_query(struct kl_pool *pool, struct kl_run *run, const char *what, unsigned views,
+                        const struct kl_removal *removal)
 {
-    struct kl_query query = {
-        .layer = 2, .logit = KL_ANY_CLASS, .only_class = KL_ANY_CLASS, .top = 24};
+    struct kl_query query = {.layer = 2,
+                             .target = KL_ANY_CLASS,
+                             .logit = KL_ANY_CLASS,
+                             .only_class = KL_ANY_CLASS,
+                             .top = 24,
+                             .views = views,
+                             .removal = removal};
     uint8_t pixels[784];
     struct kl_error err;
     double times[REPETITIONS];
@@ -163,26 +171,42 @@ static void bench_query(struct kl_pool *pool, struct kl_run *run, const char *wh
         times[i] = kl_now_ms() - times[i];
         kl_answer_clear(&answer);
     }
-    row(what, times, REPETITIONS, against);
+    row(what, times, REPETITIONS, 0);
+}
+
+static void bench_report(struct kl_pool *pool, struct kl_run *run)
+{
+    struct kl_report report;
+    struct kl_error err;
+    uint32_t *ids = NULL, n = 0;
+
+    must(kl_survey_choose(&run->data, 512, &ids, &n, &err), &err);
+    must(kl_report(pool, &run->history, ids, n, NULL, NULL, &report, &err), &err);
+    printf("report of %u samples: %.1f s, %.0f GFLOP/s of matrix products\n", n, report.seconds,
+           report.flop / report.seconds / 1e9);
+    kl_report_clear(&report);
+    free(ids);
 }
 
 static void bench_training(struct kl_pool *pool)
 {
     static const char path[] = "bench.keylight";
-    struct kl_collection data = {1, {NULL}};
+    struct kl_collection data = {1, {NULL}, KL_HEADS_SHARED};
     struct kl_training training;
     struct kl_run *run = NULL;
     struct kl_error err;
-    const char *dataset;
+    const char *const *datasets;
+    struct kl_removal removal = {.n_classes = 1, .classes = {3}};
     double plain[3], recorded[3], without;
 
-    must(kl_training_preset("paper-mnist", &training, &dataset, &err), &err);
+    must(kl_training_preset("paper-mnist", &training, &datasets, &err), &err);
     must(kl_dataset_load("strokes", (struct kl_image_size){0, 0}, &data.datasets[0], &err), &err);
     training.widths[0] = 784;
     training.widths[3] = 10;
     training.n_steps = 500;
     training.evaluation_steps = training.n_steps;
     training.checkpoint_steps = 100;
+    training.snapshot_steps = 50; /* as the preset's, of ten times the steps */
     printf("\ntraining 784-800-800-10, %u steps of %u\n", training.n_steps, training.batch_size);
     printf("%-44s %9s %9s %9s   ratio\n", "", "min ms", "median", "max");
     for (int i = 0; i < 3; i++) {
@@ -191,13 +215,19 @@ static void bench_training(struct kl_pool *pool)
     }
     without = row("without recording", plain, 3, 0);
     row("with its history recorded", recorded, 3, without);
+    kl_blas_single_thread(); /* as the server and the report have it */
     must(kl_run_open(path, kl_pool_n_workers(pool), &run, &err), &err);
     printf("\none query at layer 2 of that run, %llu patterns, with all it tells\n",
            (unsigned long long)run->history.n_patterns);
     printf("%-44s %9s %9s %9s   ratio\n", "", "min ms", "median", "max");
-    bench_query(pool, run, "streaming from the file", 0);
+    bench_query(pool, run, "streaming from the file", 0, NULL);
     must(kl_run_load(run, pool, UINT64_MAX, &err), &err);
-    bench_query(pool, run, "resident in memory", 0);
+    bench_query(pool, run, "resident in memory", 0, NULL);
+    bench_query(pool, run, "  with curves, time, totals per sample",
+                KL_VIEW_CURVES | KL_VIEW_TIME | KL_VIEW_SAMPLES, NULL);
+    bench_query(pool, run, "  with how it was learned", KL_VIEW_LEARNING, NULL);
+    bench_query(pool, run, "  without a class", 0, &removal);
+    bench_report(pool, run);
     printf("\nfile: %.1f MB, %.3f of patterns x stored widths x 2 bytes\n",
            (double)run->file_bytes / 1e6,
            (double)run->file_bytes /

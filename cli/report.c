@@ -244,7 +244,7 @@ static void print_csv(const struct kl_run *run, const struct kl_accuracy *accura
     }
 }
 
-static enum kl_status print(const struct request *request, struct kl_run *run, struct kl_html *html,
+static enum kl_status print(const struct request *request, struct kl_run *run,
                             const struct kl_report *report, struct kl_error *err)
 {
     struct kl_accuracy accuracies[KL_DATASETS_MAX * KL_N_SPLITS];
@@ -255,7 +255,7 @@ static enum kl_status print(const struct request *request, struct kl_run *run, s
     if (status)
         return status;
     if (request->html)
-        return kl_html_write(html, run, accuracies, n, report, err);
+        return kl_html_write(request->html, run, accuracies, n, report, err);
     if (request->csv) {
         print_csv(run, accuracies, n, report);
     } else if (request->json) {
@@ -276,7 +276,6 @@ enum kl_status kl_cli_report(int argc, char **argv, struct kl_error *err)
     struct kl_session session = {NULL, NULL};
     struct kl_counter counter;
     struct kl_report report = {0};
-    struct kl_html html = {.file = NULL};
     uint32_t *ids = NULL, n = 0;
     enum kl_status status = parse(argc, argv, &request, err);
 
@@ -285,7 +284,7 @@ enum kl_status kl_cli_report(int argc, char **argv, struct kl_error *err)
     kl_blas_single_thread();
     status = kl_session_open(request.path, &session, err);
     if (!status && request.html)
-        status = kl_html_open(request.html, request.path, &html, err);
+        status = kl_html_check(request.html, request.path, err);
     if (!status)
         status = kl_survey_choose(&session.run->data, request.samples, &ids, &n, err);
     if (!status) {
@@ -295,8 +294,7 @@ enum kl_status kl_cli_report(int argc, char **argv, struct kl_error *err)
         kl_counter_end(&counter);
     }
     if (!status)
-        status = print(&request, session.run, &html, &report, err);
-    kl_html_close(&html);
+        status = print(&request, session.run, &report, err);
     kl_report_clear(&report);
     free(ids);
     kl_session_close(&session);

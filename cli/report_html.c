@@ -14,6 +14,7 @@
 #define PLOT_WIDTH 640
 #define PLOT_HEIGHT 220
 #define PICTURE_SCALE 3
+#define PATH_BYTES 4096
 
 static const char style[] =
     "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">"
@@ -298,37 +299,67 @@ static enum kl_status put_most(FILE *file, struct kl_run *run, const struct kl_r
     return status;
 }
 
-enum kl_status kl_html_open(const char *path, const char *run_path, struct kl_html *html,
-                            struct kl_error *err)
+/* Permissions that new files do not get. */
+static mode_t file_mask(void)
 {
-    struct stat there, run;
+    mode_t mask = umask(0);
 
-    html->file = NULL;
-    if ((size_t)snprintf(html->path, sizeof html->path, "%s", path) >= sizeof html->path)
+    umask(mask);
+    return mask;
+}
+
+/* Opens a file of a name of its own beside path, or beside what path links to: target and partial
+ * (PATH_BYTES each) get both names. */
+static enum kl_status open_beside(const char *path, char *target, char *partial, FILE **file,
+                                  struct kl_error *err)
+{
+    int fd;
+
+    if (strlen(path) > PATH_BYTES - 16)
         return kl_fail(err, KL_ERR_USAGE, "the path of --html is too long");
-    snprintf(html->partial, sizeof html->partial, "%s.partial", path);
-    if (stat(path, &there) == 0) {
-        if (!S_ISREG(there.st_mode) ||
-            (stat(run_path, &run) == 0 && there.st_dev == run.st_dev && there.st_ino == run.st_ino))
-            return kl_fail(err, KL_ERR_EXISTS,
-                           "%s is the run itself, or no file that can be replaced: name another "
-                           "--html",
-                           path);
-    }
-    html->file = fopen(html->partial, "w");
-    if (!html->file)
+    if (!realpath(path, target))
+        snprintf(target, PATH_BYTES, "%s", path);
+    snprintf(partial, PATH_BYTES, "%.*s.XXXXXX", PATH_BYTES - 16, target);
+    fd = mkstemp(partial);
+    *file = fd >= 0 ? fdopen(fd, "w") : NULL;
+    if (!*file)
         return kl_fail(err, KL_ERR_IO, "cannot write %s: %s; name another --html", path,
                        strerror(errno));
+    fchmod(fd, 0666 & ~file_mask());
     return KL_OK;
 }
 
-enum kl_status kl_html_write(struct kl_html *html, struct kl_run *run,
+enum kl_status kl_html_check(const char *path, const char *run_path, struct kl_error *err)
+{
+    char target[PATH_BYTES], partial[PATH_BYTES];
+    struct stat there, run;
+    FILE *file = NULL;
+    enum kl_status status;
+
+    if (stat(path, &there) == 0 &&
+        (!S_ISREG(there.st_mode) ||
+         (stat(run_path, &run) == 0 && there.st_dev == run.st_dev && there.st_ino == run.st_ino)))
+        return kl_fail(err, KL_ERR_EXISTS,
+                       "%s is the run itself, or no file that can be replaced: name another --html",
+                       path);
+    status = open_beside(path, target, partial, &file, err);
+    if (!status) {
+        fclose(file);
+        unlink(partial);
+    }
+    return status;
+}
+
+enum kl_status kl_html_write(const char *path, struct kl_run *run,
                              const struct kl_accuracy *accuracies, uint32_t n_accuracies,
                              const struct kl_report *report, struct kl_error *err)
 {
-    FILE *file = html->file;
-    enum kl_status status;
+    char target[PATH_BYTES], partial[PATH_BYTES];
+    FILE *file = NULL;
+    enum kl_status status = open_beside(path, target, partial, &file, err);
 
+    if (status)
+        return status;
     put_head(file, run, report);
     put_accuracies(file, run, accuracies, n_accuracies);
     put_votes(file, run, report, report->votes, "The class vote");
@@ -339,20 +370,11 @@ enum kl_status kl_html_write(struct kl_html *html, struct kl_run *run,
     put_curve(file, run);
     status = put_most(file, run, report, err);
     fputs("</body></html>\n", file);
-    if ((fflush(file) || ferror(file) || rename(html->partial, html->path)) && !status)
+    if (!status && (fflush(file) || ferror(file) || rename(partial, target)))
         status = kl_fail(err, errno == ENOSPC ? KL_ERR_FULL : KL_ERR_IO, "cannot write %s: %s",
-                         html->path, strerror(errno));
-    if (!status) {
-        fclose(file);
-        html->file = NULL;
-    }
+                         path, strerror(errno));
+    fclose(file);
+    if (status)
+        unlink(partial);
     return status;
-}
-
-void kl_html_close(struct kl_html *html)
-{
-    if (!html->file)
-        return;
-    fclose(html->file);
-    unlink(html->partial);
 }

@@ -369,7 +369,6 @@ static enum kl_status parse(int argc, char **argv, struct kl_train_request *requ
             request->is_named |= option == OPT_NAME;
             request->has_snapshot_steps |= option == OPT_SNAPSHOT_STEPS;
             request->has_switch |= option == OPT_SWITCH;
-            request->has_schedule |= option == OPT_SCHEDULE;
             request->is_preset_as_it_is &= option == OPT_NAME;
             status = set(option, &request->training, err);
         }
@@ -409,10 +408,12 @@ static enum kl_status fit_preset_schedule(struct kl_train_request *request, cons
         training->n_switches = 0;
         return KL_OK;
     }
-    if (!request->has_schedule && request->n_data != training->n_switches + 1)
+    if (training->n_steps <= training->n_switches)
+        return KL_OK; /* told as such by the checks of the training */
+    if (request->n_data != training->n_switches + 1)
         return kl_fail(err, KL_ERR_USAGE,
                        "preset %s trains on %u data sets one after the other: give as many --data, "
-                       "or --schedule joint",
+                       "or a --switch of your own, or --schedule joint",
                        preset, training->n_switches + 1);
     if (training->switches[training->n_switches - 1] >= training->n_steps)
         return kl_fail(err, KL_ERR_USAGE,

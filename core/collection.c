@@ -89,7 +89,7 @@ enum kl_status kl_collection_check(const struct kl_collection *collection, struc
             return kl_fail(err, KL_ERR_USAGE,
                            "data sets of one run have images of one size: %s has %ux%u with %u "
                            "channels, %s has %ux%u with %u (--image-size resizes folders of PNG or "
-                           "JPEG images)",
+                           "JPEG images to the size of the others)",
                            first->name, first->width, first->height, first->channels, other->name,
                            other->width, other->height, other->channels);
         for (uint32_t before = 0; before < d; before++)

@@ -17,7 +17,7 @@ struct job {
     const float *norms;
     const uint32_t *ids;
     uint32_t n;
-    struct kl_slice *slices[(KL_COMMON_QUERIES + KL_DATASETS_MAX) / SLICE + 1];
+    struct kl_slice *slices[(KL_COMMON_QUERIES + SLICE - 1) / SLICE];
     uint32_t part;
 };
 

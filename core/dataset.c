@@ -151,10 +151,6 @@ static enum kl_status load_folder(struct kl_dataset *dataset, const char *folder
     if (kl_cifar_is(folder))
         return kl_cifar_load(dataset, folder, err);
     by_class = kl_folder_is(folder);
-    if (size.width && !by_class)
-        return kl_fail(err, KL_ERR_USAGE,
-                       "--image-size is for folders of PNG or JPEG images by class, and %s is none",
-                       folder);
     return by_class ? kl_folder_load(dataset, folder, size, err)
                     : kl_idx_load(dataset, folder, err);
 }
@@ -182,6 +178,11 @@ enum kl_status kl_dataset_load(const char *spec, struct kl_image_size size, stru
         if (!status)
             status = load_folder(dataset, folder, size, err);
     }
+    if (!status && size.width && (size.width != dataset->width || size.height != dataset->height))
+        status = kl_fail(err, KL_ERR_USAGE,
+                         "--image-size resizes folders of PNG or JPEG images by class only: %s has "
+                         "images of %ux%u",
+                         dataset->name, dataset->width, dataset->height);
     if (status) {
         kl_dataset_free(dataset);
         return status;

@@ -65,7 +65,7 @@ struct kl_image_size {
  * /usr/share/datasets/NAME: CIFAR-10's binary files (core/cifar.h), images by class
  * (core/folder.h), or IDX files (core/idx.h). Class names of IDX files are known for fashion-mnist,
  * digits otherwise. size is what images by class are brought to (0 x 0: see core/folder.h); no
- * other kind is resized.
+ * other kind is resized, and one of another size is refused.
  * Errors: KL_ERR_USAGE (bad name, size), KL_ERR_NOT_FOUND, KL_ERR_INPUT, KL_ERR_IO,
  * KL_ERR_MEMORY. */
 enum kl_status kl_dataset_load(const char *spec, struct kl_image_size size,

@@ -224,8 +224,18 @@ static enum kl_status same_classes(const char *test, const struct names *classes
                                    struct kl_error *err)
 {
     struct names others;
+    char path[PATH_BYTES + 257];
+    size_t n = 0;
     enum kl_status status = list_folder(test, 1, &others, err);
 
+    for (size_t c = 0; c < others.n; c++) { /* what holds no images is no class */
+        snprintf(path, sizeof path, "%s/%s", test, others.names[c]);
+        if (has_images(path))
+            others.names[n++] = others.names[c];
+        else
+            free(others.names[c]);
+    }
+    others.n = n;
     for (size_t c = 0; !status && (c < classes->n || c < others.n); c++) {
         const char *mine = c < classes->n ? classes->names[c] : NULL;
         const char *other = c < others.n ? others.names[c] : NULL;

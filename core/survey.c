@@ -366,7 +366,7 @@ enum kl_status kl_survey_choose(const struct kl_collection *data, uint32_t limit
                                 uint32_t *n, struct kl_error *err)
 {
     uint32_t *ids = NULL, found = 0;
-    uint64_t total = 0;
+    uint64_t total = 0, before = 0; /* test samples of all data sets, and of those before */
     enum kl_status status;
 
     for (uint32_t d = 0; d < data->n_datasets; d++)
@@ -374,16 +374,17 @@ enum kl_status kl_survey_choose(const struct kl_collection *data, uint32_t limit
     if (total == 0)
         return kl_fail(err, KL_ERR_NOT_FOUND, "this run has no test samples to ask about");
     limit = limit < total ? limit : (uint32_t)total;
-    status = kl_alloc(&ids, (size_t)limit + data->n_datasets, sizeof *ids, "the queries", err);
+    status = kl_alloc(&ids, limit, sizeof *ids, "the queries", err);
     if (status)
         return status;
     for (uint32_t d = 0; d < data->n_datasets; d++) {
         uint64_t count = data->datasets[d]->splits[KL_SPLIT_TEST].count;
-        uint64_t share = (limit * count + total - 1) / total; /* of this data set: rounded up */
+        uint64_t share = limit * (before + count) / total - limit * before / total;
         uint32_t base = kl_collection_id(data, (struct kl_sample_place){d, KL_SPLIT_TEST, 0});
 
         for (uint64_t i = 0; i < share; i++)
             ids[found++] = base + (uint32_t)(i * count / share);
+        before += count;
     }
     *out = ids;
     *n = found;

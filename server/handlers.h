@@ -25,10 +25,6 @@ struct kl_service {
     sem_t pictures;            /* places for pictures being drawn; full: wait */
 };
 
-/* Takes a place for a query that scans, which the caller gives back with sem_post(&service->scans):
- * returns 0, or -1 with the problem in *reply when all are taken. */
-int kl_take_scan(struct kl_service *service, struct kl_reply *reply);
-
 /* All are thread-safe. id and file are the last segment of the path. */
 void kl_serve_runs(struct kl_service *service, const struct kl_request *request,
                    struct kl_reply *reply);

@@ -89,12 +89,10 @@ static int parse_range(const char *text, uint32_t n_steps, uint32_t *first, uint
                : 0;
 }
 
-static int is_full(const struct kl_removal *removal)
+static enum kl_status too_many(const char *term, struct kl_error *err)
 {
-    return removal->n_classes == KL_REMOVAL_TERMS_MAX ||
-           removal->n_datasets == KL_REMOVAL_TERMS_MAX ||
-           removal->n_ranges == KL_REMOVAL_TERMS_MAX ||
-           removal->n_samples == KL_REMOVAL_SAMPLES_MAX;
+    return bad_term(term, "that is more than 64 classes, data sets or ranges, or 1000 samples",
+                    err);
 }
 
 /* One term, whose value comes after its colon. */
@@ -105,9 +103,6 @@ static enum kl_status add_term(const char *term, const char *value,
     uint32_t number = 0, first, last;
     int is_number = value && !kl_parse_number(value, &number);
 
-    if (is_full(removal))
-        return bad_term(term, "that is more than 64 classes, data sets or ranges, or 1000 samples",
-                        err);
     if (!strcmp(term, "all")) {
         removal->all = 1;
     } else if (!strncmp(term, "top:", 4)) {
@@ -117,10 +112,14 @@ static enum kl_status add_term(const char *term, const char *value,
     } else if (!strncmp(term, "class:", 6)) {
         if (!is_number || number >= history->n_classes)
             return bad_term(term, "class:NUMBER counts the classes of all data sets from 0", err);
+        if (removal->n_classes == KL_REMOVAL_TERMS_MAX)
+            return too_many(term, err);
         removal->classes[removal->n_classes++] = number;
     } else if (!strncmp(term, "dataset:", 8)) {
         for (uint32_t d = 0; d < history->data->n_datasets; d++) {
             if (!strcmp(history->data->datasets[d]->name, value)) {
+                if (removal->n_datasets == KL_REMOVAL_TERMS_MAX)
+                    return too_many(term, err);
                 removal->datasets[removal->n_datasets++] = d;
                 return KL_OK;
             }
@@ -129,12 +128,16 @@ static enum kl_status add_term(const char *term, const char *value,
     } else if (!strncmp(term, "steps:", 6)) {
         if (parse_range(value, history->n_steps, &first, &last))
             return bad_term(term, "steps:FIRST-LAST is a range of the run's steps, from 1", err);
+        if (removal->n_ranges == KL_REMOVAL_TERMS_MAX)
+            return too_many(term, err);
         removal->first_steps[removal->n_ranges] = first;
         removal->last_steps[removal->n_ranges++] = last;
     } else if (!strncmp(term, "sample:", 7)) {
         if (!is_number || number >= kl_collection_size(history->data) ||
             kl_collection_place(history->data, number).split != KL_SPLIT_TRAIN)
             return bad_term(term, "sample:ID is the id of a training sample", err);
+        if (removal->n_samples == KL_REMOVAL_SAMPLES_MAX)
+            return too_many(term, err);
         removal->samples[removal->n_samples++] = number;
     } else {
         return bad_term(term,

@@ -77,16 +77,6 @@ static int set_word(const struct kl_run *run, const char *name, const char *text
     return 0;
 }
 
-int kl_take_scan(struct kl_service *service, struct kl_reply *reply)
-{
-    if (!sem_trywait(&service->scans))
-        return 0;
-    kl_reply_problem(reply, 503, NULL, "%d queries wait already: try again in a moment",
-                     KL_SCANS_MAX);
-    reply->retry_after = 1;
-    return -1;
-}
-
 /* Scans and answers; sample is negative for given pixels. */
 static void answer_query(struct kl_service *service, struct kl_run *run, struct kl_query *query,
                          int64_t sample, struct kl_reply *reply)
@@ -95,8 +85,12 @@ static void answer_query(struct kl_service *service, struct kl_run *run, struct 
     struct kl_answer answer;
     struct kl_error err;
 
-    if (kl_take_scan(service, reply))
+    if (sem_trywait(&service->scans)) {
+        kl_reply_problem(reply, 503, NULL, "%d queries wait already: try again in a moment",
+                         KL_SCANS_MAX);
+        reply->retry_after = 1;
         return;
+    }
     if (kl_attend(service->pool, &run->history, query, &answer, &err)) {
         kl_reply_error(reply, NULL, &err);
     } else {

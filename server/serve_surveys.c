@@ -32,6 +32,8 @@ struct kl_known_suspects {
 void kl_surveys_init(struct kl_surveys *surveys)
 {
     pthread_mutex_init(&surveys->lock, NULL);
+    pthread_mutex_init(&surveys->computing, NULL);
+    sem_init(&surveys->places, 0, KL_SURVEYS_MAX);
     surveys->commons = NULL;
     surveys->suspects = NULL;
 }
@@ -53,36 +55,65 @@ void kl_surveys_clear(struct kl_surveys *surveys)
         free(known);
     }
     pthread_mutex_destroy(&surveys->lock);
+    pthread_mutex_destroy(&surveys->computing);
+    sem_destroy(&surveys->places);
 }
 
-static enum kl_status know_common(struct kl_service *service, struct kl_run *run,
-                                  const struct kl_query *query, const struct kl_common **out,
-                                  struct kl_error *err)
+/* Takes the turn to compute, or answers that too many wait; given back with end_turn. */
+static int take_turn(struct kl_surveys *surveys, struct kl_reply *reply)
 {
-    struct kl_known_common *known = service->surveys.commons;
-    enum kl_unit unit = query->by_sample ? KL_UNIT_SAMPLE : KL_UNIT_PATTERN;
-    enum kl_status status = KL_OK;
+    if (sem_trywait(&surveys->places)) {
+        kl_reply_problem(reply, 503, NULL, "%d surveys wait already: try again in a moment",
+                         KL_SURVEYS_MAX);
+        reply->retry_after = 1;
+        return -1;
+    }
+    pthread_mutex_lock(&surveys->computing);
+    return 0;
+}
 
+static void end_turn(struct kl_surveys *surveys)
+{
+    pthread_mutex_unlock(&surveys->computing);
+    sem_post(&surveys->places);
+}
+
+static const struct kl_common *find_common(struct kl_surveys *surveys, const struct kl_run *run,
+                                           const struct kl_query *query)
+{
+    const struct kl_known_common *known;
+
+    pthread_mutex_lock(&surveys->lock);
+    known = surveys->commons;
     while (known && (known->run != run || known->layer != query->layer ||
                      known->rank != query->rank || known->by_sample != query->by_sample))
         known = known->next;
-    if (!known) {
-        status = kl_alloc(&known, 1, sizeof *known, "common samples", err);
-        if (!status)
-            status = kl_common(service->pool, &run->history, query->layer - 1, query->rank, unit,
-                               &known->common, err);
-        if (status) {
-            free(known);
-            return status;
-        }
-        known->run = run;
-        known->layer = query->layer;
-        known->rank = query->rank;
-        known->by_sample = query->by_sample;
-        known->next = service->surveys.commons;
-        service->surveys.commons = known;
+    pthread_mutex_unlock(&surveys->lock);
+    return known ? &known->common : NULL;
+}
+
+static enum kl_status compute_common(struct kl_service *service, struct kl_run *run,
+                                     const struct kl_query *query, struct kl_error *err)
+{
+    struct kl_known_common *known = NULL;
+    enum kl_unit unit = query->by_sample ? KL_UNIT_SAMPLE : KL_UNIT_PATTERN;
+    enum kl_status status = kl_alloc(&known, 1, sizeof *known, "common samples", err);
+
+    if (!status)
+        status = kl_common(service->pool, &run->history, query->layer - 1, query->rank, unit,
+                           &known->common, err);
+    if (status) {
+        free(known);
+        return status;
     }
-    *out = &known->common;
+    known->run = run;
+    known->layer = query->layer;
+    known->rank = query->rank;
+    known->by_sample = query->by_sample;
+    pthread_mutex_lock(&service->surveys.lock);
+    known->next = service->surveys.commons;
+    service->surveys.commons = known;
+    pthread_mutex_unlock(&service->surveys.lock);
     return KL_OK;
 }
 
@@ -120,39 +151,50 @@ void kl_serve_common(struct kl_service *service, struct kl_run *run,
     if (kl_request_allows(request, reply, "layer", "rank", "by", NULL) ||
         read_question(run, request, &query, reply))
         return;
-    if (kl_take_scan(service, reply))
-        return;
-    pthread_mutex_lock(&service->surveys.lock);
-    if (know_common(service, run, &query, &common, &err))
-        kl_reply_error(reply, NULL, &err);
-    pthread_mutex_unlock(&service->surveys.lock);
-    sem_post(&service->scans);
+    common = find_common(&service->surveys, run, &query);
+    if (!common) {
+        if (take_turn(&service->surveys, reply))
+            return;
+        common = find_common(&service->surveys, run, &query); /* while this one waited */
+        if (!common && compute_common(service, run, &query, &err))
+            kl_reply_error(reply, NULL, &err);
+        end_turn(&service->surveys);
+        common = find_common(&service->surveys, run, &query);
+    }
     if (common)
         kl_reply_json(reply, kl_represent_common(&query, common));
 }
 
-static enum kl_status know_suspects(struct kl_service *service, struct kl_run *run,
-                                    const struct kl_suspects **out, struct kl_error *err)
+static const struct kl_suspects *find_suspects(struct kl_surveys *surveys, const struct kl_run *run)
 {
-    struct kl_known_suspects *known = service->surveys.suspects;
-    enum kl_status status = KL_OK;
+    const struct kl_known_suspects *known;
 
+    pthread_mutex_lock(&surveys->lock);
+    known = surveys->suspects;
     while (known && known->run != run)
         known = known->next;
-    if (!known) {
-        status = kl_alloc(&known, 1, sizeof *known, "suspects", err);
-        if (!status)
-            status = kl_suspects(service->pool, &run->history, CANDIDATES, NULL, NULL,
-                                 &known->suspects, err);
-        if (status) {
-            free(known);
-            return status;
-        }
-        known->run = run;
-        known->next = service->surveys.suspects;
-        service->surveys.suspects = known;
+    pthread_mutex_unlock(&surveys->lock);
+    return known ? &known->suspects : NULL;
+}
+
+static enum kl_status compute_suspects(struct kl_service *service, struct kl_run *run,
+                                       struct kl_error *err)
+{
+    struct kl_known_suspects *known = NULL;
+    enum kl_status status = kl_alloc(&known, 1, sizeof *known, "suspects", err);
+
+    if (!status)
+        status = kl_suspects(service->pool, &run->history, CANDIDATES, NULL, NULL, &known->suspects,
+                             err);
+    if (status) {
+        free(known);
+        return status;
     }
-    *out = &known->suspects;
+    known->run = run;
+    pthread_mutex_lock(&service->surveys.lock);
+    known->next = service->surveys.suspects;
+    service->surveys.suspects = known;
+    pthread_mutex_unlock(&service->surveys.lock);
     return KL_OK;
 }
 
@@ -168,13 +210,16 @@ void kl_serve_suspects(struct kl_service *service, struct kl_run *run,
         kl_request_number(request, reply, "limit", 1, LIMIT_MAX, &limit) ||
         kl_request_page(request, reply, &first))
         return;
-    if (kl_take_scan(service, reply))
-        return;
-    pthread_mutex_lock(&service->surveys.lock);
-    if (know_suspects(service, run, &suspects, &err))
-        kl_reply_error(reply, NULL, &err);
-    pthread_mutex_unlock(&service->surveys.lock);
-    sem_post(&service->scans);
+    suspects = find_suspects(&service->surveys, run);
+    if (!suspects) {
+        if (take_turn(&service->surveys, reply))
+            return;
+        suspects = find_suspects(&service->surveys, run); /* while this one waited */
+        if (!suspects && compute_suspects(service, run, &err))
+            kl_reply_error(reply, NULL, &err);
+        end_turn(&service->surveys);
+        suspects = find_suspects(&service->surveys, run);
+    }
     if (!suspects)
         return;
     first = first < suspects->n ? first : suspects->n;

@@ -3,13 +3,20 @@
 #define KL_SERVER_SURVEYS_H
 
 #include <pthread.h>
+#include <semaphore.h>
 
 struct kl_known_common;
 struct kl_known_suspects;
 
+/* Surveys that are computed or wait for their turn; full: 503. They have places of their own, so
+ * that they never keep queries from theirs. */
+#define KL_SURVEYS_MAX 4
+
 /* Both lists only grow, by one entry per run and question; entries never change. */
 struct kl_surveys {
-    pthread_mutex_t lock; /* held while an answer is computed: whoever asks the same waits for it */
+    pthread_mutex_t computing; /* one at a time */
+    sem_t places;
+    pthread_mutex_t lock; /* of the lists, held for a moment only */
     struct kl_known_common *commons;
     struct kl_known_suspects *suspects;
 };

@@ -35,7 +35,7 @@ const body = document.body;
 const actions = {
   choose(change) {
     showNotices([]);
-    pick(false);
+    if ('run' in change || 'view' in change || 'with' in change) pick(false);
     go({...state, ...change}, false);
   },
   explain(sample) {
@@ -43,7 +43,8 @@ const actions = {
     else actions.choose({sample, pixels: null, as: null, view: 'query'});
   },
   explainIn(id, sample) {
-    actions.toRun(id, {sample, pixels: null, as: null, with: null, view: 'query'});
+    if ('picking' in body.dataset) actions.choose({with: `${id}/${sample}`});
+    else actions.toRun(id, {sample, pixels: null, as: null, with: null, view: 'query'});
   },
   toRun(id, change) {
     const next = runs.find((one) => one.id === id);

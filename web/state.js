@@ -55,7 +55,8 @@ function isTerm(text, run) {
     case 'top': return integer(value, 0, K_MAX) !== undefined;
     case 'class': return integer(value, 0, classCount(run) - 1) !== undefined;
     case 'dataset': return run.datasets.some((dataset) => dataset.name === value);
-    case 'sample': return integer(value, 0, 999999999) !== undefined && sampleExists(run, Number(value));
+    case 'sample': return integer(value, 0, 999999999) !== undefined && run.datasets.some(({splits: {train}}) =>
+      Number(value) >= train.first_sample && Number(value) < train.first_sample + train.samples);
     case 'steps': return range !== null && +range[1] >= 1 && +range[1] <= +range[2] && +range[2] <= run.steps;
     default: return text === 'all';
   }
@@ -120,7 +121,12 @@ export const settings = {
   },
   remove: {
     initial: null,
-    parse: (text, run) => text === '' || text.split(',').every((term) => isTerm(term, run)) ? text : undefined,
+    parse: (text, run) => {
+      const terms = text === '' ? [] : text.split(',');
+      const count = (/** @type {string} */ kind) => terms.filter((term) => term.startsWith(`${kind}:`)).length;
+      return terms.every((term) => isTerm(term, run)) && count('sample') <= 1000 &&
+        ['class', 'dataset', 'steps'].every((kind) => count(kind) <= 64) ? text : undefined;
+    },
     allowed: () => 'a list of top:N, class:NUMBER, dataset:NAME, steps:FIRST-LAST, sample:ID or all',
   },
   with: {
@@ -225,16 +231,19 @@ export function parseUrl(url, runs) {
   return {state, notices};
 }
 
-/** A state for another run: what cannot be there falls back, without a word.
+/** A state for another run: what counts by number, and what cannot be there, falls back without a word.
  *  @param {State} state @param {RunSummary} run @param {RunSummary[]} runs @returns {State} */
 export function fitState(state, run, runs) {
+  if (state.run === run.id) return {...state};
+  const before = runs.find((one) => one.id === state.run);
+  const sameOutputs = JSON.stringify(before?.outputs) === JSON.stringify(run.outputs);
   /** @type {any} */
-  const fitted = {...state, run: run.id};
+  const fitted = {...state, run: run.id, class: null, label: null, predicted: null, remove: null,
+    rank: sameOutputs ? state.rank : state.rank.split(':')[0]};
   for (const [name, setting] of Object.entries(settings)) {
     const value = fitted[name];
     if (value !== setting.initial && setting.parse(String(value), run, runs) === undefined) fitted[name] = setting.initial;
   }
-  if (/^(logit|effect):/.test(state.rank) && fitted.rank === 'abs') [fitted.rank] = state.rank.split(':');
   return fitted;
 }
 

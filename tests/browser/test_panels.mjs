@@ -321,7 +321,7 @@ test('an image of the other run is asked about there, and swapping takes what fi
   const sample = Number(await page.$eval('[data-side="b"] .card', (card) => card.dataset.sample));
   await choose(() => page.click('[data-side="b"] .card'));
   assert.equal(new URL(page.url()).pathname, `/r/${other}/q/${sample}`);
-  await page.goto(`${origin}/r/${run}/q/${SAMPLE}?layer=3&rank=logit:3&class=7&with=${plain}/60`);
+  await page.goto(`${origin}/r/${run}/q/${SAMPLE}?layer=3&rank=logit:3&class=7&remove=class:3&with=${plain}/60`);
   await ready();
   assert.equal(await page.$$eval('[data-side="b"] .card', (cards) => cards.length), 20);
   assert.equal(await page.textContent('#compare-title'), 'Two samples side by side');
@@ -329,7 +329,7 @@ test('an image of the other run is asked about there, and swapping takes what fi
   const url = new URL(page.url());
   assert.equal(url.pathname, `/r/${plain}/q/60`);
   assert.equal(url.searchParams.get('rank'), 'logit');
-  assert.equal(url.searchParams.get('layer'), null);
+  for (const name of ['layer', 'class', 'remove']) assert.equal(url.searchParams.get(name), null);
   assert.equal(url.searchParams.get('with'), `${run}/${SAMPLE}`);
 });
 
@@ -356,6 +356,8 @@ test('picking ends with another view, and a suspect is asked about by itself', a
   await page.goto(`${origin}/r/${run}/q/${SAMPLE}`);
   await ready();
   await page.selectOption('select[aria-label="Compare"]', 'pick');
+  await choose(() => page.selectOption('#filter-correct', 'true')); // a filter may help to find it
+  assert.notEqual(await page.getAttribute('body', 'data-picking'), null);
   await choose(() => page.click('#show-suspects'));
   await choose(() => page.click('#suspect-2'));
   assert.equal(new URL(page.url()).searchParams.get('with'), null);
@@ -395,7 +397,8 @@ test('suspicious labels are listed as the API ranks them, and one can be asked a
 test('addresses that cannot be fall back with a notice', async () => {
   for (const [query, says] of [['?remove=class:99', 'remove is a list of'], ['?with=99999', 'with is a sample'],
     ['?over=month', 'over is class or dataset'], ['?zoom=9', 'zoom is 1 to 8'], ['?rank=effect:9', 'rank is'],
-    ['?taught=me', 'taught is class']]) {
+    ['?taught=me', 'taught is class'],
+    ['?remove=sample:61', 'remove is a list of']]) {
     await page.goto(`${origin}/r/${run}/q/${SAMPLE}${query}`);
     await ready();
     assert.ok((await page.textContent('#notices')).includes(says), query);

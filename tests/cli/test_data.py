@@ -107,8 +107,10 @@ def test_folders_that_are_not_whole_are_refused():
     for split in ("train", "test"):
         for label in ("x", "y"):
             os.makedirs(at(f"odd/{split}/{label}"))
-            made_data.png(at(f"odd/{split}/{label}/0.png"), np.full((4, 4), 9, np.uint8))
+            made_data.png(at(f"odd/{split}/{label}/0.png"), np.arange(16, dtype=np.uint8).reshape(4, 4) * ord(label) % 99)
     os.makedirs(at("odd/test/z"))
+    train("odd.keylight", "--data", f"odd={at('odd')}")  # what holds no images is no class
+    made_data.png(at("odd/test/z/0.png"), np.full((4, 4), 9, np.uint8))
     refuse("--data", f"odd={at('odd')}", says="it differs at 'z'")
     refuse("--data", f"none={at('none')}", says="cannot open the data folder")
     refuse("--data", f"none={at('none')}", "--image-size", 8, says="cannot open the data folder")
@@ -205,7 +207,8 @@ def test_heads_are_shared_or_separate():
 def test_images_of_different_sizes_are_refused():
     made_data.idx(at("wide"), 4, side=7)
     refuse("--data", f"a={at('a')}", "--data", f"wide={at('wide')}", says="images of one size")
-    refuse("--data", f"a={at('a')}", "--image-size", "8", says="--image-size is for folders")
+    refuse("--data", f"a={at('a')}", "--image-size", "8", says="has images of 6x6")
+    train("sized.keylight", "--data", f"a={at('a')}", "--image-size", "6")
     refuse("--data", f"a={at('a')}", "--image-size", "0", says="--image-size is a side")
 
 

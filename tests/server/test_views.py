@@ -389,7 +389,11 @@ def test_the_report_comes_as_text_table_and_page():
     assert done.returncode == 1 and "is the run itself" in done.stderr
     with open(RUN.path, "rb") as file:
         assert file.read() == before
-    assert [name for name in os.listdir(FOLDER) if "partial" in name] == []
+    link = os.path.join(FOLDER, "link.html")
+    os.symlink(page, link)
+    tap.succeed("report", RUN.path, "--samples", 3, "--html", link)
+    assert os.path.islink(link) and "3 test samples asked" in open(page, encoding="utf-8").read()
+    assert [name for name in os.listdir(FOLDER) if name.startswith(("report.html.", "views.keylight."))] == []
 
 
 def auc(score, flipped):

@@ -20,7 +20,7 @@ function isSameImage(a, b) {
 /** @param {Side} side @param {'a'|'b'} name @param {boolean} otherRun @param {Actions} actions */
 function column({run, answer, subject}, name, otherRun, actions) {
   // An image of the other run is asked about there.
-  const own = name === 'a' ? actions : {...actions, explain: (/** @type {number} */ sample) => actions.explainIn(run.id, sample)};
+  const own = name === 'a' || !otherRun ? actions : {...actions, explain: (/** @type {number} */ sample) => actions.explainIn(run.id, sample)};
   return h('article.side', {'data-side': name, 'aria-label': 'pixels' in subject ? 'your drawing' : sampleName(run, subject.id)},
     h('div.side-answer', {}, picture(run, subject),
       h('div', {}, otherRun ? h('p.soft', {}, `in ${run.name}`) : null,

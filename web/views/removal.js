@@ -2,7 +2,7 @@
 
 import {csvButton} from '../csv.js';
 import {h, redraw, select} from '../dom.js';
-import {classCount, count, fixed, numberedClass, outputName, percent, sampleName, signed, subjectFile} from '../format.js';
+import {classCount, count, fixed, numberedClass, outputName, percent, sampleName, subjectFile} from '../format.js';
 import {removalTerms} from '../state.js';
 
 /** @import {Actions, Answer, Removed, Run, Subject} from '../types.js' */
@@ -66,7 +66,7 @@ function table(run, answer, removed) {
       h('th', {scope: 'row'}, outputName(run, output)),
       h('td.number', {}, fixed(logit, 2)),
       h('td.number.without', {'data-value': removed.logits[output]}, fixed(removed.logits[output], 2)),
-      h(`td.number.${change < 0 ? 'minus' : 'plus'}`, {}, signed(change)),
+      h(`td.number.${change < 0 ? 'minus' : 'plus'}`, {}, (change > 0 ? '+' : '') + fixed(change, 2)),
       h('td.number', {}, percent(answer.probabilities[output])),
       h('td.number', {}, percent(removed.probabilities[output])));
     })));
