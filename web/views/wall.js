@@ -11,6 +11,7 @@ import {scoreName} from './totals.js';
 /** @import {State} from '../state.js' */
 
 const ZOOMS = [1, 2, 4, 8];
+const FEW = 3000; // training images, whose cells can be larger
 
 /** @param {number[]} values */
 function moments(values) {
@@ -40,7 +41,8 @@ function colours() {
 }
 
 /** One class as a block of cells. @param {Run} run @param {Panels} panels @param {number[]} members
- *  @param {number} number of the class @param {number[]} lights @param {number} zoom @param {Actions} actions */
+ *  @param {number} number of the class @param {number[]} lights @param {number} zoom pixels of a cell
+ *  @param {Actions} actions */
 function block(run, panels, members, number, lights, zoom, actions) {
   const {dataset, label} = classPlace(run, number);
   const columns = Math.ceil(Math.sqrt(members.length / 2)), rows = Math.ceil(members.length / columns);
@@ -104,16 +106,17 @@ export function showWall(section, run, state, panels, subject, actions) {
   const {mean, deviation} = moments(panels.samples.score);
   const lights = panels.samples.score.map((score) => light(deviation > 0 ? (score - mean) / deviation : 0));
   const classes = byClass(panels);
+  const cell = state.zoom * (panels.samples.id.length < FEW ? 3 : 1);
   redraw(section,
     h('div.head', {}, h('h2', {}, 'The wall: every training image, lit by its total'),
+      h('span.soft', {}, 'zoom '), choice(ZOOMS.map((zoom) => ({value: String(zoom), text: `${zoom}×`})), String(state.zoom),
+        'Zoom', (value) => actions.choose({zoom: Number(value)})),
       csvButton(`wall-${subjectFile(subject)}-layer-${panels.layer}`, 'the wall', ['class', 'sample_id', 'repetitions', 'score', 'light'],
         () => classes.flatMap((members, number) => members.map((i) => [numberedClass(run, number), panels.samples.id[i],
-          panels.samples.repetitions[i], panels.samples.score[i], lights[i]]))),
-      h('span.soft', {}, 'zoom '), choice(ZOOMS.map((zoom) => ({value: String(zoom), text: `${zoom}×`})), String(state.zoom),
-        'Zoom', (value) => actions.choose({zoom: Number(value)}))),
+          panels.samples.repetitions[i], panels.samples.score[i], lights[i]])))),
     ...run.datasets.map((dataset) => h('div.wall-of', {}, run.datasets.length > 1 ? h('h3', {}, dataset.name) : null,
       h('div.scroll.wall', {}, classes.map((members, number) => classPlace(run, number).dataset === dataset.name &&
-        block(run, panels, members, number, lights, state.zoom, actions))))),
+        block(run, panels, members, number, lights, cell, actions))))),
     h('p.soft', {}, `Light: how far the image’s total ${scoreName(panels)} stands above the mean of all images ` +
       `(${short(mean)}), full at ${FULL_LIGHT} standard deviations (${short(deviation)}). Point at a cell to see it, click to ask about it.`));
 }
