@@ -10,6 +10,7 @@
 
 #define BAR_WIDTH 24
 #define REDRAW_SECONDS 0.1
+#define QUIET_SECONDS 10 /* before work that nobody watches says how far it is */
 
 static volatile sig_atomic_t interrupted;
 
@@ -109,6 +110,8 @@ void kl_counter_show(void *self, uint32_t done, uint32_t total)
     double spent = kl_now_ms() / 1e3 - counter->started, left = spent * (total - done) / done;
     char bar[BAR_WIDTH + 1];
 
+    if (!counter->terminal && spent > QUIET_SECONDS && 10 * done / total > 10 * (done - 1) / total)
+        fprintf(stderr, "%u of %u done, %.0f s left\n", done, total, left);
     if (!counter->terminal)
         return;
     fill_bar(bar, done, total);

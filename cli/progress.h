@@ -21,7 +21,8 @@ struct kl_progress kl_meter_progress(struct kl_meter *meter);
 /* Takes the bar away. */
 void kl_meter_end(const struct kl_meter *meter);
 
-/* A bar for work that is counted in pieces; on a terminal only. */
+/* A bar for work that is counted in pieces; where there is no terminal, a line per tenth of work
+ * that takes more than some seconds. */
 struct kl_counter {
     int terminal;
     double started; /* seconds */

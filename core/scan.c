@@ -11,6 +11,7 @@ struct dot_job {
     const struct kl_block_source *source;
     const float *query;
     float offset;
+    uint64_t first, end; /* blocks outside these rows are left out */
     float *out;
 };
 
@@ -19,11 +20,15 @@ static enum kl_status dot_block(void *argument, unsigned worker, unsigned task,
 {
     const struct dot_job *job = argument;
     const struct kl_block_source *source = job->source;
+    const struct kl_extent *extent = &source->extents[task];
+    float *out = job->out + extent->first;
     struct kl_block block = {0};
-    enum kl_status status = kl_read_block(source, worker, task, &block, err);
-    float *out = job->out + block.first;
+    enum kl_status status;
     float scale;
 
+    if (extent->first >= job->end || extent->first + extent->count <= job->first)
+        return KL_OK;
+    status = kl_read_block(source, worker, task, &block, err);
     if (status)
         return status;
     kl_dot(block.dtype, block.numbers, block.count, source->width, job->query, out);
@@ -38,7 +43,7 @@ static enum kl_status dot_block(void *argument, unsigned worker, unsigned task,
 enum kl_status kl_scan_dot(struct kl_pool *pool, const struct kl_block_source *source,
                            const float *query, float offset, float *out, struct kl_error *err)
 {
-    struct dot_job job = {source, query, offset, out};
+    struct dot_job job = {source, query, offset, 0, source->n_rows, out};
 
     return kl_pool_run(pool, dot_block, &job, source->n_blocks, err);
 }
@@ -66,18 +71,20 @@ static enum kl_status scan_images(struct kl_pool *pool, const struct kl_history 
     const struct kl_block_source *images = history->keys[0];
     const struct kl_collection *data = history->data;
     float *folded = NULL, *by_sample = NULL;
+    struct dot_job job;
     enum kl_status status = kl_alloc(&folded, images->width, sizeof(float), "a query", err);
 
     if (!status)
         status = kl_alloc(&by_sample, images->n_rows, sizeof(float), "a layer's attention", err);
-    /* One pass per distinct standardisation; a run of one data set takes one. */
+    /* Every data set's images by its own standardisation. */
     for (uint32_t d = 0, first = 0; !status && d < data->n_datasets; d++) {
         float offset = fold_standardisation(data->datasets[d], query, folded);
         uint32_t end = first;
 
         for (int s = 0; s < KL_N_SPLITS; s++)
             end += data->datasets[d]->splits[s].count;
-        status = kl_scan_dot(pool, images, folded, offset, by_sample, err);
+        job = (struct dot_job){images, folded, offset, first, end, by_sample};
+        status = kl_pool_run(pool, dot_block, &job, images->n_blocks, err);
         for (uint64_t t = 0; !status && t < history->n_patterns; t++) {
             uint32_t sample = history->samples[t];
 
