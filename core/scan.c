@@ -143,14 +143,6 @@ static enum kl_status square_block(void *argument, unsigned worker, unsigned tas
     return status;
 }
 
-enum kl_status kl_scan_squares(struct kl_pool *pool, const struct kl_block_source *source,
-                               float *out, struct kl_error *err)
-{
-    struct squares_job job = {source, NULL, out};
-
-    return kl_pool_run(pool, square_block, &job, source->n_blocks, err);
-}
-
 static enum kl_status scan_image_squares(struct kl_pool *pool, const struct kl_history *history,
                                          float *out, struct kl_error *err)
 {
@@ -170,7 +162,9 @@ static enum kl_status scan_image_squares(struct kl_pool *pool, const struct kl_h
 enum kl_status kl_scan_key_squares(struct kl_pool *pool, const struct kl_history *history,
                                    uint32_t layer, float *out, struct kl_error *err)
 {
+    struct squares_job job = {history->keys[layer], NULL, out};
+
     if (layer == 0)
         return scan_image_squares(pool, history, out, err);
-    return kl_scan_squares(pool, history->keys[layer], out, err);
+    return kl_pool_run(pool, square_block, &job, job.source->n_blocks, err);
 }

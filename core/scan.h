@@ -21,12 +21,6 @@ enum kl_status kl_scan_attention(struct kl_pool *pool, const struct kl_history *
                                  uint32_t layer, const float *query, float *attention,
                                  struct kl_error *err);
 
-/* out[row] = |rows[row]|^2, for every row of the source: (n_rows) float32. Errors: those of
- * reading.
- */
-enum kl_status kl_scan_squares(struct kl_pool *pool, const struct kl_block_source *source,
-                               float *out, struct kl_error *err);
-
 /* |x_t|^2 of every pattern at a layer, from 0: out (n_patterns); layer 0's keys are the
  * standardised images. Errors: KL_ERR_MEMORY and those of reading. */
 enum kl_status kl_scan_key_squares(struct kl_pool *pool, const struct kl_history *history,

@@ -7,7 +7,6 @@
 
 #include "core/memory.h"
 #include "core/norms.h"
-#include "core/scan.h"
 #include "core/survey.h"
 
 #define OTHERS_WEIGHT 4
@@ -20,40 +19,10 @@ struct work {
     uint32_t *repetitions;      /* (samples of the run) */
 };
 
-/* own, not yet in deviations. */
-static enum kl_status sum_own(struct work *work, struct kl_error *err)
-{
-    const struct kl_history *history = work->history;
-    uint64_t n = history->n_patterns;
-    float *keys = NULL, *errors = NULL;
-    double *influence = NULL;
-    enum kl_status status = kl_alloc(&keys, n, sizeof(float), "squares", err);
-
-    if (!status)
-        status = kl_alloc(&errors, n, sizeof(float), "squares", err);
-    if (!status)
-        status = kl_alloc(&influence, n, sizeof(double), "influences", err);
-    for (uint32_t l = 0; !status && l < history->final->n_layers; l++) {
-        status = kl_scan_key_squares(work->pool, history, l, keys, err);
-        if (!status)
-            status = kl_scan_squares(work->pool, history->errors[l], errors, err);
-        for (uint64_t t = 0; !status && t < n; t++)
-            influence[t] -= history->coefficients[t / history->patterns_per_step] *
-                            ((double)keys[t] + 1) * (double)errors[t];
-    }
-    for (uint64_t t = 0; !status && t < n; t++) {
-        work->repetitions[history->samples[t]]++;
-        work->samples[history->samples[t]].own += sqrt(fmax(0, influence[t]));
-    }
-    free(keys);
-    free(errors);
-    free(influence);
-    return status;
-}
-
-/* d_t[target] = (p - 1) / B at the last layer tells the probability of the label, and so the loss,
- * at every showing. Runs as the pool's only task. */
-static enum kl_status sum_losses(void *argument, unsigned worker, unsigned task,
+/* own (not yet in deviations) and loss, from the error signals of the last layer: B d_t = p - y
+ * tells how wrong the answer was at that showing, and its entry at the label the label's
+ * probability. Runs as the pool's only task. */
+static enum kl_status sum_errors(void *argument, unsigned worker, unsigned task,
                                  struct kl_error *err)
 {
     struct work *work = argument;
@@ -69,11 +38,14 @@ static enum kl_status sum_losses(void *argument, unsigned worker, unsigned task,
         status = kl_read_block(errors, worker, b, &block, err);
         for (uint32_t i = 0; !status && i < block.count; i++) {
             uint32_t sample = history->samples[block.first + i];
-            double p;
+            double scale = history->patterns_per_step, squares = 0, p;
 
             kl_block_to_float(&block, (size_t)i * errors->width, errors->width, row);
-            p = 1 + (double)row[kl_collection_target(history->data, sample)] *
-                        history->patterns_per_step;
+            for (uint32_t j = 0; j < errors->width; j++)
+                squares += scale * row[j] * (scale * row[j]);
+            p = 1 + scale * row[kl_collection_target(history->data, sample)];
+            work->repetitions[sample]++;
+            work->samples[sample].own += squares;
             work->samples[sample].loss -= log(fmin(1, fmax(p, SMALLEST_PROBABILITY)));
         }
     }
@@ -277,9 +249,7 @@ enum kl_status kl_suspects(struct kl_pool *pool, const struct kl_history *histor
     if (!status)
         status = kl_alloc(&work.repetitions, n_samples, sizeof(uint32_t), "the suspects", err);
     if (!status)
-        status = sum_own(&work, err);
-    if (!status)
-        status = kl_pool_run(pool, sum_losses, &work, 1, err);
+        status = kl_pool_run(pool, sum_errors, &work, 1, err);
     if (!status)
         status = list_trained(&work, &suspects.samples, &suspects.n, err);
     n_asked = candidates && candidates < suspects.n ? candidates : suspects.n;

@@ -1,17 +1,18 @@
 /* Suspicious labels: training samples whose label the memory of themselves supports, and not that
  * of the others.
  *
- *   own_i    = sum over i's patterns of sqrt(sum over layers of -c_s (|x_t|^2 + 1) |d_t|^2),
- *              how much of its own answer a sample had to be taught by itself: the root of its
- *              self-influence along the trajectory (-c_s (|x_t|^2 + 1) |d_t|^2 is what pattern t
- *              lowered its own loss by, to first order; Pruthi et al. 2020), summed over its
- * showings others_i = the share of other labels among its ten nearest neighbours in the memory: the
- * other training samples with the largest cosine of first-layer keys score_i  = own_i / deviation
- * of all own + 4 others_i
+ *   own_i    = sum over i's patterns of |p_t - y|^2 = |B d_t|^2 at the last layer: how much of its
+ *              answer a sample had to write into the memory itself, showing after showing (the
+ *              squared error of Paul et al. 2021, summed over training)
+ *   others_i = the share of other labels among its ten nearest neighbours in the memory: the other
+ *              training samples with the largest cosine of first-layer keys
+ *   score_i  = own_i / deviation of all own + 4 others_i
  *
- * The weight 4 and the ten neighbours were chosen on MNIST with a tenth of its labels flipped,
- * where from 2 to 6 and 10 to 20 make no great difference. loss_i, the sample's loss summed over
- * its showings, is the usual baseline. */
+ * The area under the ROC curve of finding a tenth of flipped labels: .989 among 1000 images of
+ * MNIST (the sample's loss, summed over its showings, the usual baseline: .977), .974 among 1000 of
+ * Fashion-MNIST (.968), .989 among all 60,000 of Fashion-MNIST (.990). The weight was chosen on the
+ * first of these; from 2 to 6, and 10 to 20 neighbours, make no great difference.
+ */
 #ifndef KL_CORE_SUSPECTS_H
 #define KL_CORE_SUSPECTS_H
 

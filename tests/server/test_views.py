@@ -408,17 +408,15 @@ def test_suspects_are_scored_as_documented_and_find_flipped_labels():
                 "--hidden", "20,12", "--lr", "0.02", "--dtype", "float32", "--output", path, "--quiet")
     run = Reader(path)
     got = json.loads(tap.succeed("suspects", path, "--json", "--top", 300))
-    c, _ = run.coefficients()
-    influence = sum(-c * ((run.keys(l) ** 2).sum(1) + 1) * (run.errors(l) ** 2).sum(1) for l in (1, 2, 3))
-    own = np.bincount(run.samples, np.sqrt(influence))[:300]
+    d3 = 16 * run.errors(3)
+    own = np.bincount(run.samples, (d3 ** 2).sum(1))[:300]
     label, true = run.column("label")[:300], run.column("true_label")[:300]
     x = run.images()[:300]
     cosines = x @ x.T / np.outer(np.linalg.norm(x, axis=1), np.linalg.norm(x, axis=1))
     np.fill_diagonal(cosines, -2)
     near = np.argsort(-cosines, axis=1)[:, :10]
     others = (label[near] != label[:, None]).mean(1)
-    d3 = run.errors(3)
-    loss = np.bincount(run.samples, -np.log(1 + 16 * d3[np.arange(len(d3)), label[run.samples]]))
+    loss = np.bincount(run.samples, -np.log(1 + d3[np.arange(len(d3)), label[run.samples]]))
     score = own / own.std() + 4 * others
     assert got["total"] == 300 and got["next"] is None
     ids = np.array([one["sample"]["id"] for one in got["suspects"]])

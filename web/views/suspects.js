@@ -61,7 +61,8 @@ export function showSuspects(section, run, page, actions, signal) {
         one.sample.true_label === undefined ? '' : className(run, one.sample.dataset, one.sample.true_label),
         one.score, one.own, one.others, one.loss]))),
     h('p.lead', {}, 'Training images ranked by how much the memory of themselves, and not of the others, supports their label. ',
-      h('b', {}, 'own'), ': how much of its answer the image had to be taught by itself, in standard deviations. ',
+      h('b', {}, 'own'), ': how much of its answer the image had to teach by itself: the squared error of the network’s answer, summed over its ' +
+      'showings, in standard deviations. ',
       h('b', {}, 'others'), ': share of other labels among its ten nearest neighbours. ',
       h('b', {}, 'score'), ' = own + 4 others. ', h('b', {}, 'loss'), ' summed over training is the usual baseline.'),
     found(page), list, more);
