@@ -9,6 +9,7 @@
 #include "core/blas.h"
 #include "core/report.h"
 #include "core/clock.h"
+#include "core/loading.h"
 #include "core/memory.h"
 #include "core/scan.h"
 #include "db/run.h"

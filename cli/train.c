@@ -6,6 +6,7 @@
 #include "cli/progress.h"
 #include "cli/train_options.h"
 #include "core/clock.h"
+#include "core/loading.h"
 #include "db/writer.h"
 
 static enum kl_status load_data(const struct kl_train_request *request, struct kl_collection *data,

@@ -7,6 +7,7 @@
 
 #include "core/collection.h"
 #include "core/idx.h"
+#include "core/loading.h"
 #include "tests/lib/suite.h"
 
 static char folder[256];

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "core/dataset.h"
+#include "core/loading.h"
 
 static const char *const names[] = {"train-images", "train-labels", "t10k-images", "t10k-labels"};
 static const unsigned char images[] = {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2, 9, 8, 7, 6};
