@@ -108,14 +108,14 @@ enum kl_status kl_correct(struct kl_pool *pool, const struct kl_history *history
         free(sums);
         return status;
     }
-    *out = (struct kl_contributions){n_logits, sums, sums + (size_t)history->n_classes * n_logits};
+    *out = (struct kl_contributions){sums, sums + (size_t)history->n_classes * n_logits};
     return KL_OK;
 }
 
 void kl_contributions_clear(struct kl_contributions *contributions)
 {
     free(contributions->by_class); /* the block that both point into */
-    *contributions = (struct kl_contributions){0, NULL, NULL};
+    *contributions = (struct kl_contributions){NULL, NULL};
 }
 
 static void add_weighted(const struct job *job, uint64_t t, const float *row, double *sums)

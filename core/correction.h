@@ -6,7 +6,6 @@
 
 /* Contributions to every logit through the last layer, exact: they sum to the correction. */
 struct kl_contributions {
-    uint32_t n_logits;
     double *by_class; /* (n_classes of all data sets, n_logits) */
     double *by_bin;   /* (ranges of steps, data sets, n_logits): see core/timeline.h */
 };

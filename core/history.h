@@ -3,7 +3,6 @@
 #define KL_CORE_HISTORY_H
 
 #include "core/blocks.h"
-#include "core/coefficients.h"
 #include "core/collection.h"
 #include "core/network.h"
 
@@ -26,14 +25,11 @@ struct kl_history {
     const uint32_t *samples; /* (n_patterns) training sample ids */
     const uint16_t *classes; /* (samples of the run) class number: see kl_collection_classes */
     uint32_t n_classes;      /* of all data sets */
-    const uint32_t *class_datasets;   /* (n_classes) the data set of each */
-    const double *coefficients;       /* c_s, (n_steps): see core/coefficients.h */
-    double alpha;                     /* what is left of the initial weights */
-    const struct kl_step_rule *rules; /* (n_steps) */
+    const uint32_t *class_datasets; /* (n_classes) the data set of each */
+    const double *coefficients;     /* c_s, (n_steps): see core/coefficients.h */
+    double alpha;                   /* what is left of the initial weights */
     struct kl_snapshots snapshots;
-    struct kl_norms *norms;   /* see core/norms.h */
-    uint32_t n_switches;      /* of a sequential schedule */
-    const uint32_t *switches; /* (n_switches) the last steps with one data set */
+    struct kl_norms *norms; /* see core/norms.h */
     /* By layer, from 0. Layer 1's rows are the images (row = sample id; training samples come in
      * ids that need not start at 0, so rows cover all samples); the others' are patterns. */
     const struct kl_block_source *keys[KL_LAYERS_MAX];

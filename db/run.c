@@ -285,9 +285,6 @@ static enum kl_status read_all(struct kl_run *run, unsigned n_workers, struct kl
         return status;
     run->history.patterns_per_step = run->training.batch_size;
     run->history.n_steps = run->training.n_steps;
-    run->history.rules = run->rules;
-    run->history.n_switches = run->training.n_switches;
-    run->history.switches = run->training.switches;
     run->history.n_patterns = (uint64_t)run->training.n_steps * run->training.batch_size;
     run->file_bytes = stat(run->path, &info) == 0 ? (uint64_t)info.st_size : 0;
     status = read_patterns(run, err);

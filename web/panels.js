@@ -25,10 +25,10 @@ let known = {question: '', panels: /** @type {Panels|null} */ (null), layers: /*
 async function load(run, state, pixels, signal) {
   if (known.question === question(state) && known.panels) return known;
   const plain = {...state, remove: null, class: null};
-  const [panels, ...layers] = await Promise.all([
-    attend(plain, pixels, signal, {views: 'curves,time,samples,learning', k: 1}),
-    ...run.layers.map(({layer}) => attend(plain, pixels, signal, {layer, k: LAYER_TOP}))]);
-  known = {question: question(state), panels, layers};
+  const chosen = state.layer ?? run.layers.length; // the panels' answer is this layer's, too
+  const layers = await Promise.all(run.layers.map(({layer}) => attend(plain, pixels, signal, {layer, k: LAYER_TOP,
+    ...(layer === chosen && {views: 'curves,time,samples,learning'})})));
+  known = {question: question(state), panels: layers[chosen - 1], layers};
   return known;
 }
 

@@ -53,7 +53,7 @@ export function totals(run, answer) {
 }
 
 /** Mean over deviation of the totals of every data set's classes. @param {Run} run @param {Answer} answer */
-export function dispersions(run, answer) {
+function dispersions(run, answer) {
   return run.datasets.map((dataset) => {
     const sums = answer.by_class.filter((total) => total.dataset === dataset.name).map((total) => total.sum_abs);
     const mean = sums.reduce((sum, value) => sum + value, 0) / sums.length;

@@ -11,7 +11,7 @@ import {switches} from './time.js';
 
 /** The last layer's initial guess plus everything added up to the end of every range of steps: by
  *  range, by output. @param {Panels} panels @returns {number[][]} */
-export function partialSums(panels) {
+function partialSums(panels) {
   let sums = panels.initial_guess;
   return panels.time.first_steps.map((_, bin) => {
     sums = sums.map((sum, output) => panels.time.contributions.reduce(
