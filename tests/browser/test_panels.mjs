@@ -52,6 +52,7 @@ test('the strongest of every class are the API’s, and a curve shows its traini
 
 test('charts have their numbers as a table', async () => {
   await page.click('#time details.numbers summary');
+  await page.waitForSelector('#time details.numbers tbody tr'); // the browser tells of the opening later
   const {time} = await api(`/attention?sample=${SAMPLE}&layer=2&views=time`);
   const rows = await page.$$eval('#time details.numbers tbody tr', (trs) => trs.length);
   assert.equal(rows, time.first_steps.length);
@@ -103,6 +104,7 @@ test('attention over time is the API’s, splits by data set, and the switch sta
   await panelsReady();
   assert.match(page.url(), /over=dataset/);
   await page.click('#time details.numbers summary');
+  await page.waitForSelector('#time details.numbers tbody tr'); // the browser tells of the opening later
   const cells = await page.$$eval('#time details.numbers tbody tr', (trs) => trs.map((tr) =>
     [...tr.children].map((cell) => cell.textContent)));
   const sums = [0, 0].map((_, d) => time.first_steps.map((_, bin) =>
