@@ -162,7 +162,7 @@ static void bench_query(struct kl_pool *pool, struct kl_run *run, const char *wh
     struct kl_error err;
     double times[REPETITIONS];
 
-    query.pixels = pixels;
+    query.subject.pixels = pixels;
     must(kl_run_image(run, 0, pixels, &err), &err);
     for (int i = 0; i < REPETITIONS; i++) {
         struct kl_answer answer;
@@ -202,8 +202,7 @@ static void bench_training(struct kl_pool *pool)
 
     must(kl_training_preset("paper-mnist", &training, &datasets, &err), &err);
     must(kl_dataset_load("strokes", (struct kl_image_size){0, 0}, &data.datasets[0], &err), &err);
-    training.widths[0] = 784;
-    training.widths[3] = 10;
+    must(kl_training_fit(&training, &data, &err), &err);
     training.n_steps = 500;
     training.evaluation_steps = training.n_steps;
     training.checkpoint_steps = 100;

@@ -3,15 +3,18 @@
 
 #include "cli/cli.h"
 #include "cli/options.h"
+#include "cli/text_output.h"
+#include "core/corpus.h"
 #include "db/run.h"
 #include "server/represent.h"
 
-static const char help[] = "usage: keylight info RUN [--json]\n"
-                           "\n"
-                           "Summarises a run: data, network, training, accuracy.\n"
-                           "\n"
-                           "  --json    as the API's JSON (GET /api/v1/runs/RUN)\n"
-                           "  --help, --version\n";
+static const char help[] =
+    "usage: keylight info RUN [--json]\n"
+    "\n"
+    "Summarises a run: data, network, training, accuracy or bits per token.\n"
+    "\n"
+    "  --json    as the API's JSON (GET /api/v1/runs/RUN)\n"
+    "  --help, --version\n";
 
 static const struct option options[] = {
     {"json", no_argument, NULL, 'j'}, KL_COMMON_OPTIONS, {NULL, 0, NULL, 0}};
@@ -34,14 +37,57 @@ static void print_schedule(const struct kl_run *run)
     printf("snapshots  %u of the weights\n", run->history.snapshots.n);
 }
 
+static void print_text_run(const struct kl_run *run)
+{
+    const struct kl_training *training = &run->training;
+    const struct kl_corpus *corpus = run->data.datasets[0]->corpus;
+
+    printf(
+        "network    LSTM, %u layer%s of %u cells, embedding %u, %u different tokens, seed %llu\n",
+        training->n_hidden, training->n_hidden > 1 ? "s" : "", training->hidden[0],
+        training->embedding, corpus->n_types, (unsigned long long)training->seed);
+    printf(
+        "training   %u steps of %u streams x %u tokens = %llu patterns; %s, learning rate %g (%s)",
+        training->n_steps, training->batch_size, training->unroll,
+        (unsigned long long)run->history.n_patterns, kl_optimiser_name(training->optimiser),
+        training->learning_rate, kl_lr_schedule_name(training->lr_schedule));
+    if (training->optimiser == KL_SGD)
+        printf(", momentum %g", training->momentum);
+    if (training->dropout > 0)
+        printf(", dropout %g", training->dropout);
+    if (training->clip_norm > 0)
+        printf(", gradient norm clipped at %g", training->clip_norm);
+    printf("\nhistory    %s, %.1f MB; ", kl_dtype_name(training->dtype),
+           (double)run->file_bytes / 1e6);
+    if (!run->history.has_dual)
+        printf("attention only: Adam has no exact dual form\n");
+    else if (run->history.left_out > 0)
+        printf("contributions approximate: %.3g %% of the error signals left out\n",
+               100 * run->history.left_out);
+    else
+        printf("contributions exact%s\n",
+               training->records_gates ? ", at the gates too" : " at the output layer");
+    printf("data       %s: %s in %u documents; %u train, %u test positions\n",
+           run->data.datasets[0]->name, kl_token_kind_name(corpus->kind), corpus->n_documents,
+           run->data.datasets[0]->splits[KL_SPLIT_TRAIN].count,
+           run->data.datasets[0]->splits[KL_SPLIT_TEST].count);
+    printf("snapshots  %u of the weights\n", run->history.snapshots.n);
+    kl_print_text_curve(run);
+}
+
 static void print_run(const struct kl_run *run)
 {
     const struct kl_training *training = &run->training;
 
     printf("%s (%s)\n", training->name, run->fingerprint);
+    if (kl_history_is_text(&run->history)) {
+        print_text_run(run);
+        return;
+    }
     printf("network    ");
-    for (uint32_t l = 0; l <= training->n_layers; l++)
-        printf("%s%u", l ? "-" : "", training->widths[l]);
+    for (uint32_t l = 0; l <= training->shape.n_layers; l++)
+        printf("%s%u", l ? "-" : "",
+               l ? training->shape.outputs[l - 1] : training->shape.inputs[0]);
     printf(", ReLU, %s initialisation, seed %llu\n",
            kl_initialisation_name(training->initialisation), (unsigned long long)training->seed);
     printf("training   %u steps of %u = %llu patterns; learning rate %g (%s), momentum %g, weight "

@@ -81,6 +81,9 @@ static void after_evaluation(void *self, uint32_t step, const struct kl_dataset 
         return;
     fprintf(stderr, "step %u of %u: %s test accuracy %.2f %%, test loss %.4f", step, meter->n_steps,
             dataset->name, 100 * evaluation->accuracy, evaluation->loss);
+    if (dataset->corpus)
+        fprintf(stderr, " (%.3f bits per token, perplexity %.2f)", evaluation->loss / log(2),
+                exp(evaluation->loss));
     if (step > meter->first_step)
         fprintf(stderr, ", training loss %.4f, %.0f steps/s, %.0f s left", meter->loss, rate,
                 (meter->n_steps - step) / rate);

@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "cli/options.h"
+#include "cli/query_text.h"
 #include "cli/session.h"
 #include "core/attention.h"
 #include "core/blas.h"
@@ -15,10 +16,13 @@
 
 static const char help[] =
     "usage: keylight query RUN --sample SPLIT/DATASET/INDEX [OPTION...]\n"
+    "       keylight query RUN --text TEXT [OPTION...]\n"
     "\n"
     "Shows which training samples a layer attends to for one sample, and what the network says.\n"
+    "Of a run of text: what it expects after a text, and which training passages it attends to.\n"
     "\n"
-    "  --sample S/D/I    for example test/fashion-mnist/526\n"
+    "  --sample S/D/I    for example test/fashion-mnist/526; of a text the token at that index\n"
+    "  --text TEXT       any text, in a run of text: what follows is asked\n"
     "  --layer L         from 1 at the input (default: the last)\n"
     "  --rank RANK       abs (default): largest |attention|; positive; negative; cosine: blind to\n"
     "                    the keys' lengths; logit, logit:OUTPUT: largest contribution to the\n"
@@ -37,6 +41,7 @@ static const char help[] =
 
 static const struct option options[] = {
     {"sample", required_argument, NULL, 's'},
+    {"text", required_argument, NULL, 't'},
     {"layer", required_argument, NULL, 'l'},
     {"rank", required_argument, NULL, 'r'},
     {"by", required_argument, NULL, 'b'},
@@ -49,7 +54,7 @@ static const struct option options[] = {
 };
 
 struct request {
-    const char *path, *sample, *remove;
+    const char *path, *sample, *text, *remove;
     struct kl_query query;
     struct kl_removal removal; /* that query may point to */
     int json, helped;
@@ -64,6 +69,9 @@ static enum kl_status set(int option, struct request *request, struct kl_error *
     case 's':
         request->sample = optarg;
         break;
+    case 't':
+        request->text = optarg;
+        break;
     case 'l':
         status = kl_option_integer("layer", optarg, 1, KL_LAYERS_MAX, &value, err);
         request->query.layer = (uint32_t)value;
@@ -76,8 +84,7 @@ static enum kl_status set(int option, struct request *request, struct kl_error *
             status = kl_fail(err, KL_ERR_USAGE, "--by is pattern or sample, not '%.40s'", optarg);
         break;
     case 'c':
-        status = kl_option_integer("class", optarg, 0, KL_CLASSES_MAX * KL_DATASETS_MAX - 1, &value,
-                                   err);
+        status = kl_option_integer("class", optarg, 0, KL_TYPES_MAX, &value, err);
         request->query.only_class = (int)value;
         break;
     case 'k':
@@ -112,9 +119,19 @@ static enum kl_status parse(int argc, char **argv, struct request *request, stru
             return status;
     }
     status = kl_one_operand(argc, argv, "run file", &request->path, err);
-    if (!status && !request->sample)
-        status = kl_fail(err, KL_ERR_USAGE, "name the sample, as in --sample test/fashion-mnist/0");
+    if (!status && (request->sample == NULL) == (request->text == NULL))
+        status = kl_fail(err, KL_ERR_USAGE,
+                         "name what to ask about: --sample test/fashion-mnist/0, or, of a run of "
+                         "text, --text 'Call me'");
     return status;
+}
+
+static enum kl_status check_kind(const struct kl_run *run, const struct request *request,
+                                 struct kl_error *err)
+{
+    return request->text && !kl_history_is_text(&run->history)
+               ? kl_fail(err, KL_ERR_USAGE, "%s is a run of images: ask with --sample", run->path)
+               : KL_OK;
 }
 
 /* Finds SPLIT/DATASET/INDEX in a run. */
@@ -182,7 +199,7 @@ static void print_logits(const struct kl_run *run, const struct kl_answer *answe
 static void print_spotlight(const struct kl_run *run, const struct kl_query *query,
                             const struct kl_answer *answer)
 {
-    const char *exact = query->layer == run->training.n_layers ? "exact" : "first order";
+    const char *exact = query->layer == run->training.shape.n_layers ? "exact" : "first order";
 
     printf("\n%4s  %-26s %7s  %-14s %7s %5s %12s %14s %12s\n", "rank", "training sample", "id",
            "label", "step", query->by_sample ? "times" : "", "attention", "contribution", "score");
@@ -196,8 +213,8 @@ static void print_spotlight(const struct kl_run *run, const struct kl_query *que
         if (query->by_sample)
             snprintf(times, sizeof times, "%u", lit->repetitions);
         printf("%4u  %-26s %7u  %-14s %7u %5s %12.4f %14.6f %12.6g\n", i + 1, name, lit->sample,
-               dataset->class_names[kl_collection_label(&run->data, lit->sample)], lit->step, times,
-               lit->attention, lit->contribution, lit->score);
+               kl_dataset_class_name(dataset, kl_collection_label(&run->data, lit->sample)),
+               lit->step, times, lit->attention, lit->contribution, lit->score);
     }
     printf("Contributions are to the logit of output %u (%s).\n", answer->logit, exact);
 }
@@ -210,7 +227,7 @@ static void print_classes(const struct kl_run *run, const struct kl_answer *answ
         const struct kl_class_total *total = &answer->by_class[i];
 
         printf("%5u  %-14s %-14.14s %10llu %14.5g %14.5g %14.5g\n", i,
-               run->data.datasets[total->dataset]->class_names[total->label],
+               kl_dataset_class_name(run->data.datasets[total->dataset], total->label),
                run->data.datasets[total->dataset]->name, (unsigned long long)total->patterns,
                total->sum_abs, total->sum_positive, total->sum_negative);
     }
@@ -241,8 +258,9 @@ static void print_answer(const struct kl_run *run, const struct request *request
 
     kl_collection_output_name(&run->data, answer->predicted, called, sizeof called);
     printf("%s/%s/%u: labelled %s, called %s with %.1f %%\n", kl_split_name(place.split),
-           dataset->name, place.index, dataset->class_names[kl_collection_label(&run->data, id)],
-           called, 100 * (double)answer->probabilities[answer->predicted]);
+           dataset->name, place.index,
+           kl_dataset_class_name(dataset, kl_collection_label(&run->data, id)), called,
+           100 * (double)answer->probabilities[answer->predicted]);
     print_logits(run, answer);
     printf("\nLayer %u, %llu patterns, by %s, ranked by %s, %.0f ms\n", request->query.layer,
            (unsigned long long)answer->n_patterns, request->query.by_sample ? "sample" : "pattern",
@@ -251,6 +269,20 @@ static void print_answer(const struct kl_run *run, const struct request *request
     print_classes(run, answer);
     if (request->remove)
         print_removed(run, answer);
+}
+
+static enum kl_status answer_text(struct kl_run *run, struct kl_pool *pool,
+                                  const struct request *request, struct kl_error *err)
+{
+    struct kl_text_request asked = {.query = request->query,
+                                    .text = request->text,
+                                    .remove = request->remove,
+                                    .json = request->json};
+    enum kl_status status = KL_OK;
+
+    if (!request->text)
+        status = find_sample(run, request->sample, &asked.sample, err);
+    return status ? status : kl_query_text(run, pool, &asked, err);
 }
 
 static enum kl_status answer_query(struct kl_run *run, struct kl_pool *pool,
@@ -263,13 +295,13 @@ static enum kl_status answer_query(struct kl_run *run, struct kl_pool *pool,
     enum kl_status status = find_sample(run, request->sample, &id, err);
 
     if (request->query.layer == 0)
-        request->query.layer = run->training.n_layers;
+        request->query.layer = run->training.shape.n_layers;
     if (!status)
-        status = kl_alloc(&pixels, run->training.widths[0], 1, "an image", err);
+        status = kl_alloc(&pixels, run->training.shape.inputs[0], 1, "an image", err);
     if (!status)
         status = kl_run_image(run, id, pixels, err);
-    request->query.pixels = pixels;
-    request->query.dataset = kl_collection_place(&run->data, id).dataset;
+    request->query.subject.pixels = pixels;
+    request->query.subject.dataset = kl_collection_place(&run->data, id).dataset;
     if (!status)
         request->query.target = (int)kl_collection_target(&run->data, id);
     if (!status && request->remove)
@@ -306,7 +338,11 @@ enum kl_status kl_cli_query(int argc, char **argv, struct kl_error *err)
     kl_blas_single_thread();
     status = kl_session_open(request.path, &session, err);
     if (!status)
-        status = answer_query(session.run, session.pool, &request, err);
+        status = check_kind(session.run, &request, err);
+    if (!status)
+        status = kl_history_is_text(&session.run->history)
+                     ? answer_text(session.run, session.pool, &request, err)
+                     : answer_query(session.run, session.pool, &request, err);
     kl_session_close(&session);
     return status;
 }

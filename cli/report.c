@@ -5,8 +5,9 @@
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "cli/progress.h"
-#include "cli/session.h"
 #include "cli/report_html.h"
+#include "cli/session.h"
+#include "cli/text_output.h"
 #include "core/blas.h"
 #include "core/report.h"
 #include "server/represent.h"
@@ -19,8 +20,12 @@ static const char help[] =
     "network said, for right and wrong predictions; where attention goes by data set; mean over\n"
     "deviation of the class totals; accuracy along the training; the most attended samples.\n"
     "\n"
+    "Of a run of text: bits per token and perplexity, the vote of the tokens that followed what "
+    "is\n"
+    "attended to, and the most attended positions.\n"
+    "\n"
     "  --samples N     ask N test samples, evenly spread (default: all, which takes minutes on a\n"
-    "                  large run)\n"
+    "                  large run; of a text 1000 positions)\n"
     "  --json          one JSON object\n"
     "  --csv           one table: what, layer, asked, trained, item, value\n"
     "  --html FILE     one page with the plots and pictures, that needs nothing else\n"
@@ -32,6 +37,8 @@ static const struct option options[] = {{"samples", required_argument, NULL, 'n'
                                         {"html", required_argument, NULL, 'o'},
                                         KL_COMMON_OPTIONS,
                                         {NULL, 0, NULL, 0}};
+
+#define TEXT_SAMPLES 1000 /* of a text, unless it is said otherwise */
 
 struct request {
     const char *path, *html;
@@ -147,7 +154,7 @@ static void print_most(const struct kl_run *run, const struct kl_report *report)
 
             snprintf(name, sizeof name, "%s/%u", dataset->name, place.index);
             printf("%13u %7u  %-26s  %-14.14s", i + 1, l + 1, name,
-                   dataset->class_names[kl_collection_label(&run->data, most->sample)]);
+                   kl_dataset_class_name(dataset, kl_collection_label(&run->data, most->sample)));
             printf("  %10.4f %%  %16.1f %%\n", 100 * most->share, 100 * most->top_ten);
         }
 }
@@ -162,6 +169,16 @@ static void print_report(const struct kl_run *run, const struct kl_accuracy *acc
                run->data.datasets[accuracies[i].dataset]->name, kl_split_name(accuracies[i].split),
                100 * (double)accuracies[i].n_right / (double)accuracies[i].n_samples,
                (unsigned long long)accuracies[i].n_samples);
+    if (kl_history_is_text(&run->history)) {
+        printf("test: %.4f bits per token, perplexity %.3f\n", kl_run_test_bits(run),
+               pow(2, kl_run_test_bits(run)));
+        print_votes(run, report, report->votes,
+                    "The next token with the largest sum of |attention| on what it followed");
+        print_votes(run, report, report->votes_first, "The token after the most attended position");
+        kl_print_text_curve(run);
+        kl_print_text_most(run, report);
+        return;
+    }
     print_votes(run, report, report->votes, "The class with the largest sum of |attention|");
     if (report->n_datasets > 1)
         print_votes(run, report, report->votes_within, "The same among the sample's own data set");
@@ -202,6 +219,9 @@ static void print_csv_layers(const struct kl_run *run, const struct kl_report *r
             const char *asked = run->data.datasets[d]->name;
 
             csv_vote("vote", l + 1, asked, &report->votes[l * report->n_datasets + d]);
+            csv_vote("vote_first", l + 1, asked, &report->votes_first[l * report->n_datasets + d]);
+            if (kl_history_is_text(&run->history))
+                continue;
             csv_vote("vote_within", l + 1, asked,
                      &report->votes_within[l * report->n_datasets + d]);
             for (uint32_t trained = 0; trained < report->n_datasets; trained++) {
@@ -234,6 +254,9 @@ static void print_csv(const struct kl_run *run, const struct kl_accuracy *accura
         csv_row("accuracy", 0, run->data.datasets[accuracies[i].dataset]->name, "",
                 kl_split_name(accuracies[i].split),
                 (double)accuracies[i].n_right / (double)accuracies[i].n_samples);
+    if (kl_history_is_text(&run->history))
+        csv_row("bits_per_token", 0, run->data.datasets[0]->name, "", "test",
+                kl_run_test_bits(run));
     print_csv_layers(run, report);
     for (uint32_t i = 0; i < run->n_curve; i++) {
         char item[32];
@@ -283,6 +306,11 @@ enum kl_status kl_cli_report(int argc, char **argv, struct kl_error *err)
         return status;
     kl_blas_single_thread();
     status = kl_session_open(request.path, &session, err);
+    if (!status && request.html && kl_history_is_text(&session.run->history))
+        status = kl_fail(err, KL_ERR_USAGE,
+                         "--html shows images: for a run of text use --json or --csv");
+    if (!status && request.samples == UINT32_MAX && kl_history_is_text(&session.run->history))
+        request.samples = TEXT_SAMPLES;
     if (!status && request.html)
         status = kl_html_check(request.html, request.path, err);
     if (!status)

@@ -291,7 +291,8 @@ static enum kl_status put_most(FILE *file, struct kl_run *run, const struct kl_r
             fputs("<figure>", file);
             status = put_picture(file, run, most->sample, err);
             fputs("<figcaption>", file);
-            put_text(file, dataset->class_names[kl_collection_label(&run->data, most->sample)]);
+            put_text(file,
+                     kl_dataset_class_name(dataset, kl_collection_label(&run->data, most->sample)));
             fprintf(file, " #%u<br>%.3f %% (%.0f %%)</figcaption></figure>", place.index,
                     100 * most->share, 100 * most->top_ten);
         }

@@ -87,8 +87,10 @@ static enum kl_status print_table(struct kl_run *run, const struct kl_suspects *
         kl_collection_output_name(&run->data, sample.predicted, called, sizeof called);
         snprintf(name, sizeof name, "train/%s/%u", dataset->name, sample.place.index);
         printf("%4u  %-26s %-14.14s %-14.14s %-14.14s %7.2f %7.2f %7.2f %8.3f\n", i + 1, name,
-               dataset->class_names[sample.label], called,
-               sample.label == sample.true_label ? "" : dataset->class_names[sample.true_label],
+               kl_dataset_class_name(dataset, sample.label), called,
+               sample.label == sample.true_label
+                   ? ""
+                   : kl_dataset_class_name(dataset, sample.true_label),
                one->score, one->own, one->others, one->loss);
     }
     if (!isnan(suspects->auc))
@@ -145,6 +147,9 @@ enum kl_status kl_cli_suspects(int argc, char **argv, struct kl_error *err)
         return status;
     kl_blas_single_thread();
     status = kl_session_open(request.path, &session, err);
+    if (!status && kl_history_is_text(&session.run->history))
+        status = kl_fail(err, KL_ERR_USAGE, "%s is a run of text: it has no labels to suspect",
+                         request.path);
     if (!status) {
         kl_counter_start(&counter);
         status = kl_suspects(session.pool, &session.run->history, 0, kl_counter_show, &counter,

@@ -9,6 +9,9 @@
 #include "core/loading.h"
 #include "db/writer.h"
 
+#define DENSE_OUTPUTS_MAX 1024 /* of more, error signals are recorded in part */
+#define DEFAULT_ERROR_ENTRIES 64
+
 static enum kl_status load_data(const struct kl_train_request *request, struct kl_collection *data,
                                 struct kl_error *err)
 {
@@ -16,7 +19,12 @@ static enum kl_status load_data(const struct kl_train_request *request, struct k
 
     data->heads = request->heads;
     for (uint32_t d = 0; !status && d < request->n_data; d++) {
-        status = kl_dataset_load(request->data[d], request->image_size, &data->datasets[d], err);
+        if (request->training.shape.architecture == KL_LSTM)
+            status = kl_text_load(request->data[d], &request->training.selection.text,
+                                  &data->datasets[d], err);
+        else
+            status =
+                kl_dataset_load(request->data[d], request->image_size, &data->datasets[d], err);
         if (status)
             break;
         data->n_datasets++;
@@ -47,10 +55,13 @@ static enum kl_status prepare(struct kl_train_request *request, struct kl_collec
         status = kl_training_check_schedule(training, request->n_data, err);
     if (!status)
         status = load_data(request, data, err);
+    if (!status && !request->has_error_entries && training->optimiser == KL_SGD)
+        training->error_entries =
+            kl_collection_n_outputs(data) > DENSE_OUTPUTS_MAX ? DEFAULT_ERROR_ENTRIES : 0;
+    if (!status)
+        status = kl_training_fit(training, data, err);
     if (status)
         return status;
-    training->widths[0] = (uint32_t)kl_dataset_image_size(data->datasets[0]);
-    training->widths[training->n_layers] = kl_collection_n_outputs(data);
     if (!request->is_named && !request->is_preset_as_it_is)
         name_after_data(training, data);
     status = kl_training_start(training, state, err);
@@ -71,14 +82,15 @@ static void print_result(const char *output, const struct kl_training *training,
     double bytes = stat(output, &info) == 0 ? (double)info.st_size : 0;
 
     printf("%s: %u steps, %llu patterns, %.1f MB, %.1f s\n", output, training->n_steps,
-           (unsigned long long)training->n_steps * training->batch_size, bytes / 1e6, seconds);
+           (unsigned long long)training->n_steps * kl_training_patterns(training), bytes / 1e6,
+           seconds);
     printf("Explore it with: keylight serve %s\n", output);
 }
 
 static enum kl_status train(struct kl_train_request *request, struct kl_error *err)
 {
     struct kl_collection data = {0};
-    struct kl_training_state state = {NULL, NULL, 0};
+    struct kl_training_state state = {0};
     struct kl_writer *writer = NULL;
     struct kl_recorder recorder;
     struct kl_progress progress;

@@ -10,20 +10,24 @@
 #define DEFAULT_CHECKPOINT_STEPS 100
 #define DEFAULT_EVALUATIONS 20
 #define DEFAULT_SNAPSHOTS 100
+#define DEFAULT_TEXT_SNAPSHOTS 25 /* of networks that are larger */
 #define DEFAULT_NOISE_SEED 1
 
 static const char help[] =
     "usage: keylight train [--preset NAME] [--data NAME[=FOLDER]]... [--output FILE] [OPTION...]\n"
     "       keylight train --resume FILE\n"
     "\n"
-    "Trains a multilayer perceptron and records everything its layers saw in one file.\n"
+    "Trains a multilayer perceptron on images, or an LSTM on text, and records everything its\n"
+    "layers saw in one file.\n"
     "\n"
     "  --preset NAME          quick (default): Fashion-MNIST, 784-256-256-10, 128,000 patterns;\n"
     "                         quick-joint, quick-continual: MNIST and Fashion-MNIST, together or\n"
     "                         one after the other; paper-mnist, paper-fashion, paper-joint,\n"
     "                         paper-continual, paper-continual-reversed, paper-continual-long:\n"
-    "                         784-800-800-10, 640,000 to 1,280,000 patterns. Any option below\n"
-    "                         overrides what the preset says.\n"
+    "                         784-800-800-10, 640,000 to 1,280,000 patterns; quick-text,\n"
+    "                         text-words: characters or words of Moby Dick; paper-characters,\n"
+    "                         paper-words: the paper's, large. Any option below overrides what\n"
+    "                         the preset says.\n"
     "  --data NAME[=FOLDER]   fashion-mnist, mnist, strokes (needs no files), or any name with a\n"
     "                         folder: IDX files, CIFAR-10's binary files, or PNG and JPEG images\n"
     "                         in one sub-folder per class. Without a folder, the cache that\n"
@@ -47,11 +51,37 @@ static const char help[] =
     "  --name TEXT            the run's name (default: the preset's, or the data set's when other\n"
     "                         options change the preset)\n"
     "\n"
-    "  --hidden N[,N...]      widths of the hidden layers; 'none' for a single linear layer\n"
+    "Text:\n"
+    "  --data NAME[=PATH]     moby-dick, sotu, or any name with a text file (UTF-8), or a folder "
+    "of\n"
+    "                         them, each a document\n"
+    "  --tokens NAME          characters, words, or spaced: what white space separates in a file\n"
+    "                         that is cut already, such as WikiText's. Says that the data is "
+    "text;\n"
+    "                         the settings are quick-text's (text-words', for words and spaced)\n"
+    "                         unless --preset names others\n"
+    "  --min-count N          rarer words are <unk>\n"
+    "  --test-share P         the last share of the text is the test split (default 0.05)\n"
+    "  --test-files PATTERN   files so named are it instead; a folder with train, valid and test "
+    "in\n"
+    "                         its file names has its splits from them\n"
+    "  --embedding N          width of the vector that stands for a token\n"
+    "  --unroll N             tokens of each of the --batch streams a step\n"
+    "  --dropout P            share of the output layer's keys set to 0 in training\n"
+    "  --optimiser sgd|adam   sgd: exact dual form; adam: attention only, no contributions\n"
+    "  --gate-errors          record the error signals of the LSTM's gates, too: contributions\n"
+    "                         through them, for 8 bytes per cell and pattern\n"
+    "  --error-entries N      of the output layer's error signals record the target's and the N - "
+    "1\n"
+    "                         largest; 0: all, which alone is exact (default: all of up to 1024\n"
+    "                         tokens, otherwise 64)\n"
+    "\n"
+    "  --hidden N[,N...]      widths of the hidden layers; 'none' for a single linear layer; or\n"
+    "                         cells of each LSTM layer\n"
     "  --init xavier|he       initial weights: normal, Xavier's or He's deviation\n"
     "  --seed N               random seed (default 1)\n"
     "  --steps N              minibatch updates\n"
-    "  --batch N              patterns per step\n"
+    "  --batch N              patterns per step; streams of text\n"
     "  --lr X                 learning rate\n"
     "  --lr-schedule NAME     constant, cosine (to 0 at the end) or step\n"
     "  --lr-period N          steps between drops of --lr-schedule step\n"
@@ -63,7 +93,7 @@ static const char help[] =
     "  --evaluation-steps N   steps between evaluations on the test split (default: a 20th)\n"
     "  --snapshot-steps N     steps between snapshots of the weights, which show how an answer "
     "was\n"
-    "                         learned (default: a 100th; 0: none)\n"
+    "                         learned (default: a 100th, of text a 25th; 0: none)\n"
     "  --checkpoint-steps N   steps between commits of the history (default 100)\n"
     "  --quiet                print nothing while training\n"
     "  --help, --version\n";
@@ -99,6 +129,16 @@ enum option_value {
     OPT_LIMIT,
     OPT_LABEL_NOISE,
     OPT_NOISE_SEED,
+    OPT_TOKENS,
+    OPT_MIN_COUNT,
+    OPT_TEST_SHARE,
+    OPT_TEST_FILES,
+    OPT_EMBEDDING,
+    OPT_UNROLL,
+    OPT_DROPOUT,
+    OPT_OPTIMISER,
+    OPT_GATE_ERRORS,
+    OPT_ERROR_ENTRIES,
     OPT_QUIET,
 };
 
@@ -133,6 +173,16 @@ static const struct option options[] = {
     {"limit", required_argument, NULL, OPT_LIMIT},
     {"label-noise", required_argument, NULL, OPT_LABEL_NOISE},
     {"noise-seed", required_argument, NULL, OPT_NOISE_SEED},
+    {"tokens", required_argument, NULL, OPT_TOKENS},
+    {"min-count", required_argument, NULL, OPT_MIN_COUNT},
+    {"test-share", required_argument, NULL, OPT_TEST_SHARE},
+    {"test-files", required_argument, NULL, OPT_TEST_FILES},
+    {"embedding", required_argument, NULL, OPT_EMBEDDING},
+    {"unroll", required_argument, NULL, OPT_UNROLL},
+    {"dropout", required_argument, NULL, OPT_DROPOUT},
+    {"optimiser", required_argument, NULL, OPT_OPTIMISER},
+    {"gate-errors", no_argument, NULL, OPT_GATE_ERRORS},
+    {"error-entries", required_argument, NULL, OPT_ERROR_ENTRIES},
     {"quiet", no_argument, NULL, OPT_QUIET},
     KL_COMMON_OPTIONS,
     {NULL, 0, NULL, 0},
@@ -152,7 +202,7 @@ static enum kl_status set_hidden(struct kl_training *training, struct kl_error *
 {
     const char *rest = optarg;
 
-    training->n_layers = 1;
+    training->n_hidden = 0;
     if (!strcmp(rest, "none"))
         return KL_OK;
     for (;;) {
@@ -165,9 +215,9 @@ static enum kl_status set_hidden(struct kl_training *training, struct kl_error *
                            "--hidden is a list of widths from 1 to %d such as 256,256, or 'none', "
                            "not '%.40s'",
                            KL_WIDTH_MAX, optarg);
-        if (training->n_layers >= KL_LAYERS_MAX)
+        if (training->n_hidden >= KL_LAYERS_MAX - 1)
             return kl_fail(err, KL_ERR_USAGE, "--hidden has at most %d widths", KL_LAYERS_MAX - 1);
-        training->widths[training->n_layers++] = (uint32_t)width;
+        training->hidden[training->n_hidden++] = (uint32_t)width;
         if (!*end)
             return KL_OK;
         rest = end + 1;
@@ -227,6 +277,11 @@ static enum kl_status set_choice(int option, struct kl_training *training, struc
                        "--schedule is joint or sequential, not '%.40s' (learning rates have "
                        "--lr-schedule)",
                        optarg);
+    if (option == OPT_TOKENS && kl_token_kind_parse(optarg, &training->selection.text.kind))
+        return kl_fail(err, KL_ERR_USAGE, "--tokens is characters, words or spaced, not '%.40s'",
+                       optarg);
+    if (option == OPT_OPTIMISER && kl_optimiser_parse(optarg, &training->optimiser))
+        return kl_fail(err, KL_ERR_USAGE, "--optimiser is sgd or adam, not '%.40s'", optarg);
     if (option == OPT_DTYPE && kl_dtype_parse(optarg, &training->dtype))
         return kl_fail(err, KL_ERR_USAGE, "--dtype is float16 or float32, not '%.40s'", optarg);
     return KL_OK;
@@ -240,6 +295,33 @@ static enum kl_status set_name(struct kl_training *training, struct kl_error *er
     if (kl_text_make_utf8(training->name))
         return kl_fail(err, KL_ERR_USAGE, "--name is text in UTF-8");
     return KL_OK;
+}
+
+/* One setting that text has. */
+static enum kl_status set_text(int option, struct kl_training *training, struct kl_error *err)
+{
+    switch (option) {
+    case OPT_MIN_COUNT:
+        return set_integer("min-count", &training->selection.text.min_count, err);
+    case OPT_TEST_SHARE:
+        return kl_option_real("test-share", optarg, &training->selection.text.test_share, err);
+    case OPT_TEST_FILES:
+        training->selection.text.test_files = optarg;
+        return KL_OK;
+    case OPT_EMBEDDING:
+        return set_integer("embedding", &training->embedding, err);
+    case OPT_UNROLL:
+        return set_integer("unroll", &training->unroll, err);
+    case OPT_DROPOUT:
+        return kl_option_real("dropout", optarg, &training->dropout, err);
+    case OPT_GATE_ERRORS:
+        training->records_gates = 1;
+        return KL_OK;
+    case OPT_ERROR_ENTRIES:
+        return set_integer("error-entries", &training->error_entries, err);
+    default:
+        return set_choice(option, training, err);
+    }
 }
 
 /* One setting of the training. */
@@ -286,16 +368,17 @@ static enum kl_status set(int option, struct kl_training *training, struct kl_er
         return kl_option_integer("noise-seed", optarg, 0, (UINT64_C(1) << 53) - 1,
                                  &training->selection.noise_seed, err);
     default:
-        return set_choice(option, training, err);
+        return set_text(option, training, err);
     }
 }
 
 /* The preset comes first, wherever it stands, so that every other option overrides it. */
 static enum kl_status find_preset(int argc, char **argv, const char **preset, struct kl_error *err)
 {
+    const char *without = "quick"; /* a preset is named */
     int option;
 
-    *preset = "quick";
+    *preset = NULL;
     optind = 0;
     while ((option = kl_next_option(argc, argv, options, help, err)) != -1) {
         if (option == '?')
@@ -306,7 +389,10 @@ static enum kl_status find_preset(int argc, char **argv, const char **preset, st
         }
         if (option == OPT_PRESET)
             *preset = optarg;
+        if (option == OPT_TOKENS)
+            without = strcmp(optarg, "characters") ? "text-words" : "quick-text";
     }
+    *preset = *preset ? *preset : without;
     if (optind < argc)
         return kl_fail(err, KL_ERR_USAGE,
                        "keylight train takes no operand '%.60s': a run file is named with "
@@ -367,6 +453,7 @@ static enum kl_status parse(int argc, char **argv, struct kl_train_request *requ
         default:
             request->has_settings = 1;
             request->is_named |= option == OPT_NAME;
+            request->has_error_entries |= option == OPT_ERROR_ENTRIES;
             request->has_snapshot_steps |= option == OPT_SNAPSHOT_STEPS;
             request->has_switch |= option == OPT_SWITCH;
             request->is_preset_as_it_is &= option == OPT_NAME;
@@ -391,8 +478,12 @@ static void fill_defaults(struct kl_train_request *request, const char *const *p
             (training->n_steps + DEFAULT_EVALUATIONS - 1) / DEFAULT_EVALUATIONS;
     if (training->n_steps == 0)
         training->evaluation_steps = 1; /* --steps 0 is told as such by the check */
-    if (!request->has_snapshot_steps)
-        training->snapshot_steps = (training->n_steps + DEFAULT_SNAPSHOTS - 1) / DEFAULT_SNAPSHOTS;
+    if (!request->has_snapshot_steps) {
+        uint32_t n =
+            training->shape.architecture == KL_LSTM ? DEFAULT_TEXT_SNAPSHOTS : DEFAULT_SNAPSHOTS;
+
+        training->snapshot_steps = (training->n_steps + n - 1) / n;
+    }
 }
 
 /* A preset's schedule gives way to what the command line says of it; where that does not fit, the

@@ -11,7 +11,8 @@ struct kl_train_request {
     enum kl_heads heads;
     struct kl_image_size image_size; /* 0 x 0: not said */
     const char *output, *resume;     /* or NULL */
-    int force, quiet, has_settings, has_snapshot_steps, has_switch, is_named, is_preset_as_it_is;
+    int force, quiet, has_settings, has_snapshot_steps, has_error_entries, has_switch, is_named,
+        is_preset_as_it_is;
     int is_help; /* help or version was asked for, and has been printed */
 };
 

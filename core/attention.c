@@ -15,7 +15,7 @@ struct work {
     struct kl_pool *pool;
     const struct kl_history *history;
     const struct kl_query *query;
-    struct kl_batch *trace;
+    struct kl_trace *trace;
     float *attention;      /* (n_patterns) in the query's layer */
     float *last_attention; /* (n_patterns) in the last layer; may be the same array */
     float *scores;         /* (n_patterns) of the query's rank */
@@ -29,10 +29,31 @@ const char *kl_rank_name(enum kl_rank rank)
     return names[rank];
 }
 
+/* Refuses what takes contributions where there are none. */
+static enum kl_status check_contributions(const struct kl_history *history,
+                                          const struct kl_query *query, struct kl_error *err)
+{
+    if (query->rank >= KL_RANK_LOGIT && !history->has_dual)
+        return kl_fail(err, KL_ERR_USAGE,
+                       "this run was trained with Adam, which has no exact dual form: attention is "
+                       "defined, contributions are not; rank by abs, positive, negative or cosine");
+    if (query->rank == KL_RANK_LOGIT && !history->errors[query->layer - 1])
+        return kl_fail(err, KL_ERR_USAGE,
+                       "the error signals of layer %u are not recorded, so there are no "
+                       "contributions: train with --gate-errors, or ask for the last layer",
+                       query->layer);
+    if (query->removal && !history->has_dual)
+        return kl_fail(err, KL_ERR_USAGE,
+                       "nothing can be taken out of a run that was trained with Adam: it has no "
+                       "exact dual form");
+    return KL_OK;
+}
+
 static enum kl_status check_query(const struct kl_history *history, const struct kl_query *query,
                                   struct kl_error *err)
 {
-    uint32_t n_layers = history->final->n_layers, n_logits = history->final->widths[n_layers];
+    uint32_t n_layers = history->final->shape.n_layers,
+             n_logits = kl_shape_n_outputs(&history->final->shape);
 
     if (query->layer < 1 || query->layer > n_layers)
         return kl_fail(err, KL_ERR_USAGE, "layer is 1 to %u in this run", n_layers);
@@ -44,7 +65,7 @@ static enum kl_status check_query(const struct kl_history *history, const struct
         (query->only_class < 0 || (uint32_t)query->only_class >= history->n_classes))
         return kl_fail(err, KL_ERR_USAGE, "the class is 0 to %u in this run",
                        history->n_classes - 1);
-    return KL_OK;
+    return check_contributions(history, query, err);
 }
 
 /* What the network says. */
@@ -52,7 +73,7 @@ static enum kl_status say(const struct work *work, struct kl_answer *answer, str
 {
     const struct kl_network *network = work->history->final;
     const struct kl_query *query = work->query;
-    uint32_t n_logits = network->widths[network->n_layers];
+    uint32_t n_logits = kl_shape_n_outputs(&network->shape);
     enum kl_status status = kl_alloc(&answer->logits, n_logits, sizeof(float), "logits", err);
 
     if (!status)
@@ -63,56 +84,59 @@ static enum kl_status say(const struct work *work, struct kl_answer *answer, str
         status = kl_alloc(&answer->correction, n_logits, sizeof(double), "logits", err);
     if (status)
         return status;
-    memcpy(answer->logits, work->trace->keys[network->n_layers], n_logits * sizeof(float));
+    memcpy(answer->logits, work->trace->batch->keys[network->shape.n_layers],
+           n_logits * sizeof(float));
     kl_softmax(answer->logits, n_logits, answer->probabilities);
     answer->n_logits = n_logits;
     answer->predicted = kl_argmax(answer->logits, n_logits);
     answer->logit = query->logit == KL_ANY_CLASS ? answer->predicted : (uint32_t)query->logit;
     answer->target = query->target == KL_ANY_CLASS ? answer->predicted : (uint32_t)query->target;
-    kl_initial_guess(work->history, network->n_layers - 1, work->trace->keys[network->n_layers - 1],
-                     answer->initial_guess);
-    return KL_OK;
+    if (work->history->has_dual)
+        kl_initial_guess(work->history, network->shape.n_layers - 1,
+                         work->trace->batch->keys[network->shape.n_layers - 1],
+                         answer->initial_guess);
+    return kl_groups_create(work->history, answer->predicted, answer->target, &answer->groups, err);
 }
 
 static enum kl_status scan_layers(struct work *work, struct kl_error *err)
 {
     const struct kl_history *history = work->history;
-    uint32_t layer = work->query->layer - 1, last = history->final->n_layers - 1;
+    uint32_t layer = work->query->layer - 1, last = history->final->shape.n_layers - 1;
     enum kl_status status =
         kl_alloc(&work->attention, history->n_patterns, sizeof(float), "the attention", err);
 
     if (!status)
-        status = kl_scan_attention(work->pool, history, layer, work->trace->keys[layer],
+        status = kl_scan_attention(work->pool, history, layer, work->trace->batch->keys[layer],
                                    work->attention, err);
-    if (status || layer == last) {
+    if (status || layer == last || !history->has_dual) {
         work->last_attention = work->attention;
         return status;
     }
     status =
         kl_alloc(&work->last_attention, history->n_patterns, sizeof(float), "the attention", err);
     return status ? status
-                  : kl_scan_attention(work->pool, history, last, work->trace->keys[last],
+                  : kl_scan_attention(work->pool, history, last, work->trace->batch->keys[last],
                                       work->last_attention, err);
 }
 
 static enum kl_status correct(const struct work *work, struct kl_answer *answer,
                               struct kl_error *err)
 {
-    enum kl_status status =
-        kl_correct(work->pool, work->history, work->last_attention, &answer->contributions, err);
+    enum kl_status status;
 
-    if (status)
-        return status;
-    for (uint32_t j = 0; j < answer->n_logits; j++) {
+    if (!work->history->has_dual)
+        return KL_OK;
+    status = kl_correct(work->pool, work->history, work->last_attention, answer->logit,
+                        &answer->contributions, err);
+    for (uint32_t j = 0; !status && j < answer->n_logits; j++) {
         double error;
 
-        for (uint32_t c = 0; c < work->history->n_classes; c++)
-            answer->correction[j] +=
-                answer->contributions.by_class[(size_t)c * answer->n_logits + j];
+        answer->correction[j] = answer->contributions.correction[j];
         error = fabs(answer->initial_guess[j] + answer->correction[j] - (double)answer->logits[j]);
+
         answer->max_abs_error = error > answer->max_abs_error ? error : answer->max_abs_error;
     }
-    return KL_OK;
+    return status;
 }
 
 static enum kl_status total_classes(const struct work *work, struct kl_answer *answer,
@@ -157,7 +181,7 @@ static enum kl_status contribution_of(const struct work *work, unsigned worker, 
     const struct kl_history *history = work->history;
     uint32_t layer = work->query->layer - 1;
     const struct kl_block_source *errors = history->errors[layer];
-    const float *gradient = work->trace->errors[layer];
+    const float *gradient = work->trace->batch->errors[layer];
     enum kl_status status;
     double sum = 0;
 
@@ -208,6 +232,14 @@ static enum kl_status tell_contributions(const struct work *work, struct kl_answ
     enum kl_status status = kl_alloc(&job.place_of_sample, kl_collection_size(work->history->data),
                                      sizeof(uint32_t), "the spotlight", err);
 
+    for (uint32_t i = 0; !status && i < answer->n_lit; i++)
+        answer->spotlight[i].contribution = NAN;
+    if (status || !work->history->errors[work->query->layer - 1]) {
+        free(job.place_of_sample);
+        return status;
+    }
+    for (uint32_t i = 0; i < answer->n_lit; i++)
+        answer->spotlight[i].contribution = 0;
     kl_trace_logit(work->history, answer->logit, work->trace);
     for (uint32_t i = 0; !status && i < answer->n_lit; i++)
         job.place_of_sample[answer->spotlight[i].sample] = i + 1;
@@ -236,6 +268,8 @@ static enum kl_status remove_patterns(const struct work *work, struct kl_answer 
     const struct kl_history *history = work->history;
     struct kl_removal removal = *work->query->removal;
     struct kl_removed *result = &answer->removed;
+    uint32_t first = kl_history_is_text(history) ? history->final->shape.n_layers - 1 : 0;
+    float *logits = NULL;
     uint8_t *removed = NULL;
     enum kl_status status = kl_alloc(&removed, history->n_patterns, 1, "the removal", err);
 
@@ -250,17 +284,18 @@ static enum kl_status remove_patterns(const struct work *work, struct kl_answer 
     if (!status) {
         for (uint64_t t = 0; t < history->n_patterns; t++)
             result->n_patterns += removed[t];
-        status = kl_logits_without(work->pool, history, work->trace->keys[0], removed,
-                                   result->logits, err);
+        status = kl_logits_without(work->pool, history, first, work->trace->batch->keys[first],
+                                   removed, result->logits, err);
     }
+    if (!status)
+        status = kl_alloc(&logits, answer->n_logits, sizeof(float), "logits", err);
     if (!status) {
-        float logits[KL_CLASSES_MAX];
-
         for (uint32_t j = 0; j < answer->n_logits; j++)
             logits[j] = (float)result->logits[j];
         kl_softmax(logits, answer->n_logits, result->probabilities);
         result->predicted = kl_argmax(logits, answer->n_logits);
     }
+    free(logits);
     free(removed);
     return status;
 }
@@ -299,11 +334,11 @@ static enum kl_status look_further(struct work *work, struct kl_answer *answer,
     if (!status)
         status = tell_contributions(work, answer, err);
     if (!status && (query->views & KL_VIEW_CURVES))
-        status = kl_curves(work->history, work->attention, &answer->curves, err);
+        status = kl_curves(work->history, &answer->groups, work->attention, &answer->curves, err);
     if (!status && (query->views & KL_VIEW_TIME))
-        status = kl_timeline(work->history, work->attention, &answer->time, err);
+        status = kl_timeline(work->history, &answer->groups, work->attention, &answer->time, err);
     if (!status && (query->views & KL_VIEW_LEARNING))
-        status = kl_learn(work->pool, work->history, work->trace->keys[0], &answer->learning, err);
+        status = kl_learn(work->pool, work->history, &query->subject, &answer->learning, err);
     return status;
 }
 
@@ -316,7 +351,7 @@ enum kl_status kl_attend(struct kl_pool *pool, const struct kl_history *history,
     enum kl_status status = check_query(history, query, err);
 
     if (!status)
-        status = kl_trace(history, query->dataset, query->pixels, &work.trace, err);
+        status = kl_trace(history, history->final, &query->subject, &work.trace, err);
     if (!status)
         status = say(&work, &answer, err);
     if (!status)
@@ -335,7 +370,7 @@ enum kl_status kl_attend(struct kl_pool *pool, const struct kl_history *history,
         free(work.last_attention);
     answer.attention = work.attention;
     free(work.scores);
-    kl_batch_free(work.trace);
+    kl_trace_free(work.trace);
     if (status)
         kl_answer_clear(&answer);
     else
@@ -354,6 +389,7 @@ void kl_answer_clear(struct kl_answer *answer)
     free(answer->attention);
     free(answer->removed.logits);
     free(answer->removed.probabilities);
+    kl_groups_clear(&answer->groups);
     kl_contributions_clear(&answer->contributions);
     kl_curves_clear(&answer->curves);
     kl_timeline_clear(&answer->time);

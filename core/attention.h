@@ -10,6 +10,7 @@
 #include "core/removal.h"
 #include "core/sample_totals.h"
 #include "core/timeline.h"
+#include "core/trace.h"
 
 /* What the spotlight is ordered by, largest first. */
 enum kl_rank {
@@ -37,10 +38,9 @@ enum kl_view {
 #define KL_ANY_CLASS (-1)
 
 struct kl_query {
-    uint32_t dataset;      /* whose standardisation the pixels take, from 0 */
-    const uint8_t *pixels; /* (image size) */
-    int target;            /* the output it should be, or KL_ANY_CLASS: the predicted one */
-    uint32_t layer;        /* from 1 */
+    struct kl_subject subject;
+    int target;     /* the output it should be, or KL_ANY_CLASS: the predicted one */
+    uint32_t layer; /* from 1 */
     enum kl_rank rank;
     int logit;      /* whose contributions are told; KL_ANY_CLASS: the predicted one */
     int by_sample;  /* sum every training sample's repetitions */
@@ -57,7 +57,8 @@ struct kl_lit {
     uint32_t step, sample, repetitions;
     double attention;
     /* Of this pattern to the query's logit: e_t[logit] (a_t + 1) in the last layer, exactly; in
-     * others (a_t + 1) (e_t . gradient of that logit w.r.t. the layer's output), first order. */
+     * others (a_t + 1) (e_t . gradient of that logit w.r.t. the layer's output), first order; NaN
+     * where the layer's error signals are not recorded. */
     double contribution;
     double score; /* what the rank orders by */
 };
@@ -80,9 +81,10 @@ struct kl_removed {
 struct kl_answer {
     uint32_t n_logits, predicted, logit, target;
     float *logits, *probabilities; /* (n_logits), as the network itself computes them */
-    double *initial_guess;         /* (n_logits) alpha (W_0 x + b_0) of the last layer */
-    double *correction;            /* (n_logits) sum over all patterns of e_t (a_t + 1), there */
-    double max_abs_error;          /* of initial_guess + correction against logits */
+    /* Without a dual form (see kl_history), these are 0, and contributions NaN. */
+    double *initial_guess; /* (n_logits) alpha (W_0 x + b_0) of the last layer */
+    double *correction;    /* (n_logits) sum over all patterns of e_t (a_t + 1), there */
+    double max_abs_error;  /* of initial_guess + correction against logits */
     struct kl_contributions contributions; /* the correction by class and by range of steps */
     uint64_t n_patterns;
     uint32_t n_lit;
@@ -95,6 +97,7 @@ struct kl_answer {
     } scores;
     uint32_t n_classes;
     struct kl_class_total *by_class; /* (n_classes), data sets in order, labels in order */
+    struct kl_groups groups;         /* that curves and time are told by */
     struct kl_curves curves;         /* these, as far as asked for */
     struct kl_timeline time;
     struct kl_sample_totals samples; /* of the scores of the rank */
@@ -105,7 +108,8 @@ struct kl_answer {
 };
 
 /* Answers a query; the caller ends *answer with kl_answer_clear. Thread-safe: scans take turns.
- * Errors: KL_ERR_USAGE (layer, logit, class or top out of range), KL_ERR_MEMORY, reading's. */
+ * Errors: KL_ERR_USAGE (layer, logit, class or top out of range; contributions asked for where
+ * there are none), KL_ERR_MEMORY, reading's. */
 enum kl_status kl_attend(struct kl_pool *pool, const struct kl_history *history,
                          const struct kl_query *query, struct kl_answer *answer,
                          struct kl_error *err);

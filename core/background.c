@@ -6,15 +6,16 @@
 
 #include "core/memory.h"
 
-#define SLOTS 8
+#define SLOTS_MAX 8
+#define SLOTS_BYTES ((size_t)256 << 20) /* of all, unless two need more */
 
 enum job_kind { JOB_STEP, JOB_EVALUATION, JOB_SNAPSHOT, JOB_CHECKPOINT };
 
 struct job {
     enum job_kind kind;
-    struct kl_step_record record; /* points into samples and batch */
-    uint32_t *samples;
-    struct kl_batch *batch;
+    struct kl_step_record record; /* points into what follows */
+    uint32_t *samples, *indices;
+    float *keys[KL_LAYERS_MAX], *errors[KL_LAYERS_MAX], *left_out;
     struct kl_evaluation evaluation;
     uint32_t step, dataset;
 };
@@ -24,7 +25,9 @@ struct kl_background {
     pthread_t thread;
     pthread_mutex_t lock; /* of everything below but the jobs that a side owns */
     pthread_cond_t changed;
-    struct job jobs[SLOTS];
+    struct kl_layout layout;
+    struct job jobs[SLOTS_MAX];
+    unsigned n_slots;
     unsigned n_waiting, first; /* jobs first .. first + n_waiting - 1 are the thread's */
     int stopping, is_running;
     int has_checkpoint, has_snapshot; /* whether the copies below wait: at most one of each */
@@ -75,7 +78,7 @@ static void *work(void *argument)
             background->has_checkpoint = 0;
         if (job->kind == JOB_SNAPSHOT)
             background->has_snapshot = 0;
-        background->first = (background->first + 1) % SLOTS;
+        background->first = (background->first + 1) % background->n_slots;
         background->n_waiting--;
         pthread_cond_signal(&background->changed);
     }
@@ -90,12 +93,12 @@ static enum kl_status take_slot(struct kl_background *background, struct job **j
     enum kl_status status;
 
     pthread_mutex_lock(&background->lock);
-    while (background->n_waiting == SLOTS)
+    while (background->n_waiting == background->n_slots)
         pthread_cond_wait(&background->changed, &background->lock);
     status = background->error.status;
     if (status)
         *err = background->error;
-    *job = &background->jobs[(background->first + background->n_waiting) % SLOTS];
+    *job = &background->jobs[(background->first + background->n_waiting) % background->n_slots];
     pthread_mutex_unlock(&background->lock);
     return status;
 }
@@ -108,29 +111,40 @@ static void give(struct kl_background *background)
     pthread_mutex_unlock(&background->lock);
 }
 
+/* Points the copy at room of its own and fills it. */
+static void copy_record(const struct kl_layout *layout, const struct kl_step_record *record,
+                        struct job *job)
+{
+    size_t n = record->count;
+
+    job->record = *record;
+    job->record.samples = memcpy(job->samples, record->samples, n * sizeof(uint32_t));
+    for (uint32_t l = 0; l < layout->n_layers; l++) {
+        if (layout->keys[l])
+            job->record.keys[l] =
+                memcpy(job->keys[l], record->keys[l], n * layout->keys[l] * sizeof(float));
+        if (layout->errors[l])
+            job->record.errors[l] =
+                memcpy(job->errors[l], record->errors[l], n * layout->errors[l] * sizeof(float));
+    }
+    if (layout->entries) {
+        job->record.indices =
+            memcpy(job->indices, record->indices, n * layout->entries * sizeof(uint32_t));
+        job->record.left_out = memcpy(job->left_out, record->left_out, n * sizeof(float));
+    }
+}
+
 static enum kl_status give_step(void *self, const struct kl_step_record *record,
                                 struct kl_error *err)
 {
     struct kl_background *background = self;
-    const uint32_t *widths = background->checkpoint.network->widths;
-    uint32_t n_layers = background->checkpoint.network->n_layers;
     struct job *job;
     enum kl_status status = take_slot(background, &job, err);
 
     if (status)
         return status;
     job->kind = JOB_STEP;
-    job->record = *record;
-    job->record.samples = job->samples;
-    job->record.batch = job->batch;
-    memcpy(job->samples, record->samples, record->count * sizeof(uint32_t));
-    for (uint32_t l = 0; l < n_layers; l++) {
-        if (l > 0) /* layer 1's keys are the samples: nobody records them */
-            memcpy(job->batch->keys[l], record->batch->keys[l],
-                   (size_t)record->count * widths[l] * sizeof(float));
-        memcpy(job->batch->errors[l], record->batch->errors[l],
-               (size_t)record->count * widths[l + 1] * sizeof(float));
-    }
+    copy_record(&background->layout, record, job);
     give(background);
     return KL_OK;
 }
@@ -200,6 +214,10 @@ static enum kl_status give_checkpoint(void *self, const struct kl_training_state
         return status;
     memcpy(copy->network->parameters, state->network->parameters, n_bytes);
     memcpy(copy->velocity->parameters, state->velocity->parameters, n_bytes);
+    if (copy->squares)
+        memcpy(copy->squares->parameters, state->squares->parameters, n_bytes);
+    if (copy->carried)
+        memcpy(copy->carried, state->carried, copy->n_carried * sizeof(float));
     copy->steps_done = state->steps_done;
     job->kind = JOB_CHECKPOINT;
     give(background);
@@ -223,25 +241,48 @@ static enum kl_status finish(void *self, const struct kl_training_state *state,
                   : background->inner.finish(background->inner.self, state, predictions, err);
 }
 
+static enum kl_status allocate_job(const struct kl_layout *layout, size_t n, struct job *job,
+                                   struct kl_error *err)
+{
+    enum kl_status status = kl_alloc(&job->samples, n, sizeof(uint32_t), "a record", err);
+
+    for (uint32_t l = 0; !status && l < layout->n_layers; l++) {
+        status = kl_alloc(&job->keys[l], n * layout->keys[l], sizeof(float), "a record", err);
+        if (!status)
+            status =
+                kl_alloc(&job->errors[l], n * layout->errors[l], sizeof(float), "a record", err);
+    }
+    if (!status)
+        status = kl_alloc(&job->indices, n * layout->entries, sizeof(uint32_t), "a record", err);
+    return status ? status : kl_alloc(&job->left_out, n, sizeof(float), "a record", err);
+}
+
+static void free_job(struct job *job)
+{
+    free(job->samples);
+    free(job->indices);
+    free(job->left_out);
+    for (uint32_t l = 0; l < KL_LAYERS_MAX; l++) {
+        free(job->keys[l]);
+        free(job->errors[l]);
+    }
+}
+
 static enum kl_status allocate(struct kl_background *background, const struct kl_training *training,
                                struct kl_error *err)
 {
-    struct kl_training_state *copy = &background->checkpoint;
-    enum kl_status status =
-        kl_network_create(training->n_layers, training->widths, &copy->network, err);
+    size_t n_patterns = kl_training_patterns(training), numbers = 0, fits;
+    enum kl_status status = kl_training_state_create(training, &background->checkpoint, err);
 
     if (!status)
-        status = kl_network_create(training->n_layers, training->widths, &copy->velocity, err);
-    if (!status)
-        status =
-            kl_network_create(training->n_layers, training->widths, &background->snapshot, err);
-    for (int i = 0; !status && i < SLOTS; i++) {
-        struct job *job = &background->jobs[i];
-
-        status = kl_alloc(&job->samples, training->batch_size, sizeof(uint32_t), "a record", err);
-        if (!status)
-            status = kl_batch_create(copy->network, training->batch_size, &job->batch, err);
-    }
+        status = kl_network_create(&training->shape, &background->snapshot, err);
+    kl_training_layout(training, &background->layout);
+    for (uint32_t l = 0; l < background->layout.n_layers; l++)
+        numbers += background->layout.keys[l] + background->layout.errors[l];
+    fits = SLOTS_BYTES / (n_patterns * numbers * sizeof(float) + 1);
+    background->n_slots = fits < 2 ? 2 : fits > SLOTS_MAX ? SLOTS_MAX : (unsigned)fits;
+    for (unsigned i = 0; !status && i < background->n_slots; i++)
+        status = allocate_job(&background->layout, n_patterns, &background->jobs[i], err);
     return status;
 }
 
@@ -293,10 +334,8 @@ enum kl_status kl_background_stop(struct kl_background *background, struct kl_er
     status = background->error.status;
     if (status)
         *err = background->error;
-    for (int i = 0; i < SLOTS; i++) {
-        free(background->jobs[i].samples);
-        kl_batch_free(background->jobs[i].batch);
-    }
+    for (unsigned i = 0; i < background->n_slots; i++)
+        free_job(&background->jobs[i]);
     kl_training_state_clear(&background->checkpoint);
     kl_network_free(background->snapshot);
     pthread_cond_destroy(&background->changed);

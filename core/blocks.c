@@ -1,5 +1,6 @@
 #include "core/blocks.h"
 
+#include <cblas.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,14 +23,32 @@ void kl_block_to_float(const struct kl_block *block, size_t offset, size_t n, fl
         memcpy(out, (const float *)block->numbers + offset, n * sizeof(float));
         break;
     }
-    for (size_t i = 0; block->exponent && i < n; i++)
-        out[i] *= scale;
+    if (block->exponent)
+        cblas_sscal((int)n, scale, out, 1);
 }
 
 enum kl_status kl_read_block(const struct kl_block_source *source, unsigned worker, uint32_t block,
                              struct kl_block *out, struct kl_error *err)
 {
     return source->read(source->self, worker, block, 0, source->extents[block].count, out, err);
+}
+
+void kl_block_rows(const struct kl_block_source *source, const struct kl_block *block,
+                   uint32_t first, uint32_t n, float *rows)
+{
+    size_t width = source->width, entries = source->entries;
+
+    if (!block->indices) {
+        kl_block_to_float(block, first * width, n * width, rows);
+        return;
+    }
+    memset(rows, 0, n * width * sizeof(float));
+    for (size_t i = 0; i < n; i++) {
+        const uint32_t *indices = block->indices + (first + i) * entries;
+
+        for (size_t k = 0; k < entries; k++)
+            kl_block_to_float(block, (first + i) * entries + k, 1, rows + i * width + indices[k]);
+    }
 }
 
 /* The block that holds a row. */
@@ -63,7 +82,7 @@ enum kl_status kl_read_rows(const struct kl_block_source *source, unsigned worke
 
         if (status)
             return status;
-        kl_block_to_float(&block, 0, now * width, rows);
+        kl_block_rows(source, &block, 0, now, rows);
         rows += now * width;
         first += now;
         n -= now;
@@ -80,7 +99,9 @@ static enum kl_status copy_block(void *argument, unsigned worker, unsigned task,
                                  struct kl_error *err)
 {
     const struct copy_job *job = argument;
-    size_t row_bytes = job->from->width * kl_dtype_size(job->from->dtype);
+    const struct kl_block_source *from = job->from;
+    size_t entries = from->entries;
+    size_t row_bytes = (entries ? entries : from->width) * kl_dtype_size(from->dtype);
     struct kl_block block = {0};
     enum kl_status status = kl_read_block(job->from, worker, task, &block, err);
 
@@ -89,6 +110,9 @@ static enum kl_status copy_block(void *argument, unsigned worker, unsigned task,
     job->to->exponents[task] = block.exponent;
     memcpy((char *)job->to->numbers + block.first * row_bytes, block.numbers,
            block.count * row_bytes);
+    if (entries)
+        memcpy(job->to->indices + block.first * entries, block.indices,
+               block.count * entries * sizeof(uint32_t));
     return KL_OK;
 }
 
@@ -98,12 +122,17 @@ static enum kl_status resident_read(void *self, unsigned worker, uint32_t block,
     const struct kl_resident *resident = self;
     const struct kl_block_source *source = &resident->source;
     uint64_t first = source->extents[block].first + row;
-    size_t row_bytes = source->width * kl_dtype_size(source->dtype);
+    size_t entries = source->entries;
+    size_t row_bytes = (entries ? entries : source->width) * kl_dtype_size(source->dtype);
 
     (void)worker;
     (void)err;
-    *out = (struct kl_block){first, count, source->dtype, resident->exponents[block],
-                             (const char *)resident->numbers + first * row_bytes};
+    *out = (struct kl_block){first,
+                             count,
+                             source->dtype,
+                             resident->exponents[block],
+                             (const char *)resident->numbers + first * row_bytes,
+                             entries ? resident->indices + first * entries : NULL};
     return KL_OK;
 }
 
@@ -122,8 +151,12 @@ enum kl_status kl_resident_create(const struct kl_block_source *from, struct kl_
     job = (struct copy_job){from, resident};
     status = kl_alloc(&resident->exponents, from->n_blocks, sizeof(int), "a layer", err);
     if (!status)
-        status = kl_alloc_scanned(&resident->numbers, from->n_rows * from->width,
+        status = kl_alloc_scanned(&resident->numbers,
+                                  from->n_rows * (from->entries ? from->entries : from->width),
                                   kl_dtype_size(from->dtype), "a layer", err);
+    if (!status && from->entries)
+        status = kl_alloc_scanned(&resident->indices, from->n_rows * from->entries,
+                                  sizeof(uint32_t), "a layer", err);
     if (!status)
         status = kl_pool_run(pool, copy_block, &job, from->n_blocks, err);
     if (status) {
@@ -140,5 +173,6 @@ void kl_resident_free(struct kl_resident *resident)
         return;
     free(resident->exponents);
     free(resident->numbers);
+    free(resident->indices);
     free(resident);
 }

@@ -11,11 +11,13 @@
 
 /* Rows of one block, or of a part of one. */
 struct kl_block {
-    uint64_t first;      /* row number of its first row */
-    uint32_t count;      /* rows */
-    enum kl_dtype dtype; /* the source's */
-    int exponent;        /* a stored number n stands for n * 2^-exponent */
-    const void *numbers; /* (count, width) row-major */
+    uint64_t first;          /* row number of its first row */
+    uint32_t count;          /* rows */
+    enum kl_dtype dtype;     /* the source's */
+    int exponent;            /* a stored number n stands for n * 2^-exponent */
+    const void *numbers;     /* (count, width) row-major; or (count, entries) of sparse rows, */
+    const uint32_t *indices; /* (count, entries) and where in the row these numbers stand; or NULL:
+                                rows are whole */
 };
 
 /* Where a block's rows stand in the source. */
@@ -28,6 +30,8 @@ struct kl_block_source {
     void *self;
     uint64_t n_rows;
     uint32_t width;
+    uint32_t entries; /* numbers kept of every row, with their places, the others being 0; or 0: all
+                         width numbers are there */
     enum kl_dtype dtype;
     uint32_t n_blocks;
     const struct kl_extent *extents; /* (n_blocks), following each other without gaps from row 0 */
@@ -39,6 +43,13 @@ struct kl_block_source {
                            uint32_t count, struct kl_block *out, struct kl_error *err);
 };
 
+/* Bytes of a row as it is stored. */
+static inline size_t kl_row_bytes(const struct kl_block_source *source)
+{
+    return source->entries ? source->entries * (kl_dtype_size(source->dtype) + sizeof(uint32_t))
+                           : source->width * kl_dtype_size(source->dtype);
+}
+
 /* Reads a whole block. */
 enum kl_status kl_read_block(const struct kl_block_source *source, unsigned worker, uint32_t block,
                              struct kl_block *out, struct kl_error *err);
@@ -46,6 +57,11 @@ enum kl_status kl_read_block(const struct kl_block_source *source, unsigned work
 /* Reads n rows from row first on as scaled floats: rows (n, width). */
 enum kl_status kl_read_rows(const struct kl_block_source *source, unsigned worker, uint64_t first,
                             uint32_t n, float *rows, struct kl_error *err);
+
+/* Writes n rows of a block of the source, from row number first on, as scaled floats: (n, width),
+ * sparse rows with all their zeros. */
+void kl_block_rows(const struct kl_block_source *source, const struct kl_block *block,
+                   uint32_t first, uint32_t n, float *rows);
 
 /* Writes n stored numbers of the block, from number offset on, as scaled floats. */
 void kl_block_to_float(const struct kl_block *block, size_t offset, size_t n, float *out);
@@ -56,7 +72,8 @@ void kl_block_to_float(const struct kl_block *block, size_t offset, size_t n, fl
 struct kl_resident {
     struct kl_block_source source; /* the one to scan */
     int *exponents;                /* (n_blocks) */
-    void *numbers;                 /* (n_rows, width) */
+    void *numbers;                 /* (n_rows, width), or (n_rows, entries) */
+    uint32_t *indices;             /* (n_rows, entries), or NULL */
 };
 enum kl_status kl_resident_create(const struct kl_block_source *from, struct kl_pool *pool,
                                   struct kl_resident **resident, struct kl_error *err);

@@ -51,7 +51,7 @@ static const char *class_of(const struct kl_collection *collection, uint32_t dat
     uint32_t first = kl_collection_first_output(collection, dataset);
 
     return output >= first && output - first < collection->datasets[dataset]->n_classes
-               ? collection->datasets[dataset]->class_names[output - first]
+               ? kl_dataset_class_name(collection->datasets[dataset], output - first)
                : NULL;
 }
 
@@ -99,7 +99,12 @@ enum kl_status kl_collection_check(const struct kl_collection *collection, struc
                                "another name with --data NAME=FOLDER",
                                other->name);
     }
-    if (kl_collection_n_outputs(collection) > KL_CLASSES_MAX)
+    for (uint32_t d = 0; d < collection->n_datasets && collection->n_datasets > 1; d++)
+        if (collection->datasets[d]->corpus)
+            return kl_fail(err, KL_ERR_USAGE,
+                           "a run has one text: put the files of %s and the others into one folder",
+                           collection->datasets[d]->name);
+    if (!first->corpus && kl_collection_n_outputs(collection) > KL_CLASSES_MAX)
         return kl_fail(err, KL_ERR_USAGE, "the data sets have %u outputs together: at most %d",
                        kl_collection_n_outputs(collection), KL_CLASSES_MAX);
     return KL_OK;
@@ -161,30 +166,27 @@ uint32_t kl_collection_train_id(const struct kl_collection *collection, uint32_t
     return kl_collection_id(collection, place);
 }
 
-uint8_t kl_collection_label(const struct kl_collection *collection, uint32_t id)
+uint32_t kl_collection_label(const struct kl_collection *collection, uint32_t id)
 {
     struct kl_sample_place place = kl_collection_place(collection, id);
 
-    return collection->datasets[place.dataset]->splits[place.split].labels[place.index];
+    return kl_dataset_label(collection->datasets[place.dataset], place.split, place.index);
 }
 
-uint8_t kl_collection_true_label(const struct kl_collection *collection, uint32_t id)
+uint32_t kl_collection_true_label(const struct kl_collection *collection, uint32_t id)
 {
     struct kl_sample_place place = kl_collection_place(collection, id);
-    const struct kl_image_set *set = &collection->datasets[place.dataset]->splits[place.split];
 
-    return set->true_labels ? set->true_labels[place.index] : set->labels[place.index];
+    return kl_dataset_true_label(collection->datasets[place.dataset], place.split, place.index);
 }
 
 uint32_t kl_collection_target(const struct kl_collection *collection, uint32_t id)
 {
-    struct kl_sample_place place = kl_collection_place(collection, id);
-
-    return kl_collection_first_output(collection, place.dataset) +
-           collection->datasets[place.dataset]->splits[place.split].labels[place.index];
+    return kl_collection_first_output(collection, kl_collection_place(collection, id).dataset) +
+           kl_collection_label(collection, id);
 }
 
-uint32_t kl_collection_classes(const struct kl_collection *collection, uint16_t *classes)
+uint32_t kl_collection_classes(const struct kl_collection *collection, uint32_t *classes)
 {
     uint32_t base = 0;
 
@@ -193,7 +195,7 @@ uint32_t kl_collection_classes(const struct kl_collection *collection, uint16_t 
 
         for (int s = 0; s < KL_N_SPLITS; s++)
             for (uint32_t i = 0; i < dataset->splits[s].count; i++)
-                *classes++ = (uint16_t)(base + dataset->splits[s].labels[i]);
+                *classes++ = base + kl_dataset_label(dataset, (enum kl_split)s, i);
         base += dataset->n_classes;
     }
     return base;

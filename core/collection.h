@@ -17,7 +17,8 @@ enum kl_heads {
 
 struct kl_collection {
     uint32_t n_datasets;
-    struct kl_dataset *datasets[KL_DATASETS_MAX]; /* owned by the collection; same image size */
+    struct kl_dataset
+        *datasets[KL_DATASETS_MAX]; /* owned by the collection; same image size, or one text */
     enum kl_heads heads;
 };
 
@@ -40,7 +41,7 @@ uint32_t kl_collection_n_outputs(const struct kl_collection *collection);
 uint32_t kl_collection_first_output(const struct kl_collection *collection, uint32_t dataset);
 
 /* Refuses data sets that cannot be trained together: of different image sizes or channels, of the
- * same name, with more outputs than KL_CLASSES_MAX. Errors: KL_ERR_USAGE. */
+ * same name, more than one text, with more outputs than KL_CLASSES_MAX. Errors: KL_ERR_USAGE. */
 enum kl_status kl_collection_check(const struct kl_collection *collection, struct kl_error *err);
 
 /* "shared", "separate"; a static string; and the reverse: 0, or -1 for any other word. */
@@ -62,17 +63,17 @@ struct kl_sample_place kl_collection_place(const struct kl_collection *collectio
 uint32_t kl_collection_train_id(const struct kl_collection *collection, uint32_t position);
 
 /* The label of a sample within its data set, as the run was told it. */
-uint8_t kl_collection_label(const struct kl_collection *collection, uint32_t id);
+uint32_t kl_collection_label(const struct kl_collection *collection, uint32_t id);
 
 /* The label of a sample as its file has it: another one if it was flipped. */
-uint8_t kl_collection_true_label(const struct kl_collection *collection, uint32_t id);
+uint32_t kl_collection_true_label(const struct kl_collection *collection, uint32_t id);
 
 /* The output that stands for a sample's label: what the network should say. */
 uint32_t kl_collection_target(const struct kl_collection *collection, uint32_t id);
 
 /* Numbers the classes of all data sets, data sets in order and labels in order: writes the class
  * number of every sample to classes (size) and returns how many classes there are. */
-uint32_t kl_collection_classes(const struct kl_collection *collection, uint16_t *classes);
+uint32_t kl_collection_classes(const struct kl_collection *collection, uint32_t *classes);
 
 /* Frees the data sets in it. */
 void kl_collection_clear(struct kl_collection *collection);

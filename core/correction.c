@@ -1,5 +1,6 @@
 #include "core/correction.h"
 
+#include <cblas.h>
 #include <stdlib.h>
 
 #include "core/memory.h"
@@ -8,6 +9,16 @@
 #define TASKS_MAX 64               /* partial sums: bounds memory, keeps their order fixed */
 #define SUMS_MAX ((size_t)1 << 22) /* of all tasks: 32 MB */
 #define ROWS 64                    /* error signals converted at a time */
+#define PART 1024                  /* numbers of them that are added up at a time */
+
+/* Some error signals that follow each other: n of them, each of width numbers, which stand at
+ * indices, or, if that is NULL, are all. */
+struct rows {
+    uint64_t first;
+    uint32_t n, width;
+    const uint32_t *indices; /* (n, width) or NULL */
+    const float *numbers;    /* (n, width) */
+};
 
 /* Passes over all error signals of a layer, each task with sums of its own over a range of blocks.
  */
@@ -15,38 +26,39 @@ struct job {
     const struct kl_history *history;
     const struct kl_block_source *errors;
     const float *numbers; /* (n_patterns): attention, or weights */
+    uint32_t told;        /* of a text: the logit whose contributions are told */
     size_t n_sums;
     uint32_t n_tasks;
     double *sums; /* (n_tasks, n_sums) */
-    void (*add)(const struct job *job, uint64_t pattern, const float *row, double *sums);
+    void (*add)(const struct job *job, const struct rows *rows, double *sums);
 };
 
 static enum kl_status add_blocks(void *argument, unsigned worker, unsigned task,
                                  struct kl_error *err)
 {
     const struct job *job = argument;
-    uint32_t width = job->errors->width;
-    uint32_t first = (uint32_t)((uint64_t)job->errors->n_blocks * task / job->n_tasks);
-    uint32_t end = (uint32_t)((uint64_t)job->errors->n_blocks * (task + 1) / job->n_tasks);
-    float *rows = NULL;
+    const struct kl_block_source *errors = job->errors;
+    uint32_t width = errors->entries ? errors->entries : errors->width;
+    uint32_t first = (uint32_t)((uint64_t)errors->n_blocks * task / job->n_tasks);
+    uint32_t end = (uint32_t)((uint64_t)errors->n_blocks * (task + 1) / job->n_tasks);
+    float *numbers = NULL;
     enum kl_status status =
-        kl_alloc(&rows, (size_t)ROWS * width, sizeof(float), "error signals", err);
+        kl_alloc(&numbers, (size_t)ROWS * width, sizeof(float), "error signals", err);
 
     for (uint32_t b = first; !status && b < end; b++) {
         struct kl_block block = {0};
 
-        status = kl_read_block(job->errors, worker, b, &block, err);
-        for (uint32_t i = 0; !status && i < block.count; i++) {
-            uint32_t at = i % ROWS, left = block.count - i;
+        status = kl_read_block(errors, worker, b, &block, err);
+        for (uint32_t i = 0; !status && i < block.count; i += ROWS) {
+            size_t at = (size_t)i * width;
+            struct rows rows = {block.first + i, block.count - i < ROWS ? block.count - i : ROWS,
+                                width, block.indices ? block.indices + at : NULL, numbers};
 
-            if (at == 0)
-                kl_block_to_float(&block, (size_t)i * width,
-                                  (size_t)(left < ROWS ? left : ROWS) * width, rows);
-            job->add(job, block.first + i, rows + (size_t)at * width,
-                     job->sums + task * job->n_sums);
+            kl_block_to_float(&block, at, (size_t)rows.n * width, numbers);
+            job->add(job, &rows, job->sums + task * job->n_sums);
         }
     }
-    free(rows);
+    free(numbers);
     return status;
 }
 
@@ -68,39 +80,114 @@ static enum kl_status run(struct kl_pool *pool, struct job *job, double *out, st
     return status;
 }
 
-/* sums: first by class, then by bin and data set. */
-static void add_contribution(const struct job *job, uint64_t t, const float *row, double *sums)
+/* What pattern t's error signal is multiplied with: c_t (a_t + 1). */
+static double weight_of(const struct job *job, uint64_t t)
+{
+    return job->history->coefficients[t / job->history->patterns_per_step] *
+           ((double)job->numbers[t] + 1);
+}
+
+/* The bin of a pattern among ranges of steps and data sets. */
+static size_t bin_of(const struct kl_history *history, uint64_t t)
+{
+    uint32_t class = history->classes[history->samples[t]];
+
+    return (size_t)kl_bin_of(history, kl_history_step(history, t)) * history->data->n_datasets +
+           history->class_datasets[class];
+}
+
+/* Of images: all logits; sums: first by class, then by bin. */
+static void add_contributions(const struct job *job, const struct rows *rows, double *sums)
 {
     const struct kl_history *history = job->history;
-    uint32_t n_logits = job->errors->width, sample = history->samples[t];
-    uint32_t class = history->classes[sample], step = kl_history_step(history, t);
-    double weight = history->coefficients[step - 1] * ((double)job->numbers[t] + 1);
-    double *by_class = sums + (size_t) class * n_logits;
-    size_t bin = (size_t)kl_bin_of(history, step) * history->data->n_datasets +
-                 history->class_datasets[class];
-    double *by_bin = sums + (history->n_classes + bin) * n_logits;
 
-    for (uint32_t j = 0; j < n_logits; j++) {
-        double contribution = weight * row[j];
+    for (uint32_t i = 0; i < rows->n; i++) {
+        uint64_t t = rows->first + i;
+        const float *row = rows->numbers + (size_t)i * rows->width;
+        double weight = weight_of(job, t);
+        double *by_class = sums + (size_t)history->classes[history->samples[t]] * rows->width;
+        double *by_bin = sums + (history->n_classes + bin_of(history, t)) * rows->width;
 
-        by_class[j] += contribution;
-        by_bin[j] += contribution;
+        for (uint32_t j = 0; j < rows->width; j++) {
+            double contribution = weight * row[j];
+
+            by_class[j] += contribution;
+            by_bin[j] += contribution;
+        }
     }
 }
 
+/* sums[j] += sum over rows of weights[i] row_i[j]; of whole rows added up in float32 first. */
+static void add_rows(const struct rows *rows, const float *weights, double *sums)
+{
+    if (!rows->indices) {
+        float part[PART];
+
+        for (uint32_t first = 0; first < rows->width; first += PART) {
+            uint32_t n = rows->width - first < PART ? rows->width - first : PART;
+
+            cblas_sgemv(CblasRowMajor, CblasTrans, (int)rows->n, (int)n, 1, rows->numbers + first,
+                        (int)rows->width, weights, 1, 0, part, 1);
+            for (uint32_t j = 0; j < n; j++)
+                sums[first + j] += part[j];
+        }
+        return;
+    }
+    for (size_t i = 0; i < rows->n; i++)
+        for (size_t k = i * rows->width; k < (i + 1) * rows->width; k++)
+            sums[rows->indices[k]] += (double)weights[i] * rows->numbers[k];
+}
+
+/* The number of row i that stands at place told, or 0. */
+static double number_at(const struct rows *rows, uint32_t i, uint32_t told)
+{
+    const float *numbers = rows->numbers + (size_t)i * rows->width;
+    const uint32_t *indices = rows->indices ? rows->indices + (size_t)i * rows->width : NULL;
+
+    if (!indices)
+        return numbers[told];
+    for (uint32_t k = 0; k < rows->width; k++)
+        if (indices[k] == told)
+            return numbers[k];
+    return 0;
+}
+
+/* Of a text: one logit by class, then by bin; then all logits' correction. */
+static void add_text_contributions(const struct job *job, const struct rows *rows, double *sums)
+{
+    const struct kl_history *history = job->history;
+    size_t n_bins = (size_t)kl_n_bins(history) * history->data->n_datasets;
+    float weights[ROWS];
+
+    for (uint32_t i = 0; i < rows->n; i++) {
+        uint64_t t = rows->first + i;
+        double weight = weight_of(job, t), contribution = weight * number_at(rows, i, job->told);
+
+        weights[i] = (float)weight;
+        sums[history->classes[history->samples[t]]] += contribution;
+        sums[history->n_classes + bin_of(history, t)] += contribution;
+    }
+    add_rows(rows, weights, sums + history->n_classes + n_bins);
+}
+
 enum kl_status kl_correct(struct kl_pool *pool, const struct kl_history *history,
-                          const float *attention, struct kl_contributions *out,
+                          const float *attention, uint32_t logit, struct kl_contributions *out,
                           struct kl_error *err)
 {
-    uint32_t last = history->final->n_layers - 1, n_logits = history->final->widths[last + 1];
+    uint32_t last = history->final->shape.n_layers - 1;
+    uint32_t n_logits = history->final->shape.outputs[last];
+    int is_text = kl_history_is_text(history);
+    uint32_t n_told = is_text ? 1 : n_logits;
     size_t n_bins = (size_t)kl_n_bins(history) * history->data->n_datasets;
+    size_t n_sums = (history->n_classes + n_bins) * n_told;
     struct job job = {.history = history,
                       .errors = history->errors[last],
                       .numbers = attention,
-                      .n_sums = (history->n_classes + n_bins) * n_logits,
-                      .add = add_contribution};
+                      .told = logit,
+                      .n_sums = n_sums + (is_text ? n_logits : 0),
+                      .add = is_text ? add_text_contributions : add_contributions};
     double *sums = NULL;
-    enum kl_status status = kl_alloc(&sums, job.n_sums, sizeof(double), "sums", err);
+    enum kl_status status = kl_alloc(&sums, n_sums + n_logits, sizeof(double), "sums", err);
 
     if (!status)
         status = run(pool, &job, sums, err);
@@ -108,22 +195,27 @@ enum kl_status kl_correct(struct kl_pool *pool, const struct kl_history *history
         free(sums);
         return status;
     }
-    *out = (struct kl_contributions){sums, sums + (size_t)history->n_classes * n_logits};
+    for (size_t i = 0; !is_text && i < (size_t)history->n_classes * n_logits; i++)
+        sums[n_sums + i % n_logits] += sums[i];
+    *out = (struct kl_contributions){n_told, sums, sums + (size_t)history->n_classes * n_told,
+                                     sums + n_sums};
     return KL_OK;
 }
 
 void kl_contributions_clear(struct kl_contributions *contributions)
 {
-    free(contributions->by_class); /* the block that both point into */
-    *contributions = (struct kl_contributions){NULL, NULL};
+    free(contributions->by_class); /* the block that all point into */
+    *contributions = (struct kl_contributions){0};
 }
 
-static void add_weighted(const struct job *job, uint64_t t, const float *row, double *sums)
+static void add_weighted(const struct job *job, const struct rows *rows, double *sums)
 {
-    double weight = job->numbers[t];
+    uint32_t wanted = 0;
 
-    for (uint32_t j = 0; weight != 0 && j < job->errors->width; j++)
-        sums[j] += weight * row[j];
+    for (uint32_t i = 0; i < rows->n; i++)
+        wanted += job->numbers[rows->first + i] != 0;
+    if (wanted)
+        add_rows(rows, job->numbers + rows->first, sums);
 }
 
 enum kl_status kl_sum_errors(struct kl_pool *pool, const struct kl_history *history, uint32_t layer,

@@ -4,17 +4,20 @@
 
 #include "core/history.h"
 
-/* Contributions to every logit through the last layer, exact: they sum to the correction. */
+/* Contributions through the last layer, exact where error signals are recorded whole: they sum to
+ * the correction. */
 struct kl_contributions {
-    double *by_class; /* (n_classes of all data sets, n_logits) */
-    double *by_bin;   /* (ranges of steps, data sets, n_logits): see core/timeline.h */
+    uint32_t n_told;    /* logits that are told: all, or, of a text, one */
+    double *by_class;   /* (n_classes of all data sets, n_told) */
+    double *by_bin;     /* (ranges of steps, data sets, n_told): see core/timeline.h */
+    double *correction; /* (n_logits) the sum of all patterns' contributions */
 };
 
-/* attention: (n_patterns) in the last layer. The caller ends *contributions with
- * kl_contributions_clear. Errors: KL_ERR_MEMORY and those of reading. */
+/* attention: (n_patterns) in the last layer; logit: the one told of a text. The caller ends
+ * *contributions with kl_contributions_clear. Errors: KL_ERR_MEMORY and those of reading. */
 enum kl_status kl_correct(struct kl_pool *pool, const struct kl_history *history,
-                          const float *attention, struct kl_contributions *contributions,
-                          struct kl_error *err);
+                          const float *attention, uint32_t logit,
+                          struct kl_contributions *contributions, struct kl_error *err);
 void kl_contributions_clear(struct kl_contributions *contributions);
 
 /* out[j] = sum over patterns of weights[t] d_t[j] at a layer, from 0: weights (n_patterns), 0 for

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/memory.h"
+#include "core/corpus.h"
 
 static const char *const split_names[KL_N_SPLITS] = {"train", "validation", "test"};
 
@@ -23,6 +23,25 @@ enum kl_status kl_split_parse(const char *name, enum kl_split *split, struct kl_
     }
     return kl_fail(err, KL_ERR_USAGE,
                    "there is no split of that name: use train, validation or test");
+}
+
+const char *kl_dataset_class_name(const struct kl_dataset *dataset, uint32_t label)
+{
+    return dataset->corpus ? dataset->corpus->types[label] : dataset->class_names[label];
+}
+
+uint32_t kl_dataset_label(const struct kl_dataset *dataset, enum kl_split split, uint32_t index)
+{
+    return dataset->corpus ? dataset->corpus->tokens[split][index + 1]
+                           : dataset->splits[split].labels[index];
+}
+
+uint32_t kl_dataset_true_label(const struct kl_dataset *dataset, enum kl_split split,
+                               uint32_t index)
+{
+    const uint8_t *labels = dataset->splits[split].true_labels;
+
+    return labels ? labels[index] : kl_dataset_label(dataset, split, index);
 }
 
 size_t kl_dataset_image_size(const struct kl_dataset *dataset)
@@ -84,5 +103,6 @@ void kl_dataset_free(struct kl_dataset *dataset)
         free(dataset->splits[s].labels);
         free(dataset->splits[s].true_labels);
     }
+    kl_corpus_free(dataset->corpus);
     free(dataset);
 }

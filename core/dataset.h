@@ -1,6 +1,7 @@
-/* Data sets of labelled images, in memory.
+/* Data sets of labelled images, or of text, in memory.
  *
- * A sample is one image with its label. Samples of a data set are numbered from 0 within each split
+ * A sample is one image with its label, or a position in a text with the token that follows it
+ * (core/corpus.h). Samples of a data set are numbered from 0 within each split
  * ("index"). Pixels are bytes, rows from the top, channels one after the other (planar). */
 #ifndef KL_CORE_DATASET_H
 #define KL_CORE_DATASET_H
@@ -11,7 +12,8 @@
 #include "core/error.h"
 
 #define KL_NAME_MAX 64         /* bytes of a name with its NUL; names of runs, data sets, classes */
-#define KL_CLASSES_MAX 256     /* labels are bytes */
+#define KL_CLASSES_MAX 256     /* labels of images are bytes */
+#define KL_TYPES_MAX (1 << 20) /* of a text's vocabulary */
 #define KL_CHANNELS_MAX 4      /* grey, grey + alpha, RGB, RGBA */
 #define KL_IMAGE_SIDE_MAX 4096 /* a larger side is a damaged header, not a thumbnail data set */
 
@@ -24,15 +26,27 @@ struct kl_image_set {
     uint8_t *true_labels; /* (count), as the files have them, where some were flipped; or NULL */
 };
 
+struct kl_corpus;
+
 struct kl_dataset {
     char name[KL_NAME_MAX];
+    struct kl_corpus *corpus; /* of a text, owned; NULL: images */
+    uint32_t n_classes;       /* of a text: its vocabulary */
+    /* Of images: */
     uint32_t width, height, channels;
-    uint32_t n_classes;
     char class_names[KL_CLASSES_MAX][KL_NAME_MAX];
     /* Standardisation, per channel, in units of a byte: input = (pixel - mean) / deviation. */
     double mean[KL_CHANNELS_MAX], deviation[KL_CHANNELS_MAX];
-    struct kl_image_set splits[KL_N_SPLITS];
+    struct kl_image_set splits[KL_N_SPLITS]; /* of a text only the counts */
 };
+
+/* What a label is called; for as long as the data set lives. */
+const char *kl_dataset_class_name(const struct kl_dataset *dataset, uint32_t label);
+
+/* The label of a sample, as the run was told it, and as its file has it. */
+uint32_t kl_dataset_label(const struct kl_dataset *dataset, enum kl_split split, uint32_t index);
+uint32_t kl_dataset_true_label(const struct kl_dataset *dataset, enum kl_split split,
+                               uint32_t index);
 
 /* "train", "validation", "test"; a static string. */
 const char *kl_split_name(enum kl_split split);

@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/corpus.h"
+#include "core/lstm.h"
 #include "core/memory.h"
 
 #define SLICE 4096 /* patterns at a time: one GEMM, its sums in float32, added up in double */
-#define TEST_SLICE 500
+#define SLICE_NUMBERS ((size_t)1 << 25) /* of them, where layers are wide */
 
 struct rebuild {
     struct kl_pool *pool;
@@ -17,7 +19,8 @@ struct rebuild {
     const struct kl_block_source *keys, *errors;
     struct kl_resident *images; /* layer 0 only */
     size_t inputs, outputs;
-    float *slice_keys, *slice_errors; /* (SLICE, inputs), (SLICE, outputs) */
+    uint32_t slice;
+    float *slice_keys, *slice_errors; /* (slice, inputs), (slice, outputs) */
     float *product;                   /* (outputs, inputs) of one slice */
     double *weights, *biases;         /* the dual form's */
     uint64_t non_finite;
@@ -39,7 +42,7 @@ static enum kl_status read_keys(struct rebuild *rebuild, uint64_t first, uint32_
     const struct kl_collection *data = history->data;
     enum kl_status status = KL_OK;
 
-    if (rebuild->layer > 0)
+    if (!kl_shape_reads_samples(&history->final->shape, rebuild->layer))
         return kl_read_rows(rebuild->keys, 0, first, n, rebuild->slice_keys, err);
     for (uint32_t i = 0; !status && i < n; i++) {
         uint32_t sample = history->samples[first + i];
@@ -98,10 +101,11 @@ static enum kl_status rebuild_weights(void *argument, unsigned worker, unsigned 
         rebuild->weights[i] = history->alpha * initial->weights[rebuild->layer][i];
     for (size_t j = 0; j < rebuild->outputs; j++)
         rebuild->biases[j] = history->alpha * initial->biases[rebuild->layer][j];
-    for (uint64_t first = 0; !status && first < history->n_patterns; first += SLICE) {
+    for (uint64_t first = 0; !status && first < history->n_patterns; first += rebuild->slice) {
         uint64_t left = history->n_patterns - first;
 
-        status = add_slice(rebuild, first, left < SLICE ? (uint32_t)left : SLICE, err);
+        status =
+            add_slice(rebuild, first, left < rebuild->slice ? (uint32_t)left : rebuild->slice, err);
     }
     return status;
 }
@@ -127,57 +131,102 @@ static double weight_distance(const struct rebuild *rebuild)
     return way > 0 ? sqrt(off / way) : off > 0 ? INFINITY : 0;
 }
 
-/* The largest |difference . x| over test samples: the difference of both weights is small, so it
- * is formed first, in double, and applied then. */
-static enum kl_status output_distance(const struct rebuild *rebuild, struct kl_batch *batch,
-                                      double *distance, struct kl_error *err)
+/* The largest |difference . x| over n inputs x of the layer, where rebuild->product holds the
+ * difference of both weights: it is small, so it is formed first, in double, and applied then. */
+static void measure_outputs(const struct rebuild *rebuild, const float *x, uint32_t n,
+                            double *distance)
+{
+    const float *biases = rebuild->history->final->biases[rebuild->layer];
+    int inputs = (int)rebuild->inputs, outputs = (int)rebuild->outputs;
+    float *results = rebuild->slice_errors;
+
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)n, outputs, inputs, 1, x, inputs,
+                rebuild->product, inputs, 0, results, outputs);
+    for (size_t i = 0; i < n * rebuild->outputs; i++) {
+        size_t j = i % rebuild->outputs;
+        double off = fabs(results[i] + rebuild->biases[j] - biases[j]);
+
+        *distance = off > *distance ? off : *distance;
+    }
+}
+
+/* Over all test images. */
+static enum kl_status measure_images(const struct rebuild *rebuild, double *distance,
+                                     struct kl_error *err)
 {
     const struct kl_history *history = rebuild->history;
     const struct kl_block_source *images = history->keys[0];
-    uint32_t l = rebuild->layer;
     size_t size = images->width;
-    int inputs = (int)rebuild->inputs, outputs = (int)rebuild->outputs;
-    float *difference = rebuild->product, *results = rebuild->slice_errors;
+    struct kl_batch *batch = NULL;
+    enum kl_status status = kl_batch_create(history->final, rebuild->slice, &batch, err);
 
-    for (size_t i = 0; i < rebuild->inputs * rebuild->outputs; i++)
-        difference[i] = (float)(rebuild->weights[i] - history->final->weights[l][i]);
-    for (uint32_t d = 0; d < history->data->n_datasets; d++) {
+    for (uint32_t d = 0; !status && d < history->data->n_datasets; d++) {
         const struct kl_dataset *dataset = history->data->datasets[d];
         uint32_t count = dataset->splits[KL_SPLIT_TEST].count;
         uint64_t base =
             kl_collection_id(history->data, (struct kl_sample_place){d, KL_SPLIT_TEST, 0});
 
-        for (uint32_t first = 0; first < count; first += TEST_SLICE) {
-            uint32_t n = count - first < TEST_SLICE ? count - first : TEST_SLICE;
-            enum kl_status status = kl_read_rows(images, 0, base + first, n, batch->keys[0], err);
+        for (uint32_t first = 0; !status && first < count; first += rebuild->slice) {
+            uint32_t n = count - first < rebuild->slice ? count - first : rebuild->slice;
 
+            status = kl_read_rows(images, 0, base + first, n, batch->keys[0], err);
             if (status)
-                return status;
+                break;
             for (uint32_t i = 0; i < n; i++)
                 kl_dataset_standardise_floats(dataset, batch->keys[0] + i * size);
             kl_network_forward(history->final, n, batch);
-            cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)n, outputs, inputs, 1,
-                        batch->keys[l], inputs, difference, inputs, 0, results, outputs);
-            for (size_t i = 0; i < n * rebuild->outputs; i++) {
-                size_t j = i % rebuild->outputs;
-                double off = fabs(results[i] + rebuild->biases[j] - history->final->biases[l][j]);
-
-                *distance = off > *distance ? off : *distance;
-            }
+            measure_outputs(rebuild, batch->keys[rebuild->layer], n, distance);
         }
     }
-    return KL_OK;
+    kl_batch_free(batch);
+    return status;
+}
+
+/* Over the first test tokens (or training ones, without a test split), as many as fit a slice. */
+static enum kl_status measure_text(const struct rebuild *rebuild, double *distance,
+                                   struct kl_error *err)
+{
+    const struct kl_history *history = rebuild->history;
+    const struct kl_corpus *corpus = history->data->datasets[0]->corpus;
+    enum kl_split split = corpus->lengths[KL_SPLIT_TEST] ? KL_SPLIT_TEST : KL_SPLIT_TRAIN;
+    uint32_t n = corpus->lengths[split] < rebuild->slice ? corpus->lengths[split] : rebuild->slice;
+    struct kl_tape *tape = NULL;
+    float *carried = NULL;
+    enum kl_status status = kl_alloc(&carried, kl_lstm_carried_size(&history->final->shape, 1),
+                                     sizeof(float), "the state", err);
+
+    if (!status)
+        status = kl_tape_create(&history->final->shape, 1, n, &tape, err);
+    if (!status) {
+        kl_lstm_forward(history->final, corpus->tokens[split], 1, n, carried, tape);
+        measure_outputs(rebuild, tape->keys[rebuild->layer], n, distance);
+    }
+    kl_tape_free(tape);
+    free(carried);
+    return status;
+}
+
+static enum kl_status output_distance(const struct rebuild *rebuild, double *distance,
+                                      struct kl_error *err)
+{
+    const struct kl_history *history = rebuild->history;
+
+    for (size_t i = 0; i < rebuild->inputs * rebuild->outputs; i++)
+        rebuild->product[i] =
+            (float)(rebuild->weights[i] - history->final->weights[rebuild->layer][i]);
+    return kl_history_is_text(history) ? measure_text(rebuild, distance, err)
+                                       : measure_images(rebuild, distance, err);
 }
 
 static enum kl_status allocate(struct rebuild *rebuild, struct kl_error *err)
 {
     const char *what = "the dual form's weights";
     enum kl_status status =
-        kl_alloc(&rebuild->slice_keys, SLICE * rebuild->inputs, sizeof(float), what, err);
+        kl_alloc(&rebuild->slice_keys, rebuild->slice * rebuild->inputs, sizeof(float), what, err);
 
     if (!status)
-        status =
-            kl_alloc(&rebuild->slice_errors, SLICE * rebuild->outputs, sizeof(float), what, err);
+        status = kl_alloc(&rebuild->slice_errors, rebuild->slice * rebuild->outputs, sizeof(float),
+                          what, err);
     if (!status)
         status = kl_alloc(&rebuild->product, rebuild->inputs * rebuild->outputs, sizeof(float),
                           what, err);
@@ -193,18 +242,18 @@ enum kl_status kl_dual_check(struct kl_pool *pool, const struct kl_history *hist
                              struct kl_dual_check *check, struct kl_error *err)
 {
     struct rebuild rebuild = {.pool = pool, .history = history, .layer = layer};
-    struct kl_batch *batch = NULL;
     struct kl_dual_check found = {0};
     enum kl_status status;
 
-    rebuild.inputs = history->final->widths[layer];
-    rebuild.outputs = history->final->widths[layer + 1];
+    rebuild.inputs = history->final->shape.inputs[layer];
+    rebuild.outputs = history->final->shape.outputs[layer];
     rebuild.keys = history->keys[layer];
     rebuild.errors = history->errors[layer];
+    rebuild.slice = SLICE_NUMBERS / rebuild.outputs < SLICE
+                        ? (uint32_t)(SLICE_NUMBERS / rebuild.outputs) + 1
+                        : SLICE;
     status = allocate(&rebuild, err);
-    if (!status)
-        status = kl_batch_create(history->final, TEST_SLICE, &batch, err);
-    if (!status && layer == 0) {
+    if (!status && kl_shape_reads_samples(&history->final->shape, layer)) {
         status = kl_resident_create(history->keys[0], pool, &rebuild.images, err);
         if (!status)
             rebuild.keys = &rebuild.images->source;
@@ -214,12 +263,11 @@ enum kl_status kl_dual_check(struct kl_pool *pool, const struct kl_history *hist
     if (!status) {
         found.weight_distance = weight_distance(&rebuild);
         found.non_finite = rebuild.non_finite;
-        status = output_distance(&rebuild, batch, &found.output_distance, err);
+        status = output_distance(&rebuild, &found.output_distance, err);
     }
     if (!status)
         *check = found;
     kl_resident_free(rebuild.images);
-    kl_batch_free(batch);
     free(rebuild.slice_keys);
     free(rebuild.slice_errors);
     free(rebuild.product);

@@ -1,6 +1,15 @@
 #include "core/evaluation.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#include "core/memory.h"
+#include "core/vocabulary_loss.h"
+
+#define TEXT_STREAMS 32
+#define TEXT_UNROLL 64
+#define TEXT_TOKENS 100000     /* of a long test split only so many, spread over all of it; */
+#define TEXT_LOGITS 1000000000 /* of large vocabularies fewer: some seconds of work */
 
 void kl_evaluate(const struct kl_network *network, const struct kl_collection *data,
                  uint32_t number, enum kl_split split, struct kl_batch *batch,
@@ -10,8 +19,8 @@ void kl_evaluate(const struct kl_network *network, const struct kl_collection *d
     uint32_t first_output = kl_collection_first_output(data, number);
     const struct kl_image_set *set = &dataset->splits[split];
     size_t size = kl_dataset_image_size(dataset);
-    uint32_t n_classes = network->widths[network->n_layers];
-    const float *logits = batch->keys[network->n_layers];
+    uint32_t n_classes = kl_shape_n_outputs(&network->shape);
+    const float *logits = batch->keys[network->shape.n_layers];
     double loss = 0;
 
     memset(evaluation, 0, sizeof *evaluation);
@@ -41,4 +50,54 @@ void kl_evaluate(const struct kl_network *network, const struct kl_collection *d
         evaluation->accuracy = (double)evaluation->correct / set->count;
         evaluation->loss = loss / set->count;
     }
+}
+
+enum kl_status kl_evaluate_text(const struct kl_network *network, const struct kl_corpus *corpus,
+                                struct kl_evaluation *evaluation, struct kl_error *err)
+{
+    const uint32_t *test = corpus->tokens[KL_SPLIT_TEST];
+    uint32_t n = corpus->lengths[KL_SPLIT_TEST], streams, length, most, used, done = 0;
+    uint32_t tokens[TEXT_STREAMS * TEXT_UNROLL], *targets = NULL;
+    struct kl_vocabulary_loss sum = {0, 0};
+    struct kl_tape *tape = NULL;
+    float *carried = NULL;
+    enum kl_status status;
+
+    memset(evaluation, 0, sizeof *evaluation);
+    if (n < 2)
+        return KL_OK;
+    streams = n - 1 < TEXT_STREAMS ? n - 1 : TEXT_STREAMS;
+    length = (n - 1) / streams;
+    most = TEXT_LOGITS / kl_shape_n_outputs(&network->shape);
+    most = (most < TEXT_TOKENS ? most : TEXT_TOKENS) / streams;
+    used = length < most ? length : most;
+    status = kl_alloc(&carried, kl_lstm_carried_size(&network->shape, streams), sizeof(float),
+                      "the state", err);
+    if (!status)
+        status = kl_tape_create(&network->shape, streams, TEXT_UNROLL, &tape, err);
+    if (!status)
+        status = kl_alloc(&targets, sizeof tokens / sizeof *tokens, sizeof *targets, "text", err);
+    while (!status && done < used) {
+        uint32_t unroll = used - done < TEXT_UNROLL ? used - done : TEXT_UNROLL;
+        struct kl_vocabulary_loss loss;
+
+        for (uint32_t row = 0; row < unroll * streams; row++) {
+            uint32_t position = row % streams * length + done + row / streams;
+
+            tokens[row] = test[position];
+            targets[row] = test[position + 1];
+        }
+        kl_lstm_forward(network, tokens, streams, unroll, carried, tape);
+        status = kl_vocabulary_loss(network, targets, tape, NULL, NULL, &loss, err);
+        sum.loss += loss.loss;
+        sum.correct += loss.correct;
+        done += unroll;
+    }
+    evaluation->correct = (uint32_t)sum.correct;
+    evaluation->accuracy = (double)sum.correct / ((double)used * streams);
+    evaluation->loss = sum.loss / ((double)used * streams);
+    kl_tape_free(tape);
+    free(targets);
+    free(carried);
+    return status;
 }

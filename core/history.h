@@ -23,18 +23,30 @@ struct kl_history {
     uint64_t n_patterns;
     uint32_t patterns_per_step, n_steps;
     const uint32_t *samples; /* (n_patterns) training sample ids */
-    const uint16_t *classes; /* (samples of the run) class number: see kl_collection_classes */
+    const uint32_t *classes; /* (samples of the run) class number: see kl_collection_classes */
     uint32_t n_classes;      /* of all data sets */
     const uint32_t *class_datasets; /* (n_classes) the data set of each */
     const double *coefficients;     /* c_s, (n_steps): see core/coefficients.h */
     double alpha;                   /* what is left of the initial weights */
+    /* Whether the network is its dual form, so that there are contributions (SGD), or only
+     * attention (Adam); then coefficients and errors are NULL. */
+    int has_dual;
+    double left_out; /* share of the last layer's error signals (squared length) not recorded */
     struct kl_snapshots snapshots;
     struct kl_norms *norms; /* see core/norms.h */
-    /* By layer, from 0. Layer 1's rows are the images (row = sample id; training samples come in
-     * ids that need not start at 0, so rows cover all samples); the others' are patterns. */
+    /* By layer, from 0. An MLP's layer 1 has images as rows (row = sample id; training samples come
+     * in ids that need not start at 0, so rows cover all samples); the others' have patterns. */
     const struct kl_block_source *keys[KL_LAYERS_MAX];
-    const struct kl_block_source *errors[KL_LAYERS_MAX];
+    const struct kl_block_source *errors[KL_LAYERS_MAX]; /* NULL: not recorded */
 };
+
+/* Whether it is a language model's: samples are positions in a text, classes the tokens that
+ * follow.
+ */
+static inline int kl_history_is_text(const struct kl_history *history)
+{
+    return history->final->shape.architecture == KL_LSTM;
+}
 
 /* The step of a pattern, from 1. */
 static inline uint32_t kl_history_step(const struct kl_history *history, uint64_t pattern)

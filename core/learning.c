@@ -7,7 +7,7 @@
 
 struct job {
     const struct kl_history *history;
-    const float *x;
+    const struct kl_subject *subject;
     struct kl_learning *learning;
 };
 
@@ -19,23 +19,23 @@ static enum kl_status replay(void *argument, unsigned worker, unsigned task, str
     const struct kl_network *then = task == 0 ? history->initial : history->final;
     struct kl_learning *learning = job->learning;
     struct kl_network *read = NULL;
-    struct kl_batch *batch = NULL;
-    enum kl_status status = kl_batch_create(history->final, 1, &batch, err);
+    struct kl_trace *trace = NULL;
+    enum kl_status status = KL_OK;
 
-    if (!status && task > 0 && task + 1 < learning->n_points) {
-        status = kl_network_create(history->final->n_layers, history->final->widths, &read, err);
+    if (task > 0 && task + 1 < learning->n_points) {
+        status = kl_network_create(&history->final->shape, &read, err);
         if (!status)
             status = history->snapshots.read(history->snapshots.self, worker, task - 1, read, err);
         then = read;
     }
-    if (!status) {
-        memcpy(batch->keys[0], job->x, history->final->widths[0] * sizeof(float));
-        kl_network_forward(then, 1, batch);
+    if (!status)
+        status = kl_trace(history, then, job->subject, &trace, err);
+    if (!status)
         memcpy(learning->logits + (size_t)task * learning->n_logits,
-               batch->keys[history->final->n_layers], learning->n_logits * sizeof(float));
-    }
+               trace->batch->keys[history->final->shape.n_layers],
+               learning->n_logits * sizeof(float));
+    kl_trace_free(trace);
     kl_network_free(read);
-    kl_batch_free(batch);
     return status;
 }
 
@@ -53,13 +53,14 @@ static void find_turning_points(struct kl_learning *learning)
     learning->last_changed = learning->steps[point];
 }
 
-enum kl_status kl_learn(struct kl_pool *pool, const struct kl_history *history, const float *x,
-                        struct kl_learning *out, struct kl_error *err)
+enum kl_status kl_learn(struct kl_pool *pool, const struct kl_history *history,
+                        const struct kl_subject *subject, struct kl_learning *out,
+                        struct kl_error *err)
 {
     uint32_t n_snapshots = history->snapshots.n;
     struct kl_learning learning = {.n_points = n_snapshots + 2,
-                                   .n_logits = history->final->widths[history->final->n_layers]};
-    struct job job = {history, x, &learning};
+                                   .n_logits = kl_shape_n_outputs(&history->final->shape)};
+    struct job job = {history, subject, &learning};
     enum kl_status status =
         kl_alloc(&learning.steps, learning.n_points, sizeof(uint32_t), "the points", err);
 

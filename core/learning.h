@@ -2,7 +2,7 @@
 #ifndef KL_CORE_LEARNING_H
 #define KL_CORE_LEARNING_H
 
-#include "core/history.h"
+#include "core/trace.h"
 
 struct kl_learning {
     uint32_t n_points, n_logits;
@@ -12,10 +12,11 @@ struct kl_learning {
     uint32_t last_changed; /* the first from which on it always was */
 };
 
-/* x: (widths[0]) the query as the network's input. The caller ends *learning with
+/* The caller ends *learning with
  * kl_learning_clear. Errors: KL_ERR_MEMORY and those of reading. */
-enum kl_status kl_learn(struct kl_pool *pool, const struct kl_history *history, const float *x,
-                        struct kl_learning *learning, struct kl_error *err);
+enum kl_status kl_learn(struct kl_pool *pool, const struct kl_history *history,
+                        const struct kl_subject *subject, struct kl_learning *learning,
+                        struct kl_error *err);
 void kl_learning_clear(struct kl_learning *learning);
 
 #endif

@@ -53,10 +53,11 @@ static enum kl_status find_folder(const char *name, char folder[PATH_BYTES], str
     snprintf(folder, PATH_BYTES, "/usr/share/datasets/%s", name);
     if (is_folder(folder))
         return KL_OK;
-    return kl_fail(err, KL_ERR_NOT_FOUND,
-                   "data set %s is not on this machine: fetch it with './bootstrap data', name its "
-                   "folder with --data %s=FOLDER, or use --data strokes, which needs no files",
-                   name, name);
+    return kl_fail(
+        err, KL_ERR_NOT_FOUND,
+        "data set %s is not on this machine: fetch it with './bootstrap data', name its "
+        "folder with --data %s=FOLDER, or, for images, use --data strokes, which needs no files",
+        name, name);
 }
 
 static enum kl_status check_name(const char *name, size_t length, struct kl_error *err)
@@ -121,4 +122,29 @@ enum kl_status kl_dataset_load(const char *spec, struct kl_image_size size, stru
     kl_dataset_measure(dataset);
     *out = dataset;
     return KL_OK;
+}
+
+enum kl_status kl_text_load(const char *spec, const struct kl_corpus_settings *settings,
+                            struct kl_dataset **out, struct kl_error *err)
+{
+    const char *equals = strchr(spec, '=');
+    size_t length = equals ? (size_t)(equals - spec) : strlen(spec);
+    struct kl_dataset *dataset = NULL;
+    char folder[PATH_BYTES];
+    enum kl_status status = check_name(spec, length, err);
+
+    if (!status)
+        status = kl_alloc(&dataset, 1, sizeof *dataset, "a data set", err);
+    if (status)
+        return status;
+    memcpy(dataset->name, spec, length);
+    if (!equals)
+        status = find_folder(dataset->name, folder, err);
+    if (!status)
+        status = kl_corpus_read(equals ? equals + 1 : folder, settings, dataset, err);
+    if (status)
+        kl_dataset_free(dataset);
+    else
+        *out = dataset;
+    return status;
 }

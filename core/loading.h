@@ -2,7 +2,7 @@
 #ifndef KL_CORE_LOADING_H
 #define KL_CORE_LOADING_H
 
-#include "core/dataset.h"
+#include "core/corpus.h"
 
 /* Looks data sets up by name and loads them; the caller owns *dataset and ends it with
  * kl_dataset_free. The validation split is empty.
@@ -17,5 +17,9 @@
  * KL_ERR_MEMORY. */
 enum kl_status kl_dataset_load(const char *spec, struct kl_image_size size,
                                struct kl_dataset **dataset, struct kl_error *err);
+
+/* The same for text: PATH is a file, too; see kl_corpus_read. */
+enum kl_status kl_text_load(const char *spec, const struct kl_corpus_settings *settings,
+                            struct kl_dataset **dataset, struct kl_error *err);
 
 #endif

@@ -8,30 +8,22 @@
 #include "core/memory.h"
 #include "core/random.h"
 
-enum kl_status kl_network_create(uint32_t n_layers, const uint32_t *widths, struct kl_network **out,
+enum kl_status kl_network_create(const struct kl_shape *shape, struct kl_network **out,
                                  struct kl_error *err)
 {
     struct kl_network *network = NULL;
-    enum kl_status status;
+    size_t n_embedding = (size_t)shape->vocabulary * shape->embedding;
+    enum kl_status status = kl_shape_check(shape, err);
     float *next;
 
-    if (n_layers < 1 || n_layers > KL_LAYERS_MAX)
-        return kl_fail(err, KL_ERR_USAGE, "a network has 1 to %d layers, not %u", KL_LAYERS_MAX,
-                       n_layers);
-    status = kl_alloc(&network, 1, sizeof *network, "a network", err);
+    if (!status)
+        status = kl_alloc(&network, 1, sizeof *network, "a network", err);
     if (status)
         return status;
-    network->n_layers = n_layers;
-    for (uint32_t l = 0; l <= n_layers; l++) {
-        if (widths[l] < 1 || widths[l] > KL_WIDTH_MAX) {
-            free(network);
-            return kl_fail(err, KL_ERR_USAGE, "a layer is 1 to %d wide, not %u", KL_WIDTH_MAX,
-                           widths[l]);
-        }
-        network->widths[l] = widths[l];
-        if (l > 0)
-            network->n_parameters += ((size_t)widths[l - 1] + 1) * widths[l];
-    }
+    network->shape = *shape;
+    network->n_parameters = n_embedding;
+    for (uint32_t l = 0; l < shape->n_layers; l++)
+        network->n_parameters += ((size_t)shape->inputs[l] + 1) * shape->outputs[l];
     status = kl_alloc(&network->parameters, network->n_parameters, sizeof(float),
                       "the network's weights", err);
     if (status) {
@@ -39,11 +31,13 @@ enum kl_status kl_network_create(uint32_t n_layers, const uint32_t *widths, stru
         return status;
     }
     next = network->parameters;
-    for (uint32_t l = 0; l < n_layers; l++) {
+    network->embedding = n_embedding ? next : NULL;
+    next += n_embedding;
+    for (uint32_t l = 0; l < shape->n_layers; l++) {
         network->weights[l] = next;
-        next += (size_t)widths[l] * widths[l + 1];
+        next += (size_t)shape->inputs[l] * shape->outputs[l];
         network->biases[l] = next;
-        next += widths[l + 1];
+        next += shape->outputs[l];
     }
     *out = network;
     return KL_OK;
@@ -60,37 +54,42 @@ void kl_network_free(struct kl_network *network)
 void kl_network_initialise(struct kl_network *network, enum kl_initialisation initialisation,
                            uint64_t seed)
 {
-    for (uint32_t l = 0; l < network->n_layers; l++) {
-        double inputs = network->widths[l], outputs = network->widths[l + 1];
-        double gain_squared = l + 1 < network->n_layers ? 2 : 1;
+    for (uint32_t l = 0; l < network->shape.n_layers; l++) {
+        double inputs = network->shape.inputs[l], outputs = network->shape.outputs[l];
+        double gain_squared = l + 1 < network->shape.n_layers ? 2 : 1;
         double variance = initialisation == KL_INIT_XAVIER ? gain_squared * 2 / (inputs + outputs)
                                                            : gain_squared / inputs;
-        size_t n = (size_t)network->widths[l] * network->widths[l + 1];
+        size_t n = (size_t)network->shape.inputs[l] * network->shape.outputs[l];
         struct kl_random random;
 
         kl_random_seed(&random, seed, l);
         for (size_t i = 0; i < n; i++)
             network->weights[l][i] = (float)(sqrt(variance) * kl_random_normal(&random));
-        memset(network->biases[l], 0, network->widths[l + 1] * sizeof(float));
+        memset(network->biases[l], 0, network->shape.outputs[l] * sizeof(float));
     }
 }
 
 enum kl_status kl_batch_create(const struct kl_network *network, uint32_t capacity,
                                struct kl_batch **out, struct kl_error *err)
 {
+    const struct kl_shape *shape = &network->shape;
     struct kl_batch *batch = NULL;
     enum kl_status status = kl_alloc(&batch, 1, sizeof *batch, "a batch", err);
 
     if (status)
         return status;
     batch->capacity = capacity;
-    for (uint32_t l = 0; !status && l <= network->n_layers; l++) {
-        status = kl_alloc(&batch->keys[l], (size_t)capacity * network->widths[l], sizeof(float),
+    for (uint32_t l = 0; !status && l < shape->n_layers; l++) {
+        status = kl_alloc(&batch->keys[l], (size_t)capacity * shape->inputs[l], sizeof(float),
                           "a batch's keys", err);
-        if (!status && l > 0)
-            status = kl_alloc(&batch->errors[l - 1], (size_t)capacity * network->widths[l],
+        if (!status)
+            status = kl_alloc(&batch->errors[l], (size_t)capacity * shape->outputs[l],
                               sizeof(float), "a batch's error signals", err);
     }
+    if (!status)
+        status =
+            kl_alloc(&batch->keys[shape->n_layers], (size_t)capacity * kl_shape_n_outputs(shape),
+                     sizeof(float), "a batch's logits", err);
     if (status) {
         kl_batch_free(batch);
         return status;
@@ -114,7 +113,7 @@ void kl_batch_free(struct kl_batch *batch)
 static void layer_forward(const struct kl_network *network, uint32_t l, uint32_t n,
                           const float *keys, float *outputs)
 {
-    int inputs = (int)network->widths[l], width = (int)network->widths[l + 1];
+    int inputs = (int)network->shape.inputs[l], width = (int)network->shape.outputs[l];
 
     for (uint32_t i = 0; i < n; i++)
         memcpy(outputs + (size_t)i * (size_t)width, network->biases[l],
@@ -125,11 +124,11 @@ static void layer_forward(const struct kl_network *network, uint32_t l, uint32_t
 
 void kl_network_forward(const struct kl_network *network, uint32_t n, struct kl_batch *batch)
 {
-    for (uint32_t l = 0; l < network->n_layers; l++) {
-        size_t n_outputs = (size_t)n * network->widths[l + 1];
+    for (uint32_t l = 0; l < network->shape.n_layers; l++) {
+        size_t n_outputs = (size_t)n * network->shape.outputs[l];
 
         layer_forward(network, l, n, batch->keys[l], batch->keys[l + 1]);
-        if (l + 1 < network->n_layers) {
+        if (l + 1 < network->shape.n_layers) {
             for (size_t i = 0; i < n_outputs; i++)
                 batch->keys[l + 1][i] = batch->keys[l + 1][i] > 0 ? batch->keys[l + 1][i] : 0;
         }
@@ -138,9 +137,9 @@ void kl_network_forward(const struct kl_network *network, uint32_t n, struct kl_
 
 void kl_network_backward(const struct kl_network *network, uint32_t n, struct kl_batch *batch)
 {
-    for (uint32_t l = network->n_layers - 1; l > 0; l--) {
-        int inputs = (int)network->widths[l], outputs = (int)network->widths[l + 1];
-        size_t n_inputs = (size_t)n * network->widths[l];
+    for (uint32_t l = network->shape.n_layers - 1; l > 0; l--) {
+        int inputs = (int)network->shape.inputs[l], outputs = (int)network->shape.outputs[l];
+        size_t n_inputs = (size_t)n * network->shape.inputs[l];
 
         cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)n, inputs, outputs, 1,
                     batch->errors[l], outputs, network->weights[l], inputs, 0, batch->errors[l - 1],
@@ -153,8 +152,8 @@ void kl_network_backward(const struct kl_network *network, uint32_t n, struct kl
 void kl_network_gradient(const struct kl_network *network, uint32_t n, const struct kl_batch *batch,
                          struct kl_network *gradient)
 {
-    for (uint32_t l = 0; l < network->n_layers; l++) {
-        int inputs = (int)network->widths[l], outputs = (int)network->widths[l + 1];
+    for (uint32_t l = 0; l < network->shape.n_layers; l++) {
+        int inputs = (int)network->shape.inputs[l], outputs = (int)network->shape.outputs[l];
 
         cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, outputs, inputs, (int)n, 1,
                     batch->errors[l], outputs, batch->keys[l], inputs, 0, gradient->weights[l],

@@ -1,4 +1,5 @@
-/* Multilayer perceptrons: linear layers with ReLU between them, softmax at the end.
+/* Networks of linear layers; and multilayer perceptrons, with ReLU between them and softmax at the
+ * end (core/lstm.h has the other kind).
  *
  *   x_1 = input,  z_l = W_l x_l + b_l,  x_{l+1} = max(z_l, 0),  logits = z_L
  *
@@ -8,19 +9,14 @@
 #ifndef KL_CORE_NETWORK_H
 #define KL_CORE_NETWORK_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "core/shape.h"
 
-#include "core/error.h"
-
-#define KL_LAYERS_MAX 64
-#define KL_WIDTH_MAX 65536
-
+/* The parameters of any network, MLP or LSTM: those of its linear layers and of its embedding. */
 struct kl_network {
-    uint32_t n_layers;
-    uint32_t widths[KL_LAYERS_MAX + 1]; /* widths[l] in, widths[l + 1] out */
+    struct kl_shape shape;
     size_t n_parameters;
     float *parameters;             /* everything below, in one block */
+    float *embedding;              /* (vocabulary, embedding), of an LSTM */
     float *weights[KL_LAYERS_MAX]; /* (outputs, inputs) */
     float *biases[KL_LAYERS_MAX];  /* (outputs) */
 };
@@ -29,14 +25,14 @@ struct kl_network {
 struct kl_batch {
     uint32_t capacity; /* samples */
     float
-        *keys[KL_LAYERS_MAX + 1]; /* (capacity, widths[l]); the last, keys[n_layers], are logits */
-    float *errors[KL_LAYERS_MAX]; /* (capacity, widths[l + 1]) */
+        *keys[KL_LAYERS_MAX + 1]; /* (capacity, inputs[l]); the last, keys[n_layers], are logits */
+    float *errors[KL_LAYERS_MAX]; /* (capacity, outputs[l]) */
 };
 
-/* A network of zeros; widths has n_layers + 1 entries. The caller owns *network and ends it with
- * kl_network_free. Errors: KL_ERR_USAGE (sizes), KL_ERR_MEMORY. */
-enum kl_status kl_network_create(uint32_t n_layers, const uint32_t *widths,
-                                 struct kl_network **network, struct kl_error *err);
+/* A network of zeros. The caller owns *network and ends it with kl_network_free.
+ * Errors: KL_ERR_USAGE (a shape that cannot be), KL_ERR_MEMORY. */
+enum kl_status kl_network_create(const struct kl_shape *shape, struct kl_network **network,
+                                 struct kl_error *err);
 void kl_network_free(struct kl_network *network);
 
 /* Normal weights with deviation gain * sqrt(2 / (inputs + outputs)) (Xavier; Glorot and Bengio
@@ -51,7 +47,7 @@ enum kl_status kl_batch_create(const struct kl_network *network, uint32_t capaci
                                struct kl_batch **batch, struct kl_error *err);
 void kl_batch_free(struct kl_batch *batch);
 
-/* From batch->keys[0] (n, widths[0]) to the keys of all layers and the logits. */
+/* From batch->keys[0] (n, inputs[0]) to the keys of all layers and the logits. */
 void kl_network_forward(const struct kl_network *network, uint32_t n, struct kl_batch *batch);
 
 /* From batch->errors[L-1] to the error signals of all layers, after kl_network_forward. */

@@ -11,14 +11,26 @@
 
 struct kl_training_state;
 
+/* What is recorded of every pattern, by layer, from 0: how many numbers its key and its error
+ * signal have; 0: none of it is recorded. */
+struct kl_layout {
+    uint32_t n_layers;
+    uint32_t keys[KL_LAYERS_MAX], errors[KL_LAYERS_MAX];
+    /* Of the last layer's error signals: 0, or how many of their numbers are kept: the target's,
+     * and the largest others. */
+    uint32_t entries;
+};
+
 /* One step. Pointers are valid during the call only. */
 struct kl_step_record {
-    uint32_t step;                /* from 1 */
-    uint32_t count;               /* patterns of this step */
-    uint64_t first_pattern;       /* from 0 */
-    const uint32_t *samples;      /* (count) sample ids */
-    const struct kl_batch *batch; /* keys[l]: (count, inputs), but for layer 1, whose keys are the
-                                    samples; errors[l]: (count, outputs) */
+    uint32_t step;                                            /* from 1 */
+    uint32_t count;                                           /* patterns of this step */
+    uint64_t first_pattern;                                   /* from 0 */
+    const uint32_t *samples;                                  /* (count) sample ids */
+    const float *keys[KL_LAYERS_MAX], *errors[KL_LAYERS_MAX]; /* (count, as the layout says) */
+    const uint32_t *indices; /* (count, entries) which numbers of the last layer's error signals
+                                these are; the target's first, then by rising index */
+    const float *left_out;   /* (count) the squared length of the others */
     struct kl_step_rule rule;
     double loss; /* of the minibatch, before the update */
 };

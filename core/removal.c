@@ -57,7 +57,7 @@ static enum kl_status run_layer(struct work *work, uint32_t layer, struct kl_err
 {
     const struct kl_history *history = work->history;
     const struct kl_network *final = history->final;
-    size_t inputs = final->widths[layer], outputs = final->widths[layer + 1];
+    size_t inputs = final->shape.inputs[layer], outputs = final->shape.outputs[layer];
     double sign = work->most ? 1 : -1;
     enum kl_status status =
         kl_scan_attention(work->pool, history, layer, work->x, work->attention, err);
@@ -85,14 +85,14 @@ static enum kl_status run_layer(struct work *work, uint32_t layer, struct kl_err
         }
         work->y[j] += sign * work->sums[j];
     }
-    for (size_t j = 0; layer + 1 < final->n_layers && j < outputs; j++)
+    for (size_t j = 0; layer + 1 < final->shape.n_layers && j < outputs; j++)
         work->x[j] = work->y[j] > 0 ? (float)work->y[j] : 0;
     return KL_OK;
 }
 
 enum kl_status kl_logits_without(struct kl_pool *pool, const struct kl_history *history,
-                                 const float *x, const uint8_t *removed, double *logits,
-                                 struct kl_error *err)
+                                 uint32_t first, const float *x, const uint8_t *removed,
+                                 double *logits, struct kl_error *err)
 {
     const struct kl_network *final = history->final;
     struct work work = {.pool = pool, .history = history, .removed = removed};
@@ -103,8 +103,10 @@ enum kl_status kl_logits_without(struct kl_pool *pool, const struct kl_history *
     for (uint64_t t = 0; t < history->n_patterns; t++)
         n_removed += removed[t];
     work.most = n_removed > history->n_patterns / 2;
-    for (uint32_t l = 0; l <= final->n_layers; l++)
-        widest = final->widths[l] > widest ? final->widths[l] : widest;
+    for (uint32_t l = 0; l < final->shape.n_layers; l++) {
+        widest = final->shape.inputs[l] > widest ? final->shape.inputs[l] : widest;
+        widest = final->shape.outputs[l] > widest ? final->shape.outputs[l] : widest;
+    }
     status = kl_alloc(&work.attention, history->n_patterns, sizeof(float), "the attention", err);
     if (!status)
         status = kl_alloc(&work.x, widest, sizeof(float), "a layer", err);
@@ -113,11 +115,11 @@ enum kl_status kl_logits_without(struct kl_pool *pool, const struct kl_history *
     if (!status)
         status = kl_alloc(&work.y, widest, sizeof(double), "a layer", err);
     if (!status)
-        memcpy(work.x, x, final->widths[0] * sizeof(float));
-    for (uint32_t l = 0; !status && l < final->n_layers; l++)
+        memcpy(work.x, x, final->shape.inputs[first] * sizeof(float));
+    for (uint32_t l = first; !status && l < final->shape.n_layers; l++)
         status = run_layer(&work, l, err);
     if (!status)
-        memcpy(logits, work.y, final->widths[final->n_layers] * sizeof(double));
+        memcpy(logits, work.y, kl_shape_n_outputs(&final->shape) * sizeof(double));
     free(work.attention);
     free(work.x);
     free(work.sums);

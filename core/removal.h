@@ -1,6 +1,7 @@
 /* What the network would say without some of its memory: patterns are taken out of the dual form,
- * in all layers at once. This removes them from the stored trajectory; it is not a retraining, in
- * which the other patterns would have had other error signals. */
+ * in all layers at once; of a language model in the last one. This removes them from the stored
+ * trajectory; it is not a retraining, in which the other patterns would have had other error
+ * signals. */
 #ifndef KL_CORE_REMOVAL_H
 #define KL_CORE_REMOVAL_H
 
@@ -26,11 +27,13 @@ struct kl_removal {
 enum kl_status kl_removal_mark(const struct kl_history *history, const struct kl_removal *removal,
                                uint8_t *removed, struct kl_error *err);
 
-/* The logits for x without the patterns marked: x (widths[0]), logits (n_logits) doubles. Nothing
+/* The logits for x, the input of layer first, from 0, without the patterns marked in it and in the
+ * layers after it: x (inputs[first]), logits (n_logits) doubles. Layers follow each other with ReLU
+ * between them. Nothing
  * removed gives the network's own; everything removed gives those of a network of initial guesses,
  * alpha (W_0 x + b_0) in every layer. Errors: KL_ERR_MEMORY and those of reading. */
 enum kl_status kl_logits_without(struct kl_pool *pool, const struct kl_history *history,
-                                 const float *x, const uint8_t *removed, double *logits,
-                                 struct kl_error *err);
+                                 uint32_t first, const float *x, const uint8_t *removed,
+                                 double *logits, struct kl_error *err);
 
 #endif

@@ -54,8 +54,8 @@ static uint32_t output_of_class(const struct kl_history *history, uint32_t class
 static void count_vote(const struct kl_history *history, const struct kl_slice *slice, uint32_t q,
                        uint32_t class, struct kl_vote *vote)
 {
-    uint32_t n_logits = history->final->widths[history->final->n_layers], sample = slice->ids[q];
-    const float *logits = slice->batch->keys[history->final->n_layers] + (size_t)q * n_logits;
+    uint32_t n_logits = kl_shape_n_outputs(&history->final->shape), sample = slice->ids[q];
+    const float *logits = slice->batch->keys[history->final->shape.n_layers] + (size_t)q * n_logits;
     uint32_t predicted = kl_argmax(logits, n_logits);
     int is_target = class == history->classes[sample];
 
@@ -114,6 +114,9 @@ static void add_slice(struct job *job, uint32_t layer, const struct kl_slice *sl
                    &job->report->votes[row]);
         count_vote(history, slice, q, vote_of(history, slice, q, (int)d),
                    &job->report->votes_within[row]);
+        if (slice->n_best[q])
+            count_vote(history, slice, q, history->classes[slice->best[(size_t)q * KL_REPORT_TOP]],
+                       &job->report->votes_first[row]);
         add_datasets(history, slice, q, job->report->attention + row * n_datasets,
                      job->report->dispersion + row * n_datasets, job->counted + row * n_datasets);
         for (uint32_t i = 0; i < slice->n_best[q]; i++)
@@ -134,8 +137,11 @@ static enum kl_status ask_slice(void *argument, unsigned worker, unsigned task,
         kl_slice_create(history, job->rows, job->ids + first, left < job->slice ? left : job->slice,
                         worker, &slice, err);
 
-    for (uint32_t l = 0; !status && l < history->final->n_layers; l++) {
-        struct kl_survey survey = {l, KL_RANK_ABS, KL_UNIT_SAMPLE, KL_REPORT_TOP, 1};
+    for (uint32_t l = 0; !status && l < history->final->shape.n_layers; l++) {
+        /* A text has more positions than there is room for a sum each, for every query. */
+        struct kl_survey survey = {l, KL_RANK_ABS,
+                                   kl_history_is_text(history) ? KL_UNIT_PATTERN : KL_UNIT_SAMPLE,
+                                   KL_REPORT_TOP, 1};
 
         status = kl_slice_begin(slice, &survey, NULL, err);
         if (!status)
@@ -167,6 +173,8 @@ static enum kl_status allocate(struct job *job, struct kl_error *err)
 
     if (!status)
         status = kl_alloc(&report->votes_within, n_rows, sizeof *report->votes, "votes", err);
+    if (!status)
+        status = kl_alloc(&report->votes_first, n_rows, sizeof *report->votes, "votes", err);
     if (!status)
         status = kl_alloc(&report->attention, n_cells, sizeof(double), "the report", err);
     if (!status)
@@ -236,7 +244,7 @@ enum kl_status kl_report(struct kl_pool *pool, const struct kl_history *history,
                          struct kl_report *out, struct kl_error *err)
 {
     struct kl_report report = {.n_queries = n,
-                               .n_layers = history->final->n_layers,
+                               .n_layers = history->final->shape.n_layers,
                                .n_datasets = history->data->n_datasets};
     struct job job = {.history = history,
                       .ids = ids,
@@ -273,6 +281,7 @@ void kl_report_clear(struct kl_report *report)
 {
     free(report->votes);
     free(report->votes_within);
+    free(report->votes_first);
     free(report->attention);
     free(report->dispersion);
     free(report->most);

@@ -24,6 +24,8 @@ struct kl_report {
     uint32_t n_queries, n_layers, n_datasets;
     struct kl_vote *votes;        /* (n_layers, n_datasets of queries) */
     struct kl_vote *votes_within; /* the same of the classes of the query's own data set only */
+    struct kl_vote *votes_first;  /* the same of the class of the most attended sample alone: of
+                                     images by sum |a_t|, of a text by one pattern's |a_t| */
     double *attention;  /* (n_layers, n_datasets of queries, n_datasets of training samples): mean
                            share of sum |a_t| */
     double *dispersion; /* the same shape: mean over queries of mean over deviation of the class

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/half.h"
 #include "core/history.h"
 #include "core/memory.h"
 
@@ -14,6 +15,28 @@ struct dot_job {
     uint64_t first, end; /* blocks outside these rows are left out */
     float *out;
 };
+
+/* As kl_dot, of sparse rows. */
+static void dot_sparse(const struct kl_block_source *source, const struct kl_block *block,
+                       const float *query, float *out)
+{
+    size_t entries = source->entries;
+
+    for (size_t i = 0; i < block->count; i++) {
+        const uint32_t *indices = block->indices + i * entries;
+        float sum = 0;
+
+        for (size_t k = 0; k < entries; k++) {
+            float number =
+                block->dtype == KL_F16
+                    ? kl_half_to_float(((const uint16_t *)block->numbers)[i * entries + k])
+                    : ((const float *)block->numbers)[i * entries + k];
+
+            sum += number * query[indices[k]];
+        }
+        out[i] = sum;
+    }
+}
 
 static enum kl_status dot_block(void *argument, unsigned worker, unsigned task,
                                 struct kl_error *err)
@@ -31,7 +54,10 @@ static enum kl_status dot_block(void *argument, unsigned worker, unsigned task,
     status = kl_read_block(source, worker, task, &block, err);
     if (status)
         return status;
-    kl_dot(block.dtype, block.numbers, block.count, source->width, job->query, out);
+    if (block.indices)
+        dot_sparse(source, &block, job->query, out);
+    else
+        kl_dot(block.dtype, block.numbers, block.count, source->width, job->query, out);
     if (block.exponent == 0 && job->offset == 0)
         return KL_OK;
     scale = ldexpf(1, -block.exponent);
@@ -102,7 +128,7 @@ enum kl_status kl_scan_attention(struct kl_pool *pool, const struct kl_history *
                                  uint32_t layer, const float *query, float *attention,
                                  struct kl_error *err)
 {
-    if (layer == 0)
+    if (kl_shape_reads_samples(&history->final->shape, layer))
         return scan_images(pool, history, query, attention, err);
     return kl_scan_dot(pool, history->keys[layer], query, 0, attention, err);
 }
@@ -164,7 +190,7 @@ enum kl_status kl_scan_key_squares(struct kl_pool *pool, const struct kl_history
 {
     struct squares_job job = {history->keys[layer], NULL, out};
 
-    if (layer == 0)
+    if (kl_shape_reads_samples(&history->final->shape, layer))
         return scan_image_squares(pool, history, out, err);
     return kl_pool_run(pool, square_block, &job, job.source->n_blocks, err);
 }

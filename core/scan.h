@@ -12,7 +12,7 @@ enum kl_status kl_scan_dot(struct kl_pool *pool, const struct kl_block_source *s
 
 /* The attention of every pattern of a layer's history to a query: x_t . x (signed, unnormalised).
  *
- * layer counts from 0; query: (widths[layer]) float32, the layer's input; attention: (n_patterns).
+ * layer counts from 0; query: (inputs[layer]) float32, the layer's input; attention: (n_patterns).
  * For layer 0 the keys are standardised images of dataset's kind; the dot products run over the
  * bytes, (u - m) / d . x = u . (x / d) - (m / d) . x, once per sample.
  * Errors: KL_ERR_MEMORY and those of reading. */

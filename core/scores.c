@@ -16,7 +16,7 @@ static enum kl_status cosines(struct kl_pool *pool, const struct kl_history *his
     double squares = 0;
     enum kl_status status = kl_norms_of(pool, history, layer, &norms, err);
 
-    for (uint32_t i = 0; i < history->final->widths[layer]; i++)
+    for (uint32_t i = 0; i < history->final->shape.inputs[layer]; i++)
         squares += (double)x[i] * x[i];
     for (uint64_t t = 0; !status && t < history->n_patterns; t++) {
         double length = (double)norms[t] * sqrt(squares);
@@ -50,10 +50,10 @@ static enum kl_status add_effects(struct kl_pool *pool, const struct kl_history 
 
     if (!status && all_layers)
         status = kl_alloc(&other, history->n_patterns, sizeof(float), "the attention", err);
-    for (uint32_t l = 0; !status && l < history->final->n_layers; l++) {
+    for (uint32_t l = 0; !status && l < history->final->shape.n_layers; l++) {
         const float *a = l == own_layer ? attention : other;
 
-        if (l != own_layer && !all_layers)
+        if ((l != own_layer && !all_layers) || !history->errors[l])
             continue;
         if (l != own_layer)
             status = kl_scan_attention(pool, history, l, trace->keys[l], other, err);
@@ -67,7 +67,7 @@ static enum kl_status add_effects(struct kl_pool *pool, const struct kl_history 
 
 enum kl_status kl_scores(struct kl_pool *pool, const struct kl_history *history,
                          const struct kl_query *query, uint32_t logit, uint32_t target,
-                         struct kl_batch *trace, const float *attention, float *scores,
+                         struct kl_trace *trace, const float *attention, float *scores,
                          struct kl_error *err)
 {
     uint32_t layer = query->layer - 1;
@@ -87,16 +87,16 @@ enum kl_status kl_scores(struct kl_pool *pool, const struct kl_history *history,
             scores[t] = query->rank == KL_RANK_POSITIVE ? attention[t] : -attention[t];
         break;
     case KL_RANK_COSINE:
-        return cosines(pool, history, layer, trace->keys[layer], attention, scores, err);
+        return cosines(pool, history, layer, trace->batch->keys[layer], attention, scores, err);
     case KL_RANK_LOGIT:
     case KL_RANK_EFFECT:
         kl_trace_logit(history, logit, trace);
-        return add_effects(pool, history, layer, query->rank == KL_RANK_EFFECT, trace, attention,
-                           scores, err);
+        return add_effects(pool, history, layer, query->rank == KL_RANK_EFFECT, trace->batch,
+                           attention, scores, err);
     case KL_RANK_HELPED:
     case KL_RANK_HARMED:
         kl_trace_loss(history, target, trace);
-        status = add_effects(pool, history, layer, 1, trace, attention, scores, err);
+        status = add_effects(pool, history, layer, 1, trace->batch, attention, scores, err);
         for (uint64_t t = 0; query->rank == KL_RANK_HELPED && t < n; t++)
             scores[t] = -scores[t]; /* what lowers the loss */
         break;

@@ -64,6 +64,13 @@ enum kl_status kl_select(struct kl_dataset *dataset, uint32_t number,
     struct kl_image_set *train = &dataset->splits[KL_SPLIT_TRAIN];
     enum kl_status status = KL_OK;
 
+    if (dataset->corpus &&
+        (selection->validation || selection->limit || selection->label_noise > 0))
+        return kl_fail(err, KL_ERR_USAGE,
+                       "--validation, --limit and --label-noise are for images: text is split by "
+                       "--test-share or --test-files");
+    if (dataset->corpus)
+        return KL_OK;
     if (selection->validation)
         status = split_off(dataset, selection->validation, err);
     if (!status && selection->limit > train->count)

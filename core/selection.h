@@ -2,13 +2,14 @@
 #ifndef KL_CORE_SELECTION_H
 #define KL_CORE_SELECTION_H
 
-#include "core/dataset.h"
+#include "core/corpus.h"
 
 struct kl_selection {
     uint32_t validation; /* the last so many training samples become the validation split */
     uint32_t limit;      /* of the rest the first so many are taken; 0: all */
     double label_noise;  /* share of the training labels to flip, 0 to 1 */
     uint64_t noise_seed;
+    struct kl_corpus_settings text; /* of a text, which nothing else here applies to */
 };
 
 /* Applies the selection to a loaded data set, the run's number-th (from 0), measures its

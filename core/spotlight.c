@@ -21,7 +21,8 @@ static void add_score(struct moments *moments, double score)
 
 static int wanted(const struct kl_history *history, const struct kl_query *query, uint32_t sample)
 {
-    return query->only_class == KL_ANY_CLASS || history->classes[sample] == query->only_class;
+    return query->only_class == KL_ANY_CLASS ||
+           history->classes[sample] == (uint32_t)query->only_class;
 }
 
 static void pick_patterns(const struct kl_history *history, const struct kl_query *query,

@@ -100,12 +100,51 @@ static void end_survey(struct kl_slice *slice)
     slice->n_best = slice->best = NULL;
 }
 
+static enum kl_status read_images(const struct kl_history *history, struct kl_slice *slice,
+                                  unsigned worker, struct kl_error *err)
+{
+    size_t width = history->final->shape.inputs[0];
+    enum kl_status status = KL_OK;
+
+    for (uint32_t q = 0; !status && q < slice->n; q++) {
+        uint32_t dataset = kl_collection_place(history->data, slice->ids[q]).dataset;
+        float *input = slice->batch->keys[0] + q * width;
+
+        status = kl_read_rows(history->keys[0], worker, slice->ids[q], 1, input, err);
+        kl_dataset_standardise_floats(history->data->datasets[dataset], input);
+    }
+    if (!status)
+        kl_network_forward(history->final, slice->n, slice->batch);
+    return status;
+}
+
+static enum kl_status read_texts(const struct kl_history *history, struct kl_slice *slice,
+                                 struct kl_error *err)
+{
+    const struct kl_shape *shape = &history->final->shape;
+    enum kl_status status = KL_OK;
+
+    for (uint32_t q = 0; !status && q < slice->n; q++) {
+        struct kl_subject subject;
+        struct kl_trace *trace = NULL;
+
+        kl_subject_at(history->data, slice->ids[q], &subject);
+        status = kl_trace(history, history->final, &subject, &trace, err);
+        for (uint32_t l = 0; !status && l <= shape->n_layers; l++) {
+            size_t width = l < shape->n_layers ? shape->inputs[l] : kl_shape_n_outputs(shape);
+
+            memcpy(slice->batch->keys[l] + q * width, trace->batch->keys[l], width * sizeof(float));
+        }
+        kl_trace_free(trace);
+    }
+    return status;
+}
+
 enum kl_status kl_slice_create(const struct kl_history *history, const struct kl_survey_rows *rows,
                                const uint32_t *ids, uint32_t n, unsigned worker,
                                struct kl_slice **out, struct kl_error *err)
 {
     struct kl_slice *slice = NULL;
-    size_t width = history->final->widths[0];
     enum kl_status status = kl_alloc(&slice, 1, sizeof *slice, "a slice", err);
 
     if (status)
@@ -117,20 +156,14 @@ enum kl_status kl_slice_create(const struct kl_history *history, const struct kl
         slice->work->rows = rows;
     if (!status)
         status = kl_batch_create(history->final, n, &slice->batch, err);
-    for (uint32_t q = 0; !status && q < n; q++) {
-        float *input = slice->batch->keys[0] + q * width;
-
-        status = kl_read_rows(history->keys[0], worker, ids[q], 1, input, err);
-        kl_dataset_standardise_floats(
-            history->data->datasets[kl_collection_place(history->data, ids[q]).dataset], input);
-    }
-    if (status) {
+    if (!status)
+        status = kl_history_is_text(history) ? read_texts(history, slice, err)
+                                             : read_images(history, slice, worker, err);
+    if (status)
         kl_slice_free(slice);
-        return status;
-    }
-    kl_network_forward(history->final, n, slice->batch);
-    *out = slice;
-    return KL_OK;
+    else
+        *out = slice;
+    return status;
 }
 
 void kl_slice_free(struct kl_slice *slice)
@@ -174,7 +207,7 @@ enum kl_status kl_slice_begin(struct kl_slice *slice, const struct kl_survey *su
 {
     const struct kl_history *history = slice->work->rows->history;
     struct kl_slice_work *work = slice->work;
-    size_t width = history->final->widths[survey->layer], n = slice->n;
+    size_t width = history->final->shape.inputs[survey->layer], n = slice->n;
     enum kl_status status;
 
     end_survey(slice);
@@ -264,7 +297,7 @@ static void offer_row(struct kl_slice *slice, uint32_t sample, uint32_t weight, 
 static void take_row(struct kl_slice *slice, uint64_t row_number, float *row)
 {
     const struct kl_survey_rows *rows = slice->work->rows;
-    int is_image = slice->work->survey.layer == 0;
+    int is_image = kl_shape_reads_samples(&rows->history->final->shape, slice->work->survey.layer);
     uint32_t sample = is_image ? (uint32_t)row_number : rows->history->samples[row_number];
     uint32_t weight = is_image ? rows->repetitions[sample] : 1;
 
@@ -282,10 +315,10 @@ static void take_product(struct kl_slice *slice, const struct kl_block *block, u
     struct kl_slice_work *work = slice->work;
     const struct kl_history *history = work->rows->history;
     uint32_t layer = work->survey.layer;
-    size_t width = history->final->widths[layer];
+    size_t width = history->final->shape.inputs[layer];
 
     kl_block_to_float(block, first * width, n_rows * width, work->keys);
-    for (uint32_t i = 0; layer == 0 && i < n_rows; i++) {
+    for (uint32_t i = 0; kl_shape_reads_samples(&history->final->shape, layer) && i < n_rows; i++) {
         uint32_t sample = (uint32_t)block->first + first + i;
 
         kl_dataset_standardise_floats(

@@ -34,7 +34,7 @@ void kl_survey_rows_free(struct kl_survey_rows *rows);
 struct kl_slice {
     uint32_t n;             /* queries */
     const uint32_t *ids;    /* (n) samples of the run, borrowed */
-    struct kl_batch *batch; /* keys[l]: (n, widths[l]), keys[n_layers]: logits */
+    struct kl_batch *batch; /* keys[l]: (n, inputs[l]), keys[n_layers]: logits */
     double *class_totals;   /* (n_classes, n) of |a_t|, if wanted */
     double *sample_totals;  /* (samples of the run) of |a_t|, over the queries, if wanted */
     uint32_t *n_best;       /* (n) */

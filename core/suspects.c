@@ -27,7 +27,7 @@ static enum kl_status sum_errors(void *argument, unsigned worker, unsigned task,
 {
     struct work *work = argument;
     const struct kl_history *history = work->history;
-    const struct kl_block_source *errors = history->errors[history->final->n_layers - 1];
+    const struct kl_block_source *errors = history->errors[history->final->shape.n_layers - 1];
     float row[KL_CLASSES_MAX];
     enum kl_status status = KL_OK;
 

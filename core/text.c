@@ -1,10 +1,8 @@
 #include "core/text.h"
 
-#include <stddef.h>
-
-/* Bytes of the character that starts here, or 0 if none does. */
-static size_t character_length(const unsigned char *at)
+size_t kl_text_character(const char *text)
 {
+    const unsigned char *at = (const unsigned char *)text;
     size_t length = 0;
 
     if (at[0] < 0x80)
@@ -31,7 +29,7 @@ unsigned kl_text_make_utf8(char *text)
     unsigned replaced = 0;
 
     while (*at) {
-        size_t length = character_length(at);
+        size_t length = kl_text_character((const char *)at);
 
         if (length == 0) {
             *at = '?';

@@ -2,6 +2,12 @@
 #ifndef KL_CORE_TEXT_H
 #define KL_CORE_TEXT_H
 
+#include <stddef.h>
+
+/* Bytes of the character (code point) that starts here, or 0 if no valid one does (RFC 3629). text
+ * ends with NUL. */
+size_t kl_text_character(const char *text);
+
 /* Makes a text valid UTF-8 (RFC 3629) by turning every byte that is not part of it into '?'.
  * Returns how many there were. */
 unsigned kl_text_make_utf8(char *text);

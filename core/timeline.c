@@ -23,11 +23,11 @@ uint32_t kl_bin_first_step(const struct kl_history *history, uint32_t bin)
     return (uint32_t)(((uint64_t)bin * history->n_steps + n_bins - 1) / n_bins) + 1;
 }
 
-enum kl_status kl_timeline(const struct kl_history *history, const float *attention,
-                           struct kl_timeline *out, struct kl_error *err)
+enum kl_status kl_timeline(const struct kl_history *history, const struct kl_groups *groups,
+                           const float *attention, struct kl_timeline *out, struct kl_error *err)
 {
-    struct kl_timeline timeline = {.n_bins = kl_n_bins(history), .n_classes = history->n_classes};
-    size_t n = (size_t)timeline.n_bins * timeline.n_classes;
+    struct kl_timeline timeline = {.n_bins = kl_n_bins(history), .n_groups = groups->n};
+    size_t n = (size_t)timeline.n_bins * timeline.n_groups;
     enum kl_status status = kl_alloc(&timeline.sum_abs, n, sizeof(double), "the timeline", err);
 
     if (!status)
@@ -40,7 +40,8 @@ enum kl_status kl_timeline(const struct kl_history *history, const float *attent
     }
     for (uint64_t t = 0; t < history->n_patterns; t++) {
         size_t bin = kl_bin_of(history, kl_history_step(history, t));
-        size_t i = bin * timeline.n_classes + history->classes[history->samples[t]];
+        size_t i =
+            bin * timeline.n_groups + groups->of_class[history->classes[history->samples[t]]];
         double a = attention[t];
 
         timeline.sum_abs[i] += fabs(a);

@@ -1,8 +1,8 @@
-/* Attention over training time: totals by a range of steps and class. */
+/* Attention over training time: totals by a range of steps and group. */
 #ifndef KL_CORE_TIMELINE_H
 #define KL_CORE_TIMELINE_H
 
-#include "core/history.h"
+#include "core/groups.h"
 
 #define KL_BINS 100 /* ranges of steps that a timeline has, or as many as there are steps */
 
@@ -13,14 +13,15 @@ uint32_t kl_bin_of(const struct kl_history *history, uint32_t step);
 uint32_t kl_bin_first_step(const struct kl_history *history, uint32_t bin);
 
 struct kl_timeline {
-    uint32_t n_bins, n_classes;
-    double *sum_abs, *sum_positive, *sum_negative; /* (n_bins, n_classes) of a_t */
+    uint32_t n_bins, n_groups;
+    double *sum_abs, *sum_positive, *sum_negative; /* (n_bins, n_groups) of a_t */
 };
 
 /* attention: (n_patterns). The caller ends *timeline with kl_timeline_clear.
  * Errors: KL_ERR_MEMORY. */
-enum kl_status kl_timeline(const struct kl_history *history, const float *attention,
-                           struct kl_timeline *timeline, struct kl_error *err);
+enum kl_status kl_timeline(const struct kl_history *history, const struct kl_groups *groups,
+                           const float *attention, struct kl_timeline *timeline,
+                           struct kl_error *err);
 void kl_timeline_clear(struct kl_timeline *timeline);
 
 #endif

@@ -1,4 +1,4 @@
-/* The settings of a training: names, presets, checks, learning rate, fingerprint. */
+/* The settings of a training: names, checks, learning rate, fingerprint. */
 #include "core/training.h"
 
 #include <inttypes.h>
@@ -13,44 +13,7 @@ static const char *const data_schedule_names[] = {"joint", "sequential"};
 static const char *const initialisation_names[] = {"xavier", "he"};
 static const char *const dtype_names[] = {"uint8", "float16", "float32"};
 
-/* What presets share. */
-struct recipe {
-    uint32_t hidden[2];
-    uint32_t batch_size, validation;
-    double learning_rate;
-    enum kl_lr_schedule lr_schedule;
-    double momentum, weight_decay, clip_norm;
-};
-
-static const struct recipe quick = {{256, 256}, 64, 0, 0.05, KL_LR_COSINE, 0.9, 1e-4, 1};
-/* Without a schedule that ends at 0, the second task would hardly be learned. */
-static const struct recipe quick_continual = {{256, 256},     64,  0,    0.02,
-                                              KL_LR_CONSTANT, 0.9, 1e-4, 1};
-/* Irie, Csordas, Schmidhuber 2022: the settings of their experiments. */
-static const struct recipe paper = {{800, 800}, 128, 10000, 3e-3, KL_LR_CONSTANT, 0.9, 0, 1};
-
-struct preset {
-    const char *name;
-    const struct recipe *recipe;
-    const char *datasets[3]; /* ended by NULL */
-    uint32_t n_steps;
-    uint32_t switch_step; /* 0: joint */
-};
-
-#define MNIST "mnist"
-#define FASHION "fashion-mnist"
-
-static const struct preset presets[] = {
-    {"quick", &quick, {FASHION, NULL}, 2000, 0},
-    {"quick-joint", &quick, {MNIST, FASHION, NULL}, 2000, 0},
-    {"quick-continual", &quick_continual, {MNIST, FASHION, NULL}, 2000, 1000},
-    {"paper-mnist", &paper, {MNIST, NULL}, 5000, 0},
-    {"paper-fashion", &paper, {FASHION, NULL}, 5000, 0},
-    {"paper-joint", &paper, {MNIST, FASHION, NULL}, 5000, 0},
-    {"paper-continual", &paper, {MNIST, FASHION, NULL}, 6000, 3000},
-    {"paper-continual-reversed", &paper, {FASHION, MNIST, NULL}, 6000, 3000},
-    {"paper-continual-long", &paper, {MNIST, FASHION, NULL}, 10000, 3000},
-};
+static const char *const optimiser_names[] = {"sgd", "adam"};
 
 static int find_name(const char *const *names, size_t n, const char *name)
 {
@@ -78,6 +41,20 @@ const char *kl_initialisation_name(enum kl_initialisation initialisation)
 const char *kl_dtype_name(enum kl_dtype dtype)
 {
     return dtype_names[dtype];
+}
+
+const char *kl_optimiser_name(enum kl_optimiser optimiser)
+{
+    return optimiser_names[optimiser];
+}
+
+int kl_optimiser_parse(const char *name, enum kl_optimiser *optimiser)
+{
+    int found = find_name(optimiser_names, 2, name);
+
+    if (found >= 0)
+        *optimiser = (enum kl_optimiser)found;
+    return found < 0 ? -1 : 0;
 }
 
 int kl_lr_schedule_parse(const char *name, enum kl_lr_schedule *schedule)
@@ -116,53 +93,55 @@ int kl_dtype_parse(const char *name, enum kl_dtype *dtype)
     return found < 0 ? -1 : 0;
 }
 
-static void fill(const struct preset *preset, struct kl_training *training)
+static enum kl_status fit_text(struct kl_training *training, const struct kl_dataset *text,
+                               struct kl_error *err)
 {
-    const struct recipe *recipe = preset->recipe;
+    uint32_t n = text->splits[KL_SPLIT_TRAIN].count;
 
-    memset(training, 0, sizeof *training);
-    snprintf(training->name, sizeof training->name, "%s", preset->name);
-    training->n_layers = 3;
-    training->widths[1] = recipe->hidden[0];
-    training->widths[2] = recipe->hidden[1];
-    training->seed = 1;
-    training->n_steps = preset->n_steps;
-    training->batch_size = recipe->batch_size;
-    training->initialisation = KL_INIT_XAVIER;
-    training->learning_rate = recipe->learning_rate;
-    training->lr_schedule = recipe->lr_schedule;
-    training->lr_period = preset->n_steps / 3;
-    training->lr_gamma = 0.1;
-    training->momentum = recipe->momentum;
-    training->weight_decay = recipe->weight_decay;
-    training->clip_norm = recipe->clip_norm;
-    training->dtype = KL_F16;
-    training->selection.validation = recipe->validation;
-    if (preset->switch_step) {
-        training->data_schedule = KL_DATA_SEQUENTIAL;
-        training->n_switches = 1;
-        training->switches[0] = preset->switch_step;
-    }
+    for (uint32_t l = 1; l < training->n_hidden; l++)
+        if (training->hidden[l] != training->hidden[0])
+            return kl_fail(err, KL_ERR_USAGE, "LSTM layers are all of one size: --hidden 200,200");
+    if (n / training->batch_size < training->unroll)
+        return kl_fail(err, KL_ERR_USAGE,
+                       "%s has %u training tokens, too few for %u streams of %u: use a smaller "
+                       "--batch or --unroll",
+                       text->name, n, training->batch_size, training->unroll);
+    if (training->error_entries >= text->n_classes)
+        training->error_entries = 0;
+    return kl_shape_lstm(text->n_classes, training->embedding, training->hidden[0],
+                         training->n_hidden, &training->shape, err);
 }
 
-enum kl_status kl_training_preset(const char *name, struct kl_training *training,
-                                  const char *const **datasets, struct kl_error *err)
+enum kl_status kl_training_fit(struct kl_training *training, const struct kl_collection *data,
+                               struct kl_error *err)
 {
-    char names[400] = "";
-    size_t n = sizeof presets / sizeof presets[0];
+    const struct kl_dataset *first = data->datasets[0];
+    uint32_t widths[KL_LAYERS_MAX + 1] = {(uint32_t)kl_dataset_image_size(first)};
 
-    for (size_t i = 0; i < n; i++) {
-        const char *separator = i == 0 ? "" : i + 1 < n ? ", " : " or ";
+    if (training->shape.architecture == KL_LSTM)
+        return fit_text(training, first, err);
+    memcpy(widths + 1, training->hidden, training->n_hidden * sizeof(uint32_t));
+    widths[training->n_hidden + 1] = kl_collection_n_outputs(data);
+    return kl_shape_mlp(training->n_hidden + 1, widths, &training->shape, err);
+}
 
-        if (!strcmp(presets[i].name, name)) {
-            fill(&presets[i], training);
-            *datasets = presets[i].datasets;
-            return KL_OK;
-        }
-        snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", separator,
-                 presets[i].name);
+void kl_training_layout(const struct kl_training *training, struct kl_layout *layout)
+{
+    const struct kl_shape *shape = &training->shape;
+    uint32_t last = shape->n_layers - 1;
+
+    memset(layout, 0, sizeof *layout);
+    layout->n_layers = shape->n_layers;
+    layout->entries = training->optimiser == KL_ADAM ? 0 : training->error_entries;
+    for (uint32_t l = 0; l <= last; l++) {
+        int is_gate = shape->architecture == KL_LSTM && l < last;
+
+        layout->keys[l] = kl_shape_reads_samples(shape, l) ? 0 : shape->inputs[l];
+        if (training->optimiser == KL_SGD && (!is_gate || training->records_gates))
+            layout->errors[l] = shape->outputs[l];
     }
-    return kl_fail(err, KL_ERR_USAGE, "there is no preset '%.40s': use %s", name, names);
+    if (layout->entries)
+        layout->errors[last] = layout->entries;
 }
 
 enum kl_status kl_training_check(const struct kl_training *training, struct kl_error *err)
@@ -175,6 +154,25 @@ enum kl_status kl_training_check(const struct kl_training *training, struct kl_e
          "--seed is 0 to 9007199254740991, which JSON readers keep exactly"},
         {training->n_steps < 1 || training->n_steps > 100000000, "--steps is 1 to 100000000"},
         {training->batch_size < 1 || training->batch_size > 65536, "--batch is 1 to 65536"},
+        {training->unroll < 1 || (uint64_t)training->batch_size * training->unroll > 1 << 20,
+         "--unroll is at least 1, and --batch times --unroll at most 1048576"},
+        {training->shape.architecture == KL_MLP && training->unroll != 1,
+         "--unroll is for text: say how to cut it with --tokens"},
+        {training->shape.architecture == KL_LSTM && training->n_hidden < 1,
+         "--hidden names the sizes of the LSTM layers, one at least"},
+        {training->shape.architecture == KL_LSTM &&
+             (training->embedding < 1 || training->embedding > KL_WIDTH_MAX),
+         "--embedding is 1 to 65536"},
+        {!(training->dropout >= 0) || training->dropout >= 1,
+         "--dropout is a share of at least 0 and below 1"},
+        {training->shape.architecture == KL_MLP &&
+             (training->dropout > 0 || training->optimiser != KL_SGD),
+         "--dropout and --optimiser adam are for text: say how to cut it with --tokens"},
+        {!(training->selection.text.test_share >= 0) || training->selection.text.test_share >= 1,
+         "--test-share is at least 0 and below 1"},
+        {training->error_entries == 1, "--error-entries is at least 2, or 0 for all"},
+        {training->records_gates && training->optimiser == KL_ADAM,
+         "--gate-errors needs --optimiser sgd: with Adam nothing could be said with them"},
         {!(training->learning_rate > 0) || training->learning_rate > 1000,
          "--lr is above 0 and at most 1000"},
         {!(training->momentum >= 0) || training->momentum >= 1,
@@ -267,8 +265,18 @@ void kl_training_fingerprint(const struct kl_training *training, const struct kl
                           training->clip_norm, kl_dtype_name(training->dtype));
 
     hash = kl_hash(hash, text, (size_t)length);
-    for (uint32_t l = 0; l <= training->n_layers; l++) {
-        length = snprintf(text, sizeof text, "%s%u", l ? "-" : "", training->widths[l]);
+    for (uint32_t l = 0; l <= training->shape.n_layers; l++) {
+        length = snprintf(text, sizeof text, "%s%u", l ? "-" : "",
+                          l ? training->shape.outputs[l - 1] : training->shape.inputs[0]);
+        hash = kl_hash(hash, text, (size_t)length);
+    }
+    if (training->shape.architecture == KL_LSTM) {
+        length = snprintf(text, sizeof text,
+                          " lstm unroll=%u embedding=%u dropout=%.17g optimiser=%s gates=%d "
+                          "entries=%u",
+                          training->unroll, training->embedding, training->dropout,
+                          kl_optimiser_name(training->optimiser), training->records_gates,
+                          training->error_entries);
         hash = kl_hash(hash, text, (size_t)length);
     }
     /* How the data were shown, where that is not the simplest way. */

@@ -35,6 +35,7 @@ static enum kl_status check_integrity(struct kl_run *run, struct kl_error *err)
 /* Another machine adds up in another order: a probability may differ in its last digits, and the
  * winner of a tie with it. */
 #define PROBABILITY_TOLERANCE 1e-3
+#define LOSS_TOLERANCE 1e-3
 
 static int agrees(const struct kl_sample *stored, const struct kl_prediction *computed)
 {
@@ -110,6 +111,23 @@ static enum kl_status check_predictions(struct kl_run *run, struct kl_error *err
     return status;
 }
 
+/* The last point of a text's training curve against the final network. */
+static enum kl_status check_text(const struct kl_run *run, struct kl_error *err)
+{
+    const struct kl_run_curve_point *last = run->n_curve ? &run->curve[run->n_curve - 1] : NULL;
+    struct kl_evaluation evaluation;
+    enum kl_status status =
+        kl_evaluate_text(run->final, run->data.datasets[0]->corpus, &evaluation, err);
+
+    if (!status && (!last || last->step != run->training.n_steps ||
+                    fabs(last->loss - evaluation.loss) > LOSS_TOLERANCE))
+        status = kl_fail(err, KL_ERR_DAMAGED,
+                         "%s is damaged: its training curve does not end with the test loss of its "
+                         "network (%.4f); restore it from a copy or train it again",
+                         run->path, evaluation.loss);
+    return status;
+}
+
 enum kl_status kl_check_file(struct kl_run *run, struct kl_error *err)
 {
     char fingerprint[17];
@@ -121,5 +139,7 @@ enum kl_status kl_check_file(struct kl_run *run, struct kl_error *err)
                          "%s is damaged: its fingerprint is %s, its settings and weights give %s; "
                          "restore it from a copy or train it again",
                          run->path, run->fingerprint, fingerprint);
-    return status ? status : check_predictions(run, err);
+    if (status)
+        return status;
+    return kl_history_is_text(&run->history) ? check_text(run, err) : check_predictions(run, err);
 }

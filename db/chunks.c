@@ -8,12 +8,13 @@
 #include "core/training.h"
 #include "db/database.h"
 
-static const char *const tables[] = {"image_chunk", "key_chunk", "error_chunk"};
+static const char *const tables[KL_N_CHUNK_KINDS] = {"image_chunk", "key_chunk", "error_chunk",
+                                                     "sparse_error_chunk"};
 
 /* What one worker reads with. Chunks of all tables go through the same buffer. */
 struct worker_file {
     sqlite3 *db;
-    sqlite3_blob *blobs[3]; /* open on some chunk of each table, or NULL */
+    sqlite3_blob *blobs[KL_N_CHUNK_KINDS]; /* open on some chunk of each table, or NULL */
     void *buffer;
     size_t buffer_bytes;
 };
@@ -63,7 +64,7 @@ void kl_chunk_files_close(struct kl_chunk_files *files)
     if (!files)
         return;
     for (unsigned i = 0; i < files->n_workers; i++) {
-        for (size_t k = 0; k < 3; k++)
+        for (size_t k = 0; k < KL_N_CHUNK_KINDS; k++)
             sqlite3_blob_close(files->workers[i].blobs[k]);
         sqlite3_close(files->workers[i].db);
         free(files->workers[i].buffer);
@@ -119,25 +120,60 @@ static enum kl_status reserve(struct worker_file *file, size_t n_bytes, struct k
     return status;
 }
 
+/* Reads n_bytes of the open blob to the buffer. */
+static enum kl_status read_part(const struct chunk_source *source, struct worker_file *file,
+                                size_t offset, size_t n_bytes, char *to, struct kl_error *err)
+{
+    return sqlite3_blob_read(file->blobs[source->kind], to, (int)n_bytes, (int)offset) == SQLITE_OK
+               ? KL_OK
+               : kl_db_fail(file->db, err);
+}
+
+/* Sparse rows: the indices of all rows come first, then the numbers. */
+static enum kl_status read_sparse(const struct chunk_source *source, struct worker_file *file,
+                                  uint32_t rows, struct kl_block *out, uint32_t row,
+                                  struct kl_error *err)
+{
+    size_t entries = source->source.entries, number = kl_dtype_size(source->source.dtype);
+    size_t index_bytes = out->count * entries * sizeof(uint32_t);
+    char *buffer = file->buffer;
+    const uint32_t *indices = file->buffer;
+    enum kl_status status =
+        read_part(source, file, row * entries * sizeof(uint32_t), index_bytes, buffer, err);
+
+    if (!status)
+        status = read_part(source, file, rows * entries * sizeof(uint32_t) + row * entries * number,
+                           out->count * entries * number, buffer + index_bytes, err);
+    for (size_t i = 0; !status && i < out->count * entries; i++)
+        if (indices[i] >= source->source.width)
+            status = kl_fail(err, KL_ERR_DAMAGED,
+                             "%s is damaged: an error signal of %s names number %u of %u; restore "
+                             "it from a copy or train it again",
+                             source->files->path, tables[source->kind], indices[i],
+                             source->source.width);
+    out->indices = indices;
+    out->numbers = buffer + index_bytes;
+    return status;
+}
+
 /* Reads rows of a chunk into the worker's buffer. */
 static enum kl_status read_chunk(void *self, unsigned worker, uint32_t block, uint32_t row,
                                  uint32_t count, struct kl_block *out, struct kl_error *err)
 {
     const struct chunk_source *source = self;
     struct worker_file *file = &source->files->workers[worker];
-    size_t row_bytes = source->source.width * kl_dtype_size(source->source.dtype);
+    size_t row_bytes = kl_row_bytes(&source->source);
     enum kl_status status = open_chunk(source, file, block, row_bytes, err);
 
     if (!status)
         status = reserve(file, count * row_bytes, err);
     if (status)
         return status;
-    if (sqlite3_blob_read(file->blobs[source->kind], file->buffer, (int)(count * row_bytes),
-                          (int)(row * row_bytes)) != SQLITE_OK)
-        return kl_db_fail(file->db, err);
-    *out = (struct kl_block){source->extents[block].first + row, count, source->source.dtype,
-                             source->chunks[block].exponent, file->buffer};
-    return KL_OK;
+    *out = (struct kl_block){source->extents[block].first + row, count,        source->source.dtype,
+                             source->chunks[block].exponent,     file->buffer, NULL};
+    if (source->source.entries)
+        return read_sparse(source, file, source->extents[block].count, out, row, err);
+    return read_part(source, file, row * row_bytes, count * row_bytes, file->buffer, err);
 }
 
 static enum kl_status gap(const struct chunk_source *source, uint64_t row, struct kl_error *err)
@@ -174,14 +210,15 @@ static enum kl_status add_chunk(struct chunk_source *source, sqlite3_stmt *state
     sqlite3_int64 first = sqlite3_column_int64(statement, 1);
     sqlite3_int64 count = sqlite3_column_int64(statement, 2);
     int exponent = sqlite3_column_int(statement, 5);
+    uint32_t width = blocks->entries ? blocks->entries : blocks->width;
     enum kl_dtype dtype;
 
     if (!name || kl_dtype_parse(name, &dtype) || first < 0 || (uint64_t)first != *next ||
         count < 1 || (uint64_t)count > blocks->n_rows - *next ||
-        sqlite3_column_int64(statement, 3) != blocks->width || exponent < -100 || exponent > 100 ||
+        sqlite3_column_int64(statement, 3) != width || exponent < -100 || exponent > 100 ||
         (dtype == KL_U8) != (source->kind == KL_CHUNKS_IMAGES) ||
         (blocks->n_blocks > 0 && dtype != blocks->dtype) ||
-        (uint64_t)count * blocks->width * kl_dtype_size(dtype) > INT32_MAX)
+        (uint64_t)count * width * (kl_dtype_size(dtype) + sizeof(uint32_t)) > INT32_MAX)
         return gap(source, *next, err);
     if (blocks->n_blocks == *room && grow(source, room, err))
         return err->status;
@@ -208,9 +245,9 @@ static enum kl_status list_chunks(struct chunk_source *source, uint32_t layer, s
                  "SELECT id, first, count, width, 'uint8', 0 FROM image_chunk ORDER BY first");
     else
         snprintf(sql, sizeof sql,
-                 "SELECT id, first, count, width, dtype, exponent FROM %s WHERE layer = %u "
+                 "SELECT id, first, count, %s, dtype, exponent FROM %s WHERE layer = %u "
                  "ORDER BY first",
-                 tables[source->kind], layer);
+                 source->source.entries ? "entries" : "width", tables[source->kind], layer);
     status = kl_db_prepare(source->files->workers[0].db, sql, &statement, err);
     while (!status && !(status = kl_db_next(statement, &row, err)) && row)
         status = add_chunk(source, statement, &next, &room, err);
@@ -221,8 +258,8 @@ static enum kl_status list_chunks(struct chunk_source *source, uint32_t layer, s
     return status;
 }
 
-enum kl_status kl_chunk_source_open(struct kl_chunk_files *files, enum kl_chunk_kind kind,
-                                    uint32_t layer, uint64_t n_rows, uint32_t width,
+enum kl_status kl_chunk_source_open(struct kl_chunk_files *files,
+                                    const struct kl_chunk_table *table,
                                     const struct kl_block_source **out, struct kl_error *err)
 {
     struct chunk_source *source = NULL;
@@ -230,11 +267,14 @@ enum kl_status kl_chunk_source_open(struct kl_chunk_files *files, enum kl_chunk_
 
     if (status)
         return status;
-    source->source = (struct kl_block_source){
-        .self = source, .n_rows = n_rows, .width = width, .read = read_chunk};
+    source->source = (struct kl_block_source){.self = source,
+                                              .n_rows = table->n_rows,
+                                              .width = table->width,
+                                              .entries = table->entries,
+                                              .read = read_chunk};
     source->files = files;
-    source->kind = kind;
-    status = list_chunks(source, layer, err);
+    source->kind = table->kind;
+    status = list_chunks(source, table->layer, err);
     if (status) {
         kl_chunk_source_close(&source->source);
         return status;

@@ -7,7 +7,17 @@
 
 #include "core/blocks.h"
 
-enum kl_chunk_kind { KL_CHUNKS_IMAGES, KL_CHUNKS_KEYS, KL_CHUNKS_ERRORS };
+enum kl_chunk_kind { KL_CHUNKS_IMAGES, KL_CHUNKS_KEYS, KL_CHUNKS_ERRORS, KL_CHUNKS_SPARSE };
+#define KL_N_CHUNK_KINDS (KL_CHUNKS_SPARSE + 1)
+
+/* What is to be read. */
+struct kl_chunk_table {
+    enum kl_chunk_kind kind;
+    uint32_t layer; /* from 1; of no meaning for images */
+    uint64_t n_rows;
+    uint32_t width;   /* numbers of a row, */
+    uint32_t entries; /* and how many of them are kept, for KL_CHUNKS_SPARSE; 0 otherwise */
+};
 
 /* Opens n_workers connections to path, shared by all chunk sources made from them. The caller ends
  * *files with kl_chunk_files_close after the sources. */
@@ -19,11 +29,10 @@ void kl_chunk_files_close(struct kl_chunk_files *files);
 /* The connection of a worker, for what else it reads. */
 sqlite3 *kl_chunk_files_db(const struct kl_chunk_files *files, unsigned worker);
 
-/* The source of one table (and layer, from 1; ignored for images), checked to hold n_rows rows of
- * width numbers without gaps. The caller ends it with kl_chunk_source_close.
- * Errors: KL_ERR_DAMAGED, KL_ERR_MEMORY. */
-enum kl_status kl_chunk_source_open(struct kl_chunk_files *files, enum kl_chunk_kind kind,
-                                    uint32_t layer, uint64_t n_rows, uint32_t width,
+/* The source of one table, checked to hold its rows without gaps. The caller ends it with
+ * kl_chunk_source_close. Errors: KL_ERR_DAMAGED, KL_ERR_MEMORY. */
+enum kl_status kl_chunk_source_open(struct kl_chunk_files *files,
+                                    const struct kl_chunk_table *table,
                                     const struct kl_block_source **source, struct kl_error *err);
 void kl_chunk_source_close(const struct kl_block_source *source);
 

@@ -12,7 +12,11 @@ enum kl_status kl_images_write(sqlite3 *db, const struct kl_collection *data, st
 {
     sqlite3_stmt *insert = NULL;
     sqlite3_int64 id = 0;
-    enum kl_status status = kl_db_prepare(
+    enum kl_status status;
+
+    if (data->datasets[0]->corpus)
+        return KL_OK;
+    status = kl_db_prepare(
         db, "INSERT INTO image_chunk (first, count, width, data) VALUES (?1, ?2, ?3, ?4)", &insert,
         err);
 
@@ -72,8 +76,11 @@ enum kl_status kl_images_read(sqlite3 *db, struct kl_collection *data, struct kl
 {
     sqlite3_stmt *select = NULL;
     sqlite3_int64 base = 0;
-    enum kl_status status =
-        kl_db_prepare(db, "SELECT data FROM image_chunk WHERE first = ?1", &select, err);
+    enum kl_status status;
+
+    if (data->datasets[0]->corpus)
+        return KL_OK;
+    status = kl_db_prepare(db, "SELECT data FROM image_chunk WHERE first = ?1", &select, err);
 
     for (uint32_t d = 0; !status && d < data->n_datasets; d++) {
         struct kl_dataset *dataset = data->datasets[d];

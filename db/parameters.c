@@ -21,8 +21,8 @@ static enum kl_status write_layers(sqlite3_stmt *statement, const struct kl_netw
 {
     enum kl_status status = KL_OK;
 
-    for (uint32_t l = 0; !status && l < network->n_layers; l++) {
-        uint32_t inputs = network->widths[l], outputs = network->widths[l + 1];
+    for (uint32_t l = 0; !status && l < network->shape.n_layers; l++) {
+        uint32_t inputs = network->shape.inputs[l], outputs = network->shape.outputs[l];
 
         sqlite3_bind_int64(statement, 2, l + 1);
         sqlite3_bind_int64(statement, 3, inputs);
@@ -56,8 +56,8 @@ static enum kl_status read_layers(sqlite3 *db, sqlite3_stmt *statement, struct k
 {
     enum kl_status status = KL_OK;
 
-    for (uint32_t l = 0; !status && l < network->n_layers; l++) {
-        size_t outputs = network->widths[l + 1];
+    for (uint32_t l = 0; !status && l < network->shape.n_layers; l++) {
+        size_t outputs = network->shape.outputs[l];
         int row = 0;
 
         sqlite3_bind_int64(statement, 2, l + 1);
@@ -65,12 +65,68 @@ static enum kl_status read_layers(sqlite3 *db, sqlite3_stmt *statement, struct k
         if (!status && !row)
             status = damaged(db, "a layer's parameters are missing", err);
         if (!status)
-            status =
-                copy_blob(db, statement, 0, network->weights[l], network->widths[l] * outputs, err);
+            status = copy_blob(db, statement, 0, network->weights[l],
+                               (size_t)network->shape.inputs[l] * outputs, err);
         if (!status)
             status = copy_blob(db, statement, 1, network->biases[l], outputs, err);
         sqlite3_reset(statement);
     }
+    return status;
+}
+
+/* The embedding of a language model, which stands in a table of its own: step 0 but for snapshots.
+ * Other networks have none. */
+static enum kl_status write_embedding(sqlite3 *db, const char *state, uint32_t step,
+                                      const struct kl_network *network, struct kl_error *err)
+{
+    const struct kl_shape *shape = &network->shape;
+    sqlite3_stmt *statement = NULL;
+    enum kl_status status;
+
+    if (!network->embedding)
+        return KL_OK;
+    status = kl_db_prepare(db,
+                           "INSERT INTO embedding (state, step, tokens, width, data) "
+                           "VALUES (?1, ?2, ?3, ?4, ?5) "
+                           "ON CONFLICT (state, step) DO UPDATE SET data = excluded.data",
+                           &statement, err);
+    if (!status) {
+        sqlite3_bind_text(statement, 1, state, -1, SQLITE_STATIC);
+        sqlite3_bind_int64(statement, 2, step);
+        sqlite3_bind_int64(statement, 3, shape->vocabulary);
+        sqlite3_bind_int64(statement, 4, shape->embedding);
+        sqlite3_bind_blob64(statement, 5, network->embedding,
+                            (sqlite3_uint64)shape->vocabulary * shape->embedding * sizeof(float),
+                            SQLITE_STATIC);
+        status = kl_db_run(statement, err);
+    }
+    sqlite3_finalize(statement);
+    return status;
+}
+
+static enum kl_status read_embedding(sqlite3 *db, const char *state, uint32_t step,
+                                     struct kl_network *network, struct kl_error *err)
+{
+    const struct kl_shape *shape = &network->shape;
+    sqlite3_stmt *statement = NULL;
+    int row = 0;
+    enum kl_status status;
+
+    if (!network->embedding)
+        return KL_OK;
+    status = kl_db_prepare(db, "SELECT data FROM embedding WHERE state = ?1 AND step = ?2",
+                           &statement, err);
+    if (!status) {
+        sqlite3_bind_text(statement, 1, state, -1, SQLITE_STATIC);
+        sqlite3_bind_int64(statement, 2, step);
+        status = kl_db_next(statement, &row, err);
+    }
+    if (!status && !row)
+        status = damaged(db, "its embedding is missing", err);
+    if (!status)
+        status = copy_blob(db, statement, 0, network->embedding,
+                           (size_t)shape->vocabulary * shape->embedding, err);
+    sqlite3_finalize(statement);
     return status;
 }
 
@@ -90,7 +146,7 @@ enum kl_status kl_parameters_write(sqlite3 *db, const char *state, const struct 
         status = write_layers(statement, network, err);
     }
     sqlite3_finalize(statement);
-    return status;
+    return status ? status : write_embedding(db, state, 0, network, err);
 }
 
 enum kl_status kl_parameters_read(sqlite3 *db, const char *state, struct kl_network *network,
@@ -105,6 +161,47 @@ enum kl_status kl_parameters_read(sqlite3 *db, const char *state, struct kl_netw
         sqlite3_bind_text(statement, 1, state, -1, SQLITE_STATIC);
         status = read_layers(db, statement, network, err);
     }
+    sqlite3_finalize(statement);
+    return status ? status : read_embedding(db, state, 0, network, err);
+}
+
+enum kl_status kl_parameters_end(sqlite3 *db, struct kl_error *err)
+{
+    return kl_db_exec(db,
+                      "DELETE FROM parameters WHERE state IN ('velocity', 'squares'); "
+                      "DELETE FROM embedding WHERE state IN ('velocity', 'squares'); "
+                      "DELETE FROM carried",
+                      err);
+}
+
+enum kl_status kl_carried_write(sqlite3 *db, const float *carried, size_t n, struct kl_error *err)
+{
+    sqlite3_stmt *statement = NULL;
+    enum kl_status status = kl_db_prepare(db,
+                                          "INSERT INTO carried (id, data) VALUES (1, ?1) "
+                                          "ON CONFLICT (id) DO UPDATE SET data = excluded.data",
+                                          &statement, err);
+
+    if (!status) {
+        sqlite3_bind_blob64(statement, 1, carried, n * sizeof(float), SQLITE_STATIC);
+        status = kl_db_run(statement, err);
+    }
+    sqlite3_finalize(statement);
+    return status;
+}
+
+enum kl_status kl_carried_read(sqlite3 *db, float *carried, size_t n, struct kl_error *err)
+{
+    sqlite3_stmt *statement = NULL;
+    int row = 0;
+    enum kl_status status = kl_db_prepare(db, "SELECT data FROM carried", &statement, err);
+
+    if (!status)
+        status = kl_db_next(statement, &row, err);
+    if (!status && !row)
+        status = damaged(db, "the state that it carries along is missing", err);
+    if (!status)
+        status = copy_blob(db, statement, 0, carried, n, err);
     sqlite3_finalize(statement);
     return status;
 }
@@ -124,7 +221,7 @@ enum kl_status kl_snapshot_write(sqlite3 *db, uint32_t step, const struct kl_net
         status = write_layers(statement, network, err);
     }
     sqlite3_finalize(statement);
-    return status;
+    return status ? status : write_embedding(db, "snapshot", step, network, err);
 }
 
 enum kl_status kl_snapshot_read(sqlite3 *db, uint32_t step, struct kl_network *network,
@@ -139,7 +236,7 @@ enum kl_status kl_snapshot_read(sqlite3 *db, uint32_t step, struct kl_network *n
         status = read_layers(db, statement, network, err);
     }
     sqlite3_finalize(statement);
-    return status;
+    return status ? status : read_embedding(db, "snapshot", step, network, err);
 }
 
 enum kl_status kl_snapshot_steps(sqlite3 *db, uint32_t n_steps, uint32_t n_layers, uint32_t **out,

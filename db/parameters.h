@@ -6,19 +6,27 @@
 
 #include "core/network.h"
 
-/* Writes (or overwrites) a network's parameters under a state: initial, current, velocity. */
+/* Writes (or overwrites) a network's parameters under a state: initial, current, velocity,
+ * squares. */
 enum kl_status kl_parameters_write(sqlite3 *db, const char *state, const struct kl_network *network,
                                    struct kl_error *err);
 
-/* Reads them into a network of the right widths. */
+/* Reads them into a network of the right shape. */
 enum kl_status kl_parameters_read(sqlite3 *db, const char *state, struct kl_network *network,
                                   struct kl_error *err);
+
+/* Removes what only a training that goes on needs. */
+enum kl_status kl_parameters_end(sqlite3 *db, struct kl_error *err);
+
+/* The state that an LSTM carries from one minibatch to the next: n numbers. */
+enum kl_status kl_carried_write(sqlite3 *db, const float *carried, size_t n, struct kl_error *err);
+enum kl_status kl_carried_read(sqlite3 *db, float *carried, size_t n, struct kl_error *err);
 
 /* Writes a network as the snapshot after a step. */
 enum kl_status kl_snapshot_write(sqlite3 *db, uint32_t step, const struct kl_network *network,
                                  struct kl_error *err);
 
-/* Reads it into a network of the right widths. */
+/* Reads it into a network of the right shape. */
 enum kl_status kl_snapshot_read(sqlite3 *db, uint32_t step, struct kl_network *network,
                                 struct kl_error *err);
 

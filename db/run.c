@@ -66,7 +66,8 @@ static enum kl_status read_fingerprint(struct kl_run *run, struct kl_error *err)
 static enum kl_status read_steps(struct kl_run *run, struct kl_error *err)
 {
     sqlite3_stmt *statement = NULL;
-    uint32_t n_steps = run->training.n_steps, batch_size = run->training.batch_size, s = 0;
+    uint32_t n_steps = run->training.n_steps, s = 0;
+    uint32_t per_step = kl_training_patterns(&run->training);
     int row = 1;
     enum kl_status status = kl_alloc(&run->rules, n_steps, sizeof *run->rules, "the steps", err);
 
@@ -79,8 +80,8 @@ static enum kl_status read_steps(struct kl_run *run, struct kl_error *err)
                                &statement, err);
     for (; !status && !(status = kl_db_next(statement, &row, err)) && row; s++) {
         if (s >= n_steps || sqlite3_column_int64(statement, 0) != s + 1 ||
-            sqlite3_column_int64(statement, 1) != (sqlite3_int64)s * batch_size ||
-            sqlite3_column_int64(statement, 2) != batch_size) {
+            sqlite3_column_int64(statement, 1) != (sqlite3_int64)s * per_step ||
+            sqlite3_column_int64(statement, 2) != per_step) {
             status = damaged(run, "its steps do not follow each other", err);
             break;
         }
@@ -161,11 +162,10 @@ static enum kl_status read_curve(struct kl_run *run, struct kl_error *err)
 static enum kl_status read_networks(struct kl_run *run, struct kl_error *err)
 {
     const struct kl_training *training = &run->training;
-    enum kl_status status =
-        kl_network_create(training->n_layers, training->widths, &run->initial, err);
+    enum kl_status status = kl_network_create(&training->shape, &run->initial, err);
 
     if (!status)
-        status = kl_network_create(training->n_layers, training->widths, &run->final, err);
+        status = kl_network_create(&training->shape, &run->final, err);
     if (!status)
         status = kl_parameters_read(run->private->db, "initial", run->initial, err);
     return status ? status : kl_parameters_read(run->private->db, "current", run->final, err);
@@ -188,7 +188,7 @@ static enum kl_status name_class_datasets(struct kl_run *run, struct kl_error *e
 static enum kl_status prepare_history(struct kl_run *run, struct kl_error *err)
 {
     struct kl_history *history = &run->history;
-    uint16_t *classes = NULL;
+    uint32_t *classes = NULL;
     double *coefficients = NULL;
     enum kl_status status =
         kl_alloc(&classes, kl_collection_size(&run->data), sizeof *classes, "the classes", err);
@@ -210,6 +210,9 @@ static enum kl_status prepare_history(struct kl_run *run, struct kl_error *err)
         status = kl_norms_create(&history->norms, err);
     if (status)
         return status;
+    history->has_dual = run->training.optimiser == KL_SGD;
+    if (!history->has_dual)
+        return KL_OK;
     kl_coefficients(run->rules, run->training.n_steps, coefficients, &history->alpha);
     history->coefficients = coefficients;
     for (uint32_t step = 0; step < run->training.n_steps; step++)
@@ -233,8 +236,9 @@ static enum kl_status read_snapshots(struct kl_run *run, struct kl_error *err)
 {
     struct kl_snapshots *snapshots = &run->history.snapshots;
     uint32_t *steps = NULL;
-    enum kl_status status = kl_snapshot_steps(run->private->db, run->training.n_steps,
-                                              run->training.n_layers, &steps, &snapshots->n, err);
+    enum kl_status status =
+        kl_snapshot_steps(run->private->db, run->training.n_steps, run->training.shape.n_layers,
+                          &steps, &snapshots->n, err);
 
     run->private->snapshot_steps = steps;
     snapshots->steps = steps;
@@ -243,27 +247,59 @@ static enum kl_status read_snapshots(struct kl_run *run, struct kl_error *err)
     return status;
 }
 
-static enum kl_status open_sources(struct kl_run *run, unsigned n_workers, struct kl_error *err)
+/* The sources of one layer, as far as they are recorded. */
+static enum kl_status open_layer(struct kl_run *run, const struct kl_layout *layout, uint32_t l,
+                                 struct kl_error *err)
 {
     struct kl_run_private *private = run->private;
-    const uint32_t *widths = run->training.widths;
-    uint64_t n_patterns = run->history.n_patterns;
-    enum kl_status status = kl_chunk_files_open(run->path, n_workers, &private->files, err);
+    const struct kl_shape *shape = &run->training.shape;
+    struct kl_chunk_table keys = {KL_CHUNKS_KEYS, l + 1, run->history.n_patterns, layout->keys[l],
+                                  0};
+    struct kl_chunk_table errors = {KL_CHUNKS_ERRORS, l + 1, run->history.n_patterns,
+                                    shape->outputs[l], 0};
+    enum kl_status status = KL_OK;
+
+    if (kl_shape_reads_samples(shape, l))
+        keys = (struct kl_chunk_table){KL_CHUNKS_IMAGES, 0, kl_collection_size(&run->data),
+                                       shape->inputs[l], 0};
+    if (layout->entries && l + 1 == layout->n_layers) {
+        errors.kind = KL_CHUNKS_SPARSE;
+        errors.entries = layout->entries;
+    }
+    status = kl_chunk_source_open(private->files, &keys, &private->streams.keys[l], err);
+    if (!status && layout->errors[l])
+        status = kl_chunk_source_open(private->files, &errors, &private->streams.errors[l], err);
+    run->history.keys[l] = private->streams.keys[l];
+    run->history.errors[l] = private->streams.errors[l];
+    return status;
+}
+
+static enum kl_status open_sources(struct kl_run *run, unsigned n_workers, struct kl_error *err)
+{
+    struct kl_layout layout;
+    enum kl_status status = kl_chunk_files_open(run->path, n_workers, &run->private->files, err);
+
+    kl_training_layout(&run->training, &layout);
+    for (uint32_t l = 0; !status && l < layout.n_layers; l++)
+        status = open_layer(run, &layout, l, err);
+    return status;
+}
+
+/* How much of the last layer's error signals was not recorded. */
+static enum kl_status read_left_out(struct kl_run *run, struct kl_error *err)
+{
+    sqlite3_stmt *statement = NULL;
+    int row = 0;
+    enum kl_status status = kl_db_prepare(
+        run->private->db,
+        "SELECT total(left_out) / nullif(total(kept) + total(left_out), 0) FROM sparse_error_chunk",
+        &statement, err);
 
     if (!status)
-        status = kl_chunk_source_open(private->files, KL_CHUNKS_IMAGES, 0,
-                                      kl_collection_size(&run->data), widths[0],
-                                      &private->streams.keys[0], err);
-    for (uint32_t l = 0; !status && l < run->training.n_layers; l++) {
-        if (l > 0)
-            status = kl_chunk_source_open(private->files, KL_CHUNKS_KEYS, l + 1, n_patterns,
-                                          widths[l], &private->streams.keys[l], err);
-        if (!status)
-            status = kl_chunk_source_open(private->files, KL_CHUNKS_ERRORS, l + 1, n_patterns,
-                                          widths[l + 1], &private->streams.errors[l], err);
-        run->history.keys[l] = private->streams.keys[l];
-        run->history.errors[l] = private->streams.errors[l];
-    }
+        status = kl_db_next(statement, &row, err);
+    if (!status && row)
+        run->history.left_out = sqlite3_column_double(statement, 0);
+    sqlite3_finalize(statement);
     return status;
 }
 
@@ -283,15 +319,17 @@ static enum kl_status read_all(struct kl_run *run, unsigned n_workers, struct kl
         status = read_steps(run, err);
     if (status)
         return status;
-    run->history.patterns_per_step = run->training.batch_size;
+    run->history.patterns_per_step = kl_training_patterns(&run->training);
     run->history.n_steps = run->training.n_steps;
-    run->history.n_patterns = (uint64_t)run->training.n_steps * run->training.batch_size;
+    run->history.n_patterns = (uint64_t)run->training.n_steps * run->history.patterns_per_step;
     run->file_bytes = stat(run->path, &info) == 0 ? (uint64_t)info.st_size : 0;
     status = read_patterns(run, err);
     if (!status)
         status = read_curve(run, err);
     if (!status)
         status = prepare_history(run, err);
+    if (!status)
+        status = read_left_out(run, err);
     if (!status)
         status = read_snapshots(run, err);
     return status || n_workers == 0 ? status : open_sources(run, n_workers, err);
@@ -364,10 +402,10 @@ static enum kl_status load_source(struct kl_run *run, struct kl_pool *pool, uint
                                   const struct kl_block_source **source,
                                   struct kl_resident **resident, struct kl_error *err)
 {
-    uint64_t n_bytes = (*source)->n_rows * (*source)->width * kl_dtype_size((*source)->dtype);
+    uint64_t n_bytes = *source ? (*source)->n_rows * kl_row_bytes(*source) : 0;
     enum kl_status status = KL_OK;
 
-    if (*resident || n_bytes > budget_bytes - run->private->resident_bytes)
+    if (!*source || *resident || n_bytes > budget_bytes - run->private->resident_bytes)
         return status;
     status = kl_resident_create(*source, pool, resident, err);
     if (status)
@@ -382,11 +420,13 @@ enum kl_status kl_run_load(struct kl_run *run, struct kl_pool *pool, uint64_t bu
 {
     struct kl_run_private *private = run->private;
     struct kl_history *history = &run->history;
-    enum kl_status status =
-        load_source(run, pool, budget_bytes, &history->keys[0], &private->resident_keys[0], err);
+    enum kl_status status = KL_OK;
 
-    for (uint32_t l = run->training.n_layers; !status && l-- > 0;) {
-        if (l > 0)
+    if (kl_shape_reads_samples(&run->training.shape, 0))
+        status = load_source(run, pool, budget_bytes, &history->keys[0], &private->resident_keys[0],
+                             err);
+    for (uint32_t l = run->training.shape.n_layers; !status && l-- > 0;) {
+        if (!private->resident_keys[l])
             status = load_source(run, pool, budget_bytes, &history->keys[l],
                                  &private->resident_keys[l], err);
         if (!status)
@@ -438,10 +478,12 @@ static enum kl_status seek_image(struct kl_run *run, uint32_t sample, sqlite3_in
 enum kl_status kl_run_image(struct kl_run *run, uint32_t sample, uint8_t *pixels,
                             struct kl_error *err)
 {
-    size_t size = run->training.widths[0];
+    size_t size = run->training.shape.inputs[0];
     sqlite3_int64 first = 0;
     enum kl_status status;
 
+    if (run->data.datasets[0]->corpus)
+        return kl_fail(err, KL_ERR_NOT_FOUND, "this run is of text: it has no images");
     if (sample >= kl_collection_size(&run->data))
         return kl_fail(err, KL_ERR_NOT_FOUND, "there is no sample %u: ids go from 0 to %u", sample,
                        kl_collection_size(&run->data) - 1);

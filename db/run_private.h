@@ -19,7 +19,7 @@ struct kl_run_private {
     struct kl_resident *resident_keys[KL_LAYERS_MAX], *resident_errors[KL_LAYERS_MAX];
     uint64_t resident_bytes;
     uint32_t *samples;
-    uint16_t *classes;
+    uint32_t *classes;
     double *coefficients;
     uint32_t *snapshot_steps, *class_datasets;
 };

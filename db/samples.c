@@ -82,8 +82,7 @@ static enum kl_status list_matches(struct kl_run *run, const struct kl_sample_fi
             *next = sqlite3_column_int64(statement, 0);
         else
             read_sample(run, statement, &samples[(*n)++]);
-        if (!status && *n &&
-            samples[*n - 1].predicted >= run->training.widths[run->training.n_layers])
+        if (!status && *n && samples[*n - 1].predicted >= kl_shape_n_outputs(&run->training.shape))
             status = kl_fail(err, KL_ERR_DAMAGED,
                              "%s is damaged: a prediction is of no output; restore it from a copy "
                              "or train it again",

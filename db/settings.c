@@ -8,6 +8,7 @@
 #include "core/memory.h"
 #include "core/text.h"
 #include "db/database.h"
+#include "db/texts.h"
 
 #define SWITCHES_BYTES (12 * KL_DATASETS_MAX)
 
@@ -57,9 +58,10 @@ static enum kl_status write_run(sqlite3 *db, const struct kl_training *training,
                       "INSERT INTO run (id, name, seed, steps, batch_size, initialisation, "
                       "learning_rate, lr_schedule, lr_period, lr_gamma, momentum, weight_decay, "
                       "clip_norm, dtype, evaluation_steps, checkpoint_steps, snapshot_steps, "
-                      "heads, data_schedule, switches, label_noise, noise_seed) "
+                      "heads, data_schedule, switches, label_noise, noise_seed, architecture, "
+                      "optimiser, unroll, embedding, dropout, gate_errors, error_entries) "
                       "VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, "
-                      "?15, ?16, ?17, ?18, ?19, ?20, ?21)",
+                      "?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28)",
                       &statement, err);
 
     if (status)
@@ -88,6 +90,14 @@ static enum kl_status write_run(sqlite3 *db, const struct kl_training *training,
     sqlite3_bind_text(statement, 19, switches, -1, SQLITE_STATIC);
     sqlite3_bind_double(statement, 20, training->selection.label_noise);
     sqlite3_bind_int64(statement, 21, (sqlite3_int64)training->selection.noise_seed);
+    sqlite3_bind_text(statement, 22, kl_architecture_name(training->shape.architecture), -1,
+                      SQLITE_STATIC);
+    sqlite3_bind_text(statement, 23, kl_optimiser_name(training->optimiser), -1, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 24, training->unroll);
+    sqlite3_bind_int64(statement, 25, training->embedding);
+    sqlite3_bind_double(statement, 26, training->dropout);
+    sqlite3_bind_int64(statement, 27, training->records_gates);
+    sqlite3_bind_int64(statement, 28, training->error_entries);
     status = kl_db_run(statement, err);
     sqlite3_finalize(statement);
     return status;
@@ -97,16 +107,19 @@ static enum kl_status write_layers(sqlite3 *db, const struct kl_training *traini
                                    struct kl_error *err)
 {
     sqlite3_stmt *statement = NULL;
+    const struct kl_shape *shape = &training->shape;
+    const char *inner = shape->architecture == KL_LSTM ? "lstm" : "relu";
     enum kl_status status =
         kl_db_prepare(db, "INSERT INTO layer VALUES (?1, ?2, ?3, ?4, ?5)", &statement, err);
 
-    for (uint32_t l = 0; !status && l < training->n_layers; l++) {
+    for (uint32_t l = 0; !status && l < training->shape.n_layers; l++) {
         sqlite3_bind_int64(statement, 1, l + 1);
-        sqlite3_bind_int64(statement, 2, training->widths[l]);
-        sqlite3_bind_int64(statement, 3, training->widths[l + 1]);
-        sqlite3_bind_text(statement, 4, l + 1 < training->n_layers ? "relu" : "softmax", -1,
+        sqlite3_bind_int64(statement, 2, training->shape.inputs[l]);
+        sqlite3_bind_int64(statement, 3, training->shape.outputs[l]);
+        sqlite3_bind_text(statement, 4, l + 1 == shape->n_layers ? "softmax" : inner, -1,
                           SQLITE_STATIC);
-        sqlite3_bind_text(statement, 5, l == 0 ? "samples" : "chunks", -1, SQLITE_STATIC);
+        sqlite3_bind_text(statement, 5, kl_shape_reads_samples(shape, l) ? "samples" : "chunks", -1,
+                          SQLITE_STATIC);
         status = kl_db_run(statement, err);
     }
     sqlite3_finalize(statement);
@@ -118,7 +131,7 @@ static enum kl_status write_dataset(sqlite3 *db, uint32_t number, const struct k
 {
     sqlite3_stmt *row = NULL, *class = NULL, *channel = NULL;
     enum kl_status status = kl_db_prepare(
-        db, "INSERT INTO dataset VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)", &row, err);
+        db, "INSERT INTO dataset VALUES (?1, ?2, ?10, ?3, ?4, ?5, ?6, ?7, ?8, ?9)", &row, err);
 
     if (!status)
         status = kl_db_prepare(db, "INSERT INTO class (dataset, label, name) VALUES (?1, ?2, ?3)",
@@ -136,9 +149,12 @@ static enum kl_status write_dataset(sqlite3 *db, uint32_t number, const struct k
         sqlite3_bind_int64(row, 6, dataset->n_classes);
         for (int s = 0; s < KL_N_SPLITS; s++)
             sqlite3_bind_int64(row, 7 + s, dataset->splits[s].count);
+        sqlite3_bind_text(row, 10, dataset->corpus ? "text" : "images", -1, SQLITE_STATIC);
         status = kl_db_run(row, err);
     }
-    for (uint32_t c = 0; !status && c < dataset->n_classes; c++) {
+    if (!status && dataset->corpus)
+        status = kl_text_write(db, dataset->corpus, err);
+    for (uint32_t c = 0; !status && !dataset->corpus && c < dataset->n_classes; c++) {
         sqlite3_bind_int64(class, 1, number);
         sqlite3_bind_int64(class, 2, c);
         sqlite3_bind_text(class, 3, dataset->class_names[c], -1, SQLITE_STATIC);
@@ -193,7 +209,7 @@ enum kl_status kl_settings_write(sqlite3 *db, const struct kl_training *training
         status = write_layers(db, training, err);
     for (uint32_t d = 0; !status && d < data->n_datasets; d++)
         status = write_dataset(db, d, data->datasets[d], err);
-    return status ? status : write_samples(db, data, err);
+    return status || data->datasets[0]->corpus ? status : write_samples(db, data, err);
 }
 
 static void copy_text(sqlite3_stmt *statement, int column, char out[KL_NAME_MAX])
@@ -210,6 +226,7 @@ static enum kl_status read_run(sqlite3 *db, struct kl_training *training, enum k
     sqlite3_stmt *statement = NULL;
     char init[KL_NAME_MAX], schedule[KL_NAME_MAX], dtype[KL_NAME_MAX];
     char heads_name[KL_NAME_MAX], data_schedule[KL_NAME_MAX];
+    char architecture[KL_NAME_MAX], optimiser[KL_NAME_MAX];
     const char *switches;
     int row = 0;
     enum kl_status status =
@@ -217,7 +234,8 @@ static enum kl_status read_run(sqlite3 *db, struct kl_training *training, enum k
                       "SELECT name, seed, steps, batch_size, initialisation, learning_rate, "
                       "lr_schedule, lr_period, lr_gamma, momentum, weight_decay, clip_norm, dtype, "
                       "evaluation_steps, checkpoint_steps, steps_done, snapshot_steps, heads, "
-                      "data_schedule, switches, label_noise, noise_seed FROM run",
+                      "data_schedule, switches, label_noise, noise_seed, architecture, "
+                      "optimiser, unroll, embedding, dropout, gate_errors, error_entries FROM run",
                       &statement, err);
 
     if (!status)
@@ -247,7 +265,16 @@ static enum kl_status read_run(sqlite3 *db, struct kl_training *training, enum k
         switches = (const char *)sqlite3_column_text(statement, 19);
         training->selection.label_noise = sqlite3_column_double(statement, 20);
         training->selection.noise_seed = (uint64_t)sqlite3_column_int64(statement, 21);
-        if (!switches || parse_switches(switches, training) || kl_heads_parse(heads_name, heads) ||
+        copy_text(statement, 22, architecture);
+        copy_text(statement, 23, optimiser);
+        training->unroll = (uint32_t)sqlite3_column_int64(statement, 24);
+        training->embedding = (uint32_t)sqlite3_column_int64(statement, 25);
+        training->dropout = sqlite3_column_double(statement, 26);
+        training->records_gates = sqlite3_column_int(statement, 27) != 0;
+        training->error_entries = (uint32_t)sqlite3_column_int64(statement, 28);
+        if (kl_architecture_parse(architecture, &training->shape.architecture) ||
+            kl_optimiser_parse(optimiser, &training->optimiser) || !switches ||
+            parse_switches(switches, training) || kl_heads_parse(heads_name, heads) ||
             kl_data_schedule_parse(data_schedule, &training->data_schedule) ||
             kl_initialisation_parse(init, &training->initialisation) ||
             kl_lr_schedule_parse(schedule, &training->lr_schedule) ||
@@ -255,9 +282,6 @@ static enum kl_status read_run(sqlite3 *db, struct kl_training *training, enum k
             status = damaged(db, "its run row makes no sense", err);
     }
     sqlite3_finalize(statement);
-    /* What nobody could have trained with is damage here, whatever the flag is called. */
-    if (!status && kl_training_check(training, err))
-        status = damaged(db, "its run row has settings that cannot be", err);
     return status;
 }
 
@@ -268,47 +292,67 @@ static enum kl_status read_layers(sqlite3 *db, struct kl_training *training, str
     enum kl_status status = kl_db_prepare(
         db, "SELECT layer, inputs, outputs FROM layer ORDER BY layer", &statement, err);
 
-    training->n_layers = 0;
+    training->shape.n_layers = 0;
     while (!status && !(status = kl_db_next(statement, &row, err)) && row) {
-        uint32_t l = training->n_layers;
+        uint32_t l = training->shape.n_layers;
         sqlite3_int64 inputs = sqlite3_column_int64(statement, 1);
         sqlite3_int64 outputs = sqlite3_column_int64(statement, 2);
 
         if (l >= KL_LAYERS_MAX || sqlite3_column_int64(statement, 0) != l + 1 || inputs < 1 ||
-            outputs < 1 || inputs > KL_WIDTH_MAX || outputs > KL_WIDTH_MAX ||
-            (l > 0 && training->widths[l] != inputs)) {
+            outputs < 1 || inputs > KL_WIDTH_MAX || outputs > KL_VOCABULARY_MAX) {
             status = damaged(db, "its layers do not fit together", err);
             break;
         }
-        training->widths[l] = (uint32_t)inputs;
-        training->widths[l + 1] = (uint32_t)outputs;
-        training->n_layers++;
+        training->shape.inputs[l] = (uint32_t)inputs;
+        training->shape.outputs[l] = (uint32_t)outputs;
+        training->shape.n_layers++;
     }
     sqlite3_finalize(statement);
-    if (!status && training->n_layers == 0)
-        status = damaged(db, "it has no layers", err);
+    if (training->shape.architecture == KL_LSTM && training->shape.n_layers > 0) {
+        training->shape.embedding = training->embedding;
+        training->shape.vocabulary = kl_shape_n_outputs(&training->shape);
+    }
+    if (!status && kl_shape_check(&training->shape, err))
+        status = damaged(db, "its layers do not fit together", err);
+    training->n_hidden = training->shape.n_layers - 1;
+    for (uint32_t l = 0; !status && l < training->n_hidden; l++)
+        training->hidden[l] = training->shape.architecture == KL_LSTM
+                                  ? kl_shape_hidden(&training->shape)
+                                  : training->shape.outputs[l];
+    /* What nobody could have trained with is damage here, whatever the flag is called. */
+    if (!status && kl_training_check(training, err))
+        status = damaged(db, "its run row has settings that cannot be", err);
     return status;
 }
 
-/* n_samples: how many sample rows there are; no data set may claim more than is left of them. */
-static enum kl_status read_dataset(sqlite3 *db, sqlite3_stmt *statement, sqlite3_int64 n_samples,
-                                   struct kl_collection *data, struct kl_error *err)
+static int is_image_size(const sqlite3_int64 sizes[4])
 {
+    return sizes[0] >= 1 && sizes[0] <= KL_IMAGE_SIDE_MAX && sizes[1] >= 1 &&
+           sizes[1] <= KL_IMAGE_SIDE_MAX && sizes[2] >= 1 && sizes[2] <= KL_CHANNELS_MAX &&
+           sizes[3] >= 1 && sizes[3] <= KL_CLASSES_MAX;
+}
+
+/* most: how many samples the rows that hold them can be; no data set may claim more than is left.
+ */
+static enum kl_status read_dataset(sqlite3 *db, sqlite3_stmt *statement, sqlite3_int64 most,
+                                   int is_text, struct kl_collection *data, struct kl_error *err)
+{
+    const char *kind = (const char *)sqlite3_column_text(statement, 2);
     struct kl_dataset *dataset = NULL;
-    sqlite3_int64 sizes[4 + KL_N_SPLITS], left = n_samples - kl_collection_size(data);
+    sqlite3_int64 sizes[4 + KL_N_SPLITS], left = most - kl_collection_size(data);
     int fits = 1;
     enum kl_status status;
 
     for (int i = 0; i < 4 + KL_N_SPLITS; i++)
-        sizes[i] = sqlite3_column_int64(statement, 2 + i);
+        sizes[i] = sqlite3_column_int64(statement, 3 + i);
     for (int s = 0; s < KL_N_SPLITS; s++) {
         fits = fits && sizes[4 + s] >= 0 && sizes[4 + s] <= left;
         left -= fits ? sizes[4 + s] : 0;
     }
-    if (data->n_datasets == KL_DATASETS_MAX ||
-        sqlite3_column_int64(statement, 0) != data->n_datasets || sizes[0] < 1 ||
-        sizes[0] > KL_IMAGE_SIDE_MAX || sizes[1] < 1 || sizes[1] > KL_IMAGE_SIDE_MAX ||
-        sizes[2] < 1 || sizes[2] > KL_CHANNELS_MAX || sizes[3] < 1 || sizes[3] > KL_CLASSES_MAX ||
+    if (data->n_datasets == KL_DATASETS_MAX || !kind ||
+        strcmp(kind, is_text ? "text" : "images") != 0 || (is_text && data->n_datasets) ||
+        sqlite3_column_int64(statement, 0) != data->n_datasets ||
+        !(is_text ? sizes[3] >= 1 && sizes[3] <= KL_TYPES_MAX : is_image_size(sizes)) ||
         sizes[4] < 1 || !fits)
         return damaged(db, "its data set's sizes are impossible", err);
     status = kl_alloc(&dataset, 1, sizeof *dataset, "a data set", err);
@@ -316,14 +360,16 @@ static enum kl_status read_dataset(sqlite3 *db, sqlite3_stmt *statement, sqlite3
         return status;
     data->datasets[data->n_datasets++] = dataset;
     copy_text(statement, 1, dataset->name);
+    dataset->n_classes = (uint32_t)sizes[3];
+    for (int s = 0; s < KL_N_SPLITS; s++)
+        dataset->splits[s].count = (uint32_t)sizes[4 + s];
+    if (is_text)
+        return kl_text_read(db, dataset, err);
     dataset->width = (uint32_t)sizes[0];
     dataset->height = (uint32_t)sizes[1];
     dataset->channels = (uint32_t)sizes[2];
-    dataset->n_classes = (uint32_t)sizes[3];
-    for (int s = 0; !status && s < KL_N_SPLITS; s++) {
-        dataset->splits[s].count = (uint32_t)sizes[4 + s];
+    for (int s = 0; !status && s < KL_N_SPLITS; s++)
         status = kl_alloc(&dataset->splits[s].labels, (size_t)sizes[4 + s], 1, "labels", err);
-    }
     return status;
 }
 
@@ -432,11 +478,12 @@ static enum kl_status check_fit(sqlite3 *db, const struct kl_training *training,
 {
     if (data->n_datasets == 0)
         return damaged(db, "it has no data set", err);
-    for (uint32_t d = 0; d < data->n_datasets; d++)
-        if (kl_dataset_image_size(data->datasets[d]) != training->widths[0])
+    for (uint32_t d = 0; training->shape.architecture == KL_MLP && d < data->n_datasets; d++)
+        if (kl_dataset_image_size(data->datasets[d]) != training->shape.inputs[0])
             return damaged(db, "its images do not fit its first layer", err);
-    if (kl_collection_n_outputs(data) != training->widths[training->n_layers] ||
-        training->widths[training->n_layers] > KL_CLASSES_MAX)
+    if (kl_collection_n_outputs(data) != kl_shape_n_outputs(&training->shape) ||
+        (training->shape.architecture == KL_MLP &&
+         kl_shape_n_outputs(&training->shape) > KL_CLASSES_MAX))
         return damaged(db, "its classes do not fit its last layer", err);
     if (kl_training_check_schedule(training, data->n_datasets, err))
         return damaged(db, "its schedule does not fit its data sets", err);
@@ -449,7 +496,7 @@ enum kl_status kl_settings_read(sqlite3 *db, struct kl_training *training,
 {
     sqlite3_stmt *statement = NULL;
     sqlite3_int64 n_samples = 0;
-    int row = 1;
+    int row = 1, is_text;
     enum kl_status status;
 
     memset(training, 0, sizeof *training);
@@ -457,17 +504,23 @@ enum kl_status kl_settings_read(sqlite3 *db, struct kl_training *training,
     status = read_run(db, training, &data->heads, steps_done, err);
     if (!status)
         status = read_layers(db, training, err);
+    is_text = training->shape.architecture == KL_LSTM;
     if (!status)
-        status = kl_db_integer(db, "SELECT count(*) FROM sample", &n_samples, err);
+        status = kl_db_integer(db,
+                               is_text ? "SELECT coalesce(sum(count), 0) FROM token_chunk"
+                                       : "SELECT count(*) FROM sample",
+                               &n_samples, err);
     if (!status && n_samples > INT32_MAX)
         status = damaged(db, "it has more samples than ids", err);
     if (!status)
         status = kl_db_prepare(db, "SELECT * FROM dataset ORDER BY dataset", &statement, err);
     while (!status && !(status = kl_db_next(statement, &row, err)) && row)
-        status = read_dataset(db, statement, n_samples, data, err);
+        status = read_dataset(db, statement, n_samples, is_text, data, err);
     sqlite3_finalize(statement);
     if (!status)
         status = check_fit(db, training, data, err);
+    if (status || is_text)
+        return status;
     if (!status)
         status = read_classes(db, data, err);
     if (!status)

@@ -2,205 +2,38 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <float.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/half.h"
-#include "core/kernels.h"
 #include "core/memory.h"
 #include "db/database.h"
 #include "db/images.h"
 #include "db/parameters.h"
+#include "db/patterns.h"
 #include "db/schema.h"
 #include "db/settings.h"
-
-#define CHUNK_BYTES ((size_t)1 << 20) /* of the widest layer: some of a second-level cache */
-#define TOP_EXPONENT 14               /* a chunk's largest error signal is stored below 2^15 */
-
-/* Patterns that wait for their chunk, in the float32 they were computed in. */
-struct chunk {
-    uint64_t first;
-    uint32_t count, capacity;
-    uint32_t *samples;            /* (capacity) */
-    float *keys[KL_LAYERS_MAX];   /* (capacity, widths[l]); none for layer 0 */
-    float *errors[KL_LAYERS_MAX]; /* (capacity, widths[l + 1]) */
-    uint16_t *halves;             /* (capacity, widest) */
-};
 
 struct kl_writer {
     sqlite3 *db;
     struct kl_training training;
-    struct chunk chunk;
-    sqlite3_stmt *insert_step, *insert_patterns, *insert_keys, *insert_errors, *insert_curve;
+    struct kl_patterns *patterns;
+    sqlite3_stmt *insert_step, *insert_curve;
 };
 
 static enum kl_status prepare_statements(struct kl_writer *writer, struct kl_error *err)
 {
-    static const char insert_numbers[] =
-        "INSERT INTO %s (layer, first, count, width, dtype, exponent, data) "
-        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-    char keys[200], errors[200];
-    enum kl_status status;
+    enum kl_status status =
+        kl_db_prepare(writer->db, "INSERT INTO step VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                      &writer->insert_step, err);
 
-    snprintf(keys, sizeof keys, insert_numbers, "key_chunk");
-    snprintf(errors, sizeof errors, insert_numbers, "error_chunk");
-    status = kl_db_prepare(writer->db, "INSERT INTO step VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                           &writer->insert_step, err);
-    if (!status)
-        status = kl_db_prepare(writer->db,
-                               "INSERT INTO pattern_chunk (first, count, data) VALUES (?1, ?2, ?3)",
-                               &writer->insert_patterns, err);
-    if (!status)
-        status = kl_db_prepare(writer->db, keys, &writer->insert_keys, err);
-    if (!status)
-        status = kl_db_prepare(writer->db, errors, &writer->insert_errors, err);
     if (!status)
         status = kl_db_prepare(
             writer->db, "INSERT INTO curve (step, dataset, accuracy, loss) VALUES (?1, ?2, ?3, ?4)",
             &writer->insert_curve, err);
     return status;
-}
-
-static enum kl_status allocate_chunk(struct kl_writer *writer, struct kl_error *err)
-{
-    const struct kl_training *training = &writer->training;
-    struct chunk *chunk = &writer->chunk;
-    size_t widest = 0, row_bytes;
-    enum kl_status status;
-
-    for (uint32_t l = 1; l <= training->n_layers; l++)
-        widest = training->widths[l] > widest ? training->widths[l] : widest;
-    row_bytes = widest * kl_dtype_size(training->dtype);
-    chunk->capacity = row_bytes < CHUNK_BYTES ? (uint32_t)(CHUNK_BYTES / row_bytes) : 1;
-    status = kl_alloc(&chunk->samples, chunk->capacity, sizeof(uint32_t), "a chunk", err);
-    if (!status)
-        status =
-            kl_alloc(&chunk->halves, chunk->capacity * widest, sizeof(uint16_t), "a chunk", err);
-    for (uint32_t l = 0; !status && l < training->n_layers; l++) {
-        if (l > 0)
-            status = kl_alloc(&chunk->keys[l], (size_t)chunk->capacity * training->widths[l],
-                              sizeof(float), "a chunk of keys", err);
-        if (!status)
-            status = kl_alloc(&chunk->errors[l], (size_t)chunk->capacity * training->widths[l + 1],
-                              sizeof(float), "a chunk of error signals", err);
-    }
-    return status;
-}
-
-static float largest_magnitude(const float *numbers, size_t n)
-{
-    float largest = 0;
-
-    for (size_t i = 0; i < n; i++) {
-        float magnitude = fabsf(numbers[i]);
-
-        if (!(magnitude <= FLT_MAX))
-            return INFINITY;
-        largest = magnitude > largest ? magnitude : largest;
-    }
-    return largest;
-}
-
-/* Writes one layer's keys (scaled = 0) or error signals (scaled = 1) of the chunk. */
-static enum kl_status write_numbers(struct kl_writer *writer, sqlite3_stmt *insert, uint32_t layer,
-                                    uint32_t width, const float *numbers, int scaled,
-                                    struct kl_error *err)
-{
-    const struct chunk *chunk = &writer->chunk;
-    size_t n = (size_t)chunk->count * width;
-    float largest = largest_magnitude(numbers, n);
-    int exponent = 0;
-
-    if (isinf(largest) || (scaled && ilogbf(largest) > 100))
-        return kl_fail(err, KL_ERR_INPUT,
-                       "training diverged (layer %u has numbers beyond all bounds): use a "
-                       "smaller --lr or a --clip",
-                       layer + 1);
-    if (writer->training.dtype == KL_F16) {
-        if (scaled && largest > 0) {
-            exponent = TOP_EXPONENT - ilogbf(largest);
-            exponent = exponent > 100 ? 100 : exponent;
-        } else if (largest > KL_HALF_MAX) {
-            return kl_fail(err, KL_ERR_INPUT,
-                           "the keys of layer %u reach %g, more than float16 holds: record with "
-                           "--dtype float32",
-                           layer + 1, (double)largest);
-        }
-        kl_kernels()->to_f16(numbers, n, ldexpf(1, exponent), chunk->halves);
-    }
-    sqlite3_bind_int64(insert, 1, layer + 1);
-    sqlite3_bind_int64(insert, 2, (sqlite3_int64)chunk->first);
-    sqlite3_bind_int64(insert, 3, chunk->count);
-    sqlite3_bind_int64(insert, 4, width);
-    sqlite3_bind_text(insert, 5, kl_dtype_name(writer->training.dtype), -1, SQLITE_STATIC);
-    sqlite3_bind_int64(insert, 6, exponent);
-    sqlite3_bind_blob64(insert, 7,
-                        writer->training.dtype == KL_F16 ? (const void *)chunk->halves : numbers,
-                        n * kl_dtype_size(writer->training.dtype), SQLITE_STATIC);
-    return kl_db_run(insert, err);
-}
-
-static enum kl_status write_chunk(struct kl_writer *writer, struct kl_error *err)
-{
-    const struct kl_training *training = &writer->training;
-    struct chunk *chunk = &writer->chunk;
-    enum kl_status status;
-
-    if (chunk->count == 0)
-        return KL_OK;
-    sqlite3_bind_int64(writer->insert_patterns, 1, (sqlite3_int64)chunk->first);
-    sqlite3_bind_int64(writer->insert_patterns, 2, chunk->count);
-    sqlite3_bind_blob64(writer->insert_patterns, 3, chunk->samples, chunk->count * sizeof(uint32_t),
-                        SQLITE_STATIC);
-    status = kl_db_run(writer->insert_patterns, err);
-    for (uint32_t l = 0; !status && l < training->n_layers; l++) {
-        if (l > 0)
-            status = write_numbers(writer, writer->insert_keys, l, training->widths[l],
-                                   chunk->keys[l], 0, err);
-        if (!status)
-            status = write_numbers(writer, writer->insert_errors, l, training->widths[l + 1],
-                                   chunk->errors[l], 1, err);
-    }
-    chunk->first += chunk->count;
-    chunk->count = 0;
-    return status;
-}
-
-static enum kl_status record_patterns(struct kl_writer *writer, const struct kl_step_record *record,
-                                      struct kl_error *err)
-{
-    const uint32_t *widths = writer->training.widths;
-    struct chunk *chunk = &writer->chunk;
-    uint32_t done = 0;
-
-    while (done < record->count) {
-        uint32_t room = chunk->capacity - chunk->count, left = record->count - done;
-        uint32_t n = left < room ? left : room;
-        enum kl_status status = KL_OK;
-
-        memcpy(chunk->samples + chunk->count, record->samples + done, n * sizeof(uint32_t));
-        for (uint32_t l = 0; l < writer->training.n_layers; l++) {
-            size_t in = widths[l], out = widths[l + 1];
-
-            if (l > 0)
-                memcpy(chunk->keys[l] + chunk->count * in, record->batch->keys[l] + done * in,
-                       n * in * sizeof(float));
-            memcpy(chunk->errors[l] + chunk->count * out, record->batch->errors[l] + done * out,
-                   n * out * sizeof(float));
-        }
-        chunk->count += n;
-        done += n;
-        if (chunk->count == chunk->capacity)
-            status = write_chunk(writer, err);
-        if (status)
-            return status;
-    }
-    return KL_OK;
 }
 
 static enum kl_status record_step(void *self, const struct kl_step_record *record,
@@ -219,7 +52,7 @@ static enum kl_status record_step(void *self, const struct kl_step_record *recor
     sqlite3_bind_double(insert, 7, record->rule.clip_factor);
     sqlite3_bind_double(insert, 8, record->loss);
     status = kl_db_run(insert, err);
-    return status ? status : record_patterns(writer, record, err);
+    return status ? status : kl_patterns_add(writer->patterns, record, err);
 }
 
 static enum kl_status record_evaluation(void *self, uint32_t step, uint32_t dataset,
@@ -249,6 +82,10 @@ static enum kl_status write_state(struct kl_writer *writer, const struct kl_trai
 
     if (!status)
         status = kl_parameters_write(writer->db, "velocity", state->velocity, err);
+    if (!status && state->squares)
+        status = kl_parameters_write(writer->db, "squares", state->squares, err);
+    if (!status && state->carried)
+        status = kl_carried_write(writer->db, state->carried, state->n_carried, err);
     snprintf(sql, sizeof sql, "UPDATE run SET steps_done = %u", state->steps_done);
     return status ? status : kl_db_exec(writer->db, sql, err);
 }
@@ -257,7 +94,7 @@ static enum kl_status checkpoint(void *self, const struct kl_training_state *sta
                                  struct kl_error *err)
 {
     struct kl_writer *writer = self;
-    enum kl_status status = write_chunk(writer, err);
+    enum kl_status status = kl_patterns_flush(writer->patterns, err);
 
     if (!status)
         status = write_state(writer, state, err);
@@ -294,12 +131,13 @@ static enum kl_status finish(void *self, const struct kl_training_state *state,
 {
     struct kl_writer *writer = self;
     char fingerprint[17], sql[80];
-    enum kl_status status = write_predictions(writer, predictions, err);
+    enum kl_status status = predictions ? write_predictions(writer, predictions, err) : KL_OK;
 
     kl_training_fingerprint(&writer->training, state->network, fingerprint);
     if (!status)
-        status =
-            kl_db_exec(writer->db, "DELETE FROM parameters WHERE state = 'velocity'; COMMIT", err);
+        status = kl_parameters_end(writer->db, err);
+    if (!status)
+        status = kl_db_exec(writer->db, "COMMIT", err);
     if (!status)
         status = kl_db_exec(writer->db,
                             "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE", err);
@@ -400,13 +238,13 @@ enum kl_status kl_writer_create(const char *path, const struct kl_training *trai
         free(writer);
         return status;
     }
-    status = allocate_chunk(writer, err);
-    if (!status)
-        status = kl_db_open(path, KL_OPEN_WRITE, &writer->db, err);
+    status = kl_db_open(path, KL_OPEN_WRITE, &writer->db, err);
     if (!status)
         status = write_start(writer, data, state, err);
     if (!status)
         status = prepare_statements(writer, err);
+    if (!status)
+        status = kl_patterns_create(writer->db, training, 0, &writer->patterns, err);
     if (status) {
         kl_writer_close(writer);
         unlink(path);
@@ -442,29 +280,34 @@ enum kl_status kl_writer_resume(const char *path, struct kl_writer **out,
                                 struct kl_training_state *state, struct kl_error *err)
 {
     struct kl_writer *writer = NULL;
-    struct kl_training_state resumed = {NULL, NULL, 0};
+    struct kl_training_state resumed = {0};
     struct kl_collection read = {0};
+    uint32_t steps_done = 0;
     enum kl_status status = kl_alloc(&writer, 1, sizeof *writer, "the history", err);
 
     if (status)
         return status;
     status = open_unfinished(path, &writer->db, err);
     if (!status)
-        status = kl_settings_read(writer->db, &writer->training, &read, &resumed.steps_done, err);
+        status = kl_settings_read(writer->db, &writer->training, &read, &steps_done, err);
     if (!status)
         status = kl_images_read(writer->db, &read, err);
     if (!status)
-        status = kl_network_create(writer->training.n_layers, writer->training.widths,
-                                   &resumed.network, err);
-    if (!status)
-        status = kl_network_create(writer->training.n_layers, writer->training.widths,
-                                   &resumed.velocity, err);
+        status = kl_training_state_create(&writer->training, &resumed, err);
+    resumed.steps_done = steps_done;
     if (!status)
         status = kl_parameters_read(writer->db, "current", resumed.network, err);
-    if (!status && resumed.steps_done < writer->training.n_steps)
+    if (!status && steps_done < writer->training.n_steps) {
         status = kl_parameters_read(writer->db, "velocity", resumed.velocity, err);
+        if (!status && resumed.squares)
+            status = kl_parameters_read(writer->db, "squares", resumed.squares, err);
+        if (!status && resumed.carried)
+            status = kl_carried_read(writer->db, resumed.carried, resumed.n_carried, err);
+    }
     if (!status)
-        status = allocate_chunk(writer, err);
+        status = kl_patterns_create(writer->db, &writer->training,
+                                    (uint64_t)steps_done * kl_training_patterns(&writer->training),
+                                    &writer->patterns, err);
     if (!status)
         status = prepare_statements(writer, err);
     if (status) {
@@ -473,7 +316,6 @@ enum kl_status kl_writer_resume(const char *path, struct kl_writer **out,
         kl_writer_close(writer);
         return status;
     }
-    writer->chunk.first = (uint64_t)resumed.steps_done * writer->training.batch_size;
     *training = writer->training;
     *data = read;
     *state = resumed;
@@ -489,22 +331,11 @@ struct kl_recorder kl_writer_recorder(struct kl_writer *writer)
 
 void kl_writer_close(struct kl_writer *writer)
 {
-    struct chunk *chunk;
-
     if (!writer)
         return;
-    chunk = &writer->chunk;
+    kl_patterns_free(writer->patterns);
     sqlite3_finalize(writer->insert_step);
-    sqlite3_finalize(writer->insert_patterns);
-    sqlite3_finalize(writer->insert_keys);
-    sqlite3_finalize(writer->insert_errors);
     sqlite3_finalize(writer->insert_curve);
     sqlite3_close(writer->db); /* rolls back what no checkpoint has committed */
-    free(chunk->samples);
-    free(chunk->halves);
-    for (uint32_t l = 0; l < KL_LAYERS_MAX; l++) {
-        free(chunk->keys[l]);
-        free(chunk->errors[l]);
-    }
     free(writer);
 }

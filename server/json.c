@@ -21,6 +21,11 @@ void kl_json_number(cJSON *object, const char *name, double value)
     cJSON_AddItemToObject(object, name, number(value));
 }
 
+void kl_json_append(cJSON *array, double value)
+{
+    cJSON_AddItemToArray(array, number(value));
+}
+
 /* Counts are exact. */
 void kl_json_count(cJSON *object, const char *name, uint64_t value)
 {

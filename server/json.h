@@ -16,6 +16,9 @@ void kl_json_count(cJSON *object, const char *name, uint64_t value);
 void kl_json_floats(cJSON *object, const char *name, const float *values, uint32_t n);
 void kl_json_doubles(cJSON *object, const char *name, const double *values, uint32_t n);
 
+/* One number more in a list. */
+void kl_json_append(cJSON *array, double value);
+
 /* A list by itself, to be added to another. */
 cJSON *kl_json_list(const double *values, uint32_t n);
 

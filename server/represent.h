@@ -30,6 +30,33 @@ char *kl_represent_sample(const struct kl_run *run, const struct kl_sample *samp
 char *kl_represent_attention(const struct kl_run *run, const struct kl_query *query, int64_t sample,
                              const struct kl_answer *answer, double total_ms);
 
+/* The same of a text, whose tokens after the last asked one, place, follow it: passages are those
+ * of the answer. */
+struct kl_given_text;
+struct kl_passages;
+char *kl_represent_text_attention(const struct kl_run *run, const struct kl_query *query,
+                                  const struct kl_given_text *text, uint32_t place,
+                                  const struct kl_answer *answer,
+                                  const struct kl_passages *passages, double total_ms);
+
+/* A stretch of text: its tokens, and what the network thought of each. */
+struct kl_reading;
+char *kl_represent_reading(const struct kl_run *run, const struct kl_given_text *text,
+                           const struct kl_reading *reading);
+
+/* A stretch of text against the training positions it attends to. */
+struct kl_heat;
+struct kl_heat_query;
+char *kl_represent_heat(const struct kl_run *run, const struct kl_given_text *text,
+                        const struct kl_heat_query *query, const struct kl_heat *heat);
+
+/* How a text goes on: n tokens after the given ones. */
+char *kl_represent_continuation(const struct kl_run *run, const struct kl_given_text *text,
+                                const uint32_t *written, uint32_t n);
+
+/* The documents of a text run. */
+char *kl_represent_documents(const struct kl_run *run);
+
 /* The report over many test samples. */
 char *kl_represent_report(const struct kl_run *run, const struct kl_accuracy *accuracies,
                           uint32_t n_accuracies, const struct kl_report *report);
@@ -50,5 +77,8 @@ char *kl_represent_problem(int http_status, const char *title, const char *detai
 /* The share of right predictions over all test samples, and over data set d's. */
 double kl_run_test_accuracy(const struct kl_run *run);
 double kl_run_dataset_accuracy(const struct kl_run *run, uint32_t dataset);
+
+/* Bits per token at the end of a text's training, on the test split; NaN without one. */
+double kl_run_test_bits(const struct kl_run *run);
 
 #endif

@@ -79,7 +79,7 @@ static void add_curves(cJSON *object, const struct kl_run *run, const struct kl_
 {
     cJSON *curves = cJSON_AddArrayToObject(object, "curves");
 
-    for (uint32_t c = 0; c < answer->curves.n_classes; c++) {
+    for (uint32_t c = 0; c < answer->curves.n_groups; c++) {
         const struct kl_class_total *total = &answer->by_class[c];
         struct curve curve = {&run->history, &answer->curves.tops[c], answer->attention};
         cJSON *item = cJSON_CreateObject();
@@ -99,11 +99,11 @@ static void add_by_class(cJSON *object, const char *name, const struct kl_timeli
 {
     cJSON *lists = cJSON_AddArrayToObject(object, name);
 
-    for (uint32_t c = 0; c < time->n_classes; c++) {
+    for (uint32_t c = 0; c < time->n_groups; c++) {
         double list[KL_BINS];
 
         for (uint32_t b = 0; b < time->n_bins; b++)
-            list[b] = values[(size_t)b * time->n_classes + c];
+            list[b] = values[(size_t)b * time->n_groups + c];
         cJSON_AddItemToArray(lists, kl_json_list(list, time->n_bins));
     }
 }
@@ -256,7 +256,7 @@ static void add_query(cJSON *object, const struct kl_run *run, const struct kl_q
     kl_json_count(object, "logit", answer->logit);
     kl_json_count(object, "target", answer->target);
     cJSON_AddStringToObject(object, "contribution_kind",
-                            query->layer == run->training.n_layers ? "exact" : "first_order");
+                            query->layer == run->training.shape.n_layers ? "exact" : "first_order");
     cJSON_AddStringToObject(object, "by", query->by_sample ? "sample" : "pattern");
     if (query->only_class == KL_ANY_CLASS)
         cJSON_AddNullToObject(object, "class");
@@ -273,7 +273,7 @@ char *kl_represent_attention(const struct kl_run *run, const struct kl_query *qu
     cJSON_AddStringToObject(object, "run", run->fingerprint);
     cJSON_AddItemToObject(object, "sample",
                           sample < 0 ? cJSON_CreateNull() : kl_json_sample(run, (uint32_t)sample));
-    cJSON_AddStringToObject(object, "dataset", run->data.datasets[query->dataset]->name);
+    cJSON_AddStringToObject(object, "dataset", run->data.datasets[query->subject.dataset]->name);
     kl_json_count(object, "predicted", answer->predicted);
     kl_json_floats(object, "logits", answer->logits, answer->n_logits);
     kl_json_floats(object, "probabilities", answer->probabilities, answer->n_logits);

@@ -1,5 +1,6 @@
 /* Runs and samples as JSON. */
 #include <cJSON.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -29,18 +30,27 @@ double kl_run_test_accuracy(const struct kl_run *run)
     return n > 0 ? right / n : 0;
 }
 
+double kl_run_test_bits(const struct kl_run *run)
+{
+    return run->n_curve ? run->curve[run->n_curve - 1].loss / log(2) : NAN;
+}
+
 static void add_layers(cJSON *object, const struct kl_training *training)
 {
     cJSON *layers = cJSON_AddArrayToObject(object, "layers");
+    const char *inner = training->shape.architecture == KL_LSTM ? "lstm" : "relu";
+    struct kl_layout layout;
 
-    for (uint32_t l = 0; l < training->n_layers; l++) {
+    kl_training_layout(training, &layout);
+    for (uint32_t l = 0; l < training->shape.n_layers; l++) {
         cJSON *layer = cJSON_CreateObject();
 
         kl_json_count(layer, "layer", l + 1);
-        kl_json_count(layer, "inputs", training->widths[l]);
-        kl_json_count(layer, "outputs", training->widths[l + 1]);
+        kl_json_count(layer, "inputs", training->shape.inputs[l]);
+        kl_json_count(layer, "outputs", training->shape.outputs[l]);
         cJSON_AddStringToObject(layer, "activation",
-                                l + 1 < training->n_layers ? "relu" : "softmax");
+                                l + 1 == training->shape.n_layers ? "softmax" : inner);
+        cJSON_AddBoolToObject(layer, "errors", layout.errors[l] > 0);
         cJSON_AddItemToArray(layers, layer);
     }
 }
@@ -58,6 +68,16 @@ static void add_splits(cJSON *object, const struct kl_collection *data, uint32_t
     }
 }
 
+/* How a text is cut. */
+static void add_text(cJSON *object, const struct kl_dataset *dataset)
+{
+    cJSON *text = cJSON_AddObjectToObject(object, "text");
+
+    cJSON_AddStringToObject(text, "tokens", kl_token_kind_name(dataset->corpus->kind));
+    kl_json_count(text, "vocabulary", dataset->corpus->n_types);
+    kl_json_count(text, "documents", dataset->corpus->n_documents);
+}
+
 static void add_datasets(cJSON *object, const struct kl_run *run)
 {
     cJSON *datasets = cJSON_AddArrayToObject(object, "datasets");
@@ -67,12 +87,16 @@ static void add_datasets(cJSON *object, const struct kl_run *run)
         cJSON *item = cJSON_CreateObject(), *classes;
 
         cJSON_AddStringToObject(item, "name", dataset->name);
-        kl_json_count(item, "width", dataset->width);
-        kl_json_count(item, "height", dataset->height);
-        kl_json_count(item, "channels", dataset->channels);
+        if (dataset->corpus) {
+            add_text(item, dataset);
+        } else {
+            kl_json_count(item, "width", dataset->width);
+            kl_json_count(item, "height", dataset->height);
+            kl_json_count(item, "channels", dataset->channels);
+        }
         classes = cJSON_AddArrayToObject(item, "classes");
-        for (uint32_t c = 0; c < dataset->n_classes; c++)
-            cJSON_AddItemToArray(classes, cJSON_CreateString(dataset->class_names[c]));
+        for (uint32_t c = 0; !dataset->corpus && c < dataset->n_classes; c++)
+            cJSON_AddItemToArray(classes, cJSON_CreateString(kl_dataset_class_name(dataset, c)));
         add_splits(item, &run->data, d);
         kl_json_count(item, "first_output", kl_collection_first_output(&run->data, d));
         kl_json_number(item, "accuracy", kl_run_dataset_accuracy(run, d));
@@ -86,6 +110,14 @@ static void add_training(cJSON *object, const struct kl_training *training)
 
     kl_json_count(item, "seed", training->seed);
     kl_json_count(item, "batch_size", training->batch_size);
+    cJSON_AddStringToObject(item, "optimiser", kl_optimiser_name(training->optimiser));
+    if (training->shape.architecture == KL_LSTM) {
+        kl_json_count(item, "unroll", training->unroll);
+        kl_json_count(item, "embedding", training->embedding);
+        kl_json_number(item, "dropout", training->dropout);
+        cJSON_AddBoolToObject(item, "gate_errors", training->records_gates);
+        kl_json_count(item, "error_entries", training->error_entries);
+    }
     cJSON_AddStringToObject(item, "initialisation",
                             kl_initialisation_name(training->initialisation));
     kl_json_number(item, "learning_rate", training->learning_rate);
@@ -116,6 +148,8 @@ void kl_json_curve(cJSON *object, const struct kl_run *run)
         cJSON_AddStringToObject(point, "dataset", run->data.datasets[run->curve[i].dataset]->name);
         kl_json_number(point, "accuracy", run->curve[i].accuracy);
         kl_json_number(point, "loss", run->curve[i].loss);
+        if (kl_history_is_text(&run->history))
+            kl_json_number(point, "bits_per_token", run->curve[i].loss / log(2));
         cJSON_AddItemToArray(curve, point);
     }
 }
@@ -123,10 +157,10 @@ void kl_json_curve(cJSON *object, const struct kl_run *run)
 /* What the outputs stand for, and how the data sets came. */
 static void add_outputs(cJSON *object, const struct kl_run *run)
 {
-    uint32_t n = run->training.widths[run->training.n_layers];
+    uint32_t n = kl_shape_n_outputs(&run->training.shape);
     cJSON *outputs = cJSON_AddArrayToObject(object, "outputs"), *switches;
 
-    for (uint32_t output = 0; output < n; output++) {
+    for (uint32_t output = 0; !kl_history_is_text(&run->history) && output < n; output++) {
         char name[KL_DATASETS_MAX * KL_NAME_MAX];
 
         kl_collection_output_name(&run->data, output, name, sizeof name);
@@ -145,7 +179,14 @@ static cJSON *run_summary(const struct kl_run *run)
     cJSON_AddStringToObject(object, "id", run->fingerprint);
     cJSON_AddStringToObject(object, "name", run->training.name);
     cJSON_AddStringToObject(object, "fingerprint", run->fingerprint);
+    cJSON_AddStringToObject(object, "kind", kl_history_is_text(&run->history) ? "text" : "images");
     kl_json_number(object, "test_accuracy", kl_run_test_accuracy(run));
+    if (kl_history_is_text(&run->history)) {
+        kl_json_number(object, "test_bits_per_token", kl_run_test_bits(run));
+        kl_json_number(object, "test_perplexity", pow(2, kl_run_test_bits(run)));
+        cJSON_AddBoolToObject(object, "dual", run->history.has_dual);
+        kl_json_number(object, "left_out", run->history.left_out);
+    }
     kl_json_count(object, "patterns", run->history.n_patterns);
     kl_json_count(object, "steps", run->training.n_steps);
     kl_json_count(object, "file_bytes", run->file_bytes);
@@ -160,7 +201,8 @@ char *kl_represent_run(const struct kl_run *run)
 {
     cJSON *object = run_summary(run);
 
-    kl_json_number(object, "initial_share", run->history.alpha);
+    if (run->history.has_dual)
+        kl_json_number(object, "initial_share", run->history.alpha);
     add_training(object, &run->training);
     kl_json_curve(object, run);
     return kl_json_finish(object);
@@ -176,6 +218,18 @@ char *kl_represent_runs(struct kl_run *const *runs, size_t n_runs)
     return kl_json_finish(object);
 }
 
+/* Of a text: its document, its token and the one that follows. */
+static void add_position(cJSON *object, const struct kl_corpus *corpus,
+                         struct kl_sample_place place)
+{
+    const struct kl_document *document = kl_corpus_document(corpus, place.split, place.index);
+    const uint32_t *tokens = corpus->tokens[place.split] + place.index;
+
+    cJSON_AddStringToObject(object, "document", document ? document->name : "");
+    cJSON_AddStringToObject(object, "text", corpus->types[tokens[0]]);
+    cJSON_AddStringToObject(object, "followed_by", corpus->types[tokens[1]]);
+}
+
 cJSON *kl_json_sample(const struct kl_run *run, uint32_t id)
 {
     struct kl_sample_place place = kl_collection_place(&run->data, id);
@@ -186,6 +240,8 @@ cJSON *kl_json_sample(const struct kl_run *run, uint32_t id)
     cJSON_AddStringToObject(object, "split", kl_split_name(place.split));
     kl_json_count(object, "index", place.index);
     kl_json_count(object, "label", kl_collection_label(&run->data, id));
+    if (run->data.datasets[place.dataset]->corpus)
+        add_position(object, run->data.datasets[place.dataset]->corpus, place);
     if (kl_collection_true_label(&run->data, id) != kl_collection_label(&run->data, id))
         kl_json_count(object, "true_label", kl_collection_true_label(&run->data, id));
     return object;

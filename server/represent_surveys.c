@@ -95,8 +95,14 @@ char *kl_represent_report(const struct kl_run *run, const struct kl_accuracy *ac
         cJSON_AddItemToArray(list, item);
     }
     add_votes(object, "vote", run, report, report->votes);
-    add_votes(object, "vote_within", run, report, report->votes_within);
-    add_attention(object, run, report);
+    if (kl_history_is_text(&run->history)) {
+        kl_json_number(object, "test_bits_per_token", kl_run_test_bits(run));
+        kl_json_number(object, "test_perplexity", pow(2, kl_run_test_bits(run)));
+    } else {
+        add_votes(object, "vote_within", run, report, report->votes_within);
+        add_attention(object, run, report);
+    }
+    add_votes(object, "vote_first", run, report, report->votes_first);
     add_most(object, run, report);
     kl_json_curve(object, run);
     kl_json_number(object, "seconds", report->seconds);

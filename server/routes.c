@@ -60,6 +60,20 @@ static void no_such_resource(struct kl_reply *reply)
     kl_reply_problem(reply, 404, NULL, "there is nothing at this address: see docs/api.md");
 }
 
+/* What takes a POST, too. */
+static int takes_post(const char *rest)
+{
+    return !strcmp(rest, "attention") || !strcmp(rest, "reading") || !strcmp(rest, "heat") ||
+           !strcmp(rest, "continuation");
+}
+
+/* What is there of images only. */
+static int is_of_images(const char *rest)
+{
+    return !strncmp(rest, "samples", 7) || !strncmp(rest, "images/", 7) ||
+           !strcmp(rest, "sheet.png") || !strcmp(rest, "common") || !strcmp(rest, "suspects");
+}
+
 /* /api/v1/runs/RUN and what lies below; path starts at RUN. */
 static void route_run(struct kl_service *service, const char *path,
                       const struct kl_request *request, struct kl_reply *reply)
@@ -71,11 +85,22 @@ static void route_run(struct kl_service *service, const char *path,
     if (!run)
         kl_reply_problem(reply, 404, "run",
                          "this server has no run of that id: GET /api/v1/runs lists those it has");
-    else if (request->is_post && strcmp(rest, "attention") != 0) {
+    else if (request->is_post && !takes_post(rest)) {
         kl_reply_problem(reply, 405, NULL, "this address takes GET only");
         reply->allow = "GET, HEAD";
-    } else if (!*rest)
+    } else if (is_of_images(rest) && kl_history_is_text(&run->history))
+        kl_reply_problem(reply, 404, NULL,
+                         "this run is of text: it has documents, readings and attention");
+    else if (!*rest)
         kl_serve_run(run, request, reply);
+    else if (!strcmp(rest, "documents"))
+        kl_serve_documents(run, request, reply);
+    else if (!strcmp(rest, "reading"))
+        kl_serve_reading(run, request, reply);
+    else if (!strcmp(rest, "heat"))
+        kl_serve_heat(service, run, request, reply);
+    else if (!strcmp(rest, "continuation"))
+        kl_serve_continuation(run, request, reply);
     else if (!strcmp(rest, "samples"))
         kl_serve_samples(run, request, reply);
     else if (!strncmp(rest, "samples/", 8))

@@ -1,12 +1,14 @@
-/* Attention for a stored sample (GET) or for given pixels (POST). */
+/* Attention for a stored sample (GET), or for given pixels or text (POST). */
 #include <cJSON.h>
-#include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/clock.h"
 #include "core/memory.h"
+#include "core/passages.h"
+#include "server/given_text.h"
 #include "server/handlers.h"
 #include "server/parameters.h"
 #include "server/represent.h"
@@ -17,6 +19,8 @@ static const char *const words[] = {"layer", "rank", "by", "class", "k", "views"
 struct question {
     struct kl_query query;
     struct kl_removal removal; /* that query may point to */
+    struct kl_given_text text; /* of a text run */
+    uint32_t place;            /* the token of it whose following is asked */
 };
 
 /* Sets one word of the query from its text: 0, or -1 with the problem in *reply. */
@@ -24,7 +28,8 @@ static int set_word(const struct kl_run *run, const char *name, const char *text
                     struct question *question, struct kl_reply *reply)
 {
     struct kl_query *query = &question->query;
-    uint32_t n_layers = run->training.n_layers, n_outputs = run->training.widths[n_layers];
+    uint32_t n_layers = run->training.shape.n_layers,
+             n_outputs = kl_shape_n_outputs(&run->training.shape);
     uint32_t number = 0;
     struct kl_error err;
 
@@ -77,10 +82,29 @@ static int set_word(const struct kl_run *run, const char *name, const char *text
     return 0;
 }
 
-/* Scans and answers; sample is negative for given pixels. */
-static void answer_query(struct kl_service *service, struct kl_run *run, struct kl_query *query,
-                         int64_t sample, struct kl_reply *reply)
+/* Replies with an answer about a text. */
+static void reply_text(const struct kl_run *run, const struct question *question,
+                       const struct kl_query *asked, const struct kl_answer *answer, double started,
+                       struct kl_reply *reply)
 {
+    struct kl_passages passages;
+    struct kl_error err;
+
+    if (kl_passages_find(&run->history, answer, question->query.top, &passages, &err)) {
+        kl_reply_error(reply, NULL, &err);
+        return;
+    }
+    kl_reply_json(reply, kl_represent_text_attention(run, asked, &question->text, question->place,
+                                                     answer, &passages, kl_now_ms() - started));
+    kl_passages_clear(&passages);
+}
+
+/* Scans and answers; sample is negative for what was given. */
+static void answer_query(struct kl_service *service, struct kl_run *run,
+                         const struct question *question, int64_t sample, struct kl_reply *reply)
+{
+    int is_text = kl_history_is_text(&run->history);
+    struct kl_query query = question->query;
     double started = kl_now_ms();
     struct kl_answer answer;
     struct kl_error err;
@@ -91,14 +115,45 @@ static void answer_query(struct kl_service *service, struct kl_run *run, struct 
         reply->retry_after = 1;
         return;
     }
-    if (kl_attend(service->pool, &run->history, query, &answer, &err)) {
+    if (is_text && (query.top *= KL_LIT_PER_PASSAGE) > KL_TOP_MAX)
+        query.top = KL_TOP_MAX;
+    if (kl_attend(service->pool, &run->history, &query, &answer, &err)) {
         kl_reply_error(reply, NULL, &err);
     } else {
-        kl_reply_json(reply,
-                      kl_represent_attention(run, query, sample, &answer, kl_now_ms() - started));
+        if (is_text)
+            reply_text(run, question, &query, &answer, started, reply);
+        else
+            kl_reply_json(
+                reply, kl_represent_attention(run, &query, sample, &answer, kl_now_ms() - started));
         kl_answer_clear(&answer);
     }
     sem_post(&service->scans);
+}
+
+/* Makes a stored sample what the question is about: *pixels is the caller's. 0, or -1 with the
+ * problem in *reply. */
+static int find_stored(struct kl_run *run, uint32_t id, struct question *question, uint8_t **pixels,
+                       struct kl_reply *reply)
+{
+    struct kl_query *query = &question->query;
+    struct kl_error err;
+
+    if (kl_history_is_text(&run->history)) {
+        if (kl_given_stored(run, id, 1, &question->text, reply))
+            return -1;
+        question->place = question->text.n - 1;
+        kl_subject_at(&run->data, id, &query->subject);
+    } else {
+        if (kl_alloc(pixels, run->training.shape.inputs[0], 1, "an image", &err) ||
+            kl_run_image(run, id, *pixels, &err)) {
+            kl_reply_error(reply, "sample", &err);
+            return -1;
+        }
+        query->subject.pixels = *pixels;
+        query->subject.dataset = kl_collection_place(&run->data, id).dataset;
+    }
+    query->target = (int)kl_collection_target(&run->data, id);
+    return 0;
 }
 
 static void attend_stored(struct kl_service *service, struct kl_run *run,
@@ -108,18 +163,18 @@ static void attend_stored(struct kl_service *service, struct kl_run *run,
     struct question question = {.query = kl_default_query};
     struct kl_query *query = &question.query;
     const char *removal = kl_request_get(request, "remove");
-    struct kl_error err;
     uint8_t *pixels = NULL;
     char canonical[120];
     uint32_t id = 0;
 
-    query->layer = run->training.n_layers;
+    query->layer = run->training.shape.n_layers;
     if (kl_request_allows(request, reply, "sample", "layer", "rank", "by", "class", "k", "views",
                           "remove", NULL))
         return;
     if (!id_text || kl_parse_number(id_text, &id)) {
         kl_reply_problem(reply, 400, "sample",
-                         "sample is the id of the sample to explain; POST takes pixels instead");
+                         "sample is the id of the sample to explain; POST takes pixels or text "
+                         "instead");
         return;
     }
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
@@ -128,28 +183,21 @@ static void attend_stored(struct kl_service *service, struct kl_run *run,
         if (text && set_word(run, words[i], text, &question, reply))
             return;
     }
-    if (kl_alloc(&pixels, run->training.widths[0], 1, "an image", &err) ||
-        kl_run_image(run, id, pixels, &err)) {
-        kl_reply_error(reply, "sample", &err);
-        free(pixels);
-        return;
+    if (!find_stored(run, id, &question, &pixels, reply)) {
+        snprintf(canonical, sizeof canonical, "%u %u %d %d %d %d %u %u ", id, query->layer,
+                 (int)query->rank, query->logit, query->by_sample, query->only_class, query->top,
+                 query->views);
+        kl_reply_tag(reply, run->fingerprint, "attention", canonical, removal ? "remove" : "keep",
+                     removal ? removal : "", NULL);
+        answer_query(service, run, &question, id, reply);
     }
-    query->pixels = pixels;
-    query->dataset = kl_collection_place(&run->data, id).dataset;
-    query->target = (int)kl_collection_target(&run->data, id);
-    snprintf(canonical, sizeof canonical, "%u %u %d %d %d %d %u %u ", id, query->layer,
-             (int)query->rank, query->logit, query->by_sample, query->only_class, query->top,
-             query->views);
-    kl_reply_tag(reply, run->fingerprint, "attention", canonical, removal ? "remove" : "keep",
-                 removal ? removal : "", NULL);
-    answer_query(service, run, query, id, reply);
     free(pixels);
 }
 
 static int read_pixels(const struct kl_run *run, const cJSON *array, uint8_t *pixels,
                        struct kl_reply *reply)
 {
-    uint32_t n = run->training.widths[0], i = 0;
+    uint32_t n = run->training.shape.inputs[0], i = 0;
     const cJSON *item;
 
     if (cJSON_IsArray(array) && cJSON_GetArraySize(array) == (int)n) {
@@ -167,19 +215,47 @@ static int read_pixels(const struct kl_run *run, const cJSON *array, uint8_t *pi
     return -1;
 }
 
-/* One member of a POST's body. */
-static int set_member(struct kl_run *run, const cJSON *item, struct question *question,
-                      uint8_t *pixels, struct kl_reply *reply)
+/* Makes the typed text what the question is about: the token at place, or the last, and what stands
+ * before it. What follows is known of all but the last. */
+static int find_place(const cJSON *body, struct question *question, struct kl_reply *reply)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(body, "place");
+    const struct kl_given_text *text = &question->text;
+    uint32_t place = text->n - 1, first;
+
+    if (item && (!cJSON_IsNumber(item) || !(item->valuedouble >= 0) || item->valuedouble > place ||
+                 item->valuedouble != floor(item->valuedouble))) {
+        kl_reply_problem(reply, 400, "place",
+                         "place counts the text's tokens from 0: it has %u of them", text->n);
+        return -1;
+    }
+    place = item ? (uint32_t)item->valuedouble : place;
+    first = place + 1 > KL_CONTEXT ? place + 1 - KL_CONTEXT : 0;
+    question->place = place;
+    question->query.subject =
+        (struct kl_subject){.tokens = text->tokens + first, .n_tokens = place + 1 - first};
+    if (place + 1 < text->n)
+        question->query.target = (int)text->tokens[place + 1];
+    return 0;
+}
+
+/* One member of a POST's body: pixels is room for those of an image run, NULL of a text run. */
+static int set_member(struct kl_run *run, const cJSON *body, const cJSON *item,
+                      struct question *question, uint8_t *pixels, struct kl_reply *reply)
 {
     const char *name = item->string;
     char digits[32];
 
-    if (!strcmp(name, "pixels"))
+    if (!strcmp(name, "pixels") && pixels)
         return read_pixels(run, item, pixels, reply);
+    if (!strcmp(name, "text") && !pixels)
+        return kl_given_typed(run, body, &question->text, reply);
+    if (!strcmp(name, "place") && !pixels)
+        return 0; /* once the text is known */
     if (!strcmp(name, "dataset")) {
         for (uint32_t d = 0; cJSON_IsString(item) && d < run->data.n_datasets; d++) {
             if (!strcmp(run->data.datasets[d]->name, item->valuestring)) {
-                question->query.dataset = d;
+                question->query.subject.dataset = d;
                 return 0;
             }
         }
@@ -218,18 +294,20 @@ static void attend_given(struct kl_service *service, struct kl_run *run,
 {
     struct question question = {.query = kl_default_query};
     cJSON *body = cJSON_ParseWithLength(request->body, request->body_bytes);
+    int is_text = kl_history_is_text(&run->history);
+    const char *subject = is_text ? "text" : "pixels";
     const cJSON *item;
     uint8_t *pixels = NULL;
     struct kl_error err;
     int failed = 0;
 
-    question.query.layer = run->training.n_layers;
+    question.query.layer = run->training.shape.n_layers;
     if (kl_request_allows(request, reply, NULL)) {
         failed = 1;
-    } else if (!cJSON_IsObject(body) || !cJSON_HasObjectItem(body, "pixels")) {
-        kl_reply_problem(reply, 400, "pixels", "the body is a JSON object with pixels");
+    } else if (!cJSON_IsObject(body) || !cJSON_HasObjectItem(body, subject)) {
+        kl_reply_problem(reply, 400, subject, "the body is a JSON object with %s", subject);
         failed = 1;
-    } else if (kl_alloc(&pixels, run->training.widths[0], 1, "an image", &err)) {
+    } else if (!is_text && kl_alloc(&pixels, run->training.shape.inputs[0], 1, "an image", &err)) {
         kl_reply_error(reply, NULL, &err);
         failed = 1;
     }
@@ -237,13 +315,17 @@ static void attend_given(struct kl_service *service, struct kl_run *run,
         cJSON_ArrayForEach(item, body)
         {
             failed = failed || is_repeated(item, body, reply) ||
-                     set_member(run, item, &question, pixels, reply);
+                     set_member(run, body, item, &question, pixels, reply);
         }
     }
-    question.query.pixels = pixels;
+    if (is_text)
+        failed = failed || find_place(body, &question, reply);
+    else
+        question.query.subject.pixels = pixels;
     if (!failed)
-        answer_query(service, run, &question.query, -1, reply);
+        answer_query(service, run, &question, -1, reply);
     cJSON_Delete(body);
+    kl_given_clear(&question.text);
     free(pixels);
 }
 

@@ -123,11 +123,11 @@ static int read_question(const struct kl_run *run, const struct kl_request *requ
     const char *layer = kl_request_get(request, "layer"), *rank = kl_request_get(request, "rank");
     const char *by = kl_request_get(request, "by");
 
-    query->layer = run->training.n_layers;
+    query->layer = run->training.shape.n_layers;
     if (layer && (kl_parse_number(layer, &query->layer) || query->layer < 1 ||
-                  query->layer > run->training.n_layers)) {
+                  query->layer > run->training.shape.n_layers)) {
         kl_reply_problem(reply, 400, "layer", "layer is 1 to %u in this run",
-                         run->training.n_layers);
+                         run->training.shape.n_layers);
         return -1;
     }
     if (rank && (kl_parse_rank(rank, query) || query->rank > KL_RANK_COSINE)) {

@@ -87,6 +87,48 @@ export function attend(state, pixels, signal, more = {}) {
   return ask(`runs/${state.run}/attention?${query}`, signal);
 }
 
+/** The answer for a place of a text: of the run's own, or of what was typed.
+ *  @param {State} state @param {Record<string, string|number>} more @param {AbortSignal} signal
+ *  @returns {Promise<any>} a TextAnswer, with what more asks for */
+export function attendText(state, more, signal) {
+  const {rank, by, k, layer, class: token, remove} = state;
+  const words = Object.fromEntries(Object.entries({rank, by, k, layer, class: token, remove, ...more})
+    .filter(([, value]) => value !== null).map(([name, value]) => [name, String(value)]));
+  if (state.text !== null)
+    return ask(`runs/${state.run}/attention`, signal, {...words, text: state.text, ...(state.place !== null && {place: state.place})});
+  return ask(`runs/${state.run}/attention?${new URLSearchParams({sample: String(state.sample), ...words})}`, signal);
+}
+
+/** @param {string} run @param {AbortSignal} signal @returns {Promise<import('./types.js').TextDocument[]>} */
+export async function listDocuments(run, signal) {
+  return (await ask(`runs/${run}/documents`, signal)).documents;
+}
+
+/** What is typed is posted, what is stored is got. @param {string} run @param {string} what
+ *  @param {Record<string, any>} words @param {AbortSignal} [signal] */
+function askText(run, what, words, signal) {
+  return 'text' in words ? ask(`runs/${run}/${what}`, signal, words) :
+    ask(`runs/${run}/${what}?${new URLSearchParams(words)}`, signal);
+}
+
+/** @param {string} run @param {{sample: number, count: number}|{text: string}} words @param {AbortSignal} signal
+ *  @returns {Promise<import('./types.js').Reading>} */
+export function readText(run, words, signal) {
+  return askText(run, 'reading', words, signal);
+}
+
+/** @param {string} run @param {Record<string, any>} words @param {AbortSignal} signal
+ *  @returns {Promise<import('./types.js').Heat>} */
+export function getHeat(run, words, signal) {
+  return askText(run, 'heat', words, signal);
+}
+
+/** @param {string} run @param {{text: string, count: number, temperature: number, seed: number}} words
+ *  @returns {Promise<{tokens: number[], texts: string[]}>} */
+export function getContinuation(run, words) {
+  return ask(`runs/${run}/continuation`, undefined, words);
+}
+
 /** @param {string} run @param {number} layer @param {string} rank @param {string} by
  *  @param {AbortSignal} signal @returns {Promise<import('./types.js').Common>} */
 export function getCommon(run, layer, rank, by, signal) {

@@ -67,7 +67,7 @@ export function classPlace(run, number) {
 
 /** How many classes there are over all data sets. @param {RunSummary} run */
 export function classCount(run) {
-  return run.datasets.reduce((sum, dataset) => sum + dataset.classes.length, 0);
+  return run.datasets.reduce((sum, dataset) => sum + (dataset.text?.vocabulary ?? dataset.classes.length), 0);
 }
 
 /** The place of a sample by its id. @param {RunSummary} run @param {number} id

@@ -16,6 +16,7 @@ import {showRemoval, withTerm} from './views/removal.js';
 import {Gallery} from './views/samples.js';
 import {showCommon, showSpotlight, surveyedRank} from './views/spotlight.js';
 import {showSuspects} from './views/suspects.js';
+import {firstPosition, neighbour, renderText, typedLength} from './text/page.js';
 
 /** @import {Actions, Answer, Run, RunSummary, Subject} from './types.js' */
 /** @import {State} from './state.js' */
@@ -31,6 +32,22 @@ let pending = new AbortController();
 
 const body = document.body;
 
+/** Everything but the answer that a query fills. */
+const PLACES = ['spotlight', 'removal', 'classes', 'curves', 'time', 'learning', 'matrix', 'layers', 'totals', 'wall'];
+
+/** Makes room for a run of another kind: images and text share the places, and put other things there.
+ *  @param {Run} next */
+function turnTo(next) {
+  body.dataset.channels = String(next.datasets[0].channels);
+  if (body.dataset.kind === next.kind) return;
+  if (body.dataset.kind !== undefined) { // a page made for images cannot become one for text
+    for (const id of [...PLACES, 'answer', 'filters', 'gallery', 'total', 'jump-to']) byId(id).replaceChildren();
+    byId('samples-title').textContent = next.kind === 'text' ? 'Text' : 'Samples';
+    gallery.forget();
+  }
+  body.dataset.kind = next.kind;
+}
+
 /** @type {Actions} */
 const actions = {
   choose(change) {
@@ -40,7 +57,7 @@ const actions = {
   },
   explain(sample) {
     if ('picking' in body.dataset) actions.choose({with: String(sample)});
-    else actions.choose({sample, pixels: null, as: null, view: 'query'});
+    else actions.choose({sample, pixels: null, as: null, text: null, place: null, view: 'query'});
   },
   explainIn(id, sample) {
     if ('picking' in body.dataset) actions.choose({with: `${id}/${sample}`});
@@ -64,9 +81,15 @@ const actions = {
   draw() {
     if (run) openPad(run, state, actions);
   },
-  step(direction) {
-    const neighbour = gallery.neighbour(state.sample ?? 0, direction);
-    if (neighbour !== null) actions.explain(neighbour);
+  async step(direction) {
+    if (run?.kind === 'text') {
+      const change = neighbour(run, state, direction, await typedLength(run, state, pending.signal));
+      if (change) actions.choose(change);
+      else notify(direction > 0 ? 'This is the last token.' : 'This is the first token.');
+      return;
+    }
+    const next = gallery.neighbour(state.sample ?? 0, direction);
+    if (next !== null) actions.explain(next);
     else notify(direction > 0 ? 'This is the last sample.' : 'This is the first sample.');
   },
   async share() {
@@ -129,13 +152,17 @@ async function render() {
     const shown = run?.id === asked.run ? run : await getRun(/** @type {string} */ (asked.run), mine.signal);
     if (mine.signal.aborted) return;
     run = shown;
-    body.dataset.channels = String(shown.datasets[0].channels);
+    turnTo(shown);
     showHeader(byId('header'), runs, shown, asked, actions);
     const pixels = asked.pixels === null ? null :
       decodePixels(asked.pixels, shown.layers[0].inputs) ?? null;
-    if (asked.sample === null && !pixels && asked.view === 'query') {
-      const sample = await firstSample(shown.id);
+    if (asked.sample === null && !pixels && asked.text === null && asked.view === 'query') {
+      const sample = shown.kind === 'text' ? firstPosition(shown) : await firstSample(shown.id);
       if (!mine.signal.aborted) go({...asked, sample, pixels: null}, true);
+      return;
+    }
+    if (shown.kind === 'text') {
+      await renderText(shown, asked, actions, mine.signal, () => ready('query'));
       return;
     }
     gallery.show(shown, asked);
@@ -146,8 +173,7 @@ async function render() {
     body.dataset.mode = 'query';
     showFailure(byId('answer'), error instanceof ApiError ? error.message :
       `The page failed: ${error}`, () => void render());
-    for (const id of ['spotlight', 'removal', 'classes', 'curves', 'time', 'learning', 'matrix', 'layers', 'totals', 'wall'])
-      byId(id).replaceChildren();
+    for (const id of PLACES) byId(id).replaceChildren();
     body.dataset.state = 'error';
   }
 }

@@ -1,6 +1,7 @@
 // What a person chose, and its address. Everything chosen is in the URL, nothing else is:
 //   /r/<run>/q/<sample>?layer=&rank=&by=&class=&k=&split=&dataset=&correct=&label=&predicted=
 //   /r/<run>/q/drawing?pixels=...&layer=...
+//   /r/<run>/q/text?text=...&place=...  what was typed, in a run of text
 //   /r/<run>/suspects
 
 import {classCount} from './format.js';
@@ -13,6 +14,8 @@ import {canDraw, decodePixels} from './pixels.js';
  * @property {string|null} run
  * @property {number|null} sample null: the drawing, or, without one, whatever is first
  * @property {string|null} pixels the drawing (pixels.js)
+ * @property {string|null} text what was typed, in a run of text
+ * @property {number|null} place the token of it whose following is asked; null: the last
  * @property {string|null} as the data set that the drawing is of; null: the first
  * @property {'query'|'suspects'} view
  * @property {number|null} layer null: the last
@@ -35,6 +38,7 @@ import {canDraw, decodePixels} from './pixels.js';
 
 export const DEFAULT_K = 20;
 export const K_MAX = 1000;
+export const TEXT_MAX = 2000;
 
 /** @param {string} text @param {number} low @param {number} high */
 function integer(text, low, high) {
@@ -78,6 +82,16 @@ function word(text, words) {
  *   allowed: (run: RunSummary) => string}>}
  */
 export const settings = {
+  text: {
+    initial: null,
+    parse: (text, run) => run.kind === 'text' && text.length >= 1 && text.length <= TEXT_MAX ? text : undefined,
+    allowed: (run) => run.kind === 'text' ? `1 to ${TEXT_MAX} characters` : 'for runs of text only',
+  },
+  place: {
+    initial: null,
+    parse: (text, run) => run.kind === 'text' ? integer(text, 0, TEXT_MAX - 1) : undefined,
+    allowed: (run) => run.kind === 'text' ? `0 to ${TEXT_MAX - 1}` : 'for runs of text only',
+  },
   pixels: {
     initial: null,
     parse: (text, run) => canDraw(run) && decodePixels(text, run.layers[0].inputs) ? text : undefined,
@@ -209,7 +223,7 @@ export function parseUrl(url, runs) {
       'A shared link needs the same run file on the server.');
   /** @type {any} */
   const state = {run: run.id, sample: null, view: path?.[3] && found ? 'suspects' : 'query'};
-  if (path?.[2] && path[2] !== 'drawing' && found) {
+  if (path?.[2] && path[2] !== 'drawing' && path[2] !== 'text' && found) {
     const sample = integer(path[2], 0, 999999999);
     if (sample !== undefined && sampleExists(run, sample)) state.sample = sample;
     else notices.push(`This run has no sample ${path[2].slice(0, 40)}, so this is the first one.`);
@@ -225,6 +239,9 @@ export function parseUrl(url, runs) {
   if (path?.[2] !== 'drawing' || !found) state.pixels = null;
   else if (state.pixels === null && !url.searchParams.has('pixels'))
     notices.push('The address has no drawing in it, so this is the first sample.');
+  if (path?.[2] !== 'text' || !found) state.text = state.place = null;
+  else if (state.text === null && !url.searchParams.has('text'))
+    notices.push('The address has no text in it, so this is a place of the run’s own.');
   for (const name of new Set(url.searchParams.keys()))
     if (!(name in settings))
       notices.push(`The address has a setting “${name.slice(0, 40)}” that keylight does not know: it was left out.`);
@@ -254,7 +271,7 @@ export function formatUrl(state) {
     const value = /** @type {any} */ (state)[name];
     if (value !== setting.initial) query.set(name, String(value));
   }
-  const subject = state.pixels === null ? state.sample : 'drawing';
+  const subject = state.text !== null ? 'text' : state.pixels === null ? state.sample : 'drawing';
   const path = state.view === 'suspects' ? `/r/${state.run}/suspects` :
     subject === null ? `/r/${state.run}` : `/r/${state.run}/q/${subject}`;
   const text = query.toString().replaceAll('%3A', ':').replaceAll('%2C', ',').replaceAll('%2F', '/');

@@ -2,10 +2,12 @@
 
 /**
  * @typedef {{name: string, width: number, height: number, channels: number, classes: string[],
+ *   text?: {tokens: 'characters'|'words'|'spaced', vocabulary: number, documents: number},
  *   splits: Record<'train'|'validation'|'test', {first_sample: number, samples: number}>,
  *   first_output: number, accuracy: number}} Dataset
- * @typedef {{layer: number, inputs: number, outputs: number, activation: string}} Layer
+ * @typedef {{layer: number, inputs: number, outputs: number, activation: string, errors: boolean}} Layer
  * @typedef {{id: string, name: string, fingerprint: string, test_accuracy: number,
+ *   kind: 'images'|'text', test_bits_per_token?: number, test_perplexity?: number, dual?: boolean, left_out?: number,
  *   patterns: number, steps: number, file_bytes: number, layers: Layer[],
  *   datasets: Dataset[], outputs: string[], heads: 'shared'|'separate', switches: number[],
  *   snapshots: number}} RunSummary
@@ -45,6 +47,40 @@
  *   scan_ms: number, timing_ms: number}} Answer
  * @typedef {Answer & {curves: Curve[], time: Time, samples: SampleTotals,
  *   learning: Learning}} Panels an answer with all that takes more
+ */
+
+/**
+ * Of text runs.
+ * @typedef {{sample: number, split: string, index: number, document: {name: string, position: number}}} TextPlace
+ * @typedef {{tokens: number[], texts: string[]}} Tokens
+ * @typedef {{name: string, split: string, sample: number, tokens: number}} TextDocument
+ * @typedef {Tokens & Partial<TextPlace> & {sample: number|null, bits: (number|null)[],
+ *   predicted: (string|null)[]}} Reading
+ * @typedef {{token: number, text: string, probability: number, logit: number, initial_guess?: number,
+ *   correction?: number, logit_without?: number, probability_without?: number}} NextToken
+ * @typedef {{sample: number, offset: number, pattern: number, step: number, repetitions: number, lit: number,
+ *   attention: number, contribution: number|null, score: number}} LitPlace
+ * @typedef {TextPlace & Tokens & {rank: number, places: LitPlace[]}} Passage
+ * @typedef {{token: number, text: string, patterns: number, sum_abs: number, sum_positive: number,
+ *   sum_negative: number, contribution?: number}} TokenTotal
+ * @typedef {{run: string, subject: Tokens & Partial<TextPlace> & {sample: number|null, place: number},
+ *   layer: number, rank: string, by: 'pattern'|'sample', predicted: number, logit: number, target: number|null,
+ *   bits?: number, contribution_kind: 'exact'|'first_order'|'approximate'|'none',
+ *   exactness: {dual: boolean, max_abs_error?: number, left_out: number}, next: NextToken[], patterns: number,
+ *   scores: Scores, passages: Passage[], by_token: TokenTotal[],
+ *   vote: {by_total: {token: number, text: string}, by_first?: {token: number, text: string}},
+ *   removed?: {patterns: number, predicted: {token: number, text: string}},
+ *   scan_ms: number, timing_ms: number}} TextAnswer
+ * @typedef {'said'|'target'|'other'} Group how the attended contexts went on
+ * @typedef {TextAnswer & {time: {first_steps: number[], sum_abs: Record<Group, number[]>,
+ *   sum_positive: Record<Group, number[]>, sum_negative: Record<Group, number[]>, contributions?: number[]},
+ *   learning: {steps: number[], tokens: {token: number, text: string, logits: number[], probabilities: number[]}[],
+ *     first_won: number, last_changed: number},
+ *   along: {first: number[], patterns: number[], sum: number[], sum_abs: number[],
+ *     documents: {name: string, sample: number, patterns: number, sum: number, sum_abs: number}[]}}} TextPanels
+ * @typedef {TextPlace & Tokens & {pattern: number, step: number, attention: number, offset: number}} Snippet
+ * @typedef {Tokens & {layer: number, rank: string, columns: Snippet[],
+ *   rows: {mean: number, deviation: number, attention: number[], best: Snippet[]}[]}} Heat
  */
 
 /** @import {State} from './state.js' */

@@ -209,7 +209,7 @@ START_TEST(every_id_has_one_place_and_every_place_one_id)
     struct kl_dataset a = {.n_classes = 2}, b = {.n_classes = 3};
     struct kl_collection data = {2, {&a, &b}, KL_HEADS_SHARED};
     uint8_t labels[] = {1, 0, 1, 1};
-    uint16_t classes[12];
+    uint32_t classes[12];
     uint32_t train = 0;
 
     a.splits[KL_SPLIT_TRAIN] = (struct kl_image_set){3, NULL, labels, NULL};

@@ -172,13 +172,19 @@ static enum kl_status read_stored(void *self, unsigned worker, uint32_t block, u
     (void)self;
     (void)worker;
     (void)err;
-    *out = (struct kl_block){2 * block + row, count, KL_F16, (int)block, stored[2 * block + row]};
+    *out = (struct kl_block){2 * block + row,         count, KL_F16, (int)block,
+                             stored[2 * block + row], NULL};
     return KL_OK;
 }
 
 START_TEST(a_resident_source_gives_what_its_origin_gives)
 {
-    struct kl_block_source source = {NULL, 5, 3, KL_F16, 3, extents, read_stored};
+    struct kl_block_source source = {.n_rows = 5,
+                                     .width = 3,
+                                     .dtype = KL_F16,
+                                     .n_blocks = 3,
+                                     .extents = extents,
+                                     .read = read_stored};
     struct kl_resident *resident = NULL;
     struct kl_pool *pool = NULL;
     struct kl_error err;

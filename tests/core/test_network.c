@@ -14,11 +14,13 @@ static const uint32_t widths[] = {6, 7, 5, 4};
 
 static struct kl_network *make_network(uint64_t seed)
 {
+    struct kl_shape shape;
     struct kl_network *network = NULL;
     struct kl_error err;
     struct kl_random random;
 
-    ck_ok(kl_network_create(3, widths, &network, &err), err);
+    ck_ok(kl_shape_mlp(3, widths, &shape, &err), err);
+    ck_ok(kl_network_create(&shape, &network, &err), err);
     kl_random_seed(&random, seed, 0);
     for (size_t i = 0; i < network->n_parameters; i++)
         network->parameters[i] = (float)(0.5 * kl_random_normal(&random));
@@ -190,10 +192,12 @@ END_TEST
 START_TEST(initial_weights_have_the_deviation_of_their_kind)
 {
     const uint32_t wide[] = {400, 300, 200};
+    struct kl_shape shape;
     struct kl_network *network = NULL;
     struct kl_error err;
 
-    ck_ok(kl_network_create(2, wide, &network, &err), err);
+    ck_ok(kl_shape_mlp(2, wide, &shape, &err), err);
+    ck_ok(kl_network_create(&shape, &network, &err), err);
     for (int kind = KL_INIT_XAVIER; kind <= KL_INIT_HE; kind++) {
         kl_network_initialise(network, (enum kl_initialisation)kind, 3);
         for (uint32_t l = 0; l < 2; l++) {

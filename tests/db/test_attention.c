@@ -34,16 +34,16 @@ struct twin {
 static void naive_attention(const struct kl_run *run, uint32_t layer, const float *query,
                             const float *gradient, struct twin *twin)
 {
-    const uint32_t *widths = run->training.widths;
+    const struct kl_shape *shape = &run->training.shape;
     float key[16], error[16];
 
     for (uint64_t t = 0; t < 400; t++) {
         double a = 0, e = 0;
 
         read_pattern(run, layer, t, key, error);
-        for (uint32_t j = 0; j < widths[layer]; j++)
+        for (uint32_t j = 0; j < shape->inputs[layer]; j++)
             a += (double)key[j] * query[j];
-        for (uint32_t j = 0; j < widths[layer + 1]; j++)
+        for (uint32_t j = 0; j < shape->outputs[layer]; j++)
             e += (double)error[j] * gradient[j];
         twin->attention[t] = a;
         twin->contribution[t] = run->history.coefficients[t / 10] * (a + 1) * e;
@@ -79,7 +79,7 @@ static void check_answer(const struct opened *opened, uint32_t layer, enum kl_ra
     uint8_t pixels[12];
 
     ck_ok(kl_run_image(opened->run, 26, pixels, &err), err);
-    query.pixels = pixels;
+    query.subject.pixels = pixels;
     ck_ok(kl_attend(opened->pool, &run->history, &query, &answer, &err), err);
     ck_ok(kl_batch_create(run->final, 1, &batch, &err), err);
     kl_dataset_standardise(run->data.datasets[0], pixels, batch->keys[0]);
@@ -106,7 +106,7 @@ static void check_answer(const struct opened *opened, uint32_t layer, enum kl_ra
             uint32_t sample = by_sample ? (uint32_t)p : run->history.samples[p];
 
             if (!used[p] && (only_class == KL_ANY_CLASS ||
-                             kl_collection_label(&run->data, sample) == only_class))
+                             kl_collection_label(&run->data, sample) == (uint32_t)only_class))
                 best = scores[p] > best ? scores[p] : best;
         }
         ck_assert_double_eq_tol(lit->score, best, 1e-4 * (1 + fabs(best)));
@@ -158,7 +158,7 @@ START_TEST(initial_guess_and_contributions_sum_to_the_logits)
 
     write_run(KL_F32);
     opened = open_run();
-    query.pixels = pixels;
+    query.subject.pixels = pixels;
     for (uint32_t id = 0; id < 30; id++) {
         ck_ok(kl_run_image(opened.run, id, pixels, &err), err);
         ck_ok(kl_attend(opened.pool, &opened.run->history, &query, &answer, &err), err);
@@ -179,8 +179,11 @@ END_TEST
 START_TEST(impossible_queries_are_refused)
 {
     uint8_t pixels[12] = {0};
-    const struct kl_query good = {
-        .pixels = pixels, .layer = 3, .logit = KL_ANY_CLASS, .only_class = KL_ANY_CLASS, .top = 1};
+    const struct kl_query good = {.subject = {.pixels = pixels},
+                                  .layer = 3,
+                                  .logit = KL_ANY_CLASS,
+                                  .only_class = KL_ANY_CLASS,
+                                  .top = 1};
     struct kl_query bad[5] = {good, good, good, good, good};
     struct kl_answer answer;
     struct opened opened;

@@ -237,8 +237,8 @@ static const struct damage damages[] = {
      KL_ERR_DAMAGED},
     /* Three data sets whose sizes sum to 7000 more than 2^32: a 32-bit sum would wrap. */
     {"UPDATE dataset SET train_samples = 1073741823, test_samples = 1073741823;"
-     "INSERT INTO dataset VALUES (1, 'b', 3, 4, 1, 3, 1073741823, 0, 1073741823);"
-     "INSERT INTO dataset VALUES (2, 'c', 3, 4, 1, 3, 34, 0, 0);"
+     "INSERT INTO dataset VALUES (1, 'b', 'images', 3, 4, 1, 3, 1073741823, 0, 1073741823);"
+     "INSERT INTO dataset VALUES (2, 'c', 'images', 3, 4, 1, 3, 34, 0, 0);"
      "INSERT INTO channel (dataset, channel, mean, deviation) VALUES (1, 0, 1, 1), (2, 0, 1, 1);"
      "UPDATE sample SET split = 'train', position = sample",
      KL_ERR_DAMAGED},

@@ -57,10 +57,11 @@ void small_run_create(struct small_run *run, enum kl_dtype dtype)
     run->data.n_datasets = 1;
     run->data.datasets[0] = dataset;
     run->training = (struct kl_training){.name = "small",
-                                         .n_layers = 3,
-                                         .widths = {SIZE, 9, 8, 3},
+                                         .n_hidden = 2,
+                                         .hidden = {9, 8},
                                          .seed = 4,
                                          .n_steps = 40,
+                                         .unroll = 1,
                                          .batch_size = 10,
                                          .learning_rate = 0.2,
                                          .lr_schedule = KL_LR_COSINE,
@@ -72,6 +73,7 @@ void small_run_create(struct small_run *run, enum kl_dtype dtype)
                                          .evaluation_steps = 7,
                                          .checkpoint_steps = 6,
                                          .snapshot_steps = 5};
+    must(kl_training_fit(&run->training, &run->data, &err), &err);
     must(kl_training_start(&run->training, &run->state, &err), &err);
 }
 

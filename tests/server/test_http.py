@@ -74,7 +74,10 @@ def test_the_description_knows_every_address_and_is_valid_openapi():
     api = SERVER.json("/api/v1/openapi.json")
     assert api["openapi"].startswith("3.1")
     example = {"run": base().rsplit("/", 1)[1], "sample": "5"}
+    of_text = {f"/runs/{{run}}/{what}" for what in ("documents", "reading", "heat", "continuation")}
     for path, methods in api["paths"].items():
+        if path in of_text:
+            continue  # test_text.py asks them
         url = "/api/v1" + path.format(**example)
         for method, operation in methods.items():
             names = {p["name"] for p in operation.get("parameters", []) if p["in"] == "path"}

@@ -15,6 +15,10 @@ const SETTINGS = {lr_schedule: 'learning rate schedule', lr_period: 'steps betwe
 
 /** @param {RunSummary} run */
 export function shape(run) {
+  if (run.kind === 'text') {
+    const cells = run.layers[run.layers.length - 1].inputs;
+    return `LSTM ${Array(run.layers.length - 1).fill(cells).join('-')}, ${run.datasets[0].text?.tokens === 'characters' ? 'characters' : 'words'}`;
+  }
   return [run.layers[0].inputs, ...run.layers.map((layer) => layer.outputs)].join('-');
 }
 
@@ -42,11 +46,13 @@ function openDialog(title, ...content) {
 function aboutRun(run) {
   /** @type {[string, string][]} */
   const facts = [
-    ['Network', `${shape(run)}, ReLU`],
+    ['Network', run.kind === 'text' ? `${shape(run)}, ${count(run.layers[run.layers.length - 1].outputs)} different tokens` : `${shape(run)}, ReLU`],
     ['Patterns', `${count(run.patterns)} in ${count(run.steps)} steps`],
     ['Test accuracy', percent(run.test_accuracy, 2)],
+    ...(run.kind === 'text' ? /** @type {[string, string][]} */ ([['Test loss', `${(run.test_bits_per_token ?? 0).toFixed(3)} bits per token, perplexity ${(run.test_perplexity ?? 0).toFixed(2)}`],
+      ['Exactness', !run.dual ? 'attention only: Adam has no exact dual form' : run.left_out ? `${percent(run.left_out, 2)} of the error signals left out` : 'error signals recorded whole']]) : []),
     ['File', `${size(run.file_bytes)}, fingerprint ${run.fingerprint}`],
-    ['Left of the initial weights', percent(run.initial_share, 2)],
+    ...(run.initial_share === undefined ? [] : /** @type {[string, string][]} */ ([['Left of the initial weights', percent(run.initial_share, 2)]])),
     ...Object.entries(run.training).map(([name, value]) => /** @type {[string, string]} */ (
       [SETTINGS[name] ?? name.replaceAll('_', ' '), String(value)])),
   ];
@@ -60,7 +66,8 @@ function aboutRun(run) {
       h('td', {}, point.loss.toFixed(4)))))));
 }
 
-function help() {
+/** @param {Run} run */
+function help(run) {
   /** @type {[string, string][]} */
   const words = [
     ['Pattern', 'one showing of a training image during training. The network saw every pattern once, in order; together they are its history.'],
@@ -75,7 +82,9 @@ function help() {
     ['Dual form', 'a linear layer trained by gradient descent is its initial weights plus attention over everything it was trained on. keylight computes the answer both ways and says how far they differ.'],
   ];
   openDialog('How to read this page',
-    h('p', {}, 'Pick a sample on the left. The answer shows what the network says and how training built it; the spotlight shows the training images it attends to. Click one of them to ask about it. The address always holds the whole view: share it.'),
+    run.kind === 'text' ? h('p', {}, 'Click a token on the left, or type a text of your own. The answer shows what the model expects after it; the spotlight, ' +
+      'the training passages that the chosen layer attends to: a pattern is one showing of a position of the training text. Click “ask” ' +
+      'to go there. The address always holds the whole view: share it.') : h('p', {}, 'Pick a sample on the left. The answer shows what the network says and how training built it; the spotlight shows the training images it attends to. Click one of them to ask about it. The address always holds the whole view: share it.'),
     h('dl.words', {}, words.map(([name, text]) => [h('dt', {}, name), h('dd', {}, text)]).flat()));
 }
 
@@ -112,19 +121,20 @@ export function showHeader(place, runs, run, state, actions) {
     runs.length > 1 ?
       h('label.run', {}, h('span.hidden', {}, 'Run'), select(
         runs.map((other) => ({value: other.id, text: `${other.name}  ${shape(other)}`})), run.id, 'Run',
-        (id) => actions.toRun(id, {sample: null, pixels: null, as: null, with: null, remove: null}))) :
+        (id) => actions.toRun(id, {sample: null, pixels: null, as: null, text: null, place: null, with: null, remove: null}))) :
       h('span.run', {}, h('strong', {}, run.name), ' ', h('span.soft', {}, shape(run))),
     h('button.quiet.stats', {type: 'button', id: 'about-run', onclick: () => aboutRun(run),
       title: 'About this run'},
-      `${percent(run.test_accuracy)} on test · ${count(run.patterns)} patterns · ${count(run.steps)} steps`),
+      run.kind === 'text' ? `${(run.test_bits_per_token ?? 0).toFixed(2)} bits per token on test · ${count(run.patterns)} patterns · ${count(run.steps)} steps` :
+        `${percent(run.test_accuracy)} on test · ${count(run.patterns)} patterns · ${count(run.steps)} steps`),
     h('span.space'),
-    h('button', {type: 'button', id: 'show-suspects', 'aria-pressed': String(state.view === 'suspects'),
+    run.kind === 'images' && h('button', {type: 'button', id: 'show-suspects', 'aria-pressed': String(state.view === 'suspects'),
       title: 'Training images whose label is likely wrong',
       onclick: () => actions.choose({view: state.view === 'suspects' ? 'query' : 'suspects', with: null})}, 'Suspects'),
-    state.view === 'query' && state.sample !== null && compare(runs, run, state, actions),
+    run.kind === 'images' && state.view === 'query' && state.sample !== null && compare(runs, run, state, actions),
     canDraw(run) && h('button', {type: 'button', id: 'draw', onclick: () => actions.draw()}, 'Draw'),
     h('button', {type: 'button', id: 'share', onclick: () => actions.share()}, 'Share'),
     h('button', {type: 'button', id: 'theme', 'aria-label': 'Switch between dark and light',
       onclick: switchTheme}, h('span.theme-mark', {'aria-hidden': 'true'})),
-    h('button', {type: 'button', id: 'help', 'aria-label': 'How to read this page', onclick: help}, '?'));
+    h('button', {type: 'button', id: 'help', 'aria-label': 'How to read this page', onclick: () => help(run)}, '?'));
 }

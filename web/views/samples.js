@@ -60,6 +60,14 @@ export class Gallery {
     this.mark();
   }
 
+  /** Empties it for a run of another kind. */
+  forget() {
+    this.pending.abort();
+    this.run = undefined;
+    this.key = '';
+    this.place.replaceChildren(this.grid, this.end);
+  }
+
   /** The sample before or after: in the gallery, or by id for one that is not in it; null: none.
    *  @param {number} sample @param {-1|1} direction */
   neighbour(sample, direction) {

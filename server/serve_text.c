@@ -1,0 +1,225 @@
+/* Text that is read, heated, continued: of the run's own (GET), or typed (POST). */
+#include <cJSON.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/heat.h"
+#include "core/memory.h"
+#include "core/reading.h"
+#include "server/given_text.h"
+#include "server/handlers.h"
+#include "server/parameters.h"
+#include "server/represent.h"
+
+#define READING_COUNT 400 /* tokens, unless it is said otherwise */
+#define HEAT_COUNT 64
+#define HEAT_COLUMNS 24
+#define HEAT_BEST 3
+#define CONTINUATION_COUNT 200
+#define CONTINUATION_MAX 1000
+
+/* What these addresses may be told. */
+struct asked {
+    uint32_t sample, count, layer, seed;
+    double temperature;
+    struct kl_query query; /* its rank */
+};
+
+/* One member of a body, or one parameter as a string: 0, or -1 with the problem in *reply. */
+static int set_word(const struct kl_run *run, const char *name, const char *text, uint32_t most,
+                    struct asked *asked, struct kl_reply *reply)
+{
+    uint32_t n_layers = run->training.shape.n_layers;
+    char *end;
+
+    if (!strcmp(name, "count")) {
+        if (kl_parse_number(text, &asked->count) || asked->count < 1 || asked->count > most) {
+            kl_reply_problem(reply, 400, name, "count is 1 to %u here", most);
+            return -1;
+        }
+    } else if (!strcmp(name, "layer")) {
+        if (kl_parse_number(text, &asked->layer) || asked->layer < 1 || asked->layer > n_layers) {
+            kl_reply_problem(reply, 400, name, "layer is 1 to %u in this run", n_layers);
+            return -1;
+        }
+    } else if (!strcmp(name, "rank")) {
+        if (kl_parse_rank(text, &asked->query) || asked->query.rank > KL_RANK_NEGATIVE) {
+            kl_reply_problem(reply, 400, name, "rank is abs, positive or negative here");
+            return -1;
+        }
+    } else if (!strcmp(name, "temperature")) {
+        asked->temperature = strtod(text, &end);
+        if (end == text || *end || !(asked->temperature >= 0) || asked->temperature > 10) {
+            kl_reply_problem(reply, 400, name, "temperature is 0 to 10");
+            return -1;
+        }
+    } else if (!strcmp(name, "seed")) {
+        if (kl_parse_number(text, &asked->seed)) {
+            kl_reply_problem(reply, 400, name, "seed is a whole number of at most nine digits");
+            return -1;
+        }
+    } else if (!strcmp(name, "sample")) {
+        if (kl_parse_number(text, &asked->sample)) {
+            kl_reply_problem(reply, 400, name, "sample is the id of a position in the run's text");
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* Reads words (ended by NULL) from the address or the body, which may hold a text, too, and finds
+ * the text that is meant. Returns 0, or -1 with the problem in *reply. */
+static int read_request(const struct kl_run *run, const struct kl_request *request,
+                        const char *const *words, uint32_t most, struct asked *asked,
+                        struct kl_given_text *text, struct kl_reply *reply)
+{
+    cJSON *body =
+        request->is_post ? cJSON_ParseWithLength(request->body, request->body_bytes) : NULL;
+    const cJSON *item;
+    int failed = 0;
+
+    if (request->is_post && !cJSON_IsObject(body)) {
+        kl_reply_problem(reply, 400, "text", "the body is a JSON object with a text");
+        failed = 1;
+    }
+    for (size_t i = 0; !failed && i < request->n_parameters; i++) {
+        const struct kl_parameter *parameter = &request->parameters[i];
+        const char *const *word = words;
+
+        while (*word && strcmp(*word, parameter->name) != 0)
+            word++;
+        if (!*word || request->is_post ||
+            kl_request_get(request, parameter->name) != parameter->value) {
+            kl_reply_problem(reply, 400, parameter->name,
+                             "this address takes this parameter once, or not at all: see "
+                             "docs/api.md");
+            failed = 1;
+        }
+        failed = failed || set_word(run, parameter->name, parameter->value, most, asked, reply);
+    }
+    cJSON_ArrayForEach(item, body)
+    {
+        const char *const *word = words;
+
+        while (*word && strcmp(*word, item->string) != 0)
+            word++;
+        if (failed)
+            break;
+        if ((!*word && strcmp(item->string, "text") != 0) ||
+            cJSON_GetObjectItemCaseSensitive(body, item->string) != item) {
+            kl_reply_problem(reply, 400, item->string,
+                             "the body has a text, and members as docs/api.md says, each once");
+            failed = 1;
+        } else if (*word) {
+            char *value = cJSON_IsString(item) ? NULL : cJSON_PrintUnformatted(item);
+
+            failed =
+                set_word(run, item->string, value ? value : item->valuestring, most, asked, reply);
+            free(value);
+        }
+    }
+    if (!failed && request->is_post && cJSON_HasObjectItem(body, "text"))
+        failed = kl_given_typed(run, body, text, reply);
+    else if (!failed && asked->sample == UINT32_MAX) {
+        kl_reply_problem(reply, 400, "sample",
+                         "sample is the id of a position in the run's text; POST takes a text");
+        failed = 1;
+    } else if (!failed)
+        failed = kl_given_stored(run, asked->sample, asked->count, text, reply);
+    cJSON_Delete(body);
+    return failed ? -1 : 0;
+}
+
+void kl_serve_documents(struct kl_run *run, const struct kl_request *request,
+                        struct kl_reply *reply)
+{
+    if (kl_is_text(run, reply) && !kl_request_allows(request, reply, NULL))
+        kl_reply_json(reply, kl_represent_documents(run));
+}
+
+void kl_serve_reading(struct kl_run *run, const struct kl_request *request, struct kl_reply *reply)
+{
+    static const char *const words[] = {"sample", "count", NULL};
+    struct asked asked = {.sample = UINT32_MAX, .count = READING_COUNT};
+    struct kl_given_text text = {0};
+    struct kl_reading reading;
+    struct kl_error err;
+
+    if (!kl_is_text(run, reply) ||
+        read_request(run, request, words, KL_READING_MAX, &asked, &text, reply))
+        return;
+    if (kl_read_text(run->final, text.tokens, text.n, &reading, &err)) {
+        kl_reply_error(reply, NULL, &err);
+    } else {
+        kl_reply_json(reply, kl_represent_reading(run, &text, &reading));
+        kl_reading_clear(&reading);
+    }
+    kl_given_clear(&text);
+}
+
+void kl_serve_heat(struct kl_service *service, struct kl_run *run, const struct kl_request *request,
+                   struct kl_reply *reply)
+{
+    static const char *const words[] = {"sample", "count", "layer", "rank", NULL};
+    struct asked asked = {.sample = UINT32_MAX,
+                          .count = HEAT_COUNT,
+                          .layer = run->training.shape.n_layers,
+                          .query = kl_default_query};
+    struct kl_given_text text = {0};
+    struct kl_heat heat;
+    struct kl_error err;
+
+    if (!kl_is_text(run, reply) ||
+        read_request(run, request, words, KL_HEAT_TOKENS_MAX, &asked, &text, reply))
+        return;
+    if (text.sample < 0 && text.n > asked.count)
+        text.first = text.n - asked.count; /* the end of what was typed */
+    if (sem_trywait(&service->scans)) {
+        kl_reply_problem(reply, 503, NULL, "%d queries wait already: try again in a moment",
+                         KL_SCANS_MAX);
+        reply->retry_after = 1;
+    } else {
+        struct kl_heat_query query = {.tokens = text.tokens,
+                                      .n_before = text.first,
+                                      .n = text.n - text.first,
+                                      .layer = asked.layer,
+                                      .rank = asked.query.rank,
+                                      .n_best = HEAT_BEST,
+                                      .n_columns = HEAT_COLUMNS};
+
+        if (kl_heat_find(service->pool, &run->history, &query, &heat, &err)) {
+            kl_reply_error(reply, NULL, &err);
+        } else {
+            kl_reply_json(reply, kl_represent_heat(run, &text, &query, &heat));
+            kl_heat_clear(&heat);
+        }
+        sem_post(&service->scans);
+    }
+    kl_given_clear(&text);
+}
+
+void kl_serve_continuation(struct kl_run *run, const struct kl_request *request,
+                           struct kl_reply *reply)
+{
+    static const char *const words[] = {"sample", "count", "temperature", "seed", NULL};
+    struct asked asked = {.sample = UINT32_MAX, .count = CONTINUATION_COUNT, .temperature = 0.7};
+    struct kl_given_text text = {0};
+    struct kl_continuing how;
+    uint32_t *written = NULL;
+    struct kl_error err;
+
+    if (!kl_is_text(run, reply) ||
+        read_request(run, request, words, CONTINUATION_MAX, &asked, &text, reply))
+        return;
+    if (text.sample >= 0)
+        text.n = text.first + 1; /* it goes on after the position */
+    how = (struct kl_continuing){asked.count, asked.temperature, asked.seed};
+    if (kl_alloc(&written, asked.count, sizeof *written, "the continuation", &err) ||
+        kl_continue(run->final, run->data.datasets[0]->corpus, text.tokens, text.n, &how, written,
+                    &err))
+        kl_reply_error(reply, NULL, &err);
+    else
+        kl_reply_json(reply, kl_represent_continuation(run, &text, written, asked.count));
+    free(written);
+    kl_given_clear(&text);
+}

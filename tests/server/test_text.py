@@ -1,0 +1,532 @@
+"""Runs of text: the file by another reader, the API by a real client, and the command line."""
+import json
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+import numpy as np  # noqa: E402
+import tap  # noqa: E402
+from client import Server  # noqa: E402
+from text_reader import TextReader, make_text, train_text  # noqa: E402
+
+READERS = {}
+SERVER = None
+
+
+def set_up():
+    global SERVER
+    runs = {"characters": ("--tokens", "characters", "--gate-errors", "--lr", "1", "--weight-decay", "1e-4",
+                           "--dtype", "float32"),
+            "deep": ("--tokens", "characters", "--hidden", "12,12", "--gate-errors", "--lr", "1"),
+            "words": ("--tokens", "words", "--min-count", "2", "--error-entries", "5", "--lr", "1"),
+            "adam": ("--tokens", "characters", "--optimiser", "adam", "--lr", "0.01", "--momentum", "0")}
+    for name, options in runs.items():
+        READERS[name] = TextReader(train_text(FOLDER, name, "--name", name, *options))
+    SERVER = Server(*(reader.path for reader in READERS.values()))
+
+
+def tear_down():
+    if SERVER and SERVER.process.poll() is None:
+        SERVER.process.kill()
+
+
+def base(name):
+    return "/api/v1/runs/" + READERS[name].run["fingerprint"]
+
+
+def validate(name, document):
+    try:
+        import jsonschema
+    except ImportError as missing:
+        raise tap.Skip("python3-jsonschema is missing") from missing
+    api = SERVER.json("/api/v1/openapi.json")
+    schema = {"$ref": f"#/components/schemas/{name}", "components": api["components"]}
+    jsonschema.Draft202012Validator(schema).validate(document)
+
+
+def post(name, what, status=200, **body):
+    got, _, content = SERVER.ask(f"{base(name)}/{what}", "POST", json.dumps(body),
+                                 Content_Type="application/json")
+    assert got == status, (what, body, got, content)
+    return json.loads(content)
+
+
+def problem(path, status, parameter=None):
+    got, _, content = SERVER.ask(path)
+    document = json.loads(content)
+    assert got == status and document.get("parameter") == parameter, (path, got, document)
+    validate("Problem", document)
+
+
+def test_the_file_holds_the_text_as_it_is():
+    folder = make_text(FOLDER)
+    text = "".join(open(os.path.join(folder, f"part {n}.txt"), encoding="utf-8").read() for n in (1, 2, 3))
+    for name in ("characters", "words"):
+        reader = READERS[name]
+        stored = "".join((" " if spaced else "") + reader.vocabulary[token]
+                         for split in ("train", "test")
+                         for token, spaced in zip(reader.tokens[split], reader.spaced[split]))
+        if name == "characters":
+            assert stored == text
+        else:  # rare words are unknown; white space stands as it was
+            assert re.sub(r"[^\s<>]", "", stored) == re.sub(r"[^\s<>]", "", re.sub(r"Zoë", "Zoë", text)) or "<unk>" in stored
+        documents = reader.db.execute("SELECT * FROM document ORDER BY document").fetchall()
+        assert [d["name"] for d in documents] == ["part 1.txt", "part 2.txt", "part 3.txt", "part 3.txt"]
+        assert sum(d["count"] for d in documents if d["split"] == "test") == len(reader.tokens["test"])
+
+
+def test_patterns_are_the_positions_in_order():
+    reader = READERS["characters"]
+    batch, unroll = reader.run["batch_size"], reader.run["unroll"]
+    first = reader.samples[:batch * unroll].reshape(unroll, batch)
+    assert (np.diff(first, axis=0) == 1).all()  # every stream goes on
+    again = reader.samples[batch * unroll:2 * batch * unroll].reshape(unroll, batch)
+    assert (again[0] == first[-1] + 1).all()
+    assert reader.samples.max() < len(reader.tokens["train"]) - 1
+
+
+def test_the_dual_form_from_the_file_is_the_network_at_output_and_gates():
+    for name, bound in (("characters", 1e-4), ("deep", 2e-3)):
+        reader = READERS[name]
+        c, alpha = reader.coefficients()
+        for layer in range(1, len(reader.layers) + 1):
+            w0, b0 = reader.parameters("initial", layer)
+            w, b = reader.parameters("current", layer)
+            values = c[:, None] * reader.errors(layer)
+            dual = alpha * w0 + values.T @ reader.keys(layer)
+            assert np.linalg.norm(dual - w) / np.linalg.norm(w - w0) < bound, (name, layer)
+            assert np.abs(alpha * b0 + values.sum(0) - b).max() < 1e-2 * bound / 1e-4
+        verified = tap.succeed("verify", reader.path)
+        assert "The dual form holds" in verified
+
+
+def test_verify_says_what_is_approximate_and_what_cannot_be():
+    words = tap.succeed("verify", READERS["words"].path)
+    assert "approximate" in words and "4 largest others" in " ".join(words.split()), words
+    row = READERS["words"].db.execute("SELECT total(left_out) / (total(kept) + total(left_out)) "
+                                      "FROM sparse_error_chunk").fetchone()[0]
+    assert f"{100 * row:.3g} %" in words
+    assert 0 < row < 0.5
+    assert "Adam" in tap.succeed("verify", READERS["adam"].path)
+    damaged = os.path.join(FOLDER, "damaged.keylight")
+    with open(READERS["characters"].path, "rb") as source, open(damaged, "wb") as copy:
+        copy.write(source.read())
+    db = sqlite3.connect(damaged)
+    db.execute("UPDATE curve SET loss = loss + 1 WHERE step = 90")
+    db.commit()
+    db.close()
+    done = tap.run("verify", damaged)
+    assert done.returncode == 1 and "does not end with the test loss" in done.stderr, done
+
+
+def test_the_fingerprint_can_be_recomputed():
+    for reader in READERS.values():
+        run = reader.run
+        widths = [reader.layers[0]["inputs"]] + [layer["outputs"] for layer in reader.layers]
+        text = ("seed=%d steps=%d batch=%d init=%s lr=%.17g,%s,%d,%.17g momentum=%.17g decay=%.17g "
+                "clip=%.17g dtype=%s widths=%s lstm unroll=%d embedding=%d dropout=%.17g optimiser=%s "
+                "gates=%d entries=%d" % (
+                    run["seed"], run["steps"], run["batch_size"], run["initialisation"],
+                    run["learning_rate"], run["lr_schedule"], run["lr_period"], run["lr_gamma"],
+                    run["momentum"], run["weight_decay"], run["clip_norm"], run["dtype"],
+                    "-".join(map(str, widths)), run["unroll"], run["embedding"], run["dropout"],
+                    run["optimiser"], run["gate_errors"], run["error_entries"])).encode()
+        text += reader.db.execute("SELECT data FROM embedding WHERE state = 'current'").fetchone()[0]
+        for layer in reader.layers:
+            row = reader.db.execute("SELECT weights, biases FROM parameters WHERE state = 'current' "
+                                    "AND layer = ?", (layer["layer"],)).fetchone()
+            text += row["weights"] + row["biases"]
+        value = 0xCBF29CE484222325
+        for byte in text:
+            value = (value ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
+        assert f"{value:016x}" == run["fingerprint"]
+
+
+def test_the_curve_is_in_bits_per_token():
+    info = json.loads(tap.succeed("info", READERS["characters"].path, "--json"))
+    validate("Run", info)
+    assert info["kind"] == "text" and info["dual"] is True
+    assert abs(info["test_bits_per_token"] - info["curve"][-1]["loss"] / np.log(2)) < 1e-5
+    assert abs(info["test_perplexity"] - np.exp(info["curve"][-1]["loss"])) < 1e-4
+    assert info["curve"][-1]["loss"] < info["curve"][0]["loss"] - 0.5
+    reader = READERS["characters"]
+    streams, losses = 32, []
+    test = reader.tokens["test"]
+    length = (len(test) - 1) // streams
+    for b in range(streams):
+        part = test[b * length:(b + 1) * length + 1]
+        _, logits = reader.read(part[:-1])
+        shifted = logits - logits.max(1, keepdims=True)
+        losses.append(np.log(np.exp(shifted).sum(1)) - shifted[np.arange(length), part[1:]])
+    assert abs(np.mean(losses) - info["curve"][-1]["loss"]) < 1e-4
+
+
+def test_attention_is_what_the_file_gives_at_every_layer():
+    for name in ("characters", "deep", "words", "adam"):
+        reader = READERS[name]
+        n_train = len(reader.tokens["train"]) - 1
+        index = min(120, len(reader.tokens["test"]) - 3)
+        sample = n_train + index
+        keys, logits = reader.read(reader.context(sample))
+        for layer in range(1, len(reader.layers) + 1):
+            answer = SERVER.json(f"{base(name)}/attention?sample={sample}&layer={layer}&k=5")
+            validate("TextAttention", answer)
+            attention = reader.keys(layer) @ keys[layer - 1][-1]
+            assert answer["subject"]["tokens"] == reader.context(sample).tolist()
+            assert answer["target"] == reader.tokens["test"][index + 1]
+            for token in answer["next"]:
+                assert abs(token["logit"] - logits[-1][token["token"]]) < 2e-3
+            assert answer["predicted"] == logits[-1].argmax()
+            order = np.argsort(-np.abs(attention))
+            best = answer["passages"][0]["places"][0]
+            assert abs(abs(best["attention"]) - np.abs(attention[order[0]])) < 1e-3 * (1 + abs(best["attention"]))
+            for passage in answer["passages"]:
+                for place in passage["places"]:
+                    assert abs(place["attention"] - attention[place["pattern"]]) < 1e-3 * (1 + abs(place["attention"]))
+                    assert place["sample"] == reader.samples[place["pattern"]]
+                    assert place["step"] == reader.step_of[place["pattern"]] + 1
+                    assert place["repetitions"] == (reader.samples == place["sample"]).sum()
+                    assert passage["tokens"][place["offset"]] == reader.tokens["train"][place["sample"]]
+            sums = {t: np.abs(attention[reader.targets() == t]).sum() for t in set(reader.targets().tolist())}
+            for total in answer["by_token"]:
+                assert abs(total["sum_abs"] - sums.get(total["token"], 0)) < 1e-3 * (1 + total["sum_abs"])
+            assert answer["vote"]["by_total"]["token"] == max(sums, key=sums.get)
+            assert answer["vote"]["by_first"]["token"] == reader.targets()[order[0]]
+
+
+def test_contributions_sum_to_the_correction_and_are_exact_at_the_output():
+    reader = READERS["characters"]
+    sample = len(reader.tokens["train"]) + 99
+    keys, logits = reader.read(reader.context(sample))
+    c, alpha = reader.coefficients()
+    layer = len(reader.layers)
+    answer = SERVER.json(f"{base('characters')}/attention?sample={sample}&rank=logit&views=time,curves,samples,learning&k=7")
+    validate("TextAttention", answer)
+    attention = reader.keys(layer) @ keys[-1][-1]
+    values = c * reader.errors(layer)[:, answer["logit"]] * (attention + 1)
+    assert answer["contribution_kind"] == "exact" and answer["exactness"]["max_abs_error"] < 1e-3
+    top = answer["passages"][0]["places"][0]
+    assert abs(top["contribution"] - values.max()) < 1e-5
+    for total in answer["by_token"]:
+        assert abs(total["contribution"] - values[reader.targets() == total["token"]].sum()) < 1e-3
+    assert abs(sum(answer["time"]["contributions"]) - values.sum()) < 1e-3
+    said = [n for n in answer["next"] if n["token"] == answer["logit"]][0]
+    assert abs(said["initial_guess"] + said["correction"] - logits[-1][answer["logit"]]) < 1e-3
+    assert abs(said["correction"] - values.sum()) < 1e-3
+    groups = answer["time"]["sum_abs"]
+    for name, mask in (("said", reader.targets() == answer["predicted"]),
+                       ("target", (reader.targets() == answer["target"]) & (answer["target"] != answer["predicted"]))):
+        assert abs(sum(groups[name]) - np.abs(attention[mask]).sum()) < 1e-2
+    assert abs(sum(answer["along"]["sum_abs"]) - np.abs(attention).sum()) < 1e-2
+    assert abs(sum(d["sum"] for d in answer["along"]["documents"]) - attention.sum()) < 1e-2
+    last = answer["learning"]["tokens"][0]
+    assert last["token"] == answer["predicted"] and abs(last["logits"][-1] - logits[-1].max()) < 1e-3
+
+
+def test_the_gates_contribute_in_first_order():
+    reader = READERS["characters"]
+    sample = len(reader.tokens["train"]) + 40
+    tokens = reader.context(sample)
+    keys, logits = reader.read(tokens)
+    answer = SERVER.json(f"{base('characters')}/attention?sample={sample}&layer=1&rank=logit&k=3")
+    assert answer["contribution_kind"] == "first_order"
+    weights, biases = reader.parameters("current", 1)
+    c, _ = reader.coefficients()
+    # The gradient w.r.t. the gates at the last token, by differences.
+    hidden = 20
+    before, _ = reader.read(tokens)
+    gates = weights @ before[0][-1] + biases
+    out_w, out_b = reader.parameters("current", 2)
+
+    def cell_before():
+        x, h, cell = reader.embedding()[tokens], np.zeros(hidden), np.zeros(hidden)
+        for row in x[:-1]:
+            i, f, g, o = np.split(weights @ np.concatenate([row, h]) + biases, 4)
+            cell = 1 / (1 + np.exp(-f)) * cell + 1 / (1 + np.exp(-i)) * np.tanh(g)
+            h = 1 / (1 + np.exp(-o)) * np.tanh(cell)
+        return cell
+
+    start = cell_before()
+
+    def logit(z):
+        i, f, g, o = np.split(z, 4)
+        cell = 1 / (1 + np.exp(-f)) * start + 1 / (1 + np.exp(-i)) * np.tanh(g)
+        return (out_w @ (1 / (1 + np.exp(-o)) * np.tanh(cell)) + out_b)[answer["logit"]]
+
+    gradient = np.array([(logit(gates + 1e-5 * e) - logit(gates - 1e-5 * e)) / 2e-5 for e in np.eye(4 * hidden)])
+    attention = reader.keys(1) @ keys[0][-1]
+    values = c * (attention + 1) * (reader.errors(1) @ gradient)
+    place = answer["passages"][0]["places"][0]
+    assert abs(place["contribution"] - values.max()) < 1e-4 * (1 + abs(values.max()))
+
+
+def test_removal_is_exact_at_the_output_layer():
+    reader = READERS["characters"]
+    sample = len(reader.tokens["train"]) + 70
+    keys, logits = reader.read(reader.context(sample))
+    c, alpha = reader.coefficients()
+    attention = reader.keys(2) @ keys[-1][-1]
+    values = (c * (attention + 1))[:, None] * reader.errors(2)
+    taken = reader.targets()[5]
+    for terms, mask in ((f"class:{taken}", reader.targets() == taken), ("steps:1-30", reader.step_of < 30),
+                        (f"sample:{reader.samples[8]}", reader.samples == reader.samples[8]),
+                        ("", np.zeros(len(values), bool)), ("all", np.ones(len(values), bool))):
+        answer = SERVER.json(f"{base('characters')}/attention?sample={sample}&remove={terms}")
+        without = logits[-1] - values[mask].sum(0)
+        assert answer["removed"]["patterns"] == mask.sum()
+        for token in answer["next"]:
+            assert abs(token["logit_without"] - without[token["token"]]) < 2e-3 * (1 + abs(without).max()), terms
+        assert answer["removed"]["predicted"]["token"] == without.argmax() or \
+            np.sort(without)[-1] - np.sort(without)[-2] < 1e-2
+
+
+def test_adam_and_unrecorded_gates_have_attention_only():
+    b = base("adam")
+    sample = len(READERS["adam"].tokens["train"]) + 5
+    answer = SERVER.json(f"{b}/attention?sample={sample}&k=2")
+    assert answer["exactness"]["dual"] is False and "max_abs_error" not in answer["exactness"]
+    assert answer["passages"][0]["places"][0]["contribution"] is None
+    assert "initial_guess" not in answer["next"][0] and "contribution" not in answer["by_token"][0]
+    for query in ("rank=logit", "rank=helped", "rank=effect", "remove=all"):
+        status, _, content = SERVER.ask(f"{b}/attention?sample={sample}&{query}")
+        assert status == 400 and b"Adam" in content, (query, content)
+    status, _, content = SERVER.ask(f"{base('words')}/attention?sample=100&layer=1&rank=logit")
+    assert status == 400 and b"--gate-errors" in content
+    answer = SERVER.json(f"{base('words')}/attention?sample=100&rank=helped")
+    assert answer["contribution_kind"] == "approximate" and answer["exactness"]["left_out"] > 0
+    assert json.loads(tap.succeed("info", READERS["adam"].path, "--json"))["dual"] is False
+
+
+def test_typed_text_is_answered_as_the_stored_one_is():
+    reader = READERS["words"]
+    sample = 150
+    stored = SERVER.json(f"{base('words')}/attention?sample={sample}&k=4")
+    text = "".join(stored["subject"]["texts"])
+    if "<unk>" in text:
+        raise tap.Skip("the stored context has unknown words")
+    typed = post("words", "attention", text=text, k=4)
+    validate("TextAttention", typed)
+    assert typed["subject"]["sample"] is None and typed["target"] is None
+    assert typed["next"][0]["probability"] == stored["next"][0]["probability"]
+    assert typed["passages"] == stored["passages"]
+    middle = post("words", "attention", text=text, place=40)
+    assert middle["target"] == reader.tokens["train"][41] and middle["subject"]["place"] == 40
+    post("words", "attention", 400, text=text, place=9999)
+    post("words", "attention", 400, text="")
+    post("words", "attention", 400, pixels=[1])
+    post("words", "attention", 400, text="a", texts="b")
+
+
+def test_reading_tells_the_surprise_at_every_token():
+    reader = READERS["characters"]
+    reading = post("characters", "reading", text="the cat sat on Zoë\n")
+    validate("Reading", reading)
+    assert "".join(reading["texts"]) == "the cat sat on Zoë\n" and reading["bits"][0] is None
+    _, logits = reader.read(np.array(reading["tokens"]))
+    shifted = logits - logits.max(1, keepdims=True)
+    bits = (np.log(np.exp(shifted).sum(1)) - shifted[np.arange(len(logits)), np.roll(reading["tokens"], -1)]) / np.log(2)
+    assert np.allclose(reading["bits"][1:], bits[:-1], atol=1e-3)
+    stored = SERVER.json(f"{base('characters')}/reading?sample=300&count=50")
+    validate("Reading", stored)
+    assert stored["tokens"] == reader.tokens["train"][300:350].tolist() and stored["sample"] == 300
+    assert all(b is not None for b in stored["bits"])  # what stands before it is read, too
+    unknown = post("characters", "reading", text="日")
+    assert unknown["tokens"] == [reader.vocabulary.index("\ufffd")]
+
+
+def test_heat_is_every_token_against_the_history():
+    for name, layer in (("characters", 2), ("deep", 1)):
+        reader = READERS[name]
+        heat = SERVER.json(f"{base(name)}/heat?sample=500&count=20&layer={layer}")
+        validate("Heat", heat)
+        tokens = reader.tokens["train"][500 - 199:520]
+        keys, _ = reader.read(tokens)
+        attention = np.abs(reader.keys(layer) @ keys[layer - 1][-20:].T)
+        for q, row in enumerate(heat["rows"]):
+            assert abs(row["mean"] - attention[:, q].mean()) < 1e-3
+            assert abs(row["deviation"] - attention[:, q].std()) < 1e-3
+            assert abs(abs(row["best"][0]["attention"]) - attention[:, q].max()) < 1e-3
+            for column, value in zip(heat["columns"], row["attention"]):
+                assert abs(abs(value) - attention[column["pattern"], q]) < 1e-3
+    typed = post("characters", "heat", text="the old dog sang", count=3, rank="positive")
+    validate("Heat", typed)
+    assert typed["texts"] == ["a", "n", "g"]
+
+
+def test_a_continuation_is_text_and_the_same_again():
+    one = post("characters", "continuation", text="the cat ", count=60, seed=2, temperature=0.5)
+    validate("Continuation", one)
+    assert one == post("characters", "continuation", text="the cat ", count=60, seed=2, temperature=0.5)
+    assert one != post("characters", "continuation", text="the cat ", count=60, seed=3, temperature=0.5)
+    assert len(one["texts"]) == 60 and "\ufffd" not in one["texts"]
+    words = post("words", "continuation", text="the cat", count=12, temperature=0)
+    assert any(text.startswith(" ") for text in words["texts"]) and "<unk>" not in "".join(words["texts"])
+    stored = SERVER.json(f"{base('characters')}/continuation?sample=300&count=5&temperature=0")
+    _, logits = READERS["characters"].read(READERS["characters"].context(300))
+    logits[-1][READERS["characters"].vocabulary.index("\ufffd")] = -1e9
+    assert stored["tokens"][0] == logits[-1].argmax()
+
+
+def test_documents_and_addresses_of_the_other_kind():
+    documents = SERVER.json(f"{base('characters')}/documents")
+    validate("Documents", documents)
+    assert [d["name"] for d in documents["documents"]][:2] == ["part 1.txt", "part 2.txt"]
+    for what in ("samples", "samples/5", "images/5.png", "sheet.png", "common", "suspects"):
+        problem(f"{base('characters')}/{what}", 404)
+    problem(f"{base('characters')}/attention?sample=999999", 404, "sample")
+    problem(f"{base('characters')}/reading", 400, "sample")
+    problem(f"{base('characters')}/reading?sample=1&count=0", 400, "count")
+    problem(f"{base('characters')}/heat?sample=1&rank=cosine", 400, "rank")
+    problem(f"{base('characters')}/heat?sample=1&layer=9", 400, "layer")
+    problem(f"{base('characters')}/reading?sample=1&sample=2", 400, "sample")
+    problem(f"{base('characters')}/documents?x=1", 400, "x")
+    post("characters", "continuation", 400, text="a", temperature="hot")
+    post("characters", "continuation", 400, text="a", count=100000)
+    status, _, _ = SERVER.ask(f"{base('characters')}/heat", "POST", "{", Content_Type="application/json")
+    assert status == 400
+
+
+def test_everything_described_of_text_is_known():
+    api = SERVER.json("/api/v1/openapi.json")
+    for what in ("documents", "reading", "heat", "continuation"):
+        for p in api["paths"]["/runs/{run}/" + what]["get"]["parameters"]:
+            if p["in"] == "query" and not p["required"]:
+                status, _, body = SERVER.ask(f"{base('characters')}/{what}?sample=5&{p['name']}=~")
+                assert status == 400 and b"at all" not in body, (what, p, body)
+
+
+def test_query_prints_what_the_api_says():
+    path = READERS["characters"].path
+    api = post("characters", "attention", text="the cat ", k=3)
+    cli = json.loads(tap.succeed("query", path, "--text", "the cat ", "--top", 3, "--json"))
+    for answer in (api, cli):
+        answer.pop("timing_ms"), answer.pop("scan_ms")
+    assert api == cli
+    text = tap.succeed("query", path, "--text", "the cat ", "--top", 3)
+    assert "the cat[␣]" in text and "expects" in text
+    stored = tap.succeed("query", path, "--sample", "test/tale/30", "--remove", "top:5", "--top", 2)
+    assert "what follows is" in stored and "no retraining" in stored
+    assert "Adam" in tap.succeed("query", READERS["adam"].path, "--text", "a")
+    for arguments, says in ((("--text", ""), "1 to 2000 tokens"), (("--text", "a", "--sample", "test/tale/1"), "name what"),
+                            (("--sample", "test/tale/99999"), "has samples 0 to")):
+        done = tap.run("query", path, *arguments)
+        assert done.returncode != 0 and says in done.stderr and done.stderr.count("\n") == 1, done
+
+
+def test_the_report_tells_perplexity_votes_and_positions():
+    reader = READERS["characters"]
+    report = json.loads(tap.succeed("report", reader.path, "--samples", 20, "--json"))
+    validate("Report", report)
+    n_train, n_test = len(reader.tokens["train"]) - 1, len(reader.tokens["test"]) - 1
+    right = first = total = 0
+    keys = {layer: reader.keys(layer) for layer in (1, 2)}
+    for i in range(20):
+        index = i * n_test // 20
+        k, logits = reader.read(reader.context(n_train + index))
+        target = reader.tokens["test"][index + 1]
+        if logits[-1].argmax() != target:
+            continue
+        right += 1
+        attention = np.abs(keys[2] @ k[-1][-1])
+        first += reader.targets()[attention.argmax()] == target
+        total += np.bincount(reader.targets(), attention).argmax() == target
+    vote = [v for v in report["vote"] if v["layer"] == 2][0]["counts"]
+    assert vote["right"] == right and vote["target_when_right"] == total
+    assert [v for v in report["vote_first"] if v["layer"] == 2][0]["counts"]["target_when_right"] == first
+    assert report["most_attended"][0]["sample"]["document"].startswith("part")
+    text = tap.succeed("report", reader.path, "--samples", 20)
+    assert "perplexity" in text and "most attended" in text
+    assert tap.succeed("report", reader.path, "--samples", 20, "--csv").startswith("what,layer")
+    assert tap.run("report", reader.path, "--html", os.path.join(FOLDER, "x.html")).returncode == 2
+    assert tap.run("suspects", reader.path).returncode == 2
+
+
+def test_a_killed_training_resumes_to_the_very_same_run():
+    for options in (("--dropout", "0.2"), ("--optimiser", "adam", "--lr", "0.01")):
+        options = ("--tokens", "characters", "--checkpoint-steps", "7", *options)
+        whole = TextReader(train_text(FOLDER, "whole", "--force", "--name", "same", *options))
+        path = os.path.join(FOLDER, "killed.keylight")
+        child = subprocess.Popen([tap.KEYLIGHT, "train", "--data", f"tale={make_text(FOLDER)}", "--hidden", "20",
+                                  "--embedding", "8", "--batch", "6", "--unroll", "10", "--steps", "90", "--force",
+                                  "--name", "same", "--output", path, *options],
+                                 stderr=subprocess.PIPE, text=True)
+        for line in child.stderr:
+            if "step 3" in line:
+                child.send_signal(signal.SIGKILL)
+        child.wait()
+        tap.run("train", "--resume", path, "--quiet")
+        killed = TextReader(path)
+        for table in ("parameters", "embedding", "step", "curve", "pattern_chunk", "key_chunk", "error_chunk", "run"):
+            mine, other = ([tuple(row) for row in r.db.execute(f"SELECT * FROM {table} ORDER BY 1")] for r in (whole, killed))
+            if table.endswith("chunk"):  # cut elsewhere
+                column = [d[0] for d in whole.db.execute(f"SELECT * FROM {table}").description].index("data")
+                if table == "pattern_chunk":
+                    mine, other = (b"".join(row[column] for row in rows) for rows in (mine, other))
+                else:
+                    continue
+            assert mine == other, table
+        for layer in range(1, len(whole.layers) + 1):
+            assert np.array_equal(whole.keys(layer), killed.keys(layer))
+        assert whole.db.execute("SELECT count(*) FROM carried").fetchone()[0] == 0
+
+
+def test_what_cannot_be_trained_is_refused_in_a_sentence():
+    latin = os.path.join(FOLDER, "latin.txt")
+    with open(latin, "wb") as file:
+        file.write("naïve café".encode("latin-1"))
+    short = os.path.join(FOLDER, "short.txt")
+    with open(short, "w", encoding="utf-8") as file:
+        file.write("too short")
+    tale = f"tale={make_text(FOLDER)}"
+    for arguments, says in (
+            (("--tokens", "characters", "--data", f"x={latin}"), "is not UTF-8"),
+            (("--tokens", "characters", "--data", f"x={short}"), "too few for"),
+            (("--tokens", "characters", "--data", "x=/nowhere"), "cannot read the text"),
+            (("--tokens", "syllables", "--data", tale), "--tokens is"),
+            (("--tokens", "words", "--data", tale, "--dropout", "1"), "--dropout is"),
+            (("--tokens", "words", "--data", tale, "--hidden", "20,30"), "all of one size"),
+            (("--tokens", "words", "--data", tale, "--hidden", "none"), "--hidden names"),
+            (("--tokens", "words", "--data", tale, "--label-noise", "0.1"), "for images"),
+            (("--tokens", "words", "--data", tale, "--data", f"y={tale[5:]}"), "one text"),
+            (("--tokens", "words", "--data", tale, "--optimiser", "adam", "--gate-errors"), "needs --optimiser sgd"),
+            (("--data", "strokes", "--unroll", "5"), "for text"),
+            (("--data", "strokes", "--dropout", "0.5"), "for text"),
+            (("--tokens", "words", "--data", tale, "--test-share", "1"), "--test-share")):
+        done = tap.run("train", *arguments, "--output", os.path.join(FOLDER, "never.keylight"))
+        assert done.returncode != 0 and says in done.stderr and done.stderr.count("\n") == 1, (arguments, done)
+        assert not os.path.exists(os.path.join(FOLDER, "never.keylight"))
+
+
+def test_damaged_text_is_refused_in_a_sentence():
+    with open(READERS["words"].path, "rb") as file:
+        whole = file.read()
+    for sql in ("UPDATE vocabulary SET token = token + 1000000 WHERE token = 3", "DELETE FROM document WHERE document = 1",
+                "UPDATE document SET count = count + 1 WHERE document = 0", "DELETE FROM token_chunk WHERE split = 'test'",
+                "UPDATE corpus SET unknown = 99999999", "UPDATE dataset SET classes = 3", "DELETE FROM embedding",
+                "UPDATE dataset SET kind = 'images', width = 1, height = 1, channels = 1",
+                "UPDATE dataset SET train_samples = 2000000000", "UPDATE run SET unroll = 2000000000",
+                "UPDATE run SET architecture = 'mlp'", "UPDATE run SET error_entries = 4", "UPDATE run SET optimiser = 'adam', architecture = 'mlp'",
+                "DELETE FROM sparse_error_chunk", "UPDATE token_chunk SET data = CAST(substr(data, 5) || x'ffffff7f' AS BLOB) WHERE id = 1",
+                "UPDATE sparse_error_chunk SET data = CAST(x'ffffffff' || substr(data, 5) AS BLOB)"):
+        path = os.path.join(FOLDER, "broken.keylight")
+        with open(path, "wb") as file:
+            file.write(whole)
+        db = sqlite3.connect(path)
+        db.execute("PRAGMA ignore_check_constraints = 1")
+        db.execute(sql)
+        db.commit()
+        db.close()
+        done = tap.run("query", path, "--text", "the cat")
+        assert done.returncode == 1 and "damaged" in done.stderr and done.stderr.count("\n") == 1, (sql, done)
+
+
+def test_the_server_said_nothing_on_stderr():
+    SERVER.stop()
+
+
+if __name__ == "__main__":
+    tap.main(sys.modules[__name__])

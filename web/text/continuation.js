@@ -1,0 +1,40 @@
+// How the model goes on: a continuation becomes a text of its own, every token of it a query.
+
+import {getContinuation} from '../api.js';
+import {h, redraw} from '../dom.js';
+import {notify} from '../views/notices.js';
+
+/** @import {Actions, Run, TextAnswer} from '../types.js' */
+/** @import {State} from '../state.js' */
+
+const COUNT = {characters: 200, words: 50, spaced: 50};
+const KEPT = {characters: 120, words: 30, spaced: 30}; // tokens of the stored text that come along
+let temperature = '0.7';
+let seed = 1;
+
+/** @param {HTMLElement} section @param {Run} run @param {State} state @param {TextAnswer} answer @param {Actions} actions */
+export function showContinuation(section, run, state, answer, actions) {
+  const kind = /** @type {{tokens: 'characters'}} */ (run.datasets[0].text).tokens;
+  const goOn = async (/** @type {Event} */ event) => {
+    event.preventDefault();
+    const texts = answer.subject.texts.slice(answer.subject.sample === null ? 0 : -KEPT[kind]);
+    try {
+      const written = await getContinuation(run.id, {text: texts.join(''), count: COUNT[kind], temperature: Number(temperature), seed});
+      seed++;
+      actions.choose({text: texts.join('') + written.texts.join(''), place: texts.length - 1, sample: null});
+    } catch (error) {
+      notify(/** @type {Error} */ (error).message);
+    }
+  };
+  redraw(section,
+    h('div.head', {}, h('h2', {}, 'Let it go on')),
+    h('form.continuing', {onsubmit: goOn},
+      h('label', {}, 'freedom ', h('input', {type: 'range', min: '0', max: '1.2', step: '0.1', value: temperature, id: 'temperature',
+        oninput: (/** @type {any} */ event) => {
+          temperature = event.target.value;
+          event.target.nextElementSibling.textContent = temperature;
+        }}), h('output', {}, temperature)),
+      h('button', {type: 'submit', id: 'go-on'}, 'Write on from here')),
+    h('p.soft', {}, 'What it writes becomes your text: click any of its tokens to see which passages it was reading from. ' +
+      'Freedom 0 always takes the most expected token.'));
+}

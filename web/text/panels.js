@@ -1,0 +1,139 @@
+// Under the spotlight: totals by continuation, over training time, along the text, how the answer
+// was learned, and the text without part of the memory.
+
+import {chart, legend} from '../chart.js';
+import {csvButton} from '../csv.js';
+import {choice, h, redraw, select} from '../dom.js';
+import {count, fixed, percent, short, signed} from '../format.js';
+import {removalTerms} from '../state.js';
+import {withTerm} from '../views/removal.js';
+import {fileOf, textOf} from './answer.js';
+import {named, visible} from './tokens.js';
+
+/** @import {Actions, Run, TextAnswer, TextPanels} from '../types.js' */
+/** @import {State} from '../state.js' */
+
+const TOTALS = 15;
+const GROUPS = /** @type {const} */ ([
+  {name: 'said', colour: '--c0'}, {name: 'target', colour: '--c1'}, {name: 'other', colour: '--guess'}]);
+const MEASURES = /** @type {const} */ ({abs: 'sum_abs', positive: 'sum_positive', negative: 'sum_negative'});
+
+/** @param {HTMLElement} section @param {TextAnswer} answer */
+export function showTokenTotals(section, answer) {
+  const most = Math.max(...answer.by_token.map((one) => one.sum_abs), 1e-30);
+  const furthest = Math.max(...answer.by_token.map((one) => Math.abs(one.contribution ?? 0)), 1e-30);
+  const rows = answer.by_token.filter((one, i) => i < TOTALS || one.token === answer.predicted || one.token === answer.target);
+  redraw(section,
+    h('div.head', {}, h('h2', {id: 'classes-title'}, 'By what followed'),
+      csvButton(`totals-${fileOf(answer)}-layer-${answer.layer}`, 'totals by continuation',
+        ['token', 'text', 'patterns', 'sum_abs', 'sum_positive', 'sum_negative', 'contribution'],
+        () => answer.by_token.map((one) => [one.token, one.text, one.patterns, one.sum_abs, one.sum_positive, one.sum_negative, one.contribution]))),
+    h('table.totals', {},
+      h('thead', {}, h('tr', {}, ['Followed by', 'Σ |attention|', '', 'patterns', ...(answer.exactness.dual ? [`gave ${named(textOf(answer, answer.logit))}`, ''] : [])]
+        .map((name, i) => name === '' ? h('td') : h(i ? 'th.number' : 'th', {scope: 'col'}, name)))),
+      h('tbody', {}, rows.map((one) => h('tr', {className: one.token === answer.predicted ? 'said' : ''},
+        h('th', {scope: 'row'}, h('code', {}, visible(one.text)), one.token === answer.target ? ' ✓' : ''),
+        h('td.number', {}, short(one.sum_abs)),
+        h('td.scale', {'aria-hidden': 'true'}, h('span.track', {}, h('i', {style: {width: `${100 * one.sum_abs / most}%`}}))),
+        h('td.number', {}, count(one.patterns)),
+        answer.exactness.dual ? [h('td.number', {}, signed(one.contribution ?? 0)),
+          h('td.scale', {'aria-hidden': 'true'}, h('span.diverging', {}, h((one.contribution ?? 0) < 0 ? 'i.minus' : 'i.plus', {
+            style: {width: `${50 * Math.abs(one.contribution ?? 0) / furthest}%`}})))] : null)))),
+    h('p.soft', {}, `Totals over all ${count(answer.patterns)} patterns, of layer ${answer.layer}; contributions of the output layer.`));
+}
+
+/** @param {HTMLElement} section @param {State} state @param {TextPanels} panels @param {Actions} actions */
+export function showTextTime(section, state, panels, actions) {
+  const values = panels.time[MEASURES[state.of]];
+  const labels = {said: `went on with ${named(textOf(panels, panels.predicted))}`,
+    target: panels.target === null || panels.target === panels.predicted ? '' : `went on with ${named(textOf(panels, panels.target))}`,
+    other: 'went on otherwise'};
+  const lines = GROUPS.filter(({name}) => labels[name]).map(({name, colour}) => ({label: labels[name], colour, width: 2, values: values[name]}));
+  redraw(section,
+    h('div.head', {}, h('h2', {}, 'Over training time'),
+      csvButton(`time-${fileOf(panels)}-layer-${panels.layer}`, 'attention over time', ['first_step', 'group', 'sum_abs', 'sum_positive', 'sum_negative'],
+        () => panels.time.first_steps.flatMap((step, bin) => GROUPS.map(({name}) => [step, name, panels.time.sum_abs[name][bin],
+          panels.time.sum_positive[name][bin], panels.time.sum_negative[name][bin]])))),
+    h('div.controls', {}, choice([{value: 'abs', text: '|attention|'}, {value: 'positive', text: '+'}, {value: 'negative', text: '−'}],
+      state.of, 'Which attention', (value) => actions.choose({of: /** @type {any} */ (value)}))),
+    chart({label: `Attention of layer ${panels.layer} by step`, xLabel: 'from step', x: panels.time.first_steps, lines}),
+    legend(lines));
+}
+
+/** @param {HTMLElement} section @param {Run} run @param {TextPanels} panels */
+export function showTextLearning(section, run, panels) {
+  const {steps, tokens, first_won: first, last_changed: since} = panels.learning;
+  const lines = tokens.map((one, i) => ({label: named(one.text), colour: i === 0 ? '--c0' : i === 1 ? '--c1' : '--c2', width: 2.5,
+    values: one.probabilities}));
+  redraw(section,
+    h('div.head', {}, h('h2', {}, 'How the answer was learned'),
+      csvButton(`learned-${fileOf(panels)}`, 'how the answer was learned', ['step', 'text', 'logit', 'probability'],
+        () => tokens.flatMap((one) => steps.map((step, i) => [step, one.text, one.logits[i], one.probabilities[i]])))),
+    h('p', {}, h('strong', {}, h('code', {}, visible(textOf(panels, panels.predicted)))), since === 0 ? ' was expected from the initial weights on.' :
+      first === since ? ` became what it expects here at step ${count(since)} and stayed it.` :
+        ` was first expected at step ${count(first)} and is since step ${count(since)}, as far as ${steps.length} points tell.`),
+    run.snapshots ? null : h('p.soft', {}, 'This run keeps no snapshots: only its begin and end are known.'),
+    chart({label: 'Probabilities at points of the training', xLabel: 'step', x: steps, lines,
+      marks: since ? [{x: since, label: 'since then'}] : []}),
+    legend(lines));
+}
+
+/** @param {HTMLElement} section @param {TextPanels} panels @param {Actions} actions */
+export function showAlong(section, panels, actions) {
+  const {along} = panels;
+  const mean = along.sum_abs.map((sum, i) => along.patterns[i] ? sum / along.patterns[i] : null);
+  const best = along.documents.filter((one) => one.patterns).sort((a, b) => b.sum_abs / b.patterns - a.sum_abs / a.patterns).slice(0, 5);
+  redraw(section,
+    h('div.head', {}, h('h2', {}, 'Along the text'),
+      csvButton(`along-${fileOf(panels)}-layer-${panels.layer}`, 'attention along the text', ['document', 'first_sample', 'patterns', 'sum', 'sum_abs'],
+        () => along.documents.map((one) => [one.name, one.sample, one.patterns, one.sum, one.sum_abs]))),
+    chart({label: 'Mean |attention| along the training text', xLabel: 'position', x: along.first,
+      lines: [{label: 'mean |attention|', colour: '--c0', values: mean, width: 1.5}],
+      pick: (index) => actions.explain(along.first[index])}),
+    h('p.soft', {}, 'Mean |attention| of the patterns of every part of the training text. Most in ',
+      ...best.flatMap((one, i) => [i ? ', ' : '', h('button.link', {type: 'button', onclick: () => actions.explain(one.sample)},
+        one.name.replace(/\.\w+$/, '').replaceAll('_', ' '))]), '.'));
+}
+
+/** A term of a removal in words. @param {TextAnswer} answer @param {string} term */
+function termName(answer, term) {
+  const [kind, value] = term.split(':');
+  switch (kind) {
+    case 'top': return `the first ${value} of this spotlight`;
+    case 'class': return `what went on with ${named(textOf(answer, Number(value)) || `token ${value}`)}`;
+    case 'steps': return `steps ${value.replace('-', ' to ')}`;
+    case 'sample': return `position ${count(Number(value))}`;
+    default: return term;
+  }
+}
+
+/** @param {HTMLElement} section @param {Run} run @param {State} state @param {TextAnswer} answer @param {Actions} actions */
+export function showTextRemoval(section, run, state, answer, actions) {
+  const {removed} = answer;
+  const terms = removalTerms(state.remove);
+  const add = (/** @type {string} */ term) => term && actions.choose(withTerm(state, term, true));
+  const half = Math.floor(run.steps / 2);
+  redraw(section,
+    h('div.head', {}, h('h2', {id: 'removal-title'}, 'Without part of the memory')),
+    !answer.exactness.dual ? h('p.soft', {}, 'This run was trained with Adam, which has no exact dual form: nothing can be taken out of it.') :
+      h('div.controls', {}, h('span.control', {}, 'without',
+        select([{value: '', text: 'top of spotlight…'}, ...[1, 10, 100, 1000].map((n) => ({value: `top:${n}`, text: `the first ${n} showings`}))],
+          '', 'Remove the top of the spotlight', add),
+        select([{value: '', text: 'a continuation…'}, ...answer.next.slice(0, 30).map((one) => ({value: `class:${one.token}`,
+          text: `what went on with ${named(one.text)}`}))], '', 'Remove a continuation', add),
+        h('button', {type: 'button', id: 'remove-first-half', onclick: () => add(`steps:1-${half}`)}, `steps 1 to ${count(half)}`))),
+    terms.length ? h('ul.terms', {'aria-label': 'Removed'}, terms.map((term) => h('li', {}, h('button.term', {type: 'button',
+      id: `term-${term.replace(/\W/g, '-')}`, 'aria-label': `Put back ${termName(answer, term)}`,
+      onclick: () => actions.choose(withTerm(state, term, false))}, termName(answer, term), ' ×')))) : null,
+    removed ? h('div.without-result', {},
+      h('p.verdict', {}, removed.predicted.token === answer.predicted ? 'It would still expect ' : 'It would expect ',
+        h('strong', {}, h('code', {}, visible(removed.predicted.text))),
+        h('span.soft', {}, `${count(removed.patterns)} of ${count(answer.patterns)} patterns taken out of the output layer’s memory; what the cells ` +
+          'tell it stays. This removes them from the stored trajectory; it is no retraining.')),
+      h('table.before-after', {}, h('thead', {}, h('tr', {}, ['Next', 'logit', 'without', 'probability', 'without'].map((name, i) =>
+        h(i ? 'th.number' : 'th', {scope: 'col'}, name)))),
+      h('tbody', {}, answer.next.slice(0, 10).map((one) => h('tr', {}, h('th', {scope: 'row'}, h('code', {}, visible(one.text))),
+        h('td.number', {}, fixed(one.logit, 2)), h('td.number.without', {}, fixed(one.logit_without ?? 0, 2)),
+        h('td.number', {}, percent(one.probability)), h('td.number', {}, percent(one.probability_without ?? 0))))))) :
+      answer.exactness.dual && h('p.soft', {}, 'Take training positions out of the output layer’s memory and see what the model would expect without them.'));
+}
