@@ -64,6 +64,8 @@ static void print_next(const struct kl_run *run, const struct kl_answer *answer)
     printf("\n%11s   %9s", "probability", "logit");
     if (run->history.has_dual)
         printf(" = %13s + %10s", "initial guess", "correction");
+    if (run->history.left_out > 0)
+        printf(" + %10s", "left out");
     printf("   next\n");
     for (int i = 0; left && i < NEXT_TOLD && (uint32_t)i < answer->n_logits; i++) {
         uint32_t j = kl_argmax(left, answer->n_logits);
@@ -72,6 +74,9 @@ static void print_next(const struct kl_run *run, const struct kl_answer *answer)
                (double)answer->logits[j]);
         if (run->history.has_dual)
             printf(" = %13.4f + %10.4f", answer->initial_guess[j], answer->correction[j]);
+        if (run->history.left_out > 0)
+            printf(" + %10.4f",
+                   (double)answer->logits[j] - answer->initial_guess[j] - answer->correction[j]);
         printf("   ");
         kl_print_token(corpus->types[j]);
         if (answer->removed.logits)
@@ -81,10 +86,10 @@ static void print_next(const struct kl_run *run, const struct kl_answer *answer)
     }
     if (!run->history.has_dual)
         printf("Trained with Adam: there is no exact dual form, so there are no contributions.\n");
+    else if (run->history.left_out > 0)
+        printf("Left out: what the smallest error signals, which are not recorded, added.\n");
     else
-        printf("The sum is the logit within %.1e%s.\n", answer->max_abs_error,
-               run->history.left_out > 0 ? ", approximate: error signals are recorded in part"
-                                         : "");
+        printf("The sum is the logit within %.1e.\n", answer->max_abs_error);
     free(left);
 }
 

@@ -56,7 +56,7 @@ enum kl_status kl_corpus_encode(const struct kl_corpus *corpus, const char *text
     size_t most = strlen(text); /* no piece is empty */
     uint32_t *out = NULL, found = 0;
     uint8_t *spaces = NULL;
-    struct kl_piece piece;
+    struct kl_piece piece = {0};
     enum kl_status status = kl_alloc(&out, most, sizeof *out, "the text", err);
 
     if (!status)
@@ -71,6 +71,9 @@ enum kl_status kl_corpus_encode(const struct kl_corpus *corpus, const char *text
         spaces[found] = (uint8_t)piece.spaced;
         out[found++] = type ? type - 1 : corpus->unknown;
     }
+    /* Who types words ends with the space before the next one. */
+    if (corpus->kind == KL_TOKENS_WORDS && found > 1 && piece.n_bytes == strspn(piece.text, " "))
+        found--;
     *tokens = out;
     *spaced = spaces;
     *n = found;

@@ -52,7 +52,8 @@ enum kl_status kl_corpus_read(const char *path, const struct kl_corpus_settings 
  * stands twice), KL_ERR_MEMORY. */
 enum kl_status kl_corpus_index(struct kl_corpus *corpus, struct kl_error *err);
 
-/* A text as tokens: *tokens and *spaced (*n) are the caller's, to free. Errors: KL_ERR_MEMORY. */
+/* A text as tokens, of words without a space at its end: *tokens and *spaced (*n) are the caller's,
+ * to free. Errors: KL_ERR_MEMORY. */
 enum kl_status kl_corpus_encode(const struct kl_corpus *corpus, const char *text, uint32_t **tokens,
                                 uint8_t **spaced, uint32_t *n, struct kl_error *err);
 

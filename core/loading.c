@@ -86,24 +86,37 @@ static enum kl_status load_folder(struct kl_dataset *dataset, const char *folder
                     : kl_idx_load(dataset, folder, err);
 }
 
-enum kl_status kl_dataset_load(const char *spec, struct kl_image_size size, struct kl_dataset **out,
-                               struct kl_error *err)
+/* A data set that has its name from NAME or NAME=PATH; *path is behind the sign, or NULL. */
+static enum kl_status begin(const char *spec, struct kl_dataset **dataset, const char **path,
+                            struct kl_error *err)
 {
     const char *equals = strchr(spec, '=');
     size_t length = equals ? (size_t)(equals - spec) : strlen(spec);
-    struct kl_dataset *dataset = NULL;
-    char folder[PATH_BYTES];
     enum kl_status status = check_name(spec, length, err);
 
     if (!status)
-        status = kl_alloc(&dataset, 1, sizeof *dataset, "a data set", err);
+        status = kl_alloc(dataset, 1, sizeof **dataset, "a data set", err);
     if (status)
         return status;
-    memcpy(dataset->name, spec, length);
-    if (!strcmp(dataset->name, "strokes") && !equals) {
+    memcpy((*dataset)->name, spec, length);
+    *path = equals ? equals + 1 : NULL;
+    return KL_OK;
+}
+
+enum kl_status kl_dataset_load(const char *spec, struct kl_image_size size, struct kl_dataset **out,
+                               struct kl_error *err)
+{
+    struct kl_dataset *dataset = NULL;
+    const char *path = NULL;
+    char folder[PATH_BYTES];
+    enum kl_status status = begin(spec, &dataset, &path, err);
+
+    if (status)
+        return status;
+    if (!strcmp(dataset->name, "strokes") && !path) {
         status = kl_strokes_draw(dataset, err);
-    } else if (equals) {
-        status = load_folder(dataset, equals + 1, size, err);
+    } else if (path) {
+        status = load_folder(dataset, path, size, err);
     } else {
         status = find_folder(dataset->name, folder, err);
         if (!status)
@@ -127,21 +140,17 @@ enum kl_status kl_dataset_load(const char *spec, struct kl_image_size size, stru
 enum kl_status kl_text_load(const char *spec, const struct kl_corpus_settings *settings,
                             struct kl_dataset **out, struct kl_error *err)
 {
-    const char *equals = strchr(spec, '=');
-    size_t length = equals ? (size_t)(equals - spec) : strlen(spec);
     struct kl_dataset *dataset = NULL;
+    const char *path = NULL;
     char folder[PATH_BYTES];
-    enum kl_status status = check_name(spec, length, err);
+    enum kl_status status = begin(spec, &dataset, &path, err);
 
-    if (!status)
-        status = kl_alloc(&dataset, 1, sizeof *dataset, "a data set", err);
     if (status)
         return status;
-    memcpy(dataset->name, spec, length);
-    if (!equals)
+    if (!path)
         status = find_folder(dataset->name, folder, err);
     if (!status)
-        status = kl_corpus_read(equals ? equals + 1 : folder, settings, dataset, err);
+        status = kl_corpus_read(path ? path : folder, settings, dataset, err);
     if (status)
         kl_dataset_free(dataset);
     else

@@ -37,6 +37,10 @@ cJSON *kl_json_sample(const struct kl_run *run, uint32_t id);
 struct kl_sample;
 cJSON *kl_json_predicted(const struct kl_run *run, const struct kl_sample *sample);
 
+/* The moments of what the rank orders by, as the member scores. */
+struct kl_answer;
+void kl_json_scores(cJSON *object, const struct kl_answer *answer);
+
 /* The text, which the caller frees, or NULL; the object is gone. */
 char *kl_json_finish(cJSON *object);
 

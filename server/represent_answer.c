@@ -5,6 +5,16 @@
 #include "server/json.h"
 #include "server/represent.h"
 
+void kl_json_scores(cJSON *object, const struct kl_answer *answer)
+{
+    cJSON *scores = cJSON_AddObjectToObject(object, "scores");
+
+    kl_json_count(scores, "count", answer->scores.count);
+    kl_json_number(scores, "mean", answer->scores.mean);
+    kl_json_number(scores, "deviation", answer->scores.deviation);
+    kl_json_number(scores, "max", answer->scores.max);
+}
+
 static void add_spotlight(cJSON *object, const struct kl_run *run, const struct kl_query *query,
                           const struct kl_answer *answer)
 {
@@ -268,7 +278,7 @@ static void add_query(cJSON *object, const struct kl_run *run, const struct kl_q
 char *kl_represent_attention(const struct kl_run *run, const struct kl_query *query, int64_t sample,
                              const struct kl_answer *answer, double total_ms)
 {
-    cJSON *object = cJSON_CreateObject(), *scores, *exactness;
+    cJSON *object = cJSON_CreateObject(), *exactness;
 
     cJSON_AddStringToObject(object, "run", run->fingerprint);
     cJSON_AddItemToObject(object, "sample",
@@ -283,11 +293,7 @@ char *kl_represent_attention(const struct kl_run *run, const struct kl_query *qu
     kl_json_number(exactness, "max_abs_error", answer->max_abs_error);
     add_query(object, run, query, answer);
     kl_json_count(object, "patterns", answer->n_patterns);
-    scores = cJSON_AddObjectToObject(object, "scores");
-    kl_json_count(scores, "count", answer->scores.count);
-    kl_json_number(scores, "mean", answer->scores.mean);
-    kl_json_number(scores, "deviation", answer->scores.deviation);
-    kl_json_number(scores, "max", answer->scores.max);
+    kl_json_scores(object, answer);
     add_spotlight(object, run, query, answer);
     add_classes(object, run, answer);
     add_views(object, run, query, answer);

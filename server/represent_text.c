@@ -73,6 +73,10 @@ static void add_next(cJSON *object, const struct kl_run *run, const struct kl_qu
         if (run->history.has_dual) {
             kl_json_number(item, "initial_guess", answer->initial_guess[told[i]]);
             kl_json_number(item, "correction", answer->correction[told[i]]);
+            if (run->history.left_out > 0)
+                kl_json_number(item, "unrecorded",
+                               (double)answer->logits[told[i]] - answer->initial_guess[told[i]] -
+                                   answer->correction[told[i]]);
         }
         if (answer->removed.logits) {
             kl_json_number(item, "logit_without", answer->removed.logits[told[i]]);
@@ -224,7 +228,7 @@ char *kl_represent_text_attention(const struct kl_run *run, const struct kl_quer
                                   const struct kl_answer *answer,
                                   const struct kl_passages *passages, double total_ms)
 {
-    cJSON *object = cJSON_CreateObject(), *exactness, *scores;
+    cJSON *object = cJSON_CreateObject(), *exactness;
 
     cJSON_AddStringToObject(object, "run", run->fingerprint);
     add_subject(object, run, text, place);
@@ -248,11 +252,7 @@ char *kl_represent_text_attention(const struct kl_run *run, const struct kl_quer
     kl_json_number(exactness, "left_out", run->history.left_out);
     add_next(object, run, query, answer);
     kl_json_count(object, "patterns", answer->n_patterns);
-    scores = cJSON_AddObjectToObject(object, "scores");
-    kl_json_count(scores, "count", answer->scores.count);
-    kl_json_number(scores, "mean", answer->scores.mean);
-    kl_json_number(scores, "deviation", answer->scores.deviation);
-    kl_json_number(scores, "max", answer->scores.max);
+    kl_json_scores(object, answer);
     add_passages(object, run, query, answer, passages);
     add_totals(object, run, query, answer);
     add_vote(object, run, answer);

@@ -57,7 +57,7 @@
  * @typedef {Tokens & Partial<TextPlace> & {sample: number|null, bits: (number|null)[],
  *   predicted: (string|null)[]}} Reading
  * @typedef {{token: number, text: string, probability: number, logit: number, initial_guess?: number,
- *   correction?: number, logit_without?: number, probability_without?: number}} NextToken
+ *   correction?: number, unrecorded?: number, logit_without?: number, probability_without?: number}} NextToken
  * @typedef {{sample: number, offset: number, pattern: number, step: number, repetitions: number, lit: number,
  *   attention: number, contribution: number|null, score: number}} LitPlace
  * @typedef {TextPlace & Tokens & {rank: number, places: LitPlace[]}} Passage

@@ -175,6 +175,10 @@ START_TEST(rare_words_are_unknown_and_typed_text_is_encoded_alike)
     ck_assert(!kl_corpus_is_spaced(dataset->corpus, tokens[0], dataset->corpus->tokens[0][2]));
     free(tokens);
     free(spaced);
+    ck_ok(kl_corpus_encode(dataset->corpus, "the whale ", &tokens, &spaced, &n, &err), err);
+    ck_assert_uint_eq(n, 2); /* the space belongs to the word that is asked for */
+    free(tokens);
+    free(spaced);
     kl_dataset_free(dataset);
     remove_folder();
 }

@@ -298,6 +298,9 @@ def test_adam_and_unrecorded_gates_have_attention_only():
     assert status == 400 and b"--gate-errors" in content
     answer = SERVER.json(f"{base('words')}/attention?sample=100&rank=helped")
     assert answer["contribution_kind"] == "approximate" and answer["exactness"]["left_out"] > 0
+    for token in answer["next"]:
+        whole = token["initial_guess"] + token["correction"] + token["unrecorded"]
+        assert abs(whole - token["logit"]) < 1e-4 and abs(token["unrecorded"]) <= answer["exactness"]["max_abs_error"] + 1e-4
     assert json.loads(tap.succeed("info", READERS["adam"].path, "--json"))["dual"] is False
 
 

@@ -33,7 +33,7 @@ function verdict(answer) {
 /** @param {TextAnswer} answer */
 function table(answer) {
   const rows = answer.next.filter((one, i) => i < SHOWN || one.token === answer.target || one.token === answer.logit);
-  const dual = answer.exactness.dual;
+  const dual = answer.exactness.dual, partly = answer.exactness.left_out > 0;
   const values = rows.flatMap((row) => [row.logit, row.initial_guess ?? 0, 0]);
   const low = Math.min(...values), high = Math.max(...values, low + 1e-9);
   const left = (/** @type {number} */ value) => 100 * (value - low) / (high - low);
@@ -41,8 +41,8 @@ function table(answer) {
     style: {left: `${left(Math.min(from, to))}%`, width: `${Math.abs(left(to) - left(from))}%`}});
   return h('table.logits.next', {},
     h('caption.hidden', {}, 'The most probable next tokens, and how their logits came about'),
-    h('thead', {}, h('tr', {}, ['Next', 'probability', '', 'logit', ...(dual ? ['= guess', '+ correction', ''] : [])].map((name, i) =>
-      name === '' ? h('td.scale') : h('th', {scope: 'col', className: [i ? 'number' : '', i === 4 || i === 5 ? 'part' : ''].join(' ').trim()}, name)))),
+    h('thead', {}, h('tr', {}, ['Next', 'probability', '', 'logit', ...(dual ? ['= guess', '+ correction', ...(partly ? ['+ left out'] : []), ''] : [])].map((name, i) =>
+      name === '' ? h('td.scale') : h('th', {scope: 'col', className: [i ? 'number' : '', i >= 4 ? 'part' : ''].join(' ').trim()}, name)))),
     h('tbody', {}, rows.map((row) => h('tr', {className: row.token === answer.predicted ? 'said' :
       row.token === answer.target ? 'labelled' : ''},
     h('th', {scope: 'row'}, h('code', {}, visible(row.text)), row.token === answer.target ? h('span.soft', {}, ' ✓') : null),
@@ -50,7 +50,7 @@ function table(answer) {
     h('td.share', {}, h('span.track', {'aria-hidden': 'true'}, h(row.token === answer.predicted ? 'i.said' : 'i', {
       style: {width: `${100 * row.probability}%`}}))),
     h('td.number', {}, fixed(row.logit, 2)),
-    dual ? [h('td.number.part', {}, fixed(row.initial_guess ?? 0, 2)), h('td.number.part', {}, signed(row.correction ?? 0)),
+    dual ? [h('td.number.part', {}, fixed(row.initial_guess ?? 0, 2)), h('td.number.part', {}, signed(row.correction ?? 0)), partly && h('td.number.part', {}, signed(row.unrecorded ?? 0)),
       h('td.scale', {'aria-hidden': 'true', style: {'--zero': `${left(0)}%`}}, bar('guess', 0, row.initial_guess ?? 0),
         bar((row.correction ?? 0) < 0 ? 'minus' : 'plus', row.initial_guess ?? 0, row.logit))] : null))));
 }
@@ -60,7 +60,7 @@ export function exactness(run, answer) {
   const {dual, max_abs_error: error, left_out: leftOut} = answer.exactness;
   if (!dual) return 'trained with Adam: attention only, no contributions';
   return leftOut > 0 ?
-    `approximate: ${percent(leftOut, 2)} of the error signals left out; logits within ${short(error ?? 0)}` :
+    `approximate: the smallest error signals were left out (${percent(leftOut, 2)} of their squared length); for the tokens of this vocabulary they add up to as much as ${short(error ?? 0)} of a logit` :
     `dual = primal within ${scientific(error ?? 0)}`;
 }
 
@@ -68,7 +68,7 @@ export function exactness(run, answer) {
 export function showTextAnswer(section, run, state, answer, actions) {
   const {texts, place} = answer.subject;
   const from = Math.max(0, texts.length - CONTEXT);
-  const rows = () => answer.next.map((row) => [row.token, row.text, row.probability, row.logit, row.initial_guess, row.correction]);
+  const rows = () => answer.next.map((row) => [row.token, row.text, row.probability, row.logit, row.initial_guess, row.correction, row.unrecorded ?? 0]);
   redraw(section,
     h('div.said-so', {},
       h('div.head', {}, h('h2', {id: 'answer-title'}, 'What follows?')),
@@ -82,7 +82,7 @@ export function showTextAnswer(section, run, state, answer, actions) {
         h('button', {type: 'button', id: 'next', onclick: () => actions.step(1)}, 'token ›'))),
     h('div.why', {},
       h('div.head', {}, h('h2', {}, 'Next tokens'), csvButton(`next-${fileOf(answer)}`, 'the next tokens',
-        ['token', 'text', 'probability', 'logit', 'initial_guess', 'correction'], rows)),
+        ['token', 'text', 'probability', 'logit', 'initial_guess', 'correction', 'left_out'], rows)),
       table(answer),
       h('p.legend', {}, answer.exactness.dual ? [h('i.swatch.guess'), 'initial guess ', h('i.swatch.plus'), 'correction up ',
         h('i.swatch.minus'), 'correction down · '] : [], exactness(run, answer))));
