@@ -7,7 +7,6 @@
 
 #include "core/reading.h"
 #include "core/trace.h"
-#include "server/json.h"
 
 int kl_is_text(const struct kl_run *run, struct kl_reply *reply)
 {
@@ -76,33 +75,4 @@ void kl_given_clear(struct kl_given_text *text)
     free(text->own_tokens);
     free(text->own_spaced);
     *text = (struct kl_given_text){0};
-}
-
-cJSON *kl_json_token_text(const struct kl_corpus *corpus, uint32_t token, int spaced)
-{
-    char *text;
-    cJSON *item;
-
-    if (!spaced)
-        return cJSON_CreateString(corpus->types[token]);
-    text = malloc(strlen(corpus->types[token]) + 2);
-    if (!text)
-        return NULL;
-    text[0] = ' ';
-    memcpy(text + 1, corpus->types[token], strlen(corpus->types[token]) + 1);
-    item = cJSON_CreateString(text);
-    free(text);
-    return item;
-}
-
-void kl_json_tokens(cJSON *object, const struct kl_corpus *corpus, const uint32_t *tokens,
-                    const uint8_t *spaced, uint32_t n)
-{
-    cJSON *numbers = cJSON_AddArrayToObject(object, "tokens");
-    cJSON *texts = cJSON_AddArrayToObject(object, "texts");
-
-    for (uint32_t i = 0; i < n; i++) {
-        cJSON_AddItemToArray(numbers, cJSON_CreateNumber(tokens[i]));
-        cJSON_AddItemToArray(texts, kl_json_token_text(corpus, tokens[i], spaced && spaced[i]));
-    }
 }

@@ -32,12 +32,4 @@ void kl_given_clear(struct kl_given_text *text);
 /* Whether the run is of text: 1, or 0 with the problem in *reply. */
 int kl_is_text(const struct kl_run *run, struct kl_reply *reply);
 
-/* The text of tokens first .. end - 1 as a list of strings, each with the space before it, and
- * their numbers as another. */
-void kl_json_tokens(struct cJSON *object, const struct kl_corpus *corpus, const uint32_t *tokens,
-                    const uint8_t *spaced, uint32_t n);
-
-/* One token's text, with the space before it if it has one; for cJSON, which copies it. */
-struct cJSON *kl_json_token_text(const struct kl_corpus *corpus, uint32_t token, int spaced);
-
 #endif

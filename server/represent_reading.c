@@ -6,7 +6,8 @@
 #include "core/reading.h"
 #include "server/given_text.h"
 #include "server/json.h"
-#include "server/represent_text.h"
+#include "server/json_text.h"
+#include "server/represent.h"
 
 #define SNIPPET_BEFORE 14 /* tokens of context of a heat map's column, of characters */
 #define SNIPPET_AFTER 6

@@ -7,6 +7,7 @@
 #include "core/top.h"
 #include "server/given_text.h"
 #include "server/json.h"
+#include "server/json_text.h"
 #include "server/represent.h"
 #include "server/represent_text.h"
 
@@ -43,12 +44,6 @@ static uint32_t choose(const double *values, uint32_t n_values, uint32_t most, c
     free(top.items);
     *told = list;
     return n;
-}
-
-void kl_json_type(cJSON *object, const struct kl_corpus *corpus, uint32_t token)
-{
-    kl_json_count(object, "token", token);
-    cJSON_AddItemToObject(object, "text", kl_json_token_text(corpus, token, 0));
 }
 
 /* What may follow, the most probable first. */
@@ -117,26 +112,6 @@ static void add_totals(cJSON *object, const struct kl_run *run, const struct kl_
     }
     free(told);
     free(values);
-}
-
-static void add_document(cJSON *object, const struct kl_run *run, struct kl_sample_place place)
-{
-    const struct kl_document *document =
-        kl_corpus_document(corpus_of(run), place.split, place.index);
-    cJSON *item = cJSON_AddObjectToObject(object, "document");
-
-    cJSON_AddStringToObject(item, "name", document ? document->name : "");
-    kl_json_count(item, "position", document ? place.index - document->first : 0);
-}
-
-void kl_json_position(cJSON *object, const struct kl_run *run, uint32_t sample)
-{
-    struct kl_sample_place place = kl_collection_place(&run->data, sample);
-
-    kl_json_count(object, "sample", sample);
-    cJSON_AddStringToObject(object, "split", kl_split_name(place.split));
-    kl_json_count(object, "index", place.index);
-    add_document(object, run, place);
 }
 
 static void add_places(cJSON *passage_item, const struct kl_query *query,

@@ -4,6 +4,7 @@
 
 #include "core/corpus.h"
 #include "server/json.h"
+#include "server/json_text.h"
 #include "server/represent_text.h"
 
 #define PARTS 200 /* of the training text, for attention along it */
