@@ -64,8 +64,12 @@ static enum kl_status read_keys(void *self, unsigned worker, uint32_t block, uin
 
     (void)worker;
     (void)err;
-    *out = (struct kl_block){keys->extents[block].first + from, count, KL_F16, 0,
-                             keys->numbers + ((size_t)block * 1000 + from) * WIDTH};
+    *out = (struct kl_block){keys->extents[block].first + from,
+                             count,
+                             KL_F16,
+                             0,
+                             keys->numbers + ((size_t)block * 1000 + from) * WIDTH,
+                             NULL};
     return KL_OK;
 }
 
@@ -101,8 +105,13 @@ static void bench_scan(struct kl_pool *pool)
         keys->numbers[i] = (uint16_t)(0x3000 + i * 2654435761u % 2048);
     for (size_t j = 0; j < WIDTH; j++)
         query[j] = (float)j / WIDTH - 0.5f;
-    keys->source =
-        (struct kl_block_source){keys, KEYS, WIDTH, KL_F16, KEYS / 1000, keys->extents, read_keys};
+    keys->source = (struct kl_block_source){.self = keys,
+                                            .n_rows = KEYS,
+                                            .width = WIDTH,
+                                            .dtype = KL_F16,
+                                            .n_blocks = KEYS / 1000,
+                                            .extents = keys->extents,
+                                            .read = read_keys};
     for (uint32_t b = 0; b < KEYS / 1000; b++)
         keys->extents[b] = (struct kl_extent){(uint64_t)b * 1000, 1000};
     printf("\nscan of %d keys of %d float16 (%.2f GB), %u workers\n", KEYS, WIDTH,

@@ -10,8 +10,9 @@
 #include "core/memory.h"
 
 #define PATH_BYTES 4096
-#define MAGIC_LABELS 0x00000801u        /* unsigned bytes, 1 dimension */
-#define MAGIC_IMAGES 0x00000803u        /* unsigned bytes, 3 dimensions */
+#define MAGIC_LABELS 0x00000801u /* unsigned bytes, 1 dimension */
+#define MAGIC_IMAGES 0x00000803u /* unsigned bytes, 3 dimensions */
+#define FIRST_BYTES ((size_t)1 << 20)
 #define PIXELS_MAX ((uint64_t)64 << 30) /* more than any machine this is built for holds */
 
 static int starts_with(const char *text, const char *prefix)
@@ -78,6 +79,29 @@ static enum kl_status read_exactly(gzFile file, const char *path, void *out, siz
     return KL_OK;
 }
 
+/* Reads n_bytes into memory that grows with what is there, whatever a header claims: *out is the
+ * caller's, also on failure. */
+static enum kl_status read_growing(gzFile file, const char *path, uint8_t **out, size_t n_bytes,
+                                   struct kl_error *err)
+{
+    size_t room = 0;
+    enum kl_status status = KL_OK;
+
+    while (!status && room < n_bytes) {
+        size_t more = room < FIRST_BYTES ? FIRST_BYTES : room;
+        uint8_t *grown;
+
+        more = n_bytes - room < more ? n_bytes - room : more;
+        grown = realloc(*out, room + more);
+        if (!grown)
+            return kl_fail(err, KL_ERR_MEMORY, "not enough memory for %s", path);
+        *out = grown;
+        status = read_exactly(file, path, grown + room, more, err);
+        room += more;
+    }
+    return status;
+}
+
 static enum kl_status check_end(gzFile file, const char *path, struct kl_error *err)
 {
     unsigned char extra;
@@ -128,9 +152,7 @@ static enum kl_status read_idx(const char *path, uint32_t magic, uint32_t dimens
             }
         }
     }
-    status = kl_alloc(&bytes, (size_t)total, 1, path, err);
-    if (!status)
-        status = read_exactly(file, path, bytes, (size_t)total, err);
+    status = read_growing(file, path, &bytes, (size_t)total, err);
     if (!status)
         status = check_end(file, path, err);
     if (!status) {
