@@ -79,6 +79,11 @@ static void after_evaluation(void *self, uint32_t step, const struct kl_dataset 
 
     if (meter->terminal || meter->quiet)
         return;
+    if (dataset->splits[KL_SPLIT_TEST].count == 0) {
+        fprintf(stderr, "step %u of %u, no test split, training loss %.4f\n", step, meter->n_steps,
+                meter->loss);
+        return;
+    }
     fprintf(stderr, "step %u of %u: %s test accuracy %.2f %%, test loss %.4f", step, meter->n_steps,
             dataset->name, 100 * evaluation->accuracy, evaluation->loss);
     if (dataset->corpus)

@@ -7,8 +7,10 @@
 
 #include "cli/text_output.h"
 #include "core/clock.h"
+#include "core/memory.h"
 #include "core/passages.h"
 #include "core/reading.h"
+#include "core/text.h"
 #include "server/given_text.h"
 #include "server/parameters.h"
 #include "server/represent.h"
@@ -22,6 +24,7 @@ static enum kl_status find_text(const struct kl_run *run, const struct kl_text_r
                                 struct kl_error *err)
 {
     const struct kl_corpus *corpus = run->data.datasets[0]->corpus;
+    char *typed = NULL;
     uint32_t first;
     enum kl_status status;
 
@@ -39,8 +42,14 @@ static enum kl_status find_text(const struct kl_run *run, const struct kl_text_r
         }
         return KL_OK;
     }
-    status = kl_corpus_encode(corpus, request->text, &text->own_tokens, &text->own_spaced, &text->n,
-                              err);
+    status = kl_alloc(&typed, strlen(request->text) + 1, 1, "the text", err);
+    if (status)
+        return status;
+    memcpy(typed, request->text, strlen(request->text));
+    status = kl_text_clean(typed) ? kl_fail(err, KL_ERR_USAGE, "--text is text in UTF-8")
+                                  : kl_corpus_encode(corpus, typed, &text->own_tokens,
+                                                     &text->own_spaced, &text->n, err);
+    free(typed);
     if (status)
         return status;
     if (text->n < 1 || text->n > KL_READING_MAX)

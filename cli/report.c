@@ -170,8 +170,10 @@ static void print_report(const struct kl_run *run, const struct kl_accuracy *acc
                100 * (double)accuracies[i].n_right / (double)accuracies[i].n_samples,
                (unsigned long long)accuracies[i].n_samples);
     if (kl_history_is_text(&run->history)) {
-        printf("test: %.4f bits per token, perplexity %.3f\n", kl_run_test_bits(run),
-               pow(2, kl_run_test_bits(run)));
+        if (!isnan(kl_run_test_bits(run)))
+            printf("test: %.4f bits per token, perplexity %.3f, accuracy %.2f %%\n",
+                   kl_run_test_bits(run), pow(2, kl_run_test_bits(run)),
+                   100 * kl_run_test_accuracy(run));
         print_votes(run, report, report->votes,
                     "The next token with the largest sum of |attention| on what it followed");
         print_votes(run, report, report->votes_first, "The token after the most attended position");
@@ -272,9 +274,12 @@ static enum kl_status print(const struct request *request, struct kl_run *run,
 {
     struct kl_accuracy accuracies[KL_DATASETS_MAX * KL_N_SPLITS];
     uint32_t n = 0;
-    enum kl_status status = kl_samples_accuracies(run, accuracies, &n, err);
+    enum kl_status status = KL_OK;
     char *text;
 
+    /* What a position is predicted as depends on how much is read before it: no text keeps that. */
+    if (!kl_history_is_text(&run->history))
+        status = kl_samples_accuracies(run, accuracies, &n, err);
     if (status)
         return status;
     if (request->html)

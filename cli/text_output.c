@@ -79,6 +79,10 @@ void kl_print_passage(const struct kl_corpus *corpus, const uint32_t *tokens, co
 
 void kl_print_text_curve(const struct kl_run *run)
 {
+    if (run->data.datasets[0]->splits[KL_SPLIT_TEST].count == 0) {
+        printf("\nThere is no test split, so there is no training curve.\n");
+        return;
+    }
     printf("\n%10s   %16s   %10s   %13s\n", "step", "bits per token", "perplexity",
            "test accuracy");
     for (uint32_t i = 0; i < run->n_curve; i++)

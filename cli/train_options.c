@@ -12,6 +12,8 @@
 #define DEFAULT_SNAPSHOTS 100
 #define DEFAULT_TEXT_SNAPSHOTS 25 /* of networks that are larger */
 #define DEFAULT_NOISE_SEED 1
+#define ADAM_RATE 1e-3     /* as its authors propose, where nobody names another, */
+#define ADAM_RATE_MAX 0.05 /* and the preset's is SGD's */
 
 static const char help[] =
     "usage: keylight train [--preset NAME] [--data NAME[=FOLDER]]... [--output FILE] [OPTION...]\n"
@@ -62,9 +64,8 @@ static const char help[] =
     "                         unless --preset names others\n"
     "  --min-count N          rarer words are <unk>\n"
     "  --test-share P         the last share of the text is the test split (default 0.05)\n"
-    "  --test-files PATTERN   files so named are it instead; a folder with train, valid and test "
-    "in\n"
-    "                         its file names has its splits from them\n"
+    "  --test-files PATTERN   files so named are it instead; without it, a folder with files that\n"
+    "                         have train and test (and valid) as words of their names is split so\n"
     "  --embedding N          width of the vector that stands for a token\n"
     "  --unroll N             tokens of each of the --batch streams a step\n"
     "  --dropout P            share of the output layer's keys set to 0 in training\n"
@@ -82,11 +83,11 @@ static const char help[] =
     "  --seed N               random seed (default 1)\n"
     "  --steps N              minibatch updates\n"
     "  --batch N              patterns per step; streams of text\n"
-    "  --lr X                 learning rate\n"
+    "  --lr X                 learning rate (with adam by default 0.001)\n"
     "  --lr-schedule NAME     constant, cosine (to 0 at the end) or step\n"
     "  --lr-period N          steps between drops of --lr-schedule step\n"
     "  --lr-gamma X           factor of each drop\n"
-    "  --momentum X           0 up to 1\n"
+    "  --momentum X           0 up to 1; Adam has its own\n"
     "  --weight-decay X       L2 penalty, on biases too\n"
     "  --clip X               largest norm of the gradient; 0 for no clipping\n"
     "  --dtype NAME           float16 (default) or float32 history\n"
@@ -419,7 +420,7 @@ static enum kl_status parse(int argc, char **argv, struct kl_train_request *requ
             request->is_preset_as_it_is = 0;
             break;
         case OPT_HEADS:
-            request->has_settings = 1;
+            request->has_heads = request->has_settings = 1;
             request->is_preset_as_it_is = 0;
             if (kl_heads_parse(optarg, &request->heads))
                 status = kl_fail(err, KL_ERR_USAGE, "--heads is shared or separate, not '%.40s'",
@@ -452,6 +453,10 @@ static enum kl_status parse(int argc, char **argv, struct kl_train_request *requ
             break;
         default:
             request->has_settings = 1;
+            request->has_lr |= option == OPT_LR;
+            request->has_tokens |= option == OPT_TOKENS;
+            request->has_text_flag |= option >= OPT_TOKENS && option < OPT_QUIET;
+            request->has_noise_seed |= option == OPT_NOISE_SEED;
             request->is_named |= option == OPT_NAME;
             request->has_error_entries |= option == OPT_ERROR_ENTRIES;
             request->has_snapshot_steps |= option == OPT_SNAPSHOT_STEPS;
@@ -484,6 +489,33 @@ static void fill_defaults(struct kl_train_request *request, const char *const *p
 
         training->snapshot_steps = (training->n_steps + n - 1) / n;
     }
+}
+
+/* Refuses flags of images in a training on text, and of text in one on images; and gives Adam the
+ * rate that suits it where nobody names one. */
+static enum kl_status fit_kind(struct kl_train_request *request, const char *preset,
+                               struct kl_error *err)
+{
+    struct kl_training *training = &request->training;
+    int is_text = training->shape.architecture == KL_LSTM;
+
+    if (!is_text && request->has_tokens)
+        return kl_fail(err, KL_ERR_USAGE, "preset %s is of images: leave --tokens or --preset out",
+                       preset);
+    if (!is_text && request->has_text_flag)
+        return kl_fail(
+            err, KL_ERR_USAGE,
+            "--min-count, --test-share, --test-files, --embedding, --unroll, --dropout, "
+            "--optimiser, --gate-errors and --error-entries are for text: say how to cut "
+            "it with --tokens");
+    if (is_text && (request->has_heads || request->image_size.width || request->has_noise_seed))
+        return kl_fail(err, KL_ERR_USAGE, "--heads, --image-size and --noise-seed are for images");
+    if (training->optimiser == KL_ADAM && !request->has_lr &&
+        training->learning_rate > ADAM_RATE_MAX)
+        training->learning_rate = ADAM_RATE;
+    if (training->optimiser == KL_ADAM)
+        training->momentum = 0;
+    return KL_OK;
 }
 
 /* A preset's schedule gives way to what the command line says of it; where that does not fit, the
@@ -530,5 +562,7 @@ enum kl_status kl_train_parse(int argc, char **argv, struct kl_train_request *re
         status = parse(argc, argv, request, err);
     if (!status)
         fill_defaults(request, preset_data);
+    if (!status && !request->resume)
+        status = fit_kind(request, preset, err);
     return status || request->resume ? status : fit_preset_schedule(request, preset, err);
 }

@@ -50,6 +50,29 @@ enum kl_status kl_corpus_index(struct kl_corpus *corpus, struct kl_error *err)
     return status;
 }
 
+uint64_t kl_corpus_hash(const struct kl_corpus *corpus)
+{
+    const char *kind = kl_token_kind_name(corpus->kind);
+    uint64_t hash = kl_hash(KL_HASH_START, kind, strlen(kind) + 1);
+
+    for (uint32_t i = 0; i < corpus->n_types; i++)
+        hash = kl_hash(hash, corpus->types[i], strlen(corpus->types[i]) + 1);
+    return hash;
+}
+
+/* As kl_next_piece; but the unknown token's own text, which a stretch of words may hold, is one. */
+static int next_piece(const struct kl_corpus *corpus, const char **text, struct kl_piece *piece)
+{
+    const char *unknown = corpus->types[corpus->unknown];
+    size_t spaces = **text == ' ', length = strlen(unknown);
+
+    if (corpus->kind != KL_TOKENS_WORDS || strncmp(*text + spaces, unknown, length) != 0)
+        return kl_next_piece(corpus->kind, text, piece);
+    *piece = (struct kl_piece){*text + spaces, length, (int)spaces};
+    *text += spaces + length;
+    return 1;
+}
+
 enum kl_status kl_corpus_encode(const struct kl_corpus *corpus, const char *text, uint32_t **tokens,
                                 uint8_t **spaced, uint32_t *n, struct kl_error *err)
 {
@@ -65,7 +88,7 @@ enum kl_status kl_corpus_encode(const struct kl_corpus *corpus, const char *text
         free(out);
         return status;
     }
-    while (kl_next_piece(corpus->kind, &text, &piece)) {
+    while (next_piece(corpus, &text, &piece)) {
         uint32_t type = *find(corpus, piece.text, piece.n_bytes);
 
         spaces[found] = (uint8_t)piece.spaced;

@@ -41,10 +41,11 @@ struct kl_corpus_settings {
 };
 
 /* Reads a text file, or all files of a folder in the order of their names (numbers in them by
- * value), as documents. A folder that holds files with train, valid and test in their names has its
- * splits from them, whatever the settings say. CRLF becomes LF, a byte order mark goes. *dataset
- * becomes a text data set. Errors: KL_ERR_NOT_FOUND, KL_ERR_INPUT (not UTF-8 text; too short),
- * KL_ERR_USAGE, KL_ERR_IO, KL_ERR_MEMORY. */
+ * value), as documents. Without test_files, a folder with files that have train and test as words
+ * of their names has its splits from the names (valid, or validation, too); then all must say one.
+ * CRLF becomes LF, a byte order mark goes. *dataset becomes a text data set. Errors:
+ * KL_ERR_NOT_FOUND, KL_ERR_INPUT (not UTF-8 text; too short), KL_ERR_USAGE, KL_ERR_IO,
+ * KL_ERR_MEMORY. */
 enum kl_status kl_corpus_read(const char *path, const struct kl_corpus_settings *settings,
                               struct kl_dataset *dataset, struct kl_error *err);
 
@@ -52,8 +53,11 @@ enum kl_status kl_corpus_read(const char *path, const struct kl_corpus_settings 
  * stands twice), KL_ERR_MEMORY. */
 enum kl_status kl_corpus_index(struct kl_corpus *corpus, struct kl_error *err);
 
-/* A text as tokens, of words without a space at its end: *tokens and *spaced (*n) are the caller's,
- * to free. Errors: KL_ERR_MEMORY. */
+/* A hash of how the text is cut and of the vocabulary: two texts may become the same numbers. */
+uint64_t kl_corpus_hash(const struct kl_corpus *corpus);
+
+/* A text that kl_text_clean has cleaned, as tokens, of words without a space at its end; <unk> is
+ * the unknown token: *tokens and *spaced (*n) are the caller's, to free. Errors: KL_ERR_MEMORY. */
 enum kl_status kl_corpus_encode(const struct kl_corpus *corpus, const char *text, uint32_t **tokens,
                                 uint8_t **spaced, uint32_t *n, struct kl_error *err);
 

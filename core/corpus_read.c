@@ -108,6 +108,9 @@ static enum kl_status read_whole(const struct file *file, char **out, struct kl_
 
     if (!stream || fstat(fileno(stream), &info))
         status = kl_fail(err, KL_ERR_IO, "cannot read %s: %s", file->path, strerror(errno));
+    else if (!S_ISREG(info.st_mode))
+        status = kl_fail(err, KL_ERR_INPUT, "%s is no regular file: save the text in one first",
+                         file->path);
     else if ((size_t)info.st_size > FILE_BYTES_MAX)
         status = kl_fail(err, KL_ERR_INPUT, "%s is larger than 2 GB: cut it into smaller files",
                          file->path);
@@ -127,30 +130,6 @@ static enum kl_status read_whole(const struct file *file, char **out, struct kl_
     else
         *out = text;
     return status;
-}
-
-/* Without byte order mark and carriage returns before line feeds; refuses what is not UTF-8. */
-static enum kl_status clean(const struct file *file, char *text, struct kl_error *err)
-{
-    const char *from = strncmp(text, "\xef\xbb\xbf", 3) ? text : text + 3;
-    const char *begin = from;
-    char *to = text;
-
-    while (*from) {
-        size_t length = kl_text_character(from);
-
-        if (length == 0)
-            return kl_fail(err, KL_ERR_INPUT,
-                           "%s is not UTF-8 (byte %zu): convert it, with iconv for example",
-                           file->path, (size_t)(from - begin) + 1);
-        if (from[0] == '\r' && from[1] == '\n')
-            from++;
-        memmove(to, from, length);
-        to += length;
-        from += length;
-    }
-    *to = '\0';
-    return KL_OK;
 }
 
 static enum kl_status grow(struct reading *reading, struct kl_error *err)
@@ -211,11 +190,14 @@ static enum kl_status cut_file(struct reading *reading, struct file *file, struc
     char *text = NULL;
     const char *at;
     struct kl_piece piece;
-    size_t n = 0;
+    size_t n = 0, bad;
     enum kl_status status = read_whole(file, &text, err);
 
-    if (!status)
-        status = clean(file, text, err);
+    bad = status ? 0 : kl_text_clean(text);
+    if (bad)
+        status = kl_fail(err, KL_ERR_INPUT,
+                         "%s is not UTF-8 (byte %zu): convert it, with iconv for example",
+                         file->path, bad);
     for (at = text; !status && kl_next_piece(kind, &at, &piece);)
         n++;
     if (!status && n > TOKENS_MAX)
@@ -233,25 +215,59 @@ static enum kl_status cut_file(struct reading *reading, struct file *file, struc
     return status;
 }
 
-/* Splits by name: files that match the pattern, or those called train, valid and test. */
-static void split_by_name(struct reading *reading)
+/* Whether a file's name has the word between dots, dashes, underlines, or its ends. */
+static int has_word(const char *name, const char *word)
 {
-    static const char *const words[KL_N_SPLITS] = {"train", "valid", "test"};
+    static const char ends[] = "._-";
+    size_t length = strlen(word);
+
+    for (const char *at = name; (at = strstr(at, word)); at++)
+        if ((at == name || strchr(ends, at[-1])) && (!at[length] || strchr(ends, at[length])))
+            return 1;
+    return 0;
+}
+
+/* The split that a file's name says, or -1. */
+static int split_named(const char *name)
+{
+    return has_word(name, "train")                                   ? KL_SPLIT_TRAIN
+           : has_word(name, "valid") || has_word(name, "validation") ? KL_SPLIT_VALIDATION
+           : has_word(name, "test")                                  ? KL_SPLIT_TEST
+                                                                     : -1;
+}
+
+/* Splits by name: files that match the pattern; or, if some are called train and some test, all as
+ * they are called. */
+static enum kl_status split_by_name(struct reading *reading, struct kl_error *err)
+{
     const char *pattern = reading->settings->test_files;
     int named[KL_N_SPLITS] = {0, 0, 0};
 
-    for (uint32_t i = 0; i < reading->n_files; i++)
-        for (int s = 0; s < KL_N_SPLITS; s++)
-            named[s] = named[s] || strstr(reading->files[i].name, words[s]);
+    for (uint32_t i = 0; i < reading->n_files; i++) {
+        const char *name = reading->files[i].name;
+        int split = pattern ? (fnmatch(pattern, name, 0) ? KL_SPLIT_TRAIN : KL_SPLIT_TEST)
+                            : split_named(name);
+
+        if (split >= 0)
+            named[split]++;
+        reading->files[i].split = split;
+    }
+    if (pattern && (!named[KL_SPLIT_TEST] || !named[KL_SPLIT_TRAIN]))
+        return kl_fail(err, KL_ERR_USAGE, "%s file is called as --test-files '%.60s' says",
+                       named[KL_SPLIT_TEST] ? "every" : "no", pattern);
     for (uint32_t i = 0; i < reading->n_files; i++) {
         struct file *file = &reading->files[i];
 
-        if (pattern)
-            file->split = fnmatch(pattern, file->name, 0) ? KL_SPLIT_TRAIN : KL_SPLIT_TEST;
-        for (int s = 0; !pattern && named[0] && named[2] && s < KL_N_SPLITS; s++)
-            if (strstr(file->name, words[s]))
-                file->split = s;
+        if (!named[KL_SPLIT_TRAIN] || !named[KL_SPLIT_TEST])
+            file->split = -1;
+        else if (file->split < 0)
+            return kl_fail(
+                err, KL_ERR_INPUT,
+                "some files are called train and test, but %s is neither: take it out of "
+                "the folder, or name the test files with --test-files",
+                file->path);
     }
+    return KL_OK;
 }
 
 /* The tokens of a file that belong to a split: *first and the count. at: how many tokens of files
@@ -282,6 +298,8 @@ each_part(struct reading *reading, struct kl_corpus *corpus,
     for (uint32_t i = 0; i < reading->n_files; i++)
         total += reading->files[i].split < 0 ? reading->files[i].n_tokens : 0;
     cut = (uint64_t)((double)total * (1 - reading->settings->test_share));
+    if (total - cut < 2)
+        cut = total; /* nothing follows a single token */
     for (int s = 0; s < KL_N_SPLITS; s++) {
         uint64_t at = 0;
 
@@ -303,7 +321,7 @@ static enum kl_status count_part(struct reading *reading, struct kl_corpus *corp
 {
     for (uint32_t i = first; split == KL_SPLIT_TRAIN && i < first + count; i++)
         reading->train_counts[file->raw[i]]++;
-    if (count > TOKENS_MAX - corpus->lengths[split])
+    if (count > TOKENS_MAX - corpus->lengths[0] - corpus->lengths[1] - corpus->lengths[2])
         return kl_fail(err, KL_ERR_INPUT, "the text has more than %u tokens", TOKENS_MAX);
     corpus->lengths[split] += count;
     corpus->n_documents++;
@@ -402,7 +420,15 @@ static enum kl_status build(struct reading *reading, struct kl_corpus *corpus, s
         status = each_part(reading, corpus, count_part, err);
     if (!status && corpus->lengths[KL_SPLIT_TRAIN] < 2)
         status = kl_fail(err, KL_ERR_INPUT,
-                         "the text has no training part: see --test-share and --test-files");
+                         "the text has no training part: it is empty, or see --test-share and "
+                         "--test-files");
+    for (int s = KL_SPLIT_VALIDATION; !status && s < KL_N_SPLITS; s++)
+        if (corpus->lengths[s] == 1)
+            status =
+                kl_fail(err, KL_ERR_INPUT,
+                        "the %s split has a single token, after which nothing follows: make it "
+                        "longer, or leave it out",
+                        kl_split_name((enum kl_split)s));
     if (!status)
         status = make_vocabulary(reading, corpus, err);
     if (!status && corpus->n_types > KL_TYPES_MAX)
@@ -456,7 +482,9 @@ enum kl_status kl_corpus_read(const char *path, const struct kl_corpus_settings 
         status = kl_alloc(&corpus, 1, sizeof *corpus, "the text", err);
     if (!status) {
         corpus->kind = settings->kind;
-        split_by_name(&reading);
+        status = split_by_name(&reading, err);
+    }
+    if (!status) {
         status = build(&reading, corpus, err);
     }
     end_reading(&reading);

@@ -15,17 +15,25 @@
     16 /* patterns kept per position wanted: some are repetitions of one position                  \
         */
 
+/* A position's best pattern. */
+struct place {
+    double score;
+    uint64_t pattern;
+    uint32_t sample;
+};
+
 /* What one task found: of the passage's every token. */
 struct part {
     double *sums, *squares; /* (n) of the attention */
-    struct kl_top *tops;    /* (n) of signed scores, by pattern */
+    struct place *places;   /* (n, capacity) the best positions, each by its best pattern */
+    uint32_t *n_places;     /* (n) */
 };
 
 struct job {
     const struct kl_history *history;
     const struct kl_heat_query *query;
     const float *x; /* (n, width) the layer's inputs for the tokens */
-    uint32_t capacity, n_tasks;
+    uint32_t n_tasks;
     struct part total;
     pthread_mutex_t lock; /* of total */
 };
@@ -38,20 +46,15 @@ static enum kl_status make_part(struct part *part, uint32_t n, uint32_t capacity
     if (!status)
         status = kl_alloc(&part->squares, n, sizeof(double), "the heat map", err);
     if (!status)
-        status = kl_alloc(&part->tops, n, sizeof *part->tops, "the heat map", err);
-    for (uint32_t q = 0; !status && q < n; q++) {
-        part->tops[q].capacity = capacity;
-        status = kl_alloc(&part->tops[q].items, capacity, sizeof(struct kl_top_item),
-                          "the heat map", err);
-    }
-    return status;
+        status = kl_alloc(&part->places, (size_t)n * capacity, sizeof *part->places, "the heat map",
+                          err);
+    return status ? status : kl_alloc(&part->n_places, n, sizeof(uint32_t), "the heat map", err);
 }
 
-static void free_part(struct part *part, uint32_t n)
+static void free_part(struct part *part)
 {
-    for (uint32_t q = 0; part->tops && q < n; q++)
-        free(part->tops[q].items);
-    free(part->tops);
+    free(part->places);
+    free(part->n_places);
     free(part->sums);
     free(part->squares);
 }
@@ -63,29 +66,62 @@ static double score_of(enum kl_rank rank, double attention)
                                       : -attention;
 }
 
+/* Whether one place is better: by score, of equal ones the earlier pattern. */
+static int is_better(const struct place *a, const struct place *b)
+{
+    return a->score > b->score || (a->score == b->score && a->pattern < b->pattern);
+}
+
+/* Takes a place into a list of at most capacity, best first, in which every position stands once.
+ */
+static void offer(struct place *places, uint32_t *n, uint32_t capacity, struct place place)
+{
+    uint32_t at = 0, end;
+
+    while (at < *n && places[at].sample != place.sample)
+        at++;
+    if (at < *n && !is_better(&place, &places[at]))
+        return;
+    if (at == *n && *n < capacity)
+        ++*n;
+    end = at < *n ? at : *n - 1; /* the place of the position before, or the last */
+    while (end > 0 && is_better(&place, &places[end - 1])) {
+        places[end] = places[end - 1];
+        end--;
+    }
+    places[end] = place;
+}
+
 /* One row of attention: one key, all tokens. */
 static void take_row(const struct job *job, uint64_t pattern, const float *row, struct part *part)
 {
-    for (uint32_t q = 0; q < job->query->n; q++) {
-        struct kl_top *top = &part->tops[q];
-        double score = score_of(job->query->rank, (double)row[q]);
+    uint32_t capacity = job->query->n_best;
 
-        part->sums[q] += score;
-        part->squares[q] += score * score;
-        if (top->n < top->capacity || score > top->items[0].score)
-            kl_top_offer(top, score, pattern);
+    for (uint32_t q = 0; q < job->query->n; q++) {
+        struct place *places = part->places + (size_t)q * capacity;
+        struct place place = {score_of(job->query->rank, (double)row[q]), pattern,
+                              job->history->samples[pattern]};
+
+        part->sums[q] += place.score;
+        part->squares[q] += place.score * place.score;
+        if (part->n_places[q] < capacity || is_better(&place, &places[capacity - 1]))
+            offer(places, &part->n_places[q], capacity, place);
     }
 }
 
 static void merge(struct job *job, const struct part *part)
 {
+    uint32_t capacity = job->query->n_best;
+
     pthread_mutex_lock(&job->lock);
     for (uint32_t q = 0; q < job->query->n; q++) {
+        size_t first = (size_t)q * capacity;
+
         job->total.sums[q] += part->sums[q];
         job->total.squares[q] += part->squares[q];
-        for (uint32_t i = 0; i < part->tops[q].n; i++)
-            kl_top_offer(&job->total.tops[q], part->tops[q].items[i].score,
-                         part->tops[q].items[i].index);
+        for (uint32_t i = 0; i < part->n_places[q]; i++)
+            offer(job->total.places + first, &job->total.n_places[q], capacity,
+                  part->places[first + i]);
     }
     pthread_mutex_unlock(&job->lock);
 }
@@ -100,7 +136,7 @@ static enum kl_status scan_part(void *argument, unsigned worker, unsigned task,
     uint32_t end = (uint32_t)((uint64_t)keys->n_blocks * (task + 1) / job->n_tasks);
     struct part part = {0};
     float *rows = NULL, *attention = NULL;
-    enum kl_status status = make_part(&part, n, job->capacity, err);
+    enum kl_status status = make_part(&part, n, job->query->n_best, err);
 
     if (!status)
         status = kl_alloc(&rows, (size_t)ROWS * width, sizeof(float), "keys", err);
@@ -122,7 +158,7 @@ static enum kl_status scan_part(void *argument, unsigned worker, unsigned task,
     }
     if (!status)
         merge(job, &part);
-    free_part(&part, n);
+    free_part(&part);
     free(rows);
     free(attention);
     return status;
@@ -154,25 +190,16 @@ static enum kl_status read_tokens(const struct kl_history *history,
     return status;
 }
 
-/* Every token's best positions, each once. */
 static void list_best(const struct job *job, struct kl_heat *heat)
 {
     for (uint32_t q = 0; q < heat->n; q++) {
-        struct kl_top *top = &job->total.tops[q];
-        struct kl_heat_best *best = heat->best + (size_t)q * heat->n_best;
+        const struct place *places = job->total.places + (size_t)q * heat->n_best;
 
-        kl_top_sort(top);
-        for (uint32_t i = 0; i < top->n && heat->n_found[q] < heat->n_best; i++) {
-            uint32_t sample = job->history->samples[top->items[i].index], seen = 0;
-            double score = top->items[i].score;
-
-            while (seen < heat->n_found[q] && best[seen].sample != sample)
-                seen++;
-            if (seen == heat->n_found[q])
-                best[heat->n_found[q]++] = (struct kl_heat_best){
-                    sample, top->items[i].index,
-                    (float)(job->query->rank == KL_RANK_NEGATIVE ? -score : score)};
-        }
+        heat->n_found[q] = job->total.n_places[q];
+        for (uint32_t i = 0; i < heat->n_found[q]; i++)
+            heat->best[(size_t)q * heat->n_best + i] = (struct kl_heat_best){
+                places[i].sample, places[i].pattern,
+                (float)(job->query->rank == KL_RANK_NEGATIVE ? -places[i].score : places[i].score)};
     }
 }
 
@@ -285,7 +312,6 @@ enum kl_status kl_heat_find(struct kl_pool *pool, const struct kl_history *histo
 
     if (status)
         return status;
-    job.capacity = query->n_best * LIST_FACTOR;
     job.n_tasks = 4 * kl_pool_n_workers(pool);
     pthread_mutex_init(&job.lock, NULL);
     status = read_tokens(history, query, &x, err);
@@ -293,7 +319,7 @@ enum kl_status kl_heat_find(struct kl_pool *pool, const struct kl_history *histo
     if (!status)
         status = allocate(query, &heat, err);
     if (!status)
-        status = make_part(&job.total, query->n, job.capacity, err);
+        status = make_part(&job.total, query->n, query->n_best, err);
     if (!status)
         status = kl_pool_run(pool, scan_part, &job, job.n_tasks, err);
     for (uint32_t q = 0; !status && q < query->n; q++) {
@@ -308,7 +334,7 @@ enum kl_status kl_heat_find(struct kl_pool *pool, const struct kl_history *histo
     }
     if (!status)
         status = kl_pool_run(pool, fill_columns, &fill, 1, err);
-    free_part(&job.total, query->n);
+    free_part(&job.total);
     pthread_mutex_destroy(&job.lock);
     free(x);
     if (status)

@@ -17,7 +17,7 @@ struct kl_heat_best {
 
 struct kl_heat {
     uint32_t n, n_best, n_columns;
-    double *mean, *deviation;     /* (n) of every token's attention over the history */
+    double *mean, *deviation;     /* (n) of every token's scores, by the rank, over the history */
     uint32_t *n_found;            /* (n) */
     struct kl_heat_best *best;    /* (n, n_best) best first, every position once */
     struct kl_heat_best *columns; /* (n_columns) the positions that stand out most, over all tokens:

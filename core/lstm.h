@@ -2,10 +2,15 @@
  * Gers et al. 2000), and a linear layer over the vocabulary.
  *
  *   x_t = embedding of token t, or h_t of the layer below
- *   (i, f, g, o) = W [x_t ; h_{t-1}] + b,  gates in PyTorch's order, one linear layer of 4 H
- * outputs c_t = sigmoid(f) c_{t-1} + sigmoid(i) tanh(g),  h_t = sigmoid(o) tanh(c_t) logits = W_out
- * h_t + b_out, of the last layer's h_t, after dropout in training
  *
+ *   (i, f, g, o) = W [x_t ; h_{t-1}] + b
+ *
+ *   c_t = sigmoid(f) c_{t-1} + sigmoid(i) tanh(g);  h_t = sigmoid(o) tanh(c_t)
+ *
+ *   logits = W_out h_t + b_out
+ *
+ * The four gates, in PyTorch's order, are one linear layer of 4 H outputs; the last layer reads h_t
+ * after dropout, in training.
  * There is one bias per gate, not PyTorch's two, whose sum would be it. A layer's key is what
  * stands in brackets; its error signal the gradient w.r.t. the four gates before their functions.
  * Streams of text are read side by side: row u * streams + b is token u of stream b. All numbers

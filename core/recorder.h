@@ -49,7 +49,8 @@ struct kl_recorder {
     /* Everything so far becomes durable, with the state to resume from. */
     enum kl_status (*checkpoint)(void *self, const struct kl_training_state *state,
                                  struct kl_error *err);
-    /* The training is complete; predictions: one of every sample of the run, by id. */
+    /* The training is complete; predictions: one of every sample of the run, by id; NULL:
+     * none are kept. */
     enum kl_status (*finish)(void *self, const struct kl_training_state *state,
                              const struct kl_prediction *predictions, struct kl_error *err);
 };

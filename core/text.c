@@ -1,5 +1,7 @@
 #include "core/text.h"
 
+#include <string.h>
+
 size_t kl_text_character(const char *text)
 {
     const unsigned char *at = (const unsigned char *)text;
@@ -21,6 +23,26 @@ size_t kl_text_character(const char *text)
         (at[0] == 0xf0 && at[1] < 0x90) || (at[0] == 0xf4 && at[1] > 0x8f))
         return 0;
     return length;
+}
+
+size_t kl_text_clean(char *text)
+{
+    const char *from = strncmp(text, "\xef\xbb\xbf", 3) ? text : text + 3;
+    char *to = text;
+
+    while (*from) {
+        size_t length = kl_text_character(from);
+
+        if (length == 0)
+            return (size_t)(from - text) + 1;
+        if (from[0] == '\r' && from[1] == '\n')
+            from++;
+        memmove(to, from, length);
+        to += length;
+        from += length;
+    }
+    *to = '\0';
+    return 0;
 }
 
 unsigned kl_text_make_utf8(char *text)

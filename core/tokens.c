@@ -4,6 +4,8 @@
 
 #include "core/text.h"
 
+#define PIECE_BYTES 256 /* longer words and rows of one mark are cut: nobody has such */
+
 static int is_space(const char *at)
 {
     return *at == ' ' || *at == '\t' || *at == '\r' || *at == '\v' || *at == '\f';
@@ -49,11 +51,11 @@ static size_t word(const char *at)
     if (!is_letter(at)) {
         size_t length = character(at);
 
-        for (end += length; !strncmp(end, at, length); end += length)
+        for (end += length; !strncmp(end, at, length) && end - at < PIECE_BYTES; end += length)
             ;
         return (size_t)(end - at);
     }
-    while (is_letter(end)) {
+    while (is_letter(end) && end - at < PIECE_BYTES) {
         size_t inside;
 
         end += character(end);
@@ -69,7 +71,7 @@ static int next_word(const char **text, struct kl_piece *piece)
     const char *at = *text;
     size_t n_spaces = 0;
 
-    while (is_space(at + n_spaces))
+    while (is_space(at + n_spaces) && n_spaces < PIECE_BYTES)
         n_spaces++;
     *piece = (struct kl_piece){at, n_spaces, 0};
     if (n_spaces == 1 && *at == ' ' && at[1]) {
@@ -89,6 +91,9 @@ static int next_spaced(const char **text, struct kl_piece *piece)
     while (is_space(at))
         at++;
     *piece = (struct kl_piece){at, *at == '\n' ? 1 : strcspn(at, " \t\r\v\f\n"), at > *text};
+    if (piece->n_bytes > PIECE_BYTES)
+        for (piece->n_bytes = PIECE_BYTES; (at[piece->n_bytes] & 0xc0) == 0x80;)
+            piece->n_bytes--; /* back to where a character begins */
     *text = at + piece->n_bytes;
     return piece->n_bytes > 0;
 }

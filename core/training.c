@@ -101,9 +101,9 @@ static enum kl_status run(struct loop *loop, struct kl_error *err)
         int stop;
 
         status = run_step(loop, step, &loss, err);
+        stop = !status && loop->progress && loop->progress->step(loop->progress->self, step, loss);
         if (!status && (step % training->evaluation_steps == 0 || step == training->n_steps))
             status = evaluate(loop, step, err);
-        stop = !status && loop->progress && loop->progress->step(loop->progress->self, step, loss);
         if (!status && loop->recorder &&
             (step % training->checkpoint_steps == 0 || step == training->n_steps))
             status = loop->recorder->checkpoint(loop->recorder->self, state, err);

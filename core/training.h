@@ -37,6 +37,7 @@ struct kl_training {
     uint32_t embedding;           /* KL_LSTM: width of what stands for a token */
     double dropout;               /* KL_LSTM: of the last layer's keys, in training */
     enum kl_optimiser optimiser;
+    uint64_t vocabulary; /* KL_LSTM: kl_corpus_hash of the text; see kl_training_fit */
     enum kl_initialisation initialisation;
     double learning_rate;
     enum kl_lr_schedule lr_schedule;

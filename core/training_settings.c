@@ -106,6 +106,7 @@ static enum kl_status fit_text(struct kl_training *training, const struct kl_dat
                        "%s has %u training tokens, too few for %u streams of %u: use a smaller "
                        "--batch or --unroll",
                        text->name, n, training->batch_size, training->unroll);
+    training->vocabulary = kl_corpus_hash(text->corpus);
     if (training->error_entries >= text->n_classes)
         training->error_entries = 0;
     return kl_shape_lstm(text->n_classes, training->embedding, training->hidden[0],
@@ -166,8 +167,13 @@ enum kl_status kl_training_check(const struct kl_training *training, struct kl_e
         {!(training->dropout >= 0) || training->dropout >= 1,
          "--dropout is a share of at least 0 and below 1"},
         {training->shape.architecture == KL_MLP &&
-             (training->dropout > 0 || training->optimiser != KL_SGD),
-         "--dropout and --optimiser adam are for text: say how to cut it with --tokens"},
+             (training->dropout > 0 || training->optimiser != KL_SGD || training->records_gates ||
+              training->error_entries || training->embedding),
+         "--dropout, --optimiser adam, --gate-errors, --error-entries and --embedding are for "
+         "text: "
+         "say how to cut it with --tokens"},
+        {training->shape.architecture == KL_LSTM && training->initialisation != KL_INIT_XAVIER,
+         "--init is for images: an LSTM begins with uniform weights"},
         {!(training->selection.text.test_share >= 0) || training->selection.text.test_share >= 1,
          "--test-share is at least 0 and below 1"},
         {training->error_entries == 1, "--error-entries is at least 2, or 0 for all"},
@@ -273,10 +279,10 @@ void kl_training_fingerprint(const struct kl_training *training, const struct kl
     if (training->shape.architecture == KL_LSTM) {
         length = snprintf(text, sizeof text,
                           " lstm unroll=%u embedding=%u dropout=%.17g optimiser=%s gates=%d "
-                          "entries=%u",
+                          "entries=%u vocabulary=%016" PRIx64,
                           training->unroll, training->embedding, training->dropout,
                           kl_optimiser_name(training->optimiser), training->records_gates,
-                          training->error_entries);
+                          training->error_entries, training->vocabulary);
         hash = kl_hash(hash, text, (size_t)length);
     }
     /* How the data were shown, where that is not the simplest way. */

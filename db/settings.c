@@ -473,6 +473,13 @@ static enum kl_status read_labels(sqlite3 *db, struct kl_collection *data, struc
     return status;
 }
 
+/* What kl_training_fit asks of a text, and makes of its settings. */
+static int fits_text(const struct kl_training *training, const struct kl_dataset *text)
+{
+    return text->splits[KL_SPLIT_TRAIN].count / training->batch_size >= training->unroll &&
+           training->error_entries < text->n_classes;
+}
+
 static enum kl_status check_fit(sqlite3 *db, const struct kl_training *training,
                                 const struct kl_collection *data, struct kl_error *err)
 {
@@ -485,6 +492,8 @@ static enum kl_status check_fit(sqlite3 *db, const struct kl_training *training,
         (training->shape.architecture == KL_MLP &&
          kl_shape_n_outputs(&training->shape) > KL_CLASSES_MAX))
         return damaged(db, "its classes do not fit its last layer", err);
+    if (training->shape.architecture == KL_LSTM && !fits_text(training, data->datasets[0]))
+        return damaged(db, "its steps do not fit its text", err);
     if (kl_training_check_schedule(training, data->n_datasets, err))
         return damaged(db, "its schedule does not fit its data sets", err);
     return KL_OK;
@@ -519,6 +528,8 @@ enum kl_status kl_settings_read(sqlite3 *db, struct kl_training *training,
     sqlite3_finalize(statement);
     if (!status)
         status = check_fit(db, training, data, err);
+    if (!status && is_text)
+        training->vocabulary = kl_corpus_hash(data->datasets[0]->corpus);
     if (status || is_text)
         return status;
     if (!status)

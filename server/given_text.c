@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/reading.h"
+#include "core/text.h"
 #include "core/trace.h"
 
 int kl_is_text(const struct kl_run *run, struct kl_reply *reply)
@@ -41,8 +42,22 @@ int kl_given_stored(const struct kl_run *run, uint32_t sample, uint32_t count,
     return 0;
 }
 
-int kl_given_typed(const struct kl_run *run, const cJSON *body, struct kl_given_text *out,
-                   struct kl_reply *reply)
+/* Whether some string of a JSON text holds the character 0, where cJSON would end it. */
+static int has_zero(const char *json)
+{
+    for (; *json; json++) {
+        if (*json != '\\')
+            continue;
+        if (!strncmp(json + 1, "u0000", 5))
+            return 1;
+        if (json[1])
+            json++; /* what is escaped begins nothing */
+    }
+    return 0;
+}
+
+int kl_given_typed(const struct kl_run *run, const struct kl_request *request, const cJSON *body,
+                   struct kl_given_text *out, struct kl_reply *reply)
 {
     const struct kl_corpus *corpus = run->data.datasets[0]->corpus;
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(body, "text");
@@ -51,6 +66,10 @@ int kl_given_typed(const struct kl_run *run, const cJSON *body, struct kl_given_
 
     if (!cJSON_IsString(item)) {
         kl_reply_problem(reply, 400, "text", "the body is a JSON object with a text");
+        return -1;
+    }
+    if (has_zero(request->body) || kl_text_clean(item->valuestring)) {
+        kl_reply_problem(reply, 400, "text", "the text is UTF-8 without the character U+0000");
         return -1;
     }
     if (kl_corpus_encode(corpus, item->valuestring, &text.own_tokens, &text.own_spaced, &text.n,

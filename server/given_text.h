@@ -22,10 +22,10 @@ struct kl_given_text {
 int kl_given_stored(const struct kl_run *run, uint32_t sample, uint32_t count,
                     struct kl_given_text *text, struct kl_reply *reply);
 
-/* The member "text" of a body, of 1 to KL_READING_MAX tokens: all of it. Returns 0, or -1 with the
- * problem in *reply. */
-int kl_given_typed(const struct kl_run *run, const struct cJSON *body, struct kl_given_text *text,
-                   struct kl_reply *reply);
+/* The member "text" of the request's body, valid UTF-8 of 1 to KL_READING_MAX tokens: all of it.
+ * Returns 0, or -1 with the problem in *reply. */
+int kl_given_typed(const struct kl_run *run, const struct kl_request *request,
+                   const struct cJSON *body, struct kl_given_text *text, struct kl_reply *reply);
 
 void kl_given_clear(struct kl_given_text *text);
 

@@ -32,7 +32,9 @@ double kl_run_test_accuracy(const struct kl_run *run)
 
 double kl_run_test_bits(const struct kl_run *run)
 {
-    return run->n_curve ? run->curve[run->n_curve - 1].loss / log(2) : NAN;
+    return run->n_curve && run->data.datasets[0]->splits[KL_SPLIT_TEST].count
+               ? run->curve[run->n_curve - 1].loss / log(2)
+               : NAN;
 }
 
 static void add_layers(cJSON *object, const struct kl_training *training)

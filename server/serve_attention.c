@@ -240,8 +240,9 @@ static int find_place(const cJSON *body, struct question *question, struct kl_re
 }
 
 /* One member of a POST's body: pixels is room for those of an image run, NULL of a text run. */
-static int set_member(struct kl_run *run, const cJSON *body, const cJSON *item,
-                      struct question *question, uint8_t *pixels, struct kl_reply *reply)
+static int set_member(struct kl_run *run, const struct kl_request *request, const cJSON *body,
+                      const cJSON *item, struct question *question, uint8_t *pixels,
+                      struct kl_reply *reply)
 {
     const char *name = item->string;
     char digits[32];
@@ -249,7 +250,7 @@ static int set_member(struct kl_run *run, const cJSON *body, const cJSON *item,
     if (!strcmp(name, "pixels") && pixels)
         return read_pixels(run, item, pixels, reply);
     if (!strcmp(name, "text") && !pixels)
-        return kl_given_typed(run, body, &question->text, reply);
+        return kl_given_typed(run, request, body, &question->text, reply);
     if (!strcmp(name, "place") && !pixels)
         return 0; /* once the text is known */
     if (!strcmp(name, "dataset")) {
@@ -315,7 +316,7 @@ static void attend_given(struct kl_service *service, struct kl_run *run,
         cJSON_ArrayForEach(item, body)
         {
             failed = failed || is_repeated(item, body, reply) ||
-                     set_member(run, body, item, &question, pixels, reply);
+                     set_member(run, request, body, item, &question, pixels, reply);
         }
     }
     if (is_text)

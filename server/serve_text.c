@@ -1,5 +1,6 @@
 /* Text that is read, heated, continued: of the run's own (GET), or typed (POST). */
 #include <cJSON.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,65 +68,87 @@ static int set_word(const struct kl_run *run, const char *name, const char *text
     return 0;
 }
 
-/* Reads words (ended by NULL) from the address or the body, which may hold a text, too, and finds
- * the text that is meant. Returns 0, or -1 with the problem in *reply. */
-static int read_request(const struct kl_run *run, const struct kl_request *request,
+static int is_known(const char *const *words, const char *name)
+{
+    while (*words && strcmp(*words, name) != 0)
+        words++;
+    return *words != NULL;
+}
+
+/* A GET: the words (ended by NULL) of the address, one of them sample. 0, or -1 with the problem.
+ */
+static int read_address(const struct kl_run *run, const struct kl_request *request,
                         const char *const *words, uint32_t most, struct asked *asked,
                         struct kl_given_text *text, struct kl_reply *reply)
 {
-    cJSON *body =
-        request->is_post ? cJSON_ParseWithLength(request->body, request->body_bytes) : NULL;
-    const cJSON *item;
-    int failed = 0;
-
-    if (request->is_post && !cJSON_IsObject(body)) {
-        kl_reply_problem(reply, 400, "text", "the body is a JSON object with a text");
-        failed = 1;
-    }
-    for (size_t i = 0; !failed && i < request->n_parameters; i++) {
+    for (size_t i = 0; i < request->n_parameters; i++) {
         const struct kl_parameter *parameter = &request->parameters[i];
-        const char *const *word = words;
 
-        while (*word && strcmp(*word, parameter->name) != 0)
-            word++;
-        if (!*word || request->is_post ||
+        if (!is_known(words, parameter->name) ||
             kl_request_get(request, parameter->name) != parameter->value) {
             kl_reply_problem(reply, 400, parameter->name,
                              "this address takes this parameter once, or not at all: see "
                              "docs/api.md");
-            failed = 1;
+            return -1;
         }
-        failed = failed || set_word(run, parameter->name, parameter->value, most, asked, reply);
+        if (set_word(run, parameter->name, parameter->value, most, asked, reply))
+            return -1;
+    }
+    if (asked->sample == UINT32_MAX) {
+        kl_reply_problem(reply, 400, "sample",
+                         "sample is the id of a position in the run's text; POST takes a text");
+        return -1;
+    }
+    return kl_given_stored(run, asked->sample, asked->count, text, reply);
+}
+
+/* One member of a POST's body: a number but for rank. 0, or -1 with the problem. */
+static int read_member(const struct kl_run *run, const cJSON *body, const cJSON *item,
+                       const char *const *words, uint32_t most, struct asked *asked,
+                       struct kl_reply *reply)
+{
+    int is_rank = !strcmp(item->string, "rank");
+    char digits[32];
+
+    if (!strcmp(item->string, "text") &&
+        cJSON_GetObjectItemCaseSensitive(body, item->string) == item)
+        return 0;
+    if (!is_known(words, item->string) || !strcmp(item->string, "sample") ||
+        cJSON_GetObjectItemCaseSensitive(body, item->string) != item ||
+        !(is_rank ? cJSON_IsString(item) : cJSON_IsNumber(item))) {
+        kl_reply_problem(reply, 400, item->string,
+                         "the body has a text, and members as docs/api.md says, each once");
+        return -1;
+    }
+    snprintf(digits, sizeof digits, "%.17g", item->valuedouble);
+    return set_word(run, item->string, is_rank ? item->valuestring : digits, most, asked, reply);
+}
+
+/* Reads words from the address, or from a body that has a text, too, and finds the text that is
+ * meant. Returns 0, or -1 with the problem in *reply. */
+static int read_request(const struct kl_run *run, const struct kl_request *request,
+                        const char *const *words, uint32_t most, struct asked *asked,
+                        struct kl_given_text *text, struct kl_reply *reply)
+{
+    cJSON *body;
+    const cJSON *item;
+    int failed = 0;
+
+    if (!request->is_post)
+        return read_address(run, request, words, most, asked, text, reply);
+    if (kl_request_allows(request, reply, NULL))
+        return -1;
+    body = cJSON_ParseWithLength(request->body, request->body_bytes);
+    if (!cJSON_IsObject(body)) {
+        kl_reply_problem(reply, 400, "text", "the body is a JSON object with a text");
+        cJSON_Delete(body);
+        return -1;
     }
     cJSON_ArrayForEach(item, body)
     {
-        const char *const *word = words;
-
-        while (*word && strcmp(*word, item->string) != 0)
-            word++;
-        if (failed)
-            break;
-        if ((!*word && strcmp(item->string, "text") != 0) ||
-            cJSON_GetObjectItemCaseSensitive(body, item->string) != item) {
-            kl_reply_problem(reply, 400, item->string,
-                             "the body has a text, and members as docs/api.md says, each once");
-            failed = 1;
-        } else if (*word) {
-            char *value = cJSON_IsString(item) ? NULL : cJSON_PrintUnformatted(item);
-
-            failed =
-                set_word(run, item->string, value ? value : item->valuestring, most, asked, reply);
-            free(value);
-        }
+        failed = failed || read_member(run, body, item, words, most, asked, reply);
     }
-    if (!failed && request->is_post && cJSON_HasObjectItem(body, "text"))
-        failed = kl_given_typed(run, body, text, reply);
-    else if (!failed && asked->sample == UINT32_MAX) {
-        kl_reply_problem(reply, 400, "sample",
-                         "sample is the id of a position in the run's text; POST takes a text");
-        failed = 1;
-    } else if (!failed)
-        failed = kl_given_stored(run, asked->sample, asked->count, text, reply);
+    failed = failed || kl_given_typed(run, request, body, text, reply);
     cJSON_Delete(body);
     return failed ? -1 : 0;
 }
@@ -139,14 +162,14 @@ void kl_serve_documents(struct kl_run *run, const struct kl_request *request,
 
 void kl_serve_reading(struct kl_run *run, const struct kl_request *request, struct kl_reply *reply)
 {
-    static const char *const words[] = {"sample", "count", NULL};
+    static const char *const stored[] = {"sample", "count", NULL}, *const typed[] = {NULL};
     struct asked asked = {.sample = UINT32_MAX, .count = READING_COUNT};
     struct kl_given_text text = {0};
     struct kl_reading reading;
     struct kl_error err;
 
-    if (!kl_is_text(run, reply) ||
-        read_request(run, request, words, KL_READING_MAX, &asked, &text, reply))
+    if (!kl_is_text(run, reply) || read_request(run, request, request->is_post ? typed : stored,
+                                                KL_READING_MAX, &asked, &text, reply))
         return;
     if (kl_read_text(run->final, text.tokens, text.n, &reading, &err)) {
         kl_reply_error(reply, NULL, &err);

@@ -16,7 +16,7 @@ import {showRemoval, withTerm} from './views/removal.js';
 import {Gallery} from './views/samples.js';
 import {showCommon, showSpotlight, surveyedRank} from './views/spotlight.js';
 import {showSuspects} from './views/suspects.js';
-import {firstPosition, neighbour, renderText, typedLength} from './text/page.js';
+import {firstPosition, neighbour, renderText} from './text/page.js';
 
 /** @import {Actions, Answer, Run, RunSummary, Subject} from './types.js' */
 /** @import {State} from './state.js' */
@@ -81,9 +81,9 @@ const actions = {
   draw() {
     if (run) openPad(run, state, actions);
   },
-  async step(direction) {
+  step(direction) {
     if (run?.kind === 'text') {
-      const change = neighbour(run, state, direction, await typedLength(run, state, pending.signal));
+      const change = neighbour(run, state, direction);
       if (change) actions.choose(change);
       else notify(direction > 0 ? 'This is the last token.' : 'This is the first token.');
       return;

@@ -111,11 +111,13 @@ export const settings = {
   rank: {
     initial: 'abs',
     parse: (text, run) => {
+      if (run.dual === false && !['abs', 'positive', 'negative', 'cosine'].includes(text)) return undefined;
       const logit = /^(?:logit|effect):(.*)$/.exec(text);
       if (logit) return integer(logit[1], 0, outputs(run) - 1) === undefined ? undefined : text;
       return word(text, ['abs', 'positive', 'negative', 'cosine', 'logit', 'effect', 'helped', 'harmed']);
     },
-    allowed: (run) => 'abs, positive, negative, cosine, helped, harmed, logit, effect, ' +
+    allowed: (run) => run.dual === false ? 'abs, positive, negative or cosine (Adam has no exact dual form)' :
+      'abs, positive, negative, cosine, helped, harmed, logit, effect, ' +
       `logit:0 to logit:${outputs(run) - 1} or effect:0 to effect:${outputs(run) - 1}`,
   },
   by: {
@@ -136,6 +138,7 @@ export const settings = {
   remove: {
     initial: null,
     parse: (text, run) => {
+      if (run.dual === false) return undefined;
       const terms = text === '' ? [] : text.split(',');
       const count = (/** @type {string} */ kind) => terms.filter((term) => term.startsWith(`${kind}:`)).length;
       return terms.every((term) => isTerm(term, run)) && count('sample') <= 1000 &&
@@ -222,7 +225,8 @@ export function parseUrl(url, runs) {
     notices.push(`This server does not have run ${path[1].slice(0, 40)}, so this is “${run.name}”. ` +
       'A shared link needs the same run file on the server.');
   /** @type {any} */
-  const state = {run: run.id, sample: null, view: path?.[3] && found ? 'suspects' : 'query'};
+  const state = {run: run.id, sample: null, view: path?.[3] && found && run.kind === 'images' ? 'suspects' : 'query'};
+  if (path?.[3] && found && run.kind === 'text') notices.push('A run of text has no labels to suspect, so this is a place of its text.');
   if (path?.[2] && path[2] !== 'drawing' && path[2] !== 'text' && found) {
     const sample = integer(path[2], 0, 999999999);
     if (sample !== undefined && sampleExists(run, sample)) state.sample = sample;
@@ -235,6 +239,11 @@ export function parseUrl(url, runs) {
     if (value === undefined)
       notices.push(`The address says ${name}=${text?.slice(0, 40)}, but ${name} is ` +
         `${setting.allowed(run)} here: it was left out.`);
+  }
+  const shown = run.layers[(state.layer ?? run.layers.length) - 1];
+  if (state.rank.startsWith('logit') && !shown.errors && run.dual !== false) {
+    notices.push(`The error signals of layer ${shown.layer} are not recorded, so there are no contributions through it: ranked by |attention|.`);
+    state.rank = 'abs';
   }
   if (path?.[2] !== 'drawing' || !found) state.pixels = null;
   else if (state.pixels === null && !url.searchParams.has('pixels'))
@@ -253,10 +262,11 @@ export function parseUrl(url, runs) {
 export function fitState(state, run, runs) {
   if (state.run === run.id) return {...state};
   const before = runs.find((one) => one.id === state.run);
-  const sameOutputs = JSON.stringify(before?.outputs) === JSON.stringify(run.outputs);
+  const sameOutputs = run.kind === 'images' && JSON.stringify(before?.outputs) === JSON.stringify(run.outputs);
   /** @type {any} */
   const fitted = {...state, run: run.id, class: null, label: null, predicted: null, remove: null,
     rank: sameOutputs ? state.rank : state.rank.split(':')[0]};
+  if (run.kind === 'text') fitted.view = 'query';
   for (const [name, setting] of Object.entries(settings)) {
     const value = fitted[name];
     if (value !== setting.initial && setting.parse(String(value), run, runs) === undefined) fitted[name] = setting.initial;

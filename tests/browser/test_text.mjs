@@ -218,6 +218,33 @@ test('a run trained with Adam has attention only, and says so', async () => {
   assert.match(await page.textContent('#removal'), /no exact dual form/);
 });
 
+test('what is not known of a layer is not offered, and no address leads to an error page', async () => {
+  await open(`/r/${words}/q/100?layer=1`);
+  assert.equal(await page.locator('#choice-Rank-by-logit').count(), 0);
+  for (const [address, says] of [[`/r/${words}/q/100?layer=1&rank=logit`, 'not recorded'], [`/r/${adam}/q/100?rank=helped`, 'Adam'],
+    [`/r/${adam}/q/100?remove=all`, 'remove is'], [`/r/${run}/suspects`, 'no labels'], [`/r/${run}/q/text?text=abc&place=9`, '3 tokens']]) {
+    await page.goto(origin + address);
+    await ready();
+    assert.ok((await page.textContent('#notices')).includes(says), `${address}: ${await page.textContent('#notices')}`);
+    assert.ok(await page.locator('.passage').count() > 0, address);
+  }
+  await open(`/r/${words}/q/100?rank=logit`);
+  await choose(() => page.click('#choice-Layer-1'));
+  assert.doesNotMatch(page.url(), /rank=/);
+});
+
+test('a long typed text keeps its beginning when it is written on', async () => {
+  const text = 'the old dog sang of the sea. '.repeat(12);
+  await page.goto(`${origin}/r/${run}/q/text?${new URLSearchParams({text})}`);
+  await panelsReady();
+  await choose(() => page.click('#go-on'));
+  assert.ok((await page.inputValue('#typed')).startsWith(text));
+  await page.click('#previous');
+  await page.click('#previous');
+  await page.waitForFunction((place) => location.search.includes(`place=${place}`), text.length - 3);
+  await ready();
+});
+
 test('images and text take turns on one page', async () => {
   await open(`/r/${run}/q/${SAMPLE}`);
   await choose(() => page.selectOption('#select-Run', images));

@@ -143,10 +143,18 @@ START_TEST(files_that_say_train_valid_and_test_are_split_so)
     ck_assert_uint_eq(corpus->counts[corpus->unknown], 1); /* the file's own <unk> is it */
     ck_assert_uint_eq(corpus->tokens[KL_SPLIT_VALIDATION][1], corpus->unknown);
     kl_dataset_free(dataset);
-    settings.test_files = "*.valid.*";
+    settings.test_files = "*.valid.*"; /* goes before the names */
     dataset = read_corpus(&settings);
     ck_assert_uint_eq(dataset->corpus->lengths[KL_SPLIT_TEST], 3);
     ck_assert_uint_eq(dataset->corpus->lengths[KL_SPLIT_TRAIN], 11);
+    kl_dataset_free(dataset);
+    remove_folder();
+    make_folder();
+    settings.test_files = NULL;
+    write_text("latest_news.txt", "a b c d", 7); /* words inside words say nothing */
+    write_text("strained.txt", "a b c d", 7);
+    dataset = read_corpus(&settings);
+    ck_assert_uint_eq(dataset->corpus->lengths[KL_SPLIT_TEST], 4);
     kl_dataset_free(dataset);
     remove_folder();
 }

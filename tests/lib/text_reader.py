@@ -85,6 +85,7 @@ def make_text(folder, name="tale"):
             what = rng.choice(["sat on", "looked at", "went to", "sang of"])
             where = rng.choice(["the mat", "the sea", "the ship’s deck", "a whale"])
             lines.append(f"{who} {what} {where}.{rng.choice([' ', chr(10), ' ', chr(10) * 2])}")
+        lines.insert(9, f"a quux{number} came by. ")  # a word that is there once
         with open(os.path.join(path, f"part {number}.txt"), "w", encoding="utf-8") as file:
             file.write("".join(lines))
     return path

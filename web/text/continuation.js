@@ -1,7 +1,8 @@
 // How the model goes on: a continuation becomes a text of its own, every token of it a query.
 
-import {getContinuation} from '../api.js';
+import {getContinuation, readText} from '../api.js';
 import {h, redraw} from '../dom.js';
+import {TEXT_MAX} from '../state.js';
 import {notify} from '../views/notices.js';
 
 /** @import {Actions, Run, TextAnswer} from '../types.js' */
@@ -17,11 +18,17 @@ export function showContinuation(section, run, state, answer, actions) {
   const kind = /** @type {{tokens: 'characters'}} */ (run.datasets[0].text).tokens;
   const goOn = async (/** @type {Event} */ event) => {
     event.preventDefault();
-    const texts = answer.subject.texts.slice(answer.subject.sample === null ? 0 : -KEPT[kind]);
+    const address = location.href;
+    const reading = state.text === null ? null : await readText(run.id, {text: state.text}, AbortSignal.timeout(20000));
+    // All that was typed up to the place, as far as an address can hold it with what is written.
+    let texts = reading ? reading.texts.slice(0, (state.place ?? reading.texts.length - 1) + 1) : answer.subject.texts.slice(-KEPT[kind]);
     try {
       const written = await getContinuation(run.id, {text: texts.join(''), count: COUNT[kind], temperature: Number(temperature), seed});
+      if (location.href !== address) return; // gone elsewhere meanwhile
       seed++;
-      actions.choose({text: texts.join('') + written.texts.join(''), place: texts.length - 1, sample: null});
+      const added = written.texts.join('');
+      while (texts.length > 1 && texts.join('').length + added.length > TEXT_MAX) texts = texts.slice(Math.ceil(texts.length / 8));
+      actions.choose({text: (texts.join('') + added).slice(0, TEXT_MAX), place: texts.length - 1, sample: null});
     } catch (error) {
       notify(/** @type {Error} */ (error).message);
     }

@@ -10,8 +10,6 @@ import {marked, visible, where} from './tokens.js';
 /** @import {Actions, Heat, Run, Snippet} from '../types.js' */
 /** @import {State} from '../state.js' */
 
-const COUNT = {characters: 48, words: 32, spaced: 32};
-
 /** @param {Snippet} snippet */
 function snippetText(snippet) {
   return marked(snippet.texts.map((text) => text.replaceAll('\n', '⏎')), new Map([[snippet.offset, {className: 'lit', style: {'--light': '1'}}]]));
@@ -48,13 +46,12 @@ function matrix(heat, actions) {
       h('tfoot', {}, h('tr', {}, h('td', {}), heat.texts.map((text) => h('td.tick-token', {}, visible(text)))))));
 }
 
-/** @param {HTMLElement} section @param {Run} run @param {State} state @param {{sample: number}|{text: string}} passage
+/** @param {HTMLElement} section @param {Run} run @param {State} state @param {{sample: number, count: number}|{text: string, count: number}} passage
  *  where it begins, or what was typed up to the place asked about @param {Actions} actions @param {AbortSignal} signal */
 export async function showHeat(section, run, state, passage, actions, signal) {
-  const kind = /** @type {{tokens: 'characters'}} */ (run.datasets[0].text).tokens;
   const rank = ['abs', 'positive', 'negative'].includes(state.rank) ? state.rank : 'abs';
   const layer = state.layer ?? run.layers.length;
-  const heat = await getHeat(run.id, {...passage, count: COUNT[kind], layer, rank}, signal);
+  const heat = await getHeat(run.id, {...passage, layer, rank}, signal);
   if (signal.aborted) return;
   const detail = h('div.heat-best', {'aria-live': 'polite'});
   const look = (/** @type {number} */ i) => detail.replaceChildren(

@@ -1,6 +1,6 @@
 // The page of a text run: what is read on the left, what follows on the right, and from which passages.
 
-import {attendText, readText} from '../api.js';
+import {attendText} from '../api.js';
 import {byId} from '../dom.js';
 import {notify} from '../views/notices.js';
 import {showTextAnswer} from './answer.js';
@@ -8,7 +8,7 @@ import {showContinuation} from './continuation.js';
 import {showHeat} from './heat.js';
 import {showAlong, showTextLearning, showTextRemoval, showTextTime, showTokenTotals} from './panels.js';
 import {showPassages} from './passages.js';
-import {showReader} from './reader.js';
+import {loadReading, showReader, typedLength} from './reader.js';
 import {named, where} from './tokens.js';
 
 /** @import {Actions, Run, TextAnswer} from '../types.js' */
@@ -29,9 +29,10 @@ export function firstPosition(run) {
 }
 
 /** The neighbour of the place asked about, as a change of the state; null: there is none.
- *  @param {Run} run @param {State} state @param {-1|1} direction @param {number} length of what was typed */
-export function neighbour(run, state, direction, length) {
+ *  @param {Run} run @param {State} state @param {-1|1} direction */
+export function neighbour(run, state, direction) {
   if (state.text !== null) {
+    const length = typedLength(state);
     const place = (state.place ?? length - 1) + direction;
     return place < 0 || place >= length ? null : {place: place === length - 1 ? null : place};
   }
@@ -39,11 +40,6 @@ export function neighbour(run, state, direction, length) {
   const split = Object.values(run.datasets[0].splits).find(({first_sample: first, samples}) =>
     sample >= first && sample < first + samples);
   return split ? {sample} : null;
-}
-
-/** The number of tokens of a typed text. @param {Run} run @param {State} state @param {AbortSignal} signal */
-export async function typedLength(run, state, signal) {
-  return state.text === null ? 0 : (await readText(run.id, {text: state.text}, signal)).texts.length;
 }
 
 /** @param {TextAnswer} answer */
@@ -56,6 +52,12 @@ function title({subject}) {
 export async function renderText(run, state, actions, signal, ready) {
   for (const [id, label] of Object.entries(LABELS)) byId(id).setAttribute('aria-label', label);
   byId('samples-title').textContent = 'Text';
+  const reading = await loadReading(run, state, signal);
+  if (signal.aborted) return;
+  if (state.place !== null && state.place >= reading.texts.length) {
+    notify(`Your text has ${reading.texts.length} tokens, so this is the last of them.`);
+    state.place = null; // and so the address stays what it is
+  }
   const [answer] = await Promise.all([attendText(state, {}, signal),
     showReader(byId('filters'), byId('gallery'), run, state, actions, signal)]);
   if (signal.aborted) return;
@@ -80,8 +82,9 @@ async function further(run, state, actions, signal) {
     const kind = /** @type {{tokens: 'characters'}} */ (run.datasets[0].text).tokens;
     const {first_sample: low} = Object.values(run.datasets[0].splits).find(({first_sample: first, samples}) =>
       (state.sample ?? 0) >= first && (state.sample ?? 0) < first + samples) ?? run.datasets[0].splits.train;
-    await showHeat(byId('wall'), run, state, state.text === null ? {sample: Math.max(low, (state.sample ?? 0) - HEAT_BEFORE[kind])} :
-      {text: panels.subject.texts.join('')}, actions, signal);
+    const first = Math.max(low, (state.sample ?? 0) - HEAT_BEFORE[kind]);
+    await showHeat(byId('wall'), run, state, state.text === null ? {sample: first, count: (state.sample ?? 0) - first + 1} :
+      {text: panels.subject.texts.join(''), count: HEAT_BEFORE[kind] + 1}, actions, signal);
     if (!signal.aborted) document.body.dataset.panels = 'ready';
   } catch (error) {
     if (!signal.aborted) notify(`Some panels are missing: ${/** @type {Error} */ (error).message}`);

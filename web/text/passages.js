@@ -12,15 +12,16 @@ import {marked, named, visible, where} from './tokens.js';
 
 const MORE = [20, 50, 100];
 
-/** @param {boolean} dual */
-function ranks(dual) {
+/** @param {boolean} dual @param {boolean} here whether contributions through this very layer are known */
+function ranks(dual, here) {
   return [
     {value: 'abs', text: '|attention|', title: 'Largest attention, whatever its sign'},
     {value: 'positive', text: '+', title: 'Most positive attention'},
     {value: 'negative', text: '−', title: 'Most negative attention'},
     {value: 'cosine', text: 'cosine', title: 'Attention over the lengths of key and query: not the dual form, but blind to large keys'},
+    ...(dual && here ? [
+      {value: 'logit', text: 'contribution', title: 'Largest contribution to a logit through this layer'}] : []),
     ...(dual ? [
-      {value: 'logit', text: 'contribution', title: 'Largest contribution to a logit through this layer'},
       {value: 'helped', text: 'lowered its loss', title: 'What lowered the loss at this place most, over all recorded layers'},
       {value: 'harmed', text: 'raised its loss', title: 'What raised the loss at this place most, over all recorded layers'}] : []),
   ];
@@ -34,7 +35,8 @@ function controls(run, state, answer, actions) {
     h('span.control', {}, 'layer', choice(run.layers.map(({layer, inputs, outputs}) => ({value: String(layer),
       text: layer === last ? 'output' : `LSTM${last > 2 ? ` ${layer}` : ''}`,
       title: layer === last ? `keys are the ${inputs} cells’ outputs` : `keys are [x ; h], ${inputs} numbers; ${outputs} gates`})),
-    String(answer.layer), 'Layer', (value) => actions.choose({layer: Number(value) === last ? null : Number(value)}))),
+    String(answer.layer), 'Layer', (value) => actions.choose({layer: Number(value) === last ? null : Number(value),
+      ...(chosen === 'logit' && !run.layers[Number(value) - 1].errors && {rank: 'abs'})}))),
     h('span.control', {}, 'by', choice([
       {value: 'pattern', text: 'showing', title: 'Every showing of a position by itself'},
       {value: 'sample', text: 'position', title: 'All showings of a position summed'}],
@@ -42,7 +44,7 @@ function controls(run, state, answer, actions) {
     h('span.control', {}, 'that continue', select([{value: '', text: 'in any way'},
       ...answer.next.slice(0, 30).map((one) => ({value: String(one.token), text: `with ${named(one.text)}`}))],
     String(state.class ?? ''), 'Continuation', (value) => actions.choose({class: value === '' ? null : Number(value)}))),
-    h('span.control.ranks', {}, h('span', {}, 'rank by'), choice(ranks(answer.exactness.dual), chosen, 'Rank by',
+    h('span.control.ranks', {}, h('span', {}, 'rank by'), choice(ranks(answer.exactness.dual, answer.contribution_kind !== 'none'), chosen, 'Rank by',
       (value) => actions.choose({rank: value})),
     chosen === 'logit' ? select([{value: '', text: `to what it expects (${visible(textOf(answer, answer.predicted))})`},
       ...answer.next.map((one) => ({value: String(one.token), text: visible(one.text)}))], logit, 'Contribution to',

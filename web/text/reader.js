@@ -30,8 +30,13 @@ function pageOf(run, sample) {
   return base + Math.floor((sample - base) / pageSize(run)) * pageSize(run);
 }
 
+/** The number of tokens of what is typed, as far as it is shown; 0: it is not. @param {State} state */
+export function typedLength(state) {
+  return shown.reading && shown.text !== null && shown.text === state.text ? shown.reading.texts.length : 0;
+}
+
 /** @param {Run} run @param {State} state @param {AbortSignal} signal @returns {Promise<Reading>} */
-async function load(run, state, signal) {
+export async function loadReading(run, state, signal) {
   const first = state.text === null ? pageOf(run, state.sample ?? 0) : -1;
   if (shown.reading && shown.run === run.id && shown.first === first && shown.text === state.text) return shown.reading;
   const reading = await readText(run.id, state.text === null ? {sample: first, count: pageSize(run)} : {text: state.text}, signal);
@@ -118,7 +123,7 @@ function turning(run, state, actions) {
  *  @param {Actions} actions @param {AbortSignal} signal */
 export async function showReader(filters, place, run, state, actions, signal) {
   if (documents.run !== run.id) documents = {run: run.id, list: await listDocuments(run.id, signal)};
-  const reading = await load(run, state, signal);
+  const reading = await loadReading(run, state, signal);
   if (signal.aborted) return;
   redraw(filters, typing(state, actions),
     h('div.row', {}, contents(run, state, actions), turning(run, state, actions)));
