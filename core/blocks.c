@@ -7,6 +7,8 @@
 
 #include "core/memory.h"
 
+#define PART 256 /* numbers of sparse rows that are converted at a time */
+
 void kl_block_to_float(const struct kl_block *block, size_t offset, size_t n, float *out)
 {
     float scale = ldexpf(1, -block->exponent);
@@ -43,11 +45,13 @@ void kl_block_rows(const struct kl_block_source *source, const struct kl_block *
         return;
     }
     memset(rows, 0, n * width * sizeof(float));
-    for (size_t i = 0; i < n; i++) {
-        const uint32_t *indices = block->indices + (first + i) * entries;
+    for (size_t i = 0; i < n * entries; i += PART) {
+        size_t at = first * entries + i, now = n * entries - i < PART ? n * entries - i : PART;
+        float numbers[PART];
 
-        for (size_t k = 0; k < entries; k++)
-            kl_block_to_float(block, (first + i) * entries + k, 1, rows + i * width + indices[k]);
+        kl_block_to_float(block, at, now, numbers);
+        for (size_t k = 0; k < now; k++)
+            rows[(i + k) / entries * width + block->indices[at + k]] = numbers[k];
     }
 }
 

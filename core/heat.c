@@ -11,9 +11,6 @@
 #include "core/top.h"
 
 #define ROWS 512 /* keys a matrix product */
-#define LIST_FACTOR                                                                                \
-    16 /* patterns kept per position wanted: some are repetitions of one position                  \
-        */
 
 /* A position's best pattern. */
 struct place {

@@ -22,9 +22,10 @@ struct kl_history {
     const struct kl_network *initial, *final;
     uint64_t n_patterns;
     uint32_t patterns_per_step, n_steps;
-    const uint32_t *samples; /* (n_patterns) training sample ids */
-    const uint32_t *classes; /* (samples of the run) class number: see kl_collection_classes */
-    uint32_t n_classes;      /* of all data sets */
+    const uint32_t *samples;     /* (n_patterns) training sample ids */
+    const uint32_t *repetitions; /* (samples of the run) how many patterns each one is */
+    const uint32_t *classes;     /* (samples of the run) class number: see kl_collection_classes */
+    uint32_t n_classes;          /* of all data sets */
     const uint32_t *class_datasets; /* (n_classes) the data set of each */
     const double *coefficients;     /* c_s, (n_steps): see core/coefficients.h */
     double alpha;                   /* what is left of the initial weights */

@@ -55,7 +55,8 @@ static enum kl_status begin_passage(const struct kl_corpus *corpus, const struct
     return KL_OK;
 }
 
-static void add_place(struct kl_passage *passage, uint32_t lit, uint32_t position)
+static void add_place(const struct kl_history *history, struct kl_passage *passage, uint32_t lit,
+                      uint32_t position)
 {
     for (uint32_t i = 0; i < passage->n_places; i++) {
         if (passage->places[i].position == position) {
@@ -63,19 +64,8 @@ static void add_place(struct kl_passage *passage, uint32_t lit, uint32_t positio
             return;
         }
     }
-    passage->places[passage->n_places++] = (struct kl_lit_place){lit, position, 1, 0};
-}
-
-/* How often the lit positions were shown in training: counts (positions) is scratch of zeros. */
-static void count_repetitions(const struct kl_history *history, struct kl_passages *passages,
-                              uint32_t *counts)
-{
-    for (uint64_t t = 0; t < history->n_patterns; t++)
-        counts[history->samples[t]]++;
-    for (uint32_t i = 0; i < passages->n; i++)
-        for (uint32_t p = 0; p < passages->passages[i].n_places; p++)
-            passages->passages[i].places[p].repetitions =
-                counts[passages->passages[i].places[p].position];
+    passage->places[passage->n_places++] =
+        (struct kl_lit_place){lit, position, 1, history->repetitions[position]};
 }
 
 enum kl_status kl_passages_find(const struct kl_history *history, const struct kl_answer *answer,
@@ -84,7 +74,6 @@ enum kl_status kl_passages_find(const struct kl_history *history, const struct k
     const struct kl_corpus *corpus = history->data->datasets[0]->corpus;
     struct reach reach = reach_of(corpus);
     struct kl_passages passages = {0, NULL};
-    uint32_t *counts = NULL;
     enum kl_status status =
         kl_alloc(&passages.passages, most, sizeof *passages.passages, "the passages", err);
 
@@ -98,14 +87,8 @@ enum kl_status kl_passages_find(const struct kl_history *history, const struct k
         if (!passage)
             status = begin_passage(corpus, &reach, position, answer->n_lit, &passages, err);
         if (!status)
-            add_place(passage ? passage : &passages.passages[passages.n - 1], i, position);
+            add_place(history, passage ? passage : &passages.passages[passages.n - 1], i, position);
     }
-    if (!status)
-        status = kl_alloc(&counts, kl_collection_train_size(history->data), sizeof *counts,
-                          "the passages", err);
-    if (!status)
-        count_repetitions(history, &passages, counts);
-    free(counts);
     if (status)
         kl_passages_clear(&passages);
     else

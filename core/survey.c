@@ -15,9 +15,8 @@
 
 struct kl_survey_rows {
     const struct kl_history *history;
-    uint32_t *repetitions; /* (samples of the run) */
-    uint32_t *places;      /* (samples of the run) place among those trained on */
-    uint32_t *trained;     /* (n_trained) ids */
+    uint32_t *places;  /* (samples of the run) place among those trained on */
+    uint32_t *trained; /* (n_trained) ids */
     uint32_t n_trained;
     uint64_t *first; /* (samples of the run) the first pattern of those trained on */
 };
@@ -44,9 +43,7 @@ enum kl_status kl_survey_rows_create(const struct kl_history *history, struct kl
     if (status)
         return status;
     rows->history = history;
-    status = kl_alloc(&rows->repetitions, n, sizeof(uint32_t), "the samples", err);
-    if (!status)
-        status = kl_alloc(&rows->places, n, sizeof(uint32_t), "the samples", err);
+    status = kl_alloc(&rows->places, n, sizeof(uint32_t), "the samples", err);
     if (!status)
         status = kl_alloc(&rows->trained, n, sizeof(uint32_t), "the samples", err);
     if (!status)
@@ -55,11 +52,10 @@ enum kl_status kl_survey_rows_create(const struct kl_history *history, struct kl
         kl_survey_rows_free(rows);
         return status;
     }
-    for (uint64_t t = 0; t < history->n_patterns; t++)
-        if (rows->repetitions[history->samples[t]]++ == 0)
-            rows->first[history->samples[t]] = t;
+    for (uint64_t t = history->n_patterns; t-- > 0;)
+        rows->first[history->samples[t]] = t;
     for (uint32_t i = 0; i < n; i++) {
-        if (!rows->repetitions[i])
+        if (!history->repetitions[i])
             continue;
         rows->places[i] = rows->n_trained;
         rows->trained[rows->n_trained++] = i;
@@ -72,7 +68,6 @@ void kl_survey_rows_free(struct kl_survey_rows *rows)
 {
     if (!rows)
         return;
-    free(rows->repetitions);
     free(rows->places);
     free(rows->trained);
     free(rows->first);
@@ -299,7 +294,7 @@ static void take_row(struct kl_slice *slice, uint64_t row_number, float *row)
     const struct kl_survey_rows *rows = slice->work->rows;
     int is_image = kl_shape_reads_samples(&rows->history->final->shape, slice->work->survey.layer);
     uint32_t sample = is_image ? (uint32_t)row_number : rows->history->samples[row_number];
-    uint32_t weight = is_image ? rows->repetitions[sample] : 1;
+    uint32_t weight = is_image ? rows->history->repetitions[sample] : 1;
 
     if (weight == 0)
         return;

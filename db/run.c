@@ -126,10 +126,17 @@ static enum kl_status read_patterns(struct kl_run *run, struct kl_error *err)
     sqlite3_finalize(statement);
     if (!status && next != n_patterns)
         status = damaged(run, "patterns are missing", err);
-    for (uint64_t t = 0; !status && t < n_patterns; t++)
+    if (!status)
+        status =
+            kl_alloc(&run->private->repetitions, n_samples, sizeof(uint32_t), "the samples", err);
+    run->history.repetitions = run->private->repetitions;
+    for (uint64_t t = 0; !status && t < n_patterns; t++) {
         if (samples[t] >= n_samples ||
             kl_collection_place(&run->data, samples[t]).split != KL_SPLIT_TRAIN)
             status = damaged(run, "a pattern is no training sample", err);
+        else
+            run->private->repetitions[samples[t]]++;
+    }
     return status;
 }
 
@@ -379,6 +386,7 @@ void kl_run_close(struct kl_run *run)
         sqlite3_blob_close(private->image);
         sqlite3_close(private->db);
         free(private->samples);
+        free(private->repetitions);
         free(private->classes);
         free(private->coefficients);
         free(private->snapshot_steps);

@@ -18,7 +18,7 @@ struct kl_run_private {
     } streams;
     struct kl_resident *resident_keys[KL_LAYERS_MAX], *resident_errors[KL_LAYERS_MAX];
     uint64_t resident_bytes;
-    uint32_t *samples;
+    uint32_t *samples, *repetitions;
     uint32_t *classes;
     double *coefficients;
     uint32_t *snapshot_steps, *class_datasets;

@@ -42,11 +42,12 @@ void kl_serve_attention(struct kl_service *service, struct kl_run *run,
 /* Of text runs. */
 void kl_serve_documents(struct kl_run *run, const struct kl_request *request,
                         struct kl_reply *reply);
-void kl_serve_reading(struct kl_run *run, const struct kl_request *request, struct kl_reply *reply);
+void kl_serve_reading(struct kl_service *service, struct kl_run *run,
+                      const struct kl_request *request, struct kl_reply *reply);
 void kl_serve_heat(struct kl_service *service, struct kl_run *run, const struct kl_request *request,
                    struct kl_reply *reply);
-void kl_serve_continuation(struct kl_run *run, const struct kl_request *request,
-                           struct kl_reply *reply);
+void kl_serve_continuation(struct kl_service *service, struct kl_run *run,
+                           const struct kl_request *request, struct kl_reply *reply);
 
 void kl_serve_common(struct kl_service *service, struct kl_run *run,
                      const struct kl_request *request, struct kl_reply *reply);

@@ -96,11 +96,11 @@ static void route_run(struct kl_service *service, const char *path,
     else if (!strcmp(rest, "documents"))
         kl_serve_documents(run, request, reply);
     else if (!strcmp(rest, "reading"))
-        kl_serve_reading(run, request, reply);
+        kl_serve_reading(service, run, request, reply);
     else if (!strcmp(rest, "heat"))
         kl_serve_heat(service, run, request, reply);
     else if (!strcmp(rest, "continuation"))
-        kl_serve_continuation(run, request, reply);
+        kl_serve_continuation(service, run, request, reply);
     else if (!strcmp(rest, "samples"))
         kl_serve_samples(run, request, reply);
     else if (!strncmp(rest, "samples/", 8))

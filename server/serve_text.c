@@ -153,6 +153,18 @@ static int read_request(const struct kl_run *run, const struct kl_request *reque
     return failed ? -1 : 0;
 }
 
+/* Takes a place among what runs at once, or answers that there is none: whether there was. It is
+ * given back with sem_post(&service->scans). */
+static int take_turn(struct kl_service *service, struct kl_reply *reply)
+{
+    if (!sem_trywait(&service->scans))
+        return 1;
+    kl_reply_problem(reply, 503, NULL, "%d queries wait already: try again in a moment",
+                     KL_SCANS_MAX);
+    reply->retry_after = 1;
+    return 0;
+}
+
 void kl_serve_documents(struct kl_run *run, const struct kl_request *request,
                         struct kl_reply *reply)
 {
@@ -160,7 +172,8 @@ void kl_serve_documents(struct kl_run *run, const struct kl_request *request,
         kl_reply_json(reply, kl_represent_documents(run));
 }
 
-void kl_serve_reading(struct kl_run *run, const struct kl_request *request, struct kl_reply *reply)
+void kl_serve_reading(struct kl_service *service, struct kl_run *run,
+                      const struct kl_request *request, struct kl_reply *reply)
 {
     static const char *const stored[] = {"sample", "count", NULL}, *const typed[] = {NULL};
     struct asked asked = {.sample = UINT32_MAX, .count = READING_COUNT};
@@ -171,11 +184,14 @@ void kl_serve_reading(struct kl_run *run, const struct kl_request *request, stru
     if (!kl_is_text(run, reply) || read_request(run, request, request->is_post ? typed : stored,
                                                 KL_READING_MAX, &asked, &text, reply))
         return;
-    if (kl_read_text(run->final, text.tokens, text.n, &reading, &err)) {
-        kl_reply_error(reply, NULL, &err);
-    } else {
-        kl_reply_json(reply, kl_represent_reading(run, &text, &reading));
-        kl_reading_clear(&reading);
+    if (take_turn(service, reply)) {
+        if (kl_read_text(run->final, text.tokens, text.n, &reading, &err)) {
+            kl_reply_error(reply, NULL, &err);
+        } else {
+            kl_reply_json(reply, kl_represent_reading(run, &text, &reading));
+            kl_reading_clear(&reading);
+        }
+        sem_post(&service->scans);
     }
     kl_given_clear(&text);
 }
@@ -197,11 +213,7 @@ void kl_serve_heat(struct kl_service *service, struct kl_run *run, const struct 
         return;
     if (text.sample < 0 && text.n > asked.count)
         text.first = text.n - asked.count; /* the end of what was typed */
-    if (sem_trywait(&service->scans)) {
-        kl_reply_problem(reply, 503, NULL, "%d queries wait already: try again in a moment",
-                         KL_SCANS_MAX);
-        reply->retry_after = 1;
-    } else {
+    if (take_turn(service, reply)) {
         struct kl_heat_query query = {.tokens = text.tokens,
                                       .n_before = text.first,
                                       .n = text.n - text.first,
@@ -221,8 +233,8 @@ void kl_serve_heat(struct kl_service *service, struct kl_run *run, const struct 
     kl_given_clear(&text);
 }
 
-void kl_serve_continuation(struct kl_run *run, const struct kl_request *request,
-                           struct kl_reply *reply)
+void kl_serve_continuation(struct kl_service *service, struct kl_run *run,
+                           const struct kl_request *request, struct kl_reply *reply)
 {
     static const char *const words[] = {"sample", "count", "temperature", "seed", NULL};
     struct asked asked = {.sample = UINT32_MAX, .count = CONTINUATION_COUNT, .temperature = 0.7};
@@ -237,12 +249,15 @@ void kl_serve_continuation(struct kl_run *run, const struct kl_request *request,
     if (text.sample >= 0)
         text.n = text.first + 1; /* it goes on after the position */
     how = (struct kl_continuing){asked.count, asked.temperature, asked.seed};
-    if (kl_alloc(&written, asked.count, sizeof *written, "the continuation", &err) ||
-        kl_continue(run->final, run->data.datasets[0]->corpus, text.tokens, text.n, &how, written,
-                    &err))
-        kl_reply_error(reply, NULL, &err);
-    else
-        kl_reply_json(reply, kl_represent_continuation(run, &text, written, asked.count));
+    if (take_turn(service, reply)) {
+        if (kl_alloc(&written, asked.count, sizeof *written, "the continuation", &err) ||
+            kl_continue(run->final, run->data.datasets[0]->corpus, text.tokens, text.n, &how,
+                        written, &err))
+            kl_reply_error(reply, NULL, &err);
+        else
+            kl_reply_json(reply, kl_represent_continuation(run, &text, written, asked.count));
+        sem_post(&service->scans);
+    }
     free(written);
     kl_given_clear(&text);
 }
