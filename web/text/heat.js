@@ -5,7 +5,7 @@ import {csvButton} from '../csv.js';
 import {h, redraw} from '../dom.js';
 import {short} from '../format.js';
 import {above, light} from '../scale.js';
-import {marked, visible, where} from './tokens.js';
+import {bare, marked, where} from './tokens.js';
 
 /** @import {Actions, Heat, Run, Snippet} from '../types.js' */
 /** @import {State} from '../state.js' */
@@ -26,8 +26,8 @@ function strip(heat, look) {
     const best = row.best[0];
     const strength = best ? deviations(row, best.attention, heat.rank) : 0;
     return h('button.heat-token', {type: 'button', style: {'--light': light(strength / 2).toFixed(3)}, id: `heat-${i}`,
-      title: `${visible(heat.texts[i])}: ${short(strength)} σ`, onclick: () => look(i), onmouseenter: () => look(i), onfocus: () => look(i)},
-    /^\s+$/.test(heat.texts[i]) ? visible(heat.texts[i]) : heat.texts[i]);
+      title: `${bare(heat.texts[i])}: ${short(strength)} σ`, onclick: () => look(i), onmouseenter: () => look(i), onfocus: () => look(i)},
+    /^\s+$/.test(heat.texts[i]) ? bare(heat.texts[i]) : heat.texts[i]);
   }));
 }
 
@@ -41,9 +41,9 @@ function matrix(heat, actions) {
         heat.rows.map((row, i) => {
           const strength = deviations(row, row.attention[c], heat.rank);
           return h('td', {style: {'--light': light(strength).toFixed(3)},
-            title: `${visible(heat.texts[i])} to ${visible(column.texts[column.offset])}: ${short(row.attention[c])}, ${short(strength)} σ`});
+            title: `${bare(heat.texts[i])} to ${bare(column.texts[column.offset])}: ${short(row.attention[c])}, ${short(strength)} σ`});
         })))),
-      h('tfoot', {}, h('tr', {}, h('td', {}), heat.texts.map((text) => h('td.tick-token', {}, visible(text)))))));
+      h('tfoot', {}, h('tr', {}, h('td', {}), heat.texts.map((text) => h('td.tick-token', {}, bare(text)))))));
 }
 
 /** @param {HTMLElement} section @param {Run} run @param {State} state @param {{sample: number, count: number}|{text: string, count: number}} passage
@@ -55,7 +55,7 @@ export async function showHeat(section, run, state, passage, actions, signal) {
   if (signal.aborted) return;
   const detail = h('div.heat-best', {'aria-live': 'polite'});
   const look = (/** @type {number} */ i) => detail.replaceChildren(
-    h('span.soft', {}, `${visible(heat.texts[i])} attends most to `),
+    h('span.soft', {}, `${bare(heat.texts[i])} attends most to `),
     ...heat.rows[i].best.map((best) => h('button.snippet', {type: 'button', onclick: () => actions.explain(best.sample)},
       ...snippetText(best), h('span.soft', {}, ` ${short(best.attention)}`))));
   redraw(section,

@@ -108,7 +108,8 @@ export function showPassages(section, run, state, answer, actions) {
   const more = MORE.find((k) => k > state.k);
   redraw(section,
     h('div.head', {}, h('h2', {id: 'spotlight-title'}, 'The spotlight'),
-      h('span.soft', {id: 'exactness'}, answer.exactness.dual ? `dual = primal within ${scientific(answer.exactness.max_abs_error ?? 0)} · ` : '',
+      h('span.soft', {id: 'exactness'}, !answer.exactness.dual ? '' : answer.exactness.left_out > 0 ? 'contributions approximate · ' :
+        `dual = primal within ${scientific(answer.exactness.max_abs_error ?? 0)} · `,
         `${short(answer.timing_ms)} ms`),
       csvButton(`passages-${fileOf(answer)}-layer-${answer.layer}`, 'the spotlight', ['rank', 'document', 'sample', 'token', 'followed_by', 'step',
         'repetitions', 'attention', 'contribution', 'score', 'deviations_above_mean', 'passage'], rows)),

@@ -12,6 +12,11 @@ export function visible(text) {
   return text.replace(/[\s\u200b]/g, (space) => SIGNS[space] ?? '␣');
 }
 
+/** A token by itself: without the space that stands before a word. @param {string} text */
+export function bare(text) {
+  return visible(text.replace(/^ (?=.)/s, ''));
+}
+
 /** A token in a sentence. @param {string} text */
 export function named(text) {
   return `“${visible(text)}”`;
