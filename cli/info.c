@@ -4,7 +4,7 @@
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "cli/text_output.h"
-#include "core/corpus.h"
+#include "core/text/corpus.h"
 #include "db/run.h"
 #include "server/represent.h"
 

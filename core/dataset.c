@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/corpus.h"
+#include "core/text/corpus.h"
 
 static const char *const split_names[KL_N_SPLITS] = {"train", "validation", "test"};
 

@@ -1,7 +1,7 @@
 /* Data sets of labelled images, or of text, in memory.
  *
  * A sample is one image with its label, or a position in a text with the token that follows it
- * (core/corpus.h). Samples of a data set are numbered from 0 within each split
+ * (core/text/corpus.h). Samples of a data set are numbered from 0 within each split
  * ("index"). Pixels are bytes, rows from the top, channels one after the other (planar). */
 #ifndef KL_CORE_DATASET_H
 #define KL_CORE_DATASET_H

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/corpus.h"
-#include "core/lstm.h"
+#include "core/text/corpus.h"
+#include "core/text/lstm.h"
 #include "core/memory.h"
 
 #define SLICE 4096 /* patterns at a time: one GEMM, its sums in float32, added up in double */

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "core/memory.h"
-#include "core/vocabulary_loss.h"
+#include "core/text/vocabulary_loss.h"
 
 #define TEXT_STREAMS 32
 #define TEXT_UNROLL 64

@@ -3,7 +3,7 @@
 #define KL_CORE_EVALUATION_H
 
 #include "core/collection.h"
-#include "core/corpus.h"
+#include "core/text/corpus.h"
 #include "core/network.h"
 
 struct kl_prediction {

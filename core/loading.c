@@ -5,11 +5,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "core/cifar.h"
-#include "core/folder.h"
-#include "core/idx.h"
+#include "core/images/cifar.h"
+#include "core/images/folder.h"
+#include "core/images/idx.h"
 #include "core/memory.h"
-#include "core/strokes.h"
+#include "core/images/strokes.h"
 
 #define PATH_BYTES 4096
 

@@ -2,19 +2,18 @@
 #ifndef KL_CORE_LOADING_H
 #define KL_CORE_LOADING_H
 
-#include "core/corpus.h"
+#include "core/text/corpus.h"
 
 /* Looks data sets up by name and loads them; the caller owns *dataset and ends it with
  * kl_dataset_free. The validation split is empty.
  *
  * spec is NAME or NAME=FOLDER. "strokes" is drawn, not read. Others are read from FOLDER if given,
  * else from $XDG_CACHE_HOME/keylight/data/NAME (or ~/.cache/...), then from
- * /usr/share/datasets/NAME: CIFAR-10's binary files (core/cifar.h), images by class
- * (core/folder.h), or IDX files (core/idx.h). Class names of IDX files are known for fashion-mnist,
- * digits otherwise. size is what images by class are brought to (0 x 0: see core/folder.h); no
- * other kind is resized, and one of another size is refused.
- * Errors: KL_ERR_USAGE (bad name, size), KL_ERR_NOT_FOUND, KL_ERR_INPUT, KL_ERR_IO,
- * KL_ERR_MEMORY. */
+ * /usr/share/datasets/NAME: CIFAR-10's binary files (core/images/cifar.h), images by class
+ * (core/images/folder.h), or IDX files (core/images/idx.h). Class names of IDX files are known for
+ * fashion-mnist, digits otherwise. size is what images by class are brought to (0 x 0: see
+ * core/images/folder.h); no other kind is resized, and one of another size is refused. Errors:
+ * KL_ERR_USAGE (bad name, size), KL_ERR_NOT_FOUND, KL_ERR_INPUT, KL_ERR_IO, KL_ERR_MEMORY. */
 enum kl_status kl_dataset_load(const char *spec, struct kl_image_size size,
                                struct kl_dataset **dataset, struct kl_error *err);
 

@@ -1,5 +1,5 @@
 /* Networks of linear layers; and multilayer perceptrons, with ReLU between them and softmax at the
- * end (core/lstm.h has the other kind).
+ * end (core/text/lstm.h has the other kind).
  *
  *   x_1 = input,  z_l = W_l x_l + b_l,  x_{l+1} = max(z_l, 0),  logits = z_L
  *

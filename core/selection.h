@@ -2,7 +2,7 @@
 #ifndef KL_CORE_SELECTION_H
 #define KL_CORE_SELECTION_H
 
-#include "core/corpus.h"
+#include "core/text/corpus.h"
 
 struct kl_selection {
     uint32_t validation; /* the last so many training samples become the validation split */

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/corpus.h"
+#include "core/text/corpus.h"
 #include "core/memory.h"
 
 /* Reads the text and copies what the layers saw at its last token. */

@@ -4,7 +4,7 @@
 #define KL_CORE_TRACE_H
 
 #include "core/history.h"
-#include "core/lstm.h"
+#include "core/text/lstm.h"
 
 /* What is asked about: an image, or the end of a text. Borrowed. */
 struct kl_subject {

@@ -6,7 +6,7 @@
 #include "core/adam.h"
 #include "core/background.h"
 #include "core/learner.h"
-#include "core/lstm.h"
+#include "core/text/lstm.h"
 #include "core/memory.h"
 #include "core/sgd.h"
 

@@ -115,7 +115,7 @@ void kl_training_fingerprint(const struct kl_training *training, const struct kl
 struct kl_training_state {
     struct kl_network *network, *velocity; /* owned by whoever made the state */
     struct kl_network *squares;            /* KL_ADAM's second moments (velocity: the first) */
-    float *carried;                        /* (n_carried) an LSTM's: core/lstm.h */
+    float *carried;                        /* (n_carried) an LSTM's: core/text/lstm.h */
     size_t n_carried;
     uint32_t steps_done;
 };

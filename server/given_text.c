@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/reading.h"
+#include "core/text/reading.h"
 #include "core/text.h"
 #include "core/trace.h"
 

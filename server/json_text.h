@@ -4,7 +4,7 @@
 
 #include <cJSON.h>
 
-#include "core/corpus.h"
+#include "core/text/corpus.h"
 #include "db/run.h"
 
 /* One token's text, with the space before it if it has one. NULL: no memory. */

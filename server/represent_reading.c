@@ -2,8 +2,8 @@
 #include <cJSON.h>
 #include <stdlib.h>
 
-#include "core/heat.h"
-#include "core/reading.h"
+#include "core/text/heat.h"
+#include "core/text/reading.h"
 #include "server/given_text.h"
 #include "server/json.h"
 #include "server/json_text.h"

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "core/passages.h"
+#include "core/text/passages.h"
 #include "core/top.h"
 #include "server/given_text.h"
 #include "server/json.h"

@@ -2,7 +2,7 @@
 #include <cJSON.h>
 #include <stdlib.h>
 
-#include "core/corpus.h"
+#include "core/text/corpus.h"
 #include "server/json.h"
 #include "server/json_text.h"
 #include "server/represent_text.h"

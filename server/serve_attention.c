@@ -7,7 +7,7 @@
 
 #include "core/clock.h"
 #include "core/memory.h"
-#include "core/passages.h"
+#include "core/text/passages.h"
 #include "server/given_text.h"
 #include "server/handlers.h"
 #include "server/parameters.h"

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/heat.h"
+#include "core/text/heat.h"
 #include "core/memory.h"
-#include "core/reading.h"
+#include "core/text/reading.h"
 #include "server/given_text.h"
 #include "server/handlers.h"
 #include "server/parameters.h"

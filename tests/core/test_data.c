@@ -6,7 +6,7 @@
 #include <zlib.h>
 
 #include "core/collection.h"
-#include "core/idx.h"
+#include "core/images/idx.h"
 #include "core/loading.h"
 #include "tests/lib/suite.h"
 

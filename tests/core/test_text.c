@@ -6,12 +6,12 @@
 #include <unistd.h>
 
 #include "core/adam.h"
-#include "core/corpus.h"
-#include "core/lstm.h"
+#include "core/text/corpus.h"
+#include "core/text/lstm.h"
 #include "core/random.h"
-#include "core/reading.h"
+#include "core/text/reading.h"
 #include "core/sgd.h"
-#include "core/vocabulary_loss.h"
+#include "core/text/vocabulary_loss.h"
 #include "tests/core/torch_trajectory.h"
 #include "tests/lib/suite.h"
 

@@ -27,8 +27,8 @@ forbid core 'sqlite3|microhttpd|cjson|cJSON|stb_image_write' 'SQLite, libmicroht
 forbid db 'microhttpd|cjson|cJSON|stb|cblas|zlib' 'other rooms’ libraries'
 forbid server 'sqlite3|cblas' 'SQLite or CBLAS'
 forbid cli 'sqlite3|microhttpd|cjson|cJSON|stb|cblas|zlib' 'libraries of the rooms below'
-forbid server 'db/(database|schema|settings|images|chunks|run_private)' 'what is internal to db'
-forbid cli 'db/(database|schema|settings|images|chunks|run_private)' 'what is internal to db'
+forbid server 'db/(database|schema|settings|images|texts|patterns|parameters|chunks|run_private)' 'what is internal to db'
+forbid cli 'db/(database|schema|settings|images|texts|patterns|parameters|chunks|run_private)' 'what is internal to db'
 
 # The test itself must be able to fail: an arrow upwards in a copy is found.
 if [ -z "${ARROWS_ROOT:-}" ]; then

@@ -1,4 +1,4 @@
-#include "core/image_file.h"
+#include "core/images/image_file.h"
 
 #include <stdlib.h>
 #include <string.h>

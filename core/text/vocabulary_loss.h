@@ -3,7 +3,7 @@
 #ifndef KL_CORE_VOCABULARY_LOSS_H
 #define KL_CORE_VOCABULARY_LOSS_H
 
-#include "core/lstm.h"
+#include "core/text/lstm.h"
 
 struct kl_vocabulary_loss {
     double loss;      /* sum over the rows of the cross-entropy, in nats */

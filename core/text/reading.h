@@ -2,8 +2,8 @@
 #ifndef KL_CORE_READING_H
 #define KL_CORE_READING_H
 
-#include "core/corpus.h"
-#include "core/lstm.h"
+#include "core/text/corpus.h"
+#include "core/text/lstm.h"
 
 #define KL_READING_MAX 2000 /* tokens of a text that somebody typed, or of one page */
 

@@ -1,4 +1,4 @@
-#include "core/reading.h"
+#include "core/text/reading.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "core/corpus.h"
+#include "core/text/corpus.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
-#include "core/passages.h"
+#include "core/text/passages.h"
 
 #include <stdlib.h>
 
-#include "core/corpus.h"
+#include "core/text/corpus.h"
 #include "core/memory.h"
 
 /* Tokens around a lit one, by how texts are cut: before, after, and how near two are merged. */

@@ -1,4 +1,4 @@
-#include "core/strokes.h"
+#include "core/images/strokes.h"
 
 #include <math.h>
 

@@ -1,4 +1,4 @@
-#include "core/heat.h"
+#include "core/text/heat.h"
 
 #include <cblas.h>
 #include <math.h>
@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/lstm.h"
+#include "core/text/lstm.h"
 #include "core/memory.h"
 #include "core/top.h"
 

@@ -1,4 +1,4 @@
-#include "core/idx.h"
+#include "core/images/idx.h"
 
 #include <dirent.h>
 #include <errno.h>

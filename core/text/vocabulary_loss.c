@@ -1,4 +1,4 @@
-#include "core/vocabulary_loss.h"
+#include "core/text/vocabulary_loss.h"
 
 #include <cblas.h>
 #include <math.h>

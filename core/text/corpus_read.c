@@ -1,6 +1,6 @@
 /* Text files read into a corpus. */
 #define _GNU_SOURCE /* strverscmp */
-#include "core/corpus.h"
+#include "core/text/corpus.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,4 +1,4 @@
-#include "core/cifar.h"
+#include "core/images/cifar.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -6,7 +6,7 @@
 #define KL_CORE_CORPUS_H
 
 #include "core/dataset.h"
-#include "core/tokens.h"
+#include "core/text/tokens.h"
 
 /* A document, or the part of one that lies in a split. */
 struct kl_document {

@@ -1,4 +1,4 @@
-#include "core/folder.h"
+#include "core/images/folder.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -8,7 +8,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-#include "core/image_file.h"
+#include "core/images/image_file.h"
 #include "core/memory.h"
 #include "core/text.h"
 

@@ -3,11 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/corpus.h"
-#include "core/lstm.h"
+#include "core/text/corpus.h"
+#include "core/text/lstm.h"
 #include "core/memory.h"
 #include "core/random.h"
-#include "core/vocabulary_loss.h"
+#include "core/text/vocabulary_loss.h"
 
 #define SHIFT_STREAM(epoch) (UINT64_C(1) << 35 | (epoch))
 

@@ -1,4 +1,4 @@
-#include "core/lstm.h"
+#include "core/text/lstm.h"
 
 #include <cblas.h>
 #include <math.h>
