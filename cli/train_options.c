@@ -454,6 +454,7 @@ static enum kl_status parse(int argc, char **argv, struct kl_train_request *requ
         default:
             request->has_settings = 1;
             request->has_lr |= option == OPT_LR;
+            request->has_momentum |= option == OPT_MOMENTUM;
             request->has_tokens |= option == OPT_TOKENS;
             request->has_text_flag |= option >= OPT_TOKENS && option < OPT_QUIET;
             request->has_noise_seed |= option == OPT_NOISE_SEED;
@@ -513,6 +514,8 @@ static enum kl_status fit_kind(struct kl_train_request *request, const char *pre
     if (training->optimiser == KL_ADAM && !request->has_lr &&
         training->learning_rate > ADAM_RATE_MAX)
         training->learning_rate = ADAM_RATE;
+    if (training->optimiser == KL_ADAM && request->has_momentum && training->momentum > 0)
+        return kl_fail(err, KL_ERR_USAGE, "--momentum is SGD's: Adam has moments of its own");
     if (training->optimiser == KL_ADAM)
         training->momentum = 0;
     return KL_OK;

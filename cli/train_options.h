@@ -13,8 +13,9 @@ struct kl_train_request {
     const char *output, *resume;     /* or NULL */
     int force, quiet, has_settings, has_snapshot_steps, has_error_entries, has_switch, is_named,
         is_preset_as_it_is;
-    int has_lr, has_tokens, has_text_flag, has_noise_seed, has_heads; /* flags that were given */
-    int is_help; /* help or version was asked for, and has been printed */
+    int has_lr, has_momentum, has_tokens, has_text_flag, has_noise_seed,
+        has_heads; /* flags that were given */
+    int is_help;   /* help or version was asked for, and has been printed */
 };
 
 /* Reads the command line. Errors: KL_ERR_USAGE. */

@@ -42,9 +42,11 @@ int kl_given_stored(const struct kl_run *run, uint32_t sample, uint32_t count,
     return 0;
 }
 
-/* Whether some string of a JSON text holds the character 0, where cJSON would end it. */
-static int has_zero(const char *json)
+/* Whether a JSON text, or some string of it, holds the character 0, where cJSON would end it. */
+static int has_zero(const char *json, size_t n_bytes)
 {
+    if (memchr(json, '\0', n_bytes))
+        return 1;
     for (; *json; json++) {
         if (*json != '\\')
             continue;
@@ -68,7 +70,7 @@ int kl_given_typed(const struct kl_run *run, const struct kl_request *request, c
         kl_reply_problem(reply, 400, "text", "the body is a JSON object with a text");
         return -1;
     }
-    if (has_zero(request->body) || kl_text_clean(item->valuestring)) {
+    if (has_zero(request->body, request->body_bytes) || kl_text_clean(item->valuestring)) {
         kl_reply_problem(reply, 400, "text", "the text is UTF-8 without the character U+0000");
         return -1;
     }

@@ -27,7 +27,7 @@ double kl_run_test_accuracy(const struct kl_run *run)
         right += count * kl_run_dataset_accuracy(run, d);
         n += count;
     }
-    return n > 0 ? right / n : 0;
+    return n > 0 ? right / n : NAN;
 }
 
 double kl_run_test_bits(const struct kl_run *run)

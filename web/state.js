@@ -84,7 +84,7 @@ function word(text, words) {
 export const settings = {
   text: {
     initial: null,
-    parse: (text, run) => run.kind === 'text' && text.length >= 1 && text.length <= TEXT_MAX ? text : undefined,
+    parse: (text, run) => run.kind === 'text' && /[^\ufeff]/.test(text) && text.length <= TEXT_MAX ? text : undefined,
     allowed: (run) => run.kind === 'text' ? `1 to ${TEXT_MAX} characters` : 'for runs of text only',
   },
   place: {
@@ -208,6 +208,12 @@ export function sampleExists(run, sample) {
     (split) => sample >= split.first_sample && sample < split.first_sample + split.samples));
 }
 
+/** Whether a state ranks by contributions that its layer has not. @param {State} state @param {RunSummary} run */
+function lacksContributions(state, run) {
+  return state.rank.startsWith('logit') && run.dual !== false &&
+    !run.layers[(state.layer ?? run.layers.length) - 1].errors;
+}
+
 /**
  * Reads an address. What it cannot mean falls back, with a notice for the person.
  * @param {URL} url
@@ -240,9 +246,8 @@ export function parseUrl(url, runs) {
       notices.push(`The address says ${name}=${text?.slice(0, 40)}, but ${name} is ` +
         `${setting.allowed(run)} here: it was left out.`);
   }
-  const shown = run.layers[(state.layer ?? run.layers.length) - 1];
-  if (state.rank.startsWith('logit') && !shown.errors && run.dual !== false) {
-    notices.push(`The error signals of layer ${shown.layer} are not recorded, so there are no contributions through it: ranked by |attention|.`);
+  if (lacksContributions(state, run)) {
+    notices.push('The error signals of this layer are not recorded, so there are no contributions through it: ranked by |attention|.');
     state.rank = 'abs';
   }
   if (path?.[2] !== 'drawing' || !found) state.pixels = null;
@@ -271,6 +276,7 @@ export function fitState(state, run, runs) {
     const value = fitted[name];
     if (value !== setting.initial && setting.parse(String(value), run, runs) === undefined) fitted[name] = setting.initial;
   }
+  if (lacksContributions(fitted, run)) fitted.rank = 'abs';
   return fitted;
 }
 

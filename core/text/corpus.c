@@ -60,19 +60,6 @@ uint64_t kl_corpus_hash(const struct kl_corpus *corpus)
     return hash;
 }
 
-/* As kl_next_piece; but the unknown token's own text, which a stretch of words may hold, is one. */
-static int next_piece(const struct kl_corpus *corpus, const char **text, struct kl_piece *piece)
-{
-    const char *unknown = corpus->types[corpus->unknown];
-    size_t spaces = **text == ' ', length = strlen(unknown);
-
-    if (corpus->kind != KL_TOKENS_WORDS || strncmp(*text + spaces, unknown, length) != 0)
-        return kl_next_piece(corpus->kind, text, piece);
-    *piece = (struct kl_piece){*text + spaces, length, (int)spaces};
-    *text += spaces + length;
-    return 1;
-}
-
 enum kl_status kl_corpus_encode(const struct kl_corpus *corpus, const char *text, uint32_t **tokens,
                                 uint8_t **spaced, uint32_t *n, struct kl_error *err)
 {
@@ -88,7 +75,7 @@ enum kl_status kl_corpus_encode(const struct kl_corpus *corpus, const char *text
         free(out);
         return status;
     }
-    while (next_piece(corpus, &text, &piece)) {
+    while (kl_next_piece(corpus->kind, &text, &piece)) {
         uint32_t type = *find(corpus, piece.text, piece.n_bytes);
 
         spaces[found] = (uint8_t)piece.spaced;

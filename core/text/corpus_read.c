@@ -100,17 +100,18 @@ static enum kl_status list_files(struct reading *reading, const char *path, stru
 
 static enum kl_status read_whole(const struct file *file, char **out, struct kl_error *err)
 {
-    FILE *stream = fopen(file->path, "rb");
+    FILE *stream;
     char *text = NULL;
     struct stat info = {0};
     size_t n = 0;
     enum kl_status status = KL_OK;
 
+    if (!stat(file->path, &info) && !S_ISREG(info.st_mode)) /* opening a pipe might wait for ever */
+        return kl_fail(err, KL_ERR_INPUT, "%s is no regular file: save the text in one first",
+                       file->path);
+    stream = fopen(file->path, "rb");
     if (!stream || fstat(fileno(stream), &info))
         status = kl_fail(err, KL_ERR_IO, "cannot read %s: %s", file->path, strerror(errno));
-    else if (!S_ISREG(info.st_mode))
-        status = kl_fail(err, KL_ERR_INPUT, "%s is no regular file: save the text in one first",
-                         file->path);
     else if ((size_t)info.st_size > FILE_BYTES_MAX)
         status = kl_fail(err, KL_ERR_INPUT, "%s is larger than 2 GB: cut it into smaller files",
                          file->path);
@@ -369,7 +370,7 @@ static enum kl_status make_vocabulary(struct reading *reading, struct kl_corpus 
                                       struct kl_error *err)
 {
     const char *unknown =
-        reading->settings->kind == KL_TOKENS_CHARACTERS ? "\xef\xbf\xbd" : "<unk>";
+        reading->settings->kind == KL_TOKENS_CHARACTERS ? "\xef\xbf\xbd" : KL_UNKNOWN_WORD;
     struct candidate *candidates = NULL;
     uint32_t n = 0, min_count = reading->settings->min_count ? reading->settings->min_count : 1;
     enum kl_status status =

@@ -79,6 +79,8 @@ static void offer(struct place *places, uint32_t *n, uint32_t capacity, struct p
         at++;
     if (at < *n && !is_better(&place, &places[at]))
         return;
+    if (at == capacity && !is_better(&place, &places[capacity - 1]))
+        return;
     if (at == *n && *n < capacity)
         ++*n;
     end = at < *n ? at : *n - 1; /* the place of the position before, or the last */

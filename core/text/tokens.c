@@ -43,15 +43,23 @@ static size_t character(const char *at)
     return length ? length : 1;
 }
 
+static int is_unknown(const char *at)
+{
+    return !strncmp(at, KL_UNKNOWN_WORD, strlen(KL_UNKNOWN_WORD));
+}
+
 /* A word with the apostrophes inside it, or one mark, repeated as often as it stands there. */
 static size_t word(const char *at)
 {
     const char *end = at;
 
+    if (is_unknown(at))
+        return strlen(KL_UNKNOWN_WORD);
     if (!is_letter(at)) {
         size_t length = character(at);
 
-        for (end += length; !strncmp(end, at, length) && end - at < PIECE_BYTES; end += length)
+        for (end += length; !strncmp(end, at, length) && end - at < PIECE_BYTES && !is_unknown(end);
+             end += length)
             ;
         return (size_t)(end - at);
     }

@@ -12,6 +12,8 @@ enum kl_token_kind {
                              has cut already, such as WikiText's */
 };
 
+#define KL_UNKNOWN_WORD "<unk>" /* stands for any; one piece of words, wherever it is written */
+
 struct kl_piece {
     const char *text; /* where it begins, in what was cut */
     size_t n_bytes;

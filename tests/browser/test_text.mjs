@@ -231,6 +231,9 @@ test('what is not known of a layer is not offered, and no address leads to an er
   await open(`/r/${words}/q/100?rank=logit`);
   await choose(() => page.click('#choice-Layer-1'));
   assert.doesNotMatch(page.url(), /rank=/);
+  await open(`/r/${run}/q/100?layer=1&rank=logit`);
+  await choose(() => page.selectOption('#select-Run', words));
+  assert.ok(await page.locator('.passage').count() > 0);
 });
 
 test('a long typed text keeps its beginning when it is written on', async () => {

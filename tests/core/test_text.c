@@ -41,6 +41,7 @@ START_TEST(text_is_cut_into_tokens)
          "|ship\xe2\x80\x99s-\xe2\x80\x9c|no|\xe2\x80\x9d"},
         {KL_TOKENS_WORDS, "a  b\tc\n d ", "|a|  |b|\t|c|\n-d| "},
         {KL_TOKENS_WORDS, "dogs' x''y", "|dogs|'-x|''|y"},
+        {KL_TOKENS_WORDS, "the <unk>,<<unk>>", "|the-<unk>|,|<|<unk>|>"},
         {KL_TOKENS_SPACED, " = Title = \n The <unk> , @-@ \n", "-=-Title-=-\n-The-<unk>-,-@-@-\n"},
         {KL_TOKENS_SPACED, "  ", ""},
         {KL_TOKENS_WORDS, "", ""},
@@ -482,7 +483,7 @@ int main(void)
     SRunner *runner;
     int failed;
 
-    tcase_add_loop_test(tcase, text_is_cut_into_tokens, 0, 10);
+    tcase_add_loop_test(tcase, text_is_cut_into_tokens, 0, 11);
     tcase_add_test(tcase, a_folder_of_documents_is_split_by_share);
     tcase_add_test(tcase, files_that_say_train_valid_and_test_are_split_so);
     tcase_add_test(tcase, rare_words_are_unknown_and_typed_text_is_encoded_alike);

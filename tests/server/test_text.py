@@ -358,6 +358,13 @@ def test_heat_is_every_token_against_the_history():
         keys, _ = reader.read(tokens)
         attention = np.abs(reader.keys(layer) @ keys[layer - 1][-20:].T)
         for q, row in enumerate(heat["rows"]):
+            best = {}  # every position by its best pattern
+            for t in np.argsort(-attention[:, q], kind="stable"):
+                best.setdefault(reader.samples[t], attention[t, q])
+                if len(best) == 4:
+                    break
+            for one, value in zip(row["best"], best.values()):
+                assert abs(abs(one["attention"]) - value) < 1e-4 * (1 + value), (q, row["best"], best)
             assert abs(row["mean"] - attention[:, q].mean()) < 1e-3
             assert abs(row["deviation"] - attention[:, q].std()) < 1e-3
             assert abs(abs(row["best"][0]["attention"]) - attention[:, q].max()) < 1e-3
@@ -400,6 +407,9 @@ def test_documents_and_addresses_of_the_other_kind():
     for what in ("attention", "heat", "reading", "continuation"):
         for body in ("{", "[1]", "[]", "1", "null", '"a"', "{}", '{"text": 1}', '{"text": "a\\u0000b"}', '{"text": "a", "text": "b"}',
                      '{"text": "a", "sample": 3}', '{"text": "a", "x": 1}', '{"sample": 3}', '{"text": "a", "seed": "0x1", "rank": 1}'):
+            status, _, content = SERVER.ask(f"{base('characters')}/{what}", "POST", body, Content_Type="application/json")
+            assert status == 400, (what, body, content)
+        for body in (b'{"text":"the\0 whale"}', b'{"text":"the whale"}\0', b'{"text":"\xff"}'):
             status, _, content = SERVER.ask(f"{base('characters')}/{what}", "POST", body, Content_Type="application/json")
             assert status == 400, (what, body, content)
 
@@ -499,6 +509,7 @@ def test_two_texts_of_the_same_numbers_are_two_runs():
                     "--batch", "2", "--unroll", "5", "--steps", "3", "--test-share", "0", "--quiet", "--output", path)
         info = json.loads(tap.succeed("info", path, "--json"))
         assert info["test_bits_per_token"] is None and info["test_perplexity"] is None  # there is no test split
+        assert info["test_accuracy"] is None
         assert "no test split" in tap.succeed("info", path)
         validate("Run", info)
         names.append(info["fingerprint"])
@@ -560,6 +571,7 @@ def test_what_cannot_be_trained_is_refused_in_a_sentence():
             (("--tokens", "words", "--data", tale, "--label-noise", "0.1"), "for images"),
             (("--tokens", "words", "--data", tale, "--data", f"y={tale[5:]}"), "one text"),
             (("--tokens", "words", "--data", tale, "--optimiser", "adam", "--gate-errors"), "needs --optimiser sgd"),
+            (("--tokens", "words", "--data", tale, "--optimiser", "adam", "--momentum", "0.9"), "--momentum is SGD's"),
             (("--preset", "quick", "--tokens", "words"), "is of images"),
             (("--data", "strokes", "--error-entries", "3"), "for text"),
             (("--data", "strokes", "--gate-errors"), "for text"),

@@ -19,10 +19,10 @@ export function showContinuation(section, run, state, answer, actions) {
   const goOn = async (/** @type {Event} */ event) => {
     event.preventDefault();
     const address = location.href;
-    const reading = state.text === null ? null : await readText(run.id, {text: state.text}, AbortSignal.timeout(20000));
-    // All that was typed up to the place, as far as an address can hold it with what is written.
-    let texts = reading ? reading.texts.slice(0, (state.place ?? reading.texts.length - 1) + 1) : answer.subject.texts.slice(-KEPT[kind]);
     try {
+      const reading = state.text === null ? null : await readText(run.id, {text: state.text}, AbortSignal.timeout(20000));
+      // All that was typed up to the place, as far as an address can hold it with what is written.
+      let texts = reading ? reading.texts.slice(0, (state.place ?? reading.texts.length - 1) + 1) : answer.subject.texts.slice(-KEPT[kind]);
       const written = await getContinuation(run.id, {text: texts.join(''), count: COUNT[kind], temperature: Number(temperature), seed});
       if (location.href !== address) return; // gone elsewhere meanwhile
       seed++;

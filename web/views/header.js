@@ -48,12 +48,12 @@ function aboutRun(run) {
   const facts = [
     ['Network', run.kind === 'text' ? `${shape(run)}, ${count(run.layers[run.layers.length - 1].outputs)} different tokens` : `${shape(run)}, ReLU`],
     ['Patterns', `${count(run.patterns)} in ${count(run.steps)} steps`],
-    ['Test accuracy', percent(run.test_accuracy, 2)],
+    ['Test accuracy', run.test_accuracy === null ? 'there is no test split' : percent(run.test_accuracy, 2)],
     ...(run.kind === 'text' ? /** @type {[string, string][]} */ ([['Test loss', typeof run.test_bits_per_token !== 'number' ? 'there is no test split' : `${(run.test_bits_per_token ?? 0).toFixed(3)} bits per token, perplexity ${(run.test_perplexity ?? 0).toFixed(2)}`],
       ['Exactness', !run.dual ? 'attention only: Adam has no exact dual form' : run.left_out ? `${percent(run.left_out, 2)} of the error signals left out` : 'error signals recorded whole']]) : []),
     ['File', `${size(run.file_bytes)}, fingerprint ${run.fingerprint}`],
     ...(run.initial_share === undefined ? [] : /** @type {[string, string][]} */ ([['Left of the initial weights', percent(run.initial_share, 2)]])),
-    ...Object.entries(run.training).map(([name, value]) => /** @type {[string, string]} */ (
+    ...Object.entries(run.training).filter(([name]) => run.kind === 'images' || name !== 'initialisation').map(([name, value]) => /** @type {[string, string]} */ (
       [SETTINGS[name] ?? name.replaceAll('_', ' '), String(value)])),
   ];
   openDialog(`The run “${run.name}”`,
@@ -126,7 +126,7 @@ export function showHeader(place, runs, run, state, actions) {
     h('button.quiet.stats', {type: 'button', id: 'about-run', onclick: () => aboutRun(run),
       title: 'About this run'},
       run.kind === 'text' ? `${typeof run.test_bits_per_token === 'number' ? `${run.test_bits_per_token.toFixed(2)} bits per token on test` : 'no test split'} · ${count(run.patterns)} patterns · ${count(run.steps)} steps` :
-        `${percent(run.test_accuracy)} on test · ${count(run.patterns)} patterns · ${count(run.steps)} steps`),
+        `${run.test_accuracy === null ? 'no test split' : `${percent(run.test_accuracy)} on test`} · ${count(run.patterns)} patterns · ${count(run.steps)} steps`),
     h('span.space'),
     run.kind === 'images' && h('button', {type: 'button', id: 'show-suspects', 'aria-pressed': String(state.view === 'suspects'),
       title: 'Training images whose label is likely wrong',
