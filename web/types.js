@@ -74,6 +74,7 @@
  * @typedef {'said'|'target'|'other'} Group how the attended contexts went on
  * @typedef {TextAnswer & {time: {first_steps: number[], sum_abs: Record<Group, number[]>,
  *   sum_positive: Record<Group, number[]>, sum_negative: Record<Group, number[]>, contributions?: number[]},
+ *   curves: {group: Group, attention: number[], sample: number[], step: number[]}[],
  *   learning: {steps: number[], tokens: {token: number, text: string, logits: number[], probabilities: number[]}[],
  *     first_won: number, last_changed: number},
  *   along: {first: number[], patterns: number[], sum: number[], sum_abs: number[],

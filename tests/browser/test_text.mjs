@@ -161,6 +161,10 @@ test('totals, time, learning and the text’s length are told as the API does', 
   assert.equal((await csv('#time')).length, 3 * answer.time.first_steps.length);
   assert.equal((await csv('#learning')).length, answer.learning.steps.length * answer.learning.tokens.length);
   assert.equal((await csv('#curves')).length, answer.along.documents.length);
+  const strongest = (await csv('#matrix')).map((row) => row.split(','));
+  const {curves} = await answerOf('&views=curves');
+  assert.equal(strongest.length, curves.reduce((sum, curve) => sum + curve.attention.length, 0));
+  assert.equal(Number(strongest[0][3]), curves[0].sample[0]);
 });
 
 test('the heat map shows every token’s best positions', async () => {

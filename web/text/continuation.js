@@ -34,14 +34,12 @@ export function showContinuation(section, run, state, answer, actions) {
     }
   };
   redraw(section,
-    h('div.head', {}, h('h2', {}, 'Let it go on')),
     h('form.continuing', {onsubmit: goOn},
       h('label', {}, 'freedom ', h('input', {type: 'range', min: '0', max: '1.2', step: '0.1', value: temperature, id: 'temperature',
         oninput: (/** @type {any} */ event) => {
           temperature = event.target.value;
           event.target.nextElementSibling.textContent = temperature;
         }}), h('output', {}, temperature)),
-      h('button', {type: 'submit', id: 'go-on'}, 'Write on from here')),
-    h('p.soft', {}, 'What it writes becomes your text: click any of its tokens to see which passages it was reading from. ' +
-      'Freedom 0 always takes the most expected token.'));
+      h('button', {type: 'submit', id: 'go-on', title: 'What it writes becomes your text: click any of its tokens to see which passages ' +
+        'it was reading from. Freedom 0 always takes the most expected token.'}, 'Write on from here')));
 }

@@ -6,7 +6,7 @@ import {notify} from '../views/notices.js';
 import {showTextAnswer} from './answer.js';
 import {showContinuation} from './continuation.js';
 import {showHeat} from './heat.js';
-import {showAlong, showTextLearning, showTextRemoval, showTextTime, showTokenTotals} from './panels.js';
+import {showAlong, showStrongest, showTextLearning, showTextRemoval, showTextTime, showTokenTotals} from './panels.js';
 import {showPassages} from './passages.js';
 import {loadReading, showReader, typedLength} from './reader.js';
 import {named, where} from './tokens.js';
@@ -19,7 +19,7 @@ const HEAT_BEFORE = {characters: 47, words: 31, spaced: 31}; // the place asked 
 /** What a screen reader calls the places that hold other things for images.
  *  @type {Record<string, string>} */
 const LABELS = {time: 'Attention over training time', learning: 'How the answer was learned', curves: 'Along the text',
-  matrix: 'Let it go on', wall: 'The passage as a heat map'};
+  matrix: 'The 500 strongest of each', wall: 'The passage as a heat map'};
 
 /** What to ask first: a place in the middle of the first test page. @param {Run} run @returns {number} */
 export function firstPosition(run) {
@@ -66,7 +66,7 @@ export async function renderText(run, state, actions, signal, ready) {
   showPassages(byId('spotlight'), run, state, answer, actions);
   showTextRemoval(byId('removal'), run, state, answer, actions);
   showTokenTotals(byId('classes'), answer);
-  showContinuation(byId('matrix'), run, state, answer, actions);
+  showContinuation(byId('continuation'), run, state, answer, actions);
   ready();
   void further(run, state, actions, signal);
 }
@@ -74,11 +74,12 @@ export async function renderText(run, state, actions, signal, ready) {
 /** What takes longer. @param {Run} run @param {State} state @param {Actions} actions @param {AbortSignal} signal */
 async function further(run, state, actions, signal) {
   try {
-    const panels = await attendText({...state, remove: null, class: null, k: 1}, {views: 'time,samples,learning'}, signal);
+    const panels = await attendText({...state, remove: null, class: null, k: 1}, {views: 'curves,time,samples,learning'}, signal);
     if (signal.aborted) return;
     showTextTime(byId('time'), state, panels, actions);
     showTextLearning(byId('learning'), run, panels);
     showAlong(byId('curves'), panels, actions);
+    showStrongest(byId('matrix'), panels, actions);
     const kind = /** @type {{tokens: 'characters'}} */ (run.datasets[0].text).tokens;
     const {first_sample: low} = Object.values(run.datasets[0].splits).find(({first_sample: first, samples}) =>
       (state.sample ?? 0) >= first && (state.sample ?? 0) < first + samples) ?? run.datasets[0].splits.train;

@@ -42,12 +42,17 @@ export function showTokenTotals(section, answer) {
     h('p.soft', {}, `Totals over all ${count(answer.patterns)} patterns, of layer ${answer.layer}; contributions of the output layer.`));
 }
 
+/** What the groups are called here; '' where there is none. @param {TextAnswer} answer */
+function groupLabels(answer) {
+  return {said: `went on with ${named(textOf(answer, answer.predicted))}`,
+    target: answer.target === null || answer.target === answer.predicted ? '' : `went on with ${named(textOf(answer, answer.target))}`,
+    other: 'went on otherwise'};
+}
+
 /** @param {HTMLElement} section @param {State} state @param {TextPanels} panels @param {Actions} actions */
 export function showTextTime(section, state, panels, actions) {
   const values = panels.time[MEASURES[state.of]];
-  const labels = {said: `went on with ${named(textOf(panels, panels.predicted))}`,
-    target: panels.target === null || panels.target === panels.predicted ? '' : `went on with ${named(textOf(panels, panels.target))}`,
-    other: 'went on otherwise'};
+  const labels = groupLabels(panels);
   const lines = GROUPS.filter(({name}) => labels[name]).map(({name, colour}) => ({label: labels[name], colour, width: 2, values: values[name]}));
   redraw(section,
     h('div.head', {}, h('h2', {}, 'Over training time'),
@@ -57,6 +62,23 @@ export function showTextTime(section, state, panels, actions) {
     h('div.controls', {}, choice([{value: 'abs', text: '|attention|'}, {value: 'positive', text: '+'}, {value: 'negative', text: '−'}],
       state.of, 'Which attention', (value) => actions.choose({of: /** @type {any} */ (value)}))),
     chart({label: `Attention of layer ${panels.layer} by step`, xLabel: 'from step', x: panels.time.first_steps, lines}),
+    legend(lines));
+}
+
+/** The strongest of every group, sorted. @param {HTMLElement} section @param {TextPanels} panels @param {Actions} actions */
+export function showStrongest(section, panels, actions) {
+  const x = Array.from({length: Math.max(...panels.curves.map((curve) => curve.attention.length), 1)}, (_, i) => i + 1);
+  const shown = panels.curves.filter((curve) => curve.attention.length);
+  const lines = shown.map((curve) => ({label: groupLabels(panels)[curve.group], width: 2,
+    colour: /** @type {string} */ (GROUPS.find(({name}) => name === curve.group)?.colour),
+    values: x.map((_, i) => curve.attention[i] === undefined ? null : Math.abs(curve.attention[i]))}));
+  redraw(section,
+    h('div.head', {}, h('h2', {}, 'The 500 strongest of each'),
+      csvButton(`curves-${fileOf(panels)}-layer-${panels.layer}`, 'the strongest of each group', ['group', 'rank', 'attention', 'sample', 'step'],
+        () => shown.flatMap((curve) => curve.attention.map((attention, i) => [curve.group, i + 1, attention, curve.sample[i], curve.step[i]])))),
+    h('p.soft', {}, `|attention| of layer ${panels.layer}, sorted, by how the attended contexts went on. A click goes to the position.`),
+    chart({label: 'The largest attentions of each group', xLabel: 'rank', x, lines,
+      pick: (index, line) => actions.explain(shown[line].sample[index])}),
     legend(lines));
 }
 
