@@ -7,6 +7,10 @@ static const struct kl_kernels *const all[] = {
     &kl_kernels_portable,
 #ifdef __x86_64__
     &kl_kernels_avx2,
+    &kl_kernels_avx512,
+#endif
+#ifdef __aarch64__
+    &kl_kernels_neon,
 #endif
 };
 
@@ -46,18 +50,18 @@ const struct kl_kernels *kl_kernels(void)
     return chosen;
 }
 
-void kl_dot(enum kl_dtype dtype, const void *keys, size_t n, size_t width, const float *query,
-            float *out)
+void kl_dot(enum kl_dtype dtype, const void *keys, size_t n, size_t width,
+            const struct kl_dots *dots)
 {
     switch (dtype) {
     case KL_U8:
-        chosen->dot_u8(keys, n, width, query, out);
+        chosen->dot_u8(keys, n, width, dots);
         break;
     case KL_F16:
-        chosen->dot_f16(keys, n, width, query, out);
+        chosen->dot_f16(keys, n, width, dots);
         break;
     case KL_F32:
-        chosen->dot_f32(keys, n, width, query, out);
+        chosen->dot_f32(keys, n, width, dots);
         break;
     }
 }

@@ -1,8 +1,9 @@
-/* The inner loops: dot products of many keys with one query, and conversions to float16.
+/* The inner loops: dot products of many keys with some queries, and conversions to float16.
  *
  * Every variant computes the same thing as the portable one, which is the reference and the
  * fallback; sums are taken in float32 in an order fixed per variant, so that a variant's answers
- * are the same at every call and with any number of threads. Thread-safe once selected. */
+ * are the same at every call, with any number of threads and beside any other queries. Thread-safe
+ * once selected. */
 #ifndef KL_CORE_KERNELS_H
 #define KL_CORE_KERNELS_H
 
@@ -16,14 +17,22 @@ enum kl_dtype { KL_U8, KL_F16, KL_F32 };
 /* Bytes of one number. */
 size_t kl_dtype_size(enum kl_dtype dtype);
 
+/* Queries that are asked of the same keys, and where the products go. */
+#define KL_DOTS_MAX 4
+struct kl_dots {
+    size_t n;                          /* 1 .. KL_DOTS_MAX */
+    const float *queries[KL_DOTS_MAX]; /* (width) each */
+    float *out[KL_DOTS_MAX];           /* (keys) each */
+};
+
 struct kl_kernels {
     const char *name;
     /* Whether this processor runs it. */
     int (*supported)(void);
-    /* out[i] = sum_j keys[i][j] * query[j]; keys: (n, width) row-major; query: (width) float32 */
-    void (*dot_u8)(const uint8_t *keys, size_t n, size_t width, const float *query, float *out);
-    void (*dot_f16)(const uint16_t *keys, size_t n, size_t width, const float *query, float *out);
-    void (*dot_f32)(const float *keys, size_t n, size_t width, const float *query, float *out);
+    /* out[q][i] = sum_j keys[i][j] * queries[q][j]; keys: (n, width) row-major */
+    void (*dot_u8)(const uint8_t *keys, size_t n, size_t width, const struct kl_dots *dots);
+    void (*dot_f16)(const uint16_t *keys, size_t n, size_t width, const struct kl_dots *dots);
+    void (*dot_f32)(const float *keys, size_t n, size_t width, const struct kl_dots *dots);
     /* out[i] = in[i] * scale, rounded to nearest even */
     void (*to_f16)(const float *in, size_t n, float scale, uint16_t *out);
     /* out[i] = in[i] */
@@ -41,12 +50,16 @@ enum kl_status kl_kernels_select(struct kl_error *err);
 const struct kl_kernels *kl_kernels(void);
 
 /* dot of the given dtype, through the chosen variant. */
-void kl_dot(enum kl_dtype dtype, const void *keys, size_t n, size_t width, const float *query,
-            float *out);
+void kl_dot(enum kl_dtype dtype, const void *keys, size_t n, size_t width,
+            const struct kl_dots *dots);
 
 extern const struct kl_kernels kl_kernels_portable;
 #ifdef __x86_64__
-extern const struct kl_kernels kl_kernels_avx2; /* AVX2, FMA and F16C */
+extern const struct kl_kernels kl_kernels_avx2;   /* AVX2, FMA and F16C */
+extern const struct kl_kernels kl_kernels_avx512; /* AVX-512 F */
+#endif
+#ifdef __aarch64__
+extern const struct kl_kernels kl_kernels_neon;
 #endif
 
 #endif

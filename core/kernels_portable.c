@@ -12,20 +12,24 @@ static float sum_lanes(const float lanes[LANES])
 
 /* One loop for three number formats: LOAD turns one stored number into a float. */
 #define DEFINE_DOT(name, type, LOAD)                                                               \
-    static void name(const type *keys, size_t n, size_t width, const float *query, float *out)     \
+    static float name##_one(const type *key, const float *query, size_t width)                     \
     {                                                                                              \
-        for (size_t i = 0; i < n; i++) {                                                           \
-            const type *key = keys + i * width;                                                    \
-            float lanes[LANES] = {0};                                                              \
-            size_t j = 0;                                                                          \
+        float lanes[LANES] = {0};                                                                  \
+        size_t j = 0;                                                                              \
                                                                                                    \
-            for (; j + LANES <= width; j += LANES)                                                 \
-                for (size_t k = 0; k < LANES; k++)                                                 \
-                    lanes[k] += LOAD(key[j + k]) * query[j + k];                                   \
-            for (; j < width; j++)                                                                 \
-                lanes[j % LANES] += LOAD(key[j]) * query[j];                                       \
-            out[i] = sum_lanes(lanes);                                                             \
-        }                                                                                          \
+        for (; j + LANES <= width; j += LANES)                                                     \
+            for (size_t k = 0; k < LANES; k++)                                                     \
+                lanes[k] += LOAD(key[j + k]) * query[j + k];                                       \
+        for (; j < width; j++)                                                                     \
+            lanes[j % LANES] += LOAD(key[j]) * query[j];                                           \
+        return sum_lanes(lanes);                                                                   \
+    }                                                                                              \
+                                                                                                   \
+    static void name(const type *keys, size_t n, size_t width, const struct kl_dots *dots)         \
+    {                                                                                              \
+        for (size_t i = 0; i < n; i++)                                                             \
+            for (size_t q = 0; q < dots->n; q++)                                                   \
+                dots->out[q][i] = name##_one(keys + i * width, dots->queries[q], width);           \
     }
 
 #define LOAD_PLAIN(number) ((float)(number))

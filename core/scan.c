@@ -57,7 +57,8 @@ static enum kl_status dot_block(void *argument, unsigned worker, unsigned task,
     if (block.indices)
         dot_sparse(source, &block, job->query, out);
     else
-        kl_dot(block.dtype, block.numbers, block.count, source->width, job->query, out);
+        kl_dot(block.dtype, block.numbers, block.count, source->width,
+               &(struct kl_dots){1, {job->query}, {out}});
     if (block.exponent == 0 && job->offset == 0)
         return KL_OK;
     scale = ldexpf(1, -block.exponent);

@@ -50,11 +50,23 @@ static double naive_dot(enum kl_dtype dtype, const void *key, size_t width, cons
     return sum;
 }
 
+static void dot_with(const struct kl_kernels *kernels, enum kl_dtype dtype, const void *keys,
+                     size_t width, const struct kl_dots *dots)
+{
+    if (dtype == KL_U8)
+        kernels->dot_u8(keys, ROWS, width, dots);
+    else if (dtype == KL_F16)
+        kernels->dot_f16(keys, ROWS, width, dots);
+    else
+        kernels->dot_f32(keys, ROWS, width, dots);
+}
+
+/* Against the naive twin, and several queries at once against each alone, to the bit. */
 static void check_variant(const struct kl_kernels *kernels, size_t width)
 {
     uint8_t bytes[ROWS * WIDTH_MAX];
     uint16_t halves[ROWS * WIDTH_MAX];
-    float floats[ROWS * WIDTH_MAX], query[WIDTH_MAX], out[ROWS];
+    float floats[ROWS * WIDTH_MAX], queries[KL_DOTS_MAX][WIDTH_MAX], out[KL_DOTS_MAX][ROWS];
     struct kl_random random;
 
     kl_random_seed(&random, 7, width);
@@ -63,27 +75,32 @@ static void check_variant(const struct kl_kernels *kernels, size_t width)
         floats[i] = (float)kl_random_normal(&random);
         halves[i] = kl_half_from_float(floats[i]);
     }
-    for (size_t j = 0; j < width; j++)
-        query[j] = (float)kl_random_normal(&random);
+    for (size_t i = 0; i < KL_DOTS_MAX * width; i++)
+        queries[i / width][i % width] = (float)kl_random_normal(&random);
     for (int dtype = KL_U8; dtype <= KL_F32; dtype++) {
         const void *keys = dtype == KL_U8    ? (void *)bytes
                            : dtype == KL_F16 ? (void *)halves
                                              : floats;
         size_t row_bytes = width * kl_dtype_size((enum kl_dtype)dtype);
+        float alone[KL_DOTS_MAX][ROWS];
 
-        if (dtype == KL_U8)
-            kernels->dot_u8(bytes, ROWS, width, query, out);
-        else if (dtype == KL_F16)
-            kernels->dot_f16(halves, ROWS, width, query, out);
-        else
-            kernels->dot_f32(floats, ROWS, width, query, out);
-        for (size_t i = 0; i < ROWS; i++) {
-            double expected =
-                naive_dot((enum kl_dtype)dtype, (const char *)keys + i * row_bytes, width, query);
+        for (size_t n = 1; n <= KL_DOTS_MAX; n++) {
+            struct kl_dots dots = {n, {queries[0], queries[1], queries[2], queries[3]},
+                                   {out[0], out[1], out[2], out[3]}};
 
-            ck_assert_msg(fabs(out[i] - expected) <= (dtype == KL_U8 ? 2e-3 : 2e-5),
-                          "%s dtype %d width %zu row %zu: %g, expected %g", kernels->name, dtype,
-                          width, i, (double)out[i], expected);
+            dot_with(kernels, (enum kl_dtype)dtype, keys, width, &dots);
+            dot_with(kernels, (enum kl_dtype)dtype, keys, width,
+                     &(struct kl_dots){1, {queries[n - 1]}, {alone[n - 1]}});
+            ck_assert_mem_eq(out, alone, n * sizeof out[0]);
+        }
+        for (size_t i = 0; i < ROWS * KL_DOTS_MAX; i++) {
+            size_t row = i % ROWS, q = i / ROWS;
+            double expected = naive_dot((enum kl_dtype)dtype, (const char *)keys + row * row_bytes,
+                                        width, queries[q]);
+
+            ck_assert_msg(fabs(out[q][row] - expected) <= (dtype == KL_U8 ? 2e-3 : 2e-5),
+                          "%s dtype %d width %zu query %zu row %zu: %g, expected %g", kernels->name,
+                          dtype, width, q, row, (double)out[q][row], expected);
         }
     }
 }

@@ -1,0 +1,116 @@
+/* The inner loops, written once for every set of vector instructions. A variant's file defines, and
+ * then includes this:
+ *
+ *   TARGET       the attribute that lets a function use the instructions, or nothing
+ *   LANES        floats in a vector
+ *   vector       the type, and zero(), add(a, b), fma_of(a, b, sum) = a * b + sum, sum_of(v),
+ *                load_f32, load_f16 and load_u8 of LANES stored numbers, store_f32, and
+ *                store_f16(v, out), rounded to nearest even, scaled(v, scale) = v * scale
+ *
+ * Sums are taken in two vectors per key and query, whether one query is asked or four: a query's
+ * answer does not depend on its company. Keys come one after the other, because two at once are two
+ * streams, which halves the speed of memory. */
+#include <math.h>
+
+#include "core/half.h"
+
+#define LOAD_PLAIN(number) ((float)(number))
+
+/* What is done with LANES numbers of a key and of four queries. */
+TARGET static inline void add_products(vector key, const float *const queries[4], size_t j,
+                                       vector sums[4])
+{
+    sums[0] = fma_of(key, load_f32(queries[0] + j), sums[0]);
+    sums[1] = fma_of(key, load_f32(queries[1] + j), sums[1]);
+    sums[2] = fma_of(key, load_f32(queries[2] + j), sums[2]);
+    sums[3] = fma_of(key, load_f32(queries[3] + j), sums[3]);
+}
+
+/* Of one format: LOAD loads LANES stored numbers, LOAD1 one. */
+#define DEFINE_FORMAT(suffix, type, LOAD, LOAD1)                                                   \
+    TARGET static inline float dot_rest_##suffix(const type *key, const float *query, size_t j,    \
+                                                 size_t width)                                     \
+    {                                                                                              \
+        float sum = 0;                                                                             \
+                                                                                                   \
+        for (; j < width; j++)                                                                     \
+            sum = fmaf(LOAD1(key[j]), query[j], sum);                                              \
+        return sum;                                                                                \
+    }                                                                                              \
+                                                                                                   \
+    TARGET static inline float dot_one_##suffix(const type *key, const float *query, size_t width) \
+    {                                                                                              \
+        vector even = zero(), odd = zero();                                                        \
+        size_t j = 0;                                                                              \
+                                                                                                   \
+        for (; j + 2 * LANES <= width; j += 2 * LANES) {                                           \
+            even = fma_of(LOAD(key + j), load_f32(query + j), even);                               \
+            odd = fma_of(LOAD(key + j + LANES), load_f32(query + j + LANES), odd);                 \
+        }                                                                                          \
+        if (j + LANES <= width) {                                                                  \
+            even = fma_of(LOAD(key + j), load_f32(query + j), even);                               \
+            j += LANES;                                                                            \
+        }                                                                                          \
+        return sum_of(add(even, odd)) + dot_rest_##suffix(key, query, j, width);                   \
+    }                                                                                              \
+                                                                                                   \
+    TARGET static inline void dot_four_##suffix(const type *key, const float *const queries[4],    \
+                                                size_t width, float out[4])                        \
+    {                                                                                              \
+        vector even[4] = {zero(), zero(), zero(), zero()};                                         \
+        vector odd[4] = {zero(), zero(), zero(), zero()};                                          \
+        size_t j = 0;                                                                              \
+                                                                                                   \
+        for (; j + 2 * LANES <= width; j += 2 * LANES) {                                           \
+            add_products(LOAD(key + j), queries, j, even);                                         \
+            add_products(LOAD(key + j + LANES), queries, j + LANES, odd);                          \
+        }                                                                                          \
+        if (j + LANES <= width) {                                                                  \
+            add_products(LOAD(key + j), queries, j, even);                                         \
+            j += LANES;                                                                            \
+        }                                                                                          \
+        for (size_t q = 0; q < 4; q++)                                                             \
+            out[q] = sum_of(add(even[q], odd[q])) +                                                \
+                     dot_rest_##suffix(key, queries[q], j, width);                                 \
+    }                                                                                              \
+                                                                                                   \
+    TARGET static void dot_##suffix(const type *keys, size_t n, size_t width,                      \
+                                    const struct kl_dots *dots)                                    \
+    {                                                                                              \
+        const float *queries[4];                                                                   \
+        float sums[4];                                                                             \
+                                                                                                   \
+        for (size_t q = 0; q < 4; q++)                                                             \
+            queries[q] = dots->queries[q < dots->n ? q : 0];                                       \
+        for (size_t i = 0; dots->n == 1 && i < n; i++)                                             \
+            dots->out[0][i] = dot_one_##suffix(keys + i * width, queries[0], width);               \
+        for (size_t i = 0; dots->n > 1 && i < n; i++) {                                            \
+            dot_four_##suffix(keys + i * width, queries, width, sums);                             \
+            for (size_t q = 0; q < dots->n; q++)                                                   \
+                dots->out[q][i] = sums[q];                                                         \
+        }                                                                                          \
+    }
+
+DEFINE_FORMAT(u8, uint8_t, load_u8, LOAD_PLAIN)
+DEFINE_FORMAT(f16, uint16_t, load_f16, kl_half_to_float)
+DEFINE_FORMAT(f32, float, load_f32, LOAD_PLAIN)
+
+TARGET static void to_f16(const float *in, size_t n, float scale, uint16_t *out)
+{
+    size_t i = 0;
+
+    for (; i + LANES <= n; i += LANES)
+        store_f16(scaled(load_f32(in + i), scale), out + i);
+    for (; i < n; i++)
+        out[i] = kl_half_from_float(in[i] * scale);
+}
+
+TARGET static void from_f16(const uint16_t *in, size_t n, float *out)
+{
+    size_t i = 0;
+
+    for (; i + LANES <= n; i += LANES)
+        store_f32(load_f16(in + i), out + i);
+    for (; i < n; i++)
+        out[i] = kl_half_to_float(in[i]);
+}
