@@ -70,8 +70,7 @@ TARGET static inline void add_products(vector key, const float *const queries[4]
             j += LANES;                                                                            \
         }                                                                                          \
         for (size_t q = 0; q < 4; q++)                                                             \
-            out[q] = sum_of(add(even[q], odd[q])) +                                                \
-                     dot_rest_##suffix(key, queries[q], j, width);                                 \
+            out[q] = sum_of(add(even[q], odd[q])) + dot_rest_##suffix(key, queries[q], j, width);  \
     }                                                                                              \
                                                                                                    \
     TARGET static void dot_##suffix(const type *keys, size_t n, size_t width,                      \

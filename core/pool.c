@@ -8,6 +8,7 @@
 #include "core/memory.h"
 
 #define WORKERS_MAX 256
+#define PART_MIN 4096 /* less than that is not worth a task */
 
 struct worker {
     struct kl_pool *pool;
@@ -27,6 +28,10 @@ struct kl_pool {
     unsigned next_task, n_tasks;
     struct kl_error error; /* the first of this job */
     struct worker workers[WORKERS_MAX];
+    pthread_mutex_t share_lock; /* of the requests */
+    pthread_cond_t shared;
+    struct kl_shared *waiting; /* in the order they came */
+    int is_sharing;
 };
 
 static void work_off_job(struct worker *worker)
@@ -93,6 +98,8 @@ enum kl_status kl_pool_create(unsigned n_workers, struct kl_pool **out, struct k
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->work, NULL);
     pthread_cond_init(&pool->done, NULL);
+    pthread_mutex_init(&pool->share_lock, NULL);
+    pthread_cond_init(&pool->shared, NULL);
     for (unsigned i = 0; i < n_workers; i++) {
         pool->workers[i] = (struct worker){pool, i, 0};
         if (pthread_create(&pool->workers[i].thread, NULL, run_worker, &pool->workers[i])) {
@@ -117,6 +124,8 @@ void kl_pool_free(struct kl_pool *pool)
     for (unsigned i = 0; i < pool->n_workers; i++)
         pthread_join(pool->workers[i].thread, NULL);
     pthread_cond_destroy(&pool->done);
+    pthread_cond_destroy(&pool->shared);
+    pthread_mutex_destroy(&pool->share_lock);
     pthread_cond_destroy(&pool->work);
     pthread_mutex_destroy(&pool->lock);
     pthread_mutex_destroy(&pool->turn);
@@ -151,4 +160,94 @@ enum kl_status kl_pool_run(struct kl_pool *pool, kl_pool_task task, void *job, u
     pthread_mutex_unlock(&pool->lock);
     pthread_mutex_unlock(&pool->turn);
     return status;
+}
+
+unsigned kl_pool_n_parts(uint64_t n, unsigned most)
+{
+    uint64_t parts = n / PART_MIN;
+
+    parts = parts > KL_PARTS_MAX ? KL_PARTS_MAX : parts;
+    parts = parts > most ? most : parts;
+    return parts ? (unsigned)parts : 1;
+}
+
+struct split {
+    kl_pool_part do_part;
+    void *job;
+    uint64_t n;
+    unsigned n_parts;
+};
+
+static enum kl_status do_part(void *argument, unsigned worker, unsigned task, struct kl_error *err)
+{
+    const struct split *split = argument;
+    struct kl_part part = {task, worker, split->n * task / split->n_parts,
+                           split->n * (task + 1) / split->n_parts};
+
+    return split->do_part(split->job, &part, err);
+}
+
+enum kl_status kl_pool_split(struct kl_pool *pool, uint64_t n, unsigned most, kl_pool_part part,
+                             void *job, struct kl_error *err)
+{
+    struct split split = {part, job, n, kl_pool_n_parts(n, most)};
+
+    return kl_pool_run(pool, do_part, &split, split.n_parts, err);
+}
+
+/* Takes the first request and all others of its key out of the waiting ones; returns how many. */
+static unsigned take_together(struct kl_pool *pool, struct kl_shared **requests)
+{
+    const void *key = pool->waiting->key;
+    struct kl_shared **link = &pool->waiting;
+    unsigned n = 0;
+
+    while (*link && n < KL_SHARED_MAX) {
+        if ((*link)->key == key) {
+            requests[n++] = *link;
+            *link = (*link)->next;
+        } else {
+            link = &(*link)->next;
+        }
+    }
+    return n;
+}
+
+enum kl_status kl_pool_share(struct kl_pool *pool, struct kl_shared *request,
+                             kl_pool_together together, struct kl_error *err)
+{
+    struct kl_shared *requests[KL_SHARED_MAX], **last = &pool->waiting;
+
+    request->next = NULL;
+    request->is_done = 0;
+    request->error.status = KL_OK;
+    pthread_mutex_lock(&pool->share_lock);
+    while (*last)
+        last = &(*last)->next;
+    *last = request;
+    while (!request->is_done) {
+        struct kl_error error = {0};
+        unsigned n;
+
+        if (pool->is_sharing) {
+            pthread_cond_wait(&pool->shared, &pool->share_lock);
+            continue;
+        }
+        pool->is_sharing = 1;
+        n = take_together(pool, requests);
+        pthread_mutex_unlock(&pool->share_lock);
+        (void)together(pool, requests, n, &error);
+        pthread_mutex_lock(&pool->share_lock);
+        pool->is_sharing = 0;
+        for (unsigned i = 0; i < n; i++) {
+            if (error.status)
+                requests[i]->error = error;
+            requests[i]->is_done = 1;
+        }
+        pthread_cond_broadcast(&pool->shared);
+    }
+    pthread_mutex_unlock(&pool->share_lock);
+    if (request->error.status)
+        *err = request->error;
+    return request->error.status;
 }

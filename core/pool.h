@@ -2,6 +2,8 @@
 #ifndef KL_CORE_POOL_H
 #define KL_CORE_POOL_H
 
+#include <stdint.h>
+
 #include "core/error.h"
 
 struct kl_pool;
@@ -21,5 +23,38 @@ unsigned kl_pool_n_workers(const struct kl_pool *pool);
  * and the tasks not yet begun are dropped. Thread-safe: jobs run one after the other. */
 enum kl_status kl_pool_run(struct kl_pool *pool, kl_pool_task task, void *job, unsigned n_tasks,
                            struct kl_error *err);
+
+/* Splits numbers 0 .. n-1 into parts, does each as a task and waits for the end. How many parts
+ * there are depends on n and most alone, so that sums by part, added up in order, are the same with
+ * any number of workers. */
+#define KL_PARTS_MAX 64
+struct kl_part {
+    unsigned number; /* from 0 */
+    unsigned worker; /* whose task it is */
+    uint64_t first, end;
+};
+typedef enum kl_status (*kl_pool_part)(void *job, const struct kl_part *part, struct kl_error *err);
+unsigned kl_pool_n_parts(uint64_t n, unsigned most); /* 1 .. KL_PARTS_MAX, at most most */
+enum kl_status kl_pool_split(struct kl_pool *pool, uint64_t n, unsigned most, kl_pool_part do_part,
+                             void *job, struct kl_error *err);
+
+/* Work that several callers want at the same time and that is done for all of them at once: the
+ * caller's request begins with this. */
+struct kl_shared {
+    const void *key; /* requests of the same key, done by the same function, may be joined */
+    struct kl_shared *next;
+    int is_done;
+    struct kl_error error; /* of what was done; status KL_OK if it went well */
+};
+
+/* Does the requests, n of them of one key, together. */
+typedef enum kl_status (*kl_pool_together)(struct kl_pool *pool, struct kl_shared *const *requests,
+                                           unsigned n, struct kl_error *err);
+
+/* Waits until no shared work is under way, and then does the request with all others of its key
+ * that wait, at most KL_SHARED_MAX: by one of the callers, for all of them. Thread-safe. */
+#define KL_SHARED_MAX 16
+enum kl_status kl_pool_share(struct kl_pool *pool, struct kl_shared *request,
+                             kl_pool_together together, struct kl_error *err);
 
 #endif

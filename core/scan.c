@@ -8,15 +8,33 @@
 #include "core/history.h"
 #include "core/memory.h"
 
-struct dot_job {
-    const struct kl_block_source *source;
-    const float *query;
-    float offset;
-    uint64_t first, end; /* blocks outside these rows are left out */
-    float *out;
+/* What some of a source's rows are multiplied with. */
+struct factor {
+    uint64_t first, end; /* the rows */
+    const float *query;  /* (width) */
+    float offset;        /* added to every product */
 };
 
-/* As kl_dot, of sparse rows. */
+/* One caller's products; those of one source are scanned for together. */
+struct request {
+    struct kl_shared shared; /* first, so that a pointer to it is one to this */
+    const struct kl_block_source *source;
+    uint32_t n_factors; /* the same rows for every request of a source */
+    struct factor factors[KL_DATASETS_MAX];
+    float *out; /* (n_rows) */
+};
+
+struct dot_job {
+    struct kl_shared *const *requests;
+    unsigned n;
+};
+
+static const struct request *request_of(const struct dot_job *job, unsigned number)
+{
+    return (const struct request *)(const void *)job->requests[number];
+}
+
+/* A block of sparse rows with one query. */
 static void dot_sparse(const struct kl_block_source *source, const struct kl_block *block,
                        const float *query, float *out)
 {
@@ -38,41 +56,77 @@ static void dot_sparse(const struct kl_block_source *source, const struct kl_blo
     }
 }
 
+/* Rows first .. end of a block with factor number f of requests from, from + 1, .. */
+static void dot_rows(const struct dot_job *job, const struct kl_block *block, uint64_t first,
+                     uint64_t end, uint32_t f, unsigned from)
+{
+    const struct kl_block_source *source = request_of(job, 0)->source;
+    float scale = ldexpf(1, -block->exponent);
+    struct kl_dots dots = {.n = job->n - from < KL_DOTS_MAX ? job->n - from : KL_DOTS_MAX};
+
+    for (size_t q = 0; q < dots.n; q++) {
+        const struct request *request = request_of(job, from + (unsigned)q);
+
+        dots.queries[q] = request->factors[f].query;
+        dots.out[q] = request->out + first;
+        if (block->indices)
+            dot_sparse(source, block, dots.queries[q], dots.out[q]);
+    }
+    if (!block->indices)
+        kl_dot(block->dtype,
+               (const char *)block->numbers + (first - block->first) * kl_row_bytes(source),
+               end - first, source->width, &dots);
+    for (size_t q = 0; q < dots.n; q++) {
+        float offset = request_of(job, from + (unsigned)q)->factors[f].offset;
+
+        for (uint64_t i = 0; (block->exponent || offset != 0) && i < end - first; i++)
+            dots.out[q][i] = dots.out[q][i] * scale + offset;
+    }
+}
+
 static enum kl_status dot_block(void *argument, unsigned worker, unsigned task,
                                 struct kl_error *err)
 {
     const struct dot_job *job = argument;
-    const struct kl_block_source *source = job->source;
-    const struct kl_extent *extent = &source->extents[task];
-    float *out = job->out + extent->first;
+    const struct request *any = request_of(job, 0);
     struct kl_block block = {0};
-    enum kl_status status;
-    float scale;
+    enum kl_status status = kl_read_block(any->source, worker, task, &block, err);
 
-    if (extent->first >= job->end || extent->first + extent->count <= job->first)
-        return KL_OK;
-    status = kl_read_block(source, worker, task, &block, err);
-    if (status)
-        return status;
-    if (block.indices)
-        dot_sparse(source, &block, job->query, out);
-    else
-        kl_dot(block.dtype, block.numbers, block.count, source->width,
-               &(struct kl_dots){1, {job->query}, {out}});
-    if (block.exponent == 0 && job->offset == 0)
-        return KL_OK;
-    scale = ldexpf(1, -block.exponent);
-    for (uint32_t i = 0; i < block.count; i++)
-        out[i] = out[i] * scale + job->offset;
-    return KL_OK;
+    for (uint32_t f = 0; !status && f < any->n_factors; f++) {
+        const struct factor *factor = &any->factors[f];
+        uint64_t first = block.first > factor->first ? block.first : factor->first;
+        uint64_t end = block.first + block.count;
+
+        end = end < factor->end ? end : factor->end;
+        for (unsigned from = 0; first < end && from < job->n; from += KL_DOTS_MAX)
+            dot_rows(job, &block, first, end, f, from);
+    }
+    return status;
+}
+
+static enum kl_status scan_together(struct kl_pool *pool, struct kl_shared *const *requests,
+                                    unsigned n, struct kl_error *err)
+{
+    struct dot_job job = {requests, n};
+
+    return kl_pool_run(pool, dot_block, &job, request_of(&job, 0)->source->n_blocks, err);
+}
+
+static enum kl_status scan(struct kl_pool *pool, struct request *request, struct kl_error *err)
+{
+    request->shared.key = request->source;
+    return kl_pool_share(pool, &request->shared, scan_together, err);
 }
 
 enum kl_status kl_scan_dot(struct kl_pool *pool, const struct kl_block_source *source,
                            const float *query, float offset, float *out, struct kl_error *err)
 {
-    struct dot_job job = {source, query, offset, 0, source->n_rows, out};
+    struct request request = {.source = source,
+                              .n_factors = 1,
+                              .factors = {{0, source->n_rows, query, offset}},
+                              .out = out};
 
-    return kl_pool_run(pool, dot_block, &job, source->n_blocks, err);
+    return scan(pool, &request, err);
 }
 
 /* Folds a data set's standardisation into the query: bytes . folded + offset is the product of the
@@ -92,35 +146,54 @@ static float fold_standardisation(const struct kl_dataset *dataset, const float 
     return (float)offset;
 }
 
+/* From samples to patterns. */
+struct gather_job {
+    const uint32_t *samples; /* (n_patterns) */
+    const float *by_sample;
+    float *out; /* (n_patterns) */
+};
+
+static enum kl_status gather(void *argument, const struct kl_part *part, struct kl_error *err)
+{
+    const struct gather_job *job = argument;
+
+    (void)err;
+    for (uint64_t t = part->first; t < part->end; t++)
+        job->out[t] = job->by_sample[job->samples[t]];
+    return KL_OK;
+}
+
+/* Every data set's images by its own standardisation. */
 static enum kl_status scan_images(struct kl_pool *pool, const struct kl_history *history,
                                   const float *query, float *attention, struct kl_error *err)
 {
     const struct kl_block_source *images = history->keys[0];
     const struct kl_collection *data = history->data;
-    float *folded = NULL, *by_sample = NULL;
-    struct dot_job job;
-    enum kl_status status = kl_alloc(&folded, images->width, sizeof(float), "a query", err);
+    struct request request = {.source = images, .n_factors = data->n_datasets};
+    struct gather_job job = {history->samples, NULL, attention};
+    uint64_t first = 0;
+    float *folded = NULL;
+    enum kl_status status =
+        kl_alloc(&folded, (size_t)images->width * data->n_datasets, sizeof(float), "a query", err);
 
     if (!status)
-        status = kl_alloc(&by_sample, images->n_rows, sizeof(float), "a layer's attention", err);
-    /* Every data set's images by its own standardisation. */
-    for (uint32_t d = 0, first = 0; !status && d < data->n_datasets; d++) {
-        float offset = fold_standardisation(data->datasets[d], query, folded);
-        uint32_t end = first;
+        status = kl_alloc(&request.out, images->n_rows, sizeof(float), "a layer's attention", err);
+    for (uint32_t d = 0; !status && d < data->n_datasets; d++) {
+        struct factor *factor = &request.factors[d];
+        float *own = folded + (size_t)d * images->width;
 
+        *factor =
+            (struct factor){first, first, own, fold_standardisation(data->datasets[d], query, own)};
         for (int s = 0; s < KL_N_SPLITS; s++)
-            end += data->datasets[d]->splits[s].count;
-        job = (struct dot_job){images, folded, offset, first, end, by_sample};
-        status = kl_pool_run(pool, dot_block, &job, images->n_blocks, err);
-        for (uint64_t t = 0; !status && t < history->n_patterns; t++) {
-            uint32_t sample = history->samples[t];
-
-            if (sample >= first && sample < end)
-                attention[t] = by_sample[sample];
-        }
-        first = end;
+            factor->end += data->datasets[d]->splits[s].count;
+        first = factor->end;
     }
-    free(by_sample);
+    if (!status)
+        status = scan(pool, &request, err);
+    job.by_sample = request.out;
+    if (!status)
+        status = kl_pool_split(pool, history->n_patterns, KL_PARTS_MAX, gather, &job, err);
+    free(request.out);
     free(folded);
     return status;
 }
@@ -180,8 +253,9 @@ static enum kl_status scan_image_squares(struct kl_pool *pool, const struct kl_h
 
     if (!status)
         status = kl_pool_run(pool, square_block, &job, images->n_blocks, err);
-    for (uint64_t t = 0; !status && t < history->n_patterns; t++)
-        out[t] = job.out[history->samples[t]];
+    if (!status)
+        status = kl_pool_split(pool, history->n_patterns, KL_PARTS_MAX, gather,
+                               &(struct gather_job){history->samples, job.out, out}, err);
     free(job.out);
     return status;
 }

@@ -5,8 +5,9 @@
 #include "core/blocks.h"
 
 /* out[row] = rows[row] . query + offset, for every row of the source; query: (width) float32, out:
- * (n_rows) float32. Runs on all workers; the result does not depend on how many there are.
- * Errors: those of reading. */
+ * (n_rows) float32. Runs on all workers; the result does not depend on how many there are, nor on
+ * the scans of the same source that wait at the same time and are done by the same pass. Errors:
+ * those of reading. */
 enum kl_status kl_scan_dot(struct kl_pool *pool, const struct kl_block_source *source,
                            const float *query, float offset, float *out, struct kl_error *err);
 

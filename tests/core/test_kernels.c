@@ -1,5 +1,6 @@
 /* Number formats, kernels against their naive twins, the pool, blocks in memory. */
 #include <math.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -85,7 +86,8 @@ static void check_variant(const struct kl_kernels *kernels, size_t width)
         float alone[KL_DOTS_MAX][ROWS];
 
         for (size_t n = 1; n <= KL_DOTS_MAX; n++) {
-            struct kl_dots dots = {n, {queries[0], queries[1], queries[2], queries[3]},
+            struct kl_dots dots = {n,
+                                   {queries[0], queries[1], queries[2], queries[3]},
                                    {out[0], out[1], out[2], out[3]}};
 
             dot_with(kernels, (enum kl_dtype)dtype, keys, width, &dots);
@@ -224,6 +226,121 @@ START_TEST(a_resident_source_gives_what_its_origin_gives)
 }
 END_TEST
 
+/* Many rows of random halves, for scans that come together. */
+#define MANY 3000
+#define CROWD 12
+
+static uint16_t crowded[MANY][50];
+static struct kl_extent crowd_extents[30];
+
+static enum kl_status read_crowded(void *self, unsigned worker, uint32_t block, uint32_t row,
+                                   uint32_t count, struct kl_block *out, struct kl_error *err)
+{
+    (void)self;
+    (void)worker;
+    (void)err;
+    if (count == 0)
+        return kl_fail(err, KL_ERR_IO, "an empty block");
+    *out = (struct kl_block){100 * block + row, count, KL_F16, 0, crowded[100 * block + row], NULL};
+    return KL_OK;
+}
+
+struct asker {
+    pthread_t thread;
+    struct kl_pool *pool;
+    const struct kl_block_source *source;
+    float query[50], out[MANY];
+    enum kl_status status;
+    struct kl_error err;
+};
+
+static void *ask(void *argument)
+{
+    struct asker *asker = argument;
+
+    asker->status =
+        kl_scan_dot(asker->pool, asker->source, asker->query, 0, asker->out, &asker->err);
+    return NULL;
+}
+
+/* All at once, several times over; then each alone. */
+START_TEST(scans_that_come_together_say_what_each_would_alone)
+{
+    static struct asker askers[CROWD];
+    struct kl_block_source source = {.n_rows = MANY,
+                                     .width = 50,
+                                     .dtype = KL_F16,
+                                     .n_blocks = 30,
+                                     .extents = crowd_extents,
+                                     .read = read_crowded};
+    struct kl_pool *pool = NULL;
+    struct kl_random random;
+    struct kl_error err;
+    float alone[MANY];
+
+    kl_random_seed(&random, 3, 4);
+    for (int i = 0; i < MANY * 50; i++)
+        crowded[i / 50][i % 50] = kl_half_from_float((float)kl_random_normal(&random));
+    for (uint32_t b = 0; b < 30; b++)
+        crowd_extents[b] = (struct kl_extent){100 * b, 100};
+    ck_ok(kl_pool_create(2, &pool, &err), err);
+    for (int round = 0; round < 20; round++) {
+        for (int a = 0; a < CROWD; a++) {
+            askers[a].pool = pool;
+            askers[a].source = &source;
+            for (int j = 0; j < 50; j++)
+                askers[a].query[j] = (float)kl_random_normal(&random);
+            ck_assert_int_eq(pthread_create(&askers[a].thread, NULL, ask, &askers[a]), 0);
+        }
+        for (int a = 0; a < CROWD; a++)
+            pthread_join(askers[a].thread, NULL);
+        for (int a = 0; a < CROWD; a++) {
+            ck_ok(askers[a].status, askers[a].err);
+            ck_ok(kl_scan_dot(pool, &source, askers[a].query, 0, alone, &err), err);
+            ck_assert_mem_eq(askers[a].out, alone, sizeof alone);
+        }
+    }
+    crowd_extents[7].count = 0;
+    for (int a = 0; a < CROWD; a++)
+        ck_assert_int_eq(pthread_create(&askers[a].thread, NULL, ask, &askers[a]), 0);
+    for (int a = 0; a < CROWD; a++) {
+        pthread_join(askers[a].thread, NULL);
+        ck_assert_int_eq(askers[a].status, KL_ERR_IO); /* everybody is told */
+        ck_assert_str_eq(askers[a].err.message, "an empty block");
+    }
+    kl_pool_free(pool);
+}
+END_TEST
+
+static enum kl_status mark_part(void *job, const struct kl_part *part, struct kl_error *err)
+{
+    (void)err;
+    for (uint64_t i = part->first; i < part->end; i++)
+        ((uint8_t *)job)[i]++;
+    return KL_OK;
+}
+
+START_TEST(the_pool_splits_numbers_into_parts_without_gaps)
+{
+    static const uint64_t sizes[] = {0, 1, 4095, 4096, 10000, 999999};
+    static uint8_t marks[999999];
+    struct kl_pool *pool = NULL;
+    struct kl_error err;
+
+    ck_ok(kl_pool_create(3, &pool, &err), err);
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        memset(marks, 0, sizeof marks);
+        ck_ok(kl_pool_split(pool, sizes[i], KL_PARTS_MAX, mark_part, marks, &err), err);
+        for (uint64_t k = 0; k < sizeof marks; k++)
+            ck_assert_uint_eq(marks[k], k < sizes[i]);
+    }
+    ck_assert_uint_eq(kl_pool_n_parts(999999, KL_PARTS_MAX), KL_PARTS_MAX);
+    ck_assert_uint_eq(kl_pool_n_parts(999999, 3), 3);
+    ck_assert_uint_eq(kl_pool_n_parts(999999, 0), 1);
+    kl_pool_free(pool);
+}
+END_TEST
+
 START_TEST(the_hash_is_fnv_1a)
 {
     ck_assert(kl_hash(KL_HASH_START, "", 0) == UINT64_C(0xcbf29ce484222325));
@@ -263,5 +380,7 @@ MAIN("kernels", every_half_survives_the_way_to_float_and_back,
      every_kernel_agrees_with_its_naive_twin_at_every_width,
      every_kernel_converts_as_the_portable_one, an_unknown_kernel_is_refused,
      the_pool_runs_every_task_once_and_reports_a_failure,
-     a_resident_source_gives_what_its_origin_gives, the_hash_is_fnv_1a,
+     a_resident_source_gives_what_its_origin_gives,
+     scans_that_come_together_say_what_each_would_alone,
+     the_pool_splits_numbers_into_parts_without_gaps, the_hash_is_fnv_1a,
      random_numbers_are_spread_as_they_should)
