@@ -102,8 +102,8 @@ static enum kl_status scan_layers(struct work *work, struct kl_error *err)
 {
     const struct kl_history *history = work->history;
     uint32_t layer = work->query->layer - 1, last = history->final->shape.n_layers - 1;
-    enum kl_status status =
-        kl_alloc(&work->attention, history->n_patterns, sizeof(float), "the attention", err);
+    enum kl_status status = kl_alloc_scanned(&work->attention, history->n_patterns, sizeof(float),
+                                             "the attention", err);
 
     if (!status)
         status = kl_scan_attention(work->pool, history, layer, work->trace->batch->keys[layer],
@@ -112,8 +112,8 @@ static enum kl_status scan_layers(struct work *work, struct kl_error *err)
         work->last_attention = work->attention;
         return status;
     }
-    status =
-        kl_alloc(&work->last_attention, history->n_patterns, sizeof(float), "the attention", err);
+    status = kl_alloc_scanned(&work->last_attention, history->n_patterns, sizeof(float),
+                              "the attention", err);
     return status ? status
                   : kl_scan_attention(work->pool, history, last, work->trace->batch->keys[last],
                                       work->last_attention, err);
@@ -137,35 +137,6 @@ static enum kl_status correct(const struct work *work, struct kl_answer *answer,
         answer->max_abs_error = error > answer->max_abs_error ? error : answer->max_abs_error;
     }
     return status;
-}
-
-static enum kl_status total_classes(const struct work *work, struct kl_answer *answer,
-                                    struct kl_error *err)
-{
-    const struct kl_history *history = work->history;
-    uint32_t number = 0;
-    enum kl_status status = kl_alloc(&answer->by_class, history->n_classes,
-                                     sizeof *answer->by_class, "class totals", err);
-
-    if (status)
-        return status;
-    answer->n_classes = history->n_classes;
-    for (uint32_t d = 0; d < history->data->n_datasets; d++) {
-        for (uint32_t label = 0; label < history->data->datasets[d]->n_classes; label++) {
-            answer->by_class[number].dataset = d;
-            answer->by_class[number++].label = label;
-        }
-    }
-    for (uint64_t t = 0; t < history->n_patterns; t++) {
-        struct kl_class_total *total = &answer->by_class[history->classes[history->samples[t]]];
-        double a = work->attention[t];
-
-        total->patterns++;
-        total->sum_abs += fabs(a);
-        total->sum_positive += a > 0 ? a : 0;
-        total->sum_negative += a < 0 ? a : 0;
-    }
-    return KL_OK;
 }
 
 struct contribution_job {
@@ -240,7 +211,7 @@ static enum kl_status tell_contributions(const struct work *work, struct kl_answ
     }
     for (uint32_t i = 0; i < answer->n_lit; i++)
         answer->spotlight[i].contribution = 0;
-    kl_trace_logit(work->history, answer->logit, work->trace);
+    kl_trace_logit(work->history, answer->logit, work->query->layer - 1, work->trace);
     for (uint32_t i = 0; !status && i < answer->n_lit; i++)
         job.place_of_sample[answer->spotlight[i].sample] = i + 1;
     if (!status)
@@ -307,7 +278,7 @@ static enum kl_status light(struct work *work, struct kl_answer *answer, struct 
     uint32_t top = query->top;
     int needs_totals = query->by_sample || (query->views & KL_VIEW_SAMPLES);
     enum kl_status status =
-        kl_alloc(&work->scores, history->n_patterns, sizeof(float), "the scores", err);
+        kl_alloc_scanned(&work->scores, history->n_patterns, sizeof(float), "the scores", err);
 
     if (query->removal && query->removal->top > top)
         top = query->removal->top;
@@ -317,7 +288,7 @@ static enum kl_status light(struct work *work, struct kl_answer *answer, struct 
     if (!status && needs_totals)
         status = kl_sample_totals(history, work->attention, work->scores, &answer->samples, err);
     return status ? status
-                  : kl_spotlight(history, query, top, work->attention, work->scores,
+                  : kl_spotlight(work->pool, history, query, top, work->attention, work->scores,
                                  &answer->samples, answer, err);
 }
 
@@ -360,12 +331,13 @@ enum kl_status kl_attend(struct kl_pool *pool, const struct kl_history *history,
     if (!status)
         status = correct(&work, &answer, err);
     if (!status)
-        status = total_classes(&work, &answer, err);
+        status = kl_class_totals(pool, history, work.attention, &answer.by_class, err);
     if (!status)
         status = light(&work, &answer, err);
     if (!status)
         status = look_further(&work, &answer, err);
     answer.n_patterns = history->n_patterns;
+    answer.n_classes = history->n_classes;
     if (work.last_attention != work.attention)
         free(work.last_attention);
     answer.attention = work.attention;

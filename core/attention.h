@@ -3,6 +3,7 @@
 #ifndef KL_CORE_ATTENTION_H
 #define KL_CORE_ATTENTION_H
 
+#include "core/class_totals.h"
 #include "core/correction.h"
 #include "core/curves.h"
 #include "core/history.h"
@@ -63,13 +64,6 @@ struct kl_lit {
     double score; /* what the rank orders by */
 };
 
-/* The attention of one class of training patterns in the query's layer. */
-struct kl_class_total {
-    uint32_t dataset, label;
-    uint64_t patterns;
-    double sum_abs, sum_positive, sum_negative; /* of a_t */
-};
-
 /* Without what was removed: core/removal.h. */
 struct kl_removed {
     uint64_t n_patterns;  /* removed */
@@ -96,7 +90,7 @@ struct kl_answer {
         double mean, deviation, max;
     } scores;
     uint32_t n_classes;
-    struct kl_class_total *by_class; /* (n_classes), data sets in order, labels in order */
+    struct kl_class_total *by_class; /* (n_classes), in the query's layer */
     struct kl_groups groups;         /* that curves and time are told by */
     struct kl_curves curves;         /* these, as far as asked for */
     struct kl_timeline time;

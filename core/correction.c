@@ -8,7 +8,7 @@
 
 #define TASKS_MAX 64               /* partial sums: bounds memory, keeps their order fixed */
 #define SUMS_MAX ((size_t)1 << 22) /* of all tasks: 32 MB */
-#define ROWS 64                    /* error signals converted at a time */
+#define ROWS 128                   /* error signals converted at a time */
 #define PART 1024                  /* numbers of them that are added up at a time */
 
 /* Some error signals that follow each other: n of them, each of width numbers, which stand at
@@ -18,6 +18,12 @@ struct rows {
     uint32_t n, width;
     const uint32_t *indices; /* (n, width) or NULL */
     const float *numbers;    /* (n, width) */
+};
+
+/* A task's own sums of some patterns by class, in float32, and which classes these are. */
+struct class_sums {
+    float *sums;   /* (n_classes, width) */
+    uint8_t *seen; /* (n_classes) */
 };
 
 /* Passes over all error signals of a layer, each task with sums of its own over a range of blocks.
@@ -30,7 +36,9 @@ struct job {
     size_t n_sums;
     uint32_t n_tasks;
     double *sums; /* (n_tasks, n_sums) */
-    void (*add)(const struct job *job, const struct rows *rows, double *sums);
+    int by_class; /* whether it needs class_sums */
+    void (*add)(const struct job *job, const struct rows *rows, const struct class_sums *own,
+                double *sums);
 };
 
 static enum kl_status add_blocks(void *argument, unsigned worker, unsigned task,
@@ -41,10 +49,16 @@ static enum kl_status add_blocks(void *argument, unsigned worker, unsigned task,
     uint32_t width = errors->entries ? errors->entries : errors->width;
     uint32_t first = (uint32_t)((uint64_t)errors->n_blocks * task / job->n_tasks);
     uint32_t end = (uint32_t)((uint64_t)errors->n_blocks * (task + 1) / job->n_tasks);
+    uint32_t n_classes = job->by_class ? job->history->n_classes : 0;
+    struct class_sums own = {0};
     float *numbers = NULL;
     enum kl_status status =
         kl_alloc(&numbers, (size_t)ROWS * width, sizeof(float), "error signals", err);
 
+    if (!status)
+        status = kl_alloc(&own.sums, (size_t)n_classes * width, sizeof(float), "sums", err);
+    if (!status)
+        status = kl_alloc(&own.seen, n_classes, 1, "sums", err);
     for (uint32_t b = first; !status && b < end; b++) {
         struct kl_block block = {0};
 
@@ -55,9 +69,11 @@ static enum kl_status add_blocks(void *argument, unsigned worker, unsigned task,
                                 width, block.indices ? block.indices + at : NULL, numbers};
 
             kl_block_to_float(&block, at, (size_t)rows.n * width, numbers);
-            job->add(job, &rows, job->sums + task * job->n_sums);
+            job->add(job, &rows, &own, job->sums + task * job->n_sums);
         }
     }
+    free(own.sums);
+    free(own.seen);
     free(numbers);
     return status;
 }
@@ -80,40 +96,82 @@ static enum kl_status run(struct kl_pool *pool, struct job *job, double *out, st
     return status;
 }
 
-/* What pattern t's error signal is multiplied with: c_t (a_t + 1). */
-static double weight_of(const struct job *job, uint64_t t)
-{
-    return job->history->coefficients[t / job->history->patterns_per_step] *
-           ((double)job->numbers[t] + 1);
-}
+/* Patterns that follow each other and belong to one step: their place in time is found once. */
+struct stretch {
+    uint32_t first, end; /* rows of a struct rows */
+    double coefficient;  /* c_t */
+    size_t bin; /* of their step, of data set 0, among bins by range of steps and data set */
+};
 
-/* The bin of a pattern among ranges of steps and data sets. */
-static size_t bin_of(const struct kl_history *history, uint64_t t)
-{
-    uint32_t class = history->classes[history->samples[t]];
-
-    return (size_t)kl_bin_of(history, kl_history_step(history, t)) * history->data->n_datasets +
-           history->class_datasets[class];
-}
-
-/* Of images: all logits; sums: first by class, then by bin. */
-static void add_contributions(const struct job *job, const struct rows *rows, double *sums)
+/* The stretch that begins with row first. */
+static struct stretch stretch_from(const struct job *job, const struct rows *rows, uint32_t first)
 {
     const struct kl_history *history = job->history;
+    uint64_t step = (rows->first + first) / history->patterns_per_step;
+    uint64_t end = (step + 1) * history->patterns_per_step - rows->first;
 
-    for (uint32_t i = 0; i < rows->n; i++) {
-        uint64_t t = rows->first + i;
-        const float *row = rows->numbers + (size_t)i * rows->width;
-        double weight = weight_of(job, t);
-        double *by_class = sums + (size_t)history->classes[history->samples[t]] * rows->width;
-        double *by_bin = sums + (history->n_classes + bin_of(history, t)) * rows->width;
+    return (struct stretch){
+        first, end < rows->n ? (uint32_t)end : rows->n, history->coefficients[step],
+        (size_t)kl_bin_of(history, (uint32_t)step + 1) * history->data->n_datasets};
+}
 
-        for (uint32_t j = 0; j < rows->width; j++) {
-            double contribution = weight * row[j];
+/* sums[j] += weight * row[j], four at a time. */
+static inline void add_scaled(const float *row, float weight, uint32_t width, float *sums)
+{
+    typedef float four __attribute__((vector_size(16), aligned(4), may_alias));
+    uint32_t j = 0;
 
-            by_class[j] += contribution;
-            by_bin[j] += contribution;
+    for (; j + 4 <= width; j += 4)
+        *(four *)(sums + j) += weight * *(const four *)(row + j);
+    for (; j < width; j++)
+        sums[j] += weight * row[j];
+}
+
+/* Adds the float32 sums of one class to those of all patterns, by class and by bin, and begins them
+ * anew. */
+static void flush_class(const struct job *job, const struct stretch *stretch, uint32_t c,
+                        uint32_t width, float *part, double *sums)
+{
+    const struct kl_history *history = job->history;
+    size_t bin = stretch->bin + history->class_datasets[c];
+    double *by_class = sums + (size_t)c * width;
+    double *by_bin = sums + (history->n_classes + bin) * width;
+
+    for (uint32_t j = 0; j < width; j++) {
+        by_class[j] += part[j];
+        by_bin[j] += part[j];
+        part[j] = 0;
+    }
+}
+
+/* Of images: all logits; sums: first by class, then by bin. Those of a stretch are taken in float32
+ * first. */
+static void add_contributions(const struct job *job, const struct rows *rows,
+                              const struct class_sums *own, double *sums)
+{
+    const struct kl_history *history = job->history;
+    uint32_t width = rows->width;
+
+    for (uint32_t first = 0; first < rows->n;) {
+        struct stretch stretch = stretch_from(job, rows, first);
+        uint32_t seen[ROWS], n_seen = 0; /* classes of the stretch */
+
+        for (uint32_t i = first; i < stretch.end; i++) {
+            uint64_t t = rows->first + i;
+            uint32_t c = history->classes[history->samples[t]];
+            float weight = (float)(stretch.coefficient * ((double)job->numbers[t] + 1));
+
+            add_scaled(rows->numbers + (size_t)i * width, weight, width,
+                       own->sums + (size_t)c * width);
+            seen[n_seen] = c;
+            n_seen += !own->seen[c];
+            own->seen[c] = 1;
         }
+        for (uint32_t k = 0; k < n_seen; k++) {
+            own->seen[seen[k]] = 0;
+            flush_class(job, &stretch, seen[k], width, own->sums + (size_t)seen[k] * width, sums);
+        }
+        first = stretch.end;
     }
 }
 
@@ -153,19 +211,28 @@ static double number_at(const struct rows *rows, uint32_t i, uint32_t told)
 }
 
 /* Of a text: one logit by class, then by bin; then all logits' correction. */
-static void add_text_contributions(const struct job *job, const struct rows *rows, double *sums)
+static void add_text_contributions(const struct job *job, const struct rows *rows,
+                                   const struct class_sums *own, double *sums)
 {
     const struct kl_history *history = job->history;
     size_t n_bins = (size_t)kl_n_bins(history) * history->data->n_datasets;
     float weights[ROWS];
 
-    for (uint32_t i = 0; i < rows->n; i++) {
-        uint64_t t = rows->first + i;
-        double weight = weight_of(job, t), contribution = weight * number_at(rows, i, job->told);
+    (void)own;
+    for (uint32_t first = 0; first < rows->n;) {
+        struct stretch stretch = stretch_from(job, rows, first);
 
-        weights[i] = (float)weight;
-        sums[history->classes[history->samples[t]]] += contribution;
-        sums[history->n_classes + bin_of(history, t)] += contribution;
+        for (uint32_t i = first; i < stretch.end; i++) {
+            uint64_t t = rows->first + i;
+            double weight = stretch.coefficient * ((double)job->numbers[t] + 1);
+            double contribution = weight * number_at(rows, i, job->told);
+            uint32_t class = history->classes[history->samples[t]];
+
+            weights[i] = (float)weight;
+            sums[class] += contribution;
+            sums[history->n_classes + stretch.bin + history->class_datasets[class]] += contribution;
+        }
+        first = stretch.end;
     }
     add_rows(rows, weights, sums + history->n_classes + n_bins);
 }
@@ -185,6 +252,7 @@ enum kl_status kl_correct(struct kl_pool *pool, const struct kl_history *history
                       .numbers = attention,
                       .told = logit,
                       .n_sums = n_sums + (is_text ? n_logits : 0),
+                      .by_class = !is_text,
                       .add = is_text ? add_text_contributions : add_contributions};
     double *sums = NULL;
     enum kl_status status = kl_alloc(&sums, n_sums + n_logits, sizeof(double), "sums", err);
@@ -208,10 +276,12 @@ void kl_contributions_clear(struct kl_contributions *contributions)
     *contributions = (struct kl_contributions){0};
 }
 
-static void add_weighted(const struct job *job, const struct rows *rows, double *sums)
+static void add_weighted(const struct job *job, const struct rows *rows,
+                         const struct class_sums *own, double *sums)
 {
     uint32_t wanted = 0;
 
+    (void)own;
     for (uint32_t i = 0; i < rows->n; i++)
         wanted += job->numbers[rows->first + i] != 0;
     if (wanted)

@@ -2,41 +2,90 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/memory.h"
 #include "core/norms.h"
 #include "core/scan.h"
 #include "core/trace.h"
 
-static enum kl_status cosines(struct kl_pool *pool, const struct kl_history *history,
-                              uint32_t layer, const float *x, const float *attention, float *scores,
-                              struct kl_error *err)
+/* What the scores are made of. */
+struct job {
+    const struct kl_history *history;
+    enum kl_rank rank;
+    const float *attention; /* (n_patterns) */
+    const float *factors;   /* (n_patterns) the keys' lengths, or products with error signals */
+    double length;          /* of the query */
+    float *scores;          /* (n_patterns) */
+};
+
+static enum kl_status score_part(void *argument, const struct kl_part *part, struct kl_error *err)
 {
-    const float *norms;
-    double squares = 0;
-    enum kl_status status = kl_norms_of(pool, history, layer, &norms, err);
+    const struct job *job = argument;
+    const float *attention = job->attention;
+    float *scores = job->scores;
 
-    for (uint32_t i = 0; i < history->final->shape.inputs[layer]; i++)
-        squares += (double)x[i] * x[i];
-    for (uint64_t t = 0; !status && t < history->n_patterns; t++) {
-        double length = (double)norms[t] * sqrt(squares);
+    (void)err;
+    switch (job->rank) {
+    case KL_RANK_ABS:
+        for (uint64_t t = part->first; t < part->end; t++)
+            scores[t] = fabsf(attention[t]);
+        break;
+    case KL_RANK_POSITIVE:
+        memcpy(scores + part->first, attention + part->first,
+               (part->end - part->first) * sizeof(float));
+        break;
+    case KL_RANK_NEGATIVE:
+        for (uint64_t t = part->first; t < part->end; t++)
+            scores[t] = -attention[t];
+        break;
+    case KL_RANK_COSINE:
+        for (uint64_t t = part->first; t < part->end; t++) {
+            double length = (double)job->factors[t] * job->length;
 
-        scores[t] = length > 0 ? (float)(attention[t] / length) : 0;
+            scores[t] = length > 0 ? (float)(attention[t] / length) : 0;
+        }
+        break;
+    default: /* sums over layers: from 0 */
+        memset(scores + part->first, 0, (part->end - part->first) * sizeof(float));
+        break;
     }
-    return status;
+    return KL_OK;
+}
+
+static enum kl_status find_lengths(struct kl_pool *pool, uint32_t layer, const float *x,
+                                   struct job *job, struct kl_error *err)
+{
+    double squares = 0;
+
+    for (uint32_t i = 0; i < job->history->final->shape.inputs[layer]; i++)
+        squares += (double)x[i] * x[i];
+    job->length = sqrt(squares);
+    return kl_norms_of(pool, job->history, layer, &job->factors, err);
 }
 
 /* scores[t] += c_t (a_t + 1) (d_t . gradient) at one layer. */
-static enum kl_status add_effect(struct kl_pool *pool, const struct kl_history *history,
-                                 uint32_t layer, const float *gradient, const float *attention,
-                                 float *products, float *scores, struct kl_error *err)
+static enum kl_status add_effect_part(void *argument, const struct kl_part *part,
+                                      struct kl_error *err)
 {
-    enum kl_status status = kl_scan_dot(pool, history->errors[layer], gradient, 0, products, err);
+    const struct job *job = argument;
+    const struct kl_history *history = job->history;
 
-    for (uint64_t t = 0; !status && t < history->n_patterns; t++)
-        scores[t] += (float)history->coefficients[t / history->patterns_per_step] * products[t] *
-                     (attention[t] + 1);
-    return status;
+    (void)err;
+    for (uint64_t t = part->first; t < part->end; t++)
+        job->scores[t] += (float)history->coefficients[t / history->patterns_per_step] *
+                          job->factors[t] * (job->attention[t] + 1);
+    return KL_OK;
+}
+
+static enum kl_status negate_part(void *argument, const struct kl_part *part, struct kl_error *err)
+{
+    float *scores = argument;
+
+    (void)err;
+    for (uint64_t t = part->first; t < part->end; t++)
+        scores[t] = -scores[t];
+    return KL_OK;
 }
 
 /* Over all layers, or the query's only. */
@@ -58,7 +107,13 @@ static enum kl_status add_effects(struct kl_pool *pool, const struct kl_history 
         if (l != own_layer)
             status = kl_scan_attention(pool, history, l, trace->keys[l], other, err);
         if (!status)
-            status = add_effect(pool, history, l, trace->errors[l], a, products, scores, err);
+            status = kl_scan_dot(pool, history->errors[l], trace->errors[l], 0, products, err);
+        if (!status)
+            status = kl_pool_split(
+                pool, history->n_patterns, KL_PARTS_MAX, add_effect_part,
+                &(struct job){
+                    .history = history, .attention = a, .factors = products, .scores = scores},
+                err);
     }
     free(products);
     free(other);
@@ -71,35 +126,23 @@ enum kl_status kl_scores(struct kl_pool *pool, const struct kl_history *history,
                          struct kl_error *err)
 {
     uint32_t layer = query->layer - 1;
-    uint64_t n = history->n_patterns;
+    struct job job = {
+        .history = history, .rank = query->rank, .attention = attention, .scores = scores};
     enum kl_status status = KL_OK;
 
-    for (uint64_t t = 0; t < n; t++)
-        scores[t] = 0;
-    switch (query->rank) {
-    case KL_RANK_ABS:
-        for (uint64_t t = 0; t < n; t++)
-            scores[t] = fabsf(attention[t]);
-        break;
-    case KL_RANK_POSITIVE:
-    case KL_RANK_NEGATIVE:
-        for (uint64_t t = 0; t < n; t++)
-            scores[t] = query->rank == KL_RANK_POSITIVE ? attention[t] : -attention[t];
-        break;
-    case KL_RANK_COSINE:
-        return cosines(pool, history, layer, trace->batch->keys[layer], attention, scores, err);
-    case KL_RANK_LOGIT:
-    case KL_RANK_EFFECT:
-        kl_trace_logit(history, logit, trace);
-        return add_effects(pool, history, layer, query->rank == KL_RANK_EFFECT, trace->batch,
-                           attention, scores, err);
-    case KL_RANK_HELPED:
-    case KL_RANK_HARMED:
+    if (query->rank == KL_RANK_COSINE)
+        status = find_lengths(pool, layer, trace->batch->keys[layer], &job, err);
+    if (!status)
+        status = kl_pool_split(pool, history->n_patterns, KL_PARTS_MAX, score_part, &job, err);
+    if (status || query->rank < KL_RANK_LOGIT)
+        return status;
+    if (query->rank == KL_RANK_LOGIT || query->rank == KL_RANK_EFFECT)
+        kl_trace_logit(history, logit, query->rank == KL_RANK_LOGIT ? layer : 0, trace);
+    else
         kl_trace_loss(history, target, trace);
-        status = add_effects(pool, history, layer, 1, trace->batch, attention, scores, err);
-        for (uint64_t t = 0; query->rank == KL_RANK_HELPED && t < n; t++)
-            scores[t] = -scores[t]; /* what lowers the loss */
-        break;
-    }
+    status = add_effects(pool, history, layer, query->rank != KL_RANK_LOGIT, trace->batch,
+                         attention, scores, err);
+    if (!status && query->rank == KL_RANK_HELPED) /* what lowers the loss */
+        status = kl_pool_split(pool, history->n_patterns, KL_PARTS_MAX, negate_part, scores, err);
     return status;
 }

@@ -25,16 +25,63 @@ static int wanted(const struct kl_history *history, const struct kl_query *query
            history->classes[sample] == (uint32_t)query->only_class;
 }
 
-static void pick_patterns(const struct kl_history *history, const struct kl_query *query,
-                          const float *scores, struct kl_top *top, struct moments *moments)
+/* Parts of the patterns, each with a list and moments of its own. */
+#define PARTS 16
+
+struct pick_job {
+    const struct kl_history *history;
+    const struct kl_query *query;
+    const float *scores;
+    uint32_t capacity;
+    struct kl_top_item *items; /* (parts, capacity) */
+    struct kl_top tops[PARTS];
+    struct moments moments[PARTS];
+};
+
+static enum kl_status pick_part(void *argument, const struct kl_part *part, struct kl_error *err)
 {
-    for (uint64_t t = 0; t < history->n_patterns; t++) {
-        if (!wanted(history, query, history->samples[t]))
+    struct pick_job *job = argument;
+    struct kl_top top = {job->items + (size_t)part->number * job->capacity, 0, job->capacity};
+    struct moments moments = {0};
+
+    (void)err;
+    for (uint64_t t = part->first; t < part->end; t++) {
+        if (!wanted(job->history, job->query, job->history->samples[t]))
             continue;
-        add_score(moments, scores[t]);
-        if (top->n < top->capacity || scores[t] > top->items[0].score)
-            kl_top_offer(top, scores[t], t);
+        add_score(&moments, job->scores[t]);
+        if (top.n < top.capacity || job->scores[t] > top.items[0].score)
+            kl_top_offer(&top, job->scores[t], t);
     }
+    job->tops[part->number] = top;
+    job->moments[part->number] = moments;
+    return KL_OK;
+}
+
+static enum kl_status pick_patterns(struct kl_pool *pool, const struct kl_history *history,
+                                    const struct kl_query *query, const float *scores,
+                                    struct kl_top *top, struct moments *moments,
+                                    struct kl_error *err)
+{
+    struct pick_job job = {
+        .history = history, .query = query, .scores = scores, .capacity = top->capacity};
+    enum kl_status status = kl_alloc_scanned(&job.items, (size_t)PARTS * top->capacity,
+                                             sizeof *job.items, "the spotlight", err);
+
+    if (!status)
+        status = kl_pool_split(pool, history->n_patterns, PARTS, pick_part, &job, err);
+    for (unsigned i = 0; !status && i < PARTS; i++) {
+        const struct moments *part = &job.moments[i];
+
+        for (uint32_t k = 0; k < job.tops[i].n; k++)
+            kl_top_offer(top, job.tops[i].items[k].score, job.tops[i].items[k].index);
+        if (part->count && (moments->count == 0 || part->max > moments->max))
+            moments->max = part->max;
+        moments->count += part->count;
+        moments->sum += part->sum;
+        moments->sum_squares += part->sum_squares;
+    }
+    free(job.items);
+    return status;
 }
 
 static void pick_samples(const struct kl_history *history, const struct kl_query *query,
@@ -67,10 +114,10 @@ static struct kl_lit light(const struct kl_history *history, const struct kl_que
     return lit;
 }
 
-enum kl_status kl_spotlight(const struct kl_history *history, const struct kl_query *query,
-                            uint32_t capacity, const float *attention, const float *scores,
-                            const struct kl_sample_totals *totals, struct kl_answer *answer,
-                            struct kl_error *err)
+enum kl_status kl_spotlight(struct kl_pool *pool, const struct kl_history *history,
+                            const struct kl_query *query, uint32_t capacity, const float *attention,
+                            const float *scores, const struct kl_sample_totals *totals,
+                            struct kl_answer *answer, struct kl_error *err)
 {
     struct kl_top top = {NULL, 0, capacity};
     struct moments moments = {0};
@@ -79,14 +126,14 @@ enum kl_status kl_spotlight(const struct kl_history *history, const struct kl_qu
     if (!status)
         status =
             kl_alloc(&answer->spotlight, capacity, sizeof *answer->spotlight, "the spotlight", err);
+    if (!status && query->by_sample)
+        pick_samples(history, query, totals, &top, &moments);
+    else if (!status)
+        status = pick_patterns(pool, history, query, scores, &top, &moments, err);
     if (status) {
         free(top.items);
         return status;
     }
-    if (query->by_sample)
-        pick_samples(history, query, totals, &top, &moments);
-    else
-        pick_patterns(history, query, scores, &top, &moments);
     kl_top_sort(&top);
     answer->n_lit = top.n;
     for (uint32_t i = 0; i < top.n; i++)

@@ -8,9 +8,9 @@
  * attention and the scores of every pattern; totals, of the same scores, are needed by sample only.
  * Of equal scores the earlier pattern, or the smaller sample id, comes first. At most top are lit.
  * Errors: KL_ERR_MEMORY. */
-enum kl_status kl_spotlight(const struct kl_history *history, const struct kl_query *query,
-                            uint32_t top, const float *attention, const float *scores,
-                            const struct kl_sample_totals *totals, struct kl_answer *answer,
-                            struct kl_error *err);
+enum kl_status kl_spotlight(struct kl_pool *pool, const struct kl_history *history,
+                            const struct kl_query *query, uint32_t top, const float *attention,
+                            const float *scores, const struct kl_sample_totals *totals,
+                            struct kl_answer *answer, struct kl_error *err);
 
 #endif

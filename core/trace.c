@@ -88,14 +88,16 @@ static void back(const struct kl_network *network, struct kl_trace *trace)
                shape->outputs[l] * sizeof(float));
 }
 
-void kl_trace_logit(const struct kl_history *history, uint32_t logit, struct kl_trace *trace)
+void kl_trace_logit(const struct kl_history *history, uint32_t logit, uint32_t layer,
+                    struct kl_trace *trace)
 {
     const struct kl_network *network = history->final;
     uint32_t last = network->shape.n_layers - 1;
 
     memset(trace->batch->errors[last], 0, network->shape.outputs[last] * sizeof(float));
     trace->batch->errors[last][logit] = 1;
-    back(network, trace);
+    if (layer < last)
+        back(network, trace);
 }
 
 void kl_trace_loss(const struct kl_history *history, uint32_t target, struct kl_trace *trace)

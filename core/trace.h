@@ -29,9 +29,11 @@ enum kl_status kl_trace(const struct kl_history *history, const struct kl_networ
                         struct kl_error *err);
 void kl_trace_free(struct kl_trace *trace);
 
-/* Makes batch->errors the gradients of one logit, or of the cross-entropy of one target, in the
- * final network. Of a text: w.r.t. what the layers put out at the last token. */
-void kl_trace_logit(const struct kl_history *history, uint32_t logit, struct kl_trace *trace);
+/* Makes batch->errors the gradients of one logit, from the last layer down to a layer (from 0), or
+ * of the cross-entropy of one target, of all layers, in the final network. Of a text: w.r.t. what
+ * the layers put out at the last token. */
+void kl_trace_logit(const struct kl_history *history, uint32_t logit, uint32_t layer,
+                    struct kl_trace *trace);
 void kl_trace_loss(const struct kl_history *history, uint32_t target, struct kl_trace *trace);
 
 /* out[j] = alpha (W_0 x + b_0)[j] of a layer, from 0: (outputs[layer]) doubles. */

@@ -1,0 +1,19 @@
+/* The attention of a query, summed by class of the training patterns. */
+#ifndef KL_CORE_CLASS_TOTALS_H
+#define KL_CORE_CLASS_TOTALS_H
+
+#include "core/history.h"
+
+struct kl_class_total {
+    uint32_t dataset, label;
+    uint64_t patterns;
+    double sum_abs, sum_positive, sum_negative; /* of a_t */
+};
+
+/* attention: (n_patterns); *totals: (n_classes), data sets in order, labels in order; the caller
+ * frees it. Errors: KL_ERR_MEMORY. */
+enum kl_status kl_class_totals(struct kl_pool *pool, const struct kl_history *history,
+                               const float *attention, struct kl_class_total **totals,
+                               struct kl_error *err);
+
+#endif
