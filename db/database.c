@@ -4,9 +4,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "db/mapping.h"
 #include "db/schema.h"
-
-#define MAP_BYTES ((sqlite3_int64)1 << 40) /* all of it; SQLite caps this at its own limit */
 
 static const char *file_of(sqlite3 *db)
 {
@@ -164,6 +163,7 @@ enum kl_status kl_db_open(const char *path, enum kl_open_mode mode, sqlite3 **ou
 {
     static const char *const queries[] = {"mode=rwc", "mode=ro", "mode=ro&immutable=1"};
     char uri[4096 * 3 + 64];
+    const char *vfs = NULL; /* the system's */
     struct stat info;
     sqlite3 *db = NULL;
     enum kl_status status = KL_OK;
@@ -186,16 +186,16 @@ enum kl_status kl_db_open(const char *path, enum kl_open_mode mode, sqlite3 **ou
             path);
     if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
         return kl_fail(err, KL_ERR_FOREIGN, "%s is a folder, not a run file", path);
+    if (mode == KL_OPEN_IMMUTABLE && kl_mapping_vfs(&vfs, err))
+        return err->status;
     write_uri(path, queries[mode], uri, sizeof uri);
-    if (sqlite3_open_v2(uri, &db, flags, NULL) != SQLITE_OK) {
+    if (sqlite3_open_v2(uri, &db, flags, vfs) != SQLITE_OK) {
         status = db ? kl_db_fail(db, err)
                     : kl_fail(err, KL_ERR_MEMORY, "not enough memory to open %s", path);
     } else if (mode != KL_OPEN_WRITE) {
         status = check_identity(db, path, err);
-        if (!status && mode == KL_OPEN_IMMUTABLE &&
-            sqlite3_file_control(db, "main", SQLITE_FCNTL_MMAP_SIZE, &(sqlite3_int64){MAP_BYTES}) !=
-                SQLITE_OK)
-            status = kl_db_fail(db, err);
+        if (!status && mode == KL_OPEN_IMMUTABLE) /* fetch pages, whatever the number says */
+            status = kl_db_exec(db, "PRAGMA mmap_size = 1", err);
     }
     if (status) {
         sqlite3_close(db);
