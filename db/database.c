@@ -161,7 +161,7 @@ static enum kl_status check_identity(sqlite3 *db, const char *path, struct kl_er
 enum kl_status kl_db_open(const char *path, enum kl_open_mode mode, sqlite3 **out,
                           struct kl_error *err)
 {
-    static const char *const queries[] = {"mode=rwc", "mode=ro", "mode=ro&immutable=1"};
+    static const char *const queries[] = {"mode=rwc", "mode=rw", "mode=ro&immutable=1"};
     char uri[4096 * 3 + 64];
     const char *vfs = NULL; /* the system's */
     struct stat info;
@@ -169,8 +169,9 @@ enum kl_status kl_db_open(const char *path, enum kl_open_mode mode, sqlite3 **ou
     enum kl_status status = KL_OK;
     int flags = SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX;
 
-    flags |=
-        mode == KL_OPEN_WRITE ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
+    flags |= mode == KL_OPEN_WRITE  ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+             : mode == KL_OPEN_READ ? SQLITE_OPEN_READWRITE /* or read only, if it has to be */
+                                    : SQLITE_OPEN_READONLY;
     if (strlen(path) >= 4096)
         return kl_fail(err, KL_ERR_USAGE, "the path of the run file is too long");
     if (mode != KL_OPEN_WRITE && stat(path, &info))

@@ -9,7 +9,7 @@
 /* How a file is opened. */
 enum kl_open_mode {
     KL_OPEN_WRITE,     /* existing or new, read and write, locked against others */
-    KL_OPEN_READ,      /* read only, recovering what a killed writer left */
+    KL_OPEN_READ,      /* to read, after taking back what a killed writer did not commit */
     KL_OPEN_IMMUTABLE, /* read only, of a finished run: no locks, mapped into memory */
 };
 

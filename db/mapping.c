@@ -250,5 +250,6 @@ enum kl_status kl_mapping_vfs(const char **name, struct kl_error *err)
     pthread_once(&once, register_vfs);
     *name = mapped_vfs.zName;
     return *name ? KL_OK
-                 : kl_fail(err, KL_ERR_MEMORY, "not enough memory to read runs: close other programs");
+                 : kl_fail(err, KL_ERR_MEMORY,
+                           "not enough memory to read runs: close other programs");
 }

@@ -16,6 +16,11 @@
 #include "db/schema.h"
 #include "db/settings.h"
 
+/* The file is ours alone. A rollback journal suits what only grows: new pages are written once,
+ * into the file itself, and the journal holds but the few old ones that change; the write-ahead log
+ * would have all of them written twice. */
+#define LOCKED "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = TRUNCATE; "
+
 struct kl_writer {
     sqlite3 *db;
     struct kl_training training;
@@ -124,8 +129,8 @@ static enum kl_status write_predictions(struct kl_writer *writer,
     return status;
 }
 
-/* Everything is brought from the write-ahead log into the file before it is called finished: a
- * reader of a finished run opens the file alone. */
+/* The journal is gone before the file is called finished: a reader of a finished run opens the file
+ * alone. */
 static enum kl_status finish(void *self, const struct kl_training_state *state,
                              const struct kl_prediction *predictions, struct kl_error *err)
 {
@@ -139,8 +144,7 @@ static enum kl_status finish(void *self, const struct kl_training_state *state,
     if (!status)
         status = kl_db_exec(writer->db, "COMMIT", err);
     if (!status)
-        status = kl_db_exec(writer->db,
-                            "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE", err);
+        status = kl_db_exec(writer->db, "PRAGMA journal_mode = DELETE", err);
     snprintf(sql, sizeof sql, "UPDATE run SET finished = 1, fingerprint = '%s'", fingerprint);
     return status ? status : kl_db_exec(writer->db, sql, err);
 }
@@ -179,7 +183,7 @@ static enum kl_status check_unused(const char *path, struct kl_error *err)
 
 enum kl_status kl_writer_remove(const char *path, struct kl_error *err)
 {
-    static const char *const suffixes[] = {"", "-wal", "-shm", "-journal"};
+    static const char *const suffixes[] = {"", "-journal"};
     char name[4096 + 16];
     struct stat info;
 
@@ -204,9 +208,8 @@ static enum kl_status write_start(struct kl_writer *writer, const struct kl_coll
     enum kl_status status;
 
     snprintf(sql, sizeof sql,
-             "PRAGMA page_size = %d; PRAGMA application_id = %d; PRAGMA user_version = %d; "
-             "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; "
-             "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE",
+             "PRAGMA page_size = %d; PRAGMA application_id = %d; PRAGMA user_version = %d; " LOCKED
+             "BEGIN IMMEDIATE",
              KL_PAGE_SIZE, KL_APPLICATION_ID, KL_FORMAT_VERSION);
     status = kl_db_exec(writer->db, sql, err);
     if (!status)
@@ -268,11 +271,7 @@ static enum kl_status open_unfinished(const char *path, sqlite3 **db, struct kl_
         status = kl_fail(err, KL_ERR_EXISTS, "%s is finished: there is nothing to resume", path);
     if (!status)
         status = kl_db_open(path, KL_OPEN_WRITE, db, err);
-    return status ? status
-                  : kl_db_exec(*db,
-                               "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; "
-                               "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE",
-                               err);
+    return status ? status : kl_db_exec(*db, LOCKED "BEGIN IMMEDIATE", err);
 }
 
 enum kl_status kl_writer_resume(const char *path, struct kl_writer **out,

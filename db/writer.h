@@ -1,8 +1,7 @@
 /* Writes a run's history file while it trains.
  *
- * The file is in WAL mode until it is finished; every checkpoint commits the history so far with
- * the state to resume from, so that a killed training goes on from there (kl_writer_resume). Not
- * thread-safe: one thread at a time. */
+ * Every checkpoint commits the history so far with the state to resume from, so that a killed
+ * training goes on from there (kl_writer_resume). Not thread-safe: one thread at a time. */
 #ifndef KL_DB_WRITER_H
 #define KL_DB_WRITER_H
 

@@ -238,7 +238,7 @@ def training(output):
     child = subprocess.Popen([tap.KEYLIGHT, "train", "--data", "strokes", "--steps", "100000",
                               "--output", output, "--quiet"], stderr=subprocess.DEVNULL)
     try:
-        while not os.path.exists(output + "-wal"):
+        while not os.path.exists(output + "-journal"):
             time.sleep(0.02)
             assert child.poll() is None
         time.sleep(0.3)
@@ -255,7 +255,7 @@ def test_a_file_being_written_is_left_alone():
         refuse("train", "--resume", busy, says="being written", code=1)
         refuse("train", "--data", "strokes", "--steps", "10", "--output", busy, "--force",
                says="being written", code=1)
-        assert child.poll() is None and os.path.exists(busy + "-wal")
+        assert child.poll() is None and os.path.exists(busy + "-journal")
 
 
 def test_text_and_paths_of_any_kind_are_met():

@@ -10,7 +10,7 @@ char path[64];
 
 void remove_path(void)
 {
-    static const char *const suffixes[] = {"", "-wal", "-shm", "-journal"};
+    static const char *const suffixes[] = {"", "-journal"};
     char name[80];
 
     for (size_t i = 0; i < 4; i++) {
