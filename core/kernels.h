@@ -37,6 +37,11 @@ struct kl_kernels {
     void (*to_f16)(const float *in, size_t n, float scale, uint16_t *out);
     /* out[i] = in[i] */
     void (*from_f16)(const uint16_t *in, size_t n, float *out);
+    /* out[i] = the next of packed, where bit i % 8 of bits[i / 8] is set, otherwise 0: returns what
+     * follows in packed. Up to 14 bytes behind what is used of packed may be read, and up to 14
+     * behind out written. */
+    const uint16_t *(*unpack_f16)(const uint8_t *bits, const uint16_t *packed, size_t n,
+                                  uint16_t *out);
 };
 
 /* All variants built in, best last; *n of them. A static table. */

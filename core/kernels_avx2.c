@@ -6,7 +6,7 @@
 #include <cpuid.h>
 #include <immintrin.h>
 
-#define TARGET __attribute__((target("avx2,fma,f16c")))
+#define TARGET __attribute__((target("avx2,fma,f16c,popcnt")))
 #define LANES 8
 
 typedef __m256 vector;
@@ -65,6 +65,12 @@ TARGET static inline void store_f16(vector v, uint16_t *out)
                      _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
 }
 
+TARGET static inline void expand(const uint16_t *packed, const uint8_t shuffle[16], uint16_t *out)
+{
+    _mm_storeu_si128((__m128i *)out, _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)packed),
+                                                      _mm_loadu_si128((const __m128i *)shuffle)));
+}
+
 #include "core/kernels_wide.h"
 
 /* By cpuid, because clang 14 does not know "f16c" in __builtin_cpu_supports. The builtin's "avx2"
@@ -78,7 +84,7 @@ static int supported(void)
 }
 
 const struct kl_kernels kl_kernels_avx2 = {
-    "avx2", supported, dot_u8, dot_f16, dot_f32, to_f16, from_f16,
+    "avx2", supported, dot_u8, dot_f16, dot_f32, to_f16, from_f16, unpack_f16,
 };
 
 #endif

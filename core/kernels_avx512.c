@@ -5,7 +5,7 @@
 
 #include <immintrin.h>
 
-#define TARGET __attribute__((target("avx512f,fma")))
+#define TARGET __attribute__((target("avx512f,fma,popcnt")))
 #define LANES 16
 
 typedef __m512 vector;
@@ -66,6 +66,12 @@ TARGET static inline void store_f16(vector v, uint16_t *out)
                         _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
 }
 
+TARGET static inline void expand(const uint16_t *packed, const uint8_t shuffle[16], uint16_t *out)
+{
+    _mm_storeu_si128((__m128i *)out, _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)packed),
+                                                      _mm_loadu_si128((const __m128i *)shuffle)));
+}
+
 #include "core/kernels_wide.h"
 
 /* Includes the check that the system saves the wide registers. */
@@ -75,7 +81,7 @@ static int supported(void)
 }
 
 const struct kl_kernels kl_kernels_avx512 = {
-    "avx512", supported, dot_u8, dot_f16, dot_f32, to_f16, from_f16,
+    "avx512", supported, dot_u8, dot_f16, dot_f32, to_f16, from_f16, unpack_f16,
 };
 
 #endif

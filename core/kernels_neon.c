@@ -76,6 +76,13 @@ static inline void store_f16(vector v, uint16_t *out)
     vst1_u16(out + 4, vreinterpret_u16_f16(vcvt_f16_f32(v.val[1])));
 }
 
+static inline void expand(const uint16_t *packed, const uint8_t shuffle[16], uint16_t *out)
+{
+    uint8x16_t bytes = vreinterpretq_u8_u16(vld1q_u16(packed));
+
+    vst1q_u16(out, vreinterpretq_u16_u8(vqtbl1q_u8(bytes, vld1q_u8(shuffle))));
+}
+
 #include "core/kernels_wide.h"
 
 static int supported(void)
@@ -84,7 +91,7 @@ static int supported(void)
 }
 
 const struct kl_kernels kl_kernels_neon = {
-    "neon", supported, dot_u8, dot_f16, dot_f32, to_f16, from_f16,
+    "neon", supported, dot_u8, dot_f16, dot_f32, to_f16, from_f16, unpack_f16,
 };
 
 #endif

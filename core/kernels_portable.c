@@ -50,11 +50,19 @@ static void from_f16(const uint16_t *in, size_t n, float *out)
         out[i] = kl_half_to_float(in[i]);
 }
 
+static const uint16_t *unpack_f16(const uint8_t *bits, const uint16_t *packed, size_t n,
+                                  uint16_t *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = bits[i / 8] >> (i % 8) & 1 ? *packed++ : 0;
+    return packed;
+}
+
 static int supported(void)
 {
     return 1;
 }
 
 const struct kl_kernels kl_kernels_portable = {
-    "portable", supported, dot_u8, dot_f16, dot_f32, to_f16, from_f16,
+    "portable", supported, dot_u8, dot_f16, dot_f32, to_f16, from_f16, unpack_f16,
 };

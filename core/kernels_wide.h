@@ -5,13 +5,15 @@
  *   LANES        floats in a vector
  *   vector       the type, and zero(), add(a, b), fma_of(a, b, sum) = a * b + sum, sum_of(v),
  *                load_f32, load_f16 and load_u8 of LANES stored numbers, store_f32, and
- *                store_f16(v, out), rounded to nearest even, scaled(v, scale) = v * scale
+ *                store_f16(v, out), rounded to nearest even, scaled(v, scale) = v * scale, and
+ *                expand(packed, shuffle, out): eight halves by a shuffle of core/expand.h
  *
  * Sums are taken in two vectors per key and query, whether one query is asked or four: a query's
  * answer does not depend on its company. Keys come one after the other, because two at once are two
  * streams, which halves the speed of memory. */
 #include <math.h>
 
+#include "core/expand.h"
 #include "core/half.h"
 
 #define LOAD_PLAIN(number) ((float)(number))
@@ -112,4 +114,14 @@ TARGET static void from_f16(const uint16_t *in, size_t n, float *out)
         store_f32(load_f16(in + i), out + i);
     for (; i < n; i++)
         out[i] = kl_half_to_float(in[i]);
+}
+
+TARGET static const uint16_t *unpack_f16(const uint8_t *bits, const uint16_t *packed, size_t n,
+                                         uint16_t *out)
+{
+    for (size_t i = 0; i < n; i += 8, bits++) {
+        expand(packed, kl_expand_shuffles[*bits], out + i);
+        packed += __builtin_popcount(*bits);
+    }
+    return packed;
 }

@@ -7,6 +7,7 @@
 #include "core/memory.h"
 #include "core/training.h"
 #include "db/database.h"
+#include "db/packing.h"
 
 static const char *const tables[KL_N_CHUNK_KINDS] = {"image_chunk", "key_chunk", "error_chunk",
                                                      "sparse_error_chunk"};
@@ -15,8 +16,10 @@ static const char *const tables[KL_N_CHUNK_KINDS] = {"image_chunk", "key_chunk",
 struct worker_file {
     sqlite3 *db;
     sqlite3_blob *blobs[KL_N_CHUNK_KINDS]; /* open on some chunk of each table, or NULL */
-    void *buffer;
-    size_t buffer_bytes;
+    struct buffer {
+        void *bytes;
+        size_t n_bytes;
+    } rows, packed; /* a chunk's rows; and as it is stored, if that differs */
 };
 
 struct kl_chunk_files {
@@ -29,6 +32,7 @@ struct kl_chunk_files {
 struct chunk {
     sqlite3_int64 rowid;
     int exponent;
+    uint32_t stored; /* numbers, if less than all: see db/packing.h */
 };
 
 struct chunk_source {
@@ -67,7 +71,8 @@ void kl_chunk_files_close(struct kl_chunk_files *files)
         for (size_t k = 0; k < KL_N_CHUNK_KINDS; k++)
             sqlite3_blob_close(files->workers[i].blobs[k]);
         sqlite3_close(files->workers[i].db);
-        free(files->workers[i].buffer);
+        free(files->workers[i].rows.bytes);
+        free(files->workers[i].packed.bytes);
     }
     free(files->workers);
     free(files);
@@ -78,11 +83,36 @@ sqlite3 *kl_chunk_files_db(const struct kl_chunk_files *files, unsigned worker)
     return files->workers[worker].db;
 }
 
+static enum kl_status damaged(const struct chunk_source *source, uint32_t block, const char *what,
+                              struct kl_error *err)
+{
+    return kl_fail(
+        err, KL_ERR_DAMAGED, "%s is damaged: %s %lld %s; restore it from a copy or train it again",
+        source->files->path, tables[source->kind], (long long)source->chunks[block].rowid, what);
+}
+
+/* Whether a chunk is stored without its zeros. */
+static int is_packed(const struct chunk_source *source, uint32_t block)
+{
+    return !source->source.entries &&
+           source->chunks[block].stored <
+               (uint64_t)source->extents[block].count * source->source.width;
+}
+
+static size_t chunk_bytes(const struct chunk_source *source, uint32_t block)
+{
+    size_t count = source->extents[block].count;
+
+    if (!is_packed(source, block))
+        return count * kl_row_bytes(&source->source);
+    return count * kl_bits_bytes(source->source.width) +
+           source->chunks[block].stored * kl_dtype_size(source->source.dtype);
+}
+
 static enum kl_status open_chunk(const struct chunk_source *source, struct worker_file *file,
-                                 uint32_t block, size_t row_bytes, struct kl_error *err)
+                                 uint32_t block, struct kl_error *err)
 {
     sqlite3_int64 rowid = source->chunks[block].rowid;
-    size_t bytes = source->extents[block].count * row_bytes;
     sqlite3_blob **blob = &file->blobs[source->kind];
     int code =
         *blob ? sqlite3_blob_reopen(*blob, rowid)
@@ -95,38 +125,65 @@ static enum kl_status open_chunk(const struct chunk_source *source, struct worke
         *blob = NULL;
         return status;
     }
-    if ((size_t)sqlite3_blob_bytes(*blob) != bytes)
-        return kl_fail(
-            err, KL_ERR_DAMAGED,
-            "%s is damaged: %s %lld has %d bytes, expected %zu; restore it from a copy or "
-            "train it again",
-            source->files->path, tables[source->kind], (long long)rowid, sqlite3_blob_bytes(*blob),
-            bytes);
-    return KL_OK;
+    return (size_t)sqlite3_blob_bytes(*blob) == chunk_bytes(source, block)
+               ? KL_OK
+               : damaged(source, block, "has not the size that its row says", err);
 }
 
-static enum kl_status reserve(struct worker_file *file, size_t n_bytes, struct kl_error *err)
+static enum kl_status reserve(struct buffer *buffer, size_t n_bytes, struct kl_error *err)
 {
     enum kl_status status;
 
-    if (n_bytes <= file->buffer_bytes)
+    if (n_bytes <= buffer->n_bytes)
         return KL_OK;
-    free(file->buffer);
-    file->buffer = NULL;
-    file->buffer_bytes = 0;
-    status = kl_alloc_scanned(&file->buffer, n_bytes, 1, "a chunk", err);
+    free(buffer->bytes);
+    *buffer = (struct buffer){NULL, 0};
+    status = kl_alloc_scanned(&buffer->bytes, n_bytes, 1, "a chunk", err);
     if (!status)
-        file->buffer_bytes = n_bytes;
+        buffer->n_bytes = n_bytes;
     return status;
 }
 
-/* Reads n_bytes of the open blob to the buffer. */
+/* Reads n_bytes of the open blob. */
 static enum kl_status read_part(const struct chunk_source *source, struct worker_file *file,
                                 size_t offset, size_t n_bytes, char *to, struct kl_error *err)
 {
     return sqlite3_blob_read(file->blobs[source->kind], to, (int)n_bytes, (int)offset) == SQLITE_OK
                ? KL_OK
                : kl_db_fail(file->db, err);
+}
+
+/* Rows stored without their zeros: the bits of all rows up to the last one wanted, which tell where
+ * the numbers of the first one begin, then these numbers. */
+static enum kl_status read_packed(const struct chunk_source *source, struct worker_file *file,
+                                  uint32_t block, uint32_t row, uint32_t count,
+                                  struct kl_error *err)
+{
+    size_t width = source->source.width, number = kl_dtype_size(source->source.dtype);
+    size_t bits_bytes = (row + count) * kl_bits_bytes(width), before, wanted, stored;
+    size_t numbers_at = (bits_bytes + 15) / 16 * 16; /* aligned */
+    const uint8_t *bits;
+    enum kl_status status =
+        reserve(&file->packed, numbers_at + count * width * number + KL_UNPACK_SLACK, err);
+
+    if (!status)
+        status = read_part(source, file, 0, bits_bytes, file->packed.bytes, err);
+    if (status)
+        return status;
+    bits = file->packed.bytes;
+    before = kl_packed_count(bits, row, width);
+    wanted = kl_packed_count(bits + row * kl_bits_bytes(width), count, width);
+    stored = source->chunks[block].stored;
+    if (before > stored || wanted > stored - before ||
+        (row + count == source->extents[block].count && before + wanted != stored))
+        return damaged(source, block, "has not the numbers that its bits say", err);
+    status = read_part(source, file,
+                       source->extents[block].count * kl_bits_bytes(width) + before * number,
+                       wanted * number, (char *)file->packed.bytes + numbers_at, err);
+    if (!status)
+        kl_unpack(source->source.dtype, bits + row * kl_bits_bytes(width), bits + numbers_at, count,
+                  width, file->rows.bytes);
+    return status;
 }
 
 /* Sparse rows: the indices of all rows come first, then the numbers. */
@@ -136,8 +193,8 @@ static enum kl_status read_sparse(const struct chunk_source *source, struct work
 {
     size_t entries = source->source.entries, number = kl_dtype_size(source->source.dtype);
     size_t index_bytes = out->count * entries * sizeof(uint32_t);
-    char *buffer = file->buffer;
-    const uint32_t *indices = file->buffer;
+    char *buffer = file->rows.bytes;
+    const uint32_t *indices = file->rows.bytes;
     enum kl_status status =
         read_part(source, file, row * entries * sizeof(uint32_t), index_bytes, buffer, err);
 
@@ -163,17 +220,22 @@ static enum kl_status read_chunk(void *self, unsigned worker, uint32_t block, ui
     const struct chunk_source *source = self;
     struct worker_file *file = &source->files->workers[worker];
     size_t row_bytes = kl_row_bytes(&source->source);
-    enum kl_status status = open_chunk(source, file, block, row_bytes, err);
+    enum kl_status status = open_chunk(source, file, block, err);
 
     if (!status)
-        status = reserve(file, count * row_bytes, err);
+        status = reserve(&file->rows, count * row_bytes + KL_UNPACK_SLACK, err);
     if (status)
         return status;
-    *out = (struct kl_block){source->extents[block].first + row, count,        source->source.dtype,
-                             source->chunks[block].exponent,     file->buffer, NULL};
+    *out = (struct kl_block){.first = source->extents[block].first + row,
+                             .count = count,
+                             .dtype = source->source.dtype,
+                             .exponent = source->chunks[block].exponent,
+                             .numbers = file->rows.bytes};
     if (source->source.entries)
         return read_sparse(source, file, source->extents[block].count, out, row, err);
-    return read_part(source, file, row * row_bytes, count * row_bytes, file->buffer, err);
+    if (is_packed(source, block))
+        return read_packed(source, file, block, row, count, err);
+    return read_part(source, file, row * row_bytes, count * row_bytes, file->rows.bytes, err);
 }
 
 static enum kl_status gap(const struct chunk_source *source, uint64_t row, struct kl_error *err)
@@ -210,6 +272,7 @@ static enum kl_status add_chunk(struct chunk_source *source, sqlite3_stmt *state
     sqlite3_int64 first = sqlite3_column_int64(statement, 1);
     sqlite3_int64 count = sqlite3_column_int64(statement, 2);
     int exponent = sqlite3_column_int(statement, 5);
+    sqlite3_int64 stored = sqlite3_column_int64(statement, 6);
     uint32_t width = blocks->entries ? blocks->entries : blocks->width;
     enum kl_dtype dtype;
 
@@ -218,12 +281,14 @@ static enum kl_status add_chunk(struct chunk_source *source, sqlite3_stmt *state
         sqlite3_column_int64(statement, 3) != width || exponent < -100 || exponent > 100 ||
         (dtype == KL_U8) != (source->kind == KL_CHUNKS_IMAGES) ||
         (blocks->n_blocks > 0 && dtype != blocks->dtype) ||
-        (uint64_t)count * width * (kl_dtype_size(dtype) + sizeof(uint32_t)) > INT32_MAX)
+        (uint64_t)count * width * (kl_dtype_size(dtype) + sizeof(uint32_t)) > INT32_MAX ||
+        stored < 0 || stored > count * width)
         return gap(source, *next, err);
     if (blocks->n_blocks == *room && grow(source, room, err))
         return err->status;
     blocks->dtype = dtype;
-    source->chunks[blocks->n_blocks] = (struct chunk){sqlite3_column_int64(statement, 0), exponent};
+    source->chunks[blocks->n_blocks] =
+        (struct chunk){sqlite3_column_int64(statement, 0), exponent, (uint32_t)stored};
     source->extents[blocks->n_blocks++] = (struct kl_extent){*next, (uint32_t)count};
     *next += (uint64_t)count;
     return KL_OK;
@@ -242,12 +307,15 @@ static enum kl_status list_chunks(struct chunk_source *source, uint32_t layer, s
 
     if (source->kind == KL_CHUNKS_IMAGES)
         snprintf(sql, sizeof sql,
-                 "SELECT id, first, count, width, 'uint8', 0 FROM image_chunk ORDER BY first");
+                 "SELECT id, first, count, width, 'uint8', 0, count * width FROM image_chunk "
+                 "ORDER BY first");
     else
         snprintf(sql, sizeof sql,
-                 "SELECT id, first, count, %s, dtype, exponent FROM %s WHERE layer = %u "
+                 "SELECT id, first, count, %s, dtype, exponent, %s FROM %s WHERE layer = %u "
                  "ORDER BY first",
-                 source->source.entries ? "entries" : "width", tables[source->kind], layer);
+                 source->source.entries ? "entries" : "width",
+                 source->source.entries ? "count * entries" : "stored", tables[source->kind],
+                 layer);
     status = kl_db_prepare(source->files->workers[0].db, sql, &statement, err);
     while (!status && !(status = kl_db_next(statement, &row, err)) && row)
         status = add_chunk(source, statement, &next, &room, err);

@@ -10,6 +10,7 @@
 #include "core/kernels.h"
 #include "core/memory.h"
 #include "db/database.h"
+#include "db/packing.h"
 
 #define CHUNK_BYTES ((size_t)1 << 20) /* of the widest layer: some of a second-level cache */
 #define TOP_EXPONENT 14               /* a chunk's largest error signal is stored below 2^15 */
@@ -28,6 +29,7 @@ struct kl_patterns {
     uint32_t *indices;            /* (capacity, entries) */
     double kept, left_out;        /* squared lengths of what is in errors of the last layer */
     char *numbers;                /* (capacity, widest) as they are stored; or indices and them */
+    char *packed;                 /* the same without zeros, if that is shorter */
 };
 
 static enum kl_status prepare(struct kl_patterns *patterns, struct kl_error *err)
@@ -39,12 +41,12 @@ static enum kl_status prepare(struct kl_patterns *patterns, struct kl_error *err
     if (!status)
         status = kl_db_prepare(patterns->db,
                                "INSERT INTO key_chunk (layer, first, count, width, dtype, "
-                               "exponent, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                               "exponent, data, stored) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
                                &patterns->insert_keys, err);
     if (!status)
         status = kl_db_prepare(patterns->db,
                                "INSERT INTO error_chunk (layer, first, count, width, dtype, "
-                               "exponent, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                               "exponent, data, stored) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
                                &patterns->insert_errors, err);
     if (!status)
         status = kl_db_prepare(patterns->db,
@@ -72,6 +74,8 @@ static enum kl_status allocate(struct kl_patterns *patterns, struct kl_error *er
     status = kl_alloc(&patterns->samples, n, sizeof(uint32_t), "a chunk", err);
     if (!status)
         status = kl_alloc(&patterns->numbers, n, row_bytes, "a chunk", err);
+    if (!status) /* with the bits of every row, at most one for two bytes */
+        status = kl_alloc(&patterns->packed, n, row_bytes + row_bytes / 16 + 1, "a chunk", err);
     if (!status)
         status =
             kl_alloc(&patterns->indices, n * layout->entries, sizeof(uint32_t), "a chunk", err);
@@ -118,6 +122,7 @@ void kl_patterns_free(struct kl_patterns *patterns)
     free(patterns->samples);
     free(patterns->indices);
     free(patterns->numbers);
+    free(patterns->packed);
     for (uint32_t l = 0; l < KL_LAYERS_MAX; l++) {
         free(patterns->keys[l]);
         free(patterns->errors[l]);
@@ -172,7 +177,7 @@ static enum kl_status encode(const struct kl_patterns *patterns, uint32_t layer,
 
 /* What all three tables of numbers begin with. */
 static void bind(const struct kl_patterns *patterns, sqlite3_stmt *insert, uint32_t layer,
-                 uint32_t width, int exponent, size_t n_bytes)
+                 uint32_t width, int exponent, const char *data, size_t n_bytes)
 {
     sqlite3_bind_int64(insert, 1, layer + 1);
     sqlite3_bind_int64(insert, 2, (sqlite3_int64)patterns->first);
@@ -180,21 +185,27 @@ static void bind(const struct kl_patterns *patterns, sqlite3_stmt *insert, uint3
     sqlite3_bind_int64(insert, 4, width);
     sqlite3_bind_text(insert, 5, kl_dtype_name(patterns->dtype), -1, SQLITE_STATIC);
     sqlite3_bind_int64(insert, 6, exponent);
-    sqlite3_bind_blob64(insert, 7, patterns->numbers, n_bytes, SQLITE_STATIC);
+    sqlite3_bind_blob64(insert, 7, data, n_bytes, SQLITE_STATIC);
 }
 
 static enum kl_status write_numbers(struct kl_patterns *patterns, sqlite3_stmt *insert,
                                     uint32_t layer, uint32_t width, const float *numbers,
                                     int scaled, struct kl_error *err)
 {
-    size_t n = (size_t)patterns->count * width;
-    int exponent = 0;
+    size_t n = (size_t)patterns->count * width, number = kl_dtype_size(patterns->dtype);
+    size_t bits_bytes = patterns->count * kl_bits_bytes(width), stored;
+    int exponent = 0, is_shorter;
     enum kl_status status =
         encode(patterns, layer, numbers, n, scaled, patterns->numbers, &exponent, err);
 
     if (status)
         return status;
-    bind(patterns, insert, layer, width, exponent, n * kl_dtype_size(patterns->dtype));
+    stored = kl_pack(patterns->dtype, patterns->numbers, patterns->count, width, patterns->packed);
+    is_shorter = bits_bytes + stored * number < n * number;
+    bind(patterns, insert, layer, width, exponent,
+         is_shorter ? patterns->packed : patterns->numbers,
+         is_shorter ? bits_bytes + stored * number : n * number);
+    sqlite3_bind_int64(insert, 8, (sqlite3_int64)(is_shorter ? stored : n));
     return kl_db_run(insert, err);
 }
 
@@ -211,7 +222,7 @@ static enum kl_status write_sparse(struct kl_patterns *patterns, uint32_t layer,
     if (status)
         return status;
     memcpy(patterns->numbers, patterns->indices, index_bytes);
-    bind(patterns, patterns->insert_sparse, layer, entries, exponent,
+    bind(patterns, patterns->insert_sparse, layer, entries, exponent, patterns->numbers,
          index_bytes + n * kl_dtype_size(patterns->dtype));
     sqlite3_bind_double(patterns->insert_sparse, 8, patterns->kept);
     sqlite3_bind_double(patterns->insert_sparse, 9, patterns->left_out);

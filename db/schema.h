@@ -3,7 +3,7 @@
 #define KL_DB_SCHEMA_H
 
 #define KL_APPLICATION_ID 0x6b6c6974 /* "klit" */
-#define KL_FORMAT_VERSION 3          /* user_version; raise it with every change of the schema */
+#define KL_FORMAT_VERSION 4          /* user_version; raise it with every change of the schema */
 #define KL_PAGE_SIZE 65536           /* blobs read three times as fast as with 4 KiB pages */
 
 /* The schema as one SQL text, run on an empty file. */

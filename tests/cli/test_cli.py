@@ -122,8 +122,17 @@ def test_verify_passes_and_finds_what_does_not_belong_together():
         db.execute("UPDATE step SET learning_rate = 2 * learning_rate WHERE step < 40")
     refuse("verify", copy, says="do not belong together", code=3)
     with sqlite3.connect(copy) as db:
-        db.execute("UPDATE key_chunk SET data = CAST(x'007c' || substr(data, 3) AS BLOB) WHERE layer = 2")
+        db.execute("UPDATE key_chunk SET data = CAST(substr(data, 1, length(data) - 2) || x'007c' AS BLOB) "
+                   "WHERE layer = 2")
     refuse("verify", copy, says="not finite", code=1)
+    for bits in ("ff", "00"):  # more numbers, and fewer, than are stored
+        shutil.copy(RUN, copy)
+        with sqlite3.connect(copy) as db:
+            assert db.execute("SELECT min(stored < count * width) FROM key_chunk").fetchone() == (1,)
+            db.execute(f"UPDATE key_chunk SET data = CAST(x'{bits * 9}' || substr(data, 10) AS BLOB) "
+                       "WHERE layer = 2")
+        refuse("query", copy, "--sample", "test/strokes/3", "--layer", "2", code=1,
+               says="has not the numbers that its bits say")
 
 
 def test_files_that_are_no_finished_runs_are_refused():

@@ -142,6 +142,36 @@ START_TEST(every_kernel_converts_as_the_portable_one)
 }
 END_TEST
 
+START_TEST(every_kernel_unpacks_what_has_no_zeros)
+{
+    size_t n_kernels;
+    const struct kl_kernels *const *all = kl_kernels_all(&n_kernels);
+    uint16_t packed[WIDTH_MAX + 8], out[WIDTH_MAX + 16];
+    uint8_t bits[WIDTH_MAX / 8 + 1];
+    struct kl_random random;
+
+    kl_random_seed(&random, 9, 0);
+    for (int i = 0; i < WIDTH_MAX + 8; i++)
+        packed[i] = (uint16_t)(1 + kl_random_below(&random, 65535));
+    for (size_t width = 1; width <= WIDTH_MAX; width++) {
+        memset(bits, 0, sizeof bits);
+        for (size_t j = 0; j < width; j++)
+            bits[j / 8] = (uint8_t)(bits[j / 8] | kl_random_below(&random, 2) << (j % 8));
+        for (size_t k = 0; k < n_kernels; k++) {
+            size_t used = 0;
+            const uint16_t *end;
+
+            if (!all[k]->supported())
+                continue;
+            end = all[k]->unpack_f16(bits, packed, width, out);
+            for (size_t j = 0; j < width; j++)
+                ck_assert_uint_eq(out[j], bits[j / 8] >> (j % 8) & 1 ? packed[used++] : 0);
+            ck_assert(end == packed + used);
+        }
+    }
+}
+END_TEST
+
 START_TEST(an_unknown_kernel_is_refused)
 {
     struct kl_error err;
@@ -378,8 +408,8 @@ END_TEST
 MAIN("kernels", every_half_survives_the_way_to_float_and_back,
      halves_round_to_the_nearest_and_ties_to_even,
      every_kernel_agrees_with_its_naive_twin_at_every_width,
-     every_kernel_converts_as_the_portable_one, an_unknown_kernel_is_refused,
-     the_pool_runs_every_task_once_and_reports_a_failure,
+     every_kernel_converts_as_the_portable_one, every_kernel_unpacks_what_has_no_zeros,
+     an_unknown_kernel_is_refused, the_pool_runs_every_task_once_and_reports_a_failure,
      a_resident_source_gives_what_its_origin_gives,
      scans_that_come_together_say_what_each_would_alone,
      the_pool_splits_numbers_into_parts_without_gaps, the_hash_is_fnv_1a,

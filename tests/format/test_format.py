@@ -21,7 +21,7 @@ def set_up():
 def test_the_file_says_what_it_is():
     db = RUNS["float16"].db
     assert db.execute("PRAGMA application_id").fetchone()[0] == 0x6B6C6974
-    assert db.execute("PRAGMA user_version").fetchone()[0] == 3
+    assert db.execute("PRAGMA user_version").fetchone()[0] == 4
     assert db.execute("PRAGMA page_size").fetchone()[0] == 65536
     assert db.execute("PRAGMA journal_mode").fetchone()[0] in ("delete", "off")
     assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"

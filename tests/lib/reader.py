@@ -43,9 +43,22 @@ class Reader:
         for row in self.db.execute(f"SELECT * FROM {table} WHERE layer = ? ORDER BY first", (layer,)):
             dtype = {"float16": "<f2", "float32": "<f4"}[row["dtype"]]
             assert row["first"] == sum(len(part) for part in out)
-            numbers = np.frombuffer(row["data"], dtype).reshape(row["count"], row["width"])
-            out.append(numbers.astype(np.float64) * 2.0 ** -row["exponent"])
+            out.append(self.rows(row, dtype).astype(np.float64) * 2.0 ** -row["exponent"])
         return np.concatenate(out)
+
+    @staticmethod
+    def rows(row, dtype):
+        """The numbers of a chunk, with the zeros that it leaves out."""
+        count, width, data = row["count"], row["width"], row["data"]
+        if row["stored"] == count * width:
+            return np.frombuffer(data, dtype).reshape(count, width)
+        n_bytes = count * ((width + 7) // 8)
+        bits = np.unpackbits(np.frombuffer(data, np.uint8, n_bytes).reshape(count, -1), axis=1,
+                             bitorder="little")
+        assert not bits[:, width:].any()
+        numbers = np.zeros((count, width), dtype)
+        numbers[bits[:, :width] == 1] = np.frombuffer(data, dtype, offset=n_bytes)
+        return numbers
 
     def keys(self, layer):
         if self.layers[layer - 1]["keys"] == "samples":
