@@ -1,0 +1,121 @@
+/* What the machine allows and what keylight reaches, in one run: make bench. See
+ * docs/performance.md. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "bench/bench.h"
+#include "core/blas.h"
+#include "core/kernels.h"
+#include "core/loading.h"
+
+#define RUN "bench/paper-mnist.keylight"
+#define TRAINED "bench/training.keylight"
+#define KEYS "bench/keys.float32"
+
+static struct kl_run *open_run(const struct bench *bench)
+{
+    struct kl_run *run = NULL;
+    struct kl_error err;
+
+    must(kl_run_open(bench->path, kl_pool_n_workers(bench->pool), &run, &err), &err);
+    return run;
+}
+
+/* MNIST, or where it is not installed, strokes: they have the same shapes. */
+static const char *choose_dataset(void)
+{
+    struct kl_dataset *dataset = NULL;
+    struct kl_error err;
+    int is_there = !kl_dataset_load("mnist", (struct kl_image_size){0, 0}, &dataset, &err);
+
+    kl_dataset_free(dataset);
+    if (!is_there)
+        printf("MNIST is not installed (./bootstrap data): strokes instead, of the same shapes\n");
+    return is_there ? "mnist" : "strokes";
+}
+
+/* Trains the run with the program itself, unless it is there. */
+static void make_run(const struct bench *bench, const char *dataset)
+{
+    char command[1024];
+    struct stat status;
+    struct kl_run *run = NULL;
+    struct kl_error err;
+
+    if (!stat(bench->path, &status) && !kl_run_open(bench->path, 0, &run, &err)) {
+        kl_run_close(run);
+        return;
+    }
+    snprintf(command, sizeof command,
+             "'%s' train --output %s --preset paper-mnist --data %s --force", bench->keylight,
+             bench->path, dataset);
+    printf("%s\n", command);
+    fflush(stdout);
+    if (system(command)) {
+        fprintf(stderr, "bench: the training failed\n");
+        exit(1);
+    }
+}
+
+static void bench_size(const struct bench *bench)
+{
+    const struct kl_run *run = bench->streamed;
+    const struct kl_shape *shape = &run->history.final->shape;
+    double widths = 0;
+
+    for (uint32_t l = 0; l < shape->n_layers; l++)
+        widths += shape->outputs[l] + (l > 0 ? shape->inputs[l] : 0);
+    section("The file");
+    tell_ratio("everything in it", "GB", single((double)run->file_bytes / 1e9),
+               "patterns x stored widths x 2 bytes",
+               (double)run->history.n_patterns * widths * 2 / 1e9, (struct bar){0, 1.05});
+}
+
+int main(int argc, char **argv)
+{
+    struct bench bench = {.path = RUN};
+    struct spread sgemv;
+    struct kl_error err;
+    const char *dataset;
+
+    if (argc != 4) {
+        fprintf(stderr, "usage: bench KEYLIGHT PYTHON PEERS.PY\n");
+        return 2;
+    }
+    bench.keylight = argv[1];
+    bench.python = argv[2];
+    bench.peers_script = argv[3];
+    signal(SIGPIPE, SIG_IGN);
+    must(kl_kernels_select(&err), &err);
+    must(kl_pool_create(0, &bench.pool, &err), &err);
+    dataset = choose_dataset();
+    printf("%u processors, kernel %s\n", kl_pool_n_workers(bench.pool), kl_kernels()->name);
+    note_number("processors", kl_pool_n_workers(bench.pool));
+    note_text("kernel", kl_kernels()->name);
+    note_text("dataset", dataset);
+    make_run(&bench, dataset);
+    bench_opening(&bench);
+    bench_training(dataset, TRAINED);
+    bench.streamed = open_run(&bench);
+    note_number("patterns", (double)bench.streamed->history.n_patterns);
+    bench_size(&bench);
+    sgemv = bench_sgemv(&bench, KEYS);
+    kl_blas_single_thread(); /* as the server and the report have it */
+    bench_streaming_memory(&bench);
+    bench.resident = open_run(&bench);
+    must(kl_run_load(bench.resident, bench.pool, UINT64_MAX, &err), &err);
+    bench_scans(&bench);
+    bench_requests(&bench);
+    bench_growth(&bench);
+    bench_report(&bench);
+    kl_run_close(bench.resident);
+    bench_peers(&bench, KEYS, sgemv);
+    unlink(KEYS);
+    kl_run_close(bench.streamed);
+    kl_pool_free(bench.pool);
+    conclude("bench/bench.json");
+    return 0;
+}

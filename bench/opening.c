@@ -1,0 +1,107 @@
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bench/bench.h"
+#include "bench/client.h"
+#include "core/clock.h"
+
+extern char **environ;
+
+/* Drops the file from the page cache, which works when nothing maps it and all is written. */
+static void make_cold(const char *path)
+{
+    int file = open(path, O_RDONLY);
+
+    if (file < 0 || fsync(file) || posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED)) {
+        perror(path);
+        exit(1);
+    }
+    close(file);
+}
+
+static void make_warm(const char *path)
+{
+    static char buffer[1 << 20];
+    int file = open(path, O_RDONLY);
+
+    while (file >= 0 && read(file, buffer, sizeof buffer) > 0)
+        ;
+    close(file);
+}
+
+/* Starts the server and asks it one thing; ends it, and returns the time until the answer. */
+static double first_answer(const struct bench *bench, const char *fingerprint, const char *memory)
+{
+    char *arguments[] = {
+        (char *)bench->keylight, "serve", (char *)bench->path, "--port", "0", "--memory",
+        (char *)memory,          NULL};
+    posix_spawn_file_actions_t actions;
+    double started = kl_now_ms();
+    struct client client;
+    char line[512] = "", path[128];
+    const char *port = NULL;
+    int ends[2];
+    FILE *out;
+    pid_t child;
+
+    if (pipe(ends) || posix_spawn_file_actions_init(&actions) ||
+        posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO) ||
+        posix_spawn_file_actions_addclose(&actions, ends[0]) ||
+        posix_spawn(&child, bench->keylight, &actions, NULL, arguments, environ)) {
+        fprintf(stderr, "bench: cannot start %s\n", bench->keylight);
+        exit(1);
+    }
+    close(ends[1]);
+    out = fdopen(ends[0], "r");
+    while (!port && fgets(line, sizeof line, out))
+        port = strstr(line, "127.0.0.1:");
+    if (!port) {
+        fprintf(stderr, "bench: %s did not become ready\n", bench->keylight);
+        exit(1);
+    }
+    client = client_open((uint16_t)strtoul(port + 10, NULL, 10));
+    snprintf(path, sizeof path, "/api/v1/runs/%s/attention?sample=0", fingerprint);
+    client_get(&client, path);
+    started = kl_now_ms() - started;
+    client_close(&client);
+    kill(child, SIGTERM);
+    waitpid(child, NULL, 0);
+    fclose(out);
+    posix_spawn_file_actions_destroy(&actions);
+    return started;
+}
+
+static void bench_one(const struct bench *bench, const struct kl_run *run, int is_cold,
+                      const char *memory, const char *what)
+{
+    double times[3];
+
+    for (size_t i = 0; i < 3; i++) {
+        (is_cold ? make_cold : make_warm)(bench->path);
+        times[i] = first_answer(bench, run->fingerprint, memory);
+    }
+    tell(what, "ms", spread_of(times, 3));
+}
+
+void bench_opening(const struct bench *bench)
+{
+    struct kl_run *run = NULL;
+    struct kl_error err;
+    char title[128];
+
+    must(kl_run_open(bench->path, 0, &run, &err), &err);
+    snprintf(title, sizeof title, "From starting keylight serve to its first answer, %.2f GB",
+             (double)run->file_bytes / 1e9);
+    section(title);
+    bench_one(bench, run, 0, "64G", "page cache warm");
+    bench_one(bench, run, 0, "0", "  without loading (--memory 0)");
+    bench_one(bench, run, 1, "64G", "page cache cold");
+    bench_one(bench, run, 1, "0", "  without loading (--memory 0)");
+    kl_run_close(run);
+}

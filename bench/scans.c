@@ -1,0 +1,158 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/bench.h"
+#include "core/memory.h"
+#include "core/scan.h"
+
+/* A pass over a layer: by kl_scan_attention, or the plain reading of its bytes. */
+struct pass {
+    struct kl_pool *pool;
+    const struct kl_history *history;
+    uint32_t layer; /* from 0 */
+    float *query, *out;
+    volatile uint64_t sum;
+};
+
+/* Every word is loaded once and added up, in the widest registers there are. */
+#ifdef __x86_64__
+__attribute__((target_clones("avx512f", "avx2", "default")))
+#endif
+static uint64_t
+sum_words(const uint64_t *words, size_t n)
+{
+    uint64_t sums[32] = {0};
+
+    for (size_t i = 0; i + 32 <= n; i += 32)
+        for (size_t k = 0; k < 32; k++)
+            sums[k] += words[i + k];
+    for (size_t k = 1; k < 32; k++)
+        sums[0] += sums[k];
+    return sums[0];
+}
+
+static enum kl_status read_block(void *job, unsigned worker, unsigned task, struct kl_error *err)
+{
+    struct pass *pass = job;
+    const struct kl_block_source *keys = pass->history->keys[pass->layer];
+    struct kl_block block = {0};
+    enum kl_status status = kl_read_block(keys, worker, task, &block, err);
+
+    if (!status)
+        pass->sum = sum_words(block.numbers, block.count * kl_row_bytes(keys) / sizeof(uint64_t));
+    return status;
+}
+
+static void read_all(void *job)
+{
+    struct pass *pass = job;
+    struct kl_error err;
+
+    must(
+        kl_pool_run(pass->pool, read_block, pass, pass->history->keys[pass->layer]->n_blocks, &err),
+        &err);
+}
+
+static void scan(void *job)
+{
+    struct pass *pass = job;
+    struct kl_error err;
+
+    must(kl_scan_attention(pass->pool, pass->history, pass->layer, pass->query, pass->out, &err),
+         &err);
+}
+
+static struct pass pass_over(struct kl_pool *pool, const struct kl_run *run, uint32_t layer)
+{
+    struct pass pass = {.pool = pool, .history = &run->history, .layer = layer};
+    uint32_t width = run->history.final->shape.inputs[layer];
+    struct kl_error err;
+
+    must(kl_alloc(&pass.query, width, sizeof *pass.query, "a query", &err), &err);
+    must(kl_alloc(&pass.out, run->history.n_patterns, sizeof *pass.out, "attention", &err), &err);
+    for (uint32_t j = 0; j < width; j++)
+        pass.query[j] = (float)j / (float)width - 0.5f;
+    return pass;
+}
+
+static double anonymous_megabytes(void)
+{
+    FILE *file = fopen("/proc/self/status", "r");
+    char line[256];
+    double kilobytes = 0;
+
+    while (file && fgets(line, sizeof line, file))
+        if (!strncmp(line, "RssAnon:", 8))
+            kilobytes = strtod(line + 8, NULL);
+    if (file)
+        fclose(file);
+    return kilobytes / 1e3;
+}
+
+void bench_streaming_memory(const struct bench *bench)
+{
+    struct pass pass = pass_over(bench->pool, bench->streamed, 1);
+
+    section("Memory while streaming");
+    scan(&pass);
+    scan(&pass);
+    tell_ratio("anonymous memory of the whole process", "MB", single(anonymous_megabytes()),
+               "200 MB", 200, (struct bar){0, 1});
+    free(pass.query);
+    free(pass.out);
+}
+
+static void bench_one_processor(const struct bench *bench)
+{
+    struct kl_pool *pool = NULL;
+    struct kl_error err;
+    struct pass pass;
+    struct timed timed[] = {{.run = read_all, .job = &pass}, {.run = scan, .job = &pass}};
+
+    must(kl_pool_create(1, &pool, &err), &err);
+    pass = pass_over(pool, bench->resident, 1);
+    measure(timed, 2, ROUNDS);
+    tell("one processor reads them once", "ms", timed[0].spread);
+    tell_ratio("  scans them", "ms", timed[1].spread, "reading", timed[0].spread.median,
+               (struct bar){0, 1.25});
+    free(pass.query);
+    free(pass.out);
+    kl_pool_free(pool);
+}
+
+void bench_scans(struct bench *bench)
+{
+    struct pass resident = pass_over(bench->pool, bench->resident, 1);
+    struct pass streamed = pass_over(bench->pool, bench->streamed, 1);
+    struct pass images = pass_over(bench->pool, bench->resident, 0);
+    struct timed timed[] = {{.run = read_all, .job = &resident},
+                            {.run = scan, .job = &resident},
+                            {.run = scan, .job = &streamed},
+                            {.run = scan, .job = &images}};
+    const struct kl_block_source *keys = bench->resident->history.keys[1];
+    char title[128];
+    double read_ms;
+
+    snprintf(title, sizeof title, "One pass over layer 2: %llu keys of %u float16, %.2f GB",
+             (unsigned long long)keys->n_rows, keys->width,
+             (double)keys->n_rows * (double)kl_row_bytes(keys) / 1e9);
+    section(title);
+    measure(timed, 4, ROUNDS);
+    read_ms = timed[0].spread.median;
+    bench->scan_ms = timed[1].spread.median;
+    tell("all processors read them once (the limit)", "ms", timed[0].spread);
+    tell_ratio("  scan them, resident", "ms", timed[1].spread, "reading", read_ms,
+               (struct bar){0, 1.10});
+    tell_ratio("  scan them, streaming from the file", "ms", timed[2].spread, "reading", read_ms,
+               (struct bar){0, 1.6});
+    tell_ratio("  layer 1: images, once per sample", "ms", timed[3].spread, "layer 2",
+               bench->scan_ms, (struct bar){0, 0.25});
+    bench_one_processor(bench);
+    free(resident.query);
+    free(resident.out);
+    free(streamed.query);
+    free(streamed.out);
+    free(images.query);
+    free(images.out);
+}

@@ -1,0 +1,64 @@
+#include <stdio.h>
+#include <unistd.h>
+
+#include "bench/bench.h"
+#include "core/loading.h"
+#include "db/writer.h"
+
+#define STEPS 500
+#define PAIRS 5
+
+struct job {
+    struct kl_training training;
+    struct kl_collection data;
+    const char *path; /* of the history, or NULL */
+};
+
+static void train(void *argument)
+{
+    const struct job *job = argument;
+    struct kl_training_state state;
+    struct kl_writer *writer = NULL;
+    struct kl_recorder recorder = {0};
+    struct kl_error err;
+
+    must(kl_training_start(&job->training, &state, &err), &err);
+    if (job->path) {
+        unlink(job->path);
+        must(kl_writer_create(job->path, &job->training, &job->data, &state, &writer, &err), &err);
+        recorder = kl_writer_recorder(writer);
+    }
+    must(kl_train(&job->training, &job->data, &state, job->path ? &recorder : NULL, NULL, &err),
+         &err);
+    kl_writer_close(writer);
+    kl_training_state_clear(&state);
+}
+
+void bench_training(const char *dataset, const char *path)
+{
+    struct job plain = {.data = {1, {NULL}, KL_HEADS_SHARED}}, recorded;
+    struct timed timed[] = {{.run = train, .job = &plain}, {.run = train, .job = &recorded}};
+    const char *const *datasets;
+    struct kl_error err;
+    char title[96];
+
+    must(kl_training_preset("paper-mnist", &plain.training, &datasets, &err), &err);
+    must(kl_dataset_load(dataset, (struct kl_image_size){0, 0}, &plain.data.datasets[0], &err),
+         &err);
+    must(kl_training_fit(&plain.training, &plain.data, &err), &err);
+    plain.training.n_steps = STEPS;
+    plain.training.evaluation_steps = STEPS;
+    plain.training.checkpoint_steps = STEPS / 5; /* as often as the preset's, of ten times the */
+    plain.training.snapshot_steps = STEPS / 10;  /* steps */
+    recorded = plain;
+    recorded.path = path;
+    snprintf(title, sizeof title, "Training 784-800-800-10, %d steps of %u", STEPS,
+             plain.training.batch_size);
+    section(title);
+    measure(timed, 2, PAIRS);
+    tell("without its history", "ms", timed[0].spread);
+    tell_ratio("  with its history recorded", "ms", timed[1].spread, "without",
+               timed[0].spread.median, (struct bar){0, 1.25});
+    kl_collection_clear(&plain.data);
+    unlink(path);
+}
