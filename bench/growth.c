@@ -84,6 +84,7 @@ static void make_longer(const struct bench *bench, uint64_t about, struct longer
     }
     for (uint32_t s = 0; s < history->n_steps; s++)
         longer->coefficients[s] = run->coefficients[s % run->n_steps];
+    must(kl_scratch_create(history->n_patterns, &history->scratch, &err), &err);
     history->samples = longer->samples;
     history->repetitions = longer->repetitions;
     history->coefficients = longer->coefficients;
@@ -103,6 +104,7 @@ static void clear(struct longer *longer)
         free(longer->keys[l].extents);
         free(longer->errors[l].extents);
     }
+    kl_scratch_free(longer->history.scratch);
     free(longer->samples);
     free(longer->repetitions);
     free(longer->coefficients);

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -74,15 +75,58 @@ static void bench_size(const struct bench *bench)
                (double)run->history.n_patterns * widths * 2 / 1e9, (struct bar){0, 1.05});
 }
 
+/* Whether a part is wanted: all are, unless some are named. */
+static int is_wanted(int argc, char **argv, const char *part)
+{
+    int is_named = argc == 4;
+
+    for (int i = 4; i < argc; i++)
+        is_named |= !strcmp(argv[i], part);
+    return is_named;
+}
+
+static void run_parts(struct bench *bench, const char *dataset, int argc, char **argv)
+{
+    int has_peers = is_wanted(argc, argv, "peers");
+    struct spread sgemv = {0, 0, 0};
+    struct kl_error err;
+
+    if (is_wanted(argc, argv, "opening"))
+        bench_opening(bench);
+    if (is_wanted(argc, argv, "training"))
+        bench_training(dataset, TRAINED);
+    bench->streamed = open_run(bench);
+    note_number("patterns", (double)bench->streamed->history.n_patterns);
+    bench_size(bench);
+    if (has_peers)
+        sgemv = bench_sgemv(bench, KEYS);
+    kl_blas_single_thread(); /* as the server and the report have it */
+    bench_streaming_memory(bench);
+    bench->resident = open_run(bench);
+    must(kl_run_load(bench->resident, bench->pool, UINT64_MAX, &err), &err);
+    bench_scans(bench);
+    if (is_wanted(argc, argv, "requests"))
+        bench_requests(bench);
+    if (is_wanted(argc, argv, "growth"))
+        bench_growth(bench);
+    if (is_wanted(argc, argv, "report"))
+        bench_report(bench);
+    kl_run_close(bench->resident);
+    if (has_peers)
+        bench_peers(bench, KEYS, sgemv);
+    unlink(KEYS);
+    kl_run_close(bench->streamed);
+}
+
 int main(int argc, char **argv)
 {
     struct bench bench = {.path = RUN};
-    struct spread sgemv;
     struct kl_error err;
     const char *dataset;
 
-    if (argc != 4) {
-        fprintf(stderr, "usage: bench KEYLIGHT PYTHON PEERS.PY\n");
+    if (argc < 4) {
+        fprintf(stderr, "usage: bench KEYLIGHT PYTHON PEERS.PY [opening] [training] [requests] "
+                        "[growth] [report] [peers]\n");
         return 2;
     }
     bench.keylight = argv[1];
@@ -97,24 +141,7 @@ int main(int argc, char **argv)
     note_text("kernel", kl_kernels()->name);
     note_text("dataset", dataset);
     make_run(&bench, dataset);
-    bench_opening(&bench);
-    bench_training(dataset, TRAINED);
-    bench.streamed = open_run(&bench);
-    note_number("patterns", (double)bench.streamed->history.n_patterns);
-    bench_size(&bench);
-    sgemv = bench_sgemv(&bench, KEYS);
-    kl_blas_single_thread(); /* as the server and the report have it */
-    bench_streaming_memory(&bench);
-    bench.resident = open_run(&bench);
-    must(kl_run_load(bench.resident, bench.pool, UINT64_MAX, &err), &err);
-    bench_scans(&bench);
-    bench_requests(&bench);
-    bench_growth(&bench);
-    bench_report(&bench);
-    kl_run_close(bench.resident);
-    bench_peers(&bench, KEYS, sgemv);
-    unlink(KEYS);
-    kl_run_close(bench.streamed);
+    run_parts(&bench, dataset, argc, argv);
     kl_pool_free(bench.pool);
     conclude("bench/bench.json");
     return 0;

@@ -102,8 +102,7 @@ static enum kl_status scan_layers(struct work *work, struct kl_error *err)
 {
     const struct kl_history *history = work->history;
     uint32_t layer = work->query->layer - 1, last = history->final->shape.n_layers - 1;
-    enum kl_status status = kl_alloc_scanned(&work->attention, history->n_patterns, sizeof(float),
-                                             "the attention", err);
+    enum kl_status status = kl_scratch_take(history->scratch, &work->attention, err);
 
     if (!status)
         status = kl_scan_attention(work->pool, history, layer, work->trace->batch->keys[layer],
@@ -112,8 +111,7 @@ static enum kl_status scan_layers(struct work *work, struct kl_error *err)
         work->last_attention = work->attention;
         return status;
     }
-    status = kl_alloc_scanned(&work->last_attention, history->n_patterns, sizeof(float),
-                              "the attention", err);
+    status = kl_scratch_take(history->scratch, &work->last_attention, err);
     return status ? status
                   : kl_scan_attention(work->pool, history, last, work->trace->batch->keys[last],
                                       work->last_attention, err);
@@ -271,14 +269,30 @@ static enum kl_status remove_patterns(const struct work *work, struct kl_answer 
     return status;
 }
 
+/* Sums over all patterns, by class and by time. Where the groups that time is told by are the
+ * classes, one pass does for both. */
+static enum kl_status sum(const struct work *work, struct kl_answer *answer, struct kl_error *err)
+{
+    const struct kl_history *history = work->history;
+    int is_shared = !kl_history_is_text(history);
+    enum kl_status status = KL_OK;
+
+    if (work->query->views & KL_VIEW_TIME)
+        status =
+            kl_timeline(work->pool, history, &answer->groups, work->attention, &answer->time, err);
+    return status ? status
+                  : kl_class_totals(work->pool, history, work->attention,
+                                    is_shared ? answer->time.sums : NULL, answer->time.n_bins,
+                                    &answer->by_class, err);
+}
+
 static enum kl_status light(struct work *work, struct kl_answer *answer, struct kl_error *err)
 {
     const struct kl_history *history = work->history;
     const struct kl_query *query = work->query;
     uint32_t top = query->top;
     int needs_totals = query->by_sample || (query->views & KL_VIEW_SAMPLES);
-    enum kl_status status =
-        kl_alloc_scanned(&work->scores, history->n_patterns, sizeof(float), "the scores", err);
+    enum kl_status status = kl_scratch_take(history->scratch, &work->scores, err);
 
     if (query->removal && query->removal->top > top)
         top = query->removal->top;
@@ -306,8 +320,6 @@ static enum kl_status look_further(struct work *work, struct kl_answer *answer,
         status = tell_contributions(work, answer, err);
     if (!status && (query->views & KL_VIEW_CURVES))
         status = kl_curves(work->history, &answer->groups, work->attention, &answer->curves, err);
-    if (!status && (query->views & KL_VIEW_TIME))
-        status = kl_timeline(work->history, &answer->groups, work->attention, &answer->time, err);
     if (!status && (query->views & KL_VIEW_LEARNING))
         status = kl_learn(work->pool, work->history, &query->subject, &answer->learning, err);
     return status;
@@ -331,7 +343,7 @@ enum kl_status kl_attend(struct kl_pool *pool, const struct kl_history *history,
     if (!status)
         status = correct(&work, &answer, err);
     if (!status)
-        status = kl_class_totals(pool, history, work.attention, &answer.by_class, err);
+        status = sum(&work, &answer, err);
     if (!status)
         status = light(&work, &answer, err);
     if (!status)
@@ -339,9 +351,10 @@ enum kl_status kl_attend(struct kl_pool *pool, const struct kl_history *history,
     answer.n_patterns = history->n_patterns;
     answer.n_classes = history->n_classes;
     if (work.last_attention != work.attention)
-        free(work.last_attention);
+        kl_scratch_give(history->scratch, work.last_attention);
     answer.attention = work.attention;
-    free(work.scores);
+    answer.scratch = history->scratch;
+    kl_scratch_give(history->scratch, work.scores);
     kl_trace_free(work.trace);
     if (status)
         kl_answer_clear(&answer);
@@ -358,7 +371,8 @@ void kl_answer_clear(struct kl_answer *answer)
     free(answer->correction);
     free(answer->spotlight);
     free(answer->by_class);
-    free(answer->attention);
+    if (answer->attention)
+        kl_scratch_give(answer->scratch, answer->attention);
     free(answer->removed.logits);
     free(answer->removed.probabilities);
     kl_groups_clear(&answer->groups);

@@ -96,6 +96,7 @@ struct kl_answer {
     struct kl_timeline time;
     struct kl_sample_totals samples; /* of the scores of the rank */
     float *attention;                /* (n_patterns) in the query's layer */
+    struct kl_scratch *scratch;      /* that lent it */
     struct kl_learning learning;
     struct kl_removed removed;
     double scan_ms; /* time in the passes over the history */

@@ -56,7 +56,7 @@ void kl_block_rows(const struct kl_block_source *source, const struct kl_block *
 }
 
 /* The block that holds a row. */
-static uint32_t find_block(const struct kl_block_source *source, uint64_t row)
+uint32_t kl_block_of(const struct kl_block_source *source, uint64_t row)
 {
     uint32_t low = 0, high = source->n_blocks;
 
@@ -77,7 +77,7 @@ enum kl_status kl_read_rows(const struct kl_block_source *source, unsigned worke
     size_t width = source->width;
 
     while (n > 0) {
-        uint32_t number = find_block(source, first);
+        uint32_t number = kl_block_of(source, first);
         const struct kl_extent *extent = &source->extents[number];
         uint32_t row = (uint32_t)(first - extent->first), left = extent->count - row;
         uint32_t now = n < left ? n : left;

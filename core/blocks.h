@@ -15,7 +15,8 @@ struct kl_block {
     uint32_t count;          /* rows */
     enum kl_dtype dtype;     /* the source's */
     int exponent;            /* a stored number n stands for n * 2^-exponent */
-    const void *numbers;     /* (count, width) row-major; or (count, entries) of sparse rows, */
+    const void *numbers;     /* (count, width) row-major, with KL_SLACK bytes behind that may be
+                                read; or (count, entries) of sparse rows, */
     const uint32_t *indices; /* (count, entries) and where in the row these numbers stand; or NULL:
                                 rows are whole */
 };
@@ -49,6 +50,9 @@ static inline size_t kl_row_bytes(const struct kl_block_source *source)
     return source->entries ? source->entries * (kl_dtype_size(source->dtype) + sizeof(uint32_t))
                            : source->width * kl_dtype_size(source->dtype);
 }
+
+/* The block that has a row. */
+uint32_t kl_block_of(const struct kl_block_source *source, uint64_t row);
 
 /* Reads a whole block. */
 enum kl_status kl_read_block(const struct kl_block_source *source, unsigned worker, uint32_t block,

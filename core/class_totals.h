@@ -2,7 +2,7 @@
 #ifndef KL_CORE_CLASS_TOTALS_H
 #define KL_CORE_CLASS_TOTALS_H
 
-#include "core/history.h"
+#include "core/signed_sums.h"
 
 struct kl_class_total {
     uint32_t dataset, label;
@@ -10,10 +10,12 @@ struct kl_class_total {
     double sum_abs, sum_positive, sum_negative; /* of a_t */
 };
 
-/* attention: (n_patterns); *totals: (n_classes), data sets in order, labels in order; the caller
- * frees it. Errors: KL_ERR_MEMORY. */
+/* attention: (n_patterns); by_bin: its sums by (n_bins, n_classes), if they are there already, or
+ * NULL; *totals: (n_classes), data sets in order, labels in order; the caller frees it. Errors:
+ * KL_ERR_MEMORY. */
 enum kl_status kl_class_totals(struct kl_pool *pool, const struct kl_history *history,
-                               const float *attention, struct kl_class_total **totals,
+                               const float *attention, const struct kl_signed_sum *by_bin,
+                               uint32_t n_bins, struct kl_class_total **totals,
                                struct kl_error *err);
 
 #endif

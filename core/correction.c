@@ -1,184 +1,189 @@
 #include "core/correction.h"
 
 #include <cblas.h>
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/memory.h"
 #include "core/timeline.h"
 
-#define TASKS_MAX 64               /* partial sums: bounds memory, keeps their order fixed */
 #define SUMS_MAX ((size_t)1 << 22) /* of all tasks: 32 MB */
-#define ROWS 128                   /* error signals converted at a time */
-#define PART 1024                  /* numbers of them that are added up at a time */
+#define ROWS 512                   /* error signals that are added up at a time */
+#define WAYS 4                     /* rows that follow each other are added to different sums */
+#define PART 1024                  /* numbers of a row that are added up at a time */
 
 /* Some error signals that follow each other: n of them, each of width numbers, which stand at
  * indices, or, if that is NULL, are all. */
 struct rows {
     uint64_t first;
     uint32_t n, width;
-    const uint32_t *indices; /* (n, width) or NULL */
-    const float *numbers;    /* (n, width) */
+    struct kl_block block; /* of these rows alone */
+    const float *numbers;  /* (n, width), if the job wants them */
 };
 
-/* A task's own sums of some patterns by class, in float32, and which classes these are. */
-struct class_sums {
-    float *sums;   /* (n_classes, width) */
-    uint8_t *seen; /* (n_classes) */
+/* What a task adds to. */
+struct sums {
+    double *by_class; /* (n_classes, n_told) of all its patterns */
+    double *by_bin;   /* (n_datasets, n_told) of the bin's */
+    double *logits;   /* (n_logits) of a text: of all its patterns */
+    float *floats;    /* (WAYS, n_classes, kl_padded(n_told)) of images: of the bin's */
 };
 
-/* Passes over all error signals of a layer, each task with sums of its own over a range of blocks.
- */
+/* Passes over all error signals of a layer: every task does some ranges of steps (bins). */
 struct job {
     const struct kl_history *history;
     const struct kl_block_source *errors;
     const float *numbers; /* (n_patterns): attention, or weights */
-    uint32_t told;        /* of a text: the logit whose contributions are told */
-    size_t n_sums;
-    uint32_t n_tasks;
-    double *sums; /* (n_tasks, n_sums) */
-    int by_class; /* whether it needs class_sums */
-    void (*add)(const struct job *job, const struct rows *rows, const struct class_sums *own,
-                double *sums);
+    uint32_t n_told;      /* logits told by class and by bin */
+    uint32_t told;        /* if that is one: which */
+    size_t n_own;         /* sums that every task has for itself */
+    uint32_t n_bins, n_tasks;
+    double *own;    /* (n_tasks, n_own) */
+    double *by_bin; /* (n_bins, n_datasets, n_told) */
+    size_t n_floats;
+    int wants_floats; /* rows as float32 */
+    void (*add)(const struct job *job, const struct rows *rows, const struct sums *sums);
+    void (*end_bin)(const struct job *job, const struct sums *sums); /* or NULL */
 };
 
-static enum kl_status add_blocks(void *argument, unsigned worker, unsigned task,
-                                 struct kl_error *err)
+/* The patterns of a bin: first .. end - 1. */
+static uint64_t first_of_bin(const struct job *job, uint32_t bin)
+{
+    return bin == job->n_bins ? job->history->n_patterns
+                              : (uint64_t)(kl_bin_first_step(job->history, bin) - 1) *
+                                    job->history->patterns_per_step;
+}
+
+static enum kl_status add_bin(const struct job *job, unsigned worker, uint32_t bin,
+                              const struct sums *sums, float *numbers, struct kl_error *err)
+{
+    const struct kl_block_source *errors = job->errors;
+    uint32_t width = errors->entries ? errors->entries : errors->width;
+    uint64_t t = first_of_bin(job, bin), end = first_of_bin(job, bin + 1);
+    enum kl_status status = KL_OK;
+
+    while (!status && t < end) {
+        uint32_t number = kl_block_of(errors, t);
+        const struct kl_extent *extent = &errors->extents[number];
+        uint64_t left = extent->first + extent->count - t;
+        struct rows rows = {.first = t, .width = width, .numbers = numbers};
+
+        left = left < end - t ? left : end - t;
+        rows.n = left < ROWS ? (uint32_t)left : ROWS;
+        status = errors->read(errors->self, worker, number, (uint32_t)(t - extent->first), rows.n,
+                              &rows.block, err);
+        if (!status && job->wants_floats)
+            kl_block_to_float(&rows.block, 0, (size_t)rows.n * width, numbers);
+        if (!status)
+            job->add(job, &rows, sums);
+        t += rows.n;
+    }
+    if (!status && job->end_bin)
+        job->end_bin(job, sums);
+    return status;
+}
+
+static enum kl_status add_bins(void *argument, unsigned worker, unsigned task, struct kl_error *err)
 {
     const struct job *job = argument;
     const struct kl_block_source *errors = job->errors;
-    uint32_t width = errors->entries ? errors->entries : errors->width;
-    uint32_t first = (uint32_t)((uint64_t)errors->n_blocks * task / job->n_tasks);
-    uint32_t end = (uint32_t)((uint64_t)errors->n_blocks * (task + 1) / job->n_tasks);
-    uint32_t n_classes = job->by_class ? job->history->n_classes : 0;
-    struct class_sums own = {0};
+    size_t width = errors->entries ? errors->entries : errors->width;
+    uint32_t first = (uint32_t)((uint64_t)job->n_bins * task / job->n_tasks);
+    uint32_t end = (uint32_t)((uint64_t)job->n_bins * (task + 1) / job->n_tasks);
+    struct sums sums = {.by_class = job->own + task * job->n_own};
     float *numbers = NULL;
     enum kl_status status =
-        kl_alloc(&numbers, (size_t)ROWS * width, sizeof(float), "error signals", err);
+        kl_alloc(&numbers, job->wants_floats ? ROWS * width : 0, sizeof(float), "rows", err);
 
+    sums.logits = sums.by_class + (size_t)job->history->n_classes * job->n_told;
     if (!status)
-        status = kl_alloc(&own.sums, (size_t)n_classes * width, sizeof(float), "sums", err);
-    if (!status)
-        status = kl_alloc(&own.seen, n_classes, 1, "sums", err);
-    for (uint32_t b = first; !status && b < end; b++) {
-        struct kl_block block = {0};
-
-        status = kl_read_block(errors, worker, b, &block, err);
-        for (uint32_t i = 0; !status && i < block.count; i += ROWS) {
-            size_t at = (size_t)i * width;
-            struct rows rows = {block.first + i, block.count - i < ROWS ? block.count - i : ROWS,
-                                width, block.indices ? block.indices + at : NULL, numbers};
-
-            kl_block_to_float(&block, at, (size_t)rows.n * width, numbers);
-            job->add(job, &rows, &own, job->sums + task * job->n_sums);
-        }
+        status = kl_alloc(&sums.floats, job->n_floats, sizeof(float), "sums", err);
+    for (uint32_t bin = first; !status && bin < end; bin++) {
+        sums.by_bin = job->by_bin + (size_t)bin * job->history->data->n_datasets * job->n_told;
+        status = add_bin(job, worker, bin, &sums, numbers, err);
     }
-    free(own.sums);
-    free(own.seen);
+    free(sums.floats);
     free(numbers);
     return status;
 }
 
-/* Runs the job and adds its tasks' sums up, in order: out (n_sums). */
+/* Runs the job and adds its tasks' own sums up, in order: out (n_own). */
 static enum kl_status run(struct kl_pool *pool, struct job *job, double *out, struct kl_error *err)
 {
-    uint32_t most = (uint32_t)(SUMS_MAX / job->n_sums);
+    size_t most = SUMS_MAX / job->n_own;
     enum kl_status status;
 
-    job->n_tasks = job->errors->n_blocks < TASKS_MAX ? job->errors->n_blocks : TASKS_MAX;
-    if (job->n_tasks > most)
-        job->n_tasks = most ? most : 1;
-    status = kl_alloc(&job->sums, job->n_tasks * job->n_sums, sizeof(double), "sums", err);
+    job->n_bins = kl_n_bins(job->history);
+    job->n_tasks = job->n_bins < most ? job->n_bins : most ? (uint32_t)most : 1;
+    status = kl_alloc(&job->own, job->n_tasks * job->n_own, sizeof(double), "sums", err);
     if (!status)
-        status = kl_pool_run(pool, add_blocks, job, job->n_tasks, err);
-    for (size_t i = 0; !status && i < job->n_tasks * job->n_sums; i++)
-        out[i % job->n_sums] += job->sums[i];
-    free(job->sums);
+        status = kl_pool_run(pool, add_bins, job, job->n_tasks, err);
+    for (size_t task = 0; !status && task < job->n_tasks; task++)
+        for (size_t i = 0; i < job->n_own; i++)
+            out[i] += job->own[task * job->n_own + i];
+    free(job->own);
     return status;
 }
 
-/* Patterns that follow each other and belong to one step: their place in time is found once. */
-struct stretch {
-    uint32_t first, end; /* rows of a struct rows */
-    double coefficient;  /* c_t */
-    size_t bin; /* of their step, of data set 0, among bins by range of steps and data set */
-};
-
-/* The stretch that begins with row first. */
-static struct stretch stretch_from(const struct job *job, const struct rows *rows, uint32_t first)
+/* weights[i] = c_t (a_t + 1) of the rows. */
+static void weigh(const struct job *job, const struct rows *rows, float *weights)
 {
     const struct kl_history *history = job->history;
-    uint64_t step = (rows->first + first) / history->patterns_per_step;
-    uint64_t end = (step + 1) * history->patterns_per_step - rows->first;
+    uint64_t step = rows->first / history->patterns_per_step;
 
-    return (struct stretch){
-        first, end < rows->n ? (uint32_t)end : rows->n, history->coefficients[step],
-        (size_t)kl_bin_of(history, (uint32_t)step + 1) * history->data->n_datasets};
-}
+    for (uint32_t i = 0; i < rows->n; step++) {
+        uint64_t end = (step + 1) * history->patterns_per_step - rows->first;
+        double coefficient = history->coefficients[step];
 
-/* sums[j] += weight * row[j], four at a time. */
-static inline void add_scaled(const float *row, float weight, uint32_t width, float *sums)
-{
-    typedef float four __attribute__((vector_size(16), aligned(4), may_alias));
-    uint32_t j = 0;
-
-    for (; j + 4 <= width; j += 4)
-        *(four *)(sums + j) += weight * *(const four *)(row + j);
-    for (; j < width; j++)
-        sums[j] += weight * row[j];
-}
-
-/* Adds the float32 sums of one class to those of all patterns, by class and by bin, and begins them
- * anew. */
-static void flush_class(const struct job *job, const struct stretch *stretch, uint32_t c,
-                        uint32_t width, float *part, double *sums)
-{
-    const struct kl_history *history = job->history;
-    size_t bin = stretch->bin + history->class_datasets[c];
-    double *by_class = sums + (size_t)c * width;
-    double *by_bin = sums + (history->n_classes + bin) * width;
-
-    for (uint32_t j = 0; j < width; j++) {
-        by_class[j] += part[j];
-        by_bin[j] += part[j];
-        part[j] = 0;
+        for (; i < rows->n && i < end; i++)
+            weights[i] = (float)(coefficient * ((double)job->numbers[rows->first + i] + 1));
     }
 }
 
-/* Of images: all logits; sums: first by class, then by bin. Those of a stretch are taken in float32
- * first. */
+/* Of images: all logits, by class in float32. */
 static void add_contributions(const struct job *job, const struct rows *rows,
-                              const struct class_sums *own, double *sums)
+                              const struct sums *sums)
 {
     const struct kl_history *history = job->history;
-    uint32_t width = rows->width;
+    const uint32_t *samples = history->samples + rows->first, *classes = history->classes;
+    uint32_t stride = (uint32_t)kl_padded(rows->width), way = stride * history->n_classes;
+    float weights[ROWS], scale = ldexpf(1, -rows->block.exponent);
+    uint32_t places[ROWS];
 
-    for (uint32_t first = 0; first < rows->n;) {
-        struct stretch stretch = stretch_from(job, rows, first);
-        uint32_t seen[ROWS], n_seen = 0; /* classes of the stretch */
-
-        for (uint32_t i = first; i < stretch.end; i++) {
-            uint64_t t = rows->first + i;
-            uint32_t c = history->classes[history->samples[t]];
-            float weight = (float)(stretch.coefficient * ((double)job->numbers[t] + 1));
-
-            add_scaled(rows->numbers + (size_t)i * width, weight, width,
-                       own->sums + (size_t)c * width);
-            seen[n_seen] = c;
-            n_seen += !own->seen[c];
-            own->seen[c] = 1;
-        }
-        for (uint32_t k = 0; k < n_seen; k++) {
-            own->seen[seen[k]] = 0;
-            flush_class(job, &stretch, seen[k], width, own->sums + (size_t)seen[k] * width, sums);
-        }
-        first = stretch.end;
+    weigh(job, rows, weights);
+    for (uint32_t i = 0; i < rows->n; i++) {
+        weights[i] *= scale;
+        places[i] = i % WAYS * way + classes[samples[i]] * stride;
     }
+    kl_add(rows->block.dtype, rows->block.numbers, rows->n, rows->width, weights, places,
+           sums->floats);
+}
+
+/* Adds the float32 sums to those by class and by bin, and begins them anew. */
+static void end_bin_of_images(const struct job *job, const struct sums *sums)
+{
+    const struct kl_history *history = job->history;
+    uint32_t n_classes = history->n_classes, width = job->n_told;
+    size_t stride = kl_padded(width);
+
+    for (uint32_t i = 0; i < WAYS * n_classes; i++) {
+        uint32_t c = i % n_classes;
+        double *by_class = sums->by_class + (size_t)c * width;
+        double *by_bin = sums->by_bin + (size_t)history->class_datasets[c] * width;
+
+        for (uint32_t j = 0; j < width; j++) {
+            by_class[j] += sums->floats[i * stride + j];
+            by_bin[j] += sums->floats[i * stride + j];
+        }
+    }
+    memset(sums->floats, 0, job->n_floats * sizeof(float));
 }
 
 /* sums[j] += sum over rows of weights[i] row_i[j]; of whole rows added up in float32 first. */
 static void add_rows(const struct rows *rows, const float *weights, double *sums)
 {
-    if (!rows->indices) {
+    if (!rows->block.indices) {
         float part[PART];
 
         for (uint32_t first = 0; first < rows->width; first += PART) {
@@ -193,14 +198,15 @@ static void add_rows(const struct rows *rows, const float *weights, double *sums
     }
     for (size_t i = 0; i < rows->n; i++)
         for (size_t k = i * rows->width; k < (i + 1) * rows->width; k++)
-            sums[rows->indices[k]] += (double)weights[i] * rows->numbers[k];
+            sums[rows->block.indices[k]] += (double)weights[i] * rows->numbers[k];
 }
 
 /* The number of row i that stands at place told, or 0. */
 static double number_at(const struct rows *rows, uint32_t i, uint32_t told)
 {
     const float *numbers = rows->numbers + (size_t)i * rows->width;
-    const uint32_t *indices = rows->indices ? rows->indices + (size_t)i * rows->width : NULL;
+    const uint32_t *indices =
+        rows->block.indices ? rows->block.indices + (size_t)i * rows->width : NULL;
 
     if (!indices)
         return numbers[told];
@@ -210,31 +216,22 @@ static double number_at(const struct rows *rows, uint32_t i, uint32_t told)
     return 0;
 }
 
-/* Of a text: one logit by class, then by bin; then all logits' correction. */
+/* Of a text: one logit by class and by bin; and all logits' correction. */
 static void add_text_contributions(const struct job *job, const struct rows *rows,
-                                   const struct class_sums *own, double *sums)
+                                   const struct sums *sums)
 {
     const struct kl_history *history = job->history;
-    size_t n_bins = (size_t)kl_n_bins(history) * history->data->n_datasets;
     float weights[ROWS];
 
-    (void)own;
-    for (uint32_t first = 0; first < rows->n;) {
-        struct stretch stretch = stretch_from(job, rows, first);
+    weigh(job, rows, weights);
+    for (uint32_t i = 0; i < rows->n; i++) {
+        double contribution = (double)weights[i] * number_at(rows, i, job->told);
+        uint32_t class = history->classes[history->samples[rows->first + i]];
 
-        for (uint32_t i = first; i < stretch.end; i++) {
-            uint64_t t = rows->first + i;
-            double weight = stretch.coefficient * ((double)job->numbers[t] + 1);
-            double contribution = weight * number_at(rows, i, job->told);
-            uint32_t class = history->classes[history->samples[t]];
-
-            weights[i] = (float)weight;
-            sums[class] += contribution;
-            sums[history->n_classes + stretch.bin + history->class_datasets[class]] += contribution;
-        }
-        first = stretch.end;
+        sums->by_class[class] += contribution;
+        sums->by_bin[history->class_datasets[class]] += contribution;
     }
-    add_rows(rows, weights, sums + history->n_classes + n_bins);
+    add_rows(rows, weights, sums->logits);
 }
 
 enum kl_status kl_correct(struct kl_pool *pool, const struct kl_history *history,
@@ -245,28 +242,33 @@ enum kl_status kl_correct(struct kl_pool *pool, const struct kl_history *history
     uint32_t n_logits = history->final->shape.outputs[last];
     int is_text = kl_history_is_text(history);
     uint32_t n_told = is_text ? 1 : n_logits;
-    size_t n_bins = (size_t)kl_n_bins(history) * history->data->n_datasets;
-    size_t n_sums = (history->n_classes + n_bins) * n_told;
+    size_t n_by_class = (size_t)history->n_classes * n_told;
+    size_t n_by_bin = (size_t)kl_n_bins(history) * history->data->n_datasets * n_told;
     struct job job = {.history = history,
                       .errors = history->errors[last],
                       .numbers = attention,
+                      .n_told = n_told,
                       .told = logit,
-                      .n_sums = n_sums + (is_text ? n_logits : 0),
-                      .by_class = !is_text,
-                      .add = is_text ? add_text_contributions : add_contributions};
+                      .n_own = n_by_class + (is_text ? n_logits : 0),
+                      .n_floats = is_text ? 0 : WAYS * history->n_classes * kl_padded(n_logits),
+                      .wants_floats = is_text,
+                      .add = is_text ? add_text_contributions : add_contributions,
+                      .end_bin = is_text ? NULL : end_bin_of_images};
     double *sums = NULL;
-    enum kl_status status = kl_alloc(&sums, n_sums + n_logits, sizeof(double), "sums", err);
+    enum kl_status status =
+        kl_alloc(&sums, n_by_class + n_logits + n_by_bin, sizeof(double), "sums", err);
 
-    if (!status)
+    if (!status) {
+        job.by_bin = sums + n_by_class + n_logits;
         status = run(pool, &job, sums, err);
+    }
     if (status) {
         free(sums);
         return status;
     }
-    for (size_t i = 0; !is_text && i < (size_t)history->n_classes * n_logits; i++)
-        sums[n_sums + i % n_logits] += sums[i];
-    *out = (struct kl_contributions){n_told, sums, sums + (size_t)history->n_classes * n_told,
-                                     sums + n_sums};
+    for (size_t i = 0; !is_text && i < n_by_class; i++)
+        sums[n_by_class + i % n_logits] += sums[i];
+    *out = (struct kl_contributions){n_told, sums, job.by_bin, sums + n_by_class};
     return KL_OK;
 }
 
@@ -276,16 +278,14 @@ void kl_contributions_clear(struct kl_contributions *contributions)
     *contributions = (struct kl_contributions){0};
 }
 
-static void add_weighted(const struct job *job, const struct rows *rows,
-                         const struct class_sums *own, double *sums)
+static void add_weighted(const struct job *job, const struct rows *rows, const struct sums *sums)
 {
     uint32_t wanted = 0;
 
-    (void)own;
     for (uint32_t i = 0; i < rows->n; i++)
         wanted += job->numbers[rows->first + i] != 0;
     if (wanted)
-        add_rows(rows, job->numbers + rows->first, sums);
+        add_rows(rows, job->numbers + rows->first, sums->logits);
 }
 
 enum kl_status kl_sum_errors(struct kl_pool *pool, const struct kl_history *history, uint32_t layer,
@@ -294,10 +294,11 @@ enum kl_status kl_sum_errors(struct kl_pool *pool, const struct kl_history *hist
     struct job job = {.history = history,
                       .errors = history->errors[layer],
                       .numbers = weights,
-                      .n_sums = history->errors[layer]->width,
+                      .n_own = history->errors[layer]->width,
+                      .wants_floats = 1,
                       .add = add_weighted};
 
-    for (size_t j = 0; j < job.n_sums; j++)
+    for (size_t j = 0; j < job.n_own; j++)
         out[j] = 0;
     return run(pool, &job, out, err);
 }

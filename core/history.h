@@ -5,6 +5,7 @@
 #include "core/blocks.h"
 #include "core/collection.h"
 #include "core/network.h"
+#include "core/scratch.h"
 
 /* The weights along the way, between the initial and the final ones; db reads them. */
 struct kl_snapshots {
@@ -34,7 +35,8 @@ struct kl_history {
     int has_dual;
     double left_out; /* share of the last layer's error signals (squared length) not recorded */
     struct kl_snapshots snapshots;
-    struct kl_norms *norms; /* see core/norms.h */
+    struct kl_norms *norms;     /* see core/norms.h */
+    struct kl_scratch *scratch; /* of n_patterns: see core/scratch.h */
     /* By layer, from 0. An MLP's layer 1 has images as rows (row = sample id; training samples come
      * in ids that need not start at 0, so rows cover all samples); the others' have patterns. */
     const struct kl_block_source *keys[KL_LAYERS_MAX];

@@ -6,8 +6,7 @@
 static const struct kl_kernels *const all[] = {
     &kl_kernels_portable,
 #ifdef __x86_64__
-    &kl_kernels_avx2,
-    &kl_kernels_avx512,
+    &kl_kernels_avx2,     &kl_kernels_avx512, &kl_kernels_avx512_vbmi2,
 #endif
 #ifdef __aarch64__
     &kl_kernels_neon,
@@ -64,4 +63,13 @@ void kl_dot(enum kl_dtype dtype, const void *keys, size_t n, size_t width,
         chosen->dot_f32(keys, n, width, dots);
         break;
     }
+}
+
+void kl_add(enum kl_dtype dtype, const void *rows, size_t n, size_t width, const float *weights,
+            const uint32_t *places, float *sums)
+{
+    if (dtype == KL_F16)
+        chosen->add_f16(rows, n, width, weights, places, sums);
+    else
+        chosen->add_f32(rows, n, width, weights, places, sums);
 }

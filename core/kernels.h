@@ -11,11 +11,18 @@
 #include <stdint.h>
 
 #include "core/error.h"
+#include "core/memory.h"
 
 enum kl_dtype { KL_U8, KL_F16, KL_F32 };
 
 /* Bytes of one number. */
 size_t kl_dtype_size(enum kl_dtype dtype);
+
+/* A width rounded up to whole vectors of any variant. */
+static inline size_t kl_padded(size_t width)
+{
+    return (width + 15) / 16 * 16;
+}
 
 /* Queries that are asked of the same keys, and where the products go. */
 #define KL_DOTS_MAX 4
@@ -38,10 +45,17 @@ struct kl_kernels {
     /* out[i] = in[i] */
     void (*from_f16)(const uint16_t *in, size_t n, float *out);
     /* out[i] = the next of packed, where bit i % 8 of bits[i / 8] is set, otherwise 0: returns what
-     * follows in packed. Up to 14 bytes behind what is used of packed may be read, and up to 14
-     * behind out written. */
+     * follows in packed. Up to KL_SLACK bytes behind what is used of packed may be read, and behind
+     * out written. */
     const uint16_t *(*unpack_f16)(const uint8_t *bits, const uint16_t *packed, size_t n,
                                   uint16_t *out);
+    /* sums[places[i] + j] += weights[i] * rows[i][j]; rows: (n, width) row-major, and KL_SLACK
+     * bytes behind them may be read; sums: from every place on kl_padded(width) numbers may change,
+     * of which those from width on mean nothing. */
+    void (*add_f16)(const uint16_t *rows, size_t n, size_t width, const float *weights,
+                    const uint32_t *places, float *sums);
+    void (*add_f32)(const float *rows, size_t n, size_t width, const float *weights,
+                    const uint32_t *places, float *sums);
 };
 
 /* All variants built in, best last; *n of them. A static table. */
@@ -58,10 +72,15 @@ const struct kl_kernels *kl_kernels(void);
 void kl_dot(enum kl_dtype dtype, const void *keys, size_t n, size_t width,
             const struct kl_dots *dots);
 
+/* add of KL_F16 or KL_F32, through the chosen variant. */
+void kl_add(enum kl_dtype dtype, const void *rows, size_t n, size_t width, const float *weights,
+            const uint32_t *places, float *sums);
+
 extern const struct kl_kernels kl_kernels_portable;
 #ifdef __x86_64__
-extern const struct kl_kernels kl_kernels_avx2;   /* AVX2, FMA and F16C */
-extern const struct kl_kernels kl_kernels_avx512; /* AVX-512 F */
+extern const struct kl_kernels kl_kernels_avx2;         /* AVX2, FMA and F16C */
+extern const struct kl_kernels kl_kernels_avx512;       /* AVX-512 F */
+extern const struct kl_kernels kl_kernels_avx512_vbmi2; /* and VBMI2 */
 #endif
 #ifdef __aarch64__
 extern const struct kl_kernels kl_kernels_neon;

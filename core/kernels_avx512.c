@@ -1,9 +1,10 @@
-/* AVX-512 (F). */
+/* AVX-512: F alone, and with VBMI2, which spreads halves by a mask in one instruction. */
 #include "core/kernels.h"
 
 #ifdef __x86_64__
 
 #include <immintrin.h>
+#include <string.h>
 
 #define TARGET __attribute__((target("avx512f,fma,popcnt")))
 #define LANES 16
@@ -81,7 +82,36 @@ static int supported(void)
 }
 
 const struct kl_kernels kl_kernels_avx512 = {
-    "avx512", supported, dot_u8, dot_f16, dot_f32, to_f16, from_f16, unpack_f16,
+    "avx512", supported, dot_u8, dot_f16, dot_f32, to_f16, from_f16, unpack_f16, add_f16, add_f32,
+};
+
+#define TARGET_VBMI2 __attribute__((target("avx512f,avx512bw,avx512vbmi2,popcnt")))
+
+TARGET_VBMI2 static const uint16_t *unpack_f16_vbmi2(const uint8_t *bits, const uint16_t *packed,
+                                                     size_t n, uint16_t *out)
+{
+    for (size_t i = 0; i < n; i += 32, bits += 4) {
+        uint32_t mask = 0;
+
+        if (n - i >= 32)
+            memcpy(&mask, bits, sizeof mask);
+        else
+            memcpy(&mask, bits, (n - i + 7) / 8);
+        _mm512_storeu_si512(out + i, _mm512_maskz_expand_epi16(mask, _mm512_loadu_si512(packed)));
+        packed += __builtin_popcount(mask);
+    }
+    return packed;
+}
+
+static int supported_vbmi2(void)
+{
+    return supported() && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512vbmi2");
+}
+
+const struct kl_kernels kl_kernels_avx512_vbmi2 = {
+    "avx512vbmi2", supported_vbmi2, dot_u8,           dot_f16, dot_f32,
+    to_f16,        from_f16,        unpack_f16_vbmi2, add_f16, add_f32,
 };
 
 #endif

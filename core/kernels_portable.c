@@ -58,11 +58,23 @@ static const uint16_t *unpack_f16(const uint8_t *bits, const uint16_t *packed, s
     return packed;
 }
 
+#define DEFINE_ADD(name, type, LOAD)                                                               \
+    static void name(const type *rows, size_t n, size_t width, const float *weights,               \
+                     const uint32_t *places, float *sums)                                          \
+    {                                                                                              \
+        for (size_t i = 0; i < n; i++)                                                             \
+            for (size_t j = 0; j < width; j++)                                                     \
+                sums[places[i] + j] += weights[i] * LOAD(rows[i * width + j]);                     \
+    }
+
+DEFINE_ADD(add_f16, uint16_t, kl_half_to_float)
+DEFINE_ADD(add_f32, float, LOAD_PLAIN)
+
 static int supported(void)
 {
     return 1;
 }
 
 const struct kl_kernels kl_kernels_portable = {
-    "portable", supported, dot_u8, dot_f16, dot_f32, to_f16, from_f16, unpack_f16,
+    "portable", supported, dot_u8, dot_f16, dot_f32, to_f16, from_f16, unpack_f16, add_f16, add_f32,
 };

@@ -12,6 +12,7 @@
  * answer does not depend on its company. Keys come one after the other, because two at once are two
  * streams, which halves the speed of memory. */
 #include <math.h>
+#include <string.h>
 
 #include "core/expand.h"
 #include "core/half.h"
@@ -116,12 +117,51 @@ TARGET static void from_f16(const uint16_t *in, size_t n, float *out)
         out[i] = kl_half_to_float(in[i]);
 }
 
+/* How many bits are set in the bytes of a word up to and with each byte: in that byte. */
+static inline uint64_t counts_so_far(uint64_t word)
+{
+    uint64_t pairs = word - (word >> 1 & 0x5555555555555555u);
+    uint64_t fours = (pairs & 0x3333333333333333u) + (pairs >> 2 & 0x3333333333333333u);
+
+    return ((fours + (fours >> 4)) & 0x0f0f0f0f0f0f0f0fu) * 0x0101010101010101u;
+}
+
+/* Eight numbers at a time; where each eight begin in packed is found for 64 at once, so that they
+ * need not wait for one another. */
 TARGET static const uint16_t *unpack_f16(const uint8_t *bits, const uint16_t *packed, size_t n,
                                          uint16_t *out)
 {
-    for (size_t i = 0; i < n; i += 8, bits++) {
+    size_t i = 0;
+
+    for (; i + 64 <= n; i += 64, bits += 8) {
+        uint64_t word, counts;
+
+        memcpy(&word, bits, sizeof word);
+        counts = counts_so_far(word);
+        for (unsigned k = 0; k < 64; k += 8)
+            expand(packed + (counts << 8 >> k & 255), kl_expand_shuffles[word >> k & 255],
+                   out + i + k);
+        packed += counts >> 56;
+    }
+    for (; i < n; i += 8, bits++) {
         expand(packed, kl_expand_shuffles[*bits], out + i);
         packed += __builtin_popcount(*bits);
     }
     return packed;
 }
+
+#define DEFINE_ADD(suffix, type, LOAD)                                                             \
+    TARGET static void add_##suffix(const type *rows, size_t n, size_t width,                      \
+                                    const float *weights, const uint32_t *places, float *sums)     \
+    {                                                                                              \
+        for (size_t i = 0; i < n; i++) {                                                           \
+            float *own = sums + places[i];                                                         \
+                                                                                                   \
+            for (size_t j = 0; j < width; j += LANES)                                              \
+                store_f32(add(load_f32(own + j), scaled(LOAD(rows + i * width + j), weights[i])),  \
+                          own + j);                                                                \
+        }                                                                                          \
+    }
+
+DEFINE_ADD(f16, uint16_t, load_f16)
+DEFINE_ADD(f32, float, load_f32)

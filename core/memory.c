@@ -34,14 +34,14 @@ enum kl_status kl_alloc_scanned(void *out, size_t count, size_t size, const char
     size_t bytes;
     void *block = NULL;
 
-    if (size && count > SIZE_MAX / size - HUGE_PAGE)
+    if (size && count > (SIZE_MAX - HUGE_PAGE - KL_SLACK) / size)
         return no_memory(count, size, what, err);
-    bytes = count * size;
+    bytes = count * size + KL_SLACK;
     if (bytes >= HUGE_PAGE) {
         alignment = HUGE_PAGE;
         bytes = (bytes + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
     }
-    if (posix_memalign(&block, alignment, bytes ? bytes : alignment))
+    if (posix_memalign(&block, alignment, bytes))
         return no_memory(count, size, what, err);
 #ifdef MADV_HUGEPAGE
     if (bytes >= HUGE_PAGE)

@@ -13,7 +13,9 @@ enum kl_status kl_alloc(void *out, size_t count, size_t size, const char *what,
                         struct kl_error *err);
 
 /* As kl_alloc, aligned to 64 bytes and backed by huge pages where the system offers them: for
- * arrays that are scanned at the speed of memory. free() releases it. Not zeroed. */
+ * arrays that are scanned at the speed of memory. Behind it are KL_SLACK bytes that loops over
+ * whole vectors may read and write, too. free() releases it. Not zeroed. */
+#define KL_SLACK 64
 enum kl_status kl_alloc_scanned(void *out, size_t count, size_t size, const char *what,
                                 struct kl_error *err);
 

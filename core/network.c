@@ -118,6 +118,11 @@ static void layer_forward(const struct kl_network *network, uint32_t l, uint32_t
     for (uint32_t i = 0; i < n; i++)
         memcpy(outputs + (size_t)i * (size_t)width, network->biases[l],
                (size_t)width * sizeof(float));
+    if (n == 1) { /* a query: a matrix product would copy all weights to another order first */
+        cblas_sgemv(CblasRowMajor, CblasNoTrans, width, inputs, 1, network->weights[l], inputs,
+                    keys, 1, 1, outputs, 1);
+        return;
+    }
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)n, width, inputs, 1, keys, inputs,
                 network->weights[l], inputs, 1, outputs, width);
 }

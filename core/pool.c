@@ -4,7 +4,9 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <time.h>
 
+#include "core/clock.h"
 #include "core/memory.h"
 
 #define WORKERS_MAX 256
@@ -31,7 +33,12 @@ struct kl_pool {
     pthread_mutex_t share_lock; /* of the requests */
     pthread_cond_t shared;
     struct kl_shared *waiting; /* in the order they came */
+    unsigned n_waiting;
     int is_sharing;
+    /* Of the requests that were done together last: */
+    const void *last_key;
+    unsigned n_last, n_last_waiting; /* how many, and how many then waited */
+    double last_end, last_took;      /* ms */
 };
 
 static void work_off_job(struct worker *worker)
@@ -86,6 +93,7 @@ static unsigned count_processors(void)
 enum kl_status kl_pool_create(unsigned n_workers, struct kl_pool **out, struct kl_error *err)
 {
     struct kl_pool *pool = NULL;
+    pthread_condattr_t monotonic;
     enum kl_status status = kl_alloc(&pool, 1, sizeof *pool, "the worker pool", err);
 
     if (status)
@@ -99,7 +107,10 @@ enum kl_status kl_pool_create(unsigned n_workers, struct kl_pool **out, struct k
     pthread_cond_init(&pool->work, NULL);
     pthread_cond_init(&pool->done, NULL);
     pthread_mutex_init(&pool->share_lock, NULL);
-    pthread_cond_init(&pool->shared, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&pool->shared, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     for (unsigned i = 0; i < n_workers; i++) {
         pool->workers[i] = (struct worker){pool, i, 0};
         if (pthread_create(&pool->workers[i].thread, NULL, run_worker, &pool->workers[i])) {
@@ -195,6 +206,30 @@ enum kl_status kl_pool_split(struct kl_pool *pool, uint64_t n, unsigned most, kl
     return kl_pool_run(pool, do_part, &split, split.n_parts, err);
 }
 
+/* How long to wait for all callers that were there when work was done last: those who ask one thing
+ * after the other come back, and what they ask is better done together again. Not longer than that
+ * work took; 0: they are here, or somebody waits for other work, which is done meanwhile. */
+static double gathering_ms(const struct kl_pool *pool)
+{
+    double left = pool->last_end + pool->last_took - kl_now_ms();
+    int is_other = pool->n_last_waiting && pool->waiting->key != pool->last_key;
+
+    return pool->n_waiting < pool->n_last + pool->n_last_waiting && left > 0 && !is_other ? left
+                                                                                          : 0;
+}
+
+/* Waits for a change of the requests, for some time at most. */
+static void wait_shared(struct kl_pool *pool, double ms)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += (long)(ms * 1e6) % 1000000000L;
+    until.tv_sec += (time_t)(ms / 1e3) + until.tv_nsec / 1000000000L;
+    until.tv_nsec %= 1000000000L;
+    (void)pthread_cond_timedwait(&pool->shared, &pool->share_lock, &until);
+}
+
 /* Takes the first request and all others of its key out of the waiting ones; returns how many. */
 static unsigned take_together(struct kl_pool *pool, struct kl_shared **requests)
 {
@@ -213,38 +248,58 @@ static unsigned take_together(struct kl_pool *pool, struct kl_shared **requests)
     return n;
 }
 
+/* Does the first request and what goes with it, and wakes their callers. Holds share_lock, but for
+ * the work itself. */
+static void do_together(struct kl_pool *pool)
+{
+    struct kl_shared *requests[KL_SHARED_MAX];
+    struct kl_error error = {0};
+    unsigned n = take_together(pool, requests);
+    double started = kl_now_ms();
+
+    pool->is_sharing = 1;
+    pool->n_waiting -= n;
+    pthread_mutex_unlock(&pool->share_lock);
+    (void)requests[0]->together(pool, requests, n, &error);
+    pthread_mutex_lock(&pool->share_lock);
+    pool->is_sharing = 0;
+    pool->last_key = requests[0]->key;
+    pool->n_last = n;
+    pool->n_last_waiting = pool->n_waiting;
+    pool->last_end = kl_now_ms();
+    pool->last_took = pool->last_end - started;
+    for (unsigned i = 0; i < n; i++) {
+        if (error.status)
+            requests[i]->error = error;
+        requests[i]->is_done = 1;
+    }
+    pthread_cond_broadcast(&pool->shared);
+}
+
 enum kl_status kl_pool_share(struct kl_pool *pool, struct kl_shared *request,
                              kl_pool_together together, struct kl_error *err)
 {
-    struct kl_shared *requests[KL_SHARED_MAX], **last = &pool->waiting;
+    struct kl_shared **last = &pool->waiting;
 
     request->next = NULL;
+    request->together = together;
     request->is_done = 0;
     request->error.status = KL_OK;
     pthread_mutex_lock(&pool->share_lock);
     while (*last)
         last = &(*last)->next;
     *last = request;
+    pool->n_waiting++;
+    pthread_cond_broadcast(&pool->shared); /* to who gathers */
     while (!request->is_done) {
-        struct kl_error error = {0};
-        unsigned n;
+        double gathering = pool->is_sharing ? 0 : gathering_ms(pool);
 
-        if (pool->is_sharing) {
+        if (pool->is_sharing)
             pthread_cond_wait(&pool->shared, &pool->share_lock);
-            continue;
-        }
-        pool->is_sharing = 1;
-        n = take_together(pool, requests);
-        pthread_mutex_unlock(&pool->share_lock);
-        (void)together(pool, requests, n, &error);
-        pthread_mutex_lock(&pool->share_lock);
-        pool->is_sharing = 0;
-        for (unsigned i = 0; i < n; i++) {
-            if (error.status)
-                requests[i]->error = error;
-            requests[i]->is_done = 1;
-        }
-        pthread_cond_broadcast(&pool->shared);
+        else if (gathering > 0)
+            wait_shared(pool, gathering);
+        else
+            do_together(pool);
     }
     pthread_mutex_unlock(&pool->share_lock);
     if (request->error.status)

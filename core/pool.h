@@ -39,20 +39,23 @@ enum kl_status kl_pool_split(struct kl_pool *pool, uint64_t n, unsigned most, kl
                              void *job, struct kl_error *err);
 
 /* Work that several callers want at the same time and that is done for all of them at once: the
- * caller's request begins with this. */
+ * caller's request begins with a struct kl_shared. Does n requests of one key together: */
+struct kl_shared;
+typedef enum kl_status (*kl_pool_together)(struct kl_pool *pool, struct kl_shared *const *requests,
+                                           unsigned n, struct kl_error *err);
+
 struct kl_shared {
     const void *key; /* requests of the same key, done by the same function, may be joined */
     struct kl_shared *next;
+    kl_pool_together together;
     int is_done;
     struct kl_error error; /* of what was done; status KL_OK if it went well */
 };
 
-/* Does the requests, n of them of one key, together. */
-typedef enum kl_status (*kl_pool_together)(struct kl_pool *pool, struct kl_shared *const *requests,
-                                           unsigned n, struct kl_error *err);
-
 /* Waits until no shared work is under way, and then does the request with all others of its key
- * that wait, at most KL_SHARED_MAX: by one of the callers, for all of them. Thread-safe. */
+ * that wait, at most KL_SHARED_MAX: by one of the callers, for all of them. When several were done
+ * together last, it waits for as many to come again first, for as long as that work took at most.
+ * The caller sets the request's key. Thread-safe. */
 #define KL_SHARED_MAX 16
 enum kl_status kl_pool_share(struct kl_pool *pool, struct kl_shared *request,
                              kl_pool_together together, struct kl_error *err);

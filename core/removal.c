@@ -107,7 +107,7 @@ enum kl_status kl_logits_without(struct kl_pool *pool, const struct kl_history *
         widest = final->shape.inputs[l] > widest ? final->shape.inputs[l] : widest;
         widest = final->shape.outputs[l] > widest ? final->shape.outputs[l] : widest;
     }
-    status = kl_alloc(&work.attention, history->n_patterns, sizeof(float), "the attention", err);
+    status = kl_scratch_take(history->scratch, &work.attention, err);
     if (!status)
         status = kl_alloc(&work.x, widest, sizeof(float), "a layer", err);
     if (!status)
@@ -120,7 +120,7 @@ enum kl_status kl_logits_without(struct kl_pool *pool, const struct kl_history *
         status = run_layer(&work, l, err);
     if (!status)
         memcpy(logits, work.y, kl_shape_n_outputs(&final->shape) * sizeof(double));
-    free(work.attention);
+    kl_scratch_give(history->scratch, work.attention);
     free(work.x);
     free(work.sums);
     free(work.y);

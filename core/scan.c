@@ -8,6 +8,8 @@
 #include "core/history.h"
 #include "core/memory.h"
 
+#define PART_BYTES ((size_t)128 << 10)
+
 /* What some of a source's rows are multiplied with. */
 struct factor {
     uint64_t first, end; /* the rows */
@@ -84,22 +86,39 @@ static void dot_rows(const struct dot_job *job, const struct kl_block *block, ui
     }
 }
 
+/* Some rows of a block with all factors of all requests. */
+static void dot_part(const struct dot_job *job, const struct kl_block *part)
+{
+    const struct request *any = request_of(job, 0);
+
+    for (uint32_t f = 0; f < any->n_factors; f++) {
+        const struct factor *factor = &any->factors[f];
+        uint64_t first = part->first > factor->first ? part->first : factor->first;
+        uint64_t end = part->first + part->count;
+
+        end = end < factor->end ? end : factor->end;
+        for (unsigned from = 0; first < end && from < job->n; from += KL_DOTS_MAX)
+            dot_rows(job, part, first, end, f, from);
+    }
+}
+
+/* Reads a block in parts that stay in the processor's cache until all requests are done. */
 static enum kl_status dot_block(void *argument, unsigned worker, unsigned task,
                                 struct kl_error *err)
 {
     const struct dot_job *job = argument;
-    const struct request *any = request_of(job, 0);
-    struct kl_block block = {0};
-    enum kl_status status = kl_read_block(any->source, worker, task, &block, err);
+    const struct kl_block_source *source = request_of(job, 0)->source;
+    uint32_t count = source->extents[task].count;
+    uint32_t rows = (uint32_t)(PART_BYTES / kl_row_bytes(source)) + 1;
+    enum kl_status status = KL_OK;
 
-    for (uint32_t f = 0; !status && f < any->n_factors; f++) {
-        const struct factor *factor = &any->factors[f];
-        uint64_t first = block.first > factor->first ? block.first : factor->first;
-        uint64_t end = block.first + block.count;
+    for (uint32_t row = 0; !status && row < count; row += rows) {
+        struct kl_block part = {0};
 
-        end = end < factor->end ? end : factor->end;
-        for (unsigned from = 0; first < end && from < job->n; from += KL_DOTS_MAX)
-            dot_rows(job, &block, first, end, f, from);
+        status = source->read(source->self, worker, task, row,
+                              count - row < rows ? count - row : rows, &part, err);
+        if (!status)
+            dot_part(job, &part);
     }
     return status;
 }

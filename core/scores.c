@@ -94,11 +94,10 @@ static enum kl_status add_effects(struct kl_pool *pool, const struct kl_history 
                                   const float *attention, float *scores, struct kl_error *err)
 {
     float *products = NULL, *other = NULL;
-    enum kl_status status =
-        kl_alloc(&products, history->n_patterns, sizeof(float), "the contributions", err);
+    enum kl_status status = kl_scratch_take(history->scratch, &products, err);
 
     if (!status && all_layers)
-        status = kl_alloc(&other, history->n_patterns, sizeof(float), "the attention", err);
+        status = kl_scratch_take(history->scratch, &other, err);
     for (uint32_t l = 0; !status && l < history->final->shape.n_layers; l++) {
         const float *a = l == own_layer ? attention : other;
 
@@ -115,8 +114,8 @@ static enum kl_status add_effects(struct kl_pool *pool, const struct kl_history 
                     .history = history, .attention = a, .factors = products, .scores = scores},
                 err);
     }
-    free(products);
-    free(other);
+    kl_scratch_give(history->scratch, products);
+    kl_scratch_give(history->scratch, other);
     return status;
 }
 

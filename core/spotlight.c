@@ -19,6 +19,15 @@ static void add_score(struct moments *moments, double score)
     moments->sum_squares += score * score;
 }
 
+static void join_moments(struct moments *moments, const struct moments *other)
+{
+    if (other->count && (moments->count == 0 || other->max > moments->max))
+        moments->max = other->max;
+    moments->count += other->count;
+    moments->sum += other->sum;
+    moments->sum_squares += other->sum_squares;
+}
+
 static int wanted(const struct kl_history *history, const struct kl_query *query, uint32_t sample)
 {
     return query->only_class == KL_ANY_CLASS ||
@@ -27,6 +36,8 @@ static int wanted(const struct kl_history *history, const struct kl_query *query
 
 /* Parts of the patterns, each with a list and moments of its own. */
 #define PARTS 16
+#define GROUP 64 /* scores that are looked at together */
+#define LANES 4
 
 struct pick_job {
     const struct kl_history *history;
@@ -38,6 +49,67 @@ struct pick_job {
     struct moments moments[PARTS];
 };
 
+static void offer(struct kl_top *top, double score, uint64_t t)
+{
+    if (top->n < top->capacity || score > top->items[0].score)
+        kl_top_offer(top, score, t);
+}
+
+/* The moments of a group of scores, in lanes, so that no addition waits for the one before. */
+static void measure_group(const float *scores, struct moments *moments)
+{
+    double sum[LANES] = {0}, squares[LANES] = {0};
+    float max[LANES] = {scores[0], scores[0], scores[0], scores[0]};
+
+    for (unsigned i = 0; i < GROUP; i += LANES) {
+        for (unsigned k = 0; k < LANES; k++) {
+            double score = scores[i + k];
+
+            sum[k] += score;
+            squares[k] += score * score;
+            max[k] = scores[i + k] > max[k] ? scores[i + k] : max[k];
+        }
+    }
+    for (unsigned k = 0; k < LANES; k++) {
+        moments->sum += sum[k];
+        moments->sum_squares += squares[k];
+        moments->max = k == 0 || max[k] > moments->max ? max[k] : moments->max;
+    }
+    moments->count = GROUP;
+}
+
+/* Of all patterns. Only groups with a score that may be taken are looked at one by one. */
+static void pick_all(const float *scores, uint64_t first, uint64_t end, struct kl_top *top,
+                     struct moments *moments)
+{
+    uint64_t t = first;
+
+    for (; t + GROUP <= end; t += GROUP) {
+        struct moments group = {0};
+
+        measure_group(scores + t, &group);
+        join_moments(moments, &group);
+        for (unsigned i = 0;
+             (top->n < top->capacity || group.max > top->items[0].score) && i < GROUP; i++)
+            offer(top, scores[t + i], t + i);
+    }
+    for (; t < end; t++) {
+        add_score(moments, scores[t]);
+        offer(top, scores[t], t);
+    }
+}
+
+static void pick_wanted(const struct pick_job *job, uint64_t first, uint64_t end,
+                        struct kl_top *top, struct moments *moments)
+{
+    for (uint64_t t = first; t < end; t++) {
+        if (!wanted(job->history, job->query, job->history->samples[t]))
+            continue;
+        add_score(moments, job->scores[t]);
+        offer(top, job->scores[t], t);
+    }
+}
+
 static enum kl_status pick_part(void *argument, const struct kl_part *part, struct kl_error *err)
 {
     struct pick_job *job = argument;
@@ -45,13 +117,10 @@ static enum kl_status pick_part(void *argument, const struct kl_part *part, stru
     struct moments moments = {0};
 
     (void)err;
-    for (uint64_t t = part->first; t < part->end; t++) {
-        if (!wanted(job->history, job->query, job->history->samples[t]))
-            continue;
-        add_score(&moments, job->scores[t]);
-        if (top.n < top.capacity || job->scores[t] > top.items[0].score)
-            kl_top_offer(&top, job->scores[t], t);
-    }
+    if (job->query->only_class == KL_ANY_CLASS)
+        pick_all(job->scores, part->first, part->end, &top, &moments);
+    else
+        pick_wanted(job, part->first, part->end, &top, &moments);
     job->tops[part->number] = top;
     job->moments[part->number] = moments;
     return KL_OK;
@@ -70,15 +139,9 @@ static enum kl_status pick_patterns(struct kl_pool *pool, const struct kl_histor
     if (!status)
         status = kl_pool_split(pool, history->n_patterns, PARTS, pick_part, &job, err);
     for (unsigned i = 0; !status && i < PARTS; i++) {
-        const struct moments *part = &job.moments[i];
-
         for (uint32_t k = 0; k < job.tops[i].n; k++)
             kl_top_offer(top, job.tops[i].items[k].score, job.tops[i].items[k].index);
-        if (part->count && (moments->count == 0 || part->max > moments->max))
-            moments->max = part->max;
-        moments->count += part->count;
-        moments->sum += part->sum;
-        moments->sum_squares += part->sum_squares;
+        join_moments(moments, &job.moments[i]);
     }
     free(job.items);
     return status;

@@ -3,6 +3,7 @@
 #define KL_CORE_TIMELINE_H
 
 #include "core/groups.h"
+#include "core/signed_sums.h"
 
 #define KL_BINS 100 /* ranges of steps that a timeline has, or as many as there are steps */
 
@@ -14,14 +15,14 @@ uint32_t kl_bin_first_step(const struct kl_history *history, uint32_t bin);
 
 struct kl_timeline {
     uint32_t n_bins, n_groups;
-    double *sum_abs, *sum_positive, *sum_negative; /* (n_bins, n_groups) of a_t */
+    struct kl_signed_sum *sums; /* (n_bins, n_groups) of a_t */
 };
 
 /* attention: (n_patterns). The caller ends *timeline with kl_timeline_clear.
  * Errors: KL_ERR_MEMORY. */
-enum kl_status kl_timeline(const struct kl_history *history, const struct kl_groups *groups,
-                           const float *attention, struct kl_timeline *timeline,
-                           struct kl_error *err);
+enum kl_status kl_timeline(struct kl_pool *pool, const struct kl_history *history,
+                           const struct kl_groups *groups, const float *attention,
+                           struct kl_timeline *timeline, struct kl_error *err);
 void kl_timeline_clear(struct kl_timeline *timeline);
 
 #endif

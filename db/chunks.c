@@ -12,7 +12,9 @@
 static const char *const tables[KL_N_CHUNK_KINDS] = {"image_chunk", "key_chunk", "error_chunk",
                                                      "sparse_error_chunk"};
 
-/* What one worker reads with. Chunks of all tables go through the same buffer. */
+struct chunk_source;
+
+/* What one worker reads with. Chunks of all tables go through the same buffers. */
 struct worker_file {
     sqlite3 *db;
     sqlite3_blob *blobs[KL_N_CHUNK_KINDS]; /* open on some chunk of each table, or NULL */
@@ -20,6 +22,11 @@ struct worker_file {
         void *bytes;
         size_t n_bytes;
     } rows, packed; /* a chunk's rows; and as it is stored, if that differs */
+    struct {
+        const struct chunk_source *source;
+        uint32_t block, row;
+        size_t before; /* numbers stored before that row */
+    } next; /* after the packed rows that were read last: who reads on need not count again */
 };
 
 struct kl_chunk_files {
@@ -153,37 +160,58 @@ static enum kl_status read_part(const struct chunk_source *source, struct worker
                : kl_db_fail(file->db, err);
 }
 
-/* Rows stored without their zeros: the bits of all rows up to the last one wanted, which tell where
- * the numbers of the first one begin, then these numbers. */
+/* Where the numbers of a packed row begin: how many are stored before. */
+static enum kl_status count_before(const struct chunk_source *source, struct worker_file *file,
+                                   uint32_t block, uint32_t row, size_t *before,
+                                   struct kl_error *err)
+{
+    size_t bits_bytes = row * kl_bits_bytes(source->source.width);
+    enum kl_status status;
+
+    *before = file->next.before;
+    if (file->next.source == source && file->next.block == block && file->next.row == row)
+        return KL_OK;
+    status = reserve(&file->packed, bits_bytes, err);
+    if (!status)
+        status = read_part(source, file, 0, bits_bytes, file->packed.bytes, err);
+    if (!status)
+        *before = kl_packed_count(file->packed.bytes, row, source->source.width);
+    return status;
+}
+
+/* Rows stored without their zeros: their bits, and then their numbers. */
 static enum kl_status read_packed(const struct chunk_source *source, struct worker_file *file,
                                   uint32_t block, uint32_t row, uint32_t count,
                                   struct kl_error *err)
 {
     size_t width = source->source.width, number = kl_dtype_size(source->source.dtype);
-    size_t bits_bytes = (row + count) * kl_bits_bytes(width), before, wanted, stored;
-    size_t numbers_at = (bits_bytes + 15) / 16 * 16; /* aligned */
-    const uint8_t *bits;
-    enum kl_status status =
-        reserve(&file->packed, numbers_at + count * width * number + KL_UNPACK_SLACK, err);
+    size_t row_bytes = kl_bits_bytes(width), stored = source->chunks[block].stored, before, here;
+    size_t numbers_at = (count * row_bytes + 15) / 16 * 16; /* aligned */
+    uint8_t *bits;
+    enum kl_status status = count_before(source, file, block, row, &before, err);
 
     if (!status)
-        status = read_part(source, file, 0, bits_bytes, file->packed.bytes, err);
+        status = reserve(&file->packed, numbers_at + count * width * number, err);
+    if (!status)
+        status =
+            read_part(source, file, row * row_bytes, count * row_bytes, file->packed.bytes, err);
     if (status)
         return status;
     bits = file->packed.bytes;
-    before = kl_packed_count(bits, row, width);
-    wanted = kl_packed_count(bits + row * kl_bits_bytes(width), count, width);
-    stored = source->chunks[block].stored;
-    if (before > stored || wanted > stored - before ||
-        (row + count == source->extents[block].count && before + wanted != stored))
+    here = kl_packed_count(bits, count, width);
+    if (before > stored || here > stored - before ||
+        (row + count == source->extents[block].count && before + here != stored))
         return damaged(source, block, "has not the numbers that its bits say", err);
-    status = read_part(source, file,
-                       source->extents[block].count * kl_bits_bytes(width) + before * number,
-                       wanted * number, (char *)file->packed.bytes + numbers_at, err);
-    if (!status)
-        kl_unpack(source->source.dtype, bits + row * kl_bits_bytes(width), bits + numbers_at, count,
-                  width, file->rows.bytes);
-    return status;
+    status = read_part(source, file, source->extents[block].count * row_bytes + before * number,
+                       here * number, (char *)bits + numbers_at, err);
+    if (status)
+        return status;
+    kl_unpack(source->source.dtype, bits, bits + numbers_at, count, width, file->rows.bytes);
+    file->next.source = source;
+    file->next.block = block;
+    file->next.row = row + count;
+    file->next.before = before + here;
+    return KL_OK;
 }
 
 /* Sparse rows: the indices of all rows come first, then the numbers. */
@@ -223,7 +251,7 @@ static enum kl_status read_chunk(void *self, unsigned worker, uint32_t block, ui
     enum kl_status status = open_chunk(source, file, block, err);
 
     if (!status)
-        status = reserve(&file->rows, count * row_bytes + KL_UNPACK_SLACK, err);
+        status = reserve(&file->rows, count * row_bytes, err);
     if (status)
         return status;
     *out = (struct kl_block){.first = source->extents[block].first + row,

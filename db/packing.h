@@ -22,9 +22,8 @@ size_t kl_pack(enum kl_dtype dtype, const void *rows, size_t n_rows, size_t widt
 /* How many numbers the bits of n_rows rows stand for; SIZE_MAX if padding is not zero. */
 size_t kl_packed_count(const uint8_t *bits, size_t n_rows, size_t width);
 
-/* The reverse: numbers holds as many as kl_packed_count says, with KL_UNPACK_SLACK bytes behind
- * them that may be read, as there are behind rows that may be written. */
-#define KL_UNPACK_SLACK 16
+/* The reverse: numbers holds as many as kl_packed_count says, with KL_SLACK bytes behind them that
+ * may be read, as there are behind rows that may be written. */
 void kl_unpack(enum kl_dtype dtype, const uint8_t *bits, const void *numbers, size_t n_rows,
                size_t width, void *rows);
 

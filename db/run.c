@@ -215,6 +215,8 @@ static enum kl_status prepare_history(struct kl_run *run, struct kl_error *err)
     status = name_class_datasets(run, err);
     if (!status)
         status = kl_norms_create(&history->norms, err);
+    if (!status)
+        status = kl_scratch_create(history->n_patterns, &history->scratch, err);
     if (status)
         return status;
     history->has_dual = run->training.optimiser == KL_SGD;
@@ -392,6 +394,7 @@ void kl_run_close(struct kl_run *run)
         free(private->snapshot_steps);
         free(private->class_datasets);
         kl_norms_free(run->history.norms);
+        kl_scratch_free(run->history.scratch);
         if (run->path)
             pthread_mutex_destroy(&private->lock);
         free(private);

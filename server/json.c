@@ -5,14 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Seven significant digits, and null for what JSON cannot say. */
+#include "server/number.h"
+
 static cJSON *number(double value)
 {
-    char digits[40];
+    char digits[KL_NUMBER_BYTES];
 
-    if (!isfinite(value))
-        return cJSON_CreateNull();
-    snprintf(digits, sizeof digits, "%.7g", value);
+    kl_print_number(value, digits);
     return cJSON_CreateRaw(digits);
 }
 
@@ -35,13 +34,25 @@ void kl_json_count(cJSON *object, const char *name, uint64_t value)
     cJSON_AddRawToObject(object, name, digits);
 }
 
+/* Printed at once: a cJSON item per number would cost several times the text. */
 cJSON *kl_json_list(const double *values, uint32_t n)
 {
-    cJSON *array = cJSON_CreateArray();
+    size_t size = KL_NUMBER_BYTES * (size_t)n + 3, used = 1;
+    char *text = malloc(size);
+    cJSON *list;
 
-    for (uint32_t i = 0; i < n; i++)
-        cJSON_AddItemToArray(array, number(values[i]));
-    return array;
+    if (!text)
+        return NULL; /* as cJSON does when memory runs out */
+    text[0] = '[';
+    for (uint32_t i = 0; i < n; i++) {
+        if (i)
+            text[used++] = ',';
+        used += kl_print_number(values[i], text + used);
+    }
+    memcpy(text + used, "]", 2);
+    list = cJSON_CreateRaw(text);
+    free(text);
+    return list;
 }
 
 void kl_json_floats(cJSON *object, const char *name, const float *values, uint32_t n)
@@ -90,7 +101,7 @@ static size_t print_number(double number, char *out, size_t n_bytes)
 void kl_json_long_list(cJSON *object, const char *name, uint32_t n,
                        double (*value)(const void *self, uint32_t i), const void *self)
 {
-    size_t size = 24 * (size_t)n + 3, used = 1;
+    size_t size = KL_NUMBER_BYTES * (size_t)n + 3, used = 1;
     char *text = malloc(size);
 
     if (!text)

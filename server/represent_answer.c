@@ -105,7 +105,7 @@ static void add_curves(cJSON *object, const struct kl_run *run, const struct kl_
 
 /* One list per class, of a value per range of steps. */
 static void add_by_class(cJSON *object, const char *name, const struct kl_timeline *time,
-                         const double *values)
+                         double (*value)(struct kl_signed_sum sum))
 {
     cJSON *lists = cJSON_AddArrayToObject(object, name);
 
@@ -113,7 +113,7 @@ static void add_by_class(cJSON *object, const char *name, const struct kl_timeli
         double list[KL_BINS];
 
         for (uint32_t b = 0; b < time->n_bins; b++)
-            list[b] = values[(size_t)b * time->n_groups + c];
+            list[b] = value(time->sums[(size_t)b * time->n_groups + c]);
         cJSON_AddItemToArray(lists, kl_json_list(list, time->n_bins));
     }
 }
@@ -146,9 +146,9 @@ static void add_time(cJSON *object, const struct kl_run *run, const struct kl_an
 
     for (uint32_t b = 0; b < timeline->n_bins; b++)
         cJSON_AddItemToArray(first_steps, cJSON_CreateNumber(kl_bin_first_step(&run->history, b)));
-    add_by_class(time, "sum_abs", timeline, timeline->sum_abs);
-    add_by_class(time, "sum_positive", timeline, timeline->sum_positive);
-    add_by_class(time, "sum_negative", timeline, timeline->sum_negative);
+    add_by_class(time, "sum_abs", timeline, kl_sum_abs);
+    add_by_class(time, "sum_positive", timeline, kl_sum_positive);
+    add_by_class(time, "sum_negative", timeline, kl_sum_negative);
     add_bin_contributions(time, run, answer);
 }
 

@@ -12,7 +12,7 @@
 static const char *const group_names[KL_N_CONTINUATIONS] = {"said", "target", "other"};
 
 static void add_group_lists(cJSON *object, const char *name, const struct kl_timeline *time,
-                            const double *values)
+                            double (*value)(struct kl_signed_sum sum))
 {
     cJSON *lists = cJSON_AddObjectToObject(object, name);
 
@@ -20,7 +20,7 @@ static void add_group_lists(cJSON *object, const char *name, const struct kl_tim
         double list[KL_BINS];
 
         for (uint32_t b = 0; b < time->n_bins; b++)
-            list[b] = values[(size_t)b * time->n_groups + g];
+            list[b] = value(time->sums[(size_t)b * time->n_groups + g]);
         cJSON_AddItemToObject(lists, group_names[g], kl_json_list(list, time->n_bins));
     }
 }
@@ -33,9 +33,9 @@ static void add_time(cJSON *object, const struct kl_run *run, const struct kl_an
 
     for (uint32_t b = 0; b < timeline->n_bins; b++)
         cJSON_AddItemToArray(first_steps, cJSON_CreateNumber(kl_bin_first_step(&run->history, b)));
-    add_group_lists(time, "sum_abs", timeline, timeline->sum_abs);
-    add_group_lists(time, "sum_positive", timeline, timeline->sum_positive);
-    add_group_lists(time, "sum_negative", timeline, timeline->sum_negative);
+    add_group_lists(time, "sum_abs", timeline, kl_sum_abs);
+    add_group_lists(time, "sum_positive", timeline, kl_sum_positive);
+    add_group_lists(time, "sum_negative", timeline, kl_sum_negative);
     if (run->history.has_dual)
         kl_json_doubles(time, "contributions", answer->contributions.by_bin, timeline->n_bins);
 }

@@ -86,10 +86,12 @@ static void check_variant(const struct kl_kernels *kernels, size_t width)
         float alone[KL_DOTS_MAX][ROWS];
 
         for (size_t n = 1; n <= KL_DOTS_MAX; n++) {
-            struct kl_dots dots = {n,
-                                   {queries[0], queries[1], queries[2], queries[3]},
-                                   {out[0], out[1], out[2], out[3]}};
+            struct kl_dots dots = {.n = n};
 
+            for (size_t q = 0; q < n; q++) {
+                dots.queries[q] = queries[q];
+                dots.out[q] = out[q];
+            }
             dot_with(kernels, (enum kl_dtype)dtype, keys, width, &dots);
             dot_with(kernels, (enum kl_dtype)dtype, keys, width,
                      &(struct kl_dots){1, {queries[n - 1]}, {alone[n - 1]}});
@@ -146,12 +148,12 @@ START_TEST(every_kernel_unpacks_what_has_no_zeros)
 {
     size_t n_kernels;
     const struct kl_kernels *const *all = kl_kernels_all(&n_kernels);
-    uint16_t packed[WIDTH_MAX + 8], out[WIDTH_MAX + 16];
+    uint16_t packed[WIDTH_MAX + KL_SLACK], out[WIDTH_MAX + KL_SLACK];
     uint8_t bits[WIDTH_MAX / 8 + 1];
     struct kl_random random;
 
     kl_random_seed(&random, 9, 0);
-    for (int i = 0; i < WIDTH_MAX + 8; i++)
+    for (int i = 0; i < WIDTH_MAX + KL_SLACK; i++)
         packed[i] = (uint16_t)(1 + kl_random_below(&random, 65535));
     for (size_t width = 1; width <= WIDTH_MAX; width++) {
         memset(bits, 0, sizeof bits);
@@ -167,6 +169,49 @@ START_TEST(every_kernel_unpacks_what_has_no_zeros)
             for (size_t j = 0; j < width; j++)
                 ck_assert_uint_eq(out[j], bits[j / 8] >> (j % 8) & 1 ? packed[used++] : 0);
             ck_assert(end == packed + used);
+        }
+    }
+}
+END_TEST
+
+START_TEST(every_kernel_adds_rows_to_their_places)
+{
+    enum { N = 9, PLACES = 3 };
+    size_t n_kernels;
+    const struct kl_kernels *const *all = kl_kernels_all(&n_kernels);
+    float rows[N * WIDTH_MAX + KL_SLACK] = {0}, weights[N], sums[PLACES * (WIDTH_MAX + 16)];
+    uint16_t halves[N * WIDTH_MAX + KL_SLACK] = {0};
+    uint32_t places[N];
+    struct kl_random random;
+
+    kl_random_seed(&random, 10, 0);
+    for (size_t i = 0; i < N * WIDTH_MAX; i++) {
+        rows[i] = (float)kl_random_normal(&random);
+        halves[i] = kl_half_from_float(rows[i]);
+        rows[i] = kl_half_to_float(halves[i]);
+    }
+    for (size_t width = 1; width <= WIDTH_MAX; width++) {
+        for (uint32_t i = 0; i < N; i++) {
+            weights[i] = (float)kl_random_normal(&random);
+            places[i] = (uint32_t)(kl_random_below(&random, PLACES) * kl_padded(width));
+        }
+        for (size_t k = 0; k < 2 * n_kernels; k++) {
+            if (!all[k / 2]->supported())
+                continue;
+            memset(sums, 0, sizeof sums);
+            if (k % 2)
+                all[k / 2]->add_f16(halves, N, width, weights, places, sums);
+            else
+                all[k / 2]->add_f32(rows, N, width, weights, places, sums);
+            for (size_t j = 0; j < PLACES * width; j++) {
+                double expected = 0;
+
+                for (size_t i = 0; i < N; i++)
+                    if (places[i] == j / width * kl_padded(width))
+                        expected += (double)weights[i] * rows[i * width + j % width];
+                ck_assert_double_eq_tol(sums[j / width * kl_padded(width) + j % width], expected,
+                                        1e-5);
+            }
         }
     }
 }
@@ -269,8 +314,8 @@ static enum kl_status read_crowded(void *self, unsigned worker, uint32_t block, 
     (void)self;
     (void)worker;
     (void)err;
-    if (count == 0)
-        return kl_fail(err, KL_ERR_IO, "an empty block");
+    if (row + count > 100)
+        return kl_fail(err, KL_ERR_IO, "a block too long");
     *out = (struct kl_block){100 * block + row, count, KL_F16, 0, crowded[100 * block + row], NULL};
     return KL_OK;
 }
@@ -330,13 +375,13 @@ START_TEST(scans_that_come_together_say_what_each_would_alone)
             ck_assert_mem_eq(askers[a].out, alone, sizeof alone);
         }
     }
-    crowd_extents[7].count = 0;
+    crowd_extents[7].count = 101;
     for (int a = 0; a < CROWD; a++)
         ck_assert_int_eq(pthread_create(&askers[a].thread, NULL, ask, &askers[a]), 0);
     for (int a = 0; a < CROWD; a++) {
         pthread_join(askers[a].thread, NULL);
         ck_assert_int_eq(askers[a].status, KL_ERR_IO); /* everybody is told */
-        ck_assert_str_eq(askers[a].err.message, "an empty block");
+        ck_assert_str_eq(askers[a].err.message, "a block too long");
     }
     kl_pool_free(pool);
 }
@@ -409,7 +454,8 @@ MAIN("kernels", every_half_survives_the_way_to_float_and_back,
      halves_round_to_the_nearest_and_ties_to_even,
      every_kernel_agrees_with_its_naive_twin_at_every_width,
      every_kernel_converts_as_the_portable_one, every_kernel_unpacks_what_has_no_zeros,
-     an_unknown_kernel_is_refused, the_pool_runs_every_task_once_and_reports_a_failure,
+     every_kernel_adds_rows_to_their_places, an_unknown_kernel_is_refused,
+     the_pool_runs_every_task_once_and_reports_a_failure,
      a_resident_source_gives_what_its_origin_gives,
      scans_that_come_together_say_what_each_would_alone,
      the_pool_splits_numbers_into_parts_without_gaps, the_hash_is_fnv_1a,

@@ -13,7 +13,7 @@ void remove_path(void)
     static const char *const suffixes[] = {"", "-journal"};
     char name[80];
 
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
         snprintf(name, sizeof name, "%s%s", path, suffixes[i]);
         unlink(name);
     }

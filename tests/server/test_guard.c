@@ -1,7 +1,11 @@
 /* The server's pure functions, by table. */
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "core/random.h"
 #include "server/guard.h"
+#include "server/number.h"
 #include "server/parameters.h"
 #include "server/png.h"
 #include "tests/lib/suite.h"
@@ -119,6 +123,46 @@ START_TEST(a_sheet_is_a_png_of_the_right_size_and_never_too_large)
 }
 END_TEST
 
+/* The same text as printf's, but for halves, which may round to the other side. */
+static void check_number(double value)
+{
+    char ours[KL_NUMBER_BYTES], theirs[40];
+    size_t length = kl_print_number(value, ours);
+
+    snprintf(theirs, sizeof theirs, isfinite(value) ? "%.7g" : "null", value);
+    ck_assert_uint_eq(length, strlen(ours));
+    if (strcmp(ours, theirs) != 0) {
+        ck_assert_msg(fabs(strtod(ours, NULL) - strtod(theirs, NULL)) <= 1.01e-6 * fabs(value),
+                      "%.17g: %s, not %s", value, ours, theirs);
+        ck_assert_msg(fabs(strtod(ours, NULL) - value) <= 0.50001e-6 * fabs(value),
+                      "%.17g: %s is not as near as it could be", value, ours);
+    }
+}
+
+START_TEST(numbers_are_printed_as_printf_does)
+{
+    static const double values[] = {0,        -0.0,     1,        -1,       10,        9999999,
+                                    10000000, 99999999, 0.1,      1e-4,     9.9999e-5, 0.00012345,
+                                    123456.7, 1e15,     1e14,     1e-15,    1e-16,     5e-324,
+                                    1.7e308,  3.0 / 7,  INFINITY, NAN,      -1.5e-7,   2e22,
+                                    9.99e14,  100.5,    1234567,  1234568e8};
+    char text[KL_NUMBER_BYTES];
+    struct kl_random random;
+
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
+        check_number(values[i]);
+    kl_random_seed(&random, 11, 0);
+    for (int i = 0; i < 100000; i++)
+        check_number(kl_random_normal(&random) *
+                     pow(10, (double)kl_random_below(&random, 44) - 22));
+    kl_print_number(-0.001234, text);
+    ck_assert_str_eq(text, "-0.001234");
+    kl_print_number(1.25e-9, text);
+    ck_assert_str_eq(text, "1.25e-09");
+}
+END_TEST
+
 MAIN("guard", only_names_of_this_machine_are_hosts, only_our_own_page_posts,
      if_none_match_is_a_list, media_types_secrets_and_cookies_are_read_exactly,
-     words_of_a_query_are_read_exactly, a_sheet_is_a_png_of_the_right_size_and_never_too_large)
+     words_of_a_query_are_read_exactly, numbers_are_printed_as_printf_does,
+     a_sheet_is_a_png_of_the_right_size_and_never_too_large)
