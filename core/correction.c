@@ -10,7 +10,7 @@
 
 #define SUMS_MAX ((size_t)1 << 22) /* of all tasks: 32 MB */
 #define ROWS 512                   /* error signals that are added up at a time */
-#define WAYS 4                     /* rows that follow each other are added to different sums */
+#define WAYS 8                     /* rows that follow each other are added to different sums */
 #define PART 1024                  /* numbers of a row that are added up at a time */
 
 /* Some error signals that follow each other: n of them, each of width numbers, which stand at
@@ -61,14 +61,18 @@ static enum kl_status add_bin(const struct job *job, unsigned worker, uint32_t b
     const struct kl_block_source *errors = job->errors;
     uint32_t width = errors->entries ? errors->entries : errors->width;
     uint64_t t = first_of_bin(job, bin), end = first_of_bin(job, bin + 1);
+    uint32_t number = kl_block_of(errors, t);
     enum kl_status status = KL_OK;
 
     while (!status && t < end) {
-        uint32_t number = kl_block_of(errors, t);
         const struct kl_extent *extent = &errors->extents[number];
         uint64_t left = extent->first + extent->count - t;
         struct rows rows = {.first = t, .width = width, .numbers = numbers};
 
+        if (left == 0) {
+            number++;
+            continue;
+        }
         left = left < end - t ? left : end - t;
         rows.n = left < ROWS ? (uint32_t)left : ROWS;
         status = errors->read(errors->self, worker, number, (uint32_t)(t - extent->first), rows.n,
@@ -130,14 +134,15 @@ static enum kl_status run(struct kl_pool *pool, struct job *job, double *out, st
 static void weigh(const struct job *job, const struct rows *rows, float *weights)
 {
     const struct kl_history *history = job->history;
+    const float *numbers = job->numbers + rows->first;
     uint64_t step = rows->first / history->patterns_per_step;
 
     for (uint32_t i = 0; i < rows->n; step++) {
         uint64_t end = (step + 1) * history->patterns_per_step - rows->first;
-        double coefficient = history->coefficients[step];
+        float coefficient = (float)history->coefficients[step];
 
         for (; i < rows->n && i < end; i++)
-            weights[i] = (float)(coefficient * ((double)job->numbers[rows->first + i] + 1));
+            weights[i] = coefficient * (numbers[i] + 1);
     }
 }
 

@@ -22,13 +22,12 @@ struct kl_pool {
     pthread_mutex_t turn; /* held by the caller whose job runs */
     pthread_mutex_t lock; /* of everything below */
     pthread_cond_t work, done;
-    unsigned n_workers, n_busy; /* workers that have not finished this job */
-    unsigned generation;        /* counts jobs */
+    unsigned n_workers;
     int stopping;
     kl_pool_task task;
     void *job;
-    unsigned next_task, n_tasks;
-    struct kl_error error; /* the first of this job */
+    unsigned next_task, n_tasks, n_running; /* of this job */
+    struct kl_error error;                  /* the first of this job */
     struct worker workers[WORKERS_MAX];
     pthread_mutex_t share_lock; /* of the requests */
     pthread_cond_t shared;
@@ -41,41 +40,38 @@ struct kl_pool {
     double last_end, last_took;      /* ms */
 };
 
-static void work_off_job(struct worker *worker)
+/* Does the next task. Holds the lock, but for the task itself. */
+static void do_task(struct worker *worker)
 {
     struct kl_pool *pool = worker->pool;
+    unsigned task = pool->next_task++;
+    struct kl_error error = {0};
+    enum kl_status status;
 
-    while (pool->next_task < pool->n_tasks) {
-        unsigned task = pool->next_task++;
-        struct kl_error error = {0};
-        enum kl_status status;
-
-        pthread_mutex_unlock(&pool->lock);
-        status = pool->task(pool->job, worker->number, task, &error);
-        pthread_mutex_lock(&pool->lock);
-        if (status && !pool->error.status) {
-            pool->error = error;
-            pool->next_task = pool->n_tasks;
-        }
+    pool->n_running++;
+    pthread_mutex_unlock(&pool->lock);
+    status = pool->task(pool->job, worker->number, task, &error);
+    pthread_mutex_lock(&pool->lock);
+    pool->n_running--;
+    if (status && !pool->error.status) {
+        pool->error = error;
+        pool->next_task = pool->n_tasks;
     }
+    if (pool->next_task == pool->n_tasks && pool->n_running == 0)
+        pthread_cond_signal(&pool->done);
 }
 
 static void *run_worker(void *argument)
 {
     struct worker *worker = argument;
     struct kl_pool *pool = worker->pool;
-    unsigned seen = 0;
 
     pthread_mutex_lock(&pool->lock);
-    for (;;) {
-        while (pool->generation == seen && !pool->stopping)
+    while (!pool->stopping) {
+        if (pool->next_task < pool->n_tasks)
+            do_task(worker);
+        else
             pthread_cond_wait(&pool->work, &pool->lock);
-        if (pool->stopping)
-            break;
-        seen = pool->generation;
-        work_off_job(worker);
-        if (--pool->n_busy == 0)
-            pthread_cond_signal(&pool->done);
     }
     pthread_mutex_unlock(&pool->lock);
     return NULL;
@@ -160,10 +156,9 @@ enum kl_status kl_pool_run(struct kl_pool *pool, kl_pool_task task, void *job, u
     pool->next_task = 0;
     pool->n_tasks = n_tasks;
     pool->error.status = KL_OK;
-    pool->n_busy = pool->n_workers;
-    pool->generation++;
-    pthread_cond_broadcast(&pool->work);
-    while (pool->n_busy)
+    for (unsigned i = 0; i < n_tasks && i < pool->n_workers; i++)
+        pthread_cond_signal(&pool->work);
+    while (pool->next_task < pool->n_tasks || pool->n_running)
         pthread_cond_wait(&pool->done, &pool->lock);
     status = pool->error.status;
     if (status)

@@ -7,7 +7,7 @@
 #include "core/timeline.h"
 
 #define PARTS 32
-#define WAYS 4
+#define WAYS 8
 #define FEW 32                     /* groups */
 #define SUMS_MAX ((size_t)1 << 21) /* of all parts: 32 MB */
 
