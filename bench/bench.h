@@ -14,7 +14,6 @@ struct bench {
     struct kl_pool *pool;                         /* of all processors */
     struct kl_run *streamed;                      /* reads the file at every query */
     struct kl_run *resident;                      /* the same, loaded */
-    double scan_ms;                               /* of layer 2, resident */
 };
 
 /* From the file to its first answer, page cache cold and warm. */
@@ -23,15 +22,11 @@ void bench_opening(const struct bench *bench);
 /* Some steps with and without recording, to a file at path, which is removed again. */
 void bench_training(const char *dataset, const char *path);
 
-/* OpenBLAS's matrix-vector product over the keys of layer 2, which it leaves as float32 at
- * keys_path. Before BLAS is told to keep to one thread. */
-struct spread bench_sgemv(const struct bench *bench, const char *keys_path);
-
 /* Memory of the process while nothing is resident. */
 void bench_streaming_memory(const struct bench *bench);
 
-/* Passes over the keys; sets scan_ms. */
-void bench_scans(struct bench *bench);
+/* Passes over the keys. */
+void bench_scans(const struct bench *bench);
 
 /* Whole requests over HTTP, one client and eight. */
 void bench_requests(const struct bench *bench);
@@ -42,7 +37,8 @@ void bench_growth(const struct bench *bench);
 /* The report of 10,000 samples. */
 void bench_report(const struct bench *bench);
 
-/* What others take on the keys at keys_path, against scan_ms; sgemv is of bench_sgemv. */
-void bench_peers(const struct bench *bench, const char *keys_path, struct spread sgemv);
+/* What others take for the same scan, with the keys as float32 in a file at keys_path, which is
+ * removed again. Before BLAS is told to keep to one thread. */
+void bench_peers(const struct bench *bench, const char *keys_path);
 
 #endif

@@ -87,8 +87,6 @@ static int is_wanted(int argc, char **argv, const char *part)
 
 static void run_parts(struct bench *bench, const char *dataset, int argc, char **argv)
 {
-    int has_peers = is_wanted(argc, argv, "peers");
-    struct spread sgemv = {0, 0, 0};
     struct kl_error err;
 
     if (is_wanted(argc, argv, "opening"))
@@ -98,12 +96,12 @@ static void run_parts(struct bench *bench, const char *dataset, int argc, char *
     bench->streamed = open_run(bench);
     note_number("patterns", (double)bench->streamed->history.n_patterns);
     bench_size(bench);
-    if (has_peers)
-        sgemv = bench_sgemv(bench, KEYS);
-    kl_blas_single_thread(); /* as the server and the report have it */
     bench_streaming_memory(bench);
     bench->resident = open_run(bench);
     must(kl_run_load(bench->resident, bench->pool, UINT64_MAX, &err), &err);
+    if (is_wanted(argc, argv, "peers"))
+        bench_peers(bench, KEYS);
+    kl_blas_single_thread(); /* as the server and the report have it */
     bench_scans(bench);
     if (is_wanted(argc, argv, "requests"))
         bench_requests(bench);
@@ -112,9 +110,6 @@ static void run_parts(struct bench *bench, const char *dataset, int argc, char *
     if (is_wanted(argc, argv, "report"))
         bench_report(bench);
     kl_run_close(bench->resident);
-    if (has_peers)
-        bench_peers(bench, KEYS, sgemv);
-    unlink(KEYS);
     kl_run_close(bench->streamed);
 }
 

@@ -3,6 +3,7 @@
 #include <cjson/cJSON.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "core/clock.h"
 #include "core/memory.h"
@@ -47,8 +48,10 @@ void measure(struct timed *timed, size_t n, unsigned rounds)
         timed[i].run(timed[i].job);
     for (unsigned round = 0; round < rounds; round++) {
         for (size_t i = 0; i < n; i++) {
-            double started = kl_now_ms();
+            double started;
 
+            usleep(timed[i].rest_ms * 1000);
+            started = kl_now_ms();
             timed[i].run(timed[i].job);
             times[i * rounds + round] = kl_now_ms() - started;
         }

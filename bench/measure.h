@@ -15,6 +15,7 @@ struct spread {
 struct timed {
     void (*run)(void *job);
     void *job;
+    unsigned rest_ms;     /* before it runs, for what the one before has not yet put to sleep */
     struct spread spread; /* filled by measure */
 };
 

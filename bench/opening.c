@@ -1,17 +1,13 @@
 #include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "bench/bench.h"
+#include "bench/child.h"
 #include "bench/client.h"
 #include "core/clock.h"
-
-extern char **environ;
 
 /* Drops the file from the page cache, which works when nothing maps it and all is written. */
 static void make_cold(const char *path)
@@ -38,28 +34,15 @@ static void make_warm(const char *path)
 /* Starts the server and asks it one thing; ends it, and returns the time until the answer. */
 static double first_answer(const struct bench *bench, const char *fingerprint, const char *memory)
 {
-    char *arguments[] = {
-        (char *)bench->keylight, "serve", (char *)bench->path, "--port", "0", "--memory",
-        (char *)memory,          NULL};
-    posix_spawn_file_actions_t actions;
+    const char *const arguments[] = {bench->keylight, "serve", bench->path, "--port", "0",
+                                     "--memory",      memory,  NULL};
     double started = kl_now_ms();
+    struct child server = child_start(arguments);
     struct client client;
     char line[512] = "", path[128];
     const char *port = NULL;
-    int ends[2];
-    FILE *out;
-    pid_t child;
 
-    if (pipe(ends) || posix_spawn_file_actions_init(&actions) ||
-        posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO) ||
-        posix_spawn_file_actions_addclose(&actions, ends[0]) ||
-        posix_spawn(&child, bench->keylight, &actions, NULL, arguments, environ)) {
-        fprintf(stderr, "bench: cannot start %s\n", bench->keylight);
-        exit(1);
-    }
-    close(ends[1]);
-    out = fdopen(ends[0], "r");
-    while (!port && fgets(line, sizeof line, out))
+    while (!port && fgets(line, sizeof line, server.from))
         port = strstr(line, "127.0.0.1:");
     if (!port) {
         fprintf(stderr, "bench: %s did not become ready\n", bench->keylight);
@@ -70,10 +53,7 @@ static double first_answer(const struct bench *bench, const char *fingerprint, c
     client_get(&client, path);
     started = kl_now_ms() - started;
     client_close(&client);
-    kill(child, SIGTERM);
-    waitpid(child, NULL, 0);
-    fclose(out);
-    posix_spawn_file_actions_destroy(&actions);
+    child_end(&server);
     return started;
 }
 

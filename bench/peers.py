@@ -1,62 +1,53 @@
-"""What others take for one query over the same keys: peers.py KEYS N WIDTH ROUNDS
+"""What others take for one query over the same keys: peers.py KEYS N WIDTH
 
-KEYS are N x WIDTH float32. Prints one line of JSON for each: the times of all rounds, or why there
-are none. All use as many threads as they like.
+KEYS are N x WIDTH float32. Says first, as JSON in a line, whom it knows and why others are missing;
+then, for every number that it reads, does that one's query and says how long it took in ms. All use
+as many threads as they like.
 """
 import json
 import sys
 import time
 
 
-def rounds_of(ask, n):
-    ask()
-    times = []
-    for _ in range(n):
-        started = time.perf_counter()
-        ask()
-        times.append((time.perf_counter() - started) * 1e3)
-    return times
-
-
-def tell(name, ask, n):
-    try:
-        print(json.dumps({"name": name, "ms": rounds_of(ask, n)}), flush=True)
-    except Exception as error:  # a peer that fails is told, not fatal
-        print(json.dumps({"name": name, "missing": str(error)}), flush=True)
-
-
-def missing(name, error):
-    print(json.dumps({"name": name, "missing": str(error)}), flush=True)
-
-
-def main():
-    path, n, width, rounds = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
-    try:
-        import numpy
-    except ImportError as error:
-        return missing("NumPy, PyTorch, Faiss", error)
-    keys = numpy.fromfile(path, dtype=numpy.float32).reshape(n, width)
-    query = (numpy.arange(width) / width - 0.5).astype(numpy.float32)
-    tell("NumPy: keys @ query", lambda: keys @ query, rounds)
-
+def known_peers(keys, query):
+    """(name, a function that asks, or why there is none)"""
+    peers = [("NumPy, keys @ query", lambda: keys @ query)]
     try:
         import torch
 
         whole, asked = torch.from_numpy(keys), torch.from_numpy(query)
-        tell("PyTorch, the whole matrix", lambda: whole @ asked, rounds)
-        tell("PyTorch, the paper's way: a step's 128 keys at a time",
-             lambda: [chunk @ asked for chunk in whole.split(128)], rounds)
+        peers.append(("PyTorch, the whole matrix", lambda: whole @ asked))
+        peers.append(("PyTorch, a step's 128 keys at a time, as the paper",
+                      lambda: [chunk @ asked for chunk in whole.split(128)]))
     except ImportError as error:
-        missing("PyTorch", error)
-
+        peers.append(("PyTorch", str(error)))
     try:
         import faiss
 
-        index = faiss.IndexFlatIP(width)
+        index = faiss.IndexFlatIP(keys.shape[1])
         index.add(keys)
-        tell("Faiss IndexFlatIP, the best 10", lambda: index.search(query[None], 10), rounds)
+        peers.append(("Faiss IndexFlatIP, the best 10", lambda: index.search(query[None], 10)))
     except ImportError as error:
-        missing("Faiss", error)
+        peers.append(("Faiss", str(error)))
+    return peers
+
+
+def main():
+    path, n, width = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    try:
+        import numpy
+    except ImportError as error:
+        peers = [("NumPy, PyTorch, Faiss", str(error))]
+    else:
+        keys = numpy.fromfile(path, dtype=numpy.float32).reshape(n, width)
+        peers = known_peers(keys, (numpy.arange(width) / width - 0.5).astype(numpy.float32))
+    print(json.dumps([{"name": name, "number": number} if callable(ask) else
+                      {"name": name, "missing": ask} for number, (name, ask) in enumerate(peers)]),
+          flush=True)
+    for line in sys.stdin:
+        started = time.perf_counter()
+        peers[int(line)][1]()
+        print((time.perf_counter() - started) * 1e3, flush=True)
 
 
 if __name__ == "__main__":

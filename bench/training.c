@@ -5,8 +5,7 @@
 #include "core/loading.h"
 #include "db/writer.h"
 
-#define STEPS 500
-#define PAIRS 5
+#define PAIRS 3
 
 struct job {
     struct kl_training training;
@@ -46,14 +45,13 @@ void bench_training(const char *dataset, const char *path)
     must(kl_dataset_load(dataset, (struct kl_image_size){0, 0}, &plain.data.datasets[0], &err),
          &err);
     must(kl_training_fit(&plain.training, &plain.data, &err), &err);
-    plain.training.n_steps = STEPS;
-    plain.training.evaluation_steps = STEPS;
-    plain.training.checkpoint_steps = STEPS / 5; /* as often as the preset's, of ten times the */
-    plain.training.snapshot_steps = STEPS / 10;  /* steps */
+    plain.training.evaluation_steps = plain.training.n_steps / 20; /* as keylight train has them */
+    plain.training.checkpoint_steps = 100;
+    plain.training.snapshot_steps = plain.training.n_steps / 100;
     recorded = plain;
     recorded.path = path;
-    snprintf(title, sizeof title, "Training 784-800-800-10, %d steps of %u", STEPS,
-             plain.training.batch_size);
+    snprintf(title, sizeof title, "Training 784-800-800-10: the paper-mnist preset, %u steps of %u",
+             plain.training.n_steps, plain.training.batch_size);
     section(title);
     measure(timed, 2, PAIRS);
     tell("without its history", "ms", timed[0].spread);

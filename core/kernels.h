@@ -44,6 +44,10 @@ struct kl_kernels {
     void (*to_f16)(const float *in, size_t n, float scale, uint16_t *out);
     /* out[i] = in[i] */
     void (*from_f16)(const uint16_t *in, size_t n, float *out);
+    /* What is not 0 (bit for bit) of in, one after the other: sets bit i % 8 of bits[i / 8] for
+     * each, and clears the others to the end of the last byte; returns the end of packed. Up to
+     * KL_SLACK bytes behind packed may be written. */
+    uint16_t *(*pack_f16)(const uint16_t *in, size_t n, uint8_t *bits, uint16_t *packed);
     /* out[i] = the next of packed, where bit i % 8 of bits[i / 8] is set, otherwise 0: returns what
      * follows in packed. Up to KL_SLACK bytes behind what is used of packed may be read, and behind
      * out written. */

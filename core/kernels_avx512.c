@@ -67,10 +67,17 @@ TARGET static inline void store_f16(vector v, uint16_t *out)
                         _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
 }
 
-TARGET static inline void expand(const uint16_t *packed, const uint8_t shuffle[16], uint16_t *out)
+TARGET static inline void shuffled(const uint16_t *in, const uint8_t shuffle[16], uint16_t *out)
 {
-    _mm_storeu_si128((__m128i *)out, _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)packed),
+    _mm_storeu_si128((__m128i *)out, _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)in),
                                                       _mm_loadu_si128((const __m128i *)shuffle)));
+}
+
+TARGET static inline uint8_t not_zero(const uint16_t *in)
+{
+    __m128i zeros = _mm_cmpeq_epi16(_mm_loadu_si128((const __m128i *)in), _mm_setzero_si128());
+
+    return (uint8_t)~_mm_movemask_epi8(_mm_packs_epi16(zeros, _mm_setzero_si128()));
 }
 
 #include "core/kernels_wide.h"
@@ -82,10 +89,27 @@ static int supported(void)
 }
 
 const struct kl_kernels kl_kernels_avx512 = {
-    "avx512", supported, dot_u8, dot_f16, dot_f32, to_f16, from_f16, unpack_f16, add_f16, add_f32,
+    "avx512", supported, dot_u8,     dot_f16, dot_f32, to_f16,
+    from_f16, pack_f16,  unpack_f16, add_f16, add_f32,
 };
 
 #define TARGET_VBMI2 __attribute__((target("avx512f,avx512bw,avx512vbmi2,popcnt")))
+
+TARGET_VBMI2 static uint16_t *pack_f16_vbmi2(const uint16_t *in, size_t n, uint8_t *bits,
+                                             uint16_t *packed)
+{
+    for (size_t i = 0; i < n; i += 32, bits += 4) {
+        size_t left = n - i;
+        __mmask32 there = left >= 32 ? UINT32_MAX : ((__mmask32)1 << left) - 1;
+        __m512i numbers = _mm512_maskz_loadu_epi16(there, in + i);
+        uint32_t mask = _mm512_cmpneq_epi16_mask(numbers, _mm512_setzero_si512());
+
+        memcpy(bits, &mask, left >= 32 ? sizeof mask : (left + 7) / 8);
+        _mm512_storeu_si512(packed, _mm512_maskz_compress_epi16(mask, numbers));
+        packed += __builtin_popcount(mask);
+    }
+    return packed;
+}
 
 TARGET_VBMI2 static const uint16_t *unpack_f16_vbmi2(const uint8_t *bits, const uint16_t *packed,
                                                      size_t n, uint16_t *out)
@@ -110,8 +134,8 @@ static int supported_vbmi2(void)
 }
 
 const struct kl_kernels kl_kernels_avx512_vbmi2 = {
-    "avx512vbmi2", supported_vbmi2, dot_u8,           dot_f16, dot_f32,
-    to_f16,        from_f16,        unpack_f16_vbmi2, add_f16, add_f32,
+    "avx512vbmi2", supported_vbmi2, dot_u8,           dot_f16, dot_f32, to_f16,
+    from_f16,      pack_f16_vbmi2,  unpack_f16_vbmi2, add_f16, add_f32,
 };
 
 #endif

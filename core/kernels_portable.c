@@ -1,4 +1,6 @@
 /* The reference: plain loops with eight accumulators, which any compiler can turn into vectors. */
+#include <string.h>
+
 #include "core/half.h"
 #include "core/kernels.h"
 
@@ -50,6 +52,17 @@ static void from_f16(const uint16_t *in, size_t n, float *out)
         out[i] = kl_half_to_float(in[i]);
 }
 
+static uint16_t *pack_f16(const uint16_t *in, size_t n, uint8_t *bits, uint16_t *packed)
+{
+    memset(bits, 0, (n + 7) / 8);
+    for (size_t i = 0; i < n; i++) {
+        bits[i / 8] = (uint8_t)(bits[i / 8] | (in[i] != 0) << (i % 8));
+        *packed = in[i];
+        packed += in[i] != 0;
+    }
+    return packed;
+}
+
 static const uint16_t *unpack_f16(const uint8_t *bits, const uint16_t *packed, size_t n,
                                   uint16_t *out)
 {
@@ -76,5 +89,6 @@ static int supported(void)
 }
 
 const struct kl_kernels kl_kernels_portable = {
-    "portable", supported, dot_u8, dot_f16, dot_f32, to_f16, from_f16, unpack_f16, add_f16, add_f32,
+    "portable", supported, dot_u8,     dot_f16, dot_f32, to_f16,
+    from_f16,   pack_f16,  unpack_f16, add_f16, add_f32,
 };

@@ -6,7 +6,8 @@
  *   vector       the type, and zero(), add(a, b), fma_of(a, b, sum) = a * b + sum, sum_of(v),
  *                load_f32, load_f16 and load_u8 of LANES stored numbers, store_f32, and
  *                store_f16(v, out), rounded to nearest even, scaled(v, scale) = v * scale, and
- *                expand(packed, shuffle, out): eight halves by a shuffle of core/expand.h
+ *                shuffled(in, shuffle, out): eight halves by a shuffle of core/expand.h, and
+ *                not_zero(in): a bit for each of eight halves that is not 0
  *
  * Sums are taken in two vectors per key and query, whether one query is asked or four: a query's
  * answer does not depend on its company. Keys come one after the other, because two at once are two
@@ -117,6 +118,28 @@ TARGET static void from_f16(const uint16_t *in, size_t n, float *out)
         out[i] = kl_half_to_float(in[i]);
 }
 
+/* Eight numbers at a time. */
+TARGET static uint16_t *pack_f16(const uint16_t *in, size_t n, uint8_t *bits, uint16_t *packed)
+{
+    size_t i = 0;
+
+    for (; i + 8 <= n; i += 8) {
+        uint8_t byte = not_zero(in + i);
+
+        shuffled(in + i, kl_pack_shuffles[byte], packed);
+        packed += __builtin_popcount(byte);
+        *bits++ = byte;
+    }
+    if (i < n)
+        *bits = 0;
+    for (unsigned k = 0; i < n; i++, k++) {
+        *bits = (uint8_t)(*bits | (in[i] != 0) << k);
+        *packed = in[i];
+        packed += in[i] != 0;
+    }
+    return packed;
+}
+
 /* How many bits are set in the bytes of a word up to and with each byte: in that byte. */
 static inline uint64_t counts_so_far(uint64_t word)
 {
@@ -139,12 +162,12 @@ TARGET static const uint16_t *unpack_f16(const uint8_t *bits, const uint16_t *pa
         memcpy(&word, bits, sizeof word);
         counts = counts_so_far(word);
         for (unsigned k = 0; k < 64; k += 8)
-            expand(packed + (counts << 8 >> k & 255), kl_expand_shuffles[word >> k & 255],
-                   out + i + k);
+            shuffled(packed + (counts << 8 >> k & 255), kl_expand_shuffles[word >> k & 255],
+                     out + i + k);
         packed += counts >> 56;
     }
     for (; i < n; i += 8, bits++) {
-        expand(packed, kl_expand_shuffles[*bits], out + i);
+        shuffled(packed, kl_expand_shuffles[*bits], out + i);
         packed += __builtin_popcount(*bits);
     }
     return packed;

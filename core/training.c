@@ -41,6 +41,8 @@ static enum kl_status run_step(struct loop *loop, uint32_t step, double *loss, s
                        "smaller --lr or a --clip",
                        step);
     record.rule.clip_factor = kl_sgd_clip_factor(loop->gradient, training->clip_norm);
+    if (loop->recorder && loop->recorder->step(loop->recorder->self, &record, err))
+        return err->status;
     if (training->optimiser == KL_ADAM)
         kl_adam_update(&record.rule, step, loop->gradient, state->velocity, state->squares,
                        state->network);
@@ -48,9 +50,7 @@ static enum kl_status run_step(struct loop *loop, uint32_t step, double *loss, s
         kl_sgd_update(&record.rule, loop->gradient, state->velocity, state->network);
     state->steps_done = step;
     *loss = record.loss;
-    if (!loop->recorder || loop->recorder->step(loop->recorder->self, &record, err))
-        return loop->recorder ? err->status : KL_OK;
-    return kl_training_is_snapshot(training, step)
+    return loop->recorder && kl_training_is_snapshot(training, step)
                ? loop->recorder->snapshot(loop->recorder->self, step, state->network, err)
                : KL_OK;
 }

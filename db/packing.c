@@ -2,37 +2,34 @@
 
 #include <string.h>
 
-/* For one type of number as wide as the dtype's, whatever it stands for. */
-#define DEFINE_PACK(name, type)                                                                    \
-    static size_t name(const type *rows, size_t n_rows, size_t width, uint8_t *bits,               \
-                       uint8_t *numbers)                                                           \
-    {                                                                                              \
-        size_t n = 0;                                                                              \
-                                                                                                   \
-        for (size_t i = 0; i < n_rows; i++, rows += width) {                                       \
-            for (size_t j = 0; j < width; j += 8) {                                                \
-                unsigned byte = 0;                                                                 \
-                                                                                                   \
-                for (size_t k = 0; k < 8 && j + k < width; k++) {                                  \
-                    memcpy(numbers + n * sizeof(type), rows + j + k, sizeof(type));                \
-                    byte |= (unsigned)(rows[j + k] != 0) << k;                                     \
-                    n += rows[j + k] != 0;                                                         \
-                }                                                                                  \
-                *bits++ = (uint8_t)byte;                                                           \
-            }                                                                                      \
-        }                                                                                          \
-        return n;                                                                                  \
-    }
-
-DEFINE_PACK(pack_two_bytes, uint16_t)
-DEFINE_PACK(pack_four_bytes, uint32_t)
-
-size_t kl_pack(enum kl_dtype dtype, const void *rows, size_t n_rows, size_t width, void *out)
+static uint32_t *pack_row_of_four_bytes(const uint32_t *row, size_t width, uint8_t *bits,
+                                        uint32_t *numbers)
 {
-    uint8_t *bits = out, *numbers = bits + n_rows * kl_bits_bytes(width);
+    memset(bits, 0, kl_bits_bytes(width));
+    for (size_t j = 0; j < width; j++) {
+        bits[j / 8] = (uint8_t)(bits[j / 8] | (row[j] != 0) << (j % 8));
+        *numbers = row[j];
+        numbers += row[j] != 0;
+    }
+    return numbers;
+}
 
-    return dtype == KL_F16 ? pack_two_bytes(rows, n_rows, width, bits, numbers)
-                           : pack_four_bytes(rows, n_rows, width, bits, numbers);
+size_t kl_pack(enum kl_dtype dtype, const void *rows, size_t n_rows, size_t width, uint8_t *bits,
+               void *numbers)
+{
+    uint16_t *halves = numbers;
+    uint32_t *floats = numbers;
+
+    for (size_t i = 0; i < n_rows; i++, bits += kl_bits_bytes(width)) {
+        if (dtype == KL_F16)
+            halves =
+                kl_kernels()->pack_f16((const uint16_t *)rows + i * width, width, bits, halves);
+        else
+            floats =
+                pack_row_of_four_bytes((const uint32_t *)rows + i * width, width, bits, floats);
+    }
+    return dtype == KL_F16 ? (size_t)(halves - (uint16_t *)numbers)
+                           : (size_t)(floats - (uint32_t *)numbers);
 }
 
 static unsigned count_bits(const uint8_t *bits, size_t n_bytes)

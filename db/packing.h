@@ -15,9 +15,10 @@ static inline size_t kl_bits_bytes(size_t width)
     return (width + 7) / 8;
 }
 
-/* Packs rows of KL_F16 or KL_F32: returns how many numbers are stored. out has room for the bits
- * and for all numbers. */
-size_t kl_pack(enum kl_dtype dtype, const void *rows, size_t n_rows, size_t width, void *out);
+/* Packs rows of KL_F16 or KL_F32: returns how many numbers are stored. bits has room for those of
+ * all rows; numbers, which is aligned, for all numbers and KL_SLACK bytes. */
+size_t kl_pack(enum kl_dtype dtype, const void *rows, size_t n_rows, size_t width, uint8_t *bits,
+               void *numbers);
 
 /* How many numbers the bits of n_rows rows stand for; SIZE_MAX if padding is not zero. */
 size_t kl_packed_count(const uint8_t *bits, size_t n_rows, size_t width);

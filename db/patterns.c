@@ -74,8 +74,9 @@ static enum kl_status allocate(struct kl_patterns *patterns, struct kl_error *er
     status = kl_alloc(&patterns->samples, n, sizeof(uint32_t), "a chunk", err);
     if (!status)
         status = kl_alloc(&patterns->numbers, n, row_bytes, "a chunk", err);
-    if (!status) /* with the bits of every row, at most one for two bytes */
-        status = kl_alloc(&patterns->packed, n, row_bytes + row_bytes / 16 + 1, "a chunk", err);
+    if (!status) /* with the bits of every row, at most one for two bytes, and aligned */
+        status = kl_alloc_scanned(&patterns->packed, n, row_bytes + row_bytes / 16 + 1 + 16,
+                                  "a chunk", err);
     if (!status)
         status =
             kl_alloc(&patterns->indices, n * layout->entries, sizeof(uint32_t), "a chunk", err);
@@ -130,18 +131,22 @@ void kl_patterns_free(struct kl_patterns *patterns)
     free(patterns);
 }
 
+/* Infinite if there is a number that is not finite. Magnitudes are in the order of their bits, and
+ * those are compared, which the compiler makes vectors of. */
 static float largest_magnitude(const float *numbers, size_t n)
 {
-    float largest = 0;
+    int32_t largest = 0;
+    float magnitude;
 
     for (size_t i = 0; i < n; i++) {
-        float magnitude = fabsf(numbers[i]);
+        int32_t bits;
 
-        if (!(magnitude <= FLT_MAX))
-            return INFINITY;
-        largest = magnitude > largest ? magnitude : largest;
+        memcpy(&bits, &numbers[i], sizeof bits);
+        bits &= INT32_MAX;
+        largest = bits > largest ? bits : largest;
     }
-    return largest;
+    memcpy(&magnitude, &largest, sizeof magnitude);
+    return isfinite(magnitude) ? magnitude : INFINITY;
 }
 
 /* Turns n numbers of a layer into what is stored, at out: keys (scaled = 0) or error signals
@@ -195,15 +200,17 @@ static enum kl_status write_numbers(struct kl_patterns *patterns, sqlite3_stmt *
     size_t n = (size_t)patterns->count * width, number = kl_dtype_size(patterns->dtype);
     size_t bits_bytes = patterns->count * kl_bits_bytes(width), stored;
     int exponent = 0, is_shorter;
+    char *packed;
     enum kl_status status =
         encode(patterns, layer, numbers, n, scaled, patterns->numbers, &exponent, err);
 
     if (status)
         return status;
-    stored = kl_pack(patterns->dtype, patterns->numbers, patterns->count, width, patterns->packed);
+    packed = patterns->packed + (16 - bits_bytes % 16) % 16; /* so that numbers are aligned */
+    stored = kl_pack(patterns->dtype, patterns->numbers, patterns->count, width, (uint8_t *)packed,
+                     packed + bits_bytes);
     is_shorter = bits_bytes + stored * number < n * number;
-    bind(patterns, insert, layer, width, exponent,
-         is_shorter ? patterns->packed : patterns->numbers,
+    bind(patterns, insert, layer, width, exponent, is_shorter ? packed : patterns->numbers,
          is_shorter ? bits_bytes + stored * number : n * number);
     sqlite3_bind_int64(insert, 8, (sqlite3_int64)(is_shorter ? stored : n));
     return kl_db_run(insert, err);

@@ -144,12 +144,13 @@ START_TEST(every_kernel_converts_as_the_portable_one)
 }
 END_TEST
 
-START_TEST(every_kernel_unpacks_what_has_no_zeros)
+START_TEST(every_kernel_leaves_zeros_out_and_brings_them_back)
 {
     size_t n_kernels;
     const struct kl_kernels *const *all = kl_kernels_all(&n_kernels);
     uint16_t packed[WIDTH_MAX + KL_SLACK], out[WIDTH_MAX + KL_SLACK];
-    uint8_t bits[WIDTH_MAX / 8 + 1];
+    uint16_t packed_again[WIDTH_MAX + KL_SLACK];
+    uint8_t bits[WIDTH_MAX / 8 + 1], again[WIDTH_MAX / 8 + 1];
     struct kl_random random;
 
     kl_random_seed(&random, 9, 0);
@@ -169,6 +170,10 @@ START_TEST(every_kernel_unpacks_what_has_no_zeros)
             for (size_t j = 0; j < width; j++)
                 ck_assert_uint_eq(out[j], bits[j / 8] >> (j % 8) & 1 ? packed[used++] : 0);
             ck_assert(end == packed + used);
+            memset(again, 0xff, sizeof again);
+            ck_assert(all[k]->pack_f16(out, width, again, packed_again) == packed_again + used);
+            ck_assert_mem_eq(packed_again, packed, used * sizeof *packed);
+            ck_assert_mem_eq(again, bits, (width + 7) / 8);
         }
     }
 }
@@ -453,7 +458,7 @@ END_TEST
 MAIN("kernels", every_half_survives_the_way_to_float_and_back,
      halves_round_to_the_nearest_and_ties_to_even,
      every_kernel_agrees_with_its_naive_twin_at_every_width,
-     every_kernel_converts_as_the_portable_one, every_kernel_unpacks_what_has_no_zeros,
+     every_kernel_converts_as_the_portable_one, every_kernel_leaves_zeros_out_and_brings_them_back,
      every_kernel_adds_rows_to_their_places, an_unknown_kernel_is_refused,
      the_pool_runs_every_task_once_and_reports_a_failure,
      a_resident_source_gives_what_its_origin_gives,
