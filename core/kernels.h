@@ -7,6 +7,7 @@
 #ifndef KL_CORE_KERNELS_H
 #define KL_CORE_KERNELS_H
 
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,14 @@ size_t kl_dtype_size(enum kl_dtype dtype);
 static inline size_t kl_padded(size_t width)
 {
     return (width + 15) / 16 * 16;
+}
+
+/* The larger one of a size and |number|; infinity for what is not finite. */
+static inline float kl_larger(float size, float number)
+{
+    if (fabsf(number) <= size)
+        return size;
+    return isfinite(number) ? fabsf(number) : INFINITY;
 }
 
 /* Queries that are asked of the same keys, and where the products go. */
@@ -40,6 +49,8 @@ struct kl_kernels {
     void (*dot_u8)(const uint8_t *keys, size_t n, size_t width, const struct kl_dots *dots);
     void (*dot_f16)(const uint16_t *keys, size_t n, size_t width, const struct kl_dots *dots);
     void (*dot_f32)(const float *keys, size_t n, size_t width, const struct kl_dots *dots);
+    /* The largest |in[i]|, or infinity if one is not finite. */
+    float (*largest)(const float *in, size_t n);
     /* out[i] = in[i] * scale, rounded to nearest even */
     void (*to_f16)(const float *in, size_t n, float scale, uint16_t *out);
     /* out[i] = in[i] */

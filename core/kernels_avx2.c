@@ -31,6 +31,13 @@ TARGET static inline vector scaled(vector v, float scale)
     return _mm256_mul_ps(v, _mm256_set1_ps(scale));
 }
 
+TARGET static inline vector larger(vector sizes, vector v)
+{
+    __m256i bits = _mm256_and_si256(_mm256_castps_si256(v), _mm256_set1_epi32(INT32_MAX));
+
+    return _mm256_castsi256_ps(_mm256_max_epi32(_mm256_castps_si256(sizes), bits));
+}
+
 TARGET static inline float sum_of(vector v)
 {
     __m128 half = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
@@ -91,8 +98,8 @@ static int supported(void)
 }
 
 const struct kl_kernels kl_kernels_avx2 = {
-    "avx2",   supported, dot_u8,     dot_f16, dot_f32, to_f16,
-    from_f16, pack_f16,  unpack_f16, add_f16, add_f32,
+    "avx2", supported, dot_u8,   dot_f16,    dot_f32, largest,
+    to_f16, from_f16,  pack_f16, unpack_f16, add_f16, add_f32,
 };
 
 #endif

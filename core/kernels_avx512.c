@@ -31,6 +31,13 @@ TARGET static inline vector scaled(vector v, float scale)
     return _mm512_mul_ps(v, _mm512_set1_ps(scale));
 }
 
+TARGET static inline vector larger(vector sizes, vector v)
+{
+    __m512i bits = _mm512_and_si512(_mm512_castps_si512(v), _mm512_set1_epi32(INT32_MAX));
+
+    return _mm512_castsi512_ps(_mm512_max_epi32(_mm512_castps_si512(sizes), bits));
+}
+
 TARGET static inline float sum_of(vector v)
 {
     __m256 upper = _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(v), 1));
@@ -89,8 +96,8 @@ static int supported(void)
 }
 
 const struct kl_kernels kl_kernels_avx512 = {
-    "avx512", supported, dot_u8,     dot_f16, dot_f32, to_f16,
-    from_f16, pack_f16,  unpack_f16, add_f16, add_f32,
+    "avx512", supported, dot_u8,   dot_f16,    dot_f32, largest,
+    to_f16,   from_f16,  pack_f16, unpack_f16, add_f16, add_f32,
 };
 
 #define TARGET_VBMI2 __attribute__((target("avx512f,avx512bw,avx512vbmi2,popcnt")))
@@ -134,8 +141,8 @@ static int supported_vbmi2(void)
 }
 
 const struct kl_kernels kl_kernels_avx512_vbmi2 = {
-    "avx512vbmi2", supported_vbmi2, dot_u8,           dot_f16, dot_f32, to_f16,
-    from_f16,      pack_f16_vbmi2,  unpack_f16_vbmi2, add_f16, add_f32,
+    "avx512vbmi2", supported_vbmi2, dot_u8,         dot_f16,          dot_f32, largest,
+    to_f16,        from_f16,        pack_f16_vbmi2, unpack_f16_vbmi2, add_f16, add_f32,
 };
 
 #endif

@@ -37,6 +37,18 @@ static inline vector scaled(vector v, float scale)
     return pair(vmulq_n_f32(v.val[0], scale), vmulq_n_f32(v.val[1], scale));
 }
 
+static inline float32x4_t larger_four(float32x4_t sizes, float32x4_t v)
+{
+    int32x4_t bits = vandq_s32(vreinterpretq_s32_f32(v), vdupq_n_s32(INT32_MAX));
+
+    return vreinterpretq_f32_s32(vmaxq_s32(vreinterpretq_s32_f32(sizes), bits));
+}
+
+static inline vector larger(vector sizes, vector v)
+{
+    return pair(larger_four(sizes.val[0], v.val[0]), larger_four(sizes.val[1], v.val[1]));
+}
+
 static inline float sum_of(vector v)
 {
     float32x4_t all = vaddq_f32(v.val[0], v.val[1]);
@@ -98,8 +110,8 @@ static int supported(void)
 }
 
 const struct kl_kernels kl_kernels_neon = {
-    "neon",   supported, dot_u8,     dot_f16, dot_f32, to_f16,
-    from_f16, pack_f16,  unpack_f16, add_f16, add_f32,
+    "neon", supported, dot_u8,   dot_f16,    dot_f32, largest,
+    to_f16, from_f16,  pack_f16, unpack_f16, add_f16, add_f32,
 };
 
 #endif

@@ -1,4 +1,5 @@
 /* The reference: plain loops with eight accumulators, which any compiler can turn into vectors. */
+#include <math.h>
 #include <string.h>
 
 #include "core/half.h"
@@ -39,6 +40,15 @@ static float sum_lanes(const float lanes[LANES])
 DEFINE_DOT(dot_u8, uint8_t, LOAD_PLAIN)
 DEFINE_DOT(dot_f16, uint16_t, kl_half_to_float)
 DEFINE_DOT(dot_f32, float, LOAD_PLAIN)
+
+static float largest(const float *in, size_t n)
+{
+    float largest = 0;
+
+    for (size_t i = 0; i < n; i++)
+        largest = kl_larger(largest, in[i]);
+    return largest;
+}
 
 static void to_f16(const float *in, size_t n, float scale, uint16_t *out)
 {
@@ -89,6 +99,6 @@ static int supported(void)
 }
 
 const struct kl_kernels kl_kernels_portable = {
-    "portable", supported, dot_u8,     dot_f16, dot_f32, to_f16,
-    from_f16,   pack_f16,  unpack_f16, add_f16, add_f32,
+    "portable", supported, dot_u8,   dot_f16,    dot_f32, largest,
+    to_f16,     from_f16,  pack_f16, unpack_f16, add_f16, add_f32,
 };

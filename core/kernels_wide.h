@@ -5,7 +5,8 @@
  *   LANES        floats in a vector
  *   vector       the type, and zero(), add(a, b), fma_of(a, b, sum) = a * b + sum, sum_of(v),
  *                load_f32, load_f16 and load_u8 of LANES stored numbers, store_f32, and
- *                store_f16(v, out), rounded to nearest even, scaled(v, scale) = v * scale, and
+ *                store_f16(v, out), rounded to nearest even, scaled(v, scale) = v * scale,
+ *                larger(sizes, v): by their bits, the larger ones of sizes and |v|,
  *                shuffled(in, shuffle, out): eight halves by a shuffle of core/expand.h, and
  *                not_zero(in): a bit for each of eight halves that is not 0
  *
@@ -97,6 +98,23 @@ TARGET static inline void add_products(vector key, const float *const queries[4]
 DEFINE_FORMAT(u8, uint8_t, load_u8, LOAD_PLAIN)
 DEFINE_FORMAT(f16, uint16_t, load_f16, kl_half_to_float)
 DEFINE_FORMAT(f32, float, load_f32, LOAD_PLAIN)
+
+/* Magnitudes are in the order of their bits, NaN above all. */
+TARGET static float largest(const float *in, size_t n)
+{
+    vector sizes = zero();
+    float lanes[LANES], largest = 0;
+    size_t i = 0;
+
+    for (; i + LANES <= n; i += LANES)
+        sizes = larger(sizes, load_f32(in + i));
+    store_f32(sizes, lanes);
+    for (size_t k = 0; k < LANES; k++)
+        largest = kl_larger(largest, lanes[k]);
+    for (; i < n; i++)
+        largest = kl_larger(largest, in[i]);
+    return largest;
+}
 
 TARGET static void to_f16(const float *in, size_t n, float scale, uint16_t *out)
 {

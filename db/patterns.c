@@ -1,6 +1,5 @@
 #include "db/patterns.h"
 
-#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -131,31 +130,13 @@ void kl_patterns_free(struct kl_patterns *patterns)
     free(patterns);
 }
 
-/* Infinite if there is a number that is not finite. Magnitudes are in the order of their bits, and
- * those are compared, which the compiler makes vectors of. */
-static float largest_magnitude(const float *numbers, size_t n)
-{
-    int32_t largest = 0;
-    float magnitude;
-
-    for (size_t i = 0; i < n; i++) {
-        int32_t bits;
-
-        memcpy(&bits, &numbers[i], sizeof bits);
-        bits &= INT32_MAX;
-        largest = bits > largest ? bits : largest;
-    }
-    memcpy(&magnitude, &largest, sizeof magnitude);
-    return isfinite(magnitude) ? magnitude : INFINITY;
-}
-
 /* Turns n numbers of a layer into what is stored, at out: keys (scaled = 0) or error signals
  * (scaled = 1), which get an exponent. */
 static enum kl_status encode(const struct kl_patterns *patterns, uint32_t layer,
                              const float *numbers, size_t n, int scaled, char *out, int *exponent,
                              struct kl_error *err)
 {
-    float largest = largest_magnitude(numbers, n);
+    float largest = kl_kernels()->largest(numbers, n);
 
     *exponent = 0;
     if (isinf(largest) || (scaled && ilogbf(largest) > 100))

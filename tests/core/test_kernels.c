@@ -144,6 +144,30 @@ START_TEST(every_kernel_converts_as_the_portable_one)
 }
 END_TEST
 
+START_TEST(every_kernel_finds_the_largest_magnitude)
+{
+    static const float ends[] = {-9, 9, INFINITY, -INFINITY, NAN};
+    size_t n_kernels;
+    const struct kl_kernels *const *all = kl_kernels_all(&n_kernels);
+    float numbers[50];
+
+    for (size_t k = 0; k < n_kernels; k++) {
+        for (size_t n = 0; all[k]->supported() && n <= 50; n++) {
+            for (size_t i = 0; i < 50; i++)
+                numbers[i] = i % 2 ? 0.5f : -0.25f;
+            ck_assert_float_eq(all[k]->largest(numbers, n), n == 0 ? 0 : n == 1 ? 0.25f : 0.5f);
+            for (size_t i = 0; i < n * 5; i++) {
+                float before = numbers[i / 5];
+
+                numbers[i / 5] = ends[i % 5];
+                ck_assert_float_eq(all[k]->largest(numbers, n), i % 5 < 2 ? 9 : INFINITY);
+                numbers[i / 5] = before;
+            }
+        }
+    }
+}
+END_TEST
+
 START_TEST(every_kernel_leaves_zeros_out_and_brings_them_back)
 {
     size_t n_kernels;
@@ -459,8 +483,8 @@ MAIN("kernels", every_half_survives_the_way_to_float_and_back,
      halves_round_to_the_nearest_and_ties_to_even,
      every_kernel_agrees_with_its_naive_twin_at_every_width,
      every_kernel_converts_as_the_portable_one, every_kernel_leaves_zeros_out_and_brings_them_back,
-     every_kernel_adds_rows_to_their_places, an_unknown_kernel_is_refused,
-     the_pool_runs_every_task_once_and_reports_a_failure,
+     every_kernel_finds_the_largest_magnitude, every_kernel_adds_rows_to_their_places,
+     an_unknown_kernel_is_refused, the_pool_runs_every_task_once_and_reports_a_failure,
      a_resident_source_gives_what_its_origin_gives,
      scans_that_come_together_say_what_each_would_alone,
      the_pool_splits_numbers_into_parts_without_gaps, the_hash_is_fnv_1a,
