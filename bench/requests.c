@@ -10,7 +10,7 @@
 #include "server/server.h"
 
 #define CLIENTS 8
-#define REQUESTS 12 /* of each client */
+#define REQUESTS 30 /* of each client, one after the other */
 
 /* Somebody who asks for one test sample after the other. */
 struct asker {

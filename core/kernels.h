@@ -64,6 +64,8 @@ struct kl_kernels {
      * out written. */
     const uint16_t *(*unpack_f16)(const uint8_t *bits, const uint16_t *packed, size_t n,
                                   uint16_t *out);
+    /* How many bits are set. */
+    size_t (*count_bits)(const uint8_t *bits, size_t n_bytes);
     /* sums[places[i] + j] += weights[i] * rows[i][j]; rows: (n, width) row-major, and KL_SLACK
      * bytes behind them may be read; sums: from every place on kl_padded(width) numbers may change,
      * of which those from width on mean nothing. */

@@ -85,8 +85,8 @@ static int supported(void)
 }
 
 const struct kl_kernels kl_kernels_avx512 = {
-    "avx512", supported, dot_u8,   dot_f16,    dot_f32, largest,
-    to_f16,   from_f16,  pack_f16, unpack_f16, add_f16, add_f32,
+    "avx512", supported, dot_u8,     dot_f16,    dot_f32, largest, to_f16,
+    from_f16, pack_f16,  unpack_f16, count_bits, add_f16, add_f32,
 };
 
 #define TARGET_VBMI2 __attribute__((target("avx512f,avx512bw,avx512vbmi2,popcnt")))
@@ -130,8 +130,8 @@ static int supported_vbmi2(void)
 }
 
 const struct kl_kernels kl_kernels_avx512_vbmi2 = {
-    "avx512vbmi2", supported_vbmi2, dot_u8,         dot_f16,          dot_f32, largest,
-    to_f16,        from_f16,        pack_f16_vbmi2, unpack_f16_vbmi2, add_f16, add_f32,
+    "avx512vbmi2", supported_vbmi2, dot_u8,           dot_f16,    dot_f32, largest, to_f16,
+    from_f16,      pack_f16_vbmi2,  unpack_f16_vbmi2, count_bits, add_f16, add_f32,
 };
 
 #endif

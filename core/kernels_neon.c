@@ -110,8 +110,8 @@ static int supported(void)
 }
 
 const struct kl_kernels kl_kernels_neon = {
-    "neon", supported, dot_u8,   dot_f16,    dot_f32, largest,
-    to_f16, from_f16,  pack_f16, unpack_f16, add_f16, add_f32,
+    "neon",   supported, dot_u8,     dot_f16,    dot_f32, largest, to_f16,
+    from_f16, pack_f16,  unpack_f16, count_bits, add_f16, add_f32,
 };
 
 #endif

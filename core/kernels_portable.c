@@ -81,6 +81,20 @@ static const uint16_t *unpack_f16(const uint8_t *bits, const uint16_t *packed, s
     return packed;
 }
 
+static size_t count_bits(const uint8_t *bits, size_t n_bytes)
+{
+    size_t count = 0, i = 0;
+    uint64_t word;
+
+    for (; i + sizeof word <= n_bytes; i += sizeof word) {
+        memcpy(&word, bits + i, sizeof word);
+        count += (unsigned)__builtin_popcountll(word);
+    }
+    for (; i < n_bytes; i++)
+        count += (unsigned)__builtin_popcount(bits[i]);
+    return count;
+}
+
 #define DEFINE_ADD(name, type, LOAD)                                                               \
     static void name(const type *rows, size_t n, size_t width, const float *weights,               \
                      const uint32_t *places, float *sums)                                          \
@@ -99,6 +113,6 @@ static int supported(void)
 }
 
 const struct kl_kernels kl_kernels_portable = {
-    "portable", supported, dot_u8,   dot_f16,    dot_f32, largest,
-    to_f16,     from_f16,  pack_f16, unpack_f16, add_f16, add_f32,
+    "portable", supported, dot_u8,     dot_f16,    dot_f32, largest, to_f16,
+    from_f16,   pack_f16,  unpack_f16, count_bits, add_f16, add_f32,
 };

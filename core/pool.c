@@ -18,16 +18,23 @@ struct worker {
     pthread_t thread;
 };
 
+/* What one caller waits for. */
+struct job {
+    kl_pool_task task;
+    void *argument;
+    unsigned next_task, n_tasks, n_running;
+    struct kl_error error; /* the first */
+    pthread_cond_t done;
+    struct job *next;
+};
+
 struct kl_pool {
-    pthread_mutex_t turn; /* held by the caller whose job runs */
-    pthread_mutex_t lock; /* of everything below */
-    pthread_cond_t work, done;
+    pthread_mutex_t lock; /* of everything below, and of the jobs */
+    pthread_cond_t work;
     unsigned n_workers;
     int stopping;
-    kl_pool_task task;
-    void *job;
-    unsigned next_task, n_tasks, n_running; /* of this job */
-    struct kl_error error;                  /* the first of this job */
+    struct job *first, **end; /* jobs with tasks to begin, in the order they came; only the first
+                                 one's have begun */
     struct worker workers[WORKERS_MAX];
     pthread_mutex_t share_lock; /* of the requests */
     pthread_cond_t shared;
@@ -40,25 +47,39 @@ struct kl_pool {
     double last_end, last_took;      /* ms */
 };
 
+/* Takes the first job out, no more of whose tasks are to begin. */
+static void drop_first(struct kl_pool *pool)
+{
+    pool->first = pool->first->next;
+    if (!pool->first)
+        pool->end = &pool->first;
+}
+
 /* Does the next task. Holds the lock, but for the task itself. */
 static void do_task(struct worker *worker)
 {
     struct kl_pool *pool = worker->pool;
-    unsigned task = pool->next_task++;
+    struct job *job = pool->first;
+    unsigned task = job->next_task++;
     struct kl_error error = {0};
     enum kl_status status;
 
-    pool->n_running++;
+    job->n_running++;
+    if (job->next_task == job->n_tasks)
+        drop_first(pool);
     pthread_mutex_unlock(&pool->lock);
-    status = pool->task(pool->job, worker->number, task, &error);
+    status = job->task(job->argument, worker->number, task, &error);
     pthread_mutex_lock(&pool->lock);
-    pool->n_running--;
-    if (status && !pool->error.status) {
-        pool->error = error;
-        pool->next_task = pool->n_tasks;
+    job->n_running--;
+    if (status && !job->error.status) {
+        job->error = error;
+        if (job->next_task < job->n_tasks) { /* it is still the first */
+            job->next_task = job->n_tasks;
+            drop_first(pool);
+        }
     }
-    if (pool->next_task == pool->n_tasks && pool->n_running == 0)
-        pthread_cond_signal(&pool->done);
+    if (job->next_task == job->n_tasks && job->n_running == 0)
+        pthread_cond_signal(&job->done);
 }
 
 static void *run_worker(void *argument)
@@ -68,7 +89,7 @@ static void *run_worker(void *argument)
 
     pthread_mutex_lock(&pool->lock);
     while (!pool->stopping) {
-        if (pool->next_task < pool->n_tasks)
+        if (pool->first)
             do_task(worker);
         else
             pthread_cond_wait(&pool->work, &pool->lock);
@@ -98,10 +119,9 @@ enum kl_status kl_pool_create(unsigned n_workers, struct kl_pool **out, struct k
         n_workers = count_processors();
     if (n_workers > WORKERS_MAX)
         n_workers = WORKERS_MAX;
-    pthread_mutex_init(&pool->turn, NULL);
+    pool->end = &pool->first;
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->work, NULL);
-    pthread_cond_init(&pool->done, NULL);
     pthread_mutex_init(&pool->share_lock, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -130,12 +150,10 @@ void kl_pool_free(struct kl_pool *pool)
     pthread_mutex_unlock(&pool->lock);
     for (unsigned i = 0; i < pool->n_workers; i++)
         pthread_join(pool->workers[i].thread, NULL);
-    pthread_cond_destroy(&pool->done);
     pthread_cond_destroy(&pool->shared);
     pthread_mutex_destroy(&pool->share_lock);
     pthread_cond_destroy(&pool->work);
     pthread_mutex_destroy(&pool->lock);
-    pthread_mutex_destroy(&pool->turn);
     free(pool);
 }
 
@@ -144,28 +162,26 @@ unsigned kl_pool_n_workers(const struct kl_pool *pool)
     return pool->n_workers;
 }
 
-enum kl_status kl_pool_run(struct kl_pool *pool, kl_pool_task task, void *job, unsigned n_tasks,
-                           struct kl_error *err)
+enum kl_status kl_pool_run(struct kl_pool *pool, kl_pool_task task, void *argument,
+                           unsigned n_tasks, struct kl_error *err)
 {
-    enum kl_status status;
+    struct job job = {.task = task, .argument = argument, .n_tasks = n_tasks};
 
-    pthread_mutex_lock(&pool->turn);
+    if (n_tasks == 0)
+        return KL_OK;
+    pthread_cond_init(&job.done, NULL);
     pthread_mutex_lock(&pool->lock);
-    pool->task = task;
-    pool->job = job;
-    pool->next_task = 0;
-    pool->n_tasks = n_tasks;
-    pool->error.status = KL_OK;
+    *pool->end = &job;
+    pool->end = &job.next;
     for (unsigned i = 0; i < n_tasks && i < pool->n_workers; i++)
         pthread_cond_signal(&pool->work);
-    while (pool->next_task < pool->n_tasks || pool->n_running)
-        pthread_cond_wait(&pool->done, &pool->lock);
-    status = pool->error.status;
-    if (status)
-        *err = pool->error;
+    while (job.next_task < n_tasks || job.n_running)
+        pthread_cond_wait(&job.done, &pool->lock);
     pthread_mutex_unlock(&pool->lock);
-    pthread_mutex_unlock(&pool->turn);
-    return status;
+    pthread_cond_destroy(&job.done);
+    if (job.error.status)
+        *err = job.error;
+    return job.error.status;
 }
 
 unsigned kl_pool_n_parts(uint64_t n, unsigned most)

@@ -20,7 +20,8 @@ void kl_pool_free(struct kl_pool *pool);
 unsigned kl_pool_n_workers(const struct kl_pool *pool);
 
 /* Runs tasks 0 .. n_tasks-1 over all workers and waits for the end. The first failure is reported
- * and the tasks not yet begun are dropped. Thread-safe: jobs run one after the other. */
+ * and the tasks not yet begun are dropped. Thread-safe: the tasks of jobs begin in the order in
+ * which the jobs came. */
 enum kl_status kl_pool_run(struct kl_pool *pool, kl_pool_task task, void *job, unsigned n_tasks,
                            struct kl_error *err);
 

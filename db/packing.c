@@ -32,21 +32,6 @@ size_t kl_pack(enum kl_dtype dtype, const void *rows, size_t n_rows, size_t widt
                            : (size_t)(floats - (uint32_t *)numbers);
 }
 
-static unsigned count_bits(const uint8_t *bits, size_t n_bytes)
-{
-    unsigned count = 0;
-    uint64_t word;
-    size_t i = 0;
-
-    for (; i + sizeof word <= n_bytes; i += sizeof word) {
-        memcpy(&word, bits + i, sizeof word);
-        count += (unsigned)__builtin_popcountll(word);
-    }
-    for (; i < n_bytes; i++)
-        count += (unsigned)__builtin_popcount(bits[i]);
-    return count;
-}
-
 size_t kl_packed_count(const uint8_t *bits, size_t n_rows, size_t width)
 {
     size_t row_bytes = kl_bits_bytes(width);
@@ -54,7 +39,7 @@ size_t kl_packed_count(const uint8_t *bits, size_t n_rows, size_t width)
     for (size_t i = 1; width % 8 && i <= n_rows; i++)
         if (bits[i * row_bytes - 1] >> (width % 8))
             return SIZE_MAX;
-    return count_bits(bits, n_rows * row_bytes);
+    return kl_kernels()->count_bits(bits, n_rows * row_bytes);
 }
 
 static const uint32_t *unpack_row_of_four_bytes(const uint8_t *bits, const uint32_t *numbers,

@@ -194,6 +194,7 @@ START_TEST(every_kernel_leaves_zeros_out_and_brings_them_back)
             for (size_t j = 0; j < width; j++)
                 ck_assert_uint_eq(out[j], bits[j / 8] >> (j % 8) & 1 ? packed[used++] : 0);
             ck_assert(end == packed + used);
+            ck_assert_uint_eq(all[k]->count_bits(bits, (width + 7) / 8), used);
             memset(again, 0xff, sizeof again);
             ck_assert(all[k]->pack_f16(out, width, again, packed_again) == packed_again + used);
             ck_assert_mem_eq(packed_again, packed, used * sizeof *packed);
