@@ -19,7 +19,7 @@ struct bench {
 /* From the file to its first answer, page cache cold and warm. */
 void bench_opening(const struct bench *bench);
 
-/* Some steps with and without recording, to a file at path, which is removed again. */
+/* A whole training with and without recording, to a file at path, which is removed again. */
 void bench_training(const char *dataset, const char *path);
 
 /* Memory of the process while nothing is resident. */

@@ -44,7 +44,7 @@ struct kl_block_source {
                            uint32_t count, struct kl_block *out, struct kl_error *err);
 };
 
-/* Bytes of a row as it is stored. */
+/* Bytes of a row of a block, with its indices. */
 static inline size_t kl_row_bytes(const struct kl_block_source *source)
 {
     return source->entries ? source->entries * (kl_dtype_size(source->dtype) + sizeof(uint32_t))

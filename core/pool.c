@@ -219,7 +219,8 @@ enum kl_status kl_pool_split(struct kl_pool *pool, uint64_t n, unsigned most, kl
 
 /* How long to wait for all callers that were there when work was done last: those who ask one thing
  * after the other come back, and what they ask is better done together again. Not longer than that
- * work took; 0: they are here, or somebody waits for other work, which is done meanwhile. */
+ * work took; 0: they are here, or whoever comes first has
+ * waited for other work since before, which is done meanwhile. */
 static double gathering_ms(const struct kl_pool *pool)
 {
     double left = pool->last_end + pool->last_took - kl_now_ms();

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define READ_BEHIND 256 /* bytes */
+
 /* One file in memory, for all connections to it. */
 struct mapping {
     struct mapping *next;
@@ -35,7 +37,7 @@ static struct mapped_file *own(sqlite3_file *file)
     return (struct mapped_file *)file;
 }
 
-/* The mapping of what is open at a path, or NULL. */
+/* The mapping of an open file, or NULL. */
 static struct mapping *find_or_map(int fd)
 {
     struct mapping *mapping = mappings;
@@ -115,9 +117,13 @@ static int read_file(sqlite3_file *file, void *out, int n, sqlite3_int64 offset)
     return SQLITE_OK;
 }
 
+/* Of a damaged page SQLite may read some bytes behind its end, so the last page is read as any
+ * other file's. */
 static int fetch(sqlite3_file *file, sqlite3_int64 offset, int n, void **out)
 {
-    *out = is_mapped(own(file), offset, n) ? (char *)own(file)->mapping->bytes + offset : NULL;
+    *out = is_mapped(own(file), offset, n + READ_BEHIND)
+               ? (char *)own(file)->mapping->bytes + offset
+               : NULL;
     return SQLITE_OK;
 }
 

@@ -183,7 +183,8 @@ static enum kl_status check_unused(const char *path, struct kl_error *err)
 
 enum kl_status kl_writer_remove(const char *path, struct kl_error *err)
 {
-    static const char *const suffixes[] = {"", "-journal"};
+    static const char *const suffixes[] = {"", "-journal", "-wal",
+                                           "-shm"}; /* older versions' too */
     char name[4096 + 16];
     struct stat info;
 

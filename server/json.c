@@ -81,12 +81,13 @@ static size_t print_number(double number, char *out, size_t n_bytes)
 {
     char digits[20];
     size_t n = 0, length = 0;
-    uint64_t rest = (uint64_t)fabs(number);
+    uint64_t rest;
 
     if (!isfinite(number))
         return (size_t)snprintf(out, n_bytes, "null");
     if (number != rint(number) || fabs(number) > 1e15)
         return (size_t)snprintf(out, n_bytes, "%.5g", number);
+    rest = (uint64_t)fabs(number);
     do
         digits[n++] = (char)('0' + rest % 10);
     while ((rest /= 10));

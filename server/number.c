@@ -6,9 +6,8 @@
 
 #define DIGITS 7
 #define TEN_TO_DIGITS 10000000
-#define SMALLEST                                                                                   \
-    1e-15 /* powers of ten up to 10^22 are exact, so these numbers take one rounding               \
-           */
+/* Powers of ten up to 10^22 are exact, so numbers of these sizes take one rounding. */
+#define SMALLEST 1e-15
 #define LARGEST 1e15
 
 static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,

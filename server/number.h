@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-#define KL_NUMBER_BYTES 24 /* enough for each, and a comma */
+#define KL_NUMBER_BYTES 24 /* enough for each with a comma and the end of the string */
 
 /* Prints a number with seven significant digits as JSON has it, in the form of printf's %.7g, or
  * null for what JSON cannot say: returns the length. The last digit may be off by one where the

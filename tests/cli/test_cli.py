@@ -135,6 +135,25 @@ def test_verify_passes_and_finds_what_does_not_belong_together():
                says="has not the numbers that its bits say")
 
 
+def test_a_damaged_last_page_is_told():
+    """Cells that point behind the end of the last page: nothing is mapped there."""
+    copy = os.path.join(FOLDER, "page.keylight")
+    with open(RUN, "rb") as file:
+        content = bytearray(file.read())
+    pages = range(len(content) - 65536, 0, -65536)
+    last = next(page for page in pages if content[page] == 13)  # a leaf of a table
+    content = content[:last + 65536]
+    n_cells = int.from_bytes(content[last + 3:last + 5], "big")
+    content[last + 8:last + 8 + 2 * n_cells] = b"\xff\xff" * n_cells
+    content[-1] = 0xff
+    with open(copy, "wb") as file:
+        file.write(content)
+    for command in (("info",), ("verify",), ("query", "--sample", "1")):
+        done = tap.run(command[0], copy, *command[1:])
+        assert done.returncode in (0, 1, 3), (command, done.returncode, done.stderr)
+        assert done.returncode == 0 or "keylight: " in done.stderr, done.stderr
+
+
 def test_files_that_are_no_finished_runs_are_refused():
     with open(path("text.keylight"), "w") as file:
         file.write("hello " * 1000)
