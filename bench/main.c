@@ -65,14 +65,15 @@ static void bench_size(const struct bench *bench)
 {
     const struct kl_run *run = bench->streamed;
     const struct kl_shape *shape = &run->history.final->shape;
-    double widths = 0;
+    double widths = 0, plain;
 
     for (uint32_t l = 0; l < shape->n_layers; l++)
         widths += shape->outputs[l] + (l > 0 ? shape->inputs[l] : 0);
     section("The file");
+    plain = (double)run->history.n_patterns * widths * 2;
     tell_ratio("everything in it", "GB", single((double)run->file_bytes / 1e9),
-               "patterns x stored widths x 2 bytes",
-               (double)run->history.n_patterns * widths * 2 / 1e9, (struct bar){0, 1.05});
+               (double)run->file_bytes / plain, "patterns x stored widths x 2 bytes",
+               (struct bar){0, 1.05});
 }
 
 /* Whether a part is wanted: all are, unless some are named. */

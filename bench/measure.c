@@ -40,10 +40,11 @@ struct spread single(double value)
 
 void measure(struct timed *timed, size_t n, unsigned rounds)
 {
-    double *times = NULL;
+    double *times = NULL, *ratios = NULL;
     struct kl_error err;
 
     must(kl_alloc(&times, n * rounds, sizeof *times, "times", &err), &err);
+    must(kl_alloc(&ratios, rounds, sizeof *ratios, "times", &err), &err);
     for (size_t i = 0; i < n; i++)
         timed[i].run(timed[i].job);
     for (unsigned round = 0; round < rounds; round++) {
@@ -56,9 +57,15 @@ void measure(struct timed *timed, size_t n, unsigned rounds)
             times[i * rounds + round] = kl_now_ms() - started;
         }
     }
+    for (size_t i = 0; i < n; i++) {
+        for (unsigned round = 0; round < rounds; round++)
+            ratios[round] = times[i * rounds + round] / times[timed[i].over * rounds + round];
+        timed[i].ratio = spread_of(ratios, rounds).median;
+    }
     for (size_t i = 0; i < n; i++)
         timed[i].spread = spread_of(times + i * rounds, rounds);
     free(times);
+    free(ratios);
 }
 
 void section(const char *name)
@@ -116,11 +123,10 @@ static void tell_bar(cJSON *row, double ratio, struct bar bar)
     n_held += holds ? 1 : 0;
 }
 
-void tell_ratio(const char *what, const char *unit, struct spread spread, const char *over,
-                double other, struct bar bar)
+void tell_ratio(const char *what, const char *unit, struct spread spread, double ratio,
+                const char *over, struct bar bar)
 {
     cJSON *row = add_figures(what, unit, spread);
-    double ratio = spread.median / other;
 
     printf("  %5.2f of %s", ratio, over);
     cJSON_AddNumberToObject(row, "ratio", ratio);

@@ -15,8 +15,11 @@ struct spread {
 struct timed {
     void (*run)(void *job);
     void *job;
-    unsigned rest_ms;     /* before it runs, for what the one before has not yet put to sleep */
-    struct spread spread; /* filled by measure */
+    unsigned rest_ms; /* before it runs, for what the one before has not yet put to sleep */
+    size_t over;      /* which one of the others, from 0, it is compared with */
+    /* Filled by measure: */
+    struct spread spread;
+    double ratio; /* its time over the other's in the same round, the median of all rounds */
 };
 
 /* Ends the program with the message unless status is KL_OK. */
@@ -41,9 +44,9 @@ struct bar {
     double at_least, at_most;
 };
 
-/* The same with the ratio of its median over another, called over. */
-void tell_ratio(const char *what, const char *unit, struct spread spread, const char *over,
-                double other, struct bar bar);
+/* The same with a ratio over something. */
+void tell_ratio(const char *what, const char *unit, struct spread spread, double ratio,
+                const char *over, struct bar bar);
 
 /* Says why something was not measured. */
 void tell_missing(const char *what, const char *why);

@@ -113,8 +113,7 @@ static void measure_peers(struct scan *scan, struct child *child)
     const char *names[2 + PEERS_MAX] = {"keylight", "OpenBLAS sgemv, from C"};
     struct peer asked[PEERS_MAX];
     cJSON *peers = read_peers(child), *peer;
-    double fastest = 0;
-    size_t n = 2;
+    size_t n = 2, fastest = 1;
 
     cJSON_ArrayForEach(peer, peers)
     {
@@ -128,8 +127,8 @@ static void measure_peers(struct scan *scan, struct child *child)
     measure(timed, n, ROUNDS);
     for (size_t i = 0; i < n; i++) {
         tell(names[i], "ms", timed[i].spread);
-        if (i > 0 && (i == 1 || timed[i].spread.median < fastest))
-            fastest = timed[i].spread.median;
+        if (i > 0 && timed[i].ratio < timed[fastest].ratio)
+            fastest = i;
     }
     cJSON_ArrayForEach(peer, peers)
     {
@@ -138,8 +137,8 @@ static void measure_peers(struct scan *scan, struct child *child)
         if (missing)
             tell_missing(cJSON_GetObjectItem(peer, "name")->valuestring, missing->valuestring);
     }
-    tell_ratio("the fastest of the others", "ms", single(fastest), "keylight",
-               timed[0].spread.median, (struct bar){2, 0});
+    tell_ratio("the fastest of the others", "ms", timed[fastest].spread, timed[fastest].ratio,
+               "keylight", (struct bar){2, 0});
     cJSON_Delete(peers);
 }
 

@@ -89,7 +89,7 @@ static void bench_layer(const struct bench *bench, struct asker *asker, struct p
              layer == last ? "" : "s of it and of the last one");
     tell(what, "ms", timed[0].spread);
     tell_ratio("  a request, from asking to the answer's last byte", "ms", timed[1].spread,
-               passes->n == 1 ? "the scan" : "the scans", timed[0].spread.median,
+               timed[1].ratio, passes->n == 1 ? "the scan" : "the scans",
                (struct bar){0, layer ? 1.3 : 0});
 }
 
@@ -114,8 +114,8 @@ static void bench_clients(struct asker *asker)
     rates = (struct spread){CLIENTS * REQUESTS * 1e3 / timed[1].spread.max,
                             CLIENTS * REQUESTS * 1e3 / timed[1].spread.median,
                             CLIENTS * REQUESTS * 1e3 / timed[1].spread.min};
-    tell_ratio("  eight clients", "1/s", rates, "one client",
-               REQUESTS * 1e3 / timed[0].spread.median, (struct bar){4, 0});
+    tell_ratio("  eight clients", "1/s", rates, CLIENTS / timed[1].ratio, "one client",
+               (struct bar){4, 0});
     for (unsigned i = 0; i < CLIENTS; i++)
         client_close(&askers[i].client);
 }
