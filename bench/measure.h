@@ -25,8 +25,9 @@ struct timed {
 /* Ends the program with the message unless status is KL_OK. */
 void must(enum kl_status status, const struct kl_error *err);
 
-/* Runs each once uncounted, then all in turns, rounds times: what else happens on the machine
- * meets all of them alike. */
+/* Runs all in turns, rounds times: what else happens on the machine meets all of them alike.
+ * Before, each runs once uncounted, unless there are so few rounds that each must take long. */
+#define FEW_ROUNDS 3
 void measure(struct timed *timed, size_t n, unsigned rounds);
 
 /* Sorts the values and says what they span. */

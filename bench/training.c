@@ -5,7 +5,7 @@
 #include "core/loading.h"
 #include "db/writer.h"
 
-#define PAIRS 3
+#define PAIRS FEW_ROUNDS
 
 struct job {
     struct kl_training training;
