@@ -28,7 +28,10 @@ struct kl_background {
     struct kl_layout layout;
     struct job jobs[SLOTS_MAX];
     unsigned n_slots;
-    unsigned n_waiting, first; /* jobs first .. first + n_waiting - 1 are the thread's */
+    /* Slots that are free, the one used last on top: it is still in the processor's cache. */
+    unsigned n_free, free[SLOTS_MAX];
+    unsigned taken;                                /* the giver's, until give */
+    unsigned n_waiting, first, waiting[SLOTS_MAX]; /* slots given, from first on, round and round */
     int stopping, is_running;
     int has_checkpoint, has_snapshot; /* whether the copies below wait: at most one of each */
     struct kl_training_state checkpoint;
@@ -60,13 +63,14 @@ static void *work(void *argument)
 
     pthread_mutex_lock(&background->lock);
     for (;;) {
-        struct job *job = &background->jobs[background->first];
         struct kl_error error = {0};
+        struct job *job;
 
         while (!background->n_waiting && !background->stopping)
             pthread_cond_wait(&background->changed, &background->lock);
         if (!background->n_waiting)
             break;
+        job = &background->jobs[background->waiting[background->first]];
         if (!background->error.status) { /* after a failure the rest is dropped */
             pthread_mutex_unlock(&background->lock);
             do_job(background, job, &error);
@@ -78,6 +82,7 @@ static void *work(void *argument)
             background->has_checkpoint = 0;
         if (job->kind == JOB_SNAPSHOT)
             background->has_snapshot = 0;
+        background->free[background->n_free++] = background->waiting[background->first];
         background->first = (background->first + 1) % background->n_slots;
         background->n_waiting--;
         pthread_cond_signal(&background->changed);
@@ -93,12 +98,14 @@ static enum kl_status take_slot(struct kl_background *background, struct job **j
     enum kl_status status;
 
     pthread_mutex_lock(&background->lock);
-    while (background->n_waiting == background->n_slots)
+    while (background->n_free == 0)
         pthread_cond_wait(&background->changed, &background->lock);
     status = background->error.status;
     if (status)
         *err = background->error;
-    *job = &background->jobs[(background->first + background->n_waiting) % background->n_slots];
+    else
+        background->taken = background->free[--background->n_free];
+    *job = &background->jobs[background->taken];
     pthread_mutex_unlock(&background->lock);
     return status;
 }
@@ -106,6 +113,8 @@ static enum kl_status take_slot(struct kl_background *background, struct job **j
 static void give(struct kl_background *background)
 {
     pthread_mutex_lock(&background->lock);
+    background->waiting[(background->first + background->n_waiting) % background->n_slots] =
+        background->taken;
     background->n_waiting++;
     pthread_cond_signal(&background->changed);
     pthread_mutex_unlock(&background->lock);
@@ -281,8 +290,10 @@ static enum kl_status allocate(struct kl_background *background, const struct kl
         numbers += background->layout.keys[l] + background->layout.errors[l];
     fits = SLOTS_BYTES / (n_patterns * numbers * sizeof(float) + 1);
     background->n_slots = fits < 2 ? 2 : fits > SLOTS_MAX ? SLOTS_MAX : (unsigned)fits;
-    for (unsigned i = 0; !status && i < background->n_slots; i++)
+    for (unsigned i = 0; !status && i < background->n_slots; i++) {
+        background->free[background->n_free++] = i;
         status = allocate_job(&background->layout, n_patterns, &background->jobs[i], err);
+    }
     return status;
 }
 
