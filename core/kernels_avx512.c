@@ -26,6 +26,11 @@ TARGET static inline vector fma_of(vector a, vector b, vector sum)
     return _mm512_fmadd_ps(a, b, sum);
 }
 
+TARGET static inline vector all_of(float number)
+{
+    return _mm512_set1_ps(number);
+}
+
 TARGET static inline vector scaled(vector v, float scale)
 {
     return _mm512_mul_ps(v, _mm512_set1_ps(scale));

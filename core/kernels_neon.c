@@ -32,6 +32,11 @@ static inline vector fma_of(vector a, vector b, vector sum)
                 vfmaq_f32(sum.val[1], a.val[1], b.val[1]));
 }
 
+static inline vector all_of(float number)
+{
+    return pair(vdupq_n_f32(number), vdupq_n_f32(number));
+}
+
 static inline vector scaled(vector v, float scale)
 {
     return pair(vmulq_n_f32(v.val[0], scale), vmulq_n_f32(v.val[1], scale));

@@ -6,6 +6,7 @@
  *   vector       the type, and zero(), add(a, b), fma_of(a, b, sum) = a * b + sum, sum_of(v),
  *                load_f32, load_f16 and load_u8 of LANES stored numbers, store_f32, and
  *                store_f16(v, out), rounded to nearest even, scaled(v, scale) = v * scale,
+ *                all_of(x): x in every lane,
  *                larger(sizes, v): by their bits, the larger ones of sizes and |v|,
  *                shuffled(in, shuffle, out): eight halves by a shuffle of core/expand.h, and
  *                not_zero(in): a bit for each of eight halves that is not 0
@@ -210,11 +211,11 @@ TARGET static size_t count_bits(const uint8_t *bits, size_t n_bytes)
                                     const float *weights, const uint32_t *places, float *sums)     \
     {                                                                                              \
         for (size_t i = 0; i < n; i++) {                                                           \
+            vector weight = all_of(weights[i]);                                                    \
             float *own = sums + places[i];                                                         \
                                                                                                    \
             for (size_t j = 0; j < width; j += LANES)                                              \
-                store_f32(add(load_f32(own + j), scaled(LOAD(rows + i * width + j), weights[i])),  \
-                          own + j);                                                                \
+                store_f32(fma_of(LOAD(rows + i * width + j), weight, load_f32(own + j)), own + j); \
         }                                                                                          \
     }
 
