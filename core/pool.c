@@ -172,6 +172,7 @@ enum kl_status kl_pool_run(struct kl_pool *pool, kl_pool_task task, void *argume
     pthread_cond_init(&job.done, NULL);
     pthread_mutex_lock(&pool->lock);
     *pool->end = &job;
+    /* cppcheck-suppress autoVariables ; the job has left the list when this returns */
     pool->end = &job.next;
     for (unsigned i = 0; i < n_tasks && i < pool->n_workers; i++)
         pthread_cond_signal(&pool->work);
