@@ -10,6 +10,7 @@
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "core/error.h"
 #include "core/memory.h"
@@ -31,6 +32,22 @@ static inline float kl_larger(float size, float number)
     if (fabsf(number) <= size)
         return size;
     return isfinite(number) ? fabsf(number) : INFINITY;
+}
+
+/* How many bits are set, by the instructions of whatever function this stands in. */
+__attribute__((always_inline)) static inline size_t kl_count_bits(const uint8_t *bits,
+                                                                  size_t n_bytes)
+{
+    size_t count = 0, i = 0;
+    uint64_t word;
+
+    for (; i + sizeof word <= n_bytes; i += sizeof word) {
+        memcpy(&word, bits + i, sizeof word);
+        count += (unsigned)__builtin_popcountll(word);
+    }
+    for (; i < n_bytes; i++)
+        count += (unsigned)__builtin_popcount(bits[i]);
+    return count;
 }
 
 /* Queries that are asked of the same keys, and where the products go. */

@@ -83,16 +83,7 @@ static const uint16_t *unpack_f16(const uint8_t *bits, const uint16_t *packed, s
 
 static size_t count_bits(const uint8_t *bits, size_t n_bytes)
 {
-    size_t count = 0, i = 0;
-    uint64_t word;
-
-    for (; i + sizeof word <= n_bytes; i += sizeof word) {
-        memcpy(&word, bits + i, sizeof word);
-        count += (unsigned)__builtin_popcountll(word);
-    }
-    for (; i < n_bytes; i++)
-        count += (unsigned)__builtin_popcount(bits[i]);
-    return count;
+    return kl_count_bits(bits, n_bytes);
 }
 
 #define DEFINE_ADD(name, type, LOAD)                                                               \
