@@ -170,10 +170,8 @@ static enum kl_status check_unused(const char *path, struct kl_error *err)
 {
     sqlite3 *db = NULL;
     struct kl_error found; /* whatever else is wrong with the file, it is to go */
-    enum kl_status status = kl_db_open(path, KL_OPEN_WRITE, &db, &found);
+    enum kl_status status = kl_db_open(path, KL_OPEN_READ, &db, &found);
 
-    if (!status)
-        status = kl_db_exec(db, "BEGIN IMMEDIATE", &found);
     sqlite3_close(db);
     if (status != KL_ERR_BUSY)
         return KL_OK;
@@ -258,20 +256,21 @@ enum kl_status kl_writer_create(const char *path, const struct kl_training *trai
     return KL_OK;
 }
 
-/* What an unfinished run of this path holds, refusing a finished one. */
+/* Opens an unfinished run to be written, as of its last checkpoint; refuses a finished one. */
 static enum kl_status open_unfinished(const char *path, sqlite3 **db, struct kl_error *err)
 {
     sqlite3 *reader = NULL;
     sqlite3_int64 finished = 0;
     enum kl_status status = kl_db_open(path, KL_OPEN_READ, &reader, err);
 
-    if (!status)
-        status = kl_db_integer(reader, "SELECT finished FROM run", &finished, err);
     sqlite3_close(reader);
+    if (status && status != KL_ERR_UNFINISHED) /* that it was cut off is no news here */
+        return status;
+    status = kl_db_open(path, KL_OPEN_WRITE, db, err);
+    if (!status)
+        status = kl_db_integer(*db, "SELECT finished FROM run", &finished, err);
     if (!status && finished)
         status = kl_fail(err, KL_ERR_EXISTS, "%s is finished: there is nothing to resume", path);
-    if (!status)
-        status = kl_db_open(path, KL_OPEN_WRITE, db, err);
     return status ? status : kl_db_exec(*db, LOCKED "BEGIN IMMEDIATE", err);
 }
 

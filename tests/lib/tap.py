@@ -1,6 +1,7 @@
 """A test script's frame: every function named test_* of the calling module is one promise."""
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -32,6 +33,21 @@ def train_strokes(folder, name="strokes.keylight", *options):
     succeed("train", "--data", "strokes", "--hidden", "40,24", "--steps", "80", "--batch", "32",
             "--lr", "0.05", "--clip", "1", "--weight-decay", "0.001", "--output", path, "--quiet",
             *options)
+    return path
+
+
+def stopped_training(folder, name="stopped.keylight"):
+    """A run whose training was stopped after some checkpoints; returns its path."""
+    path = os.path.join(folder, name)
+    child = subprocess.Popen([KEYLIGHT, "train", "--data", "strokes", "--hidden", "64", "--steps", "3000",
+                              "--batch", "16", "--checkpoint-steps", "50", "--output", path],
+                             stderr=subprocess.PIPE, text=True)
+    for line in child.stderr:
+        if line.startswith("step 300 "):
+            break
+    child.send_signal(signal.SIGINT)
+    child.stderr.read()
+    assert child.wait() == 130, child.returncode
     return path
 
 

@@ -1,0 +1,174 @@
+"""Files that strangers put beside a run: whatever they hold, no other file is touched, and readers
+write nothing at all."""
+import hashlib
+import os
+import shutil
+import struct
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+import tap  # noqa: E402
+
+RUN = None
+UNFINISHED = None
+PAGE = 65536
+MAGIC = bytes([0xD9, 0xD5, 0x05, 0xF9, 0x20, 0xA1, 0x63, 0xD7])
+
+
+def set_up():
+    global RUN, UNFINISHED
+    RUN = tap.train_strokes(FOLDER)
+    UNFINISHED = tap.stopped_training(FOLDER)
+
+
+def journal(run, super_journal=None, records=0):
+    """A journal that SQLite would roll back, and the name of a super-journal at its end."""
+    pages = os.path.getsize(run) // PAGE
+    out = (MAGIC + struct.pack(">IIIII", records, 0, pages, 512, PAGE)).ljust(512, b"\0")
+    with open(run, "rb") as file:
+        for number in range(1, records + 1):
+            page = file.read(PAGE)
+            total = sum(page[i] for i in range(PAGE - 200, 0, -200)) & 0xFFFFFFFF
+            out += struct.pack(">I", number) + page + struct.pack(">I", total)
+    if super_journal:
+        name = os.path.abspath(super_journal).encode()
+        out += struct.pack(">I", 0x40000000 // PAGE + 1) + name
+        out += struct.pack(">II", len(name), sum(name)) + MAGIC
+    return out
+
+
+def state(folder):
+    """Everything in a folder: names, contents, times."""
+    found = {}
+    for name in sorted(os.listdir(folder)):
+        path = os.path.join(folder, name)
+        if os.path.isfile(path):
+            with open(path, "rb") as file:
+                content = hashlib.sha256(file.read()).hexdigest()
+        else:
+            content = "folder"
+        info = os.lstat(path)
+        found[name] = (content, info.st_mtime_ns, info.st_size)
+    return found
+
+
+def put_down(name, source):
+    folder = os.path.join(FOLDER, name)
+    shutil.rmtree(folder, ignore_errors=True)
+    os.mkdir(folder)
+    victim = os.path.join(folder, "victim")
+    with open(victim, "w") as file:
+        file.write("precious")
+    return folder, shutil.copy(source, os.path.join(folder, "run.keylight")), victim
+
+
+READERS = (("info",), ("verify",), ("query", "--sample", "test/strokes/3"), ("report", "--samples", "20"), ("suspects",),
+           ("serve", "--port", "0"))
+WRITERS = (("train", "--resume"),)
+
+
+def commands(run, which):
+    return [(command[0], *([run] if command[0] != "train" else []), *command[1:],
+             *([run] if command[0] == "train" else [])) for command in which]
+
+
+def refuses(arguments):
+    done = tap.run(*arguments)
+    lines = done.stderr.splitlines()
+    assert done.returncode != 0 and len(lines) == 1 and lines[0].startswith("keylight: "), (arguments, done)
+    return lines[0]
+
+
+def test_a_journal_that_names_a_super_journal_removes_nothing():
+    for source in (RUN, UNFINISHED):
+        folder, run, victim = put_down("super", source)
+        with open(run + "-journal", "wb") as out:
+            out.write(journal(run, victim))
+        before = state(folder)
+        for arguments in commands(run, READERS):
+            assert "is not finished" in refuses(arguments)
+            assert state(folder) == before, arguments
+        for arguments in commands(run, WRITERS):
+            assert "run.keylight-journal is not the journal of" in refuses(arguments)
+            assert state(folder) == before, arguments
+        tap.train_strokes(folder, "run.keylight", "--force")
+        assert open(victim).read() == "precious"
+        assert sorted(os.listdir(folder)) == ["run.keylight", "victim"]
+
+
+def test_a_new_run_beside_a_planted_journal_removes_nothing():
+    folder, run, victim = put_down("new", RUN)
+    planted = journal(run, victim)
+    os.remove(run)
+    with open(run + "-journal", "wb") as out:
+        out.write(planted)
+    assert "is not the journal of" in refuses(
+        ("train", "--data", "strokes", "--hidden", "8", "--steps", "2", "--output", run))
+    assert open(victim).read() == "precious" and not os.path.exists(run)
+
+
+def test_links_and_folders_under_the_names_of_journals_are_left_alone():
+    def link(path, victim):
+        os.symlink(victim, path)
+
+    def hard_link(path, victim):
+        os.link(victim, path)
+
+    def folder_of(path, victim):
+        os.mkdir(path)
+
+    for source in (RUN, UNFINISHED):
+        for plant in (link, hard_link, folder_of):
+            folder, run, victim = put_down("links", source)
+            plant(run + "-journal", victim)
+            before = state(folder)
+            for arguments in commands(run, READERS):
+                refuses(arguments)
+                assert state(folder) == before, arguments
+            for arguments in commands(run, WRITERS):
+                assert "is not the journal of" in refuses(arguments)
+                assert state(folder) == before, arguments
+
+
+def test_write_ahead_logs_are_never_read_nor_removed():
+    folder, run, victim = put_down("wal", RUN)
+    for suffix in ("-wal", "-shm"):
+        os.symlink(victim, run + suffix)
+    before = state(folder)
+    for arguments in commands(run, READERS[:5]):
+        tap.succeed(*arguments)
+        assert state(folder) == before, arguments
+    with open(run, "r+b") as file:  # a run that says that it has such a log
+        file.seek(18)
+        file.write(b"\2\2")
+    before = state(folder)
+    for arguments in commands(run, READERS + WRITERS):
+        assert "write-ahead log" in refuses(arguments)
+        assert state(folder) == before, arguments
+
+
+def test_readers_never_roll_back_and_a_resumed_training_does():
+    whole = journal(RUN, records=3)
+    for length in (1, 27, 28, 511, 512, 513, 600, 512 + PAGE, len(whole) - 1, len(whole)):
+        folder, run, victim = put_down("cut", RUN)
+        with open(run + "-journal", "wb") as out:
+            out.write(whole[:length])
+        before = state(folder)
+        assert "was cut off while it wrote" in refuses(("info", run))
+        assert state(folder) == before, length
+        assert "is finished" in refuses(("train", "--resume", run))
+        tap.succeed("verify", run)  # what the journal held are the run's own pages
+        assert open(victim).read() == "precious"
+
+
+def test_an_empty_journal_is_none():
+    folder, run, _ = put_down("empty", RUN)
+    open(run + "-journal", "w").close()
+    before = state(folder)
+    for arguments in commands(run, READERS[:5]):
+        tap.succeed(*arguments)
+    assert state(folder) == before
+
+
+if __name__ == "__main__":
+    tap.main(sys.modules[__name__])
