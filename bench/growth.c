@@ -4,9 +4,9 @@
 #include <stdlib.h>
 
 #include "bench/bench.h"
-#include "core/attention.h"
-#include "core/memory.h"
-#include "core/scan.h"
+#include "core/explain/attention.h"
+#include "core/base/memory.h"
+#include "core/scan/scan.h"
 
 #define SMALL 100000 /* patterns, and a few less to make whole steps */
 #define LARGE 10000000

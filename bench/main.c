@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "bench/bench.h"
-#include "core/blas.h"
-#include "core/kernels.h"
-#include "core/loading.h"
+#include "core/base/blas.h"
+#include "core/scan/kernels.h"
+#include "core/data/loading.h"
 
 #define RUN "bench/paper-mnist.keylight"
 #define TRAINED "bench/training.keylight"

@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#include "core/error.h"
+#include "core/base/error.h"
 
 /* Of several repetitions; milliseconds, unless a row names another unit. */
 struct spread {

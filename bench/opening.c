@@ -7,7 +7,7 @@
 #include "bench/bench.h"
 #include "bench/child.h"
 #include "bench/client.h"
-#include "core/clock.h"
+#include "core/base/clock.h"
 
 /* Drops the file from the page cache, which works when nothing maps it and all is written. */
 static void make_cold(const char *path)

@@ -6,8 +6,8 @@
 
 #include "bench/bench.h"
 #include "bench/child.h"
-#include "core/memory.h"
-#include "core/scan.h"
+#include "core/base/memory.h"
+#include "core/scan/scan.h"
 
 #define LAYER 1     /* from 0 */
 #define PEERS_MAX 8 /* of peers.py */

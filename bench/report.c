@@ -2,10 +2,10 @@
 #include <stdlib.h>
 
 #include "bench/bench.h"
-#include "core/clock.h"
-#include "core/memory.h"
-#include "core/report.h"
-#include "core/survey.h"
+#include "core/base/clock.h"
+#include "core/base/memory.h"
+#include "core/explain/many/report.h"
+#include "core/explain/many/batch_query.h"
 
 #define SAMPLES 10000
 #define ROWS 512     /* keys a product, as the report has it */

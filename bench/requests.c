@@ -4,9 +4,9 @@
 
 #include "bench/bench.h"
 #include "bench/client.h"
-#include "core/memory.h"
-#include "core/scan.h"
-#include "core/survey.h"
+#include "core/base/memory.h"
+#include "core/scan/scan.h"
+#include "core/explain/many/batch_query.h"
 #include "server/server.h"
 
 #define CLIENTS 8

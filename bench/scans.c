@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "bench/bench.h"
-#include "core/memory.h"
-#include "core/scan.h"
+#include "core/base/memory.h"
+#include "core/scan/scan.h"
 
 /* A pass over a layer: by kl_scan_attention, or the plain reading of its bytes. */
 struct pass {

@@ -2,7 +2,7 @@
 #include <unistd.h>
 
 #include "bench/bench.h"
-#include "core/loading.h"
+#include "core/data/loading.h"
 #include "db/writer.h"
 
 #define PAIRS FEW_ROUNDS

@@ -4,7 +4,7 @@
 #ifndef KL_CLI_CLI_H
 #define KL_CLI_CLI_H
 
-#include "core/error.h"
+#include "core/base/error.h"
 
 enum kl_status kl_cli_train(int argc, char **argv, struct kl_error *err);
 enum kl_status kl_cli_serve(int argc, char **argv, struct kl_error *err);

@@ -4,9 +4,9 @@
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "cli/text_output.h"
-#include "core/text/corpus.h"
+#include "core/data/text/corpus.h"
 #include "db/run.h"
-#include "server/represent.h"
+#include "api/represent.h"
 
 static const char help[] =
     "usage: keylight info RUN [--json]\n"

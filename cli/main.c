@@ -4,7 +4,7 @@
 
 #include "cli/cli.h"
 #include "config.h"
-#include "core/kernels.h"
+#include "core/scan/kernels.h"
 
 struct command {
     const char *name;

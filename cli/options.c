@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "config.h"
-#include "core/attention.h"
-#include "server/parameters.h"
+#include "core/explain/attention.h"
+#include "api/parameters.h"
 
 int kl_next_option(int argc, char **argv, const struct option *options, const char *help,
                    struct kl_error *err)

@@ -5,7 +5,7 @@
 #include <getopt.h>
 #include <stdint.h>
 
-#include "core/error.h"
+#include "core/base/error.h"
 
 /* As getopt_long with long options only: the option's val, -1 at the end, or '?' after having
  * filled *err. Options 'h' and 'V' print help or the version and return -2. */
@@ -33,7 +33,7 @@ enum kl_status kl_option_size(const char *option, const char *text, uint64_t *by
 enum kl_status kl_one_operand(int argc, char **argv, const char *what, const char **operand,
                               struct kl_error *err);
 
-/* The words of kl_parse_rank (server/parameters.h). */
+/* The words of kl_parse_rank (api/parameters.h). */
 struct kl_query;
 enum kl_status kl_option_rank(const char *text, struct kl_query *query, struct kl_error *err);
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/clock.h"
+#include "core/base/clock.h"
 
 #define BAR_WIDTH 24
 #define REDRAW_SECONDS 0.1

@@ -3,7 +3,7 @@
 #ifndef KL_CLI_PROGRESS_H
 #define KL_CLI_PROGRESS_H
 
-#include "core/training.h"
+#include "core/training/training.h"
 
 struct kl_meter {
     uint32_t n_steps, first_step;

@@ -6,21 +6,21 @@
 #include <string.h>
 
 #include "cli/text_output.h"
-#include "core/clock.h"
-#include "core/memory.h"
-#include "core/text/passages.h"
-#include "core/text/reading.h"
-#include "core/text.h"
-#include "server/given_text.h"
-#include "server/parameters.h"
-#include "server/represent.h"
+#include "core/base/clock.h"
+#include "core/base/memory.h"
+#include "core/explain/text/passages.h"
+#include "core/explain/text/reading.h"
+#include "core/base/utf8.h"
+#include "api/query_text.h"
+#include "api/parameters.h"
+#include "api/represent.h"
 
 #define NEXT_TOLD 10
 
 /* The text that is meant, with its last token as the place. The caller ends it with
- * kl_given_clear. */
+ * kl_query_text_clear. */
 static enum kl_status find_text(const struct kl_run *run, const struct kl_text_request *request,
-                                struct kl_query *query, struct kl_given_text *text,
+                                struct kl_query *query, struct kl_query_text *text,
                                 struct kl_error *err)
 {
     const struct kl_corpus *corpus = run->data.datasets[0]->corpus;
@@ -28,7 +28,7 @@ static enum kl_status find_text(const struct kl_run *run, const struct kl_text_r
     uint32_t first;
     enum kl_status status;
 
-    *text = (struct kl_given_text){.sample = -1};
+    *text = (struct kl_query_text){.sample = -1};
     if (!request->text) {
         kl_subject_at(&run->data, request->sample, &query->subject);
         query->target = (int)kl_collection_target(&run->data, request->sample);
@@ -134,7 +134,7 @@ static void print_passages(const struct kl_run *run, const struct kl_answer *ans
 }
 
 static void print_answer(const struct kl_run *run, const struct kl_query *query,
-                         const struct kl_given_text *text, const struct kl_answer *answer,
+                         const struct kl_query_text *text, const struct kl_answer *answer,
                          const struct kl_passages *passages, double total_ms)
 {
     const struct kl_corpus *corpus = run->data.datasets[0]->corpus;
@@ -167,7 +167,7 @@ enum kl_status kl_query_text(struct kl_run *run, struct kl_pool *pool,
 {
     struct kl_query query = request->query;
     struct kl_removal removal;
-    struct kl_given_text text = {0};
+    struct kl_query_text text = {0};
     struct kl_answer answer = {0};
     struct kl_passages passages = {0};
     double started = kl_now_ms(), total_ms;
@@ -201,6 +201,6 @@ enum kl_status kl_query_text(struct kl_run *run, struct kl_pool *pool,
     }
     kl_passages_clear(&passages);
     kl_answer_clear(&answer);
-    kl_given_clear(&text);
+    kl_query_text_clear(&text);
     return status;
 }

@@ -2,7 +2,7 @@
 #ifndef KL_CLI_QUERY_TEXT_H
 #define KL_CLI_QUERY_TEXT_H
 
-#include "core/attention.h"
+#include "core/explain/attention.h"
 #include "db/run.h"
 
 struct kl_text_request {

@@ -8,9 +8,9 @@
 #include "cli/report_html.h"
 #include "cli/session.h"
 #include "cli/text_output.h"
-#include "core/blas.h"
-#include "core/report.h"
-#include "server/represent.h"
+#include "core/base/blas.h"
+#include "core/explain/many/report.h"
+#include "api/represent.h"
 
 static const char help[] =
     "usage: keylight report RUN [--samples N] [--json | --csv | --html FILE]\n"

@@ -2,7 +2,7 @@
 #ifndef KL_CLI_REPORT_HTML_H
 #define KL_CLI_REPORT_HTML_H
 
-#include "core/report.h"
+#include "core/explain/many/report.h"
 #include "db/samples.h"
 
 /* Whether a page can be written at path: told before the report is made, which takes its time.

@@ -8,8 +8,8 @@
 
 #include "cli/cli.h"
 #include "cli/options.h"
-#include "core/blas.h"
-#include "core/memory.h"
+#include "core/base/blas.h"
+#include "core/base/memory.h"
 #include "db/run.h"
 #include "server/server.h"
 

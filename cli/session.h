@@ -2,7 +2,7 @@
 #ifndef KL_CLI_SESSION_H
 #define KL_CLI_SESSION_H
 
-#include "core/pool.h"
+#include "core/base/pool.h"
 #include "db/run.h"
 
 struct kl_session {

@@ -7,9 +7,9 @@
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "cli/session.h"
-#include "core/blas.h"
-#include "core/suspects.h"
-#include "server/represent.h"
+#include "core/base/blas.h"
+#include "core/explain/many/suspects.h"
+#include "api/represent.h"
 
 #define DEFAULT_TOP 20
 

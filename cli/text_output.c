@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/text.h"
-#include "server/represent.h"
+#include "core/base/utf8.h"
+#include "api/represent.h"
 
 #define BEFORE_CHARACTERS 40 /* tokens of context of a position, if they are characters */
 #define AFTER_CHARACTERS 24

@@ -2,7 +2,7 @@
 #ifndef KL_CLI_TEXT_OUTPUT_H
 #define KL_CLI_TEXT_OUTPUT_H
 
-#include "core/report.h"
+#include "core/explain/many/report.h"
 #include "db/run.h"
 
 /* Prints a token with its white space as signs. Returns how many columns it took. */

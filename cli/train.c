@@ -5,8 +5,8 @@
 #include "cli/cli.h"
 #include "cli/progress.h"
 #include "cli/train_options.h"
-#include "core/clock.h"
-#include "core/loading.h"
+#include "core/base/clock.h"
+#include "core/data/loading.h"
 #include "db/writer.h"
 
 #define DENSE_OUTPUTS_MAX 1024 /* of more, error signals are recorded in part */

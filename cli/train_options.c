@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "cli/options.h"
-#include "core/text.h"
+#include "core/base/utf8.h"
 
 #define DEFAULT_CHECKPOINT_STEPS 100
 #define DEFAULT_EVALUATIONS 20

@@ -2,7 +2,7 @@
 #ifndef KL_CLI_TRAIN_OPTIONS_H
 #define KL_CLI_TRAIN_OPTIONS_H
 
-#include "core/training.h"
+#include "core/training/training.h"
 
 struct kl_train_request {
     struct kl_training training; /* but for the widths that the data decide */

@@ -4,7 +4,7 @@
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "cli/session.h"
-#include "core/dual.h"
+#include "core/explain/verify.h"
 #include "db/check.h"
 #include "db/run.h"
 

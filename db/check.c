@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/memory.h"
+#include "core/base/memory.h"
 #include "db/database.h"
 #include "db/images.h"
 #include "db/run_private.h"

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/memory.h"
-#include "core/training.h"
+#include "core/base/memory.h"
+#include "core/training/training.h"
 #include "db/database.h"
 #include "db/packing.h"
 

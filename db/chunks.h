@@ -5,7 +5,7 @@
 
 #include <sqlite3.h>
 
-#include "core/blocks.h"
+#include "core/scan/blocks.h"
 
 enum kl_chunk_kind { KL_CHUNKS_IMAGES, KL_CHUNKS_KEYS, KL_CHUNKS_ERRORS, KL_CHUNKS_SPARSE };
 #define KL_N_CHUNK_KINDS (KL_CHUNKS_SPARSE + 1)

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "core/memory.h"
+#include "core/base/memory.h"
 #include "db/schema.h"
 #include "db/vfs.h"
 

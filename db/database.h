@@ -4,7 +4,7 @@
 
 #include <sqlite3.h>
 
-#include "core/error.h"
+#include "core/base/error.h"
 
 /* How a file is opened. */
 enum kl_open_mode {

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/memory.h"
+#include "core/base/memory.h"
 #include "db/database.h"
 
 #define CHUNK_BYTES ((size_t)1 << 20)

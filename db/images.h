@@ -4,7 +4,7 @@
 
 #include <sqlite3.h>
 
-#include "core/collection.h"
+#include "core/data/collection.h"
 
 /* Writes the pixels of all data sets; a text has none. */
 enum kl_status kl_images_write(sqlite3 *db, const struct kl_collection *data, struct kl_error *err);

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/kernels.h"
+#include "core/scan/kernels.h"
 
 /* Bytes of the bits of one row. */
 static inline size_t kl_bits_bytes(size_t width)

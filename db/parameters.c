@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/memory.h"
+#include "core/base/memory.h"
 #include "db/database.h"
 
 static enum kl_status damaged(sqlite3 *db, const char *what, struct kl_error *err)

@@ -4,7 +4,7 @@
 
 #include <sqlite3.h>
 
-#include "core/network.h"
+#include "core/models/network.h"
 
 /* Writes (or overwrites) a network's parameters under a state: initial, current, velocity,
  * squares. */

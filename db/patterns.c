@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/half.h"
-#include "core/kernels.h"
-#include "core/memory.h"
+#include "core/base/half.h"
+#include "core/scan/kernels.h"
+#include "core/base/memory.h"
 #include "db/database.h"
 #include "db/packing.h"
 

@@ -4,8 +4,8 @@
 
 #include <sqlite3.h>
 
-#include "core/recorder.h"
-#include "core/training.h"
+#include "core/training/recorder.h"
+#include "core/training/training.h"
 
 /* For the training's layout, going on from pattern number first. The caller ends *patterns with
  * kl_patterns_free, before db is closed; what was not flushed is dropped. */

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "core/memory.h"
-#include "core/norms.h"
+#include "core/base/memory.h"
+#include "core/explain/norms.h"
 #include "db/chunks.h"
 #include "db/database.h"
 #include "db/parameters.h"

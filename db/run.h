@@ -3,8 +3,8 @@
 #ifndef KL_DB_RUN_H
 #define KL_DB_RUN_H
 
-#include "core/history.h"
-#include "core/training.h"
+#include "core/explain/history.h"
+#include "core/training/training.h"
 
 struct kl_run_curve_point {
     uint32_t step, dataset;

@@ -4,8 +4,8 @@
 
 #include <sqlite3.h>
 
-#include "core/collection.h"
-#include "core/training.h"
+#include "core/data/collection.h"
+#include "core/training/training.h"
 
 /* The rows of run, layer, dataset, class, channel and sample that stand before the first step. */
 enum kl_status kl_settings_write(sqlite3 *db, const struct kl_training *training,

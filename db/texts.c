@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/memory.h"
-#include "core/text.h"
+#include "core/base/memory.h"
+#include "core/base/utf8.h"
 #include "db/database.h"
 
 #define CHUNK_TOKENS 262144         /* 1 MB */

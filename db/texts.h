@@ -4,7 +4,7 @@
 
 #include <sqlite3.h>
 
-#include "core/text/corpus.h"
+#include "core/data/text/corpus.h"
 
 /* Writes the corpus of a text data set. */
 enum kl_status kl_text_write(sqlite3 *db, const struct kl_corpus *corpus, struct kl_error *err);

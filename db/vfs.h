@@ -10,7 +10,7 @@
 #ifndef KL_DB_VFS_H
 #define KL_DB_VFS_H
 
-#include "core/error.h"
+#include "core/base/error.h"
 
 /* The VFS's name, for sqlite3_open_v2. It is registered by the first call. A file that cannot be
  * mapped is read as any other. Thread-safe. Errors: KL_ERR_MEMORY. */

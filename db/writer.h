@@ -5,9 +5,9 @@
 #ifndef KL_DB_WRITER_H
 #define KL_DB_WRITER_H
 
-#include "core/collection.h"
-#include "core/recorder.h"
-#include "core/training.h"
+#include "core/data/collection.h"
+#include "core/training/recorder.h"
+#include "core/training/training.h"
 
 struct kl_writer;
 

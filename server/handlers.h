@@ -4,7 +4,7 @@
 
 #include <semaphore.h>
 
-#include "core/pool.h"
+#include "core/base/pool.h"
 #include "db/run.h"
 #include "server/http.h"
 #include "server/surveys.h"

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/error.h"
+#include "core/base/error.h"
 
 #define KL_PARAMETERS_MAX 16 /* no route knows more; more is a mistake or an attack */
 

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "core/memory.h"
+#include "core/base/memory.h"
 
 /* stb's own deflate is slow and weak: zlib does it. */
 static unsigned char *deflate_with_zlib(unsigned char *data, int n_bytes, int *n_out, int quality)

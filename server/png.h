@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/dataset.h"
+#include "core/data/dataset.h"
 
 #define KL_PNG_SIDE_MAX 4096 /* pixels, as most viewers take */
 #define KL_PNG_AREA_MAX                                                                            \

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "config.h"
-#include "core/hash.h"
-#include "core/kernels.h"
-#include "server/represent.h"
+#include "core/base/hash.h"
+#include "core/scan/kernels.h"
+#include "api/represent.h"
 
 static void set_body(struct kl_reply *reply, int status, const char *type, char *text)
 {
@@ -95,5 +95,7 @@ void kl_reply_error(struct kl_reply *reply, const char *parameter, const struct 
     default:
         break;
     }
+    if (!parameter && err->parameter[0])
+        parameter = err->parameter;
     kl_reply_problem(reply, status, parameter, "%s", err->message);
 }

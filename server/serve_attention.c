@@ -5,13 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/clock.h"
-#include "core/memory.h"
-#include "core/text/passages.h"
-#include "server/given_text.h"
+#include "core/base/clock.h"
+#include "core/base/memory.h"
+#include "core/explain/text/passages.h"
+#include "api/query_text.h"
 #include "server/handlers.h"
-#include "server/parameters.h"
-#include "server/represent.h"
+#include "api/parameters.h"
+#include "api/represent.h"
 
 /* What a query may say, in addresses and bodies. */
 static const char *const words[] = {"layer", "rank", "by", "class", "k", "views", "remove"};
@@ -19,7 +19,7 @@ static const char *const words[] = {"layer", "rank", "by", "class", "k", "views"
 struct question {
     struct kl_query query;
     struct kl_removal removal; /* that query may point to */
-    struct kl_given_text text; /* of a text run */
+    struct kl_query_text text; /* of a text run */
     uint32_t place;            /* the token of it whose following is asked */
 };
 
@@ -139,8 +139,10 @@ static int find_stored(struct kl_run *run, uint32_t id, struct question *questio
     struct kl_error err;
 
     if (kl_history_is_text(&run->history)) {
-        if (kl_given_stored(run, id, 1, &question->text, reply))
+        if (kl_query_text_stored(run, id, 1, &question->text, &err)) {
+            kl_reply_error(reply, NULL, &err);
             return -1;
+        }
         question->place = question->text.n - 1;
         kl_subject_at(&run->data, id, &query->subject);
     } else {
@@ -220,7 +222,7 @@ static int read_pixels(const struct kl_run *run, const cJSON *array, uint8_t *pi
 static int find_place(const cJSON *body, struct question *question, struct kl_reply *reply)
 {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(body, "place");
-    const struct kl_given_text *text = &question->text;
+    const struct kl_query_text *text = &question->text;
     uint32_t place = text->n - 1, first;
 
     if (item && (!cJSON_IsNumber(item) || !(item->valuedouble >= 0) || item->valuedouble > place ||
@@ -245,12 +247,18 @@ static int set_member(struct kl_run *run, const struct kl_request *request, cons
                       struct kl_reply *reply)
 {
     const char *name = item->string;
+    struct kl_error err;
     char digits[32];
 
     if (!strcmp(name, "pixels") && pixels)
         return read_pixels(run, item, pixels, reply);
-    if (!strcmp(name, "text") && !pixels)
-        return kl_given_typed(run, request, body, &question->text, reply);
+    if (!strcmp(name, "text") && !pixels) {
+        if (!kl_query_text_typed(run, request->body, request->body_bytes, body, &question->text,
+                                 &err))
+            return 0;
+        kl_reply_error(reply, NULL, &err);
+        return -1;
+    }
     if (!strcmp(name, "place") && !pixels)
         return 0; /* once the text is known */
     if (!strcmp(name, "dataset")) {
@@ -326,7 +334,7 @@ static void attend_given(struct kl_service *service, struct kl_run *run,
     if (!failed)
         answer_query(service, run, &question, -1, reply);
     cJSON_Delete(body);
-    kl_given_clear(&question.text);
+    kl_query_text_clear(&question.text);
     free(pixels);
 }
 

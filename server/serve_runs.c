@@ -1,6 +1,6 @@
 /* The runs being served. */
 #include "server/handlers.h"
-#include "server/represent.h"
+#include "api/represent.h"
 
 void kl_serve_runs(struct kl_service *service, const struct kl_request *request,
                    struct kl_reply *reply)

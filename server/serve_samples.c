@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/memory.h"
+#include "core/base/memory.h"
 #include "server/handlers.h"
-#include "server/parameters.h"
+#include "api/parameters.h"
 #include "server/png.h"
-#include "server/represent.h"
+#include "api/represent.h"
 
 #define DEFAULT_LIMIT 100
 #define LIMIT_MAX 1000 /* samples a page: some 150 kB of JSON */

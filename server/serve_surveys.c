@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/memory.h"
+#include "core/base/memory.h"
 #include "server/handlers.h"
-#include "server/parameters.h"
-#include "server/represent.h"
+#include "api/parameters.h"
+#include "api/represent.h"
 
 /* So many suspects of largest own are asked for their neighbours: two seconds for 60,000 samples on
  * two processors, and more than anybody looks through. */

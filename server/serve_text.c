@@ -4,13 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/text/heat.h"
-#include "core/memory.h"
-#include "core/text/reading.h"
-#include "server/given_text.h"
+#include "core/explain/text/attention_map.h"
+#include "core/base/memory.h"
+#include "core/explain/text/reading.h"
+#include "api/query_text.h"
 #include "server/handlers.h"
-#include "server/parameters.h"
-#include "server/represent.h"
+#include "api/parameters.h"
+#include "api/represent.h"
 
 #define READING_COUNT 400 /* tokens, unless it is said otherwise */
 #define HEAT_COUNT 64
@@ -79,8 +79,10 @@ static int is_known(const char *const *words, const char *name)
  */
 static int read_address(const struct kl_run *run, const struct kl_request *request,
                         const char *const *words, uint32_t most, struct asked *asked,
-                        struct kl_given_text *text, struct kl_reply *reply)
+                        struct kl_query_text *text, struct kl_reply *reply)
 {
+    struct kl_error err;
+
     for (size_t i = 0; i < request->n_parameters; i++) {
         const struct kl_parameter *parameter = &request->parameters[i];
 
@@ -99,7 +101,10 @@ static int read_address(const struct kl_run *run, const struct kl_request *reque
                          "sample is the id of a position in the run's text; POST takes a text");
         return -1;
     }
-    return kl_given_stored(run, asked->sample, asked->count, text, reply);
+    if (!kl_query_text_stored(run, asked->sample, asked->count, text, &err))
+        return 0;
+    kl_reply_error(reply, NULL, &err);
+    return -1;
 }
 
 /* One member of a POST's body: a number but for rank. 0, or -1 with the problem. */
@@ -128,10 +133,11 @@ static int read_member(const struct kl_run *run, const cJSON *body, const cJSON 
  * meant. Returns 0, or -1 with the problem in *reply. */
 static int read_request(const struct kl_run *run, const struct kl_request *request,
                         const char *const *words, uint32_t most, struct asked *asked,
-                        struct kl_given_text *text, struct kl_reply *reply)
+                        struct kl_query_text *text, struct kl_reply *reply)
 {
     cJSON *body;
     const cJSON *item;
+    struct kl_error err;
     int failed = 0;
 
     if (!request->is_post)
@@ -148,7 +154,11 @@ static int read_request(const struct kl_run *run, const struct kl_request *reque
     {
         failed = failed || read_member(run, body, item, words, most, asked, reply);
     }
-    failed = failed || kl_given_typed(run, request, body, text, reply);
+    if (!failed &&
+        kl_query_text_typed(run, request->body, request->body_bytes, body, text, &err)) {
+        kl_reply_error(reply, NULL, &err);
+        failed = 1;
+    }
     cJSON_Delete(body);
     return failed ? -1 : 0;
 }
@@ -165,10 +175,19 @@ static int take_turn(struct kl_service *service, struct kl_reply *reply)
     return 0;
 }
 
+/* Whether the run is of text: 1, or 0 with the problem in *reply. */
+static int is_text(const struct kl_run *run, struct kl_reply *reply)
+{
+    if (kl_history_is_text(&run->history))
+        return 1;
+    kl_reply_problem(reply, 404, NULL, "this run is of images: it has no text");
+    return 0;
+}
+
 void kl_serve_documents(struct kl_run *run, const struct kl_request *request,
                         struct kl_reply *reply)
 {
-    if (kl_is_text(run, reply) && !kl_request_allows(request, reply, NULL))
+    if (is_text(run, reply) && !kl_request_allows(request, reply, NULL))
         kl_reply_json(reply, kl_represent_documents(run));
 }
 
@@ -177,11 +196,11 @@ void kl_serve_reading(struct kl_service *service, struct kl_run *run,
 {
     static const char *const stored[] = {"sample", "count", NULL}, *const typed[] = {NULL};
     struct asked asked = {.sample = UINT32_MAX, .count = READING_COUNT};
-    struct kl_given_text text = {0};
+    struct kl_query_text text = {0};
     struct kl_reading reading;
     struct kl_error err;
 
-    if (!kl_is_text(run, reply) || read_request(run, request, request->is_post ? typed : stored,
+    if (!is_text(run, reply) || read_request(run, request, request->is_post ? typed : stored,
                                                 KL_READING_MAX, &asked, &text, reply))
         return;
     if (take_turn(service, reply)) {
@@ -193,7 +212,7 @@ void kl_serve_reading(struct kl_service *service, struct kl_run *run,
         }
         sem_post(&service->scans);
     }
-    kl_given_clear(&text);
+    kl_query_text_clear(&text);
 }
 
 void kl_serve_heat(struct kl_service *service, struct kl_run *run, const struct kl_request *request,
@@ -204,11 +223,11 @@ void kl_serve_heat(struct kl_service *service, struct kl_run *run, const struct 
                           .count = HEAT_COUNT,
                           .layer = run->training.shape.n_layers,
                           .query = kl_default_query};
-    struct kl_given_text text = {0};
+    struct kl_query_text text = {0};
     struct kl_heat heat;
     struct kl_error err;
 
-    if (!kl_is_text(run, reply) ||
+    if (!is_text(run, reply) ||
         read_request(run, request, words, KL_HEAT_TOKENS_MAX, &asked, &text, reply))
         return;
     if (text.sample < 0 && text.n > asked.count)
@@ -230,7 +249,7 @@ void kl_serve_heat(struct kl_service *service, struct kl_run *run, const struct 
         }
         sem_post(&service->scans);
     }
-    kl_given_clear(&text);
+    kl_query_text_clear(&text);
 }
 
 void kl_serve_continuation(struct kl_service *service, struct kl_run *run,
@@ -238,12 +257,12 @@ void kl_serve_continuation(struct kl_service *service, struct kl_run *run,
 {
     static const char *const words[] = {"sample", "count", "temperature", "seed", NULL};
     struct asked asked = {.sample = UINT32_MAX, .count = CONTINUATION_COUNT, .temperature = 0.7};
-    struct kl_given_text text = {0};
+    struct kl_query_text text = {0};
     struct kl_continuing how;
     uint32_t *written = NULL;
     struct kl_error err;
 
-    if (!kl_is_text(run, reply) ||
+    if (!is_text(run, reply) ||
         read_request(run, request, words, CONTINUATION_MAX, &asked, &text, reply))
         return;
     if (text.sample >= 0)
@@ -259,5 +278,5 @@ void kl_serve_continuation(struct kl_service *service, struct kl_run *run,
         sem_post(&service->scans);
     }
     free(written);
-    kl_given_clear(&text);
+    kl_query_text_clear(&text);
 }

@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/memory.h"
+#include "core/base/memory.h"
 #include "server/admission.h"
 #include "server/guard.h"
 #include "server/http.h"

@@ -2,7 +2,7 @@
 #ifndef KL_SERVER_SERVER_H
 #define KL_SERVER_SERVER_H
 
-#include "core/pool.h"
+#include "core/base/pool.h"
 #include "db/run.h"
 
 #define KL_ALLOWED_HOSTS_MAX 16

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/kernels.h"
-#include "core/memory.h"
+#include "core/scan/kernels.h"
+#include "core/base/memory.h"
 
 #define ROWS 64
 #define WIDTH 800

@@ -5,9 +5,9 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "core/collection.h"
-#include "core/images/idx.h"
-#include "core/loading.h"
+#include "core/data/collection.h"
+#include "core/data/images/idx.h"
+#include "core/data/loading.h"
 #include "tests/lib/suite.h"
 
 static char folder[256];

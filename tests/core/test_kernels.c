@@ -4,11 +4,11 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "core/blocks.h"
-#include "core/half.h"
-#include "core/hash.h"
-#include "core/random.h"
-#include "core/scan.h"
+#include "core/scan/blocks.h"
+#include "core/base/half.h"
+#include "core/base/hash.h"
+#include "core/base/random.h"
+#include "core/scan/scan.h"
 #include "tests/lib/suite.h"
 
 #define WIDTH_MAX 131

@@ -2,11 +2,11 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/coefficients.h"
-#include "core/network.h"
-#include "core/random.h"
-#include "core/sgd.h"
-#include "core/training.h"
+#include "core/models/coefficients.h"
+#include "core/models/network.h"
+#include "core/base/random.h"
+#include "core/models/sgd.h"
+#include "core/training/training.h"
 #include "tests/lib/suite.h"
 
 #define BATCH 5

@@ -5,13 +5,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/adam.h"
-#include "core/text/corpus.h"
-#include "core/text/lstm.h"
-#include "core/random.h"
-#include "core/text/reading.h"
-#include "core/sgd.h"
-#include "core/text/vocabulary_loss.h"
+#include "core/models/adam.h"
+#include "core/data/text/corpus.h"
+#include "core/models/lstm.h"
+#include "core/base/random.h"
+#include "core/explain/text/reading.h"
+#include "core/models/sgd.h"
+#include "core/models/vocabulary_loss.h"
 #include "tests/core/torch_trajectory.h"
 #include "tests/lib/suite.h"
 

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/attention.h"
+#include "core/explain/attention.h"
 #include "tests/lib/run_file.h"
 #include "tests/lib/suite.h"
 

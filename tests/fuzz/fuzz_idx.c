@@ -5,8 +5,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "core/dataset.h"
-#include "core/loading.h"
+#include "core/data/dataset.h"
+#include "core/data/loading.h"
 
 static const char *const names[] = {"train-images", "train-labels", "t10k-images", "t10k-labels"};
 static const unsigned char images[] = {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2, 9, 8, 7, 6};

@@ -1,6 +1,6 @@
 /* A run file in the working folder, for tests of what is in it. */
-#ifndef KL_TESTS_RUN_FILE_H
-#define KL_TESTS_RUN_FILE_H
+#ifndef KL_TESTS_LIB_RUN_FILE_H
+#define KL_TESTS_LIB_RUN_FILE_H
 
 #include "db/run.h"
 #include "tests/lib/small_run.h"

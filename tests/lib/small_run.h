@@ -1,9 +1,9 @@
 /* A small run for tests: 24 training and 6 test images of 3 x 4 in three classes, a 12-9-8-3
  * network, 40 steps of 10 with everything the update rule has. */
-#ifndef KL_TESTS_SMALL_RUN_H
-#define KL_TESTS_SMALL_RUN_H
+#ifndef KL_TESTS_LIB_SMALL_RUN_H
+#define KL_TESTS_LIB_SMALL_RUN_H
 
-#include "core/training.h"
+#include "core/training/training.h"
 
 struct small_run {
     struct kl_collection data;

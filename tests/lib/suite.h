@@ -1,12 +1,12 @@
 /* A test program: its cases are listed in cases[], each a promise. Prints TAP. */
-#ifndef KL_TESTS_SUITE_H
-#define KL_TESTS_SUITE_H
+#ifndef KL_TESTS_LIB_SUITE_H
+#define KL_TESTS_LIB_SUITE_H
 
 #include <check.h>
 #include <stdlib.h>
 
-#include "core/error.h"
-#include "core/kernels.h"
+#include "core/base/error.h"
+#include "core/scan/kernels.h"
 
 /* Expects a call to succeed, and says its message if it does not. */
 #define ck_ok(call, err)                                                                           \

@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/random.h"
+#include "core/base/random.h"
 #include "server/guard.h"
-#include "server/number.h"
-#include "server/parameters.h"
+#include "api/number.h"
+#include "api/parameters.h"
 #include "server/png.h"
 #include "tests/lib/suite.h"
 

@@ -1,0 +1,22 @@
+/* Allocation with a size check and a message. */
+#ifndef KL_CORE_BASE_MEMORY_H
+#define KL_CORE_BASE_MEMORY_H
+
+#include <stddef.h>
+
+#include "core/base/error.h"
+
+/* Allocates count zeroed elements of size bytes into *out (owned by the caller, free()); what names
+ * them in the message ("the keys of layer 2"). count may be 0: then *out is a valid pointer too.
+ * Errors: KL_ERR_MEMORY. */
+enum kl_status kl_alloc(void *out, size_t count, size_t size, const char *what,
+                        struct kl_error *err);
+
+/* As kl_alloc, aligned to 64 bytes and backed by huge pages where the system offers them: for
+ * arrays that are scanned at the speed of memory. Behind it are KL_SLACK bytes that loops over
+ * whole vectors may read and write, too. free() releases it. Not zeroed. */
+#define KL_SLACK 64
+enum kl_status kl_alloc_scanned(void *out, size_t count, size_t size, const char *what,
+                                struct kl_error *err);
+
+#endif

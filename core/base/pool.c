@@ -1,0 +1,321 @@
+#define _GNU_SOURCE /* sched_getaffinity */
+#include "core/base/pool.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "core/base/clock.h"
+#include "core/base/memory.h"
+
+#define WORKERS_MAX 256
+#define PART_MIN 4096 /* less than that is not worth a task */
+
+struct worker {
+    struct kl_pool *pool;
+    unsigned number;
+    pthread_t thread;
+};
+
+/* What one caller waits for. */
+struct job {
+    kl_pool_task task;
+    void *argument;
+    unsigned next_task, n_tasks, n_running;
+    struct kl_error error; /* the first */
+    pthread_cond_t done;
+    struct job *next;
+};
+
+struct kl_pool {
+    pthread_mutex_t lock; /* of everything below, and of the jobs */
+    pthread_cond_t work;
+    unsigned n_workers;
+    int stopping;
+    struct job *first, **end; /* jobs with tasks to begin, in the order they came; only the first
+                                 one's have begun */
+    struct worker workers[WORKERS_MAX];
+    pthread_mutex_t share_lock; /* of the requests */
+    pthread_cond_t shared;
+    struct kl_shared *waiting; /* in the order they came */
+    unsigned n_waiting;
+    int is_sharing;
+    /* Of the requests that were done together last: */
+    const void *last_key;
+    unsigned n_last, n_last_waiting; /* how many, and how many then waited */
+    double last_end, last_took;      /* ms */
+};
+
+/* Takes the first job out, no more of whose tasks are to begin. */
+static void drop_first(struct kl_pool *pool)
+{
+    pool->first = pool->first->next;
+    if (!pool->first)
+        pool->end = &pool->first;
+}
+
+/* Does the next task. Holds the lock, but for the task itself. */
+static void do_task(struct worker *worker)
+{
+    struct kl_pool *pool = worker->pool;
+    struct job *job = pool->first;
+    unsigned task = job->next_task++;
+    struct kl_error error = {0};
+    enum kl_status status;
+
+    job->n_running++;
+    if (job->next_task == job->n_tasks)
+        drop_first(pool);
+    pthread_mutex_unlock(&pool->lock);
+    status = job->task(job->argument, worker->number, task, &error);
+    pthread_mutex_lock(&pool->lock);
+    job->n_running--;
+    if (status && !job->error.status) {
+        job->error = error;
+        if (job->next_task < job->n_tasks) { /* it is still the first */
+            job->next_task = job->n_tasks;
+            drop_first(pool);
+        }
+    }
+    if (job->next_task == job->n_tasks && job->n_running == 0)
+        pthread_cond_signal(&job->done);
+}
+
+static void *run_worker(void *argument)
+{
+    struct worker *worker = argument;
+    struct kl_pool *pool = worker->pool;
+
+    pthread_mutex_lock(&pool->lock);
+    while (!pool->stopping) {
+        if (pool->first)
+            do_task(worker);
+        else
+            pthread_cond_wait(&pool->work, &pool->lock);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return NULL;
+}
+
+static unsigned count_processors(void)
+{
+    cpu_set_t set;
+
+    if (sched_getaffinity(0, sizeof set, &set))
+        return 1;
+    return (unsigned)CPU_COUNT(&set);
+}
+
+enum kl_status kl_pool_create(unsigned n_workers, struct kl_pool **out, struct kl_error *err)
+{
+    struct kl_pool *pool = NULL;
+    pthread_condattr_t monotonic;
+    enum kl_status status = kl_alloc(&pool, 1, sizeof *pool, "the worker pool", err);
+
+    if (status)
+        return status;
+    if (n_workers == 0)
+        n_workers = count_processors();
+    if (n_workers > WORKERS_MAX)
+        n_workers = WORKERS_MAX;
+    pool->end = &pool->first;
+    pthread_mutex_init(&pool->lock, NULL);
+    pthread_cond_init(&pool->work, NULL);
+    pthread_mutex_init(&pool->share_lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&pool->shared, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    for (unsigned i = 0; i < n_workers; i++) {
+        pool->workers[i] = (struct worker){pool, i, 0};
+        if (pthread_create(&pool->workers[i].thread, NULL, run_worker, &pool->workers[i])) {
+            kl_pool_free(pool);
+            return kl_fail(err, KL_ERR_MEMORY,
+                           "cannot start a worker thread: the system has no room for more threads");
+        }
+        pool->n_workers++;
+    }
+    *out = pool;
+    return KL_OK;
+}
+
+void kl_pool_free(struct kl_pool *pool)
+{
+    if (!pool)
+        return;
+    pthread_mutex_lock(&pool->lock);
+    pool->stopping = 1;
+    pthread_cond_broadcast(&pool->work);
+    pthread_mutex_unlock(&pool->lock);
+    for (unsigned i = 0; i < pool->n_workers; i++)
+        pthread_join(pool->workers[i].thread, NULL);
+    pthread_cond_destroy(&pool->shared);
+    pthread_mutex_destroy(&pool->share_lock);
+    pthread_cond_destroy(&pool->work);
+    pthread_mutex_destroy(&pool->lock);
+    free(pool);
+}
+
+unsigned kl_pool_n_workers(const struct kl_pool *pool)
+{
+    return pool->n_workers;
+}
+
+enum kl_status kl_pool_run(struct kl_pool *pool, kl_pool_task task, void *argument,
+                           unsigned n_tasks, struct kl_error *err)
+{
+    struct job job = {.task = task, .argument = argument, .n_tasks = n_tasks};
+
+    if (n_tasks == 0)
+        return KL_OK;
+    pthread_cond_init(&job.done, NULL);
+    pthread_mutex_lock(&pool->lock);
+    *pool->end = &job;
+    /* cppcheck-suppress autoVariables ; the job has left the list when this returns */
+    pool->end = &job.next;
+    for (unsigned i = 0; i < n_tasks && i < pool->n_workers; i++)
+        pthread_cond_signal(&pool->work);
+    while (job.next_task < n_tasks || job.n_running)
+        pthread_cond_wait(&job.done, &pool->lock);
+    pthread_mutex_unlock(&pool->lock);
+    pthread_cond_destroy(&job.done);
+    if (job.error.status)
+        *err = job.error;
+    return job.error.status;
+}
+
+unsigned kl_pool_n_parts(uint64_t n, unsigned most)
+{
+    uint64_t parts = n / PART_MIN;
+
+    parts = parts > KL_PARTS_MAX ? KL_PARTS_MAX : parts;
+    parts = parts > most ? most : parts;
+    return parts ? (unsigned)parts : 1;
+}
+
+struct split {
+    kl_pool_part do_part;
+    void *job;
+    uint64_t n;
+    unsigned n_parts;
+};
+
+static enum kl_status do_part(void *argument, unsigned worker, unsigned task, struct kl_error *err)
+{
+    const struct split *split = argument;
+    struct kl_part part = {task, worker, split->n * task / split->n_parts,
+                           split->n * (task + 1) / split->n_parts};
+
+    return split->do_part(split->job, &part, err);
+}
+
+enum kl_status kl_pool_split(struct kl_pool *pool, uint64_t n, unsigned most, kl_pool_part part,
+                             void *job, struct kl_error *err)
+{
+    struct split split = {part, job, n, kl_pool_n_parts(n, most)};
+
+    return kl_pool_run(pool, do_part, &split, split.n_parts, err);
+}
+
+/* How long to wait for all callers that were there when work was done last: those who ask one thing
+ * after the other come back, and what they ask is better done together again. Not longer than that
+ * work took; 0: they are here, or whoever comes first has
+ * waited for other work since before, which is done meanwhile. */
+static double gathering_ms(const struct kl_pool *pool)
+{
+    double left = pool->last_end + pool->last_took - kl_now_ms();
+    int is_other = pool->n_last_waiting && pool->waiting->key != pool->last_key;
+
+    return pool->n_waiting < pool->n_last + pool->n_last_waiting && left > 0 && !is_other ? left
+                                                                                          : 0;
+}
+
+/* Waits for a change of the requests, for some time at most. */
+static void wait_shared(struct kl_pool *pool, double ms)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += (long)(ms * 1e6) % 1000000000L;
+    until.tv_sec += (time_t)(ms / 1e3) + until.tv_nsec / 1000000000L;
+    until.tv_nsec %= 1000000000L;
+    (void)pthread_cond_timedwait(&pool->shared, &pool->share_lock, &until);
+}
+
+/* Takes the first request and all others of its key out of the waiting ones; returns how many. */
+static unsigned take_together(struct kl_pool *pool, struct kl_shared **requests)
+{
+    const void *key = pool->waiting->key;
+    struct kl_shared **link = &pool->waiting;
+    unsigned n = 0;
+
+    while (*link && n < KL_SHARED_MAX) {
+        if ((*link)->key == key) {
+            requests[n++] = *link;
+            *link = (*link)->next;
+        } else {
+            link = &(*link)->next;
+        }
+    }
+    return n;
+}
+
+/* Does the first request and what goes with it, and wakes their callers. Holds share_lock, but for
+ * the work itself. */
+static void do_together(struct kl_pool *pool)
+{
+    struct kl_shared *requests[KL_SHARED_MAX];
+    struct kl_error error = {0};
+    unsigned n = take_together(pool, requests);
+    double started = kl_now_ms();
+
+    pool->is_sharing = 1;
+    pool->n_waiting -= n;
+    pthread_mutex_unlock(&pool->share_lock);
+    (void)requests[0]->together(pool, requests, n, &error);
+    pthread_mutex_lock(&pool->share_lock);
+    pool->is_sharing = 0;
+    pool->last_key = requests[0]->key;
+    pool->n_last = n;
+    pool->n_last_waiting = pool->n_waiting;
+    pool->last_end = kl_now_ms();
+    pool->last_took = pool->last_end - started;
+    for (unsigned i = 0; i < n; i++) {
+        if (error.status)
+            requests[i]->error = error;
+        requests[i]->is_done = 1;
+    }
+    pthread_cond_broadcast(&pool->shared);
+}
+
+enum kl_status kl_pool_share(struct kl_pool *pool, struct kl_shared *request,
+                             kl_pool_together together, struct kl_error *err)
+{
+    struct kl_shared **last = &pool->waiting;
+
+    request->next = NULL;
+    request->together = together;
+    request->is_done = 0;
+    request->error.status = KL_OK;
+    pthread_mutex_lock(&pool->share_lock);
+    while (*last)
+        last = &(*last)->next;
+    *last = request;
+    pool->n_waiting++;
+    pthread_cond_broadcast(&pool->shared); /* to who gathers */
+    while (!request->is_done) {
+        double gathering = pool->is_sharing ? 0 : gathering_ms(pool);
+
+        if (pool->is_sharing)
+            pthread_cond_wait(&pool->shared, &pool->share_lock);
+        else if (gathering > 0)
+            wait_shared(pool, gathering);
+        else
+            do_together(pool);
+    }
+    pthread_mutex_unlock(&pool->share_lock);
+    if (request->error.status)
+        *err = request->error;
+    return request->error.status;
+}

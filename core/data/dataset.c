@@ -1,0 +1,108 @@
+#include "core/data/dataset.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/data/text/corpus.h"
+
+static const char *const split_names[KL_N_SPLITS] = {"train", "validation", "test"};
+
+const char *kl_split_name(enum kl_split split)
+{
+    return split_names[split];
+}
+
+enum kl_status kl_split_parse(const char *name, enum kl_split *split, struct kl_error *err)
+{
+    for (int i = 0; i < KL_N_SPLITS; i++) {
+        if (!strcmp(name, split_names[i])) {
+            *split = (enum kl_split)i;
+            return KL_OK;
+        }
+    }
+    return kl_fail(err, KL_ERR_USAGE,
+                   "there is no split of that name: use train, validation or test");
+}
+
+const char *kl_dataset_class_name(const struct kl_dataset *dataset, uint32_t label)
+{
+    return dataset->corpus ? dataset->corpus->types[label] : dataset->class_names[label];
+}
+
+uint32_t kl_dataset_label(const struct kl_dataset *dataset, enum kl_split split, uint32_t index)
+{
+    return dataset->corpus ? dataset->corpus->tokens[split][index + 1]
+                           : dataset->splits[split].labels[index];
+}
+
+uint32_t kl_dataset_true_label(const struct kl_dataset *dataset, enum kl_split split,
+                               uint32_t index)
+{
+    const uint8_t *labels = dataset->splits[split].true_labels;
+
+    return labels ? labels[index] : kl_dataset_label(dataset, split, index);
+}
+
+size_t kl_dataset_image_size(const struct kl_dataset *dataset)
+{
+    return (size_t)dataset->channels * dataset->height * dataset->width;
+}
+
+void kl_dataset_measure(struct kl_dataset *dataset)
+{
+    const struct kl_image_set *train = &dataset->splits[KL_SPLIT_TRAIN];
+    size_t area = (size_t)dataset->width * dataset->height;
+
+    for (uint32_t c = 0; c < dataset->channels; c++) {
+        uint64_t sum = 0, sum_squares = 0;
+        double n = (double)train->count * (double)area, mean, variance;
+
+        for (uint32_t i = 0; i < train->count; i++) {
+            const uint8_t *plane = train->pixels + ((size_t)i * dataset->channels + c) * area;
+
+            for (size_t p = 0; p < area; p++) {
+                sum += plane[p];
+                sum_squares += (uint32_t)plane[p] * plane[p];
+            }
+        }
+        mean = n > 0 ? (double)sum / n : 0;
+        variance = n > 0 ? (double)sum_squares / n - mean * mean : 0;
+        dataset->mean[c] = mean;
+        dataset->deviation[c] = variance > 0 ? sqrt(variance) : 1;
+    }
+}
+
+void kl_dataset_standardise_floats(const struct kl_dataset *dataset, float *pixels)
+{
+    size_t area = (size_t)dataset->width * dataset->height;
+
+    for (uint32_t c = 0; c < dataset->channels; c++) {
+        float mean = (float)dataset->mean[c], scale = (float)(1 / dataset->deviation[c]);
+
+        for (size_t p = c * area; p < (c + 1) * area; p++)
+            pixels[p] = (pixels[p] - mean) * scale;
+    }
+}
+
+void kl_dataset_standardise(const struct kl_dataset *dataset, const uint8_t *pixels, float *inputs)
+{
+    size_t size = kl_dataset_image_size(dataset);
+
+    for (size_t p = 0; p < size; p++)
+        inputs[p] = pixels[p];
+    kl_dataset_standardise_floats(dataset, inputs);
+}
+
+void kl_dataset_free(struct kl_dataset *dataset)
+{
+    if (!dataset)
+        return;
+    for (int s = 0; s < KL_N_SPLITS; s++) {
+        free(dataset->splits[s].pixels);
+        free(dataset->splits[s].labels);
+        free(dataset->splits[s].true_labels);
+    }
+    kl_corpus_free(dataset->corpus);
+    free(dataset);
+}

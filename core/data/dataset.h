@@ -1,0 +1,78 @@
+/* Data sets of labelled images, or of text, in memory.
+ *
+ * A sample is one image with its label, or a position in a text with the token that follows it
+ * (core/data/text/corpus.h). Samples of a data set are numbered from 0 within each split
+ * ("index"). Pixels are bytes, rows from the top, channels one after the other (planar). */
+#ifndef KL_CORE_DATA_DATASET_H
+#define KL_CORE_DATA_DATASET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/error.h"
+
+#define KL_NAME_MAX 64         /* bytes of a name with its NUL; names of runs, data sets, classes */
+#define KL_CLASSES_MAX 256     /* labels of images are bytes */
+#define KL_TYPES_MAX (1 << 20) /* of a text's vocabulary */
+#define KL_CHANNELS_MAX 4      /* grey, grey + alpha, RGB, RGBA */
+#define KL_IMAGE_SIDE_MAX 4096 /* a larger side is a damaged header, not a thumbnail data set */
+
+enum kl_split { KL_SPLIT_TRAIN, KL_SPLIT_VALIDATION, KL_SPLIT_TEST, KL_N_SPLITS };
+
+struct kl_image_set {
+    uint32_t count;
+    uint8_t *pixels;      /* (count, channels, height, width) */
+    uint8_t *labels;      /* (count), each below the data set's n_classes */
+    uint8_t *true_labels; /* (count), as the files have them, where some were flipped; or NULL */
+};
+
+struct kl_corpus;
+
+struct kl_dataset {
+    char name[KL_NAME_MAX];
+    struct kl_corpus *corpus; /* of a text, owned; NULL: images */
+    uint32_t n_classes;       /* of a text: its vocabulary */
+    /* Of images: */
+    uint32_t width, height, channels;
+    char class_names[KL_CLASSES_MAX][KL_NAME_MAX];
+    /* Standardisation, per channel, in units of a byte: input = (pixel - mean) / deviation. */
+    double mean[KL_CHANNELS_MAX], deviation[KL_CHANNELS_MAX];
+    struct kl_image_set splits[KL_N_SPLITS]; /* of a text only the counts */
+};
+
+/* What a label is called; for as long as the data set lives. */
+const char *kl_dataset_class_name(const struct kl_dataset *dataset, uint32_t label);
+
+/* The label of a sample, as the run was told it, and as its file has it. */
+uint32_t kl_dataset_label(const struct kl_dataset *dataset, enum kl_split split, uint32_t index);
+uint32_t kl_dataset_true_label(const struct kl_dataset *dataset, enum kl_split split,
+                               uint32_t index);
+
+/* "train", "validation", "test"; a static string. */
+const char *kl_split_name(enum kl_split split);
+
+/* The split of that name. Errors: KL_ERR_USAGE. */
+enum kl_status kl_split_parse(const char *name, enum kl_split *split, struct kl_error *err);
+
+/* Numbers of one image: channels * height * width. */
+size_t kl_dataset_image_size(const struct kl_dataset *dataset);
+
+/* Sets mean and deviation to those of the training pixels, per channel (a channel that never
+ * varies gets deviation 1). */
+void kl_dataset_measure(struct kl_dataset *dataset);
+
+/* Writes the standardised inputs of one image: inputs (image_size) float32. */
+void kl_dataset_standardise(const struct kl_dataset *dataset, const uint8_t *pixels, float *inputs);
+
+/* The same in place, of one image's pixels as floats. */
+void kl_dataset_standardise_floats(const struct kl_dataset *dataset, float *pixels);
+
+/* A size to bring images to. */
+struct kl_image_size {
+    uint32_t width, height;
+};
+
+/* Frees a data set; NULL is allowed. */
+void kl_dataset_free(struct kl_dataset *dataset);
+
+#endif

@@ -1,0 +1,22 @@
+/* Which samples of a data set's files a run takes, and which labels it is told wrongly. */
+#ifndef KL_CORE_DATA_SELECTION_H
+#define KL_CORE_DATA_SELECTION_H
+
+#include "core/data/text/corpus.h"
+
+struct kl_selection {
+    uint32_t validation; /* the last so many training samples become the validation split */
+    uint32_t limit;      /* of the rest the first so many are taken; 0: all */
+    double label_noise;  /* share of the training labels to flip, 0 to 1 */
+    uint64_t noise_seed;
+    struct kl_corpus_settings text; /* of a text, which nothing else here applies to */
+};
+
+/* Applies the selection to a loaded data set, the run's number-th (from 0), measures its
+ * standardisation anew and flips labels: exactly round(label_noise * count) of them, each to one of
+ * the other classes with equal chance; splits[KL_SPLIT_TRAIN].true_labels then remembers what they
+ * were. Deterministic. Errors: KL_ERR_USAGE (more than there is), KL_ERR_MEMORY. */
+enum kl_status kl_select(struct kl_dataset *dataset, uint32_t number,
+                         const struct kl_selection *selection, struct kl_error *err);
+
+#endif

@@ -1,0 +1,60 @@
+/* The training history as attention needs it. db fills it from the history file. */
+#ifndef KL_CORE_EXPLAIN_HISTORY_H
+#define KL_CORE_EXPLAIN_HISTORY_H
+
+#include "core/scan/blocks.h"
+#include "core/data/collection.h"
+#include "core/models/network.h"
+#include "core/base/scratch.h"
+
+/* The weights along the way, between the initial and the final ones; db reads them. */
+struct kl_snapshots {
+    void *self;
+    uint32_t n;
+    const uint32_t *steps; /* (n), rising */
+    /* Reads one, numbered from 0, into a network of the run's widths. Within a pool's task, each
+     * worker for itself. Errors: KL_ERR_IO, KL_ERR_DAMAGED. */
+    enum kl_status (*read)(void *self, unsigned worker, uint32_t number, struct kl_network *network,
+                           struct kl_error *err);
+};
+
+struct kl_history {
+    const struct kl_collection *data;
+    const struct kl_network *initial, *final;
+    uint64_t n_patterns;
+    uint32_t patterns_per_step, n_steps;
+    const uint32_t *samples;     /* (n_patterns) training sample ids */
+    const uint32_t *repetitions; /* (samples of the run) how many patterns each one is */
+    const uint32_t *classes;     /* (samples of the run) class number: see kl_collection_classes */
+    uint32_t n_classes;          /* of all data sets */
+    const uint32_t *class_datasets; /* (n_classes) the data set of each */
+    const double *coefficients;     /* c_s, (n_steps): see core/models/coefficients.h */
+    double alpha;                   /* what is left of the initial weights */
+    /* Whether the network is its dual form, so that there are contributions (SGD), or only
+     * attention (Adam); then coefficients and errors are NULL. */
+    int has_dual;
+    double left_out; /* share of the last layer's error signals (squared length) not recorded */
+    struct kl_snapshots snapshots;
+    struct kl_norms *norms;     /* see core/explain/norms.h */
+    struct kl_scratch *scratch; /* of n_patterns: see core/base/scratch.h */
+    /* By layer, from 0. An MLP's layer 1 has images as rows (row = sample id; training samples come
+     * in ids that need not start at 0, so rows cover all samples); the others' have patterns. */
+    const struct kl_block_source *keys[KL_LAYERS_MAX];
+    const struct kl_block_source *errors[KL_LAYERS_MAX]; /* NULL: not recorded */
+};
+
+/* Whether it is a language model's: samples are positions in a text, classes the tokens that
+ * follow.
+ */
+static inline int kl_history_is_text(const struct kl_history *history)
+{
+    return history->final->shape.architecture == KL_LSTM;
+}
+
+/* The step of a pattern, from 1. */
+static inline uint32_t kl_history_step(const struct kl_history *history, uint64_t pattern)
+{
+    return (uint32_t)(pattern / history->patterns_per_step) + 1;
+}
+
+#endif

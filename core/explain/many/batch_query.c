@@ -1,0 +1,420 @@
+#include "core/explain/many/batch_query.h"
+
+#include <cblas.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/memory.h"
+#include "core/base/top.h"
+
+#define ROWS                                                                                       \
+    512 /* keys a matrix product: as many as fit a second-level cache with their result            \
+         */
+#define UNUSED (-HUGE_VALF)
+
+struct kl_survey_rows {
+    const struct kl_history *history;
+    uint32_t *places;  /* (samples of the run) place among those trained on */
+    uint32_t *trained; /* (n_trained) ids */
+    uint32_t n_trained;
+    uint64_t *first; /* (samples of the run) the first pattern of those trained on */
+};
+
+struct kl_slice_work {
+    const struct kl_survey_rows *rows;
+    struct kl_survey survey;
+    const float *norms;
+    float *keys;         /* (ROWS, width) */
+    float *attention;    /* (ROWS, n) */
+    float *sums;         /* (n_classes, n): of one part, then added to the totals */
+    float *values;       /* (n_trained, n) by sample; or NULL */
+    struct kl_top *tops; /* (n) by pattern; or NULL */
+    float *thresholds;   /* (n) below which no pattern is taken */
+};
+
+enum kl_status kl_survey_rows_create(const struct kl_history *history, struct kl_survey_rows **out,
+                                     struct kl_error *err)
+{
+    uint32_t n = kl_collection_size(history->data);
+    struct kl_survey_rows *rows = NULL;
+    enum kl_status status = kl_alloc(&rows, 1, sizeof *rows, "the samples", err);
+
+    if (status)
+        return status;
+    rows->history = history;
+    status = kl_alloc(&rows->places, n, sizeof(uint32_t), "the samples", err);
+    if (!status)
+        status = kl_alloc(&rows->trained, n, sizeof(uint32_t), "the samples", err);
+    if (!status)
+        status = kl_alloc(&rows->first, n, sizeof(uint64_t), "the samples", err);
+    if (status) {
+        kl_survey_rows_free(rows);
+        return status;
+    }
+    for (uint64_t t = history->n_patterns; t-- > 0;)
+        rows->first[history->samples[t]] = t;
+    for (uint32_t i = 0; i < n; i++) {
+        if (!history->repetitions[i])
+            continue;
+        rows->places[i] = rows->n_trained;
+        rows->trained[rows->n_trained++] = i;
+    }
+    *out = rows;
+    return KL_OK;
+}
+
+void kl_survey_rows_free(struct kl_survey_rows *rows)
+{
+    if (!rows)
+        return;
+    free(rows->places);
+    free(rows->trained);
+    free(rows->first);
+    free(rows);
+}
+
+static void end_survey(struct kl_slice *slice)
+{
+    struct kl_slice_work *work = slice->work;
+
+    free(work->keys);
+    free(work->attention);
+    free(work->sums);
+    free(work->values);
+    for (uint32_t q = 0; work->tops && q < slice->n; q++)
+        free(work->tops[q].items);
+    free(work->tops);
+    free(work->thresholds);
+    free(slice->class_totals);
+    free(slice->sample_totals);
+    free(slice->n_best);
+    free(slice->best);
+    *work = (struct kl_slice_work){.rows = work->rows};
+    slice->class_totals = slice->sample_totals = NULL;
+    slice->n_best = slice->best = NULL;
+}
+
+static enum kl_status read_images(const struct kl_history *history, struct kl_slice *slice,
+                                  unsigned worker, struct kl_error *err)
+{
+    size_t width = history->final->shape.inputs[0];
+    enum kl_status status = KL_OK;
+
+    for (uint32_t q = 0; !status && q < slice->n; q++) {
+        uint32_t dataset = kl_collection_place(history->data, slice->ids[q]).dataset;
+        float *input = slice->batch->keys[0] + q * width;
+
+        status = kl_read_rows(history->keys[0], worker, slice->ids[q], 1, input, err);
+        kl_dataset_standardise_floats(history->data->datasets[dataset], input);
+    }
+    if (!status)
+        kl_network_forward(history->final, slice->n, slice->batch);
+    return status;
+}
+
+static enum kl_status read_texts(const struct kl_history *history, struct kl_slice *slice,
+                                 struct kl_error *err)
+{
+    const struct kl_shape *shape = &history->final->shape;
+    enum kl_status status = KL_OK;
+
+    for (uint32_t q = 0; !status && q < slice->n; q++) {
+        struct kl_subject subject;
+        struct kl_trace *trace = NULL;
+
+        kl_subject_at(history->data, slice->ids[q], &subject);
+        status = kl_trace(history, history->final, &subject, &trace, err);
+        for (uint32_t l = 0; !status && l <= shape->n_layers; l++) {
+            size_t width = l < shape->n_layers ? shape->inputs[l] : kl_shape_n_outputs(shape);
+
+            memcpy(slice->batch->keys[l] + q * width, trace->batch->keys[l], width * sizeof(float));
+        }
+        kl_trace_free(trace);
+    }
+    return status;
+}
+
+enum kl_status kl_slice_create(const struct kl_history *history, const struct kl_survey_rows *rows,
+                               const uint32_t *ids, uint32_t n, unsigned worker,
+                               struct kl_slice **out, struct kl_error *err)
+{
+    struct kl_slice *slice = NULL;
+    enum kl_status status = kl_alloc(&slice, 1, sizeof *slice, "a slice", err);
+
+    if (status)
+        return status;
+    slice->n = n;
+    slice->ids = ids;
+    status = kl_alloc(&slice->work, 1, sizeof *slice->work, "a slice", err);
+    if (!status)
+        slice->work->rows = rows;
+    if (!status)
+        status = kl_batch_create(history->final, n, &slice->batch, err);
+    if (!status)
+        status = kl_history_is_text(history) ? read_texts(history, slice, err)
+                                             : read_images(history, slice, worker, err);
+    if (status)
+        kl_slice_free(slice);
+    else
+        *out = slice;
+    return status;
+}
+
+void kl_slice_free(struct kl_slice *slice)
+{
+    if (!slice)
+        return;
+    if (slice->work)
+        end_survey(slice);
+    free(slice->work);
+    kl_batch_free(slice->batch);
+    free(slice);
+}
+
+/* The lists that a survey fills: by sample, or by pattern. */
+static enum kl_status begin_lists(struct kl_slice *slice, struct kl_error *err)
+{
+    struct kl_slice_work *work = slice->work;
+    size_t n_values = (size_t)work->rows->n_trained * slice->n;
+    enum kl_status status;
+
+    if (work->survey.unit != KL_UNIT_PATTERN) {
+        status = kl_alloc(&work->values, n_values, sizeof(float), "the samples' scores", err);
+        for (size_t i = 0; !status && work->survey.unit == KL_UNIT_DISTINCT && i < n_values; i++)
+            work->values[i] = UNUSED;
+        return status;
+    }
+    status = kl_alloc(&work->tops, slice->n, sizeof *work->tops, "the top lists", err);
+    if (!status)
+        status = kl_alloc(&work->thresholds, slice->n, sizeof(float), "the top lists", err);
+    for (uint32_t q = 0; !status && q < slice->n; q++) {
+        work->thresholds[q] = UNUSED;
+        work->tops[q].capacity = work->survey.top;
+        status = kl_alloc(&work->tops[q].items, work->survey.top, sizeof(struct kl_top_item),
+                          "the top lists", err);
+    }
+    return status;
+}
+
+enum kl_status kl_slice_begin(struct kl_slice *slice, const struct kl_survey *survey,
+                              const float *norms, struct kl_error *err)
+{
+    const struct kl_history *history = slice->work->rows->history;
+    struct kl_slice_work *work = slice->work;
+    size_t width = history->final->shape.inputs[survey->layer], n = slice->n;
+    enum kl_status status;
+
+    end_survey(slice);
+    work->survey = *survey;
+    work->norms = norms;
+    status = kl_alloc(&work->keys, ROWS * width, sizeof(float), "keys", err);
+    if (!status)
+        status = kl_alloc(&work->attention, ROWS * n, sizeof(float), "the attention", err);
+    if (!status && survey->has_totals)
+        status = kl_alloc(&work->sums, history->n_classes * n, sizeof(float), "totals", err);
+    if (!status && survey->has_totals)
+        status =
+            kl_alloc(&slice->class_totals, history->n_classes * n, sizeof(double), "totals", err);
+    if (!status && survey->has_totals)
+        status = kl_alloc(&slice->sample_totals, kl_collection_size(history->data), sizeof(double),
+                          "totals", err);
+    if (!status)
+        status = kl_alloc(&slice->n_best, n, sizeof(uint32_t), "the top lists", err);
+    if (!status)
+        status = kl_alloc(&slice->best, n * survey->top, sizeof(uint32_t), "the top lists", err);
+    return status ? status : begin_lists(slice, err);
+}
+
+/* Turns a row of attention into the rank's scores, in place. */
+static void score_row(const struct kl_slice_work *work, uint64_t pattern, uint32_t n, float *row)
+{
+    float norm;
+
+    switch (work->survey.rank) {
+    case KL_RANK_ABS:
+        for (uint32_t q = 0; q < n; q++)
+            row[q] = fabsf(row[q]);
+        break;
+    case KL_RANK_NEGATIVE:
+        for (uint32_t q = 0; q < n; q++)
+            row[q] = -row[q];
+        break;
+    case KL_RANK_COSINE: /* the query's own length changes no order among its scores */
+        norm = work->norms[pattern];
+        for (uint32_t q = 0; q < n; q++)
+            row[q] = norm > 0 ? row[q] / norm : 0;
+        break;
+    default:
+        break;
+    }
+}
+
+static void total_row(struct kl_slice *slice, uint32_t sample, float weight, const float *row)
+{
+    const struct kl_history *history = slice->work->rows->history;
+    float *sums = slice->work->sums + (size_t)history->classes[sample] * slice->n, all = 0;
+
+    for (uint32_t q = 0; q < slice->n; q++) {
+        float size = weight * fabsf(row[q]);
+
+        sums[q] += size;
+        all += size;
+    }
+    slice->sample_totals[sample] += all;
+}
+
+static void offer_row(struct kl_slice *slice, uint32_t sample, uint32_t weight, const float *row)
+{
+    struct kl_slice_work *work = slice->work;
+    float *values;
+
+    if (work->survey.unit == KL_UNIT_PATTERN) {
+        for (uint32_t q = 0; q < slice->n; q++) {
+            struct kl_top *top = &work->tops[q];
+
+            if (row[q] <= work->thresholds[q])
+                continue;
+            for (uint32_t i = 0; i < weight && i < top->capacity; i++)
+                kl_top_offer(top, (double)row[q], sample);
+            if (top->n == top->capacity)
+                work->thresholds[q] = (float)top->items[0].score;
+        }
+        return;
+    }
+    values = work->values + (size_t)work->rows->places[sample] * slice->n;
+    for (uint32_t q = 0; q < slice->n; q++)
+        values[q] = work->survey.unit == KL_UNIT_SAMPLE ? values[q] + (float)weight * row[q]
+                                                        : fmaxf(values[q], row[q]);
+}
+
+/* One row of the layer: a sample with its repetitions (layer 0), or a pattern. */
+static void take_row(struct kl_slice *slice, uint64_t row_number, float *row)
+{
+    const struct kl_survey_rows *rows = slice->work->rows;
+    int is_image = kl_shape_reads_samples(&rows->history->final->shape, slice->work->survey.layer);
+    uint32_t sample = is_image ? (uint32_t)row_number : rows->history->samples[row_number];
+    uint32_t weight = is_image ? rows->history->repetitions[sample] : 1;
+
+    if (weight == 0)
+        return;
+    if (slice->work->survey.has_totals)
+        total_row(slice, sample, (float)weight, row);
+    score_row(slice->work, is_image ? rows->first[sample] : row_number, slice->n, row);
+    offer_row(slice, sample, weight, row);
+}
+
+static void take_product(struct kl_slice *slice, const struct kl_block *block, uint32_t first,
+                         uint32_t n_rows)
+{
+    struct kl_slice_work *work = slice->work;
+    const struct kl_history *history = work->rows->history;
+    uint32_t layer = work->survey.layer;
+    size_t width = history->final->shape.inputs[layer];
+
+    kl_block_to_float(block, first * width, n_rows * width, work->keys);
+    for (uint32_t i = 0; kl_shape_reads_samples(&history->final->shape, layer) && i < n_rows; i++) {
+        uint32_t sample = (uint32_t)block->first + first + i;
+
+        kl_dataset_standardise_floats(
+            history->data->datasets[kl_collection_place(history->data, sample).dataset],
+            work->keys + i * width);
+    }
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)n_rows, (int)slice->n, (int)width, 1,
+                work->keys, (int)width, slice->batch->keys[layer], (int)width, 0, work->attention,
+                (int)slice->n);
+    for (uint32_t i = 0; i < n_rows; i++)
+        take_row(slice, block->first + first + i, work->attention + (size_t)i * slice->n);
+}
+
+enum kl_status kl_slice_scan(struct kl_slice *slice, unsigned worker, uint32_t first, uint32_t end,
+                             struct kl_error *err)
+{
+    const struct kl_history *history = slice->work->rows->history;
+    const struct kl_block_source *keys = history->keys[slice->work->survey.layer];
+    enum kl_status status = KL_OK;
+
+    for (uint32_t b = first; !status && b < end; b++) {
+        struct kl_block block = {0};
+
+        status = kl_read_block(keys, worker, b, &block, err);
+        for (uint32_t row = 0; !status && row < block.count; row += ROWS)
+            take_product(slice, &block, row, block.count - row < ROWS ? block.count - row : ROWS);
+        /* Sums of one block in float32, of all blocks in double. */
+        for (size_t i = 0; slice->class_totals && i < (size_t)history->n_classes * slice->n; i++) {
+            slice->class_totals[i] += slice->work->sums[i];
+            slice->work->sums[i] = 0;
+        }
+    }
+    return status;
+}
+
+/* The best samples of a query from its scores by sample. */
+static void list_samples(struct kl_slice *slice, uint32_t q, struct kl_top *top)
+{
+    const struct kl_slice_work *work = slice->work;
+
+    for (uint32_t place = 0; place < work->rows->n_trained; place++) {
+        float value = work->values[(size_t)place * slice->n + q];
+
+        if (top->n < top->capacity || (double)value > top->items[0].score)
+            kl_top_offer(top, (double)value, work->rows->trained[place]);
+    }
+}
+
+enum kl_status kl_slice_finish(struct kl_slice *slice, struct kl_error *err)
+{
+    struct kl_slice_work *work = slice->work;
+    struct kl_top_item *items = NULL;
+    enum kl_status status = kl_alloc(&items, work->survey.top, sizeof *items, "the top lists", err);
+
+    for (uint32_t q = 0; !status && q < slice->n; q++) {
+        struct kl_top own = {items, 0, work->survey.top};
+        struct kl_top *top = work->tops ? &work->tops[q] : &own;
+        uint32_t *best = slice->best + (size_t)q * work->survey.top, n = 0;
+
+        if (!work->tops)
+            list_samples(slice, q, &own);
+        kl_top_sort(top);
+        for (uint32_t i = 0; i < top->n; i++) {
+            uint32_t sample = (uint32_t)top->items[i].index, seen = 0;
+
+            while (seen < n && best[seen] != sample)
+                seen++;
+            if (seen == n)
+                best[n++] = sample;
+        }
+        slice->n_best[q] = n;
+    }
+    free(items);
+    return status;
+}
+
+enum kl_status kl_survey_choose(const struct kl_collection *data, uint32_t limit, uint32_t **out,
+                                uint32_t *n, struct kl_error *err)
+{
+    uint32_t *ids = NULL, found = 0;
+    uint64_t total = 0, before = 0; /* test samples of all data sets, and of those before */
+    enum kl_status status;
+
+    for (uint32_t d = 0; d < data->n_datasets; d++)
+        total += data->datasets[d]->splits[KL_SPLIT_TEST].count;
+    if (total == 0)
+        return kl_fail(err, KL_ERR_NOT_FOUND, "this run has no test samples to ask about");
+    limit = limit < total ? limit : (uint32_t)total;
+    status = kl_alloc(&ids, limit, sizeof *ids, "the queries", err);
+    if (status)
+        return status;
+    for (uint32_t d = 0; d < data->n_datasets; d++) {
+        uint64_t count = data->datasets[d]->splits[KL_SPLIT_TEST].count;
+        uint64_t share = limit * (before + count) / total - limit * before / total;
+        uint32_t base = kl_collection_id(data, (struct kl_sample_place){d, KL_SPLIT_TEST, 0});
+
+        for (uint64_t i = 0; i < share; i++)
+            ids[found++] = base + (uint32_t)(i * count / share);
+        before += count;
+    }
+    *out = ids;
+    *n = found;
+    return KL_OK;
+}

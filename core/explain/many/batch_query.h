@@ -1,0 +1,70 @@
+/* Attention of many queries at once: one pass over the keys for a slice of them, by matrix products
+ * (A = K Q^T), instead of one pass each. A slice belongs to one worker at a time; slices are
+ * independent of each other. */
+#ifndef KL_CORE_EXPLAIN_MANY_BATCH_QUERY_H
+#define KL_CORE_EXPLAIN_MANY_BATCH_QUERY_H
+
+#include "core/explain/attention.h"
+
+#define KL_SLICE 128 /* queries a slice: enough for matrix products to run at full speed */
+
+/* What one unit of a query's top list is. */
+enum kl_unit {
+    KL_UNIT_PATTERN,  /* a pattern; the list names the samples among the best patterns, each once */
+    KL_UNIT_SAMPLE,   /* a training sample, its repetitions summed */
+    KL_UNIT_DISTINCT, /* a training sample by its best repetition */
+};
+
+struct kl_survey {
+    uint32_t layer;    /* from 0 */
+    enum kl_rank rank; /* KL_RANK_ABS, _POSITIVE, _NEGATIVE or _COSINE */
+    enum kl_unit unit;
+    uint32_t top;   /* length of the lists, > 0 */
+    int has_totals; /* whether totals of |a_t| by class and by sample are wanted, too */
+};
+
+/* Training samples as rows of a layer: their weights say how many patterns a row stands for (layer
+ * 0's rows are samples, with their repetitions; others' are patterns). Shared by all slices. */
+struct kl_survey_rows;
+enum kl_status kl_survey_rows_create(const struct kl_history *history, struct kl_survey_rows **rows,
+                                     struct kl_error *err);
+void kl_survey_rows_free(struct kl_survey_rows *rows);
+
+/* Some queries run through the network, and what has been found of them. */
+struct kl_slice {
+    uint32_t n;             /* queries */
+    const uint32_t *ids;    /* (n) samples of the run, borrowed */
+    struct kl_batch *batch; /* keys[l]: (n, inputs[l]), keys[n_layers]: logits */
+    double *class_totals;   /* (n_classes, n) of |a_t|, if wanted */
+    double *sample_totals;  /* (samples of the run) of |a_t|, over the queries, if wanted */
+    uint32_t *n_best;       /* (n) */
+    uint32_t *best;         /* (n, top) ids of training samples, best first */
+    struct kl_slice_work *work;
+};
+
+/* Reads the images of n <= KL_SLICE samples and runs them through the network. Within a pool's
+ * task. The caller ends *slice with kl_slice_free. Errors: KL_ERR_MEMORY and those of reading. */
+enum kl_status kl_slice_create(const struct kl_history *history, const struct kl_survey_rows *rows,
+                               const uint32_t *ids, uint32_t n, unsigned worker,
+                               struct kl_slice **slice, struct kl_error *err);
+void kl_slice_free(struct kl_slice *slice);
+
+/* Begins a survey of one layer; norms (n_patterns), for KL_RANK_COSINE: see core/explain/norms.h. Errors:
+ * KL_ERR_MEMORY. */
+enum kl_status kl_slice_begin(struct kl_slice *slice, const struct kl_survey *survey,
+                              const float *norms, struct kl_error *err);
+
+/* Passes over blocks first .. end-1 of the layer's keys, within a pool's task; every block must be
+ * passed over once, in any parts. Errors: those of reading. */
+enum kl_status kl_slice_scan(struct kl_slice *slice, unsigned worker, uint32_t first, uint32_t end,
+                             struct kl_error *err);
+
+/* Fills n_best and best. Errors: KL_ERR_MEMORY. */
+enum kl_status kl_slice_finish(struct kl_slice *slice, struct kl_error *err);
+
+/* limit samples, evenly spread over the test splits of all data sets (all, if there are no more):
+ * *ids (*n) is the caller's, to free. Errors: KL_ERR_NOT_FOUND (no test samples), KL_ERR_MEMORY. */
+enum kl_status kl_survey_choose(const struct kl_collection *data, uint32_t limit, uint32_t **ids,
+                                uint32_t *n, struct kl_error *err);
+
+#endif

@@ -1,0 +1,113 @@
+#include "core/explain/many/hubness.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/memory.h"
+#include "core/explain/norms.h"
+#include "core/base/top.h"
+
+#define PARTS 8  /* of the keys: between them other jobs get their turn */
+#define SLICE 32 /* queries: so that there is a slice for every worker */
+
+struct job {
+    const struct kl_history *history;
+    const struct kl_survey_rows *rows;
+    struct kl_survey survey;
+    const float *norms;
+    const uint32_t *ids;
+    uint32_t n;
+    struct kl_slice *slices[(KL_COMMON_QUERIES + SLICE - 1) / SLICE];
+    uint32_t part;
+};
+
+static enum kl_status scan_part(void *argument, unsigned worker, unsigned task,
+                                struct kl_error *err)
+{
+    struct job *job = argument;
+    uint32_t first = task * SLICE, n = job->n - first < SLICE ? job->n - first : SLICE;
+    uint64_t n_blocks = job->history->keys[job->survey.layer]->n_blocks;
+    enum kl_status status = KL_OK;
+
+    if (job->part == 0) {
+        status = kl_slice_create(job->history, job->rows, job->ids + first, n, worker,
+                                 &job->slices[task], err);
+        if (!status)
+            status = kl_slice_begin(job->slices[task], &job->survey, job->norms, err);
+    }
+    if (!status)
+        status = kl_slice_scan(job->slices[task], worker, (uint32_t)(n_blocks * job->part / PARTS),
+                               (uint32_t)(n_blocks * (job->part + 1) / PARTS), err);
+    return status || job->part + 1 < PARTS ? status : kl_slice_finish(job->slices[task], err);
+}
+
+static enum kl_status count(const struct job *job, struct kl_common *out, struct kl_error *err)
+{
+    uint32_t n_samples = kl_collection_size(job->history->data), *counts = NULL;
+    struct kl_common common = {.n_queries = job->n};
+    struct kl_top top = {NULL, 0, 0};
+    enum kl_status status = kl_alloc(&counts, n_samples, sizeof *counts, "the counts", err);
+
+    for (uint32_t s = 0; !status && s * SLICE < job->n; s++)
+        for (uint32_t q = 0; q < job->slices[s]->n; q++)
+            for (uint32_t i = 0; i < job->slices[s]->n_best[q]; i++)
+                counts[job->slices[s]->best[(size_t)q * KL_COMMON_TOP + i]]++;
+    for (uint32_t i = 0; !status && i < n_samples; i++)
+        top.capacity += counts[i] > 0;
+    if (!status)
+        status = kl_alloc(&top.items, top.capacity, sizeof *top.items, "the counts", err);
+    if (!status)
+        status = kl_alloc(&common.samples, top.capacity, sizeof(uint32_t), "the counts", err);
+    if (!status)
+        status = kl_alloc(&common.shares, top.capacity, sizeof(float), "the counts", err);
+    for (uint32_t i = 0; !status && i < n_samples; i++)
+        if (counts[i])
+            kl_top_offer(&top, counts[i], i);
+    if (!status) {
+        kl_top_sort(&top);
+        common.n = top.n;
+        for (uint32_t i = 0; i < top.n; i++) {
+            common.samples[i] = (uint32_t)top.items[i].index;
+            common.shares[i] = (float)(top.items[i].score / job->n);
+        }
+        *out = common;
+    } else {
+        kl_common_clear(&common);
+    }
+    free(top.items);
+    free(counts);
+    return status;
+}
+
+enum kl_status kl_common(struct kl_pool *pool, const struct kl_history *history, uint32_t layer,
+                         enum kl_rank rank, enum kl_unit unit, struct kl_common *common,
+                         struct kl_error *err)
+{
+    struct job job = {.history = history, .survey = {layer, rank, unit, KL_COMMON_TOP, 0}};
+    struct kl_survey_rows *rows = NULL;
+    uint32_t *ids = NULL;
+    enum kl_status status = kl_survey_choose(history->data, KL_COMMON_QUERIES, &ids, &job.n, err);
+
+    if (!status)
+        status = kl_survey_rows_create(history, &rows, err);
+    if (!status && rank == KL_RANK_COSINE)
+        status = kl_norms_of(pool, history, layer, &job.norms, err);
+    job.rows = rows;
+    job.ids = ids;
+    for (; !status && job.part < PARTS; job.part++)
+        status = kl_pool_run(pool, scan_part, &job, (job.n + SLICE - 1) / SLICE, err);
+    if (!status)
+        status = count(&job, common, err);
+    for (size_t i = 0; i < sizeof job.slices / sizeof job.slices[0]; i++)
+        kl_slice_free(job.slices[i]);
+    kl_survey_rows_free(rows);
+    free(ids);
+    return status;
+}
+
+void kl_common_clear(struct kl_common *common)
+{
+    free(common->samples);
+    free(common->shares);
+    memset(common, 0, sizeof *common);
+}

@@ -1,0 +1,27 @@
+/* Is it this query, or any query? In what share of test queries a training sample is among the top
+ * ten. Unnormalised attention favours samples with large keys, so the same few may top all lists.
+ */
+#ifndef KL_CORE_EXPLAIN_MANY_HUBNESS_H
+#define KL_CORE_EXPLAIN_MANY_HUBNESS_H
+
+#include "core/explain/many/batch_query.h"
+
+#define KL_COMMON_QUERIES 256 /* test samples asked: a share is then good to some 3 points */
+#define KL_COMMON_TOP 10
+
+struct kl_common {
+    uint32_t n_queries;
+    uint32_t n;        /* training samples that are among the top ten of some query */
+    uint32_t *samples; /* (n) ids, the commonest first */
+    float *shares;     /* (n) of the queries */
+};
+
+/* Asks KL_COMMON_QUERIES test samples, or all there are; unit is KL_UNIT_PATTERN or KL_UNIT_SAMPLE,
+ * layer from 0. Lets other jobs of the pool in between. The caller ends *common with
+ * kl_common_clear. Errors: KL_ERR_NOT_FOUND (no test samples), KL_ERR_MEMORY, reading's. */
+enum kl_status kl_common(struct kl_pool *pool, const struct kl_history *history, uint32_t layer,
+                         enum kl_rank rank, enum kl_unit unit, struct kl_common *common,
+                         struct kl_error *err);
+void kl_common_clear(struct kl_common *common);
+
+#endif

@@ -1,0 +1,355 @@
+#include "core/explain/text/attention_map.h"
+
+#include <cblas.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/models/lstm.h"
+#include "core/base/memory.h"
+#include "core/base/top.h"
+
+#define ROWS 512 /* keys a matrix product */
+
+/* A position's best pattern. */
+struct place {
+    double score;
+    uint64_t pattern;
+    uint32_t sample;
+};
+
+/* What one task found: of the passage's every token. */
+struct part {
+    double *sums, *squares; /* (n) of the attention */
+    struct place *places;   /* (n, capacity) the best positions, each by its best pattern */
+    uint32_t *n_places;     /* (n) */
+};
+
+struct job {
+    const struct kl_history *history;
+    const struct kl_heat_query *query;
+    const float *x; /* (n, width) the layer's inputs for the tokens */
+    uint32_t n_tasks;
+    struct part total;
+    pthread_mutex_t lock; /* of total */
+};
+
+static enum kl_status make_part(struct part *part, uint32_t n, uint32_t capacity,
+                                struct kl_error *err)
+{
+    enum kl_status status = kl_alloc(&part->sums, n, sizeof(double), "the heat map", err);
+
+    if (!status)
+        status = kl_alloc(&part->squares, n, sizeof(double), "the heat map", err);
+    if (!status)
+        status = kl_alloc(&part->places, (size_t)n * capacity, sizeof *part->places, "the heat map",
+                          err);
+    return status ? status : kl_alloc(&part->n_places, n, sizeof(uint32_t), "the heat map", err);
+}
+
+static void free_part(struct part *part)
+{
+    free(part->places);
+    free(part->n_places);
+    free(part->sums);
+    free(part->squares);
+}
+
+static double score_of(enum kl_rank rank, double attention)
+{
+    return rank == KL_RANK_ABS        ? fabs(attention)
+           : rank == KL_RANK_POSITIVE ? attention
+                                      : -attention;
+}
+
+/* Whether one place is better: by score, of equal ones the earlier pattern. */
+static int is_better(const struct place *a, const struct place *b)
+{
+    return a->score > b->score || (a->score == b->score && a->pattern < b->pattern);
+}
+
+/* Takes a place into a list of at most capacity, best first, in which every position stands once.
+ */
+static void offer(struct place *places, uint32_t *n, uint32_t capacity, struct place place)
+{
+    uint32_t at = 0, end;
+
+    while (at < *n && places[at].sample != place.sample)
+        at++;
+    if (at < *n && !is_better(&place, &places[at]))
+        return;
+    if (at == capacity && !is_better(&place, &places[capacity - 1]))
+        return;
+    if (at == *n && *n < capacity)
+        ++*n;
+    end = at < *n ? at : *n - 1; /* the place of the position before, or the last */
+    while (end > 0 && is_better(&place, &places[end - 1])) {
+        places[end] = places[end - 1];
+        end--;
+    }
+    places[end] = place;
+}
+
+/* One row of attention: one key, all tokens. */
+static void take_row(const struct job *job, uint64_t pattern, const float *row, struct part *part)
+{
+    uint32_t capacity = job->query->n_best;
+
+    for (uint32_t q = 0; q < job->query->n; q++) {
+        struct place *places = part->places + (size_t)q * capacity;
+        struct place place = {score_of(job->query->rank, (double)row[q]), pattern,
+                              job->history->samples[pattern]};
+
+        part->sums[q] += place.score;
+        part->squares[q] += place.score * place.score;
+        if (part->n_places[q] < capacity || is_better(&place, &places[capacity - 1]))
+            offer(places, &part->n_places[q], capacity, place);
+    }
+}
+
+static void merge(struct job *job, const struct part *part)
+{
+    uint32_t capacity = job->query->n_best;
+
+    pthread_mutex_lock(&job->lock);
+    for (uint32_t q = 0; q < job->query->n; q++) {
+        size_t first = (size_t)q * capacity;
+
+        job->total.sums[q] += part->sums[q];
+        job->total.squares[q] += part->squares[q];
+        for (uint32_t i = 0; i < part->n_places[q]; i++)
+            offer(job->total.places + first, &job->total.n_places[q], capacity,
+                  part->places[first + i]);
+    }
+    pthread_mutex_unlock(&job->lock);
+}
+
+static enum kl_status scan_part(void *argument, unsigned worker, unsigned task,
+                                struct kl_error *err)
+{
+    struct job *job = argument;
+    const struct kl_block_source *keys = job->history->keys[job->query->layer - 1];
+    uint32_t n = job->query->n, width = keys->width;
+    uint32_t first = (uint32_t)((uint64_t)keys->n_blocks * task / job->n_tasks);
+    uint32_t end = (uint32_t)((uint64_t)keys->n_blocks * (task + 1) / job->n_tasks);
+    struct part part = {0};
+    float *rows = NULL, *attention = NULL;
+    enum kl_status status = make_part(&part, n, job->query->n_best, err);
+
+    if (!status)
+        status = kl_alloc(&rows, (size_t)ROWS * width, sizeof(float), "keys", err);
+    if (!status)
+        status = kl_alloc(&attention, (size_t)ROWS * n, sizeof(float), "the attention", err);
+    for (uint32_t b = first; !status && b < end; b++) {
+        struct kl_block block = {0};
+
+        status = kl_read_block(keys, worker, b, &block, err);
+        for (uint32_t at = 0; !status && at < block.count; at += ROWS) {
+            uint32_t now = block.count - at < ROWS ? block.count - at : ROWS;
+
+            kl_block_rows(keys, &block, at, now, rows);
+            cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)now, (int)n, (int)width, 1,
+                        rows, (int)width, job->x, (int)width, 0, attention, (int)n);
+            for (uint32_t i = 0; i < now; i++)
+                take_row(job, block.first + at + i, attention + (size_t)i * n, &part);
+        }
+    }
+    if (!status)
+        merge(job, &part);
+    free_part(&part);
+    free(rows);
+    free(attention);
+    return status;
+}
+
+/* The layer's inputs for the tokens asked about: *x (n, width) is the caller's. */
+static enum kl_status read_tokens(const struct kl_history *history,
+                                  const struct kl_heat_query *query, float **x,
+                                  struct kl_error *err)
+{
+    const struct kl_shape *shape = &history->final->shape;
+    uint32_t layer = query->layer - 1, all = query->n_before + query->n;
+    size_t width = shape->inputs[layer];
+    struct kl_tape *tape = NULL;
+    float *carried = NULL;
+    enum kl_status status =
+        kl_alloc(&carried, kl_lstm_carried_size(shape, 1), sizeof(float), "the state", err);
+
+    if (!status)
+        status = kl_tape_create(shape, 1, all, &tape, err);
+    if (!status)
+        status = kl_alloc(x, query->n * width, sizeof(float), "the tokens' keys", err);
+    if (!status) {
+        kl_lstm_forward(history->final, query->tokens, 1, all, carried, tape);
+        memcpy(*x, tape->keys[layer] + query->n_before * width, query->n * width * sizeof(float));
+    }
+    kl_tape_free(tape);
+    free(carried);
+    return status;
+}
+
+static void list_best(const struct job *job, struct kl_heat *heat)
+{
+    for (uint32_t q = 0; q < heat->n; q++) {
+        const struct place *places = job->total.places + (size_t)q * heat->n_best;
+
+        heat->n_found[q] = job->total.n_places[q];
+        for (uint32_t i = 0; i < heat->n_found[q]; i++)
+            heat->best[(size_t)q * heat->n_best + i] = (struct kl_heat_best){
+                places[i].sample, places[i].pattern,
+                (float)(job->query->rank == KL_RANK_NEGATIVE ? -places[i].score : places[i].score)};
+    }
+}
+
+/* The positions that stand out most, over all tokens. */
+static enum kl_status choose_columns(const struct job *job, struct kl_heat *heat,
+                                     struct kl_error *err)
+{
+    struct kl_top top = {NULL, 0, heat->n * heat->n_best};
+    enum kl_status status =
+        kl_alloc(&top.items, top.capacity, sizeof *top.items, "the heat map", err);
+
+    for (uint32_t q = 0; !status && q < heat->n; q++) {
+        for (uint32_t i = 0; i < heat->n_found[q]; i++) {
+            size_t at = (size_t)q * heat->n_best + i;
+            double score = score_of(job->query->rank, (double)heat->best[at].attention);
+
+            if (heat->deviation[q] > 0)
+                kl_top_offer(&top, (score - heat->mean[q]) / heat->deviation[q], at);
+        }
+    }
+    if (!status)
+        kl_top_sort(&top);
+    for (uint32_t i = 0; i < top.n && heat->n_columns < job->query->n_columns; i++) {
+        const struct kl_heat_best *best = &heat->best[top.items[i].index];
+        uint32_t seen = 0;
+
+        while (seen < heat->n_columns && heat->columns[seen].sample != best->sample)
+            seen++;
+        if (seen == heat->n_columns)
+            heat->columns[heat->n_columns++] = *best;
+    }
+    free(top.items);
+    return status;
+}
+
+struct fill {
+    const struct job *job;
+    struct kl_heat *heat;
+};
+
+/* Every token's attention to every column. Runs as the pool's only task, so that it may read. */
+static enum kl_status fill_columns(void *argument, unsigned worker, unsigned task,
+                                   struct kl_error *err)
+{
+    const struct fill *fill = argument;
+    struct kl_heat *heat = fill->heat;
+    const struct kl_block_source *keys = fill->job->history->keys[fill->job->query->layer - 1];
+    float *row = NULL;
+    enum kl_status status = kl_alloc(&row, keys->width, sizeof(float), "a key", err);
+
+    (void)task;
+    for (uint32_t c = 0; !status && c < heat->n_columns; c++) {
+        status = kl_read_rows(keys, worker, heat->columns[c].pattern, 1, row, err);
+        for (uint32_t q = 0; !status && q < heat->n; q++)
+            heat->attention[(size_t)q * heat->n_columns + c] =
+                cblas_sdot((int)keys->width, row, 1, fill->job->x + (size_t)q * keys->width, 1);
+    }
+    free(row);
+    return status;
+}
+
+static enum kl_status allocate(const struct kl_heat_query *query, struct kl_heat *heat,
+                               struct kl_error *err)
+{
+    size_t n = query->n;
+    enum kl_status status = kl_alloc(&heat->mean, n, sizeof(double), "the heat map", err);
+
+    heat->n = query->n;
+    heat->n_best = query->n_best;
+    if (!status)
+        status = kl_alloc(&heat->deviation, n, sizeof(double), "the heat map", err);
+    if (!status)
+        status = kl_alloc(&heat->n_found, n, sizeof(uint32_t), "the heat map", err);
+    if (!status)
+        status = kl_alloc(&heat->best, n * query->n_best, sizeof *heat->best, "the heat map", err);
+    if (!status)
+        status =
+            kl_alloc(&heat->columns, query->n_columns, sizeof *heat->columns, "the heat map", err);
+    return status ? status
+                  : kl_alloc(&heat->attention, n * query->n_columns, sizeof(float), "the heat map",
+                             err);
+}
+
+static enum kl_status check(const struct kl_history *history, const struct kl_heat_query *query,
+                            struct kl_error *err)
+{
+    uint32_t n_layers = history->final->shape.n_layers;
+
+    if (query->layer < 1 || query->layer > n_layers)
+        return kl_fail(err, KL_ERR_USAGE, "layer is 1 to %u in this run", n_layers);
+    if (query->n < 1 || query->n > KL_HEAT_TOKENS_MAX)
+        return kl_fail(err, KL_ERR_USAGE, "a heat map has 1 to %d tokens", KL_HEAT_TOKENS_MAX);
+    if (query->rank > KL_RANK_NEGATIVE)
+        return kl_fail(err, KL_ERR_USAGE, "a heat map is by abs, positive or negative attention");
+    if (query->n_best < 1 || query->n_best > KL_HEAT_BEST_MAX)
+        return kl_fail(err, KL_ERR_USAGE, "a token has 1 to %d best positions", KL_HEAT_BEST_MAX);
+    return KL_OK;
+}
+
+enum kl_status kl_heat_find(struct kl_pool *pool, const struct kl_history *history,
+                            const struct kl_heat_query *query, struct kl_heat *out,
+                            struct kl_error *err)
+{
+    struct job job = {.history = history, .query = query};
+    struct kl_heat heat = {0};
+    struct fill fill = {&job, &heat};
+    float *x = NULL;
+    double n = (double)history->n_patterns;
+    enum kl_status status = check(history, query, err);
+
+    if (status)
+        return status;
+    job.n_tasks = 4 * kl_pool_n_workers(pool);
+    pthread_mutex_init(&job.lock, NULL);
+    status = read_tokens(history, query, &x, err);
+    job.x = x;
+    if (!status)
+        status = allocate(query, &heat, err);
+    if (!status)
+        status = make_part(&job.total, query->n, query->n_best, err);
+    if (!status)
+        status = kl_pool_run(pool, scan_part, &job, job.n_tasks, err);
+    for (uint32_t q = 0; !status && q < query->n; q++) {
+        double mean = job.total.sums[q] / n, variance = job.total.squares[q] / n - mean * mean;
+
+        heat.mean[q] = mean;
+        heat.deviation[q] = variance > 0 ? sqrt(variance) : 0;
+    }
+    if (!status) {
+        list_best(&job, &heat);
+        status = choose_columns(&job, &heat, err);
+    }
+    if (!status)
+        status = kl_pool_run(pool, fill_columns, &fill, 1, err);
+    free_part(&job.total);
+    pthread_mutex_destroy(&job.lock);
+    free(x);
+    if (status)
+        kl_heat_clear(&heat);
+    else
+        *out = heat;
+    return status;
+}
+
+void kl_heat_clear(struct kl_heat *heat)
+{
+    free(heat->mean);
+    free(heat->deviation);
+    free(heat->n_found);
+    free(heat->best);
+    free(heat->columns);
+    free(heat->attention);
+    memset(heat, 0, sizeof *heat);
+}

@@ -1,0 +1,121 @@
+#include "core/explain/text/reading.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/memory.h"
+#include "core/base/random.h"
+
+#define SLICE 256 /* rows of logits at a time */
+#define CONTINUATION_STREAM (UINT64_C(1) << 36)
+
+/* Judges token i + 1 by the logits that followed token i. */
+static void judge(const float *logits, uint32_t n_types, uint32_t i, const uint32_t *tokens,
+                  struct kl_reading *reading)
+{
+    if (i + 1 >= reading->n)
+        return;
+    reading->bits[i + 1] =
+        (float)(kl_cross_entropy(logits, 1, n_types, &tokens[i + 1], NULL) / log(2));
+    reading->predicted[i + 1] = kl_argmax(logits, n_types);
+}
+
+enum kl_status kl_read_text(const struct kl_network *network, const uint32_t *tokens, uint32_t n,
+                            struct kl_reading *out, struct kl_error *err)
+{
+    uint32_t n_types = kl_shape_n_outputs(&network->shape);
+    struct kl_reading reading = {.n = n};
+    struct kl_tape *tape = NULL;
+    float *carried = NULL, *logits = NULL;
+    enum kl_status status = kl_alloc(&reading.bits, n, sizeof(float), "a reading", err);
+
+    if (!status)
+        status = kl_alloc(&reading.predicted, n, sizeof(uint32_t), "a reading", err);
+    if (!status)
+        status = kl_alloc(&carried, kl_lstm_carried_size(&network->shape, 1), sizeof(float),
+                          "the state", err);
+    if (!status)
+        status = kl_tape_create(&network->shape, 1, n, &tape, err);
+    if (!status)
+        status = kl_alloc(&logits, (size_t)SLICE * n_types, sizeof(float), "logits", err);
+    if (!status) {
+        kl_lstm_forward(network, tokens, 1, n, carried, tape);
+        reading.bits[0] = NAN;
+    }
+    for (uint32_t first = 0; !status && first < n; first += SLICE) {
+        uint32_t now = n - first < SLICE ? n - first : SLICE;
+
+        kl_lstm_logits(network, tape, first, now, logits);
+        for (uint32_t i = 0; i < now; i++)
+            judge(logits + (size_t)i * n_types, n_types, first + i, tokens, &reading);
+    }
+    kl_tape_free(tape);
+    free(carried);
+    free(logits);
+    if (status)
+        kl_reading_clear(&reading);
+    else
+        *out = reading;
+    return status;
+}
+
+void kl_reading_clear(struct kl_reading *reading)
+{
+    free(reading->bits);
+    free(reading->predicted);
+    memset(reading, 0, sizeof *reading);
+}
+
+/* Draws a token from softmax(logits / temperature) without the unknown one; logits are scratch. */
+static uint32_t draw(float *logits, uint32_t n_types, uint32_t unknown, double temperature,
+                     struct kl_random *random)
+{
+    uint32_t best;
+    double sum = 0, left;
+
+    if (n_types > 1)
+        logits[unknown] = -INFINITY;
+    best = kl_argmax(logits, n_types);
+    if (temperature <= 0)
+        return best;
+    for (uint32_t j = 0; j < n_types; j++)
+        sum += exp(((double)logits[j] - logits[best]) / temperature);
+    left = kl_random_uniform(random) * sum;
+    for (uint32_t j = 0; j < n_types; j++) {
+        left -= exp(((double)logits[j] - logits[best]) / temperature);
+        if (left < 0)
+            return j;
+    }
+    return best;
+}
+
+enum kl_status kl_continue(const struct kl_network *network, const struct kl_corpus *corpus,
+                           const uint32_t *tokens, uint32_t n, const struct kl_continuing *how,
+                           uint32_t *written, struct kl_error *err)
+{
+    uint32_t n_types = kl_shape_n_outputs(&network->shape);
+    struct kl_tape *tape = NULL;
+    float *carried = NULL, *logits = NULL;
+    struct kl_random random;
+    enum kl_status status = kl_alloc(&carried, kl_lstm_carried_size(&network->shape, 1),
+                                     sizeof(float), "the state", err);
+
+    if (!status)
+        status = kl_tape_create(&network->shape, 1, n, &tape, err);
+    if (!status)
+        status = kl_alloc(&logits, n_types, sizeof(float), "logits", err);
+    kl_random_seed(&random, how->seed, CONTINUATION_STREAM);
+    for (uint32_t i = 0; !status && i < how->n; i++) {
+        if (i == 0)
+            kl_lstm_forward(network, tokens, 1, n, carried, tape);
+        else
+            kl_lstm_forward(network, &written[i - 1], 1, 1, carried, tape);
+        kl_lstm_logits(network, tape, i == 0 ? n - 1 : 0, 1, logits);
+        written[i] = draw(logits, n_types, corpus->unknown, how->temperature, &random);
+    }
+    kl_tape_free(tape);
+    free(carried);
+    free(logits);
+    return status;
+}

@@ -1,0 +1,35 @@
+/* A language model at work: how it reads a text, and how it goes on. */
+#ifndef KL_CORE_EXPLAIN_TEXT_READING_H
+#define KL_CORE_EXPLAIN_TEXT_READING_H
+
+#include "core/data/text/corpus.h"
+#include "core/models/lstm.h"
+
+#define KL_READING_MAX 2000 /* tokens of a text that somebody typed, or of one page */
+
+/* What it thought of every token but the first. */
+struct kl_reading {
+    uint32_t n;
+    float *bits;         /* (n) surprise at token i, -log2 of its probability; NaN for the first */
+    uint32_t *predicted; /* (n) what it expected instead of token i; the first's is no use */
+};
+
+/* Reads n tokens from an empty state. The caller ends *reading with kl_reading_clear. Errors:
+ * KL_ERR_MEMORY. */
+enum kl_status kl_read_text(const struct kl_network *network, const uint32_t *tokens, uint32_t n,
+                            struct kl_reading *reading, struct kl_error *err);
+void kl_reading_clear(struct kl_reading *reading);
+
+struct kl_continuing {
+    uint32_t n;         /* tokens to write */
+    double temperature; /* 0: always the most expected; 1: as the network's probabilities say */
+    uint64_t seed;
+};
+
+/* Goes on after n tokens: written (how->n). Never writes the unknown token, unless nothing else is
+ * left. Errors: KL_ERR_MEMORY. */
+enum kl_status kl_continue(const struct kl_network *network, const struct kl_corpus *corpus,
+                           const uint32_t *tokens, uint32_t n, const struct kl_continuing *how,
+                           uint32_t *written, struct kl_error *err);
+
+#endif

@@ -1,0 +1,277 @@
+#include "core/explain/verify.h"
+
+#include <cblas.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/data/text/corpus.h"
+#include "core/models/lstm.h"
+#include "core/base/memory.h"
+
+#define SLICE 4096 /* patterns at a time: one GEMM, its sums in float32, added up in double */
+#define SLICE_NUMBERS ((size_t)1 << 25) /* of them, where layers are wide */
+
+struct rebuild {
+    struct kl_pool *pool;
+    const struct kl_history *history;
+    uint32_t layer;
+    const struct kl_block_source *keys, *errors;
+    struct kl_resident *images; /* layer 0 only */
+    size_t inputs, outputs;
+    uint32_t slice;
+    float *slice_keys, *slice_errors; /* (slice, inputs), (slice, outputs) */
+    float *product;                   /* (outputs, inputs) of one slice */
+    double *weights, *biases;         /* the dual form's */
+    uint64_t non_finite;
+};
+
+static uint64_t count_non_finite(const float *numbers, size_t n)
+{
+    uint64_t count = 0;
+
+    for (size_t i = 0; i < n; i++)
+        count += isfinite(numbers[i]) ? 0 : 1;
+    return count;
+}
+
+static enum kl_status read_keys(struct rebuild *rebuild, uint64_t first, uint32_t n,
+                                struct kl_error *err)
+{
+    const struct kl_history *history = rebuild->history;
+    const struct kl_collection *data = history->data;
+    enum kl_status status = KL_OK;
+
+    if (!kl_shape_reads_samples(&history->final->shape, rebuild->layer))
+        return kl_read_rows(rebuild->keys, 0, first, n, rebuild->slice_keys, err);
+    for (uint32_t i = 0; !status && i < n; i++) {
+        uint32_t sample = history->samples[first + i];
+        const struct kl_dataset *dataset =
+            data->datasets[kl_collection_place(data, sample).dataset];
+        float *row = rebuild->slice_keys + i * rebuild->inputs;
+
+        status = kl_read_rows(rebuild->keys, 0, sample, 1, row, err);
+        kl_dataset_standardise_floats(dataset, row);
+    }
+    return status;
+}
+
+static enum kl_status add_slice(struct rebuild *rebuild, uint64_t first, uint32_t n,
+                                struct kl_error *err)
+{
+    const struct kl_history *history = rebuild->history;
+    int inputs = (int)rebuild->inputs, outputs = (int)rebuild->outputs;
+    enum kl_status status = read_keys(rebuild, first, n, err);
+
+    if (!status)
+        status = kl_read_rows(rebuild->errors, 0, first, n, rebuild->slice_errors, err);
+    if (status)
+        return status;
+    rebuild->non_finite += count_non_finite(rebuild->slice_keys, n * rebuild->inputs) +
+                           count_non_finite(rebuild->slice_errors, n * rebuild->outputs);
+    for (uint32_t i = 0; i < n; i++) {
+        double c = history->coefficients[(first + i) / history->patterns_per_step];
+        float *row = rebuild->slice_errors + i * rebuild->outputs;
+
+        for (size_t j = 0; j < rebuild->outputs; j++) {
+            row[j] = (float)(c * row[j]);
+            rebuild->biases[j] += row[j];
+        }
+    }
+    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, outputs, inputs, (int)n, 1,
+                rebuild->slice_errors, outputs, rebuild->slice_keys, inputs, 0, rebuild->product,
+                inputs);
+    for (size_t i = 0; i < rebuild->inputs * rebuild->outputs; i++)
+        rebuild->weights[i] += rebuild->product[i];
+    return KL_OK;
+}
+
+/* The whole rebuilding runs as one pool task: GEMM has its own threads. */
+static enum kl_status rebuild_weights(void *argument, unsigned worker, unsigned task,
+                                      struct kl_error *err)
+{
+    struct rebuild *rebuild = argument;
+    const struct kl_history *history = rebuild->history;
+    const struct kl_network *initial = history->initial;
+    enum kl_status status = KL_OK;
+
+    (void)worker;
+    (void)task;
+    for (size_t i = 0; i < rebuild->inputs * rebuild->outputs; i++)
+        rebuild->weights[i] = history->alpha * initial->weights[rebuild->layer][i];
+    for (size_t j = 0; j < rebuild->outputs; j++)
+        rebuild->biases[j] = history->alpha * initial->biases[rebuild->layer][j];
+    for (uint64_t first = 0; !status && first < history->n_patterns; first += rebuild->slice) {
+        uint64_t left = history->n_patterns - first;
+
+        status =
+            add_slice(rebuild, first, left < rebuild->slice ? (uint32_t)left : rebuild->slice, err);
+    }
+    return status;
+}
+
+static double weight_distance(const struct rebuild *rebuild)
+{
+    const struct kl_network *initial = rebuild->history->initial, *final = rebuild->history->final;
+    uint32_t l = rebuild->layer;
+    double off = 0, way = 0;
+
+    for (size_t i = 0; i < rebuild->inputs * rebuild->outputs; i++) {
+        double w = final->weights[l][i];
+
+        off += (rebuild->weights[i] - w) * (rebuild->weights[i] - w);
+        way += (w - initial->weights[l][i]) * (w - initial->weights[l][i]);
+    }
+    for (size_t j = 0; j < rebuild->outputs; j++) {
+        double b = final->biases[l][j];
+
+        off += (rebuild->biases[j] - b) * (rebuild->biases[j] - b);
+        way += (b - initial->biases[l][j]) * (b - initial->biases[l][j]);
+    }
+    return way > 0 ? sqrt(off / way) : off > 0 ? INFINITY : 0;
+}
+
+/* The largest |difference . x| over n inputs x of the layer, where rebuild->product holds the
+ * difference of both weights: it is small, so it is formed first, in double, and applied then. */
+static void measure_outputs(const struct rebuild *rebuild, const float *x, uint32_t n,
+                            double *distance)
+{
+    const float *biases = rebuild->history->final->biases[rebuild->layer];
+    int inputs = (int)rebuild->inputs, outputs = (int)rebuild->outputs;
+    float *results = rebuild->slice_errors;
+
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)n, outputs, inputs, 1, x, inputs,
+                rebuild->product, inputs, 0, results, outputs);
+    for (size_t i = 0; i < n * rebuild->outputs; i++) {
+        size_t j = i % rebuild->outputs;
+        double off = fabs(results[i] + rebuild->biases[j] - biases[j]);
+
+        *distance = off > *distance ? off : *distance;
+    }
+}
+
+/* Over all test images. */
+static enum kl_status measure_images(const struct rebuild *rebuild, double *distance,
+                                     struct kl_error *err)
+{
+    const struct kl_history *history = rebuild->history;
+    const struct kl_block_source *images = history->keys[0];
+    size_t size = images->width;
+    struct kl_batch *batch = NULL;
+    enum kl_status status = kl_batch_create(history->final, rebuild->slice, &batch, err);
+
+    for (uint32_t d = 0; !status && d < history->data->n_datasets; d++) {
+        const struct kl_dataset *dataset = history->data->datasets[d];
+        uint32_t count = dataset->splits[KL_SPLIT_TEST].count;
+        uint64_t base =
+            kl_collection_id(history->data, (struct kl_sample_place){d, KL_SPLIT_TEST, 0});
+
+        for (uint32_t first = 0; !status && first < count; first += rebuild->slice) {
+            uint32_t n = count - first < rebuild->slice ? count - first : rebuild->slice;
+
+            status = kl_read_rows(images, 0, base + first, n, batch->keys[0], err);
+            if (status)
+                break;
+            for (uint32_t i = 0; i < n; i++)
+                kl_dataset_standardise_floats(dataset, batch->keys[0] + i * size);
+            kl_network_forward(history->final, n, batch);
+            measure_outputs(rebuild, batch->keys[rebuild->layer], n, distance);
+        }
+    }
+    kl_batch_free(batch);
+    return status;
+}
+
+/* Over the first test tokens (or training ones, without a test split), as many as fit a slice. */
+static enum kl_status measure_text(const struct rebuild *rebuild, double *distance,
+                                   struct kl_error *err)
+{
+    const struct kl_history *history = rebuild->history;
+    const struct kl_corpus *corpus = history->data->datasets[0]->corpus;
+    enum kl_split split = corpus->lengths[KL_SPLIT_TEST] ? KL_SPLIT_TEST : KL_SPLIT_TRAIN;
+    uint32_t n = corpus->lengths[split] < rebuild->slice ? corpus->lengths[split] : rebuild->slice;
+    struct kl_tape *tape = NULL;
+    float *carried = NULL;
+    enum kl_status status = kl_alloc(&carried, kl_lstm_carried_size(&history->final->shape, 1),
+                                     sizeof(float), "the state", err);
+
+    if (!status)
+        status = kl_tape_create(&history->final->shape, 1, n, &tape, err);
+    if (!status) {
+        kl_lstm_forward(history->final, corpus->tokens[split], 1, n, carried, tape);
+        measure_outputs(rebuild, tape->keys[rebuild->layer], n, distance);
+    }
+    kl_tape_free(tape);
+    free(carried);
+    return status;
+}
+
+static enum kl_status output_distance(const struct rebuild *rebuild, double *distance,
+                                      struct kl_error *err)
+{
+    const struct kl_history *history = rebuild->history;
+
+    for (size_t i = 0; i < rebuild->inputs * rebuild->outputs; i++)
+        rebuild->product[i] =
+            (float)(rebuild->weights[i] - history->final->weights[rebuild->layer][i]);
+    return kl_history_is_text(history) ? measure_text(rebuild, distance, err)
+                                       : measure_images(rebuild, distance, err);
+}
+
+static enum kl_status allocate(struct rebuild *rebuild, struct kl_error *err)
+{
+    const char *what = "the dual form's weights";
+    enum kl_status status =
+        kl_alloc(&rebuild->slice_keys, rebuild->slice * rebuild->inputs, sizeof(float), what, err);
+
+    if (!status)
+        status = kl_alloc(&rebuild->slice_errors, rebuild->slice * rebuild->outputs, sizeof(float),
+                          what, err);
+    if (!status)
+        status = kl_alloc(&rebuild->product, rebuild->inputs * rebuild->outputs, sizeof(float),
+                          what, err);
+    if (!status)
+        status = kl_alloc(&rebuild->weights, rebuild->inputs * rebuild->outputs, sizeof(double),
+                          what, err);
+    if (!status)
+        status = kl_alloc(&rebuild->biases, rebuild->outputs, sizeof(double), what, err);
+    return status;
+}
+
+enum kl_status kl_dual_check(struct kl_pool *pool, const struct kl_history *history, uint32_t layer,
+                             struct kl_dual_check *check, struct kl_error *err)
+{
+    struct rebuild rebuild = {.pool = pool, .history = history, .layer = layer};
+    struct kl_dual_check found = {0};
+    enum kl_status status;
+
+    rebuild.inputs = history->final->shape.inputs[layer];
+    rebuild.outputs = history->final->shape.outputs[layer];
+    rebuild.keys = history->keys[layer];
+    rebuild.errors = history->errors[layer];
+    rebuild.slice = SLICE_NUMBERS / rebuild.outputs < SLICE
+                        ? (uint32_t)(SLICE_NUMBERS / rebuild.outputs) + 1
+                        : SLICE;
+    status = allocate(&rebuild, err);
+    if (!status && kl_shape_reads_samples(&history->final->shape, layer)) {
+        status = kl_resident_create(history->keys[0], pool, &rebuild.images, err);
+        if (!status)
+            rebuild.keys = &rebuild.images->source;
+    }
+    if (!status)
+        status = kl_pool_run(pool, rebuild_weights, &rebuild, 1, err);
+    if (!status) {
+        found.weight_distance = weight_distance(&rebuild);
+        found.non_finite = rebuild.non_finite;
+        status = output_distance(&rebuild, &found.output_distance, err);
+    }
+    if (!status)
+        *check = found;
+    kl_resident_free(rebuild.images);
+    free(rebuild.slice_keys);
+    free(rebuild.slice_errors);
+    free(rebuild.product);
+    free(rebuild.weights);
+    free(rebuild.biases);
+    return status;
+}

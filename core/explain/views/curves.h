@@ -1,0 +1,20 @@
+/* The largest |a_t| of every group, side by side: Irie et al. 2022, figure 2 and its kin. */
+#ifndef KL_CORE_EXPLAIN_VIEWS_CURVES_H
+#define KL_CORE_EXPLAIN_VIEWS_CURVES_H
+
+#include "core/explain/views/groups.h"
+#include "core/base/top.h"
+
+#define KL_CURVE_LENGTH 500 /* as the paper plots */
+
+struct kl_curves {
+    uint32_t n_groups;
+    struct kl_top *tops; /* (n_groups) sorted by |a_t|, largest first; indices are patterns */
+};
+
+/* attention: (n_patterns). The caller ends *curves with kl_curves_clear. Errors: KL_ERR_MEMORY. */
+enum kl_status kl_curves(const struct kl_history *history, const struct kl_groups *groups,
+                         const float *attention, struct kl_curves *curves, struct kl_error *err);
+void kl_curves_clear(struct kl_curves *curves);
+
+#endif

@@ -1,0 +1,28 @@
+/* Attention over training time: totals by a range of steps and group. */
+#ifndef KL_CORE_EXPLAIN_VIEWS_TIMELINE_H
+#define KL_CORE_EXPLAIN_VIEWS_TIMELINE_H
+
+#include "core/explain/views/groups.h"
+#include "core/explain/views/signed_sums.h"
+
+#define KL_BINS 100 /* ranges of steps that a timeline has, or as many as there are steps */
+
+/* How many ranges a run has, the range (from 0) that a step (from 1) belongs to, and the first step
+ * of a range. */
+uint32_t kl_n_bins(const struct kl_history *history);
+uint32_t kl_bin_of(const struct kl_history *history, uint32_t step);
+uint32_t kl_bin_first_step(const struct kl_history *history, uint32_t bin);
+
+struct kl_timeline {
+    uint32_t n_bins, n_groups;
+    struct kl_signed_sum *sums; /* (n_bins, n_groups) of a_t */
+};
+
+/* attention: (n_patterns). The caller ends *timeline with kl_timeline_clear.
+ * Errors: KL_ERR_MEMORY. */
+enum kl_status kl_timeline(struct kl_pool *pool, const struct kl_history *history,
+                           const struct kl_groups *groups, const float *attention,
+                           struct kl_timeline *timeline, struct kl_error *err);
+void kl_timeline_clear(struct kl_timeline *timeline);
+
+#endif

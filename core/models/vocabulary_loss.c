@@ -1,0 +1,127 @@
+#include "core/models/vocabulary_loss.h"
+
+#include <cblas.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/memory.h"
+#include "core/base/top.h"
+
+#define SLICE_NUMBERS ((size_t)1 << 22) /* logits at a time: 16 MB */
+
+/* Logits become (softmax - one-hot) / n_rows, in place; returns the loss. */
+static double to_errors(float *row, uint32_t n, uint32_t target, size_t n_rows, int *correct)
+{
+    uint32_t best = kl_argmax(row, n);
+    float top = row[best], scale;
+    double loss = (double)top - (double)row[target], sum = 0;
+
+    for (uint32_t j = 0; j < n; j++) {
+        row[j] = expf(row[j] - top);
+        sum += row[j];
+    }
+    scale = (float)(1 / (sum * (double)n_rows));
+    for (uint32_t j = 0; j < n; j++)
+        row[j] *= scale;
+    row[target] -= 1 / (float)n_rows;
+    *correct = best == target;
+    /* cppcheck-suppress invalidFunctionArg ; the top token alone adds 1 to the sum */
+    return loss + log(sum);
+}
+
+static int by_index(const void *a, const void *b)
+{
+    uint64_t left = ((const struct kl_top_item *)a)->index;
+    uint64_t right = ((const struct kl_top_item *)b)->index;
+
+    return left < right ? -1 : left > right;
+}
+
+/* Keeps the target's number and the largest others of a row; items has room for them. */
+static void keep_largest(const float *row, uint32_t n, uint32_t target,
+                         const struct kl_vocabulary_errors *errors, size_t at,
+                         struct kl_top_item *items)
+{
+    uint32_t entries = errors->entries;
+    float *numbers = errors->numbers + at * entries;
+    uint32_t *indices = errors->indices + at * entries;
+    struct kl_top top = {items, 0, entries - 1};
+    double left_out = 0;
+
+    for (uint32_t j = 0; j < n; j++) {
+        float size = fabsf(row[j]);
+
+        left_out += j == target ? 0 : (double)size * size;
+        if (j != target && (top.n < top.capacity || (double)size > items[0].score))
+            kl_top_offer(&top, (double)size, j);
+    }
+    qsort(items, top.n, sizeof *items, by_index);
+    numbers[0] = row[target];
+    indices[0] = target;
+    for (uint32_t i = 0; i < top.n; i++) {
+        numbers[i + 1] = row[items[i].index];
+        indices[i + 1] = (uint32_t)items[i].index;
+        left_out -= items[i].score * items[i].score;
+    }
+    errors->left_out[at] = left_out > 0 ? (float)left_out : 0;
+}
+
+static void add_gradient(const struct kl_network *network, struct kl_tape *tape, size_t first,
+                         size_t n, const float *errors, struct kl_network *gradient)
+{
+    uint32_t last = network->shape.n_layers - 1;
+    int outputs = (int)network->shape.outputs[last], hidden = (int)network->shape.inputs[last];
+    float *biases = gradient->biases[last];
+
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)n, hidden, outputs, 1, errors,
+                outputs, network->weights[last], hidden, 0,
+                tape->top_errors + first * (size_t)hidden, hidden);
+    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, outputs, hidden, (int)n, 1, errors,
+                outputs, tape->keys[last] + first * (size_t)hidden, hidden, first ? 1 : 0,
+                gradient->weights[last], hidden);
+    if (first == 0)
+        memset(biases, 0, (size_t)outputs * sizeof(float));
+    for (size_t i = 0; i < n; i++)
+        for (int j = 0; j < outputs; j++)
+            biases[j] += errors[i * (size_t)outputs + (size_t)j];
+}
+
+enum kl_status kl_vocabulary_loss(const struct kl_network *network, const uint32_t *targets,
+                                  struct kl_tape *tape, struct kl_vocabulary_errors *errors,
+                                  struct kl_network *gradient, struct kl_vocabulary_loss *out,
+                                  struct kl_error *err)
+{
+    uint32_t n_types = kl_shape_n_outputs(&network->shape);
+    size_t rows = (size_t)tape->streams * tape->unroll, slice = SLICE_NUMBERS / n_types;
+    struct kl_top_item *items = NULL;
+    float *logits = NULL;
+    enum kl_status status;
+
+    slice = slice < 1 ? 1 : slice < rows ? slice : rows;
+    *out = (struct kl_vocabulary_loss){0, 0};
+    status = kl_alloc(&logits, slice * n_types, sizeof(float), "the logits", err);
+    if (!status)
+        status = kl_alloc(&items, errors ? errors->entries : 0, sizeof *items, "the logits", err);
+    for (size_t first = 0; !status && first < rows; first += slice) {
+        size_t n = rows - first < slice ? rows - first : slice;
+
+        kl_lstm_logits(network, tape, first, n, logits);
+        for (size_t i = 0; i < n; i++) {
+            float *row = logits + i * n_types;
+            int correct;
+
+            out->loss += to_errors(row, n_types, targets[first + i], rows, &correct);
+            out->correct += (uint64_t)correct;
+            if (errors && errors->entries)
+                keep_largest(row, n_types, targets[first + i], errors, first + i, items);
+            else if (errors && errors->numbers)
+                memcpy(errors->numbers + (first + i) * n_types, row, n_types * sizeof(float));
+        }
+        if (gradient)
+            add_gradient(network, tape, first, n, logits, gradient);
+    }
+    free(items);
+    free(logits);
+    return status;
+}

@@ -1,0 +1,214 @@
+/* The inner loops, written once for every set of vector instructions. A variant's file defines, and
+ * then includes this:
+ *
+ *   TARGET       the attribute that lets a function use the instructions, or nothing
+ *   LANES        floats in a vector
+ *   vector       the type, and zero(), add(a, b), fma_of(a, b, sum) = a * b + sum, sum_of(v),
+ *                load_f32, load_f16 and load_u8 of LANES stored numbers, store_f32, and
+ *                store_f16(v, out), rounded to nearest even, scaled(v, scale) = v * scale,
+ *                all_of(x): x in every lane,
+ *                larger(sizes, v): by their bits, the larger ones of sizes and |v|,
+ *                shuffled(in, shuffle, out): eight halves by a shuffle of core/scan/expand.h, and
+ *                not_zero(in): a bit for each of eight halves that is not 0
+ *
+ * Sums are taken in two vectors per key and query, whether one query is asked or four: a query's
+ * answer does not depend on its company. Keys come one after the other, because two at once are two
+ * streams, which halves the speed of memory. */
+#include <math.h>
+#include <string.h>
+
+#include "core/scan/expand.h"
+#include "core/base/half.h"
+
+#define LOAD_PLAIN(number) ((float)(number))
+
+/* What is done with LANES numbers of a key and of four queries. */
+TARGET static inline void add_products(vector key, const float *const queries[4], size_t j,
+                                       vector sums[4])
+{
+    sums[0] = fma_of(key, load_f32(queries[0] + j), sums[0]);
+    sums[1] = fma_of(key, load_f32(queries[1] + j), sums[1]);
+    sums[2] = fma_of(key, load_f32(queries[2] + j), sums[2]);
+    sums[3] = fma_of(key, load_f32(queries[3] + j), sums[3]);
+}
+
+/* Of one format: LOAD loads LANES stored numbers, LOAD1 one. */
+#define DEFINE_FORMAT(suffix, type, LOAD, LOAD1)                                                   \
+    TARGET static inline float dot_rest_##suffix(const type *key, const float *query, size_t j,    \
+                                                 size_t width)                                     \
+    {                                                                                              \
+        float sum = 0;                                                                             \
+                                                                                                   \
+        for (; j < width; j++)                                                                     \
+            sum = fmaf(LOAD1(key[j]), query[j], sum);                                              \
+        return sum;                                                                                \
+    }                                                                                              \
+                                                                                                   \
+    TARGET static inline float dot_one_##suffix(const type *key, const float *query, size_t width) \
+    {                                                                                              \
+        vector even = zero(), odd = zero();                                                        \
+        size_t j = 0;                                                                              \
+                                                                                                   \
+        for (; j + 2 * LANES <= width; j += 2 * LANES) {                                           \
+            even = fma_of(LOAD(key + j), load_f32(query + j), even);                               \
+            odd = fma_of(LOAD(key + j + LANES), load_f32(query + j + LANES), odd);                 \
+        }                                                                                          \
+        if (j + LANES <= width) {                                                                  \
+            even = fma_of(LOAD(key + j), load_f32(query + j), even);                               \
+            j += LANES;                                                                            \
+        }                                                                                          \
+        return sum_of(add(even, odd)) + dot_rest_##suffix(key, query, j, width);                   \
+    }                                                                                              \
+                                                                                                   \
+    TARGET static inline void dot_four_##suffix(const type *key, const float *const queries[4],    \
+                                                size_t width, float out[4])                        \
+    {                                                                                              \
+        vector even[4] = {zero(), zero(), zero(), zero()};                                         \
+        vector odd[4] = {zero(), zero(), zero(), zero()};                                          \
+        size_t j = 0;                                                                              \
+                                                                                                   \
+        for (; j + 2 * LANES <= width; j += 2 * LANES) {                                           \
+            add_products(LOAD(key + j), queries, j, even);                                         \
+            add_products(LOAD(key + j + LANES), queries, j + LANES, odd);                          \
+        }                                                                                          \
+        if (j + LANES <= width) {                                                                  \
+            add_products(LOAD(key + j), queries, j, even);                                         \
+            j += LANES;                                                                            \
+        }                                                                                          \
+        for (size_t q = 0; q < 4; q++)                                                             \
+            out[q] = sum_of(add(even[q], odd[q])) + dot_rest_##suffix(key, queries[q], j, width);  \
+    }                                                                                              \
+                                                                                                   \
+    TARGET static void dot_##suffix(const type *keys, size_t n, size_t width,                      \
+                                    const struct kl_dots *dots)                                    \
+    {                                                                                              \
+        const float *queries[4];                                                                   \
+        float sums[4];                                                                             \
+                                                                                                   \
+        for (size_t q = 0; q < 4; q++)                                                             \
+            queries[q] = dots->queries[q < dots->n ? q : 0];                                       \
+        for (size_t i = 0; dots->n == 1 && i < n; i++)                                             \
+            dots->out[0][i] = dot_one_##suffix(keys + i * width, queries[0], width);               \
+        for (size_t i = 0; dots->n > 1 && i < n; i++) {                                            \
+            dot_four_##suffix(keys + i * width, queries, width, sums);                             \
+            for (size_t q = 0; q < dots->n; q++)                                                   \
+                dots->out[q][i] = sums[q];                                                         \
+        }                                                                                          \
+    }
+
+DEFINE_FORMAT(u8, uint8_t, load_u8, LOAD_PLAIN)
+DEFINE_FORMAT(f16, uint16_t, load_f16, kl_half_to_float)
+DEFINE_FORMAT(f32, float, load_f32, LOAD_PLAIN)
+
+/* Magnitudes are in the order of their bits, NaN above all. */
+TARGET static float largest(const float *in, size_t n)
+{
+    vector sizes = zero();
+    float lanes[LANES], largest = 0;
+    size_t i = 0;
+
+    for (; i + LANES <= n; i += LANES)
+        sizes = larger(sizes, load_f32(in + i));
+    store_f32(sizes, lanes);
+    for (size_t k = 0; k < LANES; k++)
+        largest = kl_larger(largest, lanes[k]);
+    for (; i < n; i++)
+        largest = kl_larger(largest, in[i]);
+    return largest;
+}
+
+TARGET static void to_f16(const float *in, size_t n, float scale, uint16_t *out)
+{
+    size_t i = 0;
+
+    for (; i + LANES <= n; i += LANES)
+        store_f16(scaled(load_f32(in + i), scale), out + i);
+    for (; i < n; i++)
+        out[i] = kl_half_from_float(in[i] * scale);
+}
+
+TARGET static void from_f16(const uint16_t *in, size_t n, float *out)
+{
+    size_t i = 0;
+
+    for (; i + LANES <= n; i += LANES)
+        store_f32(load_f16(in + i), out + i);
+    for (; i < n; i++)
+        out[i] = kl_half_to_float(in[i]);
+}
+
+/* Eight numbers at a time. */
+TARGET static uint16_t *pack_f16(const uint16_t *in, size_t n, uint8_t *bits, uint16_t *packed)
+{
+    size_t i = 0;
+
+    for (; i + 8 <= n; i += 8) {
+        uint8_t byte = not_zero(in + i);
+
+        shuffled(in + i, kl_pack_shuffles[byte], packed);
+        packed += __builtin_popcount(byte);
+        *bits++ = byte;
+    }
+    if (i < n)
+        *bits = 0;
+    for (unsigned k = 0; i < n; i++, k++) {
+        *bits = (uint8_t)(*bits | (in[i] != 0) << k);
+        *packed = in[i];
+        packed += in[i] != 0;
+    }
+    return packed;
+}
+
+/* How many bits are set in the bytes of a word up to and with each byte: in that byte. */
+static inline uint64_t counts_so_far(uint64_t word)
+{
+    uint64_t pairs = word - (word >> 1 & 0x5555555555555555u);
+    uint64_t fours = (pairs & 0x3333333333333333u) + (pairs >> 2 & 0x3333333333333333u);
+
+    return ((fours + (fours >> 4)) & 0x0f0f0f0f0f0f0f0fu) * 0x0101010101010101u;
+}
+
+/* Eight numbers at a time; where each eight begin in packed is found for 64 at once, so that they
+ * need not wait for one another. */
+TARGET static const uint16_t *unpack_f16(const uint8_t *bits, const uint16_t *packed, size_t n,
+                                         uint16_t *out)
+{
+    size_t i = 0;
+
+    for (; i + 64 <= n; i += 64, bits += 8) {
+        uint64_t word, counts;
+
+        memcpy(&word, bits, sizeof word);
+        counts = counts_so_far(word);
+        for (unsigned k = 0; k < 64; k += 8)
+            shuffled(packed + (counts << 8 >> k & 255), kl_expand_shuffles[word >> k & 255],
+                     out + i + k);
+        packed += counts >> 56;
+    }
+    for (; i < n; i += 8, bits++) {
+        shuffled(packed, kl_expand_shuffles[*bits], out + i);
+        packed += __builtin_popcount(*bits);
+    }
+    return packed;
+}
+
+TARGET static size_t count_bits(const uint8_t *bits, size_t n_bytes)
+{
+    return kl_count_bits(bits, n_bytes);
+}
+
+#define DEFINE_ADD(suffix, type, LOAD)                                                             \
+    TARGET static void add_##suffix(const type *rows, size_t n, size_t width,                      \
+                                    const float *weights, const uint32_t *places, float *sums)     \
+    {                                                                                              \
+        for (size_t i = 0; i < n; i++) {                                                           \
+            vector weight = all_of(weights[i]);                                                    \
+            float *own = sums + places[i];                                                         \
+                                                                                                   \
+            for (size_t j = 0; j < width; j += LANES)                                              \
+                store_f32(fma_of(LOAD(rows + i * width + j), weight, load_f32(own + j)), own + j); \
+        }                                                                                          \
+    }
+
+DEFINE_ADD(f16, uint16_t, load_f16)
+DEFINE_ADD(f32, float, load_f32)

@@ -1,0 +1,14 @@
+/* What the x86 variants do with eight halves at a time, for core/scan/kernels_wide.h: included with
+ * TARGET defined. */
+TARGET static inline void shuffled(const uint16_t *in, const uint8_t shuffle[16], uint16_t *out)
+{
+    _mm_storeu_si128((__m128i *)out, _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)in),
+                                                      _mm_loadu_si128((const __m128i *)shuffle)));
+}
+
+TARGET static inline uint8_t not_zero(const uint16_t *in)
+{
+    __m128i zeros = _mm_cmpeq_epi16(_mm_loadu_si128((const __m128i *)in), _mm_setzero_si128());
+
+    return (uint8_t)~_mm_movemask_epi8(_mm_packs_epi16(zeros, _mm_setzero_si128()));
+}
