@@ -20,19 +20,19 @@ static void add_spotlight(cJSON *object, const struct kl_run *run, const struct 
 {
     cJSON *spotlight = cJSON_AddArrayToObject(object, "spotlight");
 
-    for (uint32_t i = 0; i < answer->n_lit; i++) {
-        const struct kl_lit *lit = &answer->spotlight[i];
+    for (uint32_t i = 0; i < answer->n_hits; i++) {
+        const struct kl_hit *hit = &answer->spotlight[i];
         cJSON *item = cJSON_CreateObject();
 
         kl_json_count(item, "rank", i + 1);
-        kl_json_count(item, "pattern", lit->pattern);
-        kl_json_count(item, "step", lit->step);
-        cJSON_AddItemToObject(item, "sample", kl_json_sample(run, lit->sample));
+        kl_json_count(item, "pattern", hit->pattern);
+        kl_json_count(item, "step", hit->step);
+        cJSON_AddItemToObject(item, "sample", kl_json_sample(run, hit->sample));
         if (query->by_sample)
-            kl_json_count(item, "repetitions", lit->repetitions);
-        kl_json_number(item, "attention", lit->attention);
-        kl_json_number(item, "contribution", lit->contribution);
-        kl_json_number(item, "score", lit->score);
+            kl_json_count(item, "repetitions", hit->repetitions);
+        kl_json_number(item, "attention", hit->attention);
+        kl_json_number(item, "contribution", hit->contribution);
+        kl_json_number(item, "score", hit->score);
         cJSON_AddItemToArray(spotlight, item);
     }
 }

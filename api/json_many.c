@@ -110,7 +110,7 @@ char *kl_represent_report(const struct kl_run *run, const struct kl_accuracy *ac
     return kl_json_finish(object);
 }
 
-char *kl_represent_common(const struct kl_query *query, const struct kl_common *common)
+char *kl_represent_hubness(const struct kl_query *query, const struct kl_hubness *common)
 {
     cJSON *object = cJSON_CreateObject(), *list;
 
@@ -118,7 +118,7 @@ char *kl_represent_common(const struct kl_query *query, const struct kl_common *
     cJSON_AddStringToObject(object, "rank", kl_rank_name(query->rank));
     cJSON_AddStringToObject(object, "by", query->by_sample ? "sample" : "pattern");
     kl_json_count(object, "queries", common->n_queries);
-    kl_json_count(object, "top", KL_COMMON_TOP);
+    kl_json_count(object, "top", KL_HUBNESS_TOP);
     list = cJSON_AddArrayToObject(object, "samples");
     for (uint32_t i = 0; i < common->n; i++) {
         cJSON *item = cJSON_CreateObject();

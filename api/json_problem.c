@@ -14,8 +14,8 @@ char *kl_represent_problem(int http_status, const char *title, const char *detai
 
     snprintf(text, sizeof text, "%s", detail);
     snprintf(name, sizeof name, "%s", parameter ? parameter : "");
-    kl_text_make_utf8(text);
-    kl_text_make_utf8(name);
+    kl_utf8_repair(text);
+    kl_utf8_repair(name);
     cJSON_AddStringToObject(object, "type", "about:blank");
     cJSON_AddStringToObject(object, "title", title);
     kl_json_count(object, "status", (uint64_t)http_status);

@@ -45,7 +45,7 @@ char *kl_represent_reading(const struct kl_run *run, const struct kl_query_text 
 }
 
 /* A training position with a little of what stands around it. */
-static cJSON *snippet(const struct kl_run *run, const struct kl_heat_best *best)
+static cJSON *snippet(const struct kl_run *run, const struct kl_attention_map_best *best)
 {
     const struct kl_corpus *corpus = corpus_of(run);
     uint32_t scale = corpus->kind == KL_TOKENS_CHARACTERS ? 1 : 3;
@@ -66,8 +66,9 @@ static cJSON *snippet(const struct kl_run *run, const struct kl_heat_best *best)
     return item;
 }
 
-char *kl_represent_heat(const struct kl_run *run, const struct kl_query_text *text,
-                        const struct kl_heat_query *query, const struct kl_heat *heat)
+char *kl_represent_attention_map(const struct kl_run *run, const struct kl_query_text *text,
+                                 const struct kl_attention_map_query *query,
+                                 const struct kl_attention_map *heat)
 {
     cJSON *object = cJSON_CreateObject(), *columns, *rows;
 

@@ -120,19 +120,19 @@ static void add_places(cJSON *passage_item, const struct kl_query *query,
     cJSON *places = cJSON_AddArrayToObject(passage_item, "places");
 
     for (uint32_t p = 0; p < passage->n_places; p++) {
-        const struct kl_lit_place *place = &passage->places[p];
-        const struct kl_lit *lit = &answer->spotlight[place->lit];
+        const struct kl_hit_place *place = &passage->places[p];
+        const struct kl_hit *hit = &answer->spotlight[place->hit];
         cJSON *item = cJSON_CreateObject();
 
         kl_json_count(item, "sample", place->position);
         kl_json_count(item, "offset", place->position - passage->first);
-        kl_json_count(item, "pattern", lit->pattern);
-        kl_json_count(item, "step", lit->step);
+        kl_json_count(item, "pattern", hit->pattern);
+        kl_json_count(item, "step", hit->step);
         kl_json_count(item, "repetitions", place->repetitions);
         kl_json_count(item, "lit", query->by_sample ? place->repetitions : place->patterns);
-        kl_json_number(item, "attention", lit->attention);
-        kl_json_number(item, "contribution", lit->contribution);
-        kl_json_number(item, "score", lit->score);
+        kl_json_number(item, "attention", hit->attention);
+        kl_json_number(item, "contribution", hit->contribution);
+        kl_json_number(item, "score", hit->score);
         cJSON_AddItemToArray(places, item);
     }
 }
@@ -193,7 +193,7 @@ static void add_vote(cJSON *object, const struct kl_run *run, const struct kl_an
     for (uint32_t c = 1; c < answer->n_classes; c++)
         best = answer->by_class[c].sum_abs > answer->by_class[best].sum_abs ? c : best;
     kl_json_type(cJSON_AddObjectToObject(vote, "by_total"), corpus_of(run), best);
-    if (answer->n_lit)
+    if (answer->n_hits)
         kl_json_type(cJSON_AddObjectToObject(vote, "by_first"), corpus_of(run),
                      run->history.classes[answer->spotlight[0].sample]);
 }

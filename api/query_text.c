@@ -58,7 +58,7 @@ enum kl_status kl_query_text_typed(const struct kl_run *run, const char *json, s
 
     if (!cJSON_IsString(item))
         return kl_fail_on(err, KL_ERR_USAGE, "text", "the body is a JSON object with a text");
-    if (has_zero(json, n_bytes) || kl_text_clean(item->valuestring))
+    if (has_zero(json, n_bytes) || kl_utf8_clean(item->valuestring))
         return kl_fail_on(err, KL_ERR_USAGE, "text",
                           "the text is UTF-8 without the character U+0000");
     if (kl_corpus_encode(corpus, item->valuestring, &text.own_tokens, &text.own_spaced, &text.n,

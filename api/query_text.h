@@ -22,7 +22,8 @@ enum kl_status kl_query_text_stored(const struct kl_run *run, uint32_t sample, u
                                     struct kl_query_text *text, struct kl_error *err);
 
 /* The member "text" of a request's body (json, n_bytes), valid UTF-8 of 1 to KL_READING_MAX tokens:
- * all of it. The caller ends *text with kl_query_text_clear. Errors: KL_ERR_USAGE, KL_ERR_MEMORY. */
+ * all of it. The caller ends *text with kl_query_text_clear. Errors: KL_ERR_USAGE, KL_ERR_MEMORY.
+ */
 enum kl_status kl_query_text_typed(const struct kl_run *run, const char *json, size_t n_bytes,
                                    const struct cJSON *body, struct kl_query_text *text,
                                    struct kl_error *err);

@@ -45,10 +45,11 @@ char *kl_represent_reading(const struct kl_run *run, const struct kl_query_text 
                            const struct kl_reading *reading);
 
 /* A stretch of text against the training positions it attends to. */
-struct kl_heat;
-struct kl_heat_query;
-char *kl_represent_heat(const struct kl_run *run, const struct kl_query_text *text,
-                        const struct kl_heat_query *query, const struct kl_heat *heat);
+struct kl_attention_map;
+struct kl_attention_map_query;
+char *kl_represent_attention_map(const struct kl_run *run, const struct kl_query_text *text,
+                                 const struct kl_attention_map_query *query,
+                                 const struct kl_attention_map *heat);
 
 /* How a text goes on: n tokens after the given ones. */
 char *kl_represent_continuation(const struct kl_run *run, const struct kl_query_text *text,
@@ -62,7 +63,7 @@ char *kl_represent_report(const struct kl_run *run, const struct kl_accuracy *ac
                           uint32_t n_accuracies, const struct kl_report *report);
 
 /* In what share of test queries training samples are among the top ten. */
-char *kl_represent_common(const struct kl_query *query, const struct kl_common *common);
+char *kl_represent_hubness(const struct kl_query *query, const struct kl_hubness *common);
 
 /* Suspects first .. end-1, with their predictions: *text is the caller's. Errors: KL_ERR_MEMORY and
  * those of reading. */

@@ -203,18 +203,18 @@ static void print_spotlight(const struct kl_run *run, const struct kl_query *que
 
     printf("\n%4s  %-26s %7s  %-14s %7s %5s %12s %14s %12s\n", "rank", "training sample", "id",
            "label", "step", query->by_sample ? "times" : "", "attention", "contribution", "score");
-    for (uint32_t i = 0; i < answer->n_lit; i++) {
-        const struct kl_lit *lit = &answer->spotlight[i];
-        struct kl_sample_place place = kl_collection_place(&run->data, lit->sample);
+    for (uint32_t i = 0; i < answer->n_hits; i++) {
+        const struct kl_hit *hit = &answer->spotlight[i];
+        struct kl_sample_place place = kl_collection_place(&run->data, hit->sample);
         const struct kl_dataset *dataset = run->data.datasets[place.dataset];
         char name[KL_NAME_MAX + 32], times[16] = "";
 
         snprintf(name, sizeof name, "train/%s/%u", dataset->name, place.index);
         if (query->by_sample)
-            snprintf(times, sizeof times, "%u", lit->repetitions);
-        printf("%4u  %-26s %7u  %-14s %7u %5s %12.4f %14.6f %12.6g\n", i + 1, name, lit->sample,
-               kl_dataset_class_name(dataset, kl_collection_label(&run->data, lit->sample)),
-               lit->step, times, lit->attention, lit->contribution, lit->score);
+            snprintf(times, sizeof times, "%u", hit->repetitions);
+        printf("%4u  %-26s %7u  %-14s %7u %5s %12.4f %14.6f %12.6g\n", i + 1, name, hit->sample,
+               kl_dataset_class_name(dataset, kl_collection_label(&run->data, hit->sample)),
+               hit->step, times, hit->attention, hit->contribution, hit->score);
     }
     printf("Contributions are to the logit of output %u (%s).\n", answer->logit, exact);
 }

@@ -46,7 +46,7 @@ static enum kl_status find_text(const struct kl_run *run, const struct kl_text_r
     if (status)
         return status;
     memcpy(typed, request->text, strlen(request->text));
-    status = kl_text_clean(typed) ? kl_fail(err, KL_ERR_USAGE, "--text is text in UTF-8")
+    status = kl_utf8_clean(typed) ? kl_fail(err, KL_ERR_USAGE, "--text is text in UTF-8")
                                   : kl_corpus_encode(corpus, typed, &text->own_tokens,
                                                      &text->own_spaced, &text->n, err);
     free(typed);
@@ -112,15 +112,15 @@ static void print_passages(const struct kl_run *run, const struct kl_answer *ans
            "times", "position", "passage, with the attended token in brackets");
     for (uint32_t i = 0; i < passages->n; i++) {
         const struct kl_passage *passage = &passages->passages[i];
-        const struct kl_lit_place *place = &passage->places[0];
-        const struct kl_lit *lit = &answer->spotlight[place->lit];
+        const struct kl_hit_place *place = &passage->places[0];
+        const struct kl_hit *hit = &answer->spotlight[place->hit];
 
-        printf("%4u %12.4f ", i + 1, lit->attention);
-        if (isnan(lit->contribution))
+        printf("%4u %12.4f ", i + 1, hit->attention);
+        if (isnan(hit->contribution))
             printf("%14s", "-");
         else
-            printf("%14.6f", lit->contribution);
-        printf(" %7u %6u %9u  ", lit->step, place->repetitions, place->position);
+            printf("%14.6f", hit->contribution);
+        printf(" %7u %6u %9u  ", hit->step, place->repetitions, place->position);
         kl_print_passage(corpus, corpus->tokens[KL_SPLIT_TRAIN] + passage->first,
                          spaced ? spaced + passage->first : NULL, passage->count,
                          place->position - passage->first);
@@ -175,8 +175,8 @@ enum kl_status kl_query_text(struct kl_run *run, struct kl_pool *pool,
 
     if (query.layer == 0)
         query.layer = run->training.shape.n_layers;
-    query.top = request->query.top * KL_LIT_PER_PASSAGE < KL_TOP_MAX
-                    ? request->query.top * KL_LIT_PER_PASSAGE
+    query.top = request->query.top * KL_HITS_PER_PASSAGE < KL_TOP_MAX
+                    ? request->query.top * KL_HITS_PER_PASSAGE
                     : KL_TOP_MAX;
     if (!status && request->remove) {
         status = kl_parse_removal(request->remove, &run->history, &removal, err);

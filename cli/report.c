@@ -319,7 +319,7 @@ enum kl_status kl_cli_report(int argc, char **argv, struct kl_error *err)
     if (!status && request.html)
         status = kl_html_check(request.html, request.path, err);
     if (!status)
-        status = kl_survey_choose(&session.run->data, request.samples, &ids, &n, err);
+        status = kl_batch_query_choose(&session.run->data, request.samples, &ids, &n, err);
     if (!status) {
         kl_counter_start(&counter);
         status = kl_report(session.pool, &session.run->history, ids, n, kl_counter_show, &counter,

@@ -49,7 +49,7 @@ static int print(const char *text, int spaces)
     int columns = 0;
 
     while (*text) {
-        size_t length = kl_text_character(text);
+        size_t length = kl_utf8_character(text);
 
         length = length ? length : 1;
         columns += print_character(text, length, spaces);

@@ -293,7 +293,7 @@ static enum kl_status set_name(struct kl_training *training, struct kl_error *er
     if (!*optarg || strlen(optarg) >= sizeof training->name)
         return kl_fail(err, KL_ERR_USAGE, "--name is 1 to %d bytes long", KL_NAME_MAX - 1);
     snprintf(training->name, sizeof training->name, "%s", optarg);
-    if (kl_text_make_utf8(training->name))
+    if (kl_utf8_repair(training->name))
         return kl_fail(err, KL_ERR_USAGE, "--name is text in UTF-8");
     return KL_OK;
 }

@@ -38,7 +38,7 @@ static enum kl_status check_layers(struct kl_run *run, struct kl_pool *pool, str
     }
     printf("layer      size   |W_dual - W| / |W - W_0|   largest output difference\n");
     for (uint32_t l = 0; l < run->training.shape.n_layers; l++) {
-        struct kl_dual_check check;
+        struct kl_layer_check check;
         char size[32];
         enum kl_status status;
 
@@ -46,7 +46,7 @@ static enum kl_status check_layers(struct kl_run *run, struct kl_pool *pool, str
             printf("%5u             error signals not recorded (see train --gate-errors)\n", l + 1);
             continue;
         }
-        status = kl_dual_check(pool, &run->history, l, &check, err);
+        status = kl_layer_check(pool, &run->history, l, &check, err);
         if (status)
             return status;
         snprintf(size, sizeof size, "%ux%u", run->training.shape.inputs[l],

@@ -45,7 +45,8 @@ static int agrees(const struct kl_sample *stored, const struct kl_prediction *co
 
 /* The stored predictions of one split against the network's; counts the right ones stored. */
 static enum kl_status check_split(struct kl_run *run, struct kl_sample_place first,
-                                  struct kl_batch *batch, uint32_t *n_right, struct kl_error *err)
+                                  struct kl_activations *batch, uint32_t *n_right,
+                                  struct kl_error *err)
 {
     const struct kl_dataset *dataset = run->data.datasets[first.dataset];
     uint32_t base = kl_collection_id(&run->data, first), count = dataset->splits[first.split].count;
@@ -93,11 +94,11 @@ static enum kl_status check_curve(const struct kl_run *run, uint32_t dataset, ui
 
 static enum kl_status check_predictions(struct kl_run *run, struct kl_error *err)
 {
-    struct kl_batch *batch = NULL;
+    struct kl_activations *batch = NULL;
     enum kl_status status = kl_images_read(run->private->db, &run->data, err);
 
     if (!status)
-        status = kl_batch_create(run->final, SLICE, &batch, err);
+        status = kl_activations_create(run->final, SLICE, &batch, err);
     for (uint32_t d = 0; !status && d < run->data.n_datasets; d++) {
         uint32_t n_right = 0;
 
@@ -107,7 +108,7 @@ static enum kl_status check_predictions(struct kl_run *run, struct kl_error *err
         if (!status) /* the last split is the test split */
             status = check_curve(run, d, n_right, err);
     }
-    kl_batch_free(batch);
+    kl_activations_free(batch);
     return status;
 }
 

@@ -249,8 +249,8 @@ static enum kl_status check_at_rest(sqlite3 *db, const char *path, struct kl_err
     sqlite3_int64 version = 0;
     enum kl_status status = kl_db_integer(db, "PRAGMA user_version", &version, err);
 
-    if (!status && find_journal(sqlite3_filename_journal(sqlite3_db_filename(db, "main"))) !=
-                       JOURNAL_NONE)
+    if (!status &&
+        find_journal(sqlite3_filename_journal(sqlite3_db_filename(db, "main"))) != JOURNAL_NONE)
         status = kl_fail(err, KL_ERR_UNFINISHED,
                          "%s is not finished: its training was cut off while it wrote (%s-journal "
                          "is there); go on with 'keylight train --resume %s'",
@@ -286,9 +286,9 @@ enum kl_status kl_db_open(const char *path, enum kl_open_mode mode, sqlite3 **ou
     const char *vfs = NULL;
     sqlite3 *db = NULL;
     enum kl_status status = KL_OK;
-    int flags = SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX |
-                (mode == KL_OPEN_WRITE ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
-                                       : SQLITE_OPEN_READONLY);
+    int flags =
+        SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX |
+        (mode == KL_OPEN_WRITE ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY);
 
     if (strlen(path) >= 4096)
         return kl_fail(err, KL_ERR_USAGE, "the path of the run file is too long");

@@ -34,12 +34,8 @@ static struct kl_mapping *find_or_map(int fd)
         free(mapping);
         return NULL;
     }
-    *mapping = (struct kl_mapping){mappings,
-                                   info.st_dev,
-                                   info.st_ino,
-                                   1,
-                                   (size_t)info.st_size,
-                                   bytes};
+    *mapping =
+        (struct kl_mapping){mappings, info.st_dev, info.st_ino, 1, (size_t)info.st_size, bytes};
     mappings = mapping;
     return mapping;
 }

@@ -217,7 +217,7 @@ static void copy_text(sqlite3_stmt *statement, int column, char out[KL_NAME_MAX]
     const unsigned char *text = sqlite3_column_text(statement, column);
 
     snprintf(out, KL_NAME_MAX, "%s", text ? (const char *)text : "");
-    kl_text_make_utf8(out);
+    kl_utf8_repair(out);
 }
 
 static enum kl_status read_run(sqlite3 *db, struct kl_training *training, enum kl_heads *heads,

@@ -151,7 +151,7 @@ static enum kl_status read_vocabulary(sqlite3 *db, struct kl_corpus *corpus, str
         status = kl_alloc(&corpus->types[found], strlen(text) + 1, 1, "the vocabulary", err);
         if (!status) {
             memcpy(corpus->types[found], text, strlen(text));
-            kl_text_make_utf8(corpus->types[found]);
+            kl_utf8_repair(corpus->types[found]);
             corpus->counts[found++] = (uint32_t)sqlite3_column_int64(statement, 2);
         }
     }
@@ -195,7 +195,7 @@ static enum kl_status read_documents(sqlite3 *db, struct kl_corpus *corpus, stru
             break;
         }
         snprintf(document->name, sizeof document->name, "%s", name);
-        kl_text_make_utf8(document->name);
+        kl_utf8_repair(document->name);
         document->first = (uint32_t)first;
         document->count = (uint32_t)count;
         next[document->split] += (uint32_t)count;

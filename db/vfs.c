@@ -105,9 +105,8 @@ static int unfetch(sqlite3_file *file, sqlite3_int64 offset, void *page)
 
 static int write_file(sqlite3_file *file, const void *bytes, int n, sqlite3_int64 offset)
 {
-    return own(file)->path
-               ? own(file)->real->pMethods->xWrite(own(file)->real, bytes, n, offset)
-               : SQLITE_READONLY;
+    return own(file)->path ? own(file)->real->pMethods->xWrite(own(file)->real, bytes, n, offset)
+                           : SQLITE_READONLY;
 }
 
 static int truncate_file(sqlite3_file *file, sqlite3_int64 size)
@@ -159,10 +158,10 @@ static int characteristics(sqlite3_file *file)
     return own(file)->real->pMethods->xDeviceCharacteristics(own(file)->real);
 }
 
-#define EVERY_METHOD                                                                             \
-    .xClose = close_file, .xRead = read_file, .xWrite = write_file, .xTruncate = truncate_file,   \
-    .xSync = sync_file, .xFileSize = file_size, .xLock = lock_file, .xUnlock = unlock_file,       \
-    .xCheckReservedLock = check_reserved, .xFileControl = control, .xSectorSize = sector_size,    \
+#define EVERY_METHOD                                                                               \
+    .xClose = close_file, .xRead = read_file, .xWrite = write_file, .xTruncate = truncate_file,    \
+    .xSync = sync_file, .xFileSize = file_size, .xLock = lock_file, .xUnlock = unlock_file,        \
+    .xCheckReservedLock = check_reserved, .xFileControl = control, .xSectorSize = sector_size,     \
     .xDeviceCharacteristics = characteristics
 
 /* Version 3 has fetching. Shared memory, of version 2, belongs to write-ahead logs, and so none of

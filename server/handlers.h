@@ -44,13 +44,13 @@ void kl_serve_documents(struct kl_run *run, const struct kl_request *request,
                         struct kl_reply *reply);
 void kl_serve_reading(struct kl_service *service, struct kl_run *run,
                       const struct kl_request *request, struct kl_reply *reply);
-void kl_serve_heat(struct kl_service *service, struct kl_run *run, const struct kl_request *request,
-                   struct kl_reply *reply);
+void kl_serve_attention_map(struct kl_service *service, struct kl_run *run,
+                            const struct kl_request *request, struct kl_reply *reply);
 void kl_serve_continuation(struct kl_service *service, struct kl_run *run,
                            const struct kl_request *request, struct kl_reply *reply);
 
-void kl_serve_common(struct kl_service *service, struct kl_run *run,
-                     const struct kl_request *request, struct kl_reply *reply);
+void kl_serve_hubness(struct kl_service *service, struct kl_run *run,
+                      const struct kl_request *request, struct kl_reply *reply);
 void kl_serve_suspects(struct kl_service *service, struct kl_run *run,
                        const struct kl_request *request, struct kl_reply *reply);
 

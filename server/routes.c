@@ -98,7 +98,7 @@ static void route_run(struct kl_service *service, const char *path,
     else if (!strcmp(rest, "reading"))
         kl_serve_reading(service, run, request, reply);
     else if (!strcmp(rest, "heat"))
-        kl_serve_heat(service, run, request, reply);
+        kl_serve_attention_map(service, run, request, reply);
     else if (!strcmp(rest, "continuation"))
         kl_serve_continuation(service, run, request, reply);
     else if (!strcmp(rest, "samples"))
@@ -110,7 +110,7 @@ static void route_run(struct kl_service *service, const char *path,
     else if (!strcmp(rest, "sheet.png"))
         kl_serve_sheet(service, run, request, reply);
     else if (!strcmp(rest, "common"))
-        kl_serve_common(service, run, request, reply);
+        kl_serve_hubness(service, run, request, reply);
     else if (!strcmp(rest, "suspects"))
         kl_serve_suspects(service, run, request, reply);
     else if (!strcmp(rest, "attention"))

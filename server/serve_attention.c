@@ -115,7 +115,7 @@ static void answer_query(struct kl_service *service, struct kl_run *run,
         reply->retry_after = 1;
         return;
     }
-    if (is_text && (query.top *= KL_LIT_PER_PASSAGE) > KL_TOP_MAX)
+    if (is_text && (query.top *= KL_HITS_PER_PASSAGE) > KL_TOP_MAX)
         query.top = KL_TOP_MAX;
     if (kl_attend(service->pool, &run->history, &query, &answer, &err)) {
         kl_reply_error(reply, NULL, &err);

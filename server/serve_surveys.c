@@ -14,13 +14,13 @@
 #define DEFAULT_LIMIT 100
 #define LIMIT_MAX 1000
 
-struct kl_known_common {
-    struct kl_known_common *next;
+struct kl_known_hubness {
+    struct kl_known_hubness *next;
     const struct kl_run *run;
     uint32_t layer;
     enum kl_rank rank;
     int by_sample;
-    struct kl_common common;
+    struct kl_hubness common;
 };
 
 struct kl_known_suspects {
@@ -41,10 +41,10 @@ void kl_surveys_init(struct kl_surveys *surveys)
 void kl_surveys_clear(struct kl_surveys *surveys)
 {
     while (surveys->commons) {
-        struct kl_known_common *known = surveys->commons;
+        struct kl_known_hubness *known = surveys->commons;
 
         surveys->commons = known->next;
-        kl_common_clear(&known->common);
+        kl_hubness_clear(&known->common);
         free(known);
     }
     while (surveys->suspects) {
@@ -78,10 +78,10 @@ static void end_turn(struct kl_surveys *surveys)
     sem_post(&surveys->places);
 }
 
-static const struct kl_common *find_common(struct kl_surveys *surveys, const struct kl_run *run,
-                                           const struct kl_query *query)
+static const struct kl_hubness *find_common(struct kl_surveys *surveys, const struct kl_run *run,
+                                            const struct kl_query *query)
 {
-    const struct kl_known_common *known;
+    const struct kl_known_hubness *known;
 
     pthread_mutex_lock(&surveys->lock);
     known = surveys->commons;
@@ -95,13 +95,13 @@ static const struct kl_common *find_common(struct kl_surveys *surveys, const str
 static enum kl_status compute_common(struct kl_service *service, struct kl_run *run,
                                      const struct kl_query *query, struct kl_error *err)
 {
-    struct kl_known_common *known = NULL;
+    struct kl_known_hubness *known = NULL;
     enum kl_unit unit = query->by_sample ? KL_UNIT_SAMPLE : KL_UNIT_PATTERN;
     enum kl_status status = kl_alloc(&known, 1, sizeof *known, "common samples", err);
 
     if (!status)
-        status = kl_common(service->pool, &run->history, query->layer - 1, query->rank, unit,
-                           &known->common, err);
+        status = kl_hubness(service->pool, &run->history, query->layer - 1, query->rank, unit,
+                            &known->common, err);
     if (status) {
         free(known);
         return status;
@@ -141,11 +141,11 @@ static int read_question(const struct kl_run *run, const struct kl_request *requ
     return 0;
 }
 
-void kl_serve_common(struct kl_service *service, struct kl_run *run,
-                     const struct kl_request *request, struct kl_reply *reply)
+void kl_serve_hubness(struct kl_service *service, struct kl_run *run,
+                      const struct kl_request *request, struct kl_reply *reply)
 {
     struct kl_query query = kl_default_query;
-    const struct kl_common *common = NULL;
+    const struct kl_hubness *common = NULL;
     struct kl_error err;
 
     if (kl_request_allows(request, reply, "layer", "rank", "by", NULL) ||
@@ -162,7 +162,7 @@ void kl_serve_common(struct kl_service *service, struct kl_run *run,
         common = find_common(&service->surveys, run, &query);
     }
     if (common)
-        kl_reply_json(reply, kl_represent_common(&query, common));
+        kl_reply_json(reply, kl_represent_hubness(&query, common));
 }
 
 static const struct kl_suspects *find_suspects(struct kl_surveys *surveys, const struct kl_run *run)

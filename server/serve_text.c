@@ -154,8 +154,7 @@ static int read_request(const struct kl_run *run, const struct kl_request *reque
     {
         failed = failed || read_member(run, body, item, words, most, asked, reply);
     }
-    if (!failed &&
-        kl_query_text_typed(run, request->body, request->body_bytes, body, text, &err)) {
+    if (!failed && kl_query_text_typed(run, request->body, request->body_bytes, body, text, &err)) {
         kl_reply_error(reply, NULL, &err);
         failed = 1;
     }
@@ -201,7 +200,7 @@ void kl_serve_reading(struct kl_service *service, struct kl_run *run,
     struct kl_error err;
 
     if (!is_text(run, reply) || read_request(run, request, request->is_post ? typed : stored,
-                                                KL_READING_MAX, &asked, &text, reply))
+                                             KL_READING_MAX, &asked, &text, reply))
         return;
     if (take_turn(service, reply)) {
         if (kl_read_text(run->final, text.tokens, text.n, &reading, &err)) {
@@ -215,8 +214,8 @@ void kl_serve_reading(struct kl_service *service, struct kl_run *run,
     kl_query_text_clear(&text);
 }
 
-void kl_serve_heat(struct kl_service *service, struct kl_run *run, const struct kl_request *request,
-                   struct kl_reply *reply)
+void kl_serve_attention_map(struct kl_service *service, struct kl_run *run,
+                            const struct kl_request *request, struct kl_reply *reply)
 {
     static const char *const words[] = {"sample", "count", "layer", "rank", NULL};
     struct asked asked = {.sample = UINT32_MAX,
@@ -224,28 +223,28 @@ void kl_serve_heat(struct kl_service *service, struct kl_run *run, const struct 
                           .layer = run->training.shape.n_layers,
                           .query = kl_default_query};
     struct kl_query_text text = {0};
-    struct kl_heat heat;
+    struct kl_attention_map heat;
     struct kl_error err;
 
     if (!is_text(run, reply) ||
-        read_request(run, request, words, KL_HEAT_TOKENS_MAX, &asked, &text, reply))
+        read_request(run, request, words, KL_MAP_TOKENS_MAX, &asked, &text, reply))
         return;
     if (text.sample < 0 && text.n > asked.count)
         text.first = text.n - asked.count; /* the end of what was typed */
     if (take_turn(service, reply)) {
-        struct kl_heat_query query = {.tokens = text.tokens,
-                                      .n_before = text.first,
-                                      .n = text.n - text.first,
-                                      .layer = asked.layer,
-                                      .rank = asked.query.rank,
-                                      .n_best = HEAT_BEST,
-                                      .n_columns = HEAT_COLUMNS};
+        struct kl_attention_map_query query = {.tokens = text.tokens,
+                                               .n_before = text.first,
+                                               .n = text.n - text.first,
+                                               .layer = asked.layer,
+                                               .rank = asked.query.rank,
+                                               .n_best = HEAT_BEST,
+                                               .n_columns = HEAT_COLUMNS};
 
-        if (kl_heat_find(service->pool, &run->history, &query, &heat, &err)) {
+        if (kl_attention_map_find(service->pool, &run->history, &query, &heat, &err)) {
             kl_reply_error(reply, NULL, &err);
         } else {
-            kl_reply_json(reply, kl_represent_heat(run, &text, &query, &heat));
-            kl_heat_clear(&heat);
+            kl_reply_json(reply, kl_represent_attention_map(run, &text, &query, &heat));
+            kl_attention_map_clear(&heat);
         }
         sem_post(&service->scans);
     }

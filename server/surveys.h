@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 
-struct kl_known_common;
+struct kl_known_hubness;
 struct kl_known_suspects;
 
 /* Surveys that are computed or wait for their turn; full: 503. They have places of their own, so
@@ -17,7 +17,7 @@ struct kl_surveys {
     pthread_mutex_t computing; /* one at a time */
     sem_t places;
     pthread_mutex_t lock; /* of the lists, held for a moment only */
-    struct kl_known_common *commons;
+    struct kl_known_hubness *commons;
     struct kl_known_suspects *suspects;
 };
 

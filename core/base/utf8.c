@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-size_t kl_text_character(const char *text)
+size_t kl_utf8_character(const char *text)
 {
     const unsigned char *at = (const unsigned char *)text;
     size_t length = 0;
@@ -25,13 +25,13 @@ size_t kl_text_character(const char *text)
     return length;
 }
 
-size_t kl_text_clean(char *text)
+size_t kl_utf8_clean(char *text)
 {
     const char *from = strncmp(text, "\xef\xbb\xbf", 3) ? text : text + 3;
     char *to = text;
 
     while (*from) {
-        size_t length = kl_text_character(from);
+        size_t length = kl_utf8_character(from);
 
         if (length == 0)
             return (size_t)(from - text) + 1;
@@ -45,13 +45,13 @@ size_t kl_text_clean(char *text)
     return 0;
 }
 
-unsigned kl_text_make_utf8(char *text)
+unsigned kl_utf8_repair(char *text)
 {
     unsigned char *at = (unsigned char *)text;
     unsigned replaced = 0;
 
     while (*at) {
-        size_t length = kl_text_character((const char *)at);
+        size_t length = kl_utf8_character((const char *)at);
 
         if (length == 0) {
             *at = '?';

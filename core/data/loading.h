@@ -10,10 +10,11 @@
  * spec is NAME or NAME=FOLDER. "strokes" is drawn, not read. Others are read from FOLDER if given,
  * else from $XDG_CACHE_HOME/keylight/data/NAME (or ~/.cache/...), then from
  * /usr/share/datasets/NAME: CIFAR-10's binary files (core/data/images/cifar.h), images by class
- * (core/data/images/folder.h), or IDX files (core/data/images/idx.h). Class names of IDX files are known for
- * fashion-mnist, digits otherwise. size is what images by class are brought to (0 x 0: see
- * core/data/images/folder.h); no other kind is resized, and one of another size is refused. Errors:
- * KL_ERR_USAGE (bad name, size), KL_ERR_NOT_FOUND, KL_ERR_INPUT, KL_ERR_IO, KL_ERR_MEMORY. */
+ * (core/data/images/folder.h), or IDX files (core/data/images/idx.h). Class names of IDX files are
+ * known for fashion-mnist, digits otherwise. size is what images by class are brought to (0 x 0:
+ * see core/data/images/folder.h); no other kind is resized, and one of another size is refused.
+ * Errors: KL_ERR_USAGE (bad name, size), KL_ERR_NOT_FOUND, KL_ERR_INPUT, KL_ERR_IO, KL_ERR_MEMORY.
+ */
 enum kl_status kl_dataset_load(const char *spec, struct kl_image_size size,
                                struct kl_dataset **dataset, struct kl_error *err);
 

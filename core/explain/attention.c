@@ -172,7 +172,7 @@ static enum kl_status light_contributions(void *argument, unsigned worker, unsig
 {
     const struct contribution_job *job = argument;
     const struct kl_history *history = job->work->history;
-    struct kl_lit *spotlight = job->answer->spotlight;
+    struct kl_hit *spotlight = job->answer->spotlight;
     float *row = NULL;
     enum kl_status status = kl_alloc(&row, history->errors[job->work->query->layer - 1]->width,
                                      sizeof(float), "an error signal", err);
@@ -187,7 +187,7 @@ static enum kl_status light_contributions(void *argument, unsigned worker, unsig
         status = contribution_of(job->work, worker, t, row, &contribution, err);
         spotlight[place - 1].contribution += contribution;
     }
-    for (uint32_t i = 0; !status && !job->work->query->by_sample && i < job->answer->n_lit; i++)
+    for (uint32_t i = 0; !status && !job->work->query->by_sample && i < job->answer->n_hits; i++)
         status = contribution_of(job->work, worker, spotlight[i].pattern, row,
                                  &spotlight[i].contribution, err);
     free(row);
@@ -201,16 +201,16 @@ static enum kl_status tell_contributions(const struct work *work, struct kl_answ
     enum kl_status status = kl_alloc(&job.place_of_sample, kl_collection_size(work->history->data),
                                      sizeof(uint32_t), "the spotlight", err);
 
-    for (uint32_t i = 0; !status && i < answer->n_lit; i++)
+    for (uint32_t i = 0; !status && i < answer->n_hits; i++)
         answer->spotlight[i].contribution = NAN;
     if (status || !work->history->errors[work->query->layer - 1]) {
         free(job.place_of_sample);
         return status;
     }
-    for (uint32_t i = 0; i < answer->n_lit; i++)
+    for (uint32_t i = 0; i < answer->n_hits; i++)
         answer->spotlight[i].contribution = 0;
     kl_trace_logit(work->history, answer->logit, work->query->layer - 1, work->trace);
-    for (uint32_t i = 0; !status && i < answer->n_lit; i++)
+    for (uint32_t i = 0; !status && i < answer->n_hits; i++)
         job.place_of_sample[answer->spotlight[i].sample] = i + 1;
     if (!status)
         status = kl_pool_run(work->pool, light_contributions, &job, 1, err);
@@ -223,7 +223,7 @@ static enum kl_status tell_contributions(const struct work *work, struct kl_answ
 static void name_lit(const struct work *work, const struct kl_answer *answer,
                      struct kl_removal *removal, uint8_t *removed)
 {
-    for (uint32_t i = 0; i < removal->top && i < answer->n_lit; i++) {
+    for (uint32_t i = 0; i < removal->top && i < answer->n_hits; i++) {
         if (!work->query->by_sample)
             removed[answer->spotlight[i].pattern] = 1;
         else
@@ -314,8 +314,8 @@ static enum kl_status look_further(struct work *work, struct kl_answer *answer,
 
     if (query->removal)
         status = remove_patterns(work, answer, err);
-    if (answer->n_lit > query->top) /* more were lit for the removal's sake */
-        answer->n_lit = query->top;
+    if (answer->n_hits > query->top) /* more were lit for the removal's sake */
+        answer->n_hits = query->top;
     if (!status)
         status = tell_contributions(work, answer, err);
     if (!status && (query->views & KL_VIEW_CURVES))

@@ -15,16 +15,16 @@
 
 /* What the spotlight is ordered by, largest first. */
 enum kl_rank {
-    KL_RANK_ABS,      /* |a_t| */
-    KL_RANK_POSITIVE, /* a_t */
-    KL_RANK_NEGATIVE, /* -a_t */
-    KL_RANK_COSINE,   /* a_t / (|x_t| |x|): not the dual form, but blind to the keys' lengths */
-    KL_RANK_LOGIT,    /* contribution to the query's logit through its layer */
-    KL_RANK_EFFECT,   /* contribution to the query's logit, summed over all layers */
-    KL_RANK_HELPED,   /* what lowered the query's loss, summed over all layers */
-    KL_RANK_HARMED,   /* what raised it */
+    KL_RANK_ABS,        /* |a_t| */
+    KL_RANK_POSITIVE,   /* a_t */
+    KL_RANK_NEGATIVE,   /* -a_t */
+    KL_RANK_COSINE,     /* a_t / (|x_t| |x|): not the dual form, but blind to the keys' lengths */
+    KL_RANK_LOGIT,      /* contribution to the query's logit through its layer */
+    KL_RANK_EFFECT,     /* contribution to the query's logit, summed over all layers */
+    KL_RANK_PROPONENTS, /* what lowered the query's loss, summed over all layers */
+    KL_RANK_OPPONENTS,  /* what raised it */
 };
-#define KL_N_RANKS (KL_RANK_HARMED + 1)
+#define KL_N_RANKS (KL_RANK_OPPONENTS + 1)
 
 /* Views that take more than the spotlight does; a set. */
 enum kl_view {
@@ -53,7 +53,7 @@ struct kl_query {
 
 /* One lit pattern, or sample (then attention, contribution and score are sums over repetitions and
  * pattern and step are those of the first). */
-struct kl_lit {
+struct kl_hit {
     uint64_t pattern;
     uint32_t step, sample, repetitions;
     double attention;
@@ -81,8 +81,8 @@ struct kl_answer {
     double max_abs_error;  /* of initial_guess + correction against logits */
     struct kl_contributions contributions; /* the correction by class and by range of steps */
     uint64_t n_patterns;
-    uint32_t n_lit;
-    struct kl_lit *spotlight; /* (n_lit) */
+    uint32_t n_hits;
+    struct kl_hit *spotlight; /* (n_hits) */
     /* The scores of everything that could be lit: patterns, or samples seen in training (of the
      * class, if only one is asked for). Light is measured against these. */
     struct {

@@ -24,10 +24,10 @@ struct rows {
 
 /* What a task adds to. */
 struct sums {
-    double *by_class; /* (n_classes, n_told) of all its patterns */
-    double *by_bin;   /* (n_datasets, n_told) of the bin's */
+    double *by_class; /* (n_classes, n_reported) of all its patterns */
+    double *by_bin;   /* (n_datasets, n_reported) of the bin's */
     double *logits;   /* (n_logits) of a text: of all its patterns */
-    float *floats;    /* (WAYS, n_classes, kl_padded(n_told)) of images: of the bin's */
+    float *floats;    /* (WAYS, n_classes, kl_padded(n_reported)) of images: of the bin's */
 };
 
 /* Passes over all error signals of a layer: every task does some ranges of steps (bins). */
@@ -35,12 +35,12 @@ struct job {
     const struct kl_history *history;
     const struct kl_block_source *errors;
     const float *numbers; /* (n_patterns): attention, or weights */
-    uint32_t n_told;      /* logits told by class and by bin */
+    uint32_t n_reported;  /* logits told by class and by bin */
     uint32_t told;        /* if that is one: which */
     size_t n_own;         /* sums that every task has for itself */
     uint32_t n_bins, n_tasks;
     double *own;    /* (n_tasks, n_own) */
-    double *by_bin; /* (n_bins, n_datasets, n_told) */
+    double *by_bin; /* (n_bins, n_datasets, n_reported) */
     size_t n_floats;
     int wants_floats; /* rows as float32 */
     void (*add)(const struct job *job, const struct rows *rows, const struct sums *sums);
@@ -100,11 +100,11 @@ static enum kl_status add_bins(void *argument, unsigned worker, unsigned task, s
     enum kl_status status =
         kl_alloc(&numbers, job->wants_floats ? ROWS * width : 0, sizeof(float), "rows", err);
 
-    sums.logits = sums.by_class + (size_t)job->history->n_classes * job->n_told;
+    sums.logits = sums.by_class + (size_t)job->history->n_classes * job->n_reported;
     if (!status)
         status = kl_alloc(&sums.floats, job->n_floats, sizeof(float), "sums", err);
     for (uint32_t bin = first; !status && bin < end; bin++) {
-        sums.by_bin = job->by_bin + (size_t)bin * job->history->data->n_datasets * job->n_told;
+        sums.by_bin = job->by_bin + (size_t)bin * job->history->data->n_datasets * job->n_reported;
         status = add_bin(job, worker, bin, &sums, numbers, err);
     }
     free(sums.floats);
@@ -169,7 +169,7 @@ static void add_contributions(const struct job *job, const struct rows *rows,
 static void end_bin_of_images(const struct job *job, const struct sums *sums)
 {
     const struct kl_history *history = job->history;
-    uint32_t n_classes = history->n_classes, width = job->n_told;
+    uint32_t n_classes = history->n_classes, width = job->n_reported;
     size_t stride = kl_padded(width);
 
     for (uint32_t i = 0; i < WAYS * n_classes; i++) {
@@ -246,13 +246,13 @@ enum kl_status kl_correct(struct kl_pool *pool, const struct kl_history *history
     uint32_t last = history->final->shape.n_layers - 1;
     uint32_t n_logits = history->final->shape.outputs[last];
     int is_text = kl_history_is_text(history);
-    uint32_t n_told = is_text ? 1 : n_logits;
-    size_t n_by_class = (size_t)history->n_classes * n_told;
-    size_t n_by_bin = (size_t)kl_n_bins(history) * history->data->n_datasets * n_told;
+    uint32_t n_reported = is_text ? 1 : n_logits;
+    size_t n_by_class = (size_t)history->n_classes * n_reported;
+    size_t n_by_bin = (size_t)kl_n_bins(history) * history->data->n_datasets * n_reported;
     struct job job = {.history = history,
                       .errors = history->errors[last],
                       .numbers = attention,
-                      .n_told = n_told,
+                      .n_reported = n_reported,
                       .told = logit,
                       .n_own = n_by_class + (is_text ? n_logits : 0),
                       .n_floats = is_text ? 0 : WAYS * history->n_classes * kl_padded(n_logits),
@@ -273,7 +273,7 @@ enum kl_status kl_correct(struct kl_pool *pool, const struct kl_history *history
     }
     for (size_t i = 0; !is_text && i < n_by_class; i++)
         sums[n_by_class + i % n_logits] += sums[i];
-    *out = (struct kl_contributions){n_told, sums, job.by_bin, sums + n_by_class};
+    *out = (struct kl_contributions){n_reported, sums, job.by_bin, sums + n_by_class};
     return KL_OK;
 }
 

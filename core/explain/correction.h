@@ -7,9 +7,10 @@
 /* Contributions through the last layer, exact where error signals are recorded whole: they sum to
  * the correction. */
 struct kl_contributions {
-    uint32_t n_told;    /* logits that are told: all, or, of a text, one */
-    double *by_class;   /* (n_classes of all data sets, n_told) */
-    double *by_bin;     /* (ranges of steps, data sets, n_told): see core/explain/views/timeline.h */
+    uint32_t n_reported; /* logits that are told: all, or, of a text, one */
+    double *by_class;    /* (n_classes of all data sets, n_reported) */
+    double
+        *by_bin; /* (ranges of steps, data sets, n_reported): see core/explain/views/timeline.h */
     double *correction; /* (n_logits) the sum of all patterns' contributions */
 };
 

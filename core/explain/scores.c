@@ -90,8 +90,9 @@ static enum kl_status negate_part(void *argument, const struct kl_part *part, st
 
 /* Over all layers, or the query's only. */
 static enum kl_status add_effects(struct kl_pool *pool, const struct kl_history *history,
-                                  uint32_t own_layer, int all_layers, const struct kl_batch *trace,
-                                  const float *attention, float *scores, struct kl_error *err)
+                                  uint32_t own_layer, int all_layers,
+                                  const struct kl_activations *trace, const float *attention,
+                                  float *scores, struct kl_error *err)
 {
     float *products = NULL, *other = NULL;
     enum kl_status status = kl_scratch_take(history->scratch, &products, err);
@@ -141,7 +142,7 @@ enum kl_status kl_scores(struct kl_pool *pool, const struct kl_history *history,
         kl_trace_loss(history, target, trace);
     status = add_effects(pool, history, layer, query->rank != KL_RANK_LOGIT, trace->batch,
                          attention, scores, err);
-    if (!status && query->rank == KL_RANK_HELPED) /* what lowers the loss */
+    if (!status && query->rank == KL_RANK_PROPONENTS) /* what lowers the loss */
         status = kl_pool_split(pool, history->n_patterns, KL_PARTS_MAX, negate_part, scores, err);
     return status;
 }

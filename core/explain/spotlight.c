@@ -159,22 +159,22 @@ static void pick_samples(const struct kl_history *history, const struct kl_query
     }
 }
 
-static struct kl_lit light(const struct kl_history *history, const struct kl_query *query,
+static struct kl_hit light(const struct kl_history *history, const struct kl_query *query,
                            const float *attention, const struct kl_sample_totals *totals,
                            const struct kl_top_item *item)
 {
-    struct kl_lit lit = {.pattern = item->index, .repetitions = 1, .score = item->score};
+    struct kl_hit hit = {.pattern = item->index, .repetitions = 1, .score = item->score};
 
     if (query->by_sample) {
-        lit.pattern = totals->first[item->index];
-        lit.repetitions = totals->repetitions[item->index];
-        lit.attention = totals->sum[item->index];
+        hit.pattern = totals->first[item->index];
+        hit.repetitions = totals->repetitions[item->index];
+        hit.attention = totals->sum[item->index];
     } else {
-        lit.attention = attention[lit.pattern];
+        hit.attention = attention[hit.pattern];
     }
-    lit.sample = history->samples[lit.pattern];
-    lit.step = kl_history_step(history, lit.pattern);
-    return lit;
+    hit.sample = history->samples[hit.pattern];
+    hit.step = kl_history_step(history, hit.pattern);
+    return hit;
 }
 
 enum kl_status kl_spotlight(struct kl_pool *pool, const struct kl_history *history,
@@ -198,7 +198,7 @@ enum kl_status kl_spotlight(struct kl_pool *pool, const struct kl_history *histo
         return status;
     }
     kl_top_sort(&top);
-    answer->n_lit = top.n;
+    answer->n_hits = top.n;
     for (uint32_t i = 0; i < top.n; i++)
         answer->spotlight[i] = light(history, query, attention, totals, &top.items[i]);
     free(top.items);

@@ -4,7 +4,7 @@
 
 #include "core/explain/attention.h"
 
-/* Fills answer->spotlight (contributions left 0), n_lit and the moments of all scores from the
+/* Fills answer->spotlight (contributions left 0), n_hits and the moments of all scores from the
  * attention and the scores of every pattern; totals, of the same scores, are needed by sample only.
  * Of equal scores the earlier pattern, or the smaller sample id, comes first. At most top are lit.
  * Errors: KL_ERR_MEMORY. */

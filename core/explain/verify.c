@@ -157,8 +157,8 @@ static enum kl_status measure_images(const struct rebuild *rebuild, double *dist
     const struct kl_history *history = rebuild->history;
     const struct kl_block_source *images = history->keys[0];
     size_t size = images->width;
-    struct kl_batch *batch = NULL;
-    enum kl_status status = kl_batch_create(history->final, rebuild->slice, &batch, err);
+    struct kl_activations *batch = NULL;
+    enum kl_status status = kl_activations_create(history->final, rebuild->slice, &batch, err);
 
     for (uint32_t d = 0; !status && d < history->data->n_datasets; d++) {
         const struct kl_dataset *dataset = history->data->datasets[d];
@@ -178,7 +178,7 @@ static enum kl_status measure_images(const struct rebuild *rebuild, double *dist
             measure_outputs(rebuild, batch->keys[rebuild->layer], n, distance);
         }
     }
-    kl_batch_free(batch);
+    kl_activations_free(batch);
     return status;
 }
 
@@ -190,18 +190,18 @@ static enum kl_status measure_text(const struct rebuild *rebuild, double *distan
     const struct kl_corpus *corpus = history->data->datasets[0]->corpus;
     enum kl_split split = corpus->lengths[KL_SPLIT_TEST] ? KL_SPLIT_TEST : KL_SPLIT_TRAIN;
     uint32_t n = corpus->lengths[split] < rebuild->slice ? corpus->lengths[split] : rebuild->slice;
-    struct kl_tape *tape = NULL;
+    struct kl_lstm_activations *activations = NULL;
     float *carried = NULL;
     enum kl_status status = kl_alloc(&carried, kl_lstm_carried_size(&history->final->shape, 1),
                                      sizeof(float), "the state", err);
 
     if (!status)
-        status = kl_tape_create(&history->final->shape, 1, n, &tape, err);
+        status = kl_lstm_activations_create(&history->final->shape, 1, n, &activations, err);
     if (!status) {
-        kl_lstm_forward(history->final, corpus->tokens[split], 1, n, carried, tape);
-        measure_outputs(rebuild, tape->keys[rebuild->layer], n, distance);
+        kl_lstm_forward(history->final, corpus->tokens[split], 1, n, carried, activations);
+        measure_outputs(rebuild, activations->keys[rebuild->layer], n, distance);
     }
-    kl_tape_free(tape);
+    kl_lstm_activations_free(activations);
     free(carried);
     return status;
 }
@@ -238,11 +238,11 @@ static enum kl_status allocate(struct rebuild *rebuild, struct kl_error *err)
     return status;
 }
 
-enum kl_status kl_dual_check(struct kl_pool *pool, const struct kl_history *history, uint32_t layer,
-                             struct kl_dual_check *check, struct kl_error *err)
+enum kl_status kl_layer_check(struct kl_pool *pool, const struct kl_history *history,
+                              uint32_t layer, struct kl_layer_check *check, struct kl_error *err)
 {
     struct rebuild rebuild = {.pool = pool, .history = history, .layer = layer};
-    struct kl_dual_check found = {0};
+    struct kl_layer_check found = {0};
     enum kl_status status;
 
     rebuild.inputs = history->final->shape.inputs[layer];

@@ -4,7 +4,7 @@
 
 #include "core/explain/history.h"
 
-struct kl_dual_check {
+struct kl_layer_check {
     double weight_distance; /* |W_dual - W| / |W - W_0| over weights and biases (Frobenius) */
     double output_distance; /* largest |W_dual x + b_dual - W x - b| over the test samples; of a
                                text over its first test tokens */
@@ -14,7 +14,7 @@ struct kl_dual_check {
 /* Rebuilds layer number layer (from 0) from the whole history and compares. Reads every key and
  * every error signal of the layer, which must be recorded, once; images are loaded into memory for
  * layer 0. Errors: KL_ERR_MEMORY and those of reading. */
-enum kl_status kl_dual_check(struct kl_pool *pool, const struct kl_history *history, uint32_t layer,
-                             struct kl_dual_check *check, struct kl_error *err);
+enum kl_status kl_layer_check(struct kl_pool *pool, const struct kl_history *history,
+                              uint32_t layer, struct kl_layer_check *check, struct kl_error *err);
 
 #endif

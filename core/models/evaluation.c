@@ -12,7 +12,7 @@
 #define TEXT_LOGITS 1000000000 /* of large vocabularies fewer: some seconds of work */
 
 void kl_evaluate(const struct kl_network *network, const struct kl_collection *data,
-                 uint32_t number, enum kl_split split, struct kl_batch *batch,
+                 uint32_t number, enum kl_split split, struct kl_activations *batch,
                  struct kl_evaluation *evaluation, struct kl_prediction *predictions)
 {
     const struct kl_dataset *dataset = data->datasets[number];
@@ -59,7 +59,7 @@ enum kl_status kl_evaluate_text(const struct kl_network *network, const struct k
     uint32_t n = corpus->lengths[KL_SPLIT_TEST], streams, length, most, used, done = 0;
     uint32_t tokens[TEXT_STREAMS * TEXT_UNROLL], *targets = NULL;
     struct kl_vocabulary_loss sum = {0, 0};
-    struct kl_tape *tape = NULL;
+    struct kl_lstm_activations *activations = NULL;
     float *carried = NULL;
     enum kl_status status;
 
@@ -74,7 +74,8 @@ enum kl_status kl_evaluate_text(const struct kl_network *network, const struct k
     status = kl_alloc(&carried, kl_lstm_carried_size(&network->shape, streams), sizeof(float),
                       "the state", err);
     if (!status)
-        status = kl_tape_create(&network->shape, streams, TEXT_UNROLL, &tape, err);
+        status =
+            kl_lstm_activations_create(&network->shape, streams, TEXT_UNROLL, &activations, err);
     if (!status)
         status = kl_alloc(&targets, sizeof tokens / sizeof *tokens, sizeof *targets, "text", err);
     while (!status && done < used) {
@@ -87,8 +88,8 @@ enum kl_status kl_evaluate_text(const struct kl_network *network, const struct k
             tokens[row] = test[position];
             targets[row] = test[position + 1];
         }
-        kl_lstm_forward(network, tokens, streams, unroll, carried, tape);
-        status = kl_vocabulary_loss(network, targets, tape, NULL, NULL, &loss, err);
+        kl_lstm_forward(network, tokens, streams, unroll, carried, activations);
+        status = kl_vocabulary_loss(network, targets, activations, NULL, NULL, &loss, err);
         sum.loss += loss.loss;
         sum.correct += loss.correct;
         done += unroll;
@@ -96,7 +97,7 @@ enum kl_status kl_evaluate_text(const struct kl_network *network, const struct k
     evaluation->correct = (uint32_t)sum.correct;
     evaluation->accuracy = (double)sum.correct / ((double)used * streams);
     evaluation->loss = sum.loss / ((double)used * streams);
-    kl_tape_free(tape);
+    kl_lstm_activations_free(activations);
     free(targets);
     free(carried);
     return status;

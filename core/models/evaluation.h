@@ -19,7 +19,7 @@ struct kl_evaluation {
 /* Runs a whole split of data set number dataset through the network in slices of batch->capacity;
  * predictions (count) may be NULL. An empty split gives accuracy and loss 0. */
 void kl_evaluate(const struct kl_network *network, const struct kl_collection *data,
-                 uint32_t dataset, enum kl_split split, struct kl_batch *batch,
+                 uint32_t dataset, enum kl_split split, struct kl_activations *batch,
                  struct kl_evaluation *evaluation, struct kl_prediction *predictions);
 
 /* The test split of a text, read in 32 streams from empty states; of a long one the first part of

@@ -43,65 +43,67 @@ void kl_lstm_initialise(struct kl_network *network, uint64_t seed)
     }
 }
 
-enum kl_status kl_tape_create(const struct kl_shape *shape, uint32_t streams, uint32_t unroll,
-                              struct kl_tape **out, struct kl_error *err)
+enum kl_status kl_lstm_activations_create(const struct kl_shape *shape, uint32_t streams,
+                                          uint32_t unroll, struct kl_lstm_activations **out,
+                                          struct kl_error *err)
 {
     const char *what = "a stretch of text";
     size_t rows = (size_t)streams * unroll, hidden = kl_shape_hidden(shape), widest = 4 * hidden;
-    struct kl_tape *tape = NULL;
-    enum kl_status status = kl_alloc(&tape, 1, sizeof *tape, what, err);
+    struct kl_lstm_activations *activations = NULL;
+    enum kl_status status = kl_alloc(&activations, 1, sizeof *activations, what, err);
 
     if (status)
         return status;
-    tape->shape = *shape;
+    activations->shape = *shape;
     for (uint32_t l = 0; !status && l < shape->n_layers; l++) {
         widest = shape->inputs[l] > widest ? shape->inputs[l] : widest;
-        status = kl_alloc(&tape->keys[l], rows * shape->inputs[l], sizeof(float), what, err);
+        status = kl_alloc(&activations->keys[l], rows * shape->inputs[l], sizeof(float), what, err);
         if (status || l + 1 == shape->n_layers)
             break;
-        status = kl_alloc(&tape->errors[l], rows * 4 * hidden, sizeof(float), what, err);
+        status = kl_alloc(&activations->errors[l], rows * 4 * hidden, sizeof(float), what, err);
         if (!status)
-            status = kl_alloc(&tape->gates[l], rows * 4 * hidden, sizeof(float), what, err);
+            status = kl_alloc(&activations->gates[l], rows * 4 * hidden, sizeof(float), what, err);
         if (!status)
-            status = kl_alloc(&tape->cells[l], (streams + rows) * hidden, sizeof(float), what, err);
+            status = kl_alloc(&activations->cells[l], (streams + rows) * hidden, sizeof(float),
+                              what, err);
         if (!status)
-            status = kl_alloc(&tape->tanh_cells[l], rows * hidden, sizeof(float), what, err);
+            status = kl_alloc(&activations->tanh_cells[l], rows * hidden, sizeof(float), what, err);
     }
     if (!status)
-        status = kl_alloc(&tape->top_errors, rows * hidden, sizeof(float), what, err);
+        status = kl_alloc(&activations->top_errors, rows * hidden, sizeof(float), what, err);
     if (!status)
-        status = kl_alloc(&tape->mask, rows * hidden, sizeof(float), what, err);
+        status = kl_alloc(&activations->mask, rows * hidden, sizeof(float), what, err);
     if (!status)
-        status = kl_alloc(&tape->below, rows * shape->embedding, sizeof(float), what, err);
+        status = kl_alloc(&activations->below, rows * shape->embedding, sizeof(float), what, err);
     if (!status)
-        status = kl_alloc(&tape->key_errors, streams * widest, sizeof(float), what, err);
+        status = kl_alloc(&activations->key_errors, streams * widest, sizeof(float), what, err);
     if (!status)
-        status = kl_alloc(&tape->cell_errors, streams * hidden, sizeof(float), what, err);
+        status = kl_alloc(&activations->cell_errors, streams * hidden, sizeof(float), what, err);
     if (status) {
-        kl_tape_free(tape);
+        kl_lstm_activations_free(activations);
         return status;
     }
-    *out = tape;
+    *out = activations;
     return KL_OK;
 }
 
-void kl_tape_free(struct kl_tape *tape)
+void kl_lstm_activations_free(struct kl_lstm_activations *activations)
 {
-    if (!tape)
+    if (!activations)
         return;
     for (uint32_t l = 0; l < KL_LAYERS_MAX; l++) {
-        free(tape->keys[l]);
-        free(tape->errors[l]);
-        free(tape->gates[l]);
-        free(tape->cells[l]);
-        free(tape->tanh_cells[l]);
+        free(activations->keys[l]);
+        free(activations->errors[l]);
+        free(activations->gates[l]);
+        free(activations->cells[l]);
+        free(activations->tanh_cells[l]);
     }
-    free(tape->top_errors);
-    free(tape->mask);
-    free(tape->below);
-    free(tape->key_errors);
-    free(tape->cell_errors);
-    free(tape);
+    free(activations->top_errors);
+    free(activations->mask);
+    free(activations->below);
+    free(activations->key_errors);
+    free(activations->cell_errors);
+    free(activations);
 }
 
 static float sigmoid(float x)
@@ -133,92 +135,98 @@ static float run_cell(float *gates, uint32_t hidden, float before, float *cell, 
 
 /* Writes h of a row to where it is read: the next token's key of this layer (or what is carried),
  * and this token's key of the layer above. */
-static void pass_on(const struct kl_tape *tape, uint32_t layer, size_t row, const float *h,
-                    float *carried_h)
+static void pass_on(const struct kl_lstm_activations *activations, uint32_t layer, size_t row,
+                    const float *h, float *carried_h)
 {
-    const struct kl_shape *shape = &tape->shape;
+    const struct kl_shape *shape = &activations->shape;
     size_t hidden = kl_shape_hidden(shape), n_bytes = hidden * sizeof(float);
-    size_t rows = (size_t)tape->streams * tape->unroll, next = row + tape->streams;
+    size_t rows = (size_t)activations->streams * activations->unroll,
+           next = row + activations->streams;
     size_t width = shape->inputs[layer];
 
-    memcpy(tape->keys[layer + 1] + row * shape->inputs[layer + 1], h, n_bytes);
+    memcpy(activations->keys[layer + 1] + row * shape->inputs[layer + 1], h, n_bytes);
     if (next < rows)
-        memcpy(tape->keys[layer] + next * width + width - hidden, h, n_bytes);
+        memcpy(activations->keys[layer] + next * width + width - hidden, h, n_bytes);
     else
         memcpy(carried_h + (next - rows) * hidden, h, n_bytes);
 }
 
 static void run_layer(const struct kl_network *network, uint32_t layer, float *carried,
-                      struct kl_tape *tape)
+                      struct kl_lstm_activations *activations)
 {
     const struct kl_shape *shape = &network->shape;
-    uint32_t streams = tape->streams, hidden = kl_shape_hidden(shape);
+    uint32_t streams = activations->streams, hidden = kl_shape_hidden(shape);
     size_t n = (size_t)streams * hidden, gates_width = 4 * (size_t)hidden;
     int width = (int)shape->inputs[layer];
     float *carried_h = carried + 2 * layer * n, *carried_c = carried_h + n;
-    float *h = tape->key_errors; /* free in forward */
+    float *h = activations->key_errors; /* free in forward */
 
     for (uint32_t b = 0; b < streams; b++)
-        memcpy(tape->keys[layer] + (size_t)(b + 1) * (size_t)width - hidden,
+        memcpy(activations->keys[layer] + (size_t)(b + 1) * (size_t)width - hidden,
                carried_h + (size_t)b * hidden, hidden * sizeof(float));
-    memcpy(tape->cells[layer], carried_c, n * sizeof(float));
-    for (uint32_t u = 0; u < tape->unroll; u++) {
+    memcpy(activations->cells[layer], carried_c, n * sizeof(float));
+    for (uint32_t u = 0; u < activations->unroll; u++) {
         size_t first = (size_t)u * streams;
-        float *gates = tape->gates[layer] + first * gates_width;
+        float *gates = activations->gates[layer] + first * gates_width;
 
         for (uint32_t b = 0; b < streams; b++)
             memcpy(gates + b * gates_width, network->biases[layer], gates_width * sizeof(float));
         cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)streams, (int)gates_width, width,
-                    1, tape->keys[layer] + first * (size_t)width, width, network->weights[layer],
-                    width, 1, gates, (int)gates_width);
+                    1, activations->keys[layer] + first * (size_t)width, width,
+                    network->weights[layer], width, 1, gates, (int)gates_width);
         for (uint32_t b = 0; b < streams; b++) {
             size_t row = first + b;
-            const float *before = tape->cells[layer] + row * hidden;
-            float *cells = tape->cells[layer] + (row + streams) * hidden;
+            const float *before = activations->cells[layer] + row * hidden;
+            float *cells = activations->cells[layer] + (row + streams) * hidden;
 
             for (uint32_t j = 0; j < hidden; j++)
-                h[j] = run_cell(tape->gates[layer] + row * gates_width + j, hidden, before[j],
-                                &cells[j], &tape->tanh_cells[layer][row * hidden + j]);
-            pass_on(tape, layer, row, h, carried_h);
+                h[j] =
+                    run_cell(activations->gates[layer] + row * gates_width + j, hidden, before[j],
+                             &cells[j], &activations->tanh_cells[layer][row * hidden + j]);
+            pass_on(activations, layer, row, h, carried_h);
         }
     }
-    memcpy(carried_c, tape->cells[layer] + (size_t)tape->unroll * n, n * sizeof(float));
+    memcpy(carried_c, activations->cells[layer] + (size_t)activations->unroll * n,
+           n * sizeof(float));
 }
 
 void kl_lstm_forward(const struct kl_network *network, const uint32_t *tokens, uint32_t streams,
-                     uint32_t unroll, float *carried, struct kl_tape *tape)
+                     uint32_t unroll, float *carried, struct kl_lstm_activations *activations)
 {
     const struct kl_shape *shape = &network->shape;
     size_t width = shape->embedding;
 
-    tape->streams = streams;
-    tape->unroll = unroll;
-    tape->has_mask = 0;
+    activations->streams = streams;
+    activations->unroll = unroll;
+    activations->has_mask = 0;
     for (size_t row = 0; row < (size_t)streams * unroll; row++)
-        memcpy(tape->keys[0] + row * shape->inputs[0], network->embedding + tokens[row] * width,
-               width * sizeof(float));
+        memcpy(activations->keys[0] + row * shape->inputs[0],
+               network->embedding + tokens[row] * width, width * sizeof(float));
     for (uint32_t l = 0; l + 1 < shape->n_layers; l++)
-        run_layer(network, l, carried, tape);
+        run_layer(network, l, carried, activations);
 }
 
-void kl_lstm_drop(struct kl_tape *tape, double dropout, uint64_t seed, uint32_t step)
+void kl_lstm_drop(struct kl_lstm_activations *activations, double dropout, uint64_t seed,
+                  uint32_t step)
 {
-    size_t n = (size_t)tape->streams * tape->unroll * kl_shape_hidden(&tape->shape);
-    float *keys = tape->keys[tape->shape.n_layers - 1], scale = (float)(1 / (1 - dropout));
+    size_t n =
+        (size_t)activations->streams * activations->unroll * kl_shape_hidden(&activations->shape);
+    float *keys = activations->keys[activations->shape.n_layers - 1],
+          scale = (float)(1 / (1 - dropout));
     struct kl_random random;
 
     if (dropout <= 0)
         return;
     kl_random_seed(&random, seed, DROPOUT_STREAM(step));
     for (size_t i = 0; i < n; i++) {
-        tape->mask[i] = kl_random_uniform(&random) < dropout ? 0 : scale;
-        keys[i] *= tape->mask[i];
+        activations->mask[i] = kl_random_uniform(&random) < dropout ? 0 : scale;
+        keys[i] *= activations->mask[i];
     }
-    tape->has_mask = 1;
+    activations->has_mask = 1;
 }
 
-void kl_lstm_logits(const struct kl_network *network, const struct kl_tape *tape, size_t first,
-                    size_t n, float *logits)
+void kl_lstm_logits(const struct kl_network *network, const struct kl_lstm_activations *activations,
+                    size_t first, size_t n, float *logits)
 {
     uint32_t last = network->shape.n_layers - 1;
     size_t outputs = network->shape.outputs[last];
@@ -227,8 +235,8 @@ void kl_lstm_logits(const struct kl_network *network, const struct kl_tape *tape
     for (size_t i = 0; i < n; i++)
         memcpy(logits + i * outputs, network->biases[last], outputs * sizeof(float));
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)n, (int)outputs, hidden, 1,
-                tape->keys[last] + first * (size_t)hidden, hidden, network->weights[last], hidden,
-                1, logits, (int)outputs);
+                activations->keys[last] + first * (size_t)hidden, hidden, network->weights[last],
+                hidden, 1, logits, (int)outputs);
 }
 
 /* The gradient w.r.t. h_t (from above and from the next token) becomes that w.r.t. the four gates
@@ -250,29 +258,29 @@ static void back_cell(const float *gates, uint32_t hidden, float h_error, float 
 /* above: (rows, H) the gradient w.r.t. h from above; below gets that w.r.t. x, (rows, inputs - H).
  * They may be the same array. */
 static void back_layer(const struct kl_network *network, uint32_t layer, const float *above,
-                       float *below, struct kl_tape *tape)
+                       float *below, struct kl_lstm_activations *activations)
 {
     const struct kl_shape *shape = &network->shape;
-    uint32_t streams = tape->streams, hidden = kl_shape_hidden(shape);
+    uint32_t streams = activations->streams, hidden = kl_shape_hidden(shape);
     size_t gates_width = 4 * (size_t)hidden, width = shape->inputs[layer], x = width - hidden;
-    float *h_errors = tape->key_errors; /* (streams, width): [x ; h] of the token after */
+    float *h_errors = activations->key_errors; /* (streams, width): [x ; h] of the token after */
 
     memset(h_errors, 0, streams * width * sizeof(float));
-    memset(tape->cell_errors, 0, (size_t)streams * hidden * sizeof(float));
-    for (uint32_t u = tape->unroll; u-- > 0;) {
+    memset(activations->cell_errors, 0, (size_t)streams * hidden * sizeof(float));
+    for (uint32_t u = activations->unroll; u-- > 0;) {
         size_t first = (size_t)u * streams;
-        float *errors = tape->errors[layer] + first * gates_width;
+        float *errors = activations->errors[layer] + first * gates_width;
 
         for (uint32_t b = 0; b < streams; b++) {
             size_t row = first + b;
 
             for (uint32_t j = 0; j < hidden; j++)
-                back_cell(tape->gates[layer] + row * gates_width + j, hidden,
+                back_cell(activations->gates[layer] + row * gates_width + j, hidden,
                           above[row * hidden + j] + h_errors[b * width + x + j],
-                          tape->cells[layer][row * hidden + j],
-                          tape->tanh_cells[layer][row * hidden + j],
-                          &tape->cell_errors[(size_t)b * hidden + j],
-                          tape->errors[layer] + row * gates_width + j);
+                          activations->cells[layer][row * hidden + j],
+                          activations->tanh_cells[layer][row * hidden + j],
+                          &activations->cell_errors[(size_t)b * hidden + j],
+                          activations->errors[layer] + row * gates_width + j);
         }
         cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)streams, (int)width,
                     (int)gates_width, 1, errors, (int)gates_width, network->weights[layer],
@@ -282,33 +290,37 @@ static void back_layer(const struct kl_network *network, uint32_t layer, const f
     }
 }
 
-static void add_gradients(const struct kl_tape *tape, uint32_t layer, struct kl_network *gradient)
+static void add_gradients(const struct kl_lstm_activations *activations, uint32_t layer,
+                          struct kl_network *gradient)
 {
-    int width = (int)tape->shape.inputs[layer], outputs = (int)tape->shape.outputs[layer];
-    size_t rows = (size_t)tape->streams * tape->unroll;
+    int width = (int)activations->shape.inputs[layer],
+        outputs = (int)activations->shape.outputs[layer];
+    size_t rows = (size_t)activations->streams * activations->unroll;
     float *biases = gradient->biases[layer];
 
     cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, outputs, width, (int)rows, 1,
-                tape->errors[layer], outputs, tape->keys[layer], width, 0, gradient->weights[layer],
-                width);
+                activations->errors[layer], outputs, activations->keys[layer], width, 0,
+                gradient->weights[layer], width);
     memset(biases, 0, (size_t)outputs * sizeof(float));
     for (size_t row = 0; row < rows; row++)
         for (int j = 0; j < outputs; j++)
-            biases[j] += tape->errors[layer][row * (size_t)outputs + (size_t)j];
+            biases[j] += activations->errors[layer][row * (size_t)outputs + (size_t)j];
 }
 
 void kl_lstm_backward(const struct kl_network *network, const uint32_t *tokens,
-                      struct kl_tape *tape, struct kl_network *gradient)
+                      struct kl_lstm_activations *activations, struct kl_network *gradient)
 {
     const struct kl_shape *shape = &network->shape;
-    size_t rows = (size_t)tape->streams * tape->unroll, hidden = kl_shape_hidden(shape);
+    size_t rows = (size_t)activations->streams * activations->unroll,
+           hidden = kl_shape_hidden(shape);
 
-    for (size_t i = 0; tape->has_mask && i < rows * hidden; i++)
-        tape->top_errors[i] *= tape->mask[i];
+    for (size_t i = 0; activations->has_mask && i < rows * hidden; i++)
+        activations->top_errors[i] *= activations->mask[i];
     for (uint32_t l = shape->n_layers - 1; l-- > 0;) {
-        back_layer(network, l, tape->top_errors, l ? tape->top_errors : tape->below, tape);
+        back_layer(network, l, activations->top_errors,
+                   l ? activations->top_errors : activations->below, activations);
         if (gradient)
-            add_gradients(tape, l, gradient);
+            add_gradients(activations, l, gradient);
     }
     if (!gradient)
         return;
@@ -316,5 +328,5 @@ void kl_lstm_backward(const struct kl_network *network, const uint32_t *tokens,
     for (size_t row = 0; row < rows; row++)
         for (uint32_t i = 0; i < shape->embedding; i++)
             gradient->embedding[(size_t)tokens[row] * shape->embedding + i] +=
-                tape->below[row * shape->embedding + i];
+                activations->below[row * shape->embedding + i];
 }

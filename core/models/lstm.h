@@ -29,7 +29,7 @@ size_t kl_lstm_carried_size(const struct kl_shape *shape, uint32_t streams);
 void kl_lstm_initialise(struct kl_network *network, uint64_t seed);
 
 /* What happened in a stretch of text; made for at most streams x unroll tokens. */
-struct kl_tape {
+struct kl_lstm_activations {
     struct kl_shape shape;
     uint32_t streams, unroll;     /* of the last forward */
     float *keys[KL_LAYERS_MAX];   /* (rows, inputs[l]) */
@@ -45,26 +45,28 @@ struct kl_tape {
     int has_mask;
 };
 
-/* The caller ends *tape with kl_tape_free. Errors: KL_ERR_MEMORY. */
-enum kl_status kl_tape_create(const struct kl_shape *shape, uint32_t streams, uint32_t unroll,
-                              struct kl_tape **tape, struct kl_error *err);
-void kl_tape_free(struct kl_tape *tape);
+/* The caller ends *tape with kl_lstm_activations_free. Errors: KL_ERR_MEMORY. */
+enum kl_status kl_lstm_activations_create(const struct kl_shape *shape, uint32_t streams,
+                                          uint32_t unroll, struct kl_lstm_activations **activations,
+                                          struct kl_error *err);
+void kl_lstm_activations_free(struct kl_lstm_activations *activations);
 
 /* Reads tokens (unroll, streams) from the carried state on, which it moves along: fills the keys of
  * all layers. dropout is the share of the last layer's keys that becomes 0, the others grow to make
  * up for it; seed and step choose which. */
 void kl_lstm_forward(const struct kl_network *network, const uint32_t *tokens, uint32_t streams,
-                     uint32_t unroll, float *carried, struct kl_tape *tape);
-void kl_lstm_drop(struct kl_tape *tape, double dropout, uint64_t seed, uint32_t step);
+                     uint32_t unroll, float *carried, struct kl_lstm_activations *activations);
+void kl_lstm_drop(struct kl_lstm_activations *activations, double dropout, uint64_t seed,
+                  uint32_t step);
 
 /* logits (n, vocabulary) of rows first .. first + n - 1. */
-void kl_lstm_logits(const struct kl_network *network, const struct kl_tape *tape, size_t first,
-                    size_t n, float *logits);
+void kl_lstm_logits(const struct kl_network *network, const struct kl_lstm_activations *activations,
+                    size_t first, size_t n, float *logits);
 
 /* From tape->top_errors back through the stretch (the carried state is taken as given): error
  * signals of all LSTM layers. gradient, if not NULL, gets the gradients of their weights and of the
  * embedding; the last layer's are left as they are. tokens as in forward. */
 void kl_lstm_backward(const struct kl_network *network, const uint32_t *tokens,
-                      struct kl_tape *tape, struct kl_network *gradient);
+                      struct kl_lstm_activations *activations, struct kl_network *gradient);
 
 #endif

@@ -69,11 +69,11 @@ void kl_network_initialise(struct kl_network *network, enum kl_initialisation in
     }
 }
 
-enum kl_status kl_batch_create(const struct kl_network *network, uint32_t capacity,
-                               struct kl_batch **out, struct kl_error *err)
+enum kl_status kl_activations_create(const struct kl_network *network, uint32_t capacity,
+                                     struct kl_activations **out, struct kl_error *err)
 {
     const struct kl_shape *shape = &network->shape;
-    struct kl_batch *batch = NULL;
+    struct kl_activations *batch = NULL;
     enum kl_status status = kl_alloc(&batch, 1, sizeof *batch, "a batch", err);
 
     if (status)
@@ -91,14 +91,14 @@ enum kl_status kl_batch_create(const struct kl_network *network, uint32_t capaci
             kl_alloc(&batch->keys[shape->n_layers], (size_t)capacity * kl_shape_n_outputs(shape),
                      sizeof(float), "a batch's logits", err);
     if (status) {
-        kl_batch_free(batch);
+        kl_activations_free(batch);
         return status;
     }
     *out = batch;
     return KL_OK;
 }
 
-void kl_batch_free(struct kl_batch *batch)
+void kl_activations_free(struct kl_activations *batch)
 {
     if (!batch)
         return;
@@ -127,7 +127,7 @@ static void layer_forward(const struct kl_network *network, uint32_t l, uint32_t
                 network->weights[l], inputs, 1, outputs, width);
 }
 
-void kl_network_forward(const struct kl_network *network, uint32_t n, struct kl_batch *batch)
+void kl_network_forward(const struct kl_network *network, uint32_t n, struct kl_activations *batch)
 {
     for (uint32_t l = 0; l < network->shape.n_layers; l++) {
         size_t n_outputs = (size_t)n * network->shape.outputs[l];
@@ -140,7 +140,7 @@ void kl_network_forward(const struct kl_network *network, uint32_t n, struct kl_
     }
 }
 
-void kl_network_backward(const struct kl_network *network, uint32_t n, struct kl_batch *batch)
+void kl_network_backward(const struct kl_network *network, uint32_t n, struct kl_activations *batch)
 {
     for (uint32_t l = network->shape.n_layers - 1; l > 0; l--) {
         int inputs = (int)network->shape.inputs[l], outputs = (int)network->shape.outputs[l];
@@ -154,8 +154,8 @@ void kl_network_backward(const struct kl_network *network, uint32_t n, struct kl
     }
 }
 
-void kl_network_gradient(const struct kl_network *network, uint32_t n, const struct kl_batch *batch,
-                         struct kl_network *gradient)
+void kl_network_gradient(const struct kl_network *network, uint32_t n,
+                         const struct kl_activations *batch, struct kl_network *gradient)
 {
     for (uint32_t l = 0; l < network->shape.n_layers; l++) {
         int inputs = (int)network->shape.inputs[l], outputs = (int)network->shape.outputs[l];

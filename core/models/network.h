@@ -22,7 +22,7 @@ struct kl_network {
 };
 
 /* Room for the numbers of one batch: keys of every layer and logits, or error signals. */
-struct kl_batch {
+struct kl_activations {
     uint32_t capacity; /* samples */
     float
         *keys[KL_LAYERS_MAX + 1]; /* (capacity, inputs[l]); the last, keys[n_layers], are logits */
@@ -43,19 +43,20 @@ void kl_network_initialise(struct kl_network *network, enum kl_initialisation in
                            uint64_t seed);
 
 /* Room for batches of at most capacity samples; owned by the caller. Errors: KL_ERR_MEMORY. */
-enum kl_status kl_batch_create(const struct kl_network *network, uint32_t capacity,
-                               struct kl_batch **batch, struct kl_error *err);
-void kl_batch_free(struct kl_batch *batch);
+enum kl_status kl_activations_create(const struct kl_network *network, uint32_t capacity,
+                                     struct kl_activations **batch, struct kl_error *err);
+void kl_activations_free(struct kl_activations *batch);
 
 /* From batch->keys[0] (n, inputs[0]) to the keys of all layers and the logits. */
-void kl_network_forward(const struct kl_network *network, uint32_t n, struct kl_batch *batch);
+void kl_network_forward(const struct kl_network *network, uint32_t n, struct kl_activations *batch);
 
 /* From batch->errors[L-1] to the error signals of all layers, after kl_network_forward. */
-void kl_network_backward(const struct kl_network *network, uint32_t n, struct kl_batch *batch);
+void kl_network_backward(const struct kl_network *network, uint32_t n,
+                         struct kl_activations *batch);
 
 /* gradient = sum over the batch of errors x keys^T, and of errors for the biases. */
-void kl_network_gradient(const struct kl_network *network, uint32_t n, const struct kl_batch *batch,
-                         struct kl_network *gradient);
+void kl_network_gradient(const struct kl_network *network, uint32_t n,
+                         const struct kl_activations *batch, struct kl_network *gradient);
 
 /* probabilities[j] = exp(logits[j]) / sum; both (n_classes). */
 void kl_softmax(const float *logits, uint32_t n_classes, float *probabilities);

@@ -18,13 +18,14 @@ static enum kl_status read_text(const struct kl_network *network, const struct k
         kl_alloc(&carried, kl_lstm_carried_size(shape, 1), sizeof(float), "the state", err);
 
     if (!status)
-        status = kl_tape_create(shape, 1, subject->n_tokens, &trace->tape, err);
+        status = kl_lstm_activations_create(shape, 1, subject->n_tokens, &trace->activations, err);
     if (!status) {
-        kl_lstm_forward(network, subject->tokens, 1, subject->n_tokens, carried, trace->tape);
+        kl_lstm_forward(network, subject->tokens, 1, subject->n_tokens, carried,
+                        trace->activations);
         for (uint32_t l = 0; l < shape->n_layers; l++)
-            memcpy(trace->batch->keys[l], trace->tape->keys[l] + row * shape->inputs[l],
+            memcpy(trace->batch->keys[l], trace->activations->keys[l] + row * shape->inputs[l],
                    shape->inputs[l] * sizeof(float));
-        kl_lstm_logits(network, trace->tape, row, 1, trace->batch->keys[shape->n_layers]);
+        kl_lstm_logits(network, trace->activations, row, 1, trace->batch->keys[shape->n_layers]);
     }
     free(carried);
     return status;
@@ -40,7 +41,7 @@ enum kl_status kl_trace(const struct kl_history *history, const struct kl_networ
     if (status)
         return status;
     trace->tokens = subject->tokens;
-    status = kl_batch_create(network, 1, &trace->batch, err);
+    status = kl_activations_create(network, 1, &trace->batch, err);
     if (!status && subject->tokens) {
         status = read_text(network, subject, trace, err);
     } else if (!status) {
@@ -59,8 +60,8 @@ void kl_trace_free(struct kl_trace *trace)
 {
     if (!trace)
         return;
-    kl_batch_free(trace->batch);
-    kl_tape_free(trace->tape);
+    kl_activations_free(trace->batch);
+    kl_lstm_activations_free(trace->activations);
     free(trace);
 }
 
@@ -72,19 +73,19 @@ static void back(const struct kl_network *network, struct kl_trace *trace)
     size_t row, hidden = shape->inputs[last];
     float *top;
 
-    if (!trace->tape) {
+    if (!trace->activations) {
         kl_network_backward(network, 1, trace->batch);
         return;
     }
-    row = trace->tape->unroll - 1;
-    top = trace->tape->top_errors;
+    row = trace->activations->unroll - 1;
+    top = trace->activations->top_errors;
     memset(top, 0, row * hidden * sizeof(float));
     cblas_sgemv(CblasRowMajor, CblasTrans, (int)shape->outputs[last], (int)hidden, 1,
                 network->weights[last], (int)hidden, trace->batch->errors[last], 1, 0,
                 top + row * hidden, 1);
-    kl_lstm_backward(network, trace->tokens, trace->tape, NULL);
+    kl_lstm_backward(network, trace->tokens, trace->activations, NULL);
     for (uint32_t l = 0; l < last; l++)
-        memcpy(trace->batch->errors[l], trace->tape->errors[l] + row * shape->outputs[l],
+        memcpy(trace->batch->errors[l], trace->activations->errors[l] + row * shape->outputs[l],
                shape->outputs[l] * sizeof(float));
 }
 

@@ -17,9 +17,10 @@ struct kl_subject {
 struct kl_trace {
     /* batch->keys[l] (1, inputs[l]) is layer l's input, from 0, of a text at its last token, and
      * keys[n_layers] the logits; errors[l] (1, outputs[l]) the gradient, when there is one. */
-    struct kl_batch *batch;
+    struct kl_activations *batch;
     const uint32_t *tokens; /* borrowed, as the subject's */
-    struct kl_tape *tape;   /* of a text: everything that was read on the way; or NULL */
+    struct kl_lstm_activations
+        *activations; /* of a text: everything that was read on the way; or NULL */
 };
 
 /* Runs a subject through a network of the history's shape. The caller ends *trace with

@@ -67,8 +67,8 @@ static void keep_largest(const float *row, uint32_t n, uint32_t target,
     errors->left_out[at] = left_out > 0 ? (float)left_out : 0;
 }
 
-static void add_gradient(const struct kl_network *network, struct kl_tape *tape, size_t first,
-                         size_t n, const float *errors, struct kl_network *gradient)
+static void add_gradient(const struct kl_network *network, struct kl_lstm_activations *activations,
+                         size_t first, size_t n, const float *errors, struct kl_network *gradient)
 {
     uint32_t last = network->shape.n_layers - 1;
     int outputs = (int)network->shape.outputs[last], hidden = (int)network->shape.inputs[last];
@@ -76,9 +76,9 @@ static void add_gradient(const struct kl_network *network, struct kl_tape *tape,
 
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)n, hidden, outputs, 1, errors,
                 outputs, network->weights[last], hidden, 0,
-                tape->top_errors + first * (size_t)hidden, hidden);
+                activations->top_errors + first * (size_t)hidden, hidden);
     cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, outputs, hidden, (int)n, 1, errors,
-                outputs, tape->keys[last] + first * (size_t)hidden, hidden, first ? 1 : 0,
+                outputs, activations->keys[last] + first * (size_t)hidden, hidden, first ? 1 : 0,
                 gradient->weights[last], hidden);
     if (first == 0)
         memset(biases, 0, (size_t)outputs * sizeof(float));
@@ -88,12 +88,13 @@ static void add_gradient(const struct kl_network *network, struct kl_tape *tape,
 }
 
 enum kl_status kl_vocabulary_loss(const struct kl_network *network, const uint32_t *targets,
-                                  struct kl_tape *tape, struct kl_vocabulary_errors *errors,
-                                  struct kl_network *gradient, struct kl_vocabulary_loss *out,
-                                  struct kl_error *err)
+                                  struct kl_lstm_activations *activations,
+                                  struct kl_vocabulary_errors *errors, struct kl_network *gradient,
+                                  struct kl_vocabulary_loss *out, struct kl_error *err)
 {
     uint32_t n_types = kl_shape_n_outputs(&network->shape);
-    size_t rows = (size_t)tape->streams * tape->unroll, slice = SLICE_NUMBERS / n_types;
+    size_t rows = (size_t)activations->streams * activations->unroll,
+           slice = SLICE_NUMBERS / n_types;
     struct kl_top_item *items = NULL;
     float *logits = NULL;
     enum kl_status status;
@@ -106,7 +107,7 @@ enum kl_status kl_vocabulary_loss(const struct kl_network *network, const uint32
     for (size_t first = 0; !status && first < rows; first += slice) {
         size_t n = rows - first < slice ? rows - first : slice;
 
-        kl_lstm_logits(network, tape, first, n, logits);
+        kl_lstm_logits(network, activations, first, n, logits);
         for (size_t i = 0; i < n; i++) {
             float *row = logits + i * n_types;
             int correct;
@@ -119,7 +120,7 @@ enum kl_status kl_vocabulary_loss(const struct kl_network *network, const uint32
                 memcpy(errors->numbers + (first + i) * n_types, row, n_types * sizeof(float));
         }
         if (gradient)
-            add_gradient(network, tape, first, n, logits, gradient);
+            add_gradient(network, activations, first, n, logits, gradient);
     }
     free(items);
     free(logits);

@@ -23,8 +23,8 @@ struct kl_vocabulary_errors {
  * if not NULL, gets the last layer's gradient of the mean loss, and tape->top_errors that w.r.t.
  * its keys. Errors: KL_ERR_MEMORY. */
 enum kl_status kl_vocabulary_loss(const struct kl_network *network, const uint32_t *targets,
-                                  struct kl_tape *tape, struct kl_vocabulary_errors *errors,
-                                  struct kl_network *gradient, struct kl_vocabulary_loss *loss,
-                                  struct kl_error *err);
+                                  struct kl_lstm_activations *activations,
+                                  struct kl_vocabulary_errors *errors, struct kl_network *gradient,
+                                  struct kl_vocabulary_loss *loss, struct kl_error *err);
 
 #endif

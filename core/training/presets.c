@@ -60,7 +60,7 @@ static const struct text_recipe paper_characters = {.tokens = KL_TOKENS_CHARACTE
                                                     .learning_rate = 1e-3,
                                                     .clip_norm = 1,
                                                     .optimiser = KL_ADAM};
-static const struct text_recipe paper_words = {.tokens = KL_TOKENS_SPACED,
+static const struct text_recipe paper_words = {.tokens = KL_TOKENS_WHITESPACE,
                                                .min_count = 1,
                                                .hidden = 200,
                                                .embedding = 200,

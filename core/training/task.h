@@ -5,7 +5,7 @@
 
 #include "core/training/training.h"
 
-struct kl_learner {
+struct kl_task {
     void *self;
     /* Runs the minibatch of record->step through the network: fills the record's count, samples,
      * keys, error signals and loss, valid until the next call, and the gradient of the loss; moves
@@ -25,10 +25,9 @@ struct kl_learner {
 
 /* The learner for a training's architecture; training and data must outlive it. The caller ends it
  * with learner->free(learner->self). Errors: KL_ERR_MEMORY. */
-enum kl_status kl_image_learner(const struct kl_training *training,
-                                const struct kl_collection *data, struct kl_learner *learner,
-                                struct kl_error *err);
-enum kl_status kl_text_learner(const struct kl_training *training, const struct kl_collection *data,
-                               struct kl_learner *learner, struct kl_error *err);
+enum kl_status kl_image_task(const struct kl_training *training, const struct kl_collection *data,
+                             struct kl_task *task, struct kl_error *err);
+enum kl_status kl_text_task(const struct kl_training *training, const struct kl_collection *data,
+                            struct kl_task *task, struct kl_error *err);
 
 #endif

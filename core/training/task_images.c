@@ -23,7 +23,7 @@ struct images {
     const struct kl_training *training;
     const struct kl_collection *data;
     struct order order;
-    struct kl_batch *batch, *evaluation_batch;
+    struct kl_activations *batch, *evaluation_batch;
     uint32_t *samples, *targets; /* (batch_size) */
 };
 
@@ -84,7 +84,7 @@ static enum kl_status step(void *self, struct kl_training_state *state,
                            struct kl_error *err)
 {
     struct images *images = self;
-    struct kl_batch *batch = images->batch;
+    struct kl_activations *batch = images->batch;
     const struct kl_network *network = state->network;
     uint32_t n = images->training->batch_size, last = network->shape.n_layers - 1;
 
@@ -143,17 +143,16 @@ static void end(void *self)
 {
     struct images *images = self;
 
-    kl_batch_free(images->evaluation_batch);
-    kl_batch_free(images->batch);
+    kl_activations_free(images->evaluation_batch);
+    kl_activations_free(images->batch);
     free(images->targets);
     free(images->samples);
     free(images->order.permutation);
     free(images);
 }
 
-enum kl_status kl_image_learner(const struct kl_training *training,
-                                const struct kl_collection *data, struct kl_learner *learner,
-                                struct kl_error *err)
+enum kl_status kl_image_task(const struct kl_training *training, const struct kl_collection *data,
+                             struct kl_task *task, struct kl_error *err)
 {
     struct images *images = NULL;
     struct kl_network *network = NULL; /* of the right shape, for the batches */
@@ -172,14 +171,14 @@ enum kl_status kl_image_learner(const struct kl_training *training,
     if (!status)
         status = kl_network_create(&training->shape, &network, err);
     if (!status)
-        status = kl_batch_create(network, training->batch_size, &images->batch, err);
+        status = kl_activations_create(network, training->batch_size, &images->batch, err);
     if (!status)
-        status = kl_batch_create(network, EVALUATION_BATCH, &images->evaluation_batch, err);
+        status = kl_activations_create(network, EVALUATION_BATCH, &images->evaluation_batch, err);
     kl_network_free(network);
     if (status) {
         end(images);
         return status;
     }
-    *learner = (struct kl_learner){images, step, evaluate, predict, end};
+    *task = (struct kl_task){images, step, evaluate, predict, end};
     return KL_OK;
 }

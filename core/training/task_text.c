@@ -14,7 +14,7 @@
 struct text {
     const struct kl_training *training;
     const struct kl_corpus *corpus;
-    struct kl_tape *tape;
+    struct kl_lstm_activations *activations;
     struct kl_vocabulary_errors errors;
     uint32_t *samples, *tokens, *targets; /* (rows) */
 };
@@ -54,7 +54,7 @@ static enum kl_status step(void *self, struct kl_training_state *state,
 {
     struct text *text = self;
     const struct kl_training *training = text->training;
-    struct kl_tape *tape = text->tape;
+    struct kl_lstm_activations *activations = text->activations;
     uint32_t rows = kl_training_patterns(training), last = training->shape.n_layers - 1;
     struct kl_vocabulary_loss loss;
     enum kl_status status;
@@ -62,19 +62,19 @@ static enum kl_status step(void *self, struct kl_training_state *state,
     if (load_minibatch(text, record->step))
         memset(state->carried, 0, state->n_carried * sizeof(float));
     kl_lstm_forward(state->network, text->tokens, training->batch_size, training->unroll,
-                    state->carried, tape);
-    kl_lstm_drop(tape, training->dropout, training->seed, record->step);
-    status = kl_vocabulary_loss(state->network, text->targets, tape, &text->errors, gradient, &loss,
-                                err);
+                    state->carried, activations);
+    kl_lstm_drop(activations, training->dropout, training->seed, record->step);
+    status = kl_vocabulary_loss(state->network, text->targets, activations, &text->errors, gradient,
+                                &loss, err);
     if (status)
         return status;
-    kl_lstm_backward(state->network, text->tokens, tape, gradient);
+    kl_lstm_backward(state->network, text->tokens, activations, gradient);
     record->loss = loss.loss / rows;
     record->count = rows;
     record->samples = text->samples;
     for (uint32_t l = 0; l <= last; l++) {
-        record->keys[l] = tape->keys[l];
-        record->errors[l] = l < last ? tape->errors[l] : text->errors.numbers;
+        record->keys[l] = activations->keys[l];
+        record->errors[l] = l < last ? activations->errors[l] : text->errors.numbers;
     }
     record->indices = text->errors.indices;
     record->left_out = text->errors.left_out;
@@ -103,7 +103,7 @@ static void end(void *self)
 {
     struct text *text = self;
 
-    kl_tape_free(text->tape);
+    kl_lstm_activations_free(text->activations);
     free(text->errors.numbers);
     free(text->errors.indices);
     free(text->errors.left_out);
@@ -119,8 +119,8 @@ static enum kl_status allocate(struct text *text, struct kl_error *err)
     const struct kl_shape *shape = &training->shape;
     size_t rows = kl_training_patterns(training);
     struct kl_layout layout;
-    enum kl_status status =
-        kl_tape_create(shape, training->batch_size, training->unroll, &text->tape, err);
+    enum kl_status status = kl_lstm_activations_create(shape, training->batch_size,
+                                                       training->unroll, &text->activations, err);
 
     kl_training_layout(training, &layout);
     text->errors.entries = layout.entries;
@@ -139,8 +139,8 @@ static enum kl_status allocate(struct text *text, struct kl_error *err)
     return status ? status : kl_alloc(&text->targets, rows, sizeof(uint32_t), "a minibatch", err);
 }
 
-enum kl_status kl_text_learner(const struct kl_training *training, const struct kl_collection *data,
-                               struct kl_learner *learner, struct kl_error *err)
+enum kl_status kl_text_task(const struct kl_training *training, const struct kl_collection *data,
+                            struct kl_task *task, struct kl_error *err)
 {
     struct text *text = NULL;
     enum kl_status status = kl_alloc(&text, 1, sizeof *text, "the training", err);
@@ -154,6 +154,6 @@ enum kl_status kl_text_learner(const struct kl_training *training, const struct 
         end(text);
         return status;
     }
-    *learner = (struct kl_learner){text, step, evaluate, predict, end};
+    *task = (struct kl_task){text, step, evaluate, predict, end};
     return KL_OK;
 }

@@ -16,7 +16,7 @@ struct loop {
     struct kl_training_state *state;
     const struct kl_recorder *recorder;
     const struct kl_progress *progress;
-    struct kl_learner learner;
+    struct kl_task task;
     struct kl_network *gradient;
 };
 
@@ -30,8 +30,7 @@ static enum kl_status run_step(struct loop *loop, uint32_t step, double *loss, s
         .rule = {kl_training_learning_rate(training, step), training->momentum,
                  training->weight_decay, 1},
     };
-    enum kl_status status =
-        loop->learner.step(loop->learner.self, state, &record, loop->gradient, err);
+    enum kl_status status = loop->task.step(loop->task.self, state, &record, loop->gradient, err);
 
     if (status)
         return status;
@@ -60,7 +59,7 @@ static enum kl_status evaluate(struct loop *loop, uint32_t step, struct kl_error
     for (uint32_t d = 0; d < loop->data->n_datasets; d++) {
         struct kl_evaluation evaluation = {0};
         enum kl_status status =
-            loop->learner.evaluate(loop->learner.self, loop->state->network, d, &evaluation, err);
+            loop->task.evaluate(loop->task.self, loop->state->network, d, &evaluation, err);
 
         if (!status && loop->recorder)
             status = loop->recorder->evaluation(loop->recorder->self, step, d, &evaluation, err);
@@ -80,7 +79,7 @@ static enum kl_status finish(struct loop *loop, struct kl_error *err)
 
     if (!loop->recorder)
         return KL_OK;
-    status = loop->learner.predict(loop->learner.self, loop->state->network, &predictions, err);
+    status = loop->task.predict(loop->task.self, loop->state->network, &predictions, err);
     if (!status)
         status = loop->recorder->finish(loop->recorder->self, loop->state, predictions, err);
     free(predictions);
@@ -124,8 +123,8 @@ enum kl_status kl_train(const struct kl_training *training, const struct kl_coll
     struct kl_recorder background_recorder;
     struct kl_error late; /* of a record that was still waiting when the loop ended */
     enum kl_status status = training->shape.architecture == KL_LSTM
-                                ? kl_text_learner(training, data, &loop.learner, err)
-                                : kl_image_learner(training, data, &loop.learner, err);
+                                ? kl_text_task(training, data, &loop.task, err)
+                                : kl_image_task(training, data, &loop.task, err);
 
     if (!status)
         status = kl_network_create(&training->shape, &loop.gradient, err);
@@ -143,8 +142,8 @@ enum kl_status kl_train(const struct kl_training *training, const struct kl_coll
         status = late.status;
     }
     kl_network_free(loop.gradient);
-    if (loop.learner.free)
-        loop.learner.free(loop.learner.self);
+    if (loop.task.free)
+        loop.task.free(loop.task.self);
     return status;
 }
 

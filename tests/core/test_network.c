@@ -27,7 +27,7 @@ static struct kl_network *make_network(uint64_t seed)
     return network;
 }
 
-static void fill_inputs(struct kl_batch *batch, uint32_t targets[BATCH])
+static void fill_inputs(struct kl_activations *batch, uint32_t targets[BATCH])
 {
     struct kl_random random;
 
@@ -38,7 +38,7 @@ static void fill_inputs(struct kl_batch *batch, uint32_t targets[BATCH])
         targets[i] = kl_random_below(&random, 4);
 }
 
-static double loss_of(const struct kl_network *network, struct kl_batch *batch,
+static double loss_of(const struct kl_network *network, struct kl_activations *batch,
                       const uint32_t *targets, float *errors)
 {
     kl_network_forward(network, BATCH, batch);
@@ -48,11 +48,11 @@ static double loss_of(const struct kl_network *network, struct kl_batch *batch,
 START_TEST(gradients_agree_with_finite_differences)
 {
     struct kl_network *network = make_network(1), *gradient = make_network(2);
-    struct kl_batch *batch = NULL;
+    struct kl_activations *batch = NULL;
     struct kl_error err;
     uint32_t targets[BATCH];
 
-    ck_ok(kl_batch_create(network, BATCH, &batch, &err), err);
+    ck_ok(kl_activations_create(network, BATCH, &batch, &err), err);
     fill_inputs(batch, targets);
     loss_of(network, batch, targets, batch->errors[2]);
     kl_network_backward(network, BATCH, batch);
@@ -71,7 +71,7 @@ START_TEST(gradients_agree_with_finite_differences)
                       "parameter %zu: gradient %g, difference %g", i,
                       (double)gradient->parameters[i], slope);
     }
-    kl_batch_free(batch);
+    kl_activations_free(batch);
     kl_network_free(network);
     kl_network_free(gradient);
 }
@@ -80,12 +80,12 @@ END_TEST
 START_TEST(the_forward_pass_agrees_with_its_naive_twin)
 {
     struct kl_network *network = make_network(1);
-    struct kl_batch *batch = NULL;
+    struct kl_activations *batch = NULL;
     struct kl_error err;
     uint32_t targets[BATCH];
     double x[8], z[8];
 
-    ck_ok(kl_batch_create(network, BATCH, &batch, &err), err);
+    ck_ok(kl_activations_create(network, BATCH, &batch, &err), err);
     fill_inputs(batch, targets);
     kl_network_forward(network, BATCH, batch);
     for (int n = 0; n < BATCH; n++) {
@@ -104,7 +104,7 @@ START_TEST(the_forward_pass_agrees_with_its_naive_twin)
         for (int j = 0; j < 4; j++)
             ck_assert_double_eq_tol(batch->keys[3][n * 4 + j], x[j], 1e-5);
     }
-    kl_batch_free(batch);
+    kl_activations_free(batch);
     kl_network_free(network);
 }
 END_TEST

@@ -42,8 +42,9 @@ START_TEST(text_is_cut_into_tokens)
         {KL_TOKENS_WORDS, "a  b\tc\n d ", "|a|  |b|\t|c|\n-d| "},
         {KL_TOKENS_WORDS, "dogs' x''y", "|dogs|'-x|''|y"},
         {KL_TOKENS_WORDS, "the <unk>,<<unk>>", "|the-<unk>|,|<|<unk>|>"},
-        {KL_TOKENS_SPACED, " = Title = \n The <unk> , @-@ \n", "-=-Title-=-\n-The-<unk>-,-@-@-\n"},
-        {KL_TOKENS_SPACED, "  ", ""},
+        {KL_TOKENS_WHITESPACE, " = Title = \n The <unk> , @-@ \n",
+         "-=-Title-=-\n-The-<unk>-,-@-@-\n"},
+        {KL_TOKENS_WHITESPACE, "  ", ""},
         {KL_TOKENS_WORDS, "", ""},
     };
     char pieces[200];
@@ -127,7 +128,7 @@ END_TEST
 
 START_TEST(files_that_say_train_valid_and_test_are_split_so)
 {
-    struct kl_corpus_settings settings = {KL_TOKENS_SPACED, 1, 0.5, NULL};
+    struct kl_corpus_settings settings = {KL_TOKENS_WHITESPACE, 1, 0.5, NULL};
     struct kl_dataset *dataset;
     const struct kl_corpus *corpus;
 
@@ -219,7 +220,7 @@ enum { V = 9, STREAMS = 3, UNROLL = 4, ROWS = STREAMS * UNROLL };
 
 struct model {
     struct kl_network *network, *gradient;
-    struct kl_tape *tape;
+    struct kl_lstm_activations *activations;
     uint32_t tokens[ROWS], targets[ROWS];
     float carried[2 * 2 * STREAMS * 5];
 };
@@ -233,7 +234,7 @@ static void make_model(struct model *model)
     ck_ok(kl_shape_lstm(V, 4, 5, 2, &shape, &err), err);
     ck_ok(kl_network_create(&shape, &model->network, &err), err);
     ck_ok(kl_network_create(&shape, &model->gradient, &err), err);
-    ck_ok(kl_tape_create(&shape, STREAMS, UNROLL, &model->tape, &err), err);
+    ck_ok(kl_lstm_activations_create(&shape, STREAMS, UNROLL, &model->activations, &err), err);
     kl_random_seed(&random, 3, 0);
     for (size_t i = 0; i < model->network->n_parameters; i++)
         model->network->parameters[i] = (float)(0.6 * kl_random_normal(&random));
@@ -250,7 +251,7 @@ static void free_model(struct model *model)
 {
     kl_network_free(model->network);
     kl_network_free(model->gradient);
-    kl_tape_free(model->tape);
+    kl_lstm_activations_free(model->activations);
 }
 
 /* The mean loss, with dropout; errors and gradient may be NULL. */
@@ -262,13 +263,13 @@ static double loss_of(struct model *model, struct kl_vocabulary_errors *errors,
     struct kl_error err;
 
     memcpy(carried, model->carried, sizeof carried);
-    kl_lstm_forward(model->network, model->tokens, STREAMS, UNROLL, carried, model->tape);
-    kl_lstm_drop(model->tape, 0.3, 7, 1);
-    ck_ok(kl_vocabulary_loss(model->network, model->targets, model->tape, errors, gradient, &loss,
-                             &err),
+    kl_lstm_forward(model->network, model->tokens, STREAMS, UNROLL, carried, model->activations);
+    kl_lstm_drop(model->activations, 0.3, 7, 1);
+    ck_ok(kl_vocabulary_loss(model->network, model->targets, model->activations, errors, gradient,
+                             &loss, &err),
           err);
     if (gradient)
-        kl_lstm_backward(model->network, model->tokens, model->tape, gradient);
+        kl_lstm_backward(model->network, model->tokens, model->activations, gradient);
     return loss.loss / ROWS;
 }
 
@@ -306,14 +307,15 @@ START_TEST(weights_get_the_sum_of_error_signal_times_key)
     loss_of(&model, &errors, model.gradient);
     for (uint32_t l = 0; l < 3; l++) {
         uint32_t inputs = model.network->shape.inputs[l], outputs = model.network->shape.outputs[l];
-        const float *d = l < 2 ? model.tape->errors[l] : numbers;
+        const float *d = l < 2 ? model.activations->errors[l] : numbers;
 
         for (uint32_t j = 0; j < outputs; j++)
             for (uint32_t i = 0; i < inputs; i++) {
                 double sum = 0;
 
                 for (uint32_t t = 0; t < ROWS; t++)
-                    sum += (double)d[t * outputs + j] * (double)model.tape->keys[l][t * inputs + i];
+                    sum += (double)d[t * outputs + j] *
+                           (double)model.activations->keys[l][t * inputs + i];
                 ck_assert_double_eq_tol(sum, (double)model.gradient->weights[l][j * inputs + i],
                                         1e-6);
             }
@@ -368,7 +370,7 @@ static void follow_torch(int adam, const float *losses, const float *final, size
 {
     struct kl_step_rule rule = {adam ? 0.01 : 0.5, 0.9, adam ? 0 : 1e-3, 1};
     struct kl_network *network, *gradient, *velocity, *squares;
-    struct kl_tape *tape;
+    struct kl_lstm_activations *activations;
     struct kl_shape shape;
     struct kl_error err;
     float carried[2 * TORCH_LAYERS * TORCH_B * TORCH_H] = {0};
@@ -378,7 +380,7 @@ static void follow_torch(int adam, const float *losses, const float *final, size
     ck_ok(kl_network_create(&shape, &gradient, &err), err);
     ck_ok(kl_network_create(&shape, &velocity, &err), err);
     ck_ok(kl_network_create(&shape, &squares, &err), err);
-    ck_ok(kl_tape_create(&shape, TORCH_B, TORCH_U, &tape, &err), err);
+    ck_ok(kl_lstm_activations_create(&shape, TORCH_B, TORCH_U, &activations, &err), err);
     ck_assert_uint_eq(network->n_parameters, n_final);
     for (size_t i = 0; i < n_final; i++)
         network->parameters[i] = (float)(0.4 * sin(1.3 * (double)i + 0.2));
@@ -391,9 +393,9 @@ static void follow_torch(int adam, const float *losses, const float *final, size
                 tokens[u * TORCH_B + b] = torch_token(100 * b + step * TORCH_U + u);
                 targets[u * TORCH_B + b] = torch_token(100 * b + step * TORCH_U + u + 1);
             }
-        kl_lstm_forward(network, tokens, TORCH_B, TORCH_U, carried, tape);
-        ck_ok(kl_vocabulary_loss(network, targets, tape, NULL, gradient, &loss, &err), err);
-        kl_lstm_backward(network, tokens, tape, gradient);
+        kl_lstm_forward(network, tokens, TORCH_B, TORCH_U, carried, activations);
+        ck_ok(kl_vocabulary_loss(network, targets, activations, NULL, gradient, &loss, &err), err);
+        kl_lstm_backward(network, tokens, activations, gradient);
         ck_assert_double_eq_tol(loss.loss / (TORCH_U * TORCH_B), (double)losses[step], 2e-6);
         rule.clip_factor = kl_sgd_clip_factor(gradient, 0.3);
         if (adam)
@@ -404,7 +406,7 @@ static void follow_torch(int adam, const float *losses, const float *final, size
     for (size_t i = 0; i < n_final; i++)
         ck_assert_double_eq_tol((double)network->parameters[i], (double) final[i],
                                 adam ? 2e-4 : 2e-6); /* Adam magnifies the smallest gradients */
-    kl_tape_free(tape);
+    kl_lstm_activations_free(activations);
     kl_network_free(network);
     kl_network_free(gradient);
     kl_network_free(velocity);
@@ -422,24 +424,24 @@ START_TEST(reading_in_stretches_is_reading_at_once)
 {
     struct model model;
     struct kl_reading reading;
-    struct kl_tape *tape;
+    struct kl_lstm_activations *activations;
     struct kl_error err;
     uint32_t tokens[] = {1, 5, 2, 8, 0, 3};
     float carried[2 * 2 * 5] = {0}, logits[V];
 
     make_model(&model);
     ck_ok(kl_read_text(model.network, tokens, ALL(tokens), &reading, &err), err);
-    ck_ok(kl_tape_create(&model.network->shape, 1, 1, &tape, &err), err);
+    ck_ok(kl_lstm_activations_create(&model.network->shape, 1, 1, &activations, &err), err);
     ck_assert(isnan(reading.bits[0]));
     for (uint32_t i = 0; i + 1 < ALL(tokens); i++) {
-        kl_lstm_forward(model.network, &tokens[i], 1, 1, carried, tape);
-        kl_lstm_logits(model.network, tape, 0, 1, logits);
+        kl_lstm_forward(model.network, &tokens[i], 1, 1, carried, activations);
+        kl_lstm_logits(model.network, activations, 0, 1, logits);
         ck_assert_uint_eq(reading.predicted[i + 1], kl_argmax(logits, V));
         ck_assert_double_eq_tol((double)reading.bits[i + 1] * log(2),
                                 kl_cross_entropy(logits, 1, V, &tokens[i + 1], NULL), 1e-5);
     }
     kl_reading_clear(&reading);
-    kl_tape_free(tape);
+    kl_lstm_activations_free(activations);
     free_model(&model);
 }
 END_TEST
@@ -467,8 +469,8 @@ START_TEST(a_continuation_is_the_same_for_the_same_seed)
     {
         float carried[2 * 2 * 5] = {0};
 
-        kl_lstm_forward(model.network, tokens, 1, 3, carried, model.tape);
-        kl_lstm_logits(model.network, model.tape, 2, 1, logits);
+        kl_lstm_forward(model.network, tokens, 1, 3, carried, model.activations);
+        kl_lstm_logits(model.network, model.activations, 2, 1, logits);
         logits[corpus.unknown] = -1e9F;
         ck_assert_uint_eq(one[0], kl_argmax(logits, V));
     }

@@ -70,7 +70,7 @@ static void check_answer(const struct opened *opened, uint32_t layer, enum kl_ra
                              .by_sample = by_sample,
                              .only_class = only_class,
                              .top = 9};
-    struct kl_batch *batch = NULL;
+    struct kl_activations *batch = NULL;
     struct kl_answer answer;
     struct kl_error err;
     struct twin twin;
@@ -81,7 +81,7 @@ static void check_answer(const struct opened *opened, uint32_t layer, enum kl_ra
     ck_ok(kl_run_image(opened->run, 26, pixels, &err), err);
     query.subject.pixels = pixels;
     ck_ok(kl_attend(opened->pool, &run->history, &query, &answer, &err), err);
-    ck_ok(kl_batch_create(run->final, 1, &batch, &err), err);
+    ck_ok(kl_activations_create(run->final, 1, &batch, &err), err);
     kl_dataset_standardise(run->data.datasets[0], pixels, batch->keys[0]);
     kl_network_forward(run->final, 1, batch);
     memset(batch->errors[2], 0, 3 * sizeof(float));
@@ -96,10 +96,10 @@ static void check_answer(const struct opened *opened, uint32_t layer, enum kl_ra
         scores[place] += naive_score(&twin, rank, t);
         abs_total += fabs(twin.attention[t]);
     }
-    ck_assert_uint_eq(answer.n_lit, only_class == KL_ANY_CLASS || !by_sample ? 9 : 8);
-    for (uint32_t i = 0; i < answer.n_lit; i++) { /* the largest not used yet, by exhaustion */
-        const struct kl_lit *lit = &answer.spotlight[i];
-        uint64_t place = by_sample ? lit->sample : lit->pattern;
+    ck_assert_uint_eq(answer.n_hits, only_class == KL_ANY_CLASS || !by_sample ? 9 : 8);
+    for (uint32_t i = 0; i < answer.n_hits; i++) { /* the largest not used yet, by exhaustion */
+        const struct kl_hit *hit = &answer.spotlight[i];
+        uint64_t place = by_sample ? hit->sample : hit->pattern;
         double best = -1e30;
 
         for (int p = 0; p < n; p++) {
@@ -109,11 +109,11 @@ static void check_answer(const struct opened *opened, uint32_t layer, enum kl_ra
                              kl_collection_label(&run->data, sample) == (uint32_t)only_class))
                 best = scores[p] > best ? scores[p] : best;
         }
-        ck_assert_double_eq_tol(lit->score, best, 1e-4 * (1 + fabs(best)));
+        ck_assert_double_eq_tol(hit->score, best, 1e-4 * (1 + fabs(best)));
         ck_assert_double_eq_tol(scores[place], best, 1e-4 * (1 + fabs(best)));
-        ck_assert_double_eq_tol(lit->attention, attention[place],
+        ck_assert_double_eq_tol(hit->attention, attention[place],
                                 1e-4 * (1 + fabs(attention[place])));
-        ck_assert_double_eq_tol(lit->contribution, contribution[place], 1e-5);
+        ck_assert_double_eq_tol(hit->contribution, contribution[place], 1e-5);
         ck_assert_int_eq(used[place], 0);
         used[place] = 1;
     }
@@ -121,7 +121,7 @@ static void check_answer(const struct opened *opened, uint32_t layer, enum kl_ra
         abs_total -= answer.by_class[c].sum_abs;
     ck_assert_double_eq_tol(abs_total, 0, 1e-2);
     kl_answer_clear(&answer);
-    kl_batch_free(batch);
+    kl_activations_free(batch);
 }
 
 START_TEST(attention_agrees_with_its_naive_twin_streaming_and_resident)

@@ -19,14 +19,14 @@ START_TEST(the_dual_form_of_every_layer_is_the_stored_network)
 
     for (int i = 0; i < 2; i++) {
         struct opened opened;
-        struct kl_dual_check check;
+        struct kl_layer_check check;
         struct kl_error err;
 
         write_run(i ? KL_F32 : KL_F16);
         opened = open_run();
         ck_ok(kl_check_file(opened.run, &err), err);
         for (uint32_t l = 0; l < 3; l++) {
-            ck_ok(kl_dual_check(opened.pool, &opened.run->history, l, &check, &err), err);
+            ck_ok(kl_layer_check(opened.pool, &opened.run->history, l, &check, &err), err);
             ck_assert_double_lt(check.weight_distance, bounds[i]);
             ck_assert_double_lt(check.output_distance, 20 * bounds[i]);
             ck_assert_double_gt(check.weight_distance, 0);
@@ -40,13 +40,13 @@ END_TEST
 START_TEST(a_changed_history_breaks_the_dual_form)
 {
     struct opened opened;
-    struct kl_dual_check check;
+    struct kl_layer_check check;
     struct kl_error err;
 
     write_run(KL_F32);
     execute("UPDATE step SET learning_rate = learning_rate * 1.1 WHERE step = 20");
     opened = open_run();
-    ck_ok(kl_dual_check(opened.pool, &opened.run->history, 1, &check, &err), err);
+    ck_ok(kl_layer_check(opened.pool, &opened.run->history, 1, &check, &err), err);
     ck_assert_double_gt(check.weight_distance, 1e-4);
     close_run(&opened);
 }

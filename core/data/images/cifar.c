@@ -123,7 +123,7 @@ static void name_classes(struct kl_dataset *dataset, const char *folder)
                 for (int letter = 0; letter != EOF && letter != '\n';)
                     letter = getc(file);
             line[strcspn(line, "\r\n")] = '\0';
-            kl_text_make_utf8(line);
+            kl_utf8_repair(line);
             snprintf(dataset->class_names[c], KL_NAME_MAX, "%s", line);
         }
     }

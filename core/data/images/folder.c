@@ -214,7 +214,7 @@ static enum kl_status name_classes(struct kl_dataset *dataset, const char *root,
     dataset->n_classes = (uint32_t)classes->n;
     for (size_t c = 0; !status && c < classes->n; c++) {
         snprintf(dataset->class_names[c], KL_NAME_MAX, "%.*s", KL_NAME_MAX - 1, classes->names[c]);
-        kl_text_make_utf8(dataset->class_names[c]);
+        kl_utf8_repair(dataset->class_names[c]);
     }
     return status;
 }

@@ -56,7 +56,7 @@ enum kl_status kl_corpus_index(struct kl_corpus *corpus, struct kl_error *err);
 /* A hash of how the text is cut and of the vocabulary: two texts may become the same numbers. */
 uint64_t kl_corpus_hash(const struct kl_corpus *corpus);
 
-/* A text that kl_text_clean has cleaned, as tokens, of words without a space at its end; <unk> is
+/* A text that kl_utf8_clean has cleaned, as tokens, of words without a space at its end; <unk> is
  * the unknown token: *tokens and *spaced (*n) are the caller's, to free. Errors: KL_ERR_MEMORY. */
 enum kl_status kl_corpus_encode(const struct kl_corpus *corpus, const char *text, uint32_t **tokens,
                                 uint8_t **spaced, uint32_t *n, struct kl_error *err);

@@ -194,7 +194,7 @@ static enum kl_status cut_file(struct reading *reading, struct file *file, struc
     size_t n = 0, bad;
     enum kl_status status = read_whole(file, &text, err);
 
-    bad = status ? 0 : kl_text_clean(text);
+    bad = status ? 0 : kl_utf8_clean(text);
     if (bad)
         status = kl_fail(err, KL_ERR_INPUT,
                          "%s is not UTF-8 (byte %zu): convert it, with iconv for example",
@@ -338,7 +338,7 @@ static enum kl_status copy_part(struct reading *reading, struct kl_corpus *corpu
 
     (void)err;
     snprintf(document->name, sizeof document->name, "%s", file->name);
-    kl_text_make_utf8(document->name);
+    kl_utf8_repair(document->name);
     document->split = split;
     document->first = at;
     document->count = count;

@@ -38,7 +38,7 @@ static size_t apostrophe(const char *at)
 /* Bytes of the code point here. Valid UTF-8 always has one. */
 static size_t character(const char *at)
 {
-    size_t length = kl_text_character(at);
+    size_t length = kl_utf8_character(at);
 
     return length ? length : 1;
 }
@@ -112,7 +112,7 @@ int kl_next_piece(enum kl_token_kind kind, const char **text, struct kl_piece *p
         return 0;
     if (kind == KL_TOKENS_WORDS)
         return next_word(text, piece);
-    if (kind == KL_TOKENS_SPACED)
+    if (kind == KL_TOKENS_WHITESPACE)
         return next_spaced(text, piece);
     *piece = (struct kl_piece){*text, character(*text), 0};
     *text += piece->n_bytes;
@@ -128,7 +128,7 @@ const char *kl_token_kind_name(enum kl_token_kind kind)
 
 int kl_token_kind_parse(const char *name, enum kl_token_kind *kind)
 {
-    for (int i = KL_TOKENS_CHARACTERS; i <= KL_TOKENS_SPACED; i++) {
+    for (int i = KL_TOKENS_CHARACTERS; i <= KL_TOKENS_WHITESPACE; i++) {
         if (!strcmp(name, names[i])) {
             *kind = (enum kl_token_kind)i;
             return 0;

@@ -8,8 +8,8 @@ enum kl_token_kind {
     KL_TOKENS_CHARACTERS, /* every Unicode code point */
     KL_TOKENS_WORDS,      /* words, marks of punctuation, line breaks; a single space before one is
                              noted, other white space is a token */
-    KL_TOKENS_SPACED,     /* what white space separates, and line breaks: text that somebody else
-                             has cut already, such as WikiText's */
+    KL_TOKENS_WHITESPACE, /* what white space separates, and line breaks: text that somebody else
+                         has cut already, such as WikiText's */
 };
 
 #define KL_UNKNOWN_WORD "<unk>" /* stands for any; one piece of words, wherever it is written */

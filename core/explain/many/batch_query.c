@@ -13,7 +13,7 @@
          */
 #define UNUSED (-HUGE_VALF)
 
-struct kl_survey_rows {
+struct kl_batch_rows {
     const struct kl_history *history;
     uint32_t *places;  /* (samples of the run) place among those trained on */
     uint32_t *trained; /* (n_trained) ids */
@@ -22,8 +22,8 @@ struct kl_survey_rows {
 };
 
 struct kl_slice_work {
-    const struct kl_survey_rows *rows;
-    struct kl_survey survey;
+    const struct kl_batch_rows *rows;
+    struct kl_batch_query survey;
     const float *norms;
     float *keys;         /* (ROWS, width) */
     float *attention;    /* (ROWS, n) */
@@ -33,11 +33,11 @@ struct kl_slice_work {
     float *thresholds;   /* (n) below which no pattern is taken */
 };
 
-enum kl_status kl_survey_rows_create(const struct kl_history *history, struct kl_survey_rows **out,
-                                     struct kl_error *err)
+enum kl_status kl_batch_rows_create(const struct kl_history *history, struct kl_batch_rows **out,
+                                    struct kl_error *err)
 {
     uint32_t n = kl_collection_size(history->data);
-    struct kl_survey_rows *rows = NULL;
+    struct kl_batch_rows *rows = NULL;
     enum kl_status status = kl_alloc(&rows, 1, sizeof *rows, "the samples", err);
 
     if (status)
@@ -49,7 +49,7 @@ enum kl_status kl_survey_rows_create(const struct kl_history *history, struct kl
     if (!status)
         status = kl_alloc(&rows->first, n, sizeof(uint64_t), "the samples", err);
     if (status) {
-        kl_survey_rows_free(rows);
+        kl_batch_rows_free(rows);
         return status;
     }
     for (uint64_t t = history->n_patterns; t-- > 0;)
@@ -64,7 +64,7 @@ enum kl_status kl_survey_rows_create(const struct kl_history *history, struct kl
     return KL_OK;
 }
 
-void kl_survey_rows_free(struct kl_survey_rows *rows)
+void kl_batch_rows_free(struct kl_batch_rows *rows)
 {
     if (!rows)
         return;
@@ -135,7 +135,7 @@ static enum kl_status read_texts(const struct kl_history *history, struct kl_sli
     return status;
 }
 
-enum kl_status kl_slice_create(const struct kl_history *history, const struct kl_survey_rows *rows,
+enum kl_status kl_slice_create(const struct kl_history *history, const struct kl_batch_rows *rows,
                                const uint32_t *ids, uint32_t n, unsigned worker,
                                struct kl_slice **out, struct kl_error *err)
 {
@@ -150,7 +150,7 @@ enum kl_status kl_slice_create(const struct kl_history *history, const struct kl
     if (!status)
         slice->work->rows = rows;
     if (!status)
-        status = kl_batch_create(history->final, n, &slice->batch, err);
+        status = kl_activations_create(history->final, n, &slice->batch, err);
     if (!status)
         status = kl_history_is_text(history) ? read_texts(history, slice, err)
                                              : read_images(history, slice, worker, err);
@@ -168,7 +168,7 @@ void kl_slice_free(struct kl_slice *slice)
     if (slice->work)
         end_survey(slice);
     free(slice->work);
-    kl_batch_free(slice->batch);
+    kl_activations_free(slice->batch);
     free(slice);
 }
 
@@ -197,7 +197,7 @@ static enum kl_status begin_lists(struct kl_slice *slice, struct kl_error *err)
     return status;
 }
 
-enum kl_status kl_slice_begin(struct kl_slice *slice, const struct kl_survey *survey,
+enum kl_status kl_slice_begin(struct kl_slice *slice, const struct kl_batch_query *survey,
                               const float *norms, struct kl_error *err)
 {
     const struct kl_history *history = slice->work->rows->history;
@@ -291,7 +291,7 @@ static void offer_row(struct kl_slice *slice, uint32_t sample, uint32_t weight, 
 /* One row of the layer: a sample with its repetitions (layer 0), or a pattern. */
 static void take_row(struct kl_slice *slice, uint64_t row_number, float *row)
 {
-    const struct kl_survey_rows *rows = slice->work->rows;
+    const struct kl_batch_rows *rows = slice->work->rows;
     int is_image = kl_shape_reads_samples(&rows->history->final->shape, slice->work->survey.layer);
     uint32_t sample = is_image ? (uint32_t)row_number : rows->history->samples[row_number];
     uint32_t weight = is_image ? rows->history->repetitions[sample] : 1;
@@ -390,8 +390,8 @@ enum kl_status kl_slice_finish(struct kl_slice *slice, struct kl_error *err)
     return status;
 }
 
-enum kl_status kl_survey_choose(const struct kl_collection *data, uint32_t limit, uint32_t **out,
-                                uint32_t *n, struct kl_error *err)
+enum kl_status kl_batch_query_choose(const struct kl_collection *data, uint32_t limit,
+                                     uint32_t **out, uint32_t *n, struct kl_error *err)
 {
     uint32_t *ids = NULL, found = 0;
     uint64_t total = 0, before = 0; /* test samples of all data sets, and of those before */

@@ -15,7 +15,7 @@ enum kl_unit {
     KL_UNIT_DISTINCT, /* a training sample by its best repetition */
 };
 
-struct kl_survey {
+struct kl_batch_query {
     uint32_t layer;    /* from 0 */
     enum kl_rank rank; /* KL_RANK_ABS, _POSITIVE, _NEGATIVE or _COSINE */
     enum kl_unit unit;
@@ -25,33 +25,33 @@ struct kl_survey {
 
 /* Training samples as rows of a layer: their weights say how many patterns a row stands for (layer
  * 0's rows are samples, with their repetitions; others' are patterns). Shared by all slices. */
-struct kl_survey_rows;
-enum kl_status kl_survey_rows_create(const struct kl_history *history, struct kl_survey_rows **rows,
-                                     struct kl_error *err);
-void kl_survey_rows_free(struct kl_survey_rows *rows);
+struct kl_batch_rows;
+enum kl_status kl_batch_rows_create(const struct kl_history *history, struct kl_batch_rows **rows,
+                                    struct kl_error *err);
+void kl_batch_rows_free(struct kl_batch_rows *rows);
 
 /* Some queries run through the network, and what has been found of them. */
 struct kl_slice {
-    uint32_t n;             /* queries */
-    const uint32_t *ids;    /* (n) samples of the run, borrowed */
-    struct kl_batch *batch; /* keys[l]: (n, inputs[l]), keys[n_layers]: logits */
-    double *class_totals;   /* (n_classes, n) of |a_t|, if wanted */
-    double *sample_totals;  /* (samples of the run) of |a_t|, over the queries, if wanted */
-    uint32_t *n_best;       /* (n) */
-    uint32_t *best;         /* (n, top) ids of training samples, best first */
+    uint32_t n;                   /* queries */
+    const uint32_t *ids;          /* (n) samples of the run, borrowed */
+    struct kl_activations *batch; /* keys[l]: (n, inputs[l]), keys[n_layers]: logits */
+    double *class_totals;         /* (n_classes, n) of |a_t|, if wanted */
+    double *sample_totals;        /* (samples of the run) of |a_t|, over the queries, if wanted */
+    uint32_t *n_best;             /* (n) */
+    uint32_t *best;               /* (n, top) ids of training samples, best first */
     struct kl_slice_work *work;
 };
 
 /* Reads the images of n <= KL_SLICE samples and runs them through the network. Within a pool's
  * task. The caller ends *slice with kl_slice_free. Errors: KL_ERR_MEMORY and those of reading. */
-enum kl_status kl_slice_create(const struct kl_history *history, const struct kl_survey_rows *rows,
+enum kl_status kl_slice_create(const struct kl_history *history, const struct kl_batch_rows *rows,
                                const uint32_t *ids, uint32_t n, unsigned worker,
                                struct kl_slice **slice, struct kl_error *err);
 void kl_slice_free(struct kl_slice *slice);
 
-/* Begins a survey of one layer; norms (n_patterns), for KL_RANK_COSINE: see core/explain/norms.h. Errors:
- * KL_ERR_MEMORY. */
-enum kl_status kl_slice_begin(struct kl_slice *slice, const struct kl_survey *survey,
+/* Begins a survey of one layer; norms (n_patterns), for KL_RANK_COSINE: see core/explain/norms.h.
+ * Errors: KL_ERR_MEMORY. */
+enum kl_status kl_slice_begin(struct kl_slice *slice, const struct kl_batch_query *survey,
                               const float *norms, struct kl_error *err);
 
 /* Passes over blocks first .. end-1 of the layer's keys, within a pool's task; every block must be
@@ -64,7 +64,7 @@ enum kl_status kl_slice_finish(struct kl_slice *slice, struct kl_error *err);
 
 /* limit samples, evenly spread over the test splits of all data sets (all, if there are no more):
  * *ids (*n) is the caller's, to free. Errors: KL_ERR_NOT_FOUND (no test samples), KL_ERR_MEMORY. */
-enum kl_status kl_survey_choose(const struct kl_collection *data, uint32_t limit, uint32_t **ids,
-                                uint32_t *n, struct kl_error *err);
+enum kl_status kl_batch_query_choose(const struct kl_collection *data, uint32_t limit,
+                                     uint32_t **ids, uint32_t *n, struct kl_error *err);
 
 #endif

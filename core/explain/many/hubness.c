@@ -12,12 +12,12 @@
 
 struct job {
     const struct kl_history *history;
-    const struct kl_survey_rows *rows;
-    struct kl_survey survey;
+    const struct kl_batch_rows *rows;
+    struct kl_batch_query survey;
     const float *norms;
     const uint32_t *ids;
     uint32_t n;
-    struct kl_slice *slices[(KL_COMMON_QUERIES + SLICE - 1) / SLICE];
+    struct kl_slice *slices[(KL_HUBNESS_QUERIES + SLICE - 1) / SLICE];
     uint32_t part;
 };
 
@@ -41,17 +41,17 @@ static enum kl_status scan_part(void *argument, unsigned worker, unsigned task,
     return status || job->part + 1 < PARTS ? status : kl_slice_finish(job->slices[task], err);
 }
 
-static enum kl_status count(const struct job *job, struct kl_common *out, struct kl_error *err)
+static enum kl_status count(const struct job *job, struct kl_hubness *out, struct kl_error *err)
 {
     uint32_t n_samples = kl_collection_size(job->history->data), *counts = NULL;
-    struct kl_common common = {.n_queries = job->n};
+    struct kl_hubness common = {.n_queries = job->n};
     struct kl_top top = {NULL, 0, 0};
     enum kl_status status = kl_alloc(&counts, n_samples, sizeof *counts, "the counts", err);
 
     for (uint32_t s = 0; !status && s * SLICE < job->n; s++)
         for (uint32_t q = 0; q < job->slices[s]->n; q++)
             for (uint32_t i = 0; i < job->slices[s]->n_best[q]; i++)
-                counts[job->slices[s]->best[(size_t)q * KL_COMMON_TOP + i]]++;
+                counts[job->slices[s]->best[(size_t)q * KL_HUBNESS_TOP + i]]++;
     for (uint32_t i = 0; !status && i < n_samples; i++)
         top.capacity += counts[i] > 0;
     if (!status)
@@ -72,24 +72,25 @@ static enum kl_status count(const struct job *job, struct kl_common *out, struct
         }
         *out = common;
     } else {
-        kl_common_clear(&common);
+        kl_hubness_clear(&common);
     }
     free(top.items);
     free(counts);
     return status;
 }
 
-enum kl_status kl_common(struct kl_pool *pool, const struct kl_history *history, uint32_t layer,
-                         enum kl_rank rank, enum kl_unit unit, struct kl_common *common,
-                         struct kl_error *err)
+enum kl_status kl_hubness(struct kl_pool *pool, const struct kl_history *history, uint32_t layer,
+                          enum kl_rank rank, enum kl_unit unit, struct kl_hubness *common,
+                          struct kl_error *err)
 {
-    struct job job = {.history = history, .survey = {layer, rank, unit, KL_COMMON_TOP, 0}};
-    struct kl_survey_rows *rows = NULL;
+    struct job job = {.history = history, .survey = {layer, rank, unit, KL_HUBNESS_TOP, 0}};
+    struct kl_batch_rows *rows = NULL;
     uint32_t *ids = NULL;
-    enum kl_status status = kl_survey_choose(history->data, KL_COMMON_QUERIES, &ids, &job.n, err);
+    enum kl_status status =
+        kl_batch_query_choose(history->data, KL_HUBNESS_QUERIES, &ids, &job.n, err);
 
     if (!status)
-        status = kl_survey_rows_create(history, &rows, err);
+        status = kl_batch_rows_create(history, &rows, err);
     if (!status && rank == KL_RANK_COSINE)
         status = kl_norms_of(pool, history, layer, &job.norms, err);
     job.rows = rows;
@@ -100,12 +101,12 @@ enum kl_status kl_common(struct kl_pool *pool, const struct kl_history *history,
         status = count(&job, common, err);
     for (size_t i = 0; i < sizeof job.slices / sizeof job.slices[0]; i++)
         kl_slice_free(job.slices[i]);
-    kl_survey_rows_free(rows);
+    kl_batch_rows_free(rows);
     free(ids);
     return status;
 }
 
-void kl_common_clear(struct kl_common *common)
+void kl_hubness_clear(struct kl_hubness *common)
 {
     free(common->samples);
     free(common->shares);

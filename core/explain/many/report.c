@@ -11,7 +11,7 @@
 
 struct job {
     const struct kl_history *history;
-    struct kl_survey_rows *rows;
+    struct kl_batch_rows *rows;
     const uint32_t *ids;
     uint32_t n, slice, n_tasks, n_done;
     struct kl_report *report;
@@ -139,9 +139,9 @@ static enum kl_status ask_slice(void *argument, unsigned worker, unsigned task,
 
     for (uint32_t l = 0; !status && l < history->final->shape.n_layers; l++) {
         /* A text has more positions than there is room for a sum each, for every query. */
-        struct kl_survey survey = {l, KL_RANK_ABS,
-                                   kl_history_is_text(history) ? KL_UNIT_PATTERN : KL_UNIT_SAMPLE,
-                                   KL_REPORT_TOP, 1};
+        struct kl_batch_query survey = {
+            l, KL_RANK_ABS, kl_history_is_text(history) ? KL_UNIT_PATTERN : KL_UNIT_SAMPLE,
+            KL_REPORT_TOP, 1};
 
         status = kl_slice_begin(slice, &survey, NULL, err);
         if (!status)
@@ -190,7 +190,7 @@ static enum kl_status allocate(struct job *job, struct kl_error *err)
         status = kl_alloc(&job->sample_counts, n_samples, sizeof(uint32_t), "the report", err);
     if (!status)
         status = kl_alloc(&job->counted, n_cells, sizeof(uint32_t), "the report", err);
-    return status ? status : kl_survey_rows_create(job->history, &job->rows, err);
+    return status ? status : kl_batch_rows_create(job->history, &job->rows, err);
 }
 
 /* From sums over queries to means, and the samples with the largest sums. */
@@ -266,7 +266,7 @@ enum kl_status kl_report(struct kl_pool *pool, const struct kl_history *history,
     for (uint32_t l = 0; l < report.n_layers; l++)
         report.flop += 2.0 * (double)history->keys[l]->n_rows * history->keys[l]->width * n;
     pthread_mutex_destroy(&job.lock);
-    kl_survey_rows_free(job.rows);
+    kl_batch_rows_free(job.rows);
     free(job.sample_totals);
     free(job.sample_counts);
     free(job.counted);

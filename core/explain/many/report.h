@@ -38,8 +38,9 @@ struct kl_report {
 /* Told after every slice, in turns. */
 typedef void (*kl_report_progress)(void *self, uint32_t done, uint32_t total);
 
-/* Asks the samples ids (n). BLAS should be single-threaded (core/base/blas.h). progress may be NULL. The
- * caller ends *report with kl_report_clear. Errors: KL_ERR_MEMORY and those of reading. */
+/* Asks the samples ids (n). BLAS should be single-threaded (core/base/blas.h). progress may be
+ * NULL. The caller ends *report with kl_report_clear. Errors: KL_ERR_MEMORY and those of reading.
+ */
 enum kl_status kl_report(struct kl_pool *pool, const struct kl_history *history,
                          const uint32_t *ids, uint32_t n, kl_report_progress progress, void *self,
                          struct kl_report *report, struct kl_error *err);

@@ -54,7 +54,7 @@ static enum kl_status sum_errors(void *argument, unsigned worker, unsigned task,
 
 struct neighbour_job {
     const struct work *work;
-    struct kl_survey_rows *rows;
+    struct kl_batch_rows *rows;
     const float *norms;
     const uint32_t *ids;
     uint32_t n, n_tasks, n_done, first_task;
@@ -68,7 +68,7 @@ static enum kl_status find_neighbours(void *argument, unsigned worker, unsigned 
 {
     struct neighbour_job *job = argument;
     const struct kl_history *history = job->work->history;
-    struct kl_survey survey = {0, KL_RANK_COSINE, KL_UNIT_DISTINCT, KL_NEIGHBOURS + 1, 0};
+    struct kl_batch_query survey = {0, KL_RANK_COSINE, KL_UNIT_DISTINCT, KL_NEIGHBOURS + 1, 0};
     uint32_t first = (job->first_task + task) * KL_SLICE, left = job->n - first;
     struct kl_slice *slice = NULL;
     enum kl_status status = kl_slice_create(history, job->rows, job->ids + first,
@@ -217,7 +217,7 @@ static enum kl_status ask_neighbours(struct work *work, const struct kl_suspect 
         ids[i] = list[i].sample;
     job.ids = ids;
     if (!status)
-        status = kl_survey_rows_create(work->history, &job.rows, err);
+        status = kl_batch_rows_create(work->history, &job.rows, err);
     if (!status)
         status = kl_norms_of(work->pool, work->history, 0, &job.norms, err);
     if (!status) {
@@ -231,7 +231,7 @@ static enum kl_status ask_neighbours(struct work *work, const struct kl_suspect 
         }
         pthread_mutex_destroy(&job.lock);
     }
-    kl_survey_rows_free(job.rows);
+    kl_batch_rows_free(job.rows);
     free(ids);
     return status;
 }

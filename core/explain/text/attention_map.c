@@ -28,7 +28,7 @@ struct part {
 
 struct job {
     const struct kl_history *history;
-    const struct kl_heat_query *query;
+    const struct kl_attention_map_query *query;
     const float *x; /* (n, width) the layer's inputs for the tokens */
     uint32_t n_tasks;
     struct part total;
@@ -165,45 +165,46 @@ static enum kl_status scan_part(void *argument, unsigned worker, unsigned task,
 
 /* The layer's inputs for the tokens asked about: *x (n, width) is the caller's. */
 static enum kl_status read_tokens(const struct kl_history *history,
-                                  const struct kl_heat_query *query, float **x,
+                                  const struct kl_attention_map_query *query, float **x,
                                   struct kl_error *err)
 {
     const struct kl_shape *shape = &history->final->shape;
     uint32_t layer = query->layer - 1, all = query->n_before + query->n;
     size_t width = shape->inputs[layer];
-    struct kl_tape *tape = NULL;
+    struct kl_lstm_activations *activations = NULL;
     float *carried = NULL;
     enum kl_status status =
         kl_alloc(&carried, kl_lstm_carried_size(shape, 1), sizeof(float), "the state", err);
 
     if (!status)
-        status = kl_tape_create(shape, 1, all, &tape, err);
+        status = kl_lstm_activations_create(shape, 1, all, &activations, err);
     if (!status)
         status = kl_alloc(x, query->n * width, sizeof(float), "the tokens' keys", err);
     if (!status) {
-        kl_lstm_forward(history->final, query->tokens, 1, all, carried, tape);
-        memcpy(*x, tape->keys[layer] + query->n_before * width, query->n * width * sizeof(float));
+        kl_lstm_forward(history->final, query->tokens, 1, all, carried, activations);
+        memcpy(*x, activations->keys[layer] + query->n_before * width,
+               query->n * width * sizeof(float));
     }
-    kl_tape_free(tape);
+    kl_lstm_activations_free(activations);
     free(carried);
     return status;
 }
 
-static void list_best(const struct job *job, struct kl_heat *heat)
+static void list_best(const struct job *job, struct kl_attention_map *heat)
 {
     for (uint32_t q = 0; q < heat->n; q++) {
         const struct place *places = job->total.places + (size_t)q * heat->n_best;
 
         heat->n_found[q] = job->total.n_places[q];
         for (uint32_t i = 0; i < heat->n_found[q]; i++)
-            heat->best[(size_t)q * heat->n_best + i] = (struct kl_heat_best){
+            heat->best[(size_t)q * heat->n_best + i] = (struct kl_attention_map_best){
                 places[i].sample, places[i].pattern,
                 (float)(job->query->rank == KL_RANK_NEGATIVE ? -places[i].score : places[i].score)};
     }
 }
 
 /* The positions that stand out most, over all tokens. */
-static enum kl_status choose_columns(const struct job *job, struct kl_heat *heat,
+static enum kl_status choose_columns(const struct job *job, struct kl_attention_map *heat,
                                      struct kl_error *err)
 {
     struct kl_top top = {NULL, 0, heat->n * heat->n_best};
@@ -222,7 +223,7 @@ static enum kl_status choose_columns(const struct job *job, struct kl_heat *heat
     if (!status)
         kl_top_sort(&top);
     for (uint32_t i = 0; i < top.n && heat->n_columns < job->query->n_columns; i++) {
-        const struct kl_heat_best *best = &heat->best[top.items[i].index];
+        const struct kl_attention_map_best *best = &heat->best[top.items[i].index];
         uint32_t seen = 0;
 
         while (seen < heat->n_columns && heat->columns[seen].sample != best->sample)
@@ -236,7 +237,7 @@ static enum kl_status choose_columns(const struct job *job, struct kl_heat *heat
 
 struct fill {
     const struct job *job;
-    struct kl_heat *heat;
+    struct kl_attention_map *heat;
 };
 
 /* Every token's attention to every column. Runs as the pool's only task, so that it may read. */
@@ -244,7 +245,7 @@ static enum kl_status fill_columns(void *argument, unsigned worker, unsigned tas
                                    struct kl_error *err)
 {
     const struct fill *fill = argument;
-    struct kl_heat *heat = fill->heat;
+    struct kl_attention_map *heat = fill->heat;
     const struct kl_block_source *keys = fill->job->history->keys[fill->job->query->layer - 1];
     float *row = NULL;
     enum kl_status status = kl_alloc(&row, keys->width, sizeof(float), "a key", err);
@@ -260,8 +261,8 @@ static enum kl_status fill_columns(void *argument, unsigned worker, unsigned tas
     return status;
 }
 
-static enum kl_status allocate(const struct kl_heat_query *query, struct kl_heat *heat,
-                               struct kl_error *err)
+static enum kl_status allocate(const struct kl_attention_map_query *query,
+                               struct kl_attention_map *heat, struct kl_error *err)
 {
     size_t n = query->n;
     enum kl_status status = kl_alloc(&heat->mean, n, sizeof(double), "the heat map", err);
@@ -282,28 +283,28 @@ static enum kl_status allocate(const struct kl_heat_query *query, struct kl_heat
                              err);
 }
 
-static enum kl_status check(const struct kl_history *history, const struct kl_heat_query *query,
-                            struct kl_error *err)
+static enum kl_status check(const struct kl_history *history,
+                            const struct kl_attention_map_query *query, struct kl_error *err)
 {
     uint32_t n_layers = history->final->shape.n_layers;
 
     if (query->layer < 1 || query->layer > n_layers)
         return kl_fail(err, KL_ERR_USAGE, "layer is 1 to %u in this run", n_layers);
-    if (query->n < 1 || query->n > KL_HEAT_TOKENS_MAX)
-        return kl_fail(err, KL_ERR_USAGE, "a heat map has 1 to %d tokens", KL_HEAT_TOKENS_MAX);
+    if (query->n < 1 || query->n > KL_MAP_TOKENS_MAX)
+        return kl_fail(err, KL_ERR_USAGE, "a heat map has 1 to %d tokens", KL_MAP_TOKENS_MAX);
     if (query->rank > KL_RANK_NEGATIVE)
         return kl_fail(err, KL_ERR_USAGE, "a heat map is by abs, positive or negative attention");
-    if (query->n_best < 1 || query->n_best > KL_HEAT_BEST_MAX)
-        return kl_fail(err, KL_ERR_USAGE, "a token has 1 to %d best positions", KL_HEAT_BEST_MAX);
+    if (query->n_best < 1 || query->n_best > KL_MAP_BEST_MAX)
+        return kl_fail(err, KL_ERR_USAGE, "a token has 1 to %d best positions", KL_MAP_BEST_MAX);
     return KL_OK;
 }
 
-enum kl_status kl_heat_find(struct kl_pool *pool, const struct kl_history *history,
-                            const struct kl_heat_query *query, struct kl_heat *out,
-                            struct kl_error *err)
+enum kl_status kl_attention_map_find(struct kl_pool *pool, const struct kl_history *history,
+                                     const struct kl_attention_map_query *query,
+                                     struct kl_attention_map *out, struct kl_error *err)
 {
     struct job job = {.history = history, .query = query};
-    struct kl_heat heat = {0};
+    struct kl_attention_map heat = {0};
     struct fill fill = {&job, &heat};
     float *x = NULL;
     double n = (double)history->n_patterns;
@@ -337,13 +338,13 @@ enum kl_status kl_heat_find(struct kl_pool *pool, const struct kl_history *histo
     pthread_mutex_destroy(&job.lock);
     free(x);
     if (status)
-        kl_heat_clear(&heat);
+        kl_attention_map_clear(&heat);
     else
         *out = heat;
     return status;
 }
 
-void kl_heat_clear(struct kl_heat *heat)
+void kl_attention_map_clear(struct kl_attention_map *heat)
 {
     free(heat->mean);
     free(heat->deviation);

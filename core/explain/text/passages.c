@@ -55,7 +55,7 @@ static enum kl_status begin_passage(const struct kl_corpus *corpus, const struct
     return KL_OK;
 }
 
-static void add_place(const struct kl_history *history, struct kl_passage *passage, uint32_t lit,
+static void add_place(const struct kl_history *history, struct kl_passage *passage, uint32_t hit,
                       uint32_t position)
 {
     for (uint32_t i = 0; i < passage->n_places; i++) {
@@ -65,7 +65,7 @@ static void add_place(const struct kl_history *history, struct kl_passage *passa
         }
     }
     passage->places[passage->n_places++] =
-        (struct kl_lit_place){lit, position, 1, history->repetitions[position]};
+        (struct kl_hit_place){hit, position, 1, history->repetitions[position]};
 }
 
 enum kl_status kl_passages_find(const struct kl_history *history, const struct kl_answer *answer,
@@ -78,14 +78,14 @@ enum kl_status kl_passages_find(const struct kl_history *history, const struct k
         kl_alloc(&passages.passages, most, sizeof *passages.passages, "the passages", err);
 
     /* A training sample's id is its position: the training split comes first. */
-    for (uint32_t i = 0; !status && i < answer->n_lit; i++) {
+    for (uint32_t i = 0; !status && i < answer->n_hits; i++) {
         uint32_t position = answer->spotlight[i].sample;
         struct kl_passage *passage = find_passage(&passages, &reach, position);
 
         if (!passage && passages.n == most)
             continue;
         if (!passage)
-            status = begin_passage(corpus, &reach, position, answer->n_lit, &passages, err);
+            status = begin_passage(corpus, &reach, position, answer->n_hits, &passages, err);
         if (!status)
             add_place(history, passage ? passage : &passages.passages[passages.n - 1], i, position);
     }

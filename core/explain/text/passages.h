@@ -6,11 +6,11 @@
 #include "core/explain/attention.h"
 
 /* Lit positions asked for per passage: of many, most stand near each other or repeat themselves. */
-#define KL_LIT_PER_PASSAGE 10
+#define KL_HITS_PER_PASSAGE 10
 
 /* One position of a passage that is lit. */
-struct kl_lit_place {
-    uint32_t lit;         /* its best pattern's place in the answer's spotlight */
+struct kl_hit_place {
+    uint32_t hit;         /* its best pattern's place in the answer's spotlight */
     uint32_t position;    /* in the training split: the token whose continuation was learned */
     uint32_t patterns;    /* of it that are in the spotlight */
     uint32_t repetitions; /* of it in the whole training */
@@ -19,7 +19,7 @@ struct kl_lit_place {
 struct kl_passage {
     uint32_t first, count; /* tokens to show, in the training split, of one document */
     uint32_t n_places;
-    struct kl_lit_place *places; /* (n_places) best first; the first made the passage */
+    struct kl_hit_place *places; /* (n_places) best first; the first made the passage */
 };
 
 struct kl_passages {

@@ -26,7 +26,7 @@ enum kl_status kl_read_text(const struct kl_network *network, const uint32_t *to
 {
     uint32_t n_types = kl_shape_n_outputs(&network->shape);
     struct kl_reading reading = {.n = n};
-    struct kl_tape *tape = NULL;
+    struct kl_lstm_activations *activations = NULL;
     float *carried = NULL, *logits = NULL;
     enum kl_status status = kl_alloc(&reading.bits, n, sizeof(float), "a reading", err);
 
@@ -36,21 +36,21 @@ enum kl_status kl_read_text(const struct kl_network *network, const uint32_t *to
         status = kl_alloc(&carried, kl_lstm_carried_size(&network->shape, 1), sizeof(float),
                           "the state", err);
     if (!status)
-        status = kl_tape_create(&network->shape, 1, n, &tape, err);
+        status = kl_lstm_activations_create(&network->shape, 1, n, &activations, err);
     if (!status)
         status = kl_alloc(&logits, (size_t)SLICE * n_types, sizeof(float), "logits", err);
     if (!status) {
-        kl_lstm_forward(network, tokens, 1, n, carried, tape);
+        kl_lstm_forward(network, tokens, 1, n, carried, activations);
         reading.bits[0] = NAN;
     }
     for (uint32_t first = 0; !status && first < n; first += SLICE) {
         uint32_t now = n - first < SLICE ? n - first : SLICE;
 
-        kl_lstm_logits(network, tape, first, now, logits);
+        kl_lstm_logits(network, activations, first, now, logits);
         for (uint32_t i = 0; i < now; i++)
             judge(logits + (size_t)i * n_types, n_types, first + i, tokens, &reading);
     }
-    kl_tape_free(tape);
+    kl_lstm_activations_free(activations);
     free(carried);
     free(logits);
     if (status)
@@ -95,26 +95,26 @@ enum kl_status kl_continue(const struct kl_network *network, const struct kl_cor
                            uint32_t *written, struct kl_error *err)
 {
     uint32_t n_types = kl_shape_n_outputs(&network->shape);
-    struct kl_tape *tape = NULL;
+    struct kl_lstm_activations *activations = NULL;
     float *carried = NULL, *logits = NULL;
     struct kl_random random;
     enum kl_status status = kl_alloc(&carried, kl_lstm_carried_size(&network->shape, 1),
                                      sizeof(float), "the state", err);
 
     if (!status)
-        status = kl_tape_create(&network->shape, 1, n, &tape, err);
+        status = kl_lstm_activations_create(&network->shape, 1, n, &activations, err);
     if (!status)
         status = kl_alloc(&logits, n_types, sizeof(float), "logits", err);
     kl_random_seed(&random, how->seed, CONTINUATION_STREAM);
     for (uint32_t i = 0; !status && i < how->n; i++) {
         if (i == 0)
-            kl_lstm_forward(network, tokens, 1, n, carried, tape);
+            kl_lstm_forward(network, tokens, 1, n, carried, activations);
         else
-            kl_lstm_forward(network, &written[i - 1], 1, 1, carried, tape);
-        kl_lstm_logits(network, tape, i == 0 ? n - 1 : 0, 1, logits);
+            kl_lstm_forward(network, &written[i - 1], 1, 1, carried, activations);
+        kl_lstm_logits(network, activations, i == 0 ? n - 1 : 0, 1, logits);
         written[i] = draw(logits, n_types, corpus->unknown, how->temperature, &random);
     }
-    kl_tape_free(tape);
+    kl_lstm_activations_free(activations);
     free(carried);
     free(logits);
     return status;
