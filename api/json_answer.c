@@ -52,7 +52,7 @@ static void add_classes(cJSON *object, const struct kl_run *run, const struct kl
         kl_json_number(item, "sum_positive", total->sum_positive);
         kl_json_number(item, "sum_negative", total->sum_negative);
         kl_json_doubles(item, "contributions",
-                        answer->contributions.by_class + (size_t)i * answer->n_logits,
+                        answer->contributions->by_class + (size_t)i * answer->n_logits,
                         answer->n_logits);
         cJSON_AddItemToArray(classes, item);
     }
@@ -130,7 +130,7 @@ static void add_bin_contributions(cJSON *object, const struct kl_run *run,
 
         for (uint32_t b = 0; b < answer->time.n_bins; b++) {
             const double *values =
-                answer->contributions.by_bin + ((size_t)b * n_datasets + d) * answer->n_logits;
+                answer->contributions->by_bin + ((size_t)b * n_datasets + d) * answer->n_logits;
 
             cJSON_AddItemToArray(bins, kl_json_list(values, answer->n_logits));
         }
@@ -240,13 +240,13 @@ static void add_learning(cJSON *object, const struct kl_learning *learning)
 static void add_views(cJSON *object, const struct kl_run *run, const struct kl_query *query,
                       const struct kl_answer *answer)
 {
-    if (query->views & KL_VIEW_CURVES)
+    if (query->parts & KL_ANSWER_CURVES)
         add_curves(object, run, answer);
-    if (query->views & KL_VIEW_TIME)
+    if (query->parts & KL_ANSWER_TIME)
         add_time(object, run, answer);
-    if (query->views & KL_VIEW_SAMPLES)
+    if (query->parts & KL_ANSWER_SAMPLES)
         add_samples(object, run, answer);
-    if (query->views & KL_VIEW_LEARNING)
+    if (query->parts & KL_ANSWER_LEARNING)
         add_learning(object, &answer->learning);
     if (query->removal) {
         cJSON *removed = cJSON_AddObjectToObject(object, "removed");
@@ -262,7 +262,7 @@ static void add_query(cJSON *object, const struct kl_run *run, const struct kl_q
                       const struct kl_answer *answer)
 {
     kl_json_count(object, "layer", query->layer);
-    cJSON_AddStringToObject(object, "rank", kl_rank_name(query->rank));
+    cJSON_AddStringToObject(object, "rank", query->rank->name);
     kl_json_count(object, "logit", answer->logit);
     kl_json_count(object, "target", answer->target);
     cJSON_AddStringToObject(object, "contribution_kind",

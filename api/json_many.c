@@ -115,7 +115,7 @@ char *kl_represent_hubness(const struct kl_query *query, const struct kl_hubness
     cJSON *object = cJSON_CreateObject(), *list;
 
     kl_json_count(object, "layer", query->layer);
-    cJSON_AddStringToObject(object, "rank", kl_rank_name(query->rank));
+    cJSON_AddStringToObject(object, "rank", query->rank->name);
     cJSON_AddStringToObject(object, "by", query->by_sample ? "sample" : "pattern");
     kl_json_count(object, "queries", common->n_queries);
     kl_json_count(object, "top", KL_HUBNESS_TOP);

@@ -74,7 +74,7 @@ char *kl_represent_attention_map(const struct kl_run *run, const struct kl_query
 
     add_stretch(object, run, text);
     kl_json_count(object, "layer", query->layer);
-    cJSON_AddStringToObject(object, "rank", kl_rank_name(query->rank));
+    cJSON_AddStringToObject(object, "rank", query->rank->name);
     columns = cJSON_AddArrayToObject(object, "columns");
     for (uint32_t c = 0; c < heat->n_columns; c++)
         cJSON_AddItemToArray(columns, snippet(run, &heat->columns[c]));

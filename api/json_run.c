@@ -6,6 +6,7 @@
 
 #include "api/json.h"
 #include "api/represent.h"
+#include "core/training/settings.h"
 
 double kl_run_dataset_accuracy(const struct kl_run *run, uint32_t dataset)
 {
@@ -40,7 +41,6 @@ double kl_run_test_bits(const struct kl_run *run)
 static void add_layers(cJSON *object, const struct kl_training *training)
 {
     cJSON *layers = cJSON_AddArrayToObject(object, "layers");
-    const char *inner = training->shape.architecture == KL_LSTM ? "lstm" : "relu";
     struct kl_layout layout;
 
     kl_training_layout(training, &layout);
@@ -51,7 +51,8 @@ static void add_layers(cJSON *object, const struct kl_training *training)
         kl_json_count(layer, "inputs", training->shape.inputs[l]);
         kl_json_count(layer, "outputs", training->shape.outputs[l]);
         cJSON_AddStringToObject(layer, "activation",
-                                l + 1 == training->shape.n_layers ? "softmax" : inner);
+                                l + 1 == training->shape.n_layers ? "softmax"
+                                                                  : training->shape.model->inner);
         cJSON_AddBoolToObject(layer, "errors", layout.errors[l] > 0);
         cJSON_AddItemToArray(layers, layer);
     }
@@ -106,37 +107,63 @@ static void add_datasets(cJSON *object, const struct kl_run *run)
     }
 }
 
+/* One setting, by its type. */
+static void add_setting(cJSON *object, const struct kl_setting *setting,
+                        const struct kl_training *training)
+{
+    char text[KL_VALUE_BYTES];
+    cJSON *list;
+
+    kl_setting_format(setting, training, text);
+    switch (setting->type) {
+    case KL_SETTING_REAL:
+        kl_json_number(object, setting->name, kl_setting_number(setting, training));
+        break;
+    case KL_SETTING_INTEGER:
+    case KL_SETTING_SEED:
+        cJSON_AddRawToObject(object, setting->name, text);
+        break;
+    case KL_SETTING_FLAG:
+        cJSON_AddBoolToObject(object, setting->name, kl_setting_number(setting, training) > 0);
+        break;
+    case KL_SETTING_WIDTHS:
+        list = cJSON_AddArrayToObject(object, setting->name);
+        for (uint32_t l = 0; l < training->model.n_hidden; l++)
+            cJSON_AddItemToArray(list, cJSON_CreateNumber(training->model.hidden[l]));
+        break;
+    case KL_SETTING_STEPS:
+        list = cJSON_AddArrayToObject(object, setting->name);
+        for (uint32_t i = 0; i < training->n_switches; i++)
+            cJSON_AddItemToArray(list, cJSON_CreateNumber(training->switches[i]));
+        break;
+    case KL_SETTING_TEXT:
+    case KL_SETTING_CHOICE:
+    case KL_SETTING_SIZE:
+        cJSON_AddStringToObject(object, setting->name, text);
+        break;
+    }
+}
+
 static void add_training(cJSON *object, const struct kl_training *training)
 {
     cJSON *item = cJSON_AddObjectToObject(object, "training");
+    const struct kl_setting *setting;
 
-    kl_json_count(item, "seed", training->seed);
-    kl_json_count(item, "batch_size", training->batch_size);
-    cJSON_AddStringToObject(item, "optimiser", kl_optimiser_name(training->optimiser));
-    if (training->shape.architecture == KL_LSTM) {
-        kl_json_count(item, "unroll", training->unroll);
-        kl_json_count(item, "embedding", training->embedding);
-        kl_json_number(item, "dropout", training->dropout);
-        cJSON_AddBoolToObject(item, "gate_errors", training->records_gates);
-        kl_json_count(item, "error_entries", training->error_entries);
-    }
-    cJSON_AddStringToObject(item, "initialisation",
-                            kl_initialisation_name(training->initialisation));
-    kl_json_number(item, "learning_rate", training->learning_rate);
-    cJSON_AddStringToObject(item, "lr_schedule", kl_lr_schedule_name(training->lr_schedule));
-    if (training->lr_schedule == KL_LR_STEP) {
-        kl_json_count(item, "lr_period", training->lr_period);
-        kl_json_number(item, "lr_gamma", training->lr_gamma);
-    }
-    kl_json_number(item, "momentum", training->momentum);
-    kl_json_number(item, "weight_decay", training->weight_decay);
-    kl_json_number(item, "clip_norm", training->clip_norm);
-    cJSON_AddStringToObject(item, "dtype", kl_dtype_name(training->dtype));
-    kl_json_count(item, "snapshot_steps", training->snapshot_steps);
-    cJSON_AddStringToObject(item, "data_schedule", kl_data_schedule_name(training->data_schedule));
-    kl_json_number(item, "label_noise", training->selection.label_noise);
-    if (training->selection.label_noise > 0)
-        kl_json_count(item, "noise_seed", training->selection.noise_seed);
+    for (uint32_t i = 0; (setting = kl_setting_at(i)); i++)
+        if (kl_setting_applies(setting, training))
+            add_setting(item, setting, training);
+}
+
+/* As the file has them. */
+static void add_other_settings(cJSON *object, const struct kl_run *run)
+{
+    cJSON *item;
+
+    if (run->n_other_settings == 0)
+        return;
+    item = cJSON_AddObjectToObject(object, "other_settings");
+    for (uint32_t i = 0; i < run->n_other_settings; i++)
+        cJSON_AddStringToObject(item, run->other_settings[i].key, run->other_settings[i].value);
 }
 
 void kl_json_curve(cJSON *object, const struct kl_run *run)
@@ -176,12 +203,15 @@ static void add_outputs(cJSON *object, const struct kl_run *run)
 
 static cJSON *run_summary(const struct kl_run *run)
 {
+    const char *before = kl_run_other_setting(run, KL_FINGERPRINT_BEFORE);
     cJSON *object = cJSON_CreateObject();
 
     cJSON_AddStringToObject(object, "id", run->fingerprint);
     cJSON_AddStringToObject(object, "name", run->training.name);
     cJSON_AddStringToObject(object, "fingerprint", run->fingerprint);
-    cJSON_AddStringToObject(object, "kind", kl_history_is_text(&run->history) ? "text" : "images");
+    if (before)
+        cJSON_AddStringToObject(object, "fingerprint_before", before);
+    cJSON_AddStringToObject(object, "kind", kl_data_kind_name(kl_collection_kind(&run->data)));
     kl_json_number(object, "test_accuracy", kl_run_test_accuracy(run));
     if (kl_history_is_text(&run->history)) {
         kl_json_number(object, "test_bits_per_token", kl_run_test_bits(run));
@@ -206,6 +236,7 @@ char *kl_represent_run(const struct kl_run *run)
     if (run->history.has_dual)
         kl_json_number(object, "initial_share", run->history.alpha);
     add_training(object, &run->training);
+    add_other_settings(object, run);
     kl_json_curve(object, run);
     return kl_json_finish(object);
 }

@@ -107,7 +107,7 @@ static void add_totals(cJSON *object, const struct kl_run *run, const struct kl_
         kl_json_number(item, "sum_positive", total->sum_positive);
         kl_json_number(item, "sum_negative", total->sum_negative);
         if (run->history.has_dual)
-            kl_json_number(item, "contribution", answer->contributions.by_class[told[i]]);
+            kl_json_number(item, "contribution", answer->contributions->by_class[told[i]]);
         cJSON_AddItemToArray(totals, item);
     }
     free(told);
@@ -208,7 +208,7 @@ char *kl_represent_text_attention(const struct kl_run *run, const struct kl_quer
     cJSON_AddStringToObject(object, "run", run->fingerprint);
     add_subject(object, run, text, place);
     kl_json_count(object, "layer", query->layer);
-    cJSON_AddStringToObject(object, "rank", kl_rank_name(query->rank));
+    cJSON_AddStringToObject(object, "rank", query->rank->name);
     cJSON_AddStringToObject(object, "by", query->by_sample ? "sample" : "pattern");
     kl_json_count(object, "predicted", answer->predicted);
     kl_json_count(object, "logit", answer->logit);

@@ -37,7 +37,7 @@ static void add_time(cJSON *object, const struct kl_run *run, const struct kl_an
     add_group_lists(time, "sum_positive", timeline, kl_sum_positive);
     add_group_lists(time, "sum_negative", timeline, kl_sum_negative);
     if (run->history.has_dual)
-        kl_json_doubles(time, "contributions", answer->contributions.by_bin, timeline->n_bins);
+        kl_json_doubles(time, "contributions", answer->contributions->by_bin, timeline->n_bins);
 }
 
 static void add_curves(cJSON *object, const struct kl_run *run, const struct kl_answer *answer)
@@ -147,13 +147,13 @@ static void add_learning(cJSON *object, const struct kl_run *run, const struct k
 void kl_json_text_views(cJSON *object, const struct kl_run *run, const struct kl_query *query,
                         const struct kl_answer *answer)
 {
-    if (query->views & KL_VIEW_CURVES)
+    if (query->parts & KL_ANSWER_CURVES)
         add_curves(object, run, answer);
-    if (query->views & KL_VIEW_TIME)
+    if (query->parts & KL_ANSWER_TIME)
         add_time(object, run, answer);
-    if (query->views & KL_VIEW_SAMPLES)
+    if (query->parts & KL_ANSWER_SAMPLES)
         add_along(object, run, answer);
-    if (query->views & KL_VIEW_LEARNING)
+    if (query->parts & KL_ANSWER_LEARNING)
         add_learning(object, run, query, answer);
     if (query->removal) {
         cJSON *removed = cJSON_AddObjectToObject(object, "removed");

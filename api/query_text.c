@@ -7,7 +7,6 @@
 
 #include "core/explain/text/reading.h"
 #include "core/base/utf8.h"
-#include "core/models/trace.h"
 
 enum kl_status kl_query_text_stored(const struct kl_run *run, uint32_t sample, uint32_t count,
                                     struct kl_query_text *text, struct kl_error *err)

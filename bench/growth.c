@@ -5,6 +5,7 @@
 
 #include "bench/bench.h"
 #include "core/explain/attention.h"
+#include "core/explain/ranks.h"
 #include "core/base/memory.h"
 #include "core/scan/scan.h"
 
@@ -151,10 +152,11 @@ static void prepare(const struct bench *bench, const uint8_t *pixels, struct lon
     longer->query = (struct kl_query){.subject = {.pixels = pixels},
                                       .target = KL_ANY_CLASS,
                                       .layer = shape->n_layers,
+                                      .rank = kl_rank_at(0),
                                       .logit = KL_ANY_CLASS,
                                       .only_class = KL_ANY_CLASS,
                                       .top = 24,
-                                      .views = KL_VIEW_TIME};
+                                      .parts = KL_ANSWER_ALWAYS | KL_ANSWER_TIME};
     must(kl_alloc(&longer->direction, width, sizeof(float), "a query", &err), &err);
     must(kl_alloc(&longer->out, longer->history.n_patterns, sizeof(float), "attention", &err),
          &err);

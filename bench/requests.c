@@ -5,7 +5,7 @@
 #include "bench/bench.h"
 #include "bench/client.h"
 #include "core/base/memory.h"
-#include "core/scan/scan.h"
+#include "core/explain/layer_scan.h"
 #include "core/explain/many/batch_query.h"
 #include "server/server.h"
 

@@ -4,7 +4,7 @@
 
 #include "bench/bench.h"
 #include "core/base/memory.h"
-#include "core/scan/scan.h"
+#include "core/explain/layer_scan.h"
 
 /* A pass over a layer: by kl_scan_attention, or the plain reading of its bytes. */
 struct pass {

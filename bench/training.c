@@ -3,6 +3,8 @@
 
 #include "bench/bench.h"
 #include "core/data/loading.h"
+#include "core/training/loop.h"
+#include "core/training/settings.h"
 #include "db/writer.h"
 
 #define PAIRS FEW_ROUNDS

@@ -2,31 +2,29 @@
 #include <stdlib.h>
 
 #include "cli/cli.h"
-#include "cli/options.h"
-#include "cli/text_output.h"
+#include "cli/options/options.h"
+#include "cli/remedy.h"
+#include "cli/output/text_output.h"
 #include "core/data/text/corpus.h"
 #include "db/run.h"
 #include "api/represent.h"
 
-static const char help[] =
-    "usage: keylight info RUN [--json]\n"
-    "\n"
-    "Summarises a run: data, network, training, accuracy or bits per token.\n"
-    "\n"
-    "  --json    as the API's JSON (GET /api/v1/runs/RUN)\n"
-    "  --help, --version\n";
-
-static const struct option options[] = {
-    {"json", no_argument, NULL, 'j'}, KL_COMMON_OPTIONS, {NULL, 0, NULL, 0}};
+static const char *text_of(const struct kl_training *training, const char *name,
+                           char text[KL_VALUE_BYTES])
+{
+    kl_setting_format(kl_setting_find(name), training, text);
+    return text;
+}
 
 /* How several data sets came, and what else was done to the data. */
 static void print_schedule(const struct kl_run *run)
 {
     const struct kl_training *training = &run->training;
+    char one[KL_VALUE_BYTES], two[KL_VALUE_BYTES];
 
     if (run->data.n_datasets > 1)
-        printf("schedule   %s, %s heads\n", kl_data_schedule_name(training->data_schedule),
-               kl_heads_name(run->data.heads));
+        printf("schedule   %s, %s heads\n", text_of(training, "data_schedule", one),
+               text_of(training, "heads", two));
     for (uint32_t i = 0; i < training->n_switches; i++)
         printf("           %s after step %u\n", run->data.datasets[i + 1]->name,
                training->switches[i]);
@@ -41,23 +39,25 @@ static void print_text_run(const struct kl_run *run)
 {
     const struct kl_training *training = &run->training;
     const struct kl_corpus *corpus = run->data.datasets[0]->corpus;
+    char text[KL_VALUE_BYTES];
 
     printf(
         "network    LSTM, %u layer%s of %u cells, embedding %u, %u different tokens, seed %llu\n",
-        training->n_hidden, training->n_hidden > 1 ? "s" : "", training->hidden[0],
-        training->embedding, corpus->n_types, (unsigned long long)training->seed);
+        training->model.n_hidden, training->model.n_hidden > 1 ? "s" : "",
+        training->model.hidden[0], training->model.embedding, corpus->n_types,
+        (unsigned long long)training->seed);
     printf(
         "training   %u steps of %u streams x %u tokens = %llu patterns; %s, learning rate %g (%s)",
         training->n_steps, training->batch_size, training->unroll,
-        (unsigned long long)run->history.n_patterns, kl_optimiser_name(training->optimiser),
-        training->learning_rate, kl_lr_schedule_name(training->lr_schedule));
-    if (training->optimiser == KL_SGD)
+        (unsigned long long)run->history.n_patterns, kl_training_optimiser(training)->name,
+        training->learning_rate, text_of(training, "lr_schedule", text));
+    if (training->momentum > 0)
         printf(", momentum %g", training->momentum);
     if (training->dropout > 0)
         printf(", dropout %g", training->dropout);
     if (training->clip_norm > 0)
         printf(", gradient norm clipped at %g", training->clip_norm);
-    printf("\nhistory    %s, %.1f MB; ", kl_dtype_name(training->dtype),
+    printf("\nhistory    %s, %.1f MB; ", kl_dtype_name((enum kl_dtype)training->dtype),
            (double)run->file_bytes / 1e6);
     if (!run->history.has_dual)
         printf("attention only: Adam has no exact dual form\n");
@@ -75,9 +75,18 @@ static void print_text_run(const struct kl_run *run)
     kl_print_text_curve(run);
 }
 
+/* What this program does not know, as the file has it. */
+static void print_other_settings(const struct kl_run *run)
+{
+    for (uint32_t i = 0; i < run->n_other_settings; i++)
+        printf("%s%s = %s\n", i ? "           " : "also       ", run->other_settings[i].key,
+               run->other_settings[i].value);
+}
+
 static void print_run(const struct kl_run *run)
 {
     const struct kl_training *training = &run->training;
+    char text[KL_VALUE_BYTES], init[KL_VALUE_BYTES];
 
     printf("%s (%s)\n", training->name, run->fingerprint);
     if (kl_history_is_text(&run->history)) {
@@ -88,17 +97,18 @@ static void print_run(const struct kl_run *run)
     for (uint32_t l = 0; l <= training->shape.n_layers; l++)
         printf("%s%u", l ? "-" : "",
                l ? training->shape.outputs[l - 1] : training->shape.inputs[0]);
-    printf(", ReLU, %s initialisation, seed %llu\n",
-           kl_initialisation_name(training->initialisation), (unsigned long long)training->seed);
+    printf(", ReLU, %s initialisation, seed %llu\n", text_of(training, "initialisation", init),
+           (unsigned long long)training->seed);
     printf("training   %u steps of %u = %llu patterns; learning rate %g (%s), momentum %g, weight "
            "decay %g",
            training->n_steps, training->batch_size, (unsigned long long)run->history.n_patterns,
-           training->learning_rate, kl_lr_schedule_name(training->lr_schedule), training->momentum,
+           training->learning_rate, text_of(training, "lr_schedule", text), training->momentum,
            training->weight_decay);
     if (training->clip_norm > 0)
         printf(", gradient norm clipped at %g", training->clip_norm);
     printf("\nhistory    %s, %.1f MB; %.4f of the initial weights is left\n",
-           kl_dtype_name(training->dtype), (double)run->file_bytes / 1e6, run->history.alpha);
+           kl_dtype_name((enum kl_dtype)training->dtype), (double)run->file_bytes / 1e6,
+           run->history.alpha);
     for (uint32_t d = 0; d < run->data.n_datasets; d++) {
         const struct kl_dataset *dataset = run->data.datasets[d];
 
@@ -121,20 +131,24 @@ static void print_run(const struct kl_run *run)
 
 enum kl_status kl_cli_info(int argc, char **argv, struct kl_error *err)
 {
+    int json = 0, n_operands, is_done;
+    const struct kl_option table[] = {
+        {.type = KL_OPTION_FLAG, .name = "json", .target = &json, .help = "as the API's JSON"},
+        {.type = KL_OPTION_END}};
+    const struct kl_options options = {.command = "info",
+                                       .usage = "info RUN [--json]",
+                                       .about = "Summarises a run: network, training, data and "
+                                                "training curve.",
+                                       .options = table};
     struct kl_run *run = NULL;
     const char *path = NULL;
-    int option, json = 0;
-    enum kl_status status;
+    enum kl_status status = kl_options_parse(&options, argc, argv, &n_operands, &is_done, err);
 
-    optind = 0;
-    while ((option = kl_next_option(argc, argv, options, help, err)) != -1) {
-        if (option == -2 || option == '?')
-            return option == -2 ? KL_OK : KL_ERR_USAGE;
-        json = 1;
-    }
-    status = kl_one_operand(argc, argv, "run file", &path, err);
-    if (!status)
-        status = kl_run_open(path, 0, &run, err);
+    if (status || is_done)
+        return status;
+    status = kl_one_operand(argv, n_operands, "run file", &path, err);
+    if (!status && kl_run_open(path, 0, &run, err))
+        status = kl_remedy(err, path);
     if (!status && json) {
         char *text = kl_represent_run(run);
 
@@ -145,6 +159,7 @@ enum kl_status kl_cli_info(int argc, char **argv, struct kl_error *err)
         free(text);
     } else if (!status) {
         print_run(run);
+        print_other_settings(run);
     }
     kl_run_close(run);
     return status;

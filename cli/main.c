@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/options/options.h"
+#include "cli/remedy.h"
 #include "config.h"
 #include "core/scan/kernels.h"
 
@@ -19,6 +21,7 @@ static const struct command commands[] = {
     {"report", kl_cli_report, "the tables of the paper over many test samples"},
     {"suspects", kl_cli_suspects, "training samples whose label is likely wrong"},
     {"verify", kl_cli_verify, "check a run file and its dual form"},
+    {"upgrade", kl_cli_upgrade, "bring a run of an earlier format up to date"},
     {"info", kl_cli_info, "summarise a run"},
 };
 static const size_t n_commands = sizeof commands / sizeof commands[0];
@@ -51,6 +54,21 @@ static int exit_code(enum kl_status status)
     }
 }
 
+static enum kl_status no_such_command(const char *typed, struct kl_error *err)
+{
+    const char *names[sizeof commands / sizeof commands[0] + 1], *nearest;
+
+    for (size_t i = 0; i < n_commands; i++)
+        names[i] = commands[i].name;
+    names[n_commands] = NULL;
+    nearest = kl_nearest(typed, names);
+    if (nearest)
+        return kl_fail(err, KL_ERR_USAGE, "there is no command '%.60s': did you mean '%s'?", typed,
+                       nearest);
+    return kl_fail(err, KL_ERR_USAGE, "there is no command '%.60s': 'keylight --help' lists them",
+                   typed);
+}
+
 static enum kl_status run(int argc, char **argv, struct kl_error *err)
 {
     enum kl_status status;
@@ -71,8 +89,7 @@ static enum kl_status run(int argc, char **argv, struct kl_error *err)
             return status ? status : commands[i].run(argc - 1, argv + 1, err);
         }
     }
-    return kl_fail(err, KL_ERR_USAGE, "there is no command '%.60s': 'keylight --help' lists them",
-                   argv[1]);
+    return no_such_command(argv[1], err);
 }
 
 int main(int argc, char **argv)
@@ -83,6 +100,6 @@ int main(int argc, char **argv)
     if ((fflush(stdout) || ferror(stdout)) && !status)
         status = kl_fail(&err, KL_ERR_IO, "cannot write the output: %s", strerror(errno));
     if (status)
-        fprintf(stderr, "keylight: %s\n", err.message);
+        kl_print_error(&err);
     return exit_code(status);
 }

@@ -3,127 +3,129 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include "cli/options.h"
-#include "cli/query_text.h"
+#include "cli/options/options.h"
+#include "cli/output/query_text.h"
 #include "cli/session.h"
 #include "core/explain/attention.h"
 #include "core/base/blas.h"
 #include "core/base/clock.h"
 #include "core/base/memory.h"
 #include "db/run.h"
-#include "api/parameters.h"
+#include "api/question.h"
 #include "api/represent.h"
 
-static const char help[] =
-    "usage: keylight query RUN --sample SPLIT/DATASET/INDEX [OPTION...]\n"
-    "       keylight query RUN --text TEXT [OPTION...]\n"
-    "\n"
-    "Shows which training samples a layer attends to for one sample, and what the network says.\n"
-    "Of a run of text: what it expects after a text, and which training passages it attends to.\n"
-    "\n"
-    "  --sample S/D/I    for example test/fashion-mnist/526; of a text the token at that index\n"
-    "  --text TEXT       any text, in a run of text: what follows is asked\n"
-    "  --layer L         from 1 at the input (default: the last)\n"
-    "  --rank RANK       abs (default): largest |attention|; positive; negative; cosine: blind to\n"
-    "                    the keys' lengths; logit, logit:OUTPUT: largest contribution to the\n"
-    "                    predicted logit, or to that one, through the layer; effect,\n"
-    "                    effect:OUTPUT: through all layers; helped, harmed: what lowered, or\n"
-    "                    raised, the sample's loss most, in all layers\n"
-    "  --by WHAT         pattern (default): every presentation by itself; sample: repetitions\n"
-    "                    summed\n"
-    "  --class C         only training samples of class number C, counted over all data sets\n"
-    "  --remove TERMS    also tell what it would say without part of its memory: a list of top:N\n"
-    "                    (of the spotlight), class:C, dataset:NAME, steps:FIRST-LAST, sample:ID\n"
-    "                    and all\n"
-    "  --top K           how many (default 20)\n"
-    "  --json            exactly the API's answer\n"
-    "  --help, --version\n";
-
-static const struct option options[] = {
-    {"sample", required_argument, NULL, 's'},
-    {"text", required_argument, NULL, 't'},
-    {"layer", required_argument, NULL, 'l'},
-    {"rank", required_argument, NULL, 'r'},
-    {"by", required_argument, NULL, 'b'},
-    {"class", required_argument, NULL, 'c'},
-    {"top", required_argument, NULL, 'k'},
-    {"remove", required_argument, NULL, 'm'},
-    {"json", no_argument, NULL, 'j'},
-    KL_COMMON_OPTIONS,
-    {NULL, 0, NULL, 0},
+/* Words of a question, as they were said: what they may be the run decides. */
+struct word {
+    const char *name, *text;
 };
 
 struct request {
-    const char *path, *sample, *text, *remove;
-    struct kl_query query;
-    struct kl_removal removal; /* that query may point to */
+    const char *path, *sample, *text;
+    struct word words[8]; /* the last has no name */
+    struct kl_question question;
+    char rank_help[1200];
     int json, helped;
 };
 
-static enum kl_status set(int option, struct request *request, struct kl_error *err)
-{
-    uint64_t value = 0;
-    enum kl_status status = KL_OK;
+static const char *const word_names[] = {"layer", "rank", "by", "class", "remove", "k"};
 
-    switch (option) {
-    case 's':
-        request->sample = optarg;
-        break;
-    case 't':
-        request->text = optarg;
-        break;
-    case 'l':
-        status = kl_option_integer("layer", optarg, 1, KL_LAYERS_MAX, &value, err);
-        request->query.layer = (uint32_t)value;
-        break;
-    case 'r':
-        status = kl_option_rank(optarg, &request->query, err);
-        break;
-    case 'b':
-        if (kl_parse_by(optarg, &request->query))
-            status = kl_fail(err, KL_ERR_USAGE, "--by is pattern or sample, not '%.40s'", optarg);
-        break;
-    case 'c':
-        status = kl_option_integer("class", optarg, 0, KL_TYPES_MAX, &value, err);
-        request->query.only_class = (int)value;
-        break;
-    case 'k':
-        status = kl_option_integer("top", optarg, 1, KL_TOP_MAX, &value, err);
-        request->query.top = (uint32_t)value;
-        break;
-    case 'm':
-        request->remove = optarg;
-        break;
-    case 'j':
-        request->json = 1;
-        break;
-    }
-    return status;
+static void describe_ranks(char *text, size_t n_bytes)
+{
+    const struct kl_rank *rank;
+    size_t used = 0;
+
+    for (uint32_t i = 0; (rank = kl_rank_at(i)) && used < n_bytes; i++)
+        used += (size_t)snprintf(text + used, n_bytes - used, "%s%s%s: %s", i ? "\n" : "",
+                                 rank->name, rank->takes_logit ? "[:OUTPUT]" : "", rank->meaning);
 }
 
 static enum kl_status parse(int argc, char **argv, struct request *request, struct kl_error *err)
 {
-    enum kl_status status = KL_OK;
-    int option;
+    struct word *words = request->words;
+    const struct kl_option table[] = {
+        {.type = KL_OPTION_TEXT,
+         .name = "sample",
+         .value = "S/D/I",
+         .target = &request->sample,
+         .help = "for example test/fashion-mnist/526; of a text the token at that index"},
+        {.type = KL_OPTION_TEXT,
+         .name = "text",
+         .value = "TEXT",
+         .target = &request->text,
+         .help = "any text, in a run of text: what follows is asked"},
+        {.type = KL_OPTION_TEXT,
+         .name = "layer",
+         .value = "L",
+         .target = &words[0].text,
+         .help = "from 1 at the input (default: the last)"},
+        {.type = KL_OPTION_TEXT,
+         .name = "rank",
+         .value = "RANK",
+         .target = &words[1].text,
+         .help = request->rank_help},
+        {.type = KL_OPTION_TEXT,
+         .name = "by",
+         .value = "WHAT",
+         .target = &words[2].text,
+         .help = "pattern (default): every presentation by itself; sample: repetitions summed"},
+        {.type = KL_OPTION_TEXT,
+         .name = "class",
+         .value = "C",
+         .target = &words[3].text,
+         .help = "only training samples of class number C, counted over all data sets"},
+        {.type = KL_OPTION_TEXT,
+         .name = "remove",
+         .value = "TERMS",
+         .target = &words[4].text,
+         .help = "also tell what it would say without part of its memory: a list of top:N (of the "
+                 "spotlight), class:C, dataset:NAME, steps:FIRST-LAST, sample:ID and all"},
+        {.type = KL_OPTION_TEXT,
+         .name = "top",
+         .value = "K",
+         .target = &words[5].text,
+         .help = "how many (default 20)"},
+        {.type = KL_OPTION_FLAG,
+         .name = "json",
+         .target = &request->json,
+         .help = "exactly the API's answer"},
+        {.type = KL_OPTION_END}};
+    const struct kl_options options = {
+        .command = "query",
+        .usage = "query RUN --sample SPLIT/DATASET/INDEX [OPTION...]\n"
+                 "query RUN --text TEXT [OPTION...]",
+        .about = "Shows which training samples a layer attends to for one sample, and what the "
+                 "network says. Of a run of text: what it expects after a text, and which training "
+                 "passages it attends to.",
+        .options = table};
+    int n_operands;
+    enum kl_status status;
 
-    optind = 0;
-    while ((option = kl_next_option(argc, argv, options, help, err)) != -1) {
-        if (option == '?')
-            return KL_ERR_USAGE;
-        if (option == -2) {
-            request->helped = 1;
-            return KL_OK;
-        }
-        status = set(option, request, err);
-        if (status)
-            return status;
-    }
-    status = kl_one_operand(argc, argv, "run file", &request->path, err);
+    describe_ranks(request->rank_help, sizeof request->rank_help);
+    for (size_t i = 0; i < sizeof word_names / sizeof word_names[0]; i++)
+        words[i].name = word_names[i];
+    status = kl_options_parse(&options, argc, argv, &n_operands, &request->helped, err);
+    if (status || request->helped)
+        return status;
+    status = kl_one_operand(argv, n_operands, "run file", &request->path, err);
     if (!status && (request->sample == NULL) == (request->text == NULL))
         status = kl_fail(err, KL_ERR_USAGE,
                          "name what to ask about: --sample test/fashion-mnist/0, or, of a run of "
                          "text, --text 'Call me'");
     return status;
+}
+
+/* The words as a question about the run. */
+static enum kl_status put_question(const struct kl_run *run, struct request *request,
+                                   struct kl_error *err)
+{
+    kl_question_init(&run->history, &request->question);
+    for (const struct word *word = request->words; word->name; word++)
+        if (word->text &&
+            kl_question_set(&request->question, &run->history, word->name, word->text, err))
+            return strcmp(word->name, "k") != 0
+                       ? err->status
+                       : kl_fail(err, KL_ERR_USAGE, "--top is 1 to %d", KL_TOP_MAX);
+    return KL_OK;
 }
 
 static enum kl_status check_kind(const struct kl_run *run, const struct request *request,
@@ -262,22 +264,21 @@ static void print_answer(const struct kl_run *run, const struct request *request
            kl_dataset_class_name(dataset, kl_collection_label(&run->data, id)), called,
            100 * (double)answer->probabilities[answer->predicted]);
     print_logits(run, answer);
-    printf("\nLayer %u, %llu patterns, by %s, ranked by %s, %.0f ms\n", request->query.layer,
-           (unsigned long long)answer->n_patterns, request->query.by_sample ? "sample" : "pattern",
-           kl_rank_name(request->query.rank), total_ms);
-    print_spotlight(run, &request->query, answer);
+    printf("\nLayer %u, %llu patterns, by %s, ranked by %s, %.0f ms\n",
+           request->question.query.layer, (unsigned long long)answer->n_patterns,
+           request->question.query.by_sample ? "sample" : "pattern",
+           request->question.query.rank->name, total_ms);
+    print_spotlight(run, &request->question.query, answer);
     print_classes(run, answer);
-    if (request->remove)
+    if (request->question.query.removal)
         print_removed(run, answer);
 }
 
 static enum kl_status answer_text(struct kl_run *run, struct kl_pool *pool,
                                   const struct request *request, struct kl_error *err)
 {
-    struct kl_text_request asked = {.query = request->query,
-                                    .text = request->text,
-                                    .remove = request->remove,
-                                    .json = request->json};
+    struct kl_text_request asked = {
+        .query = request->question.query, .text = request->text, .json = request->json};
     enum kl_status status = KL_OK;
 
     if (!request->text)
@@ -294,25 +295,19 @@ static enum kl_status answer_query(struct kl_run *run, struct kl_pool *pool,
     double started = kl_now_ms(), total_ms;
     enum kl_status status = find_sample(run, request->sample, &id, err);
 
-    if (request->query.layer == 0)
-        request->query.layer = run->training.shape.n_layers;
     if (!status)
         status = kl_alloc(&pixels, run->training.shape.inputs[0], 1, "an image", err);
     if (!status)
         status = kl_run_image(run, id, pixels, err);
-    request->query.subject.pixels = pixels;
-    request->query.subject.dataset = kl_collection_place(&run->data, id).dataset;
+    request->question.query.subject.pixels = pixels;
+    request->question.query.subject.dataset = kl_collection_place(&run->data, id).dataset;
     if (!status)
-        request->query.target = (int)kl_collection_target(&run->data, id);
-    if (!status && request->remove)
-        status = kl_parse_removal(request->remove, &run->history, &request->removal, err);
-    if (request->remove)
-        request->query.removal = &request->removal;
+        request->question.query.target = (int)kl_collection_target(&run->data, id);
     if (!status)
-        status = kl_attend(pool, &run->history, &request->query, &answer, err);
+        status = kl_attend(pool, &run->history, &request->question.query, &answer, err);
     total_ms = kl_now_ms() - started;
     if (!status && request->json) {
-        char *text = kl_represent_attention(run, &request->query, id, &answer, total_ms);
+        char *text = kl_represent_attention(run, &request->question.query, id, &answer, total_ms);
 
         if (text)
             puts(text);
@@ -329,7 +324,7 @@ static enum kl_status answer_query(struct kl_run *run, struct kl_pool *pool,
 
 enum kl_status kl_cli_query(int argc, char **argv, struct kl_error *err)
 {
-    struct request request = {.query = kl_default_query};
+    struct request request = {0};
     struct kl_session session = {NULL, NULL};
     enum kl_status status = parse(argc, argv, &request, err);
 
@@ -339,6 +334,8 @@ enum kl_status kl_cli_query(int argc, char **argv, struct kl_error *err)
     status = kl_session_open(request.path, &session, err);
     if (!status)
         status = check_kind(session.run, &request, err);
+    if (!status)
+        status = put_question(session.run, &request, err);
     if (!status)
         status = kl_history_is_text(&session.run->history)
                      ? answer_text(session.run, session.pool, &request, err)

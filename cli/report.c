@@ -3,40 +3,14 @@
 #include <stdlib.h>
 
 #include "cli/cli.h"
-#include "cli/options.h"
-#include "cli/progress.h"
-#include "cli/report_html.h"
+#include "cli/options/options.h"
+#include "cli/output/progress.h"
+#include "cli/output/report_html.h"
 #include "cli/session.h"
-#include "cli/text_output.h"
+#include "cli/output/text_output.h"
 #include "core/base/blas.h"
 #include "core/explain/many/report.h"
 #include "api/represent.h"
-
-static const char help[] =
-    "usage: keylight report RUN [--samples N] [--json | --csv | --html FILE]\n"
-    "\n"
-    "Asks many test samples and prints the tables of the paper: accuracy; the class vote (the\n"
-    "training class with the largest sum of |attention|) against the label and against what the\n"
-    "network said, for right and wrong predictions; where attention goes by data set; mean over\n"
-    "deviation of the class totals; accuracy along the training; the most attended samples.\n"
-    "\n"
-    "Of a run of text: bits per token and perplexity, the vote of the tokens that followed what "
-    "is\n"
-    "attended to, and the most attended positions.\n"
-    "\n"
-    "  --samples N     ask N test samples, evenly spread (default: all, which takes minutes on a\n"
-    "                  large run; of a text 1000 positions)\n"
-    "  --json          one JSON object\n"
-    "  --csv           one table: what, layer, asked, trained, item, value\n"
-    "  --html FILE     one page with the plots and pictures, that needs nothing else\n"
-    "  --help, --version\n";
-
-static const struct option options[] = {{"samples", required_argument, NULL, 'n'},
-                                        {"json", no_argument, NULL, 'j'},
-                                        {"csv", no_argument, NULL, 'c'},
-                                        {"html", required_argument, NULL, 'o'},
-                                        KL_COMMON_OPTIONS,
-                                        {NULL, 0, NULL, 0}};
 
 #define TEXT_SAMPLES 1000 /* of a text, unless it is said otherwise */
 
@@ -48,28 +22,51 @@ struct request {
 
 static enum kl_status parse(int argc, char **argv, struct request *request, struct kl_error *err)
 {
-    uint64_t samples = UINT32_MAX;
-    int option;
+    const struct kl_option table[] = {
+        {.type = KL_OPTION_NUMBER,
+         .name = "samples",
+         .value = "N",
+         .target = &request->samples,
+         .low = 1,
+         .high = UINT32_MAX,
+         .help = "ask N test samples, evenly spread (default: all, which takes minutes on a large "
+                 "run; of a text 1000 positions)"},
+        {.type = KL_OPTION_FLAG,
+         .name = "json",
+         .target = &request->json,
+         .help = "one JSON object"},
+        {.type = KL_OPTION_FLAG,
+         .name = "csv",
+         .target = &request->csv,
+         .help = "one table: what, layer, asked, trained, item, value"},
+        {.type = KL_OPTION_TEXT,
+         .name = "html",
+         .value = "FILE",
+         .target = &request->html,
+         .help = "one page with the plots and pictures, that needs nothing else"},
+        {.type = KL_OPTION_END}};
+    const struct kl_options options = {
+        .command = "report",
+        .usage = "report RUN [--samples N] [--json | --csv | --html FILE]",
+        .about =
+            "Asks many test samples and prints the tables of the paper: accuracy; the class vote "
+            "(the training class with the largest sum of |attention|) against the label and "
+            "against what the network said, for right and wrong predictions; where attention goes "
+            "by data set; mean over deviation of the class totals; accuracy along the training; "
+            "the most attended samples.\n\n"
+            "Of a run of text: bits per token and perplexity, the vote of the tokens that followed "
+            "what is attended to, and the most attended positions.",
+        .options = table};
+    int n_operands;
+    enum kl_status status;
 
-    optind = 0;
-    while ((option = kl_next_option(argc, argv, options, help, err)) != -1) {
-        if (option == '?')
-            return KL_ERR_USAGE;
-        if (option == -2) {
-            request->helped = 1;
-            return KL_OK;
-        }
-        if (option == 'n' && kl_option_integer("samples", optarg, 1, UINT32_MAX, &samples, err))
-            return err->status;
-        request->json |= option == 'j';
-        request->csv |= option == 'c';
-        if (option == 'o')
-            request->html = optarg;
-    }
-    request->samples = (uint32_t)samples;
+    request->samples = UINT32_MAX;
+    status = kl_options_parse(&options, argc, argv, &n_operands, &request->helped, err);
+    if (status || request->helped)
+        return status;
     if (request->json + request->csv + (request->html != NULL) > 1)
         return kl_fail(err, KL_ERR_USAGE, "choose one of --json, --csv and --html");
-    return kl_one_operand(argc, argv, "run file", &request->path, err);
+    return kl_one_operand(argv, n_operands, "run file", &request->path, err);
 }
 
 static double share(uint32_t part, uint32_t whole)

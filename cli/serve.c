@@ -7,7 +7,8 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
-#include "cli/options.h"
+#include "cli/options/options.h"
+#include "cli/remedy.h"
 #include "core/base/blas.h"
 #include "core/base/memory.h"
 #include "db/run.h"
@@ -16,109 +17,95 @@
 #define RUNS_MAX 64
 #define DEFAULT_PORT 8420
 
-static const char help[] =
-    "usage: keylight serve RUN... [OPTION...]\n"
-    "\n"
-    "Serves a page to explore runs with, on this machine, until interrupted.\n"
-    "\n"
-    "  --port N           port to listen on (default 8420, or a free one if that is taken;\n"
-    "                     0: any free one)\n"
-    "  --open             open the page in a browser\n"
-    "  --memory SIZE      how much of the histories to keep in memory, such as 4G (default: half\n"
-    "                     of this machine's; 0: read from the file at every query)\n"
-    "  --bind ADDRESS     address to listen on (default 127.0.0.1); others need --token, and\n"
-    "                     0.0.0.0 the --allow-host names it is asked by\n"
-    "  --token SECRET     ask for this secret (letters, digits, '-', '_')\n"
-    "  --allow-host NAME  answer to this host name besides localhost; may be repeated\n"
-    "  --help, --version\n";
-
-static const struct option options[] = {
-    {"port", required_argument, NULL, 'p'},
-    {"open", no_argument, NULL, 'o'},
-    {"memory", required_argument, NULL, 'm'},
-    {"bind", required_argument, NULL, 'b'},
-    {"token", required_argument, NULL, 't'},
-    {"allow-host", required_argument, NULL, 'a'},
-    KL_COMMON_OPTIONS,
-    {NULL, 0, NULL, 0},
-};
-
 struct request {
     struct kl_server_options server;
     uint64_t memory_bytes;
-    int port_given, open, helped;
+    uint32_t port; /* UINT32_MAX: not said */
+    int open, helped, n_runs;
 };
 
-static enum kl_status set_token(struct request *request, struct kl_error *err)
+static enum kl_status set_token(void *target, const char *value, struct kl_error *err)
 {
     static const char letters[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
 
-    if (strlen(optarg) < 8 || strlen(optarg) > 128 || strspn(optarg, letters) != strlen(optarg))
+    if (strlen(value) < 8 || strlen(value) > 128 || strspn(value, letters) != strlen(value))
         return kl_fail(err, KL_ERR_USAGE,
                        "--token is a secret of 8 to 128 letters, digits, '-' and '_'");
-    request->server.token = optarg;
+    ((struct request *)target)->server.token = value;
     return KL_OK;
 }
 
-static enum kl_status set(int option, struct request *request, struct kl_error *err)
+static enum kl_status allow_host(void *target, const char *value, struct kl_error *err)
 {
-    struct kl_server_options *server = &request->server;
-    uint64_t value = 0;
-    enum kl_status status = KL_OK;
+    struct kl_server_options *server = &((struct request *)target)->server;
 
-    switch (option) {
-    case 'p':
-        status = kl_option_integer("port", optarg, 0, 65535, &value, err);
-        server->port = (uint16_t)value;
-        request->port_given = 1;
-        break;
-    case 'o':
-        request->open = 1;
-        break;
-    case 'm':
-        status = kl_option_size("memory", optarg, &request->memory_bytes, err);
-        break;
-    case 'b':
-        server->bind = optarg;
-        break;
-    case 't':
-        status = set_token(request, err);
-        break;
-    case 'a':
-        if (server->n_allowed_hosts == KL_ALLOWED_HOSTS_MAX)
-            return kl_fail(err, KL_ERR_USAGE, "--allow-host may be given %d times",
-                           KL_ALLOWED_HOSTS_MAX);
-        server->allowed_hosts[server->n_allowed_hosts++] = optarg;
-        break;
-    }
-    return status;
+    if (server->n_allowed_hosts == KL_ALLOWED_HOSTS_MAX)
+        return kl_fail(err, KL_ERR_USAGE, "--allow-host may be given %d times",
+                       KL_ALLOWED_HOSTS_MAX);
+    server->allowed_hosts[server->n_allowed_hosts++] = value;
+    return KL_OK;
 }
 
 static enum kl_status parse(int argc, char **argv, struct request *request, struct kl_error *err)
 {
+    const struct kl_option table[] = {
+        {.type = KL_OPTION_NUMBER,
+         .name = "port",
+         .value = "N",
+         .target = &request->port,
+         .high = 65535,
+         .help = "port to listen on (default 8420, or a free one if that is taken; 0: any free "
+                 "one)"},
+        {.type = KL_OPTION_FLAG,
+         .name = "open",
+         .target = &request->open,
+         .help = "open the page in a browser"},
+        {.type = KL_OPTION_SIZE,
+         .name = "memory",
+         .value = "SIZE",
+         .target = &request->memory_bytes,
+         .help = "how much of the histories to keep in memory, such as 4G (default: half of this "
+                 "machine's; 0: read from the file at every query)"},
+        {.type = KL_OPTION_TEXT,
+         .name = "bind",
+         .value = "ADDRESS",
+         .target = &request->server.bind,
+         .help = "address to listen on (default 127.0.0.1); others need --token, and 0.0.0.0 the "
+                 "--allow-host names it is asked by"},
+        {.type = KL_OPTION_CALL,
+         .name = "token",
+         .value = "SECRET",
+         .target = request,
+         .call = set_token,
+         .help = "ask for this secret (letters, digits, '-', '_')"},
+        {.type = KL_OPTION_CALL,
+         .name = "allow-host",
+         .value = "NAME",
+         .target = request,
+         .call = allow_host,
+         .help = "answer to this host name besides localhost; may be repeated"},
+        {.type = KL_OPTION_END}};
+    const struct kl_options options = {
+        .command = "serve",
+        .usage = "serve RUN... [OPTION...]",
+        .about = "Serves a page to explore runs with, on this machine, until interrupted.",
+        .options = table};
     long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
-    enum kl_status status = KL_OK;
-    int option;
+    enum kl_status status;
 
-    request->server.port = DEFAULT_PORT;
+    request->port = UINT32_MAX;
     request->memory_bytes = (uint64_t)(pages > 0 ? pages : 0) * (uint64_t)page_bytes / 2;
-    optind = 0;
-    while (!status && (option = kl_next_option(argc, argv, options, help, err)) != -1) {
-        if (option == '?')
-            return KL_ERR_USAGE;
-        if (option == -2) {
-            request->helped = 1;
-            return KL_OK;
-        }
-        status = set(option, request, err);
-    }
-    if (!status && optind == argc)
-        status =
-            kl_fail(err, KL_ERR_USAGE, "name the run files to serve: see 'keylight serve --help'");
-    if (!status && argc - optind > RUNS_MAX)
-        status = kl_fail(err, KL_ERR_USAGE, "at most %d runs can be served at once", RUNS_MAX);
-    return status;
+    status = kl_options_parse(&options, argc, argv, &request->n_runs, &request->helped, err);
+    if (status || request->helped)
+        return status;
+    request->server.port = request->port == UINT32_MAX ? DEFAULT_PORT : (uint16_t)request->port;
+    if (request->n_runs == 0)
+        return kl_fail(err, KL_ERR_USAGE,
+                       "name the run files to serve: see 'keylight serve --help'");
+    return request->n_runs > RUNS_MAX
+               ? kl_fail(err, KL_ERR_USAGE, "at most %d runs can be served at once", RUNS_MAX)
+               : KL_OK;
 }
 
 /* Opens every run and keeps in memory what the budget allows, in the order given. */
@@ -128,6 +115,8 @@ static enum kl_status open_runs(char **paths, size_t n, uint64_t memory_bytes, s
     for (size_t i = 0; i < n; i++) {
         enum kl_status status = kl_run_open(paths[i], kl_pool_n_workers(pool), &runs[i], err);
 
+        if (status)
+            return kl_remedy(err, paths[i]);
         if (!status && isatty(STDERR_FILENO))
             fprintf(stderr, "Opening %s (%.0f MB)\n", paths[i], (double)runs[i]->file_bytes / 1e6);
 
@@ -183,7 +172,7 @@ static enum kl_status serve(struct request *request, struct kl_run **runs, size_
     int signal_number;
     enum kl_status status = kl_server_start(&request->server, runs, n_runs, pool, &server, err);
 
-    if (status == KL_ERR_BUSY && !request->port_given) {
+    if (status == KL_ERR_BUSY && request->port == UINT32_MAX) {
         request->server.port = 0; /* the usual port is only a habit */
         status = kl_server_start(&request->server, runs, n_runs, pool, &server, err);
     }
@@ -217,7 +206,7 @@ enum kl_status kl_cli_serve(int argc, char **argv, struct kl_error *err)
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
-    n_runs = (size_t)(argc - optind);
+    n_runs = (size_t)request.n_runs;
     /* Signals are for sigwait: no thread but this one may get them, and this one not while serving.
      * While runs are opened, they end the program. */
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
@@ -225,7 +214,7 @@ enum kl_status kl_cli_serve(int argc, char **argv, struct kl_error *err)
     status = kl_pool_create(0, &pool, err);
     pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
     if (!status)
-        status = open_runs(argv + optind, n_runs, request.memory_bytes, pool, runs, err);
+        status = open_runs(argv + 1, n_runs, request.memory_bytes, pool, runs, err);
     if (!status) {
         pthread_sigmask(SIG_BLOCK, &signals, NULL);
         status = serve(&request, runs, n_runs, pool, &signals, err);

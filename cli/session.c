@@ -1,11 +1,14 @@
 #include "cli/session.h"
 
+#include "cli/remedy.h"
+
 enum kl_status kl_session_open(const char *path, struct kl_session *session, struct kl_error *err)
 {
     enum kl_status status = kl_pool_create(0, &session->pool, err);
 
-    return status ? status
-                  : kl_run_open(path, kl_pool_n_workers(session->pool), &session->run, err);
+    if (!status && kl_run_open(path, kl_pool_n_workers(session->pool), &session->run, err))
+        status = kl_remedy(err, path);
+    return status;
 }
 
 void kl_session_close(struct kl_session *session)

@@ -4,41 +4,14 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include "cli/options.h"
-#include "cli/progress.h"
+#include "cli/options/options.h"
+#include "cli/output/progress.h"
 #include "cli/session.h"
 #include "core/base/blas.h"
 #include "core/explain/many/suspects.h"
 #include "api/represent.h"
 
 #define DEFAULT_TOP 20
-
-static const char help[] =
-    "usage: keylight suspects RUN [--top N] [--json | --csv]\n"
-    "\n"
-    "Ranks training samples by how much the memory of themselves, and not that of the others,\n"
-    "supports their label: labels that are likely wrong come first.\n"
-    "\n"
-    "  own      how much of its answer the sample had to teach by itself: the squared error of "
-    "the\n"
-    "           network's answer, summed over its showings, in standard deviations\n"
-    "  others   share of other labels among its ten nearest neighbours (cosine of pixels)\n"
-    "  score    own + 4 others\n"
-    "  loss     the sample's loss summed over its showings: the usual baseline\n"
-    "\n"
-    "If labels were flipped on purpose (train --label-noise), the area under the ROC curve of\n"
-    "finding them is printed for the score, for own and for the loss.\n"
-    "\n"
-    "  --top N    how many (default 20; with --csv all)\n"
-    "  --json     as the API's JSON (GET /api/v1/runs/RUN/suspects)\n"
-    "  --csv      a table of all training samples\n"
-    "  --help, --version\n";
-
-static const struct option options[] = {{"top", required_argument, NULL, 't'},
-                                        {"json", no_argument, NULL, 'j'},
-                                        {"csv", no_argument, NULL, 'c'},
-                                        KL_COMMON_OPTIONS,
-                                        {NULL, 0, NULL, 0}};
 
 struct request {
     const char *path;
@@ -48,26 +21,45 @@ struct request {
 
 static enum kl_status parse(int argc, char **argv, struct request *request, struct kl_error *err)
 {
-    uint64_t top = 0;
-    int option;
+    const struct kl_option table[] = {{.type = KL_OPTION_NUMBER,
+                                       .name = "top",
+                                       .value = "N",
+                                       .target = &request->top,
+                                       .low = 1,
+                                       .high = UINT32_MAX,
+                                       .help = "how many (default 20; with --csv all)"},
+                                      {.type = KL_OPTION_FLAG,
+                                       .name = "json",
+                                       .target = &request->json,
+                                       .help = "as the API's JSON (GET /api/v1/runs/RUN/suspects)"},
+                                      {.type = KL_OPTION_FLAG,
+                                       .name = "csv",
+                                       .target = &request->csv,
+                                       .help = "a table of all training samples"},
+                                      {.type = KL_OPTION_END}};
+    const struct kl_options options = {
+        .command = "suspects",
+        .usage = "suspects RUN [--top N] [--json | --csv]",
+        .about =
+            "Ranks training samples by how much the memory of themselves, and not that of the "
+            "others, supports their label: labels that are likely wrong come first.\n\n"
+            "own: how much of its answer the sample had to teach by itself: the squared error of "
+            "the network's answer, summed over its showings, in standard deviations\n"
+            "others: share of other labels among its ten nearest neighbours (cosine of pixels)\n"
+            "score: own + 4 others\n"
+            "loss: the sample's loss summed over its showings: the usual baseline\n\n"
+            "If labels were flipped on purpose (train --label-noise), the area under the ROC curve "
+            "of finding them is printed for the score, for own and for the loss.",
+        .options = table};
+    int n_operands;
+    enum kl_status status =
+        kl_options_parse(&options, argc, argv, &n_operands, &request->helped, err);
 
-    optind = 0;
-    while ((option = kl_next_option(argc, argv, options, help, err)) != -1) {
-        if (option == '?')
-            return KL_ERR_USAGE;
-        if (option == -2) {
-            request->helped = 1;
-            return KL_OK;
-        }
-        if (option == 't' && kl_option_integer("top", optarg, 1, UINT32_MAX, &top, err))
-            return err->status;
-        request->json |= option == 'j';
-        request->csv |= option == 'c';
-    }
-    request->top = (uint32_t)top;
+    if (status || request->helped)
+        return status;
     if (request->json && request->csv)
         return kl_fail(err, KL_ERR_USAGE, "choose one of --json and --csv");
-    return kl_one_operand(argc, argv, "run file", &request->path, err);
+    return kl_one_operand(argv, n_operands, "run file", &request->path, err);
 }
 
 static enum kl_status print_table(struct kl_run *run, const struct kl_suspects *suspects,

@@ -3,10 +3,12 @@
 #include <sys/stat.h>
 
 #include "cli/cli.h"
-#include "cli/progress.h"
+#include "cli/output/progress.h"
+#include "cli/remedy.h"
 #include "cli/train_options.h"
 #include "core/base/clock.h"
 #include "core/data/loading.h"
+#include "core/training/loop.h"
 #include "db/writer.h"
 
 #define DENSE_OUTPUTS_MAX 1024 /* of more, error signals are recorded in part */
@@ -15,20 +17,21 @@
 static enum kl_status load_data(const struct kl_train_request *request, struct kl_collection *data,
                                 struct kl_error *err)
 {
+    const struct kl_training *training = &request->training;
     enum kl_status status = KL_OK;
 
-    data->heads = request->heads;
+    data->heads = (enum kl_heads)training->heads;
     for (uint32_t d = 0; !status && d < request->n_data; d++) {
-        if (request->training.shape.architecture == KL_LSTM)
-            status = kl_text_load(request->data[d], &request->training.selection.text,
-                                  &data->datasets[d], err);
-        else
+        if (kl_training_model(training)->kind == KL_DATA_TEXT)
             status =
-                kl_dataset_load(request->data[d], request->image_size, &data->datasets[d], err);
+                kl_text_load(request->data[d], &training->selection.text, &data->datasets[d], err);
+        else
+            status = kl_dataset_load(request->data[d], training->selection.image_size,
+                                     &data->datasets[d], err);
         if (status)
             break;
         data->n_datasets++;
-        status = kl_select(data->datasets[d], d, &request->training.selection, err);
+        status = kl_select(data->datasets[d], d, &training->selection, err);
     }
     return status ? status : kl_collection_check(data, err);
 }
@@ -55,14 +58,16 @@ static enum kl_status prepare(struct kl_train_request *request, struct kl_collec
         status = kl_training_check_schedule(training, request->n_data, err);
     if (!status)
         status = load_data(request, data, err);
-    if (!status && !request->has_error_entries && training->optimiser == KL_SGD)
+    if (!status && !kl_setting_given(&request->settings, "error_entries") &&
+        kl_training_model(training)->kind == KL_DATA_TEXT &&
+        kl_training_optimiser(training)->has_dual)
         training->error_entries =
             kl_collection_n_outputs(data) > DENSE_OUTPUTS_MAX ? DEFAULT_ERROR_ENTRIES : 0;
     if (!status)
         status = kl_training_fit(training, data, err);
     if (status)
         return status;
-    if (!request->is_named && !request->is_preset_as_it_is)
+    if (!kl_setting_given(&request->settings, "name") && !request->is_preset_as_it_is)
         name_after_data(training, data);
     status = kl_training_start(training, state, err);
     if (status)
@@ -73,7 +78,9 @@ static enum kl_status prepare(struct kl_train_request *request, struct kl_collec
         snprintf(output, output_bytes, "%s.keylight", training->name);
     if (request->force)
         status = kl_writer_remove(output, err);
-    return status ? status : kl_writer_create(output, training, data, state, writer, err);
+    if (!status)
+        status = kl_writer_create(output, training, data, state, writer, err);
+    return status ? kl_remedy(err, output) : KL_OK;
 }
 
 static void print_result(const char *output, const struct kl_training *training, double seconds)
@@ -87,6 +94,30 @@ static void print_result(const char *output, const struct kl_training *training,
     printf("Explore it with: keylight serve %s\n", output);
 }
 
+/* What is left of a training that failed: a run that has learned nothing yet goes, one that has
+ * stays as of its last checkpoint. */
+static enum kl_status tell_failure(const struct kl_train_request *request, const char *output,
+                                   uint32_t steps_kept, struct kl_error *err)
+{
+    struct kl_error cause = *err, ignored;
+
+    if (err->status == KL_ERR_INTERRUPTED)
+        return kl_fail(err, cause.status, "%.200s: go on with 'keylight train --resume %.250s'",
+                       cause.message, output);
+    kl_remedy(err, output);
+    if (err->status != KL_ERR_DIVERGED && err->status != KL_ERR_INPUT)
+        return err->status;
+    if (steps_kept == 0 && !request->resume) {
+        (void)kl_writer_remove(output, &ignored); /* the training's own failure is to be told */
+        return err->status;
+    }
+    cause = *err;
+    return kl_fail_on(err, cause.status, cause.parameter,
+                      "%.400s, in a new run: %.250s keeps the %u steps up to its last checkpoint, "
+                      "and going on from there would end the same way",
+                      cause.message, output, steps_kept);
+}
+
 static enum kl_status train(struct kl_train_request *request, struct kl_error *err)
 {
     struct kl_collection data = {0};
@@ -96,11 +127,14 @@ static enum kl_status train(struct kl_train_request *request, struct kl_error *e
     struct kl_progress progress;
     struct kl_meter meter = {0};
     char output[4096];
+    uint32_t steps_kept = 0;
     enum kl_status status;
 
     if (request->resume) {
         snprintf(output, sizeof output, "%s", request->resume);
         status = kl_writer_resume(output, &writer, &request->training, &data, &state, err);
+        if (status && status != KL_ERR_EXISTS) /* it is finished: there is nothing to do */
+            kl_remedy(err, output);
     } else {
         status = prepare(request, &data, &state, &writer, output, sizeof output, err);
     }
@@ -110,18 +144,10 @@ static enum kl_status train(struct kl_train_request *request, struct kl_error *e
         progress = kl_meter_progress(&meter);
         status = kl_train(&request->training, &data, &state, &recorder, &progress, err);
         kl_meter_end(&meter);
-    }
-    kl_writer_close(writer);
-    if (status == KL_ERR_INPUT && writer && !request->resume) {
-        struct kl_error ignored; /* the training's own failure is what there is to say */
-
-        (void)kl_writer_remove(output, &ignored);
-    }
-    if (status == KL_ERR_INTERRUPTED) {
-        struct kl_error cause = *err;
-
-        kl_fail(err, status, "%.200s: go on with 'keylight train --resume %.250s'", cause.message,
-                output);
+        steps_kept = kl_writer_steps_kept(writer);
+        kl_writer_close(writer);
+        if (status)
+            tell_failure(request, output, steps_kept, err);
     }
     if (!status)
         print_result(output, &request->training, kl_now_ms() / 1e3 - meter.started);

@@ -2,26 +2,11 @@
 #include <stdio.h>
 
 #include "cli/cli.h"
-#include "cli/options.h"
+#include "cli/options/options.h"
 #include "cli/session.h"
 #include "core/explain/verify.h"
 #include "db/check.h"
 #include "db/run.h"
-
-static const char help[] =
-    "usage: keylight verify RUN\n"
-    "\n"
-    "Checks a run file: its structure, the sizes of its chunks, that all its numbers are finite,\n"
-    "and that the dual form rebuilt from its history is the network that it stores. Prints, per\n"
-    "layer, |W_dual - W| / |W - W_0| and the largest difference of the layer's output over all\n"
-    "test samples (the first tokens of a test text). Exits with 3 if the relative distance "
-    "exceeds\n"
-    "1e-4 (float32 histories) or 2e-3 (float16). Layers whose error signals are recorded in part\n"
-    "are told, but not judged; runs trained with Adam have no dual form.\n"
-    "\n"
-    "  --help, --version\n";
-
-static const struct option options[] = {KL_COMMON_OPTIONS, {NULL, 0, NULL, 0}};
 
 #define BOUND_F32 1e-4
 #define BOUND_F16 2e-3
@@ -70,7 +55,8 @@ static enum kl_status check_layers(struct kl_run *run, struct kl_pool *pool, str
             err, KL_ERR_INEXACT,
             "the dual form of layer %u is off by %.1e, more than %.0e allows for %s: the "
             "history and the weights of %s do not belong together",
-            worst_layer, worst, bound, kl_dtype_name(run->training.dtype), run->path);
+            worst_layer, worst, bound, kl_dtype_name((enum kl_dtype)run->training.dtype),
+            run->path);
     if (is_partial) {
         printf("Layer %u is approximate: of its error signals the target's and the %u largest "
                "others were\nrecorded, %.3g %% of their squared length left out.\n",
@@ -81,21 +67,33 @@ static enum kl_status check_layers(struct kl_run *run, struct kl_pool *pool, str
     if (isnan(bound))
         return KL_OK;
     printf("The dual form holds: every %slayer within %.0e (%s history).\n",
-           is_partial ? "other " : "", bound, kl_dtype_name(run->training.dtype));
+           is_partial ? "other " : "", bound, kl_dtype_name((enum kl_dtype)run->training.dtype));
     return KL_OK;
 }
 
 enum kl_status kl_cli_verify(int argc, char **argv, struct kl_error *err)
 {
+    const struct kl_option table[] = {{.type = KL_OPTION_END}};
+    const struct kl_options options = {
+        .command = "verify",
+        .usage = "verify RUN",
+        .about =
+            "Checks a run file: its structure, the sizes of its chunks, that all its numbers are "
+            "finite, and that the dual form rebuilt from its history is the network that it "
+            "stores. Prints, per layer, |W_dual - W| / |W - W_0| and the largest difference of the "
+            "layer's output over all test samples (the first tokens of a test text). Exits with 3 "
+            "if the relative distance exceeds 1e-4 (float32 histories) or 2e-3 (float16). Layers "
+            "whose error signals are recorded in part are told, but not judged; runs trained with "
+            "Adam have no dual form.",
+        .options = table};
     struct kl_session session = {NULL, NULL};
     const char *path = NULL;
-    enum kl_status status;
-    int option;
+    int n_operands, is_done;
+    enum kl_status status = kl_options_parse(&options, argc, argv, &n_operands, &is_done, err);
 
-    optind = 0;
-    while ((option = kl_next_option(argc, argv, options, help, err)) != -1)
-        return option == -2 ? KL_OK : KL_ERR_USAGE;
-    status = kl_one_operand(argc, argv, "run file", &path, err);
+    if (status || is_done)
+        return status;
+    status = kl_one_operand(argv, n_operands, "run file", &path, err);
     if (!status)
         status = kl_session_open(path, &session, err);
     if (!status)

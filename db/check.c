@@ -5,12 +5,11 @@
 #include <string.h>
 
 #include "core/base/memory.h"
-#include "db/database.h"
-#include "db/images.h"
+#include "db/file/database.h"
+#include "db/file/rows.h"
+#include "db/tables/images.h"
 #include "db/run_private.h"
 #include "db/samples.h"
-
-#define SLICE 500 /* samples at a time, as training evaluates them */
 
 static enum kl_status check_integrity(struct kl_run *run, struct kl_error *err)
 {
@@ -45,8 +44,7 @@ static int agrees(const struct kl_sample *stored, const struct kl_prediction *co
 
 /* The stored predictions of one split against the network's; counts the right ones stored. */
 static enum kl_status check_split(struct kl_run *run, struct kl_sample_place first,
-                                  struct kl_activations *batch, uint32_t *n_right,
-                                  struct kl_error *err)
+                                  uint32_t *n_right, struct kl_error *err)
 {
     const struct kl_dataset *dataset = run->data.datasets[first.dataset];
     uint32_t base = kl_collection_id(&run->data, first), count = dataset->splits[first.split].count;
@@ -55,10 +53,9 @@ static enum kl_status check_split(struct kl_run *run, struct kl_sample_place fir
     enum kl_status status = kl_alloc(&predictions, count, sizeof *predictions, "predictions", err);
 
     *n_right = 0;
-    if (status)
-        return status;
-    kl_evaluate(run->final, &run->data, first.dataset, first.split, batch, &evaluation,
-                predictions);
+    if (!status)
+        status = run->final->shape.model->evaluate(run->final, &run->data, first.dataset,
+                                                   first.split, &evaluation, predictions, err);
     for (uint32_t i = 0; !status && i < count; i++) {
         struct kl_sample sample = {0};
 
@@ -94,21 +91,17 @@ static enum kl_status check_curve(const struct kl_run *run, uint32_t dataset, ui
 
 static enum kl_status check_predictions(struct kl_run *run, struct kl_error *err)
 {
-    struct kl_activations *batch = NULL;
     enum kl_status status = kl_images_read(run->private->db, &run->data, err);
 
-    if (!status)
-        status = kl_activations_create(run->final, SLICE, &batch, err);
     for (uint32_t d = 0; !status && d < run->data.n_datasets; d++) {
         uint32_t n_right = 0;
 
         for (int split = 0; !status && split < KL_N_SPLITS; split++)
-            status = check_split(run, (struct kl_sample_place){d, (enum kl_split)split, 0}, batch,
+            status = check_split(run, (struct kl_sample_place){d, (enum kl_split)split, 0},
                                  &n_right, err);
         if (!status) /* the last split is the test split */
             status = check_curve(run, d, n_right, err);
     }
-    kl_activations_free(batch);
     return status;
 }
 
@@ -117,8 +110,8 @@ static enum kl_status check_text(const struct kl_run *run, struct kl_error *err)
 {
     const struct kl_run_curve_point *last = run->n_curve ? &run->curve[run->n_curve - 1] : NULL;
     struct kl_evaluation evaluation;
-    enum kl_status status =
-        kl_evaluate_text(run->final, run->data.datasets[0]->corpus, &evaluation, err);
+    enum kl_status status = run->final->shape.model->evaluate(
+        run->final, &run->data, 0, KL_SPLIT_TEST, &evaluation, NULL, err);
 
     if (!status && (!last || last->step != run->training.n_steps ||
                     fabs(last->loss - evaluation.loss) > LOSS_TOLERANCE))
@@ -129,18 +122,29 @@ static enum kl_status check_text(const struct kl_run *run, struct kl_error *err)
     return status;
 }
 
-enum kl_status kl_check_file(struct kl_run *run, struct kl_error *err)
+static enum kl_status check_fingerprint(struct kl_run *run, struct kl_error *err)
 {
     char fingerprint[17];
-    enum kl_status status = check_integrity(run, err);
+    enum kl_status status = kl_rows_fingerprint(run->private->db, fingerprint, err);
 
-    kl_training_fingerprint(&run->training, run->final, fingerprint);
     if (!status && strcmp(fingerprint, run->fingerprint) != 0)
         status = kl_fail(err, KL_ERR_DAMAGED,
-                         "%s is damaged: its fingerprint is %s, its settings and weights give %s; "
-                         "restore it from a copy or train it again",
+                         "%s is damaged: its fingerprint is %s, its rows give %s; restore it from "
+                         "a copy or train it again",
                          run->path, run->fingerprint, fingerprint);
+    return status;
+}
+
+enum kl_status kl_check_file(struct kl_run *run, struct kl_error *err)
+{
+    enum kl_status status = check_integrity(run, err);
+
+    if (!status)
+        status = kl_rows_check_all(run->private->db, NULL, NULL, err);
+    if (!status)
+        status = check_fingerprint(run, err);
     if (status)
         return status;
-    return kl_history_is_text(&run->history) ? check_text(run, err) : check_predictions(run, err);
+    return run->final->shape.model->has_predictions ? check_predictions(run, err)
+                                                    : check_text(run, err);
 }

@@ -4,8 +4,8 @@
 
 #include "db/run.h"
 
-/* SQLite's own check of pages, rows and CHECK constraints (chunk sizes among them), the fingerprint
- * against settings and final weights, and all predictions and the last accuracies, or, of a
+/* SQLite's own check of pages, rows and CHECK constraints (chunk sizes among them), the checksums
+ * of all rows and the fingerprint over them, and all predictions and the last accuracies, or, of a
  * text, the last test loss, against what the final network says (images are read into run->data).
  * Not while the run is used otherwise. Errors: KL_ERR_DAMAGED, KL_ERR_IO, KL_ERR_MEMORY. */
 enum kl_status kl_check_file(struct kl_run *run, struct kl_error *err);

@@ -8,11 +8,13 @@
 
 #include "core/base/memory.h"
 #include "core/explain/norms.h"
-#include "db/chunks.h"
-#include "db/database.h"
-#include "db/parameters.h"
+#include "db/tables/chunks.h"
+#include "db/file/database.h"
+#include "db/tables/tensors.h"
 #include "db/run_private.h"
-#include "db/settings.h"
+#include "db/file/run_row.h"
+#include "db/tables/datasets.h"
+#include "db/tables/settings.h"
 
 static enum kl_status damaged(const struct kl_run *run, const char *what, struct kl_error *err)
 {
@@ -34,13 +36,15 @@ static enum kl_status check_finished(const char *path, struct kl_error *err)
     if (!status)
         status = kl_db_integer(db, "SELECT steps_done FROM run", &done, err);
     if (!status)
-        status = kl_db_integer(db, "SELECT steps FROM run", &steps, err);
+        status = kl_db_integer(
+            db,
+            "SELECT coalesce((SELECT CAST(value AS INTEGER) FROM setting WHERE key = 'steps'), 0)",
+            &steps, err);
     sqlite3_close(db);
     if (!status && !finished)
         return kl_fail(err, KL_ERR_UNFINISHED,
-                       "%s is not finished: its training stopped at step %lld of %lld; go on with "
-                       "'keylight train --resume %s'",
-                       path, (long long)done, (long long)steps, path);
+                       "%s is not finished: its training stopped at step %lld of %lld", path,
+                       (long long)done, (long long)steps);
     return status;
 }
 
@@ -75,8 +79,9 @@ static enum kl_status read_steps(struct kl_run *run, struct kl_error *err)
         status = kl_alloc(&run->losses, n_steps, sizeof *run->losses, "the steps", err);
     if (!status)
         status = kl_db_prepare(run->private->db,
-                               "SELECT step, first_pattern, count, learning_rate, momentum, "
-                               "weight_decay, clip_factor, loss FROM step ORDER BY step",
+                               "SELECT step.step, first_showing, count, learning_rate, momentum, "
+                               "weight_decay, clip_factor, loss FROM step JOIN rule ON rule.step = "
+                               "step.step AND parameter_group = 0 ORDER BY step.step",
                                &statement, err);
     for (; !status && !(status = kl_db_next(statement, &row, err)) && row; s++) {
         if (s >= n_steps || sqlite3_column_int64(statement, 0) != s + 1 ||
@@ -109,7 +114,7 @@ static enum kl_status read_patterns(struct kl_run *run, struct kl_error *err)
     run->history.samples = samples;
     if (!status)
         status = kl_db_prepare(run->private->db,
-                               "SELECT first, count, data FROM pattern_chunk ORDER BY first",
+                               "SELECT first, count, data FROM showing_chunk ORDER BY first",
                                &statement, err);
     while (!status && !(status = kl_db_next(statement, &row, err)) && row) {
         uint64_t first = (uint64_t)sqlite3_column_int64(statement, 0);
@@ -174,8 +179,8 @@ static enum kl_status read_networks(struct kl_run *run, struct kl_error *err)
     if (!status)
         status = kl_network_create(&training->shape, &run->final, err);
     if (!status)
-        status = kl_parameters_read(run->private->db, "initial", run->initial, err);
-    return status ? status : kl_parameters_read(run->private->db, "current", run->final, err);
+        status = kl_tensors_read(run->private->db, "initial", 0, run->initial, err);
+    return status ? status : kl_tensors_read(run->private->db, "current", 0, run->final, err);
 }
 
 static enum kl_status name_class_datasets(struct kl_run *run, struct kl_error *err)
@@ -219,7 +224,7 @@ static enum kl_status prepare_history(struct kl_run *run, struct kl_error *err)
         status = kl_scratch_create(history->n_patterns, &history->scratch, err);
     if (status)
         return status;
-    history->has_dual = run->training.optimiser == KL_SGD;
+    history->has_dual = kl_training_optimiser(&run->training)->has_dual;
     if (!history->has_dual)
         return KL_OK;
     kl_coefficients(run->rules, run->training.n_steps, coefficients, &history->alpha);
@@ -237,17 +242,16 @@ static enum kl_status read_snapshot(void *self, unsigned worker, uint32_t number
 {
     const struct kl_run *run = self;
 
-    return kl_snapshot_read(kl_chunk_files_db(run->private->files, worker),
-                            run->history.snapshots.steps[number], network, err);
+    return kl_tensors_read(kl_chunk_files_db(run->private->files, worker), "snapshot",
+                           run->history.snapshots.steps[number], network, err);
 }
 
 static enum kl_status read_snapshots(struct kl_run *run, struct kl_error *err)
 {
     struct kl_snapshots *snapshots = &run->history.snapshots;
     uint32_t *steps = NULL;
-    enum kl_status status =
-        kl_snapshot_steps(run->private->db, run->training.n_steps, run->training.shape.n_layers,
-                          &steps, &snapshots->n, err);
+    enum kl_status status = kl_snapshot_steps(run->private->db, run->training.n_steps, run->final,
+                                              &steps, &snapshots->n, err);
 
     run->private->snapshot_steps = steps;
     snapshots->steps = steps;
@@ -312,14 +316,27 @@ static enum kl_status read_left_out(struct kl_run *run, struct kl_error *err)
     return status;
 }
 
+static enum kl_status read_start(struct kl_run *run, struct kl_error *err)
+{
+    sqlite3 *db = run->private->db;
+    enum kl_status status = kl_rows_check_small(db, err);
+
+    if (!status)
+        status =
+            kl_settings_read(db, &run->training, &run->other_settings, &run->n_other_settings, err);
+    if (!status)
+        status = kl_datasets_read(db, kl_training_model(&run->training)->kind,
+                                  (enum kl_heads)run->training.heads, &run->data, err);
+    return status ? status : kl_layers_check(db, &run->data, &run->training, err);
+}
+
 static enum kl_status read_all(struct kl_run *run, unsigned n_workers, struct kl_error *err)
 {
     struct stat info;
-    uint32_t steps_done;
     enum kl_status status = kl_db_open(run->path, KL_OPEN_IMMUTABLE, &run->private->db, err);
 
     if (!status)
-        status = kl_settings_read(run->private->db, &run->training, &run->data, &steps_done, err);
+        status = read_start(run, err);
     if (!status)
         status = read_fingerprint(run, err);
     if (!status)
@@ -370,6 +387,14 @@ enum kl_status kl_run_open(const char *path, unsigned n_workers, struct kl_run *
     return KL_OK;
 }
 
+const char *kl_run_other_setting(const struct kl_run *run, const char *key)
+{
+    for (uint32_t i = 0; i < run->n_other_settings; i++)
+        if (!strcmp(run->other_settings[i].key, key))
+            return run->other_settings[i].value;
+    return NULL;
+}
+
 void kl_run_close(struct kl_run *run)
 {
     struct kl_run_private *private;
@@ -405,104 +430,7 @@ void kl_run_close(struct kl_run *run)
     free(run->rules);
     free(run->losses);
     free(run->curve);
+    free(run->other_settings);
     free(run->path);
     free(run);
-}
-
-static enum kl_status load_source(struct kl_run *run, struct kl_pool *pool, uint64_t budget_bytes,
-                                  const struct kl_block_source **source,
-                                  struct kl_resident **resident, struct kl_error *err)
-{
-    uint64_t n_bytes = *source ? (*source)->n_rows * kl_row_bytes(*source) : 0;
-    enum kl_status status = KL_OK;
-
-    if (!*source || *resident || n_bytes > budget_bytes - run->private->resident_bytes)
-        return status;
-    status = kl_resident_create(*source, pool, resident, err);
-    if (status)
-        return status;
-    run->private->resident_bytes += n_bytes;
-    *source = &(*resident)->source;
-    return KL_OK;
-}
-
-enum kl_status kl_run_load(struct kl_run *run, struct kl_pool *pool, uint64_t budget_bytes,
-                           struct kl_error *err)
-{
-    struct kl_run_private *private = run->private;
-    struct kl_history *history = &run->history;
-    enum kl_status status = KL_OK;
-
-    if (kl_shape_reads_samples(&run->training.shape, 0))
-        status = load_source(run, pool, budget_bytes, &history->keys[0], &private->resident_keys[0],
-                             err);
-    for (uint32_t l = run->training.shape.n_layers; !status && l-- > 0;) {
-        if (!private->resident_keys[l])
-            status = load_source(run, pool, budget_bytes, &history->keys[l],
-                                 &private->resident_keys[l], err);
-        if (!status)
-            status = load_source(run, pool, budget_bytes, &history->errors[l],
-                                 &private->resident_errors[l], err);
-    }
-    return status;
-}
-
-uint64_t kl_run_resident_bytes(const struct kl_run *run)
-{
-    return run->private->resident_bytes;
-}
-
-/* Points the run's own blob handle at the chunk that holds a sample. */
-static enum kl_status seek_image(struct kl_run *run, uint32_t sample, sqlite3_int64 *first,
-                                 struct kl_error *err)
-{
-    struct kl_run_private *private = run->private;
-    sqlite3_stmt *statement = NULL;
-    sqlite3_int64 rowid = 0;
-    int row = 0;
-    enum kl_status status = kl_db_prepare(
-        private->db,
-        "SELECT id, first FROM image_chunk WHERE first <= ?1 ORDER BY first DESC LIMIT 1",
-        &statement, err);
-
-    if (!status)
-        sqlite3_bind_int64(statement, 1, sample);
-    if (!status)
-        status = kl_db_next(statement, &row, err);
-    if (!status && !row)
-        status = damaged(run, "an image is missing", err);
-    if (!status) {
-        rowid = sqlite3_column_int64(statement, 0);
-        *first = sqlite3_column_int64(statement, 1);
-    }
-    sqlite3_finalize(statement);
-    if (!status && (private->image ? sqlite3_blob_reopen(private->image, rowid)
-                                   : sqlite3_blob_open(private->db, "main", "image_chunk", "data",
-                                                       rowid, 0, &private->image)) != SQLITE_OK) {
-        status = kl_db_fail(private->db, err);
-        sqlite3_blob_close(private->image);
-        private->image = NULL;
-    }
-    return status;
-}
-
-enum kl_status kl_run_image(struct kl_run *run, uint32_t sample, uint8_t *pixels,
-                            struct kl_error *err)
-{
-    size_t size = run->training.shape.inputs[0];
-    sqlite3_int64 first = 0;
-    enum kl_status status;
-
-    if (run->data.datasets[0]->corpus)
-        return kl_fail(err, KL_ERR_NOT_FOUND, "this run is of text: it has no images");
-    if (sample >= kl_collection_size(&run->data))
-        return kl_fail(err, KL_ERR_NOT_FOUND, "there is no sample %u: ids go from 0 to %u", sample,
-                       kl_collection_size(&run->data) - 1);
-    pthread_mutex_lock(&run->private->lock);
-    status = seek_image(run, sample, &first, err);
-    if (!status && sqlite3_blob_read(run->private->image, pixels, (int)size,
-                                     (int)((size_t)(sample - first) * size)) != SQLITE_OK)
-        status = kl_db_fail(run->private->db, err);
-    pthread_mutex_unlock(&run->private->lock);
-    return status;
 }

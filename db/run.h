@@ -5,6 +5,7 @@
 
 #include "core/explain/history.h"
 #include "core/training/training.h"
+#include "db/other_setting.h"
 
 struct kl_run_curve_point {
     uint32_t step, dataset;
@@ -14,6 +15,8 @@ struct kl_run_curve_point {
 struct kl_run {
     char *path;
     struct kl_training training;
+    uint32_t n_other_settings;
+    struct kl_other_setting *other_settings;
     char fingerprint[17]; /* names the run in URLs */
     uint64_t file_bytes;
     struct kl_collection data; /* without pixels: read them with kl_run_image */
@@ -38,6 +41,9 @@ void kl_run_close(struct kl_run *run);
  * any query. Errors: KL_ERR_MEMORY and those of reading. */
 enum kl_status kl_run_load(struct kl_run *run, struct kl_pool *pool, uint64_t budget_bytes,
                            struct kl_error *err);
+
+/* The value of a setting that this program does not know by that key; NULL if the run has none. */
+const char *kl_run_other_setting(const struct kl_run *run, const char *key);
 
 /* Bytes that kl_run_load has copied. */
 uint64_t kl_run_resident_bytes(const struct kl_run *run);

@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <sqlite3.h>
 
-#include "db/chunks.h"
+#include "db/tables/chunks.h"
 #include "db/run.h"
 
 struct kl_run_private {

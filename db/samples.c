@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "db/database.h"
+#include "db/file/database.h"
 #include "db/run_private.h"
 
 static const char columns[] = "sample, label, true_label, target, predicted, probability";

@@ -9,54 +9,61 @@
 #include <unistd.h>
 
 #include "core/base/memory.h"
-#include "db/database.h"
-#include "db/images.h"
-#include "db/parameters.h"
-#include "db/patterns.h"
-#include "db/schema.h"
-#include "db/settings.h"
+#include "db/file/database.h"
+#include "db/tables/images.h"
+#include "db/tables/tensors.h"
+#include "db/tables/patterns.h"
+#include "db/file/create.h"
+#include "db/file/rows.h"
+#include "db/file/run_row.h"
+#include "db/tables/datasets.h"
+#include "db/tables/settings.h"
 
 /* The file is ours alone. A rollback journal suits what only grows: new pages are written once,
  * into the file itself, and the journal holds but the few old ones that change; the write-ahead log
  * would have all of them written twice. */
 #define LOCKED "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = TRUNCATE; "
 
+/* What the optimiser keeps of every parameter is called in the file. */
+static const char *const moment_states[KL_MOMENTS_MAX] = {"first_moment", "second_moment"};
+
 struct kl_writer {
     sqlite3 *db;
     struct kl_training training;
     struct kl_patterns *patterns;
-    sqlite3_stmt *insert_step, *insert_curve;
+    uint32_t steps_kept; /* by the last checkpoint */
+    sqlite3_stmt *insert_step, *insert_rule, *insert_curve;
 };
 
 static enum kl_status prepare_statements(struct kl_writer *writer, struct kl_error *err)
 {
-    enum kl_status status =
-        kl_db_prepare(writer->db, "INSERT INTO step VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                      &writer->insert_step, err);
+    enum kl_status status = kl_rows_insert(writer->db, "step", 0, &writer->insert_step, err);
 
     if (!status)
-        status = kl_db_prepare(
-            writer->db, "INSERT INTO curve (step, dataset, accuracy, loss) VALUES (?1, ?2, ?3, ?4)",
-            &writer->insert_curve, err);
-    return status;
+        status = kl_rows_insert(writer->db, "rule", 0, &writer->insert_rule, err);
+    return status ? status : kl_rows_insert(writer->db, "curve", 0, &writer->insert_curve, err);
 }
 
 static enum kl_status record_step(void *self, const struct kl_step_record *record,
                                   struct kl_error *err)
 {
     struct kl_writer *writer = self;
-    sqlite3_stmt *insert = writer->insert_step;
+    sqlite3_stmt *step = writer->insert_step, *rule = writer->insert_rule;
     enum kl_status status;
 
-    sqlite3_bind_int64(insert, 1, record->step);
-    sqlite3_bind_int64(insert, 2, (sqlite3_int64)record->first_pattern);
-    sqlite3_bind_int64(insert, 3, record->count);
-    sqlite3_bind_double(insert, 4, record->rule.learning_rate);
-    sqlite3_bind_double(insert, 5, record->rule.momentum);
-    sqlite3_bind_double(insert, 6, record->rule.weight_decay);
-    sqlite3_bind_double(insert, 7, record->rule.clip_factor);
-    sqlite3_bind_double(insert, 8, record->loss);
-    status = kl_db_run(insert, err);
+    sqlite3_bind_int64(step, 1, record->step);
+    sqlite3_bind_int64(step, 2, (sqlite3_int64)record->first_pattern);
+    sqlite3_bind_int64(step, 3, record->count);
+    sqlite3_bind_double(step, 4, record->result.loss);
+    sqlite3_bind_int64(rule, 1, record->step);
+    sqlite3_bind_int64(rule, 2, 0); /* the only group of parameters */
+    sqlite3_bind_double(rule, 3, record->rule.learning_rate);
+    sqlite3_bind_double(rule, 4, record->rule.momentum);
+    sqlite3_bind_double(rule, 5, record->rule.weight_decay);
+    sqlite3_bind_double(rule, 6, record->rule.clip_factor);
+    status = kl_db_run(step, err);
+    if (!status)
+        status = kl_db_run(rule, err);
     return status ? status : kl_patterns_add(writer->patterns, record, err);
 }
 
@@ -76,23 +83,23 @@ static enum kl_status record_evaluation(void *self, uint32_t step, uint32_t data
 static enum kl_status record_snapshot(void *self, uint32_t step, const struct kl_network *network,
                                       struct kl_error *err)
 {
-    return kl_snapshot_write(((struct kl_writer *)self)->db, step, network, err);
+    return kl_tensors_write(((struct kl_writer *)self)->db, "snapshot", step, network, err);
 }
 
 static enum kl_status write_state(struct kl_writer *writer, const struct kl_training_state *state,
                                   struct kl_error *err)
 {
     char sql[80];
-    enum kl_status status = kl_parameters_write(writer->db, "current", state->network, err);
+    enum kl_status status = kl_tensors_write(writer->db, "current", 0, state->network, err);
 
-    if (!status)
-        status = kl_parameters_write(writer->db, "velocity", state->velocity, err);
-    if (!status && state->squares)
-        status = kl_parameters_write(writer->db, "squares", state->squares, err);
+    for (uint32_t i = 0; !status && i < KL_MOMENTS_MAX && state->moments[i]; i++)
+        status = kl_tensors_write(writer->db, moment_states[i], 0, state->moments[i], err);
     if (!status && state->carried)
         status = kl_carried_write(writer->db, state->carried, state->n_carried, err);
     snprintf(sql, sizeof sql, "UPDATE run SET steps_done = %u", state->steps_done);
-    return status ? status : kl_db_exec(writer->db, sql, err);
+    if (!status)
+        status = kl_db_exec(writer->db, sql, err);
+    return status ? status : kl_rows_sign(writer->db, "run", "id = 1", err);
 }
 
 static enum kl_status checkpoint(void *self, const struct kl_training_state *state,
@@ -103,7 +110,11 @@ static enum kl_status checkpoint(void *self, const struct kl_training_state *sta
 
     if (!status)
         status = write_state(writer, state, err);
-    return status ? status : kl_db_exec(writer->db, "COMMIT; BEGIN IMMEDIATE", err);
+    if (!status)
+        status = kl_db_exec(writer->db, "COMMIT; BEGIN IMMEDIATE", err);
+    if (!status)
+        writer->steps_kept = state->steps_done;
+    return status;
 }
 
 static enum kl_status write_predictions(struct kl_writer *writer,
@@ -126,7 +137,7 @@ static enum kl_status write_predictions(struct kl_writer *writer,
         status = kl_db_run(update, err);
     }
     sqlite3_finalize(update);
-    return status;
+    return status ? status : kl_rows_sign(writer->db, "sample", "1", err);
 }
 
 /* The journal is gone before the file is called finished: a reader of a finished run opens the file
@@ -135,18 +146,16 @@ static enum kl_status finish(void *self, const struct kl_training_state *state,
                              const struct kl_prediction *predictions, struct kl_error *err)
 {
     struct kl_writer *writer = self;
-    char fingerprint[17], sql[80];
     enum kl_status status = predictions ? write_predictions(writer, predictions, err) : KL_OK;
 
-    kl_training_fingerprint(&writer->training, state->network, fingerprint);
+    (void)state; /* the last checkpoint has it */
     if (!status)
-        status = kl_parameters_end(writer->db, err);
+        status = kl_tensors_end(writer->db, err);
     if (!status)
         status = kl_db_exec(writer->db, "COMMIT", err);
     if (!status)
         status = kl_db_exec(writer->db, "PRAGMA journal_mode = DELETE", err);
-    snprintf(sql, sizeof sql, "UPDATE run SET finished = 1, fingerprint = '%s'", fingerprint);
-    return status ? status : kl_db_exec(writer->db, sql, err);
+    return status ? status : kl_run_row_finish(writer->db, err);
 }
 
 static enum kl_status create_file(const char *path, struct kl_error *err)
@@ -158,10 +167,9 @@ static enum kl_status create_file(const char *path, struct kl_error *err)
         return KL_OK;
     }
     if (errno == EEXIST)
-        return kl_fail(err, KL_ERR_EXISTS,
-                       "%s exists: name another --output, or replace it with --force", path);
-    return kl_fail(err, errno == ENOSPC ? KL_ERR_FULL : KL_ERR_IO,
-                   "cannot write %s: %s; name another --output", path, strerror(errno));
+        return kl_fail(err, KL_ERR_EXISTS, "%s exists", path);
+    return kl_fail(err, errno == ENOSPC ? KL_ERR_FULL : KL_ERR_IO, "cannot write %s: %s", path,
+                   strerror(errno));
 }
 
 /* Whether somebody is writing the file: a run that is being trained is locked against all others.
@@ -188,7 +196,7 @@ enum kl_status kl_writer_remove(const char *path, struct kl_error *err)
 
     if (stat(path, &info) == 0) {
         if (!S_ISREG(info.st_mode))
-            return kl_fail(err, KL_ERR_EXISTS, "%s is not a file that can be replaced", path);
+            return kl_fail(err, KL_ERR_IO, "%s is not a file that can be replaced", path);
         if (check_unused(path, err))
             return err->status;
     }
@@ -203,22 +211,20 @@ enum kl_status kl_writer_remove(const char *path, struct kl_error *err)
 static enum kl_status write_start(struct kl_writer *writer, const struct kl_collection *data,
                                   const struct kl_training_state *state, struct kl_error *err)
 {
-    char sql[200];
-    enum kl_status status;
+    enum kl_status status = kl_db_exec(writer->db, LOCKED, err);
 
-    snprintf(sql, sizeof sql,
-             "PRAGMA page_size = %d; PRAGMA application_id = %d; PRAGMA user_version = %d; " LOCKED
-             "BEGIN IMMEDIATE",
-             KL_PAGE_SIZE, KL_APPLICATION_ID, KL_FORMAT_VERSION);
-    status = kl_db_exec(writer->db, sql, err);
     if (!status)
-        status = kl_db_exec(writer->db, kl_schema, err);
+        status = kl_db_create(writer->db, err);
     if (!status)
-        status = kl_settings_write(writer->db, &writer->training, data, err);
+        status = kl_run_row_begin(writer->db, err);
+    if (!status)
+        status = kl_settings_write(writer->db, &writer->training, err);
+    if (!status)
+        status = kl_datasets_write(writer->db, data, err);
     if (!status)
         status = kl_images_write(writer->db, data, err);
     if (!status)
-        status = kl_parameters_write(writer->db, "initial", state->network, err);
+        status = kl_tensors_write(writer->db, "initial", 0, state->network, err);
     if (!status)
         status = write_state(writer, state, err);
     return status ? status : kl_db_exec(writer->db, "COMMIT; BEGIN IMMEDIATE", err);
@@ -274,6 +280,25 @@ static enum kl_status open_unfinished(const char *path, sqlite3 **db, struct kl_
     return status ? status : kl_db_exec(*db, LOCKED "BEGIN IMMEDIATE", err);
 }
 
+/* Settings, data and how far the training came. */
+static enum kl_status read_start(struct kl_writer *writer, struct kl_collection *data,
+                                 uint32_t *steps_done, struct kl_error *err)
+{
+    struct kl_other_setting *others = NULL;
+    uint32_t n_others;
+    enum kl_status status = kl_rows_check_small(writer->db, err);
+
+    if (!status)
+        status = kl_settings_read(writer->db, &writer->training, &others, &n_others, err);
+    free(others); /* they stay in the file */
+    if (!status)
+        status = kl_datasets_read(writer->db, kl_training_model(&writer->training)->kind,
+                                  (enum kl_heads)writer->training.heads, data, err);
+    if (!status)
+        status = kl_layers_check(writer->db, data, &writer->training, err);
+    return status ? status : kl_run_row_read(writer->db, writer->training.n_steps, steps_done, err);
+}
+
 enum kl_status kl_writer_resume(const char *path, struct kl_writer **out,
                                 struct kl_training *training, struct kl_collection *data,
                                 struct kl_training_state *state, struct kl_error *err)
@@ -288,18 +313,17 @@ enum kl_status kl_writer_resume(const char *path, struct kl_writer **out,
         return status;
     status = open_unfinished(path, &writer->db, err);
     if (!status)
-        status = kl_settings_read(writer->db, &writer->training, &read, &steps_done, err);
+        status = read_start(writer, &read, &steps_done, err);
     if (!status)
         status = kl_images_read(writer->db, &read, err);
     if (!status)
         status = kl_training_state_create(&writer->training, &resumed, err);
     resumed.steps_done = steps_done;
     if (!status)
-        status = kl_parameters_read(writer->db, "current", resumed.network, err);
+        status = kl_tensors_read(writer->db, "current", 0, resumed.network, err);
     if (!status && steps_done < writer->training.n_steps) {
-        status = kl_parameters_read(writer->db, "velocity", resumed.velocity, err);
-        if (!status && resumed.squares)
-            status = kl_parameters_read(writer->db, "squares", resumed.squares, err);
+        for (uint32_t i = 0; !status && i < KL_MOMENTS_MAX && resumed.moments[i]; i++)
+            status = kl_tensors_read(writer->db, moment_states[i], 0, resumed.moments[i], err);
         if (!status && resumed.carried)
             status = kl_carried_read(writer->db, resumed.carried, resumed.n_carried, err);
     }
@@ -315,11 +339,17 @@ enum kl_status kl_writer_resume(const char *path, struct kl_writer **out,
         kl_writer_close(writer);
         return status;
     }
+    writer->steps_kept = steps_done;
     *training = writer->training;
     *data = read;
     *state = resumed;
     *out = writer;
     return KL_OK;
+}
+
+uint32_t kl_writer_steps_kept(const struct kl_writer *writer)
+{
+    return writer->steps_kept;
 }
 
 struct kl_recorder kl_writer_recorder(struct kl_writer *writer)
@@ -334,6 +364,7 @@ void kl_writer_close(struct kl_writer *writer)
         return;
     kl_patterns_free(writer->patterns);
     sqlite3_finalize(writer->insert_step);
+    sqlite3_finalize(writer->insert_rule);
     sqlite3_finalize(writer->insert_curve);
     sqlite3_close(writer->db); /* rolls back what no checkpoint has committed */
     free(writer);

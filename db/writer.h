@@ -20,8 +20,8 @@ enum kl_status kl_writer_create(const char *path, const struct kl_training *trai
                                 struct kl_error *err);
 
 /* Removes the file at path, if there is one, and what SQLite keeps beside it: to make room for a
- * new run, or after a training that came to nothing. Errors: KL_ERR_EXISTS (not a regular file),
- * KL_ERR_BUSY (a training is writing it), KL_ERR_IO. */
+ * new run, or after a training that came to nothing. Errors: KL_ERR_BUSY (a training is writing
+ * it), KL_ERR_IO (not a regular file, or one that cannot be removed). */
 enum kl_status kl_writer_remove(const char *path, struct kl_error *err);
 
 /* Opens an unfinished run to go on with: fills its settings, its data with pixels, and its state as
@@ -30,6 +30,9 @@ enum kl_status kl_writer_remove(const char *path, struct kl_error *err);
 enum kl_status kl_writer_resume(const char *path, struct kl_writer **writer,
                                 struct kl_training *training, struct kl_collection *data,
                                 struct kl_training_state *state, struct kl_error *err);
+
+/* Steps up to the last checkpoint: what the file holds. Once the training has ended. */
+uint32_t kl_writer_steps_kept(const struct kl_writer *writer);
 
 /* The recorder to train with; valid until the writer is closed. */
 struct kl_recorder kl_writer_recorder(struct kl_writer *writer);

@@ -5,7 +5,7 @@
 #include <microhttpd.h>
 
 #include "server/http.h"
-#include "server/server.h"
+#include "server/options.h"
 
 /* Whom a server answers to. */
 struct kl_admission {

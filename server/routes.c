@@ -46,11 +46,21 @@ static void serve_asset(const char *path, struct kl_reply *reply)
     kl_reply_tag(reply, content, NULL);
 }
 
+static int is_fingerprint(const char *fingerprint, const char *id, size_t length)
+{
+    return fingerprint && strlen(fingerprint) == length && !strncmp(fingerprint, id, length);
+}
+
+/* The run with that fingerprint, or else the one that had it before it was upgraded, so that links
+ * of before stay good. */
 static struct kl_run *find_run(struct kl_service *service, const char *id, size_t length)
 {
     for (size_t i = 0; i < service->n_runs; i++)
-        if (strlen(service->runs[i]->fingerprint) == length &&
-            !strncmp(service->runs[i]->fingerprint, id, length))
+        if (is_fingerprint(service->runs[i]->fingerprint, id, length))
+            return service->runs[i];
+    for (size_t i = 0; i < service->n_runs; i++)
+        if (is_fingerprint(kl_run_other_setting(service->runs[i], KL_FINGERPRINT_BEFORE), id,
+                           length))
             return service->runs[i];
     return NULL;
 }

@@ -10,101 +10,60 @@
 #include "core/explain/text/passages.h"
 #include "api/query_text.h"
 #include "server/handlers.h"
-#include "api/parameters.h"
+#include "api/question.h"
 #include "api/represent.h"
 
-/* What a query may say, in addresses and bodies. */
-static const char *const words[] = {"layer", "rank", "by", "class", "k", "views", "remove"};
-
-struct question {
-    struct kl_query query;
-    struct kl_removal removal; /* that query may point to */
+struct asked {
+    struct kl_question question;
     struct kl_query_text text; /* of a text run */
     uint32_t place;            /* the token of it whose following is asked */
 };
 
-/* Sets one word of the query from its text: 0, or -1 with the problem in *reply. */
+/* Sets one word of the question from its text: 0, or -1 with the problem in *reply. */
 static int set_word(const struct kl_run *run, const char *name, const char *text,
-                    struct question *question, struct kl_reply *reply)
+                    struct asked *asked, struct kl_reply *reply)
 {
-    struct kl_query *query = &question->query;
-    uint32_t n_layers = run->training.shape.n_layers,
-             n_outputs = kl_shape_n_outputs(&run->training.shape);
-    uint32_t number = 0;
     struct kl_error err;
 
-    if (!strcmp(name, "layer")) {
-        if (kl_parse_number(text, &number) || number < 1 || number > n_layers) {
-            kl_reply_problem(reply, 400, name, "layer is 1 to %u in this run", n_layers);
-            return -1;
-        }
-        query->layer = number;
-    } else if (!strcmp(name, "rank")) {
-        if (kl_parse_rank(text, query) || query->logit >= (int)n_outputs) {
-            kl_reply_problem(reply, 400, name,
-                             "rank is abs, positive, negative, cosine, helped, harmed, logit, "
-                             "effect, or logit:C or "
-                             "effect:C with C from 0 to %u",
-                             n_outputs - 1);
-            return -1;
-        }
-    } else if (!strcmp(name, "by")) {
-        if (kl_parse_by(text, query)) {
-            kl_reply_problem(reply, 400, name, "by is pattern or sample");
-            return -1;
-        }
-    } else if (!strcmp(name, "class")) {
-        if (kl_parse_number(text, &number) || number >= run->history.n_classes) {
-            kl_reply_problem(reply, 400, name, "class is 0 to %u in this run",
-                             run->history.n_classes - 1);
-            return -1;
-        }
-        query->only_class = (int)number;
-    } else if (!strcmp(name, "k")) {
-        if (kl_parse_number(text, &number) || number < 1 || number > KL_TOP_MAX) {
-            kl_reply_problem(reply, 400, name, "k is 1 to %d", KL_TOP_MAX);
-            return -1;
-        }
-        query->top = number;
-    } else if (!strcmp(name, "views")) {
-        if (kl_parse_views(text, query)) {
-            kl_reply_problem(reply, 400, name,
-                             "views is a list of curves, time, samples and learning");
-            return -1;
-        }
-    } else if (!strcmp(name, "remove")) {
-        if (kl_parse_removal(text, &run->history, &question->removal, &err)) {
-            kl_reply_error(reply, name, &err);
-            return -1;
-        }
-        query->removal = &question->removal;
-    }
+    if (!kl_question_set(&asked->question, &run->history, name, text, &err))
+        return 0;
+    kl_reply_error(reply, NULL, &err);
+    return -1;
+}
+
+static int is_word(const char *name)
+{
+    const char *word;
+
+    for (uint32_t i = 0; (word = kl_question_word(i)); i++)
+        if (!strcmp(word, name))
+            return 1;
     return 0;
 }
 
 /* Replies with an answer about a text. */
-static void reply_text(const struct kl_run *run, const struct question *question,
-                       const struct kl_query *asked, const struct kl_answer *answer, double started,
+static void reply_text(const struct kl_run *run, const struct asked *asked,
+                       const struct kl_query *query, const struct kl_answer *answer, double started,
                        struct kl_reply *reply)
 {
     struct kl_passages passages;
     struct kl_error err;
 
-    if (kl_passages_find(&run->history, answer, question->query.top, &passages, &err)) {
+    if (kl_passages_find(&run->history, answer, asked->question.query.top, &passages, &err)) {
         kl_reply_error(reply, NULL, &err);
         return;
     }
-    kl_reply_json(reply, kl_represent_text_attention(run, asked, &question->text, question->place,
-                                                     answer, &passages, kl_now_ms() - started));
+    kl_reply_json(reply, kl_represent_text_attention(run, query, &asked->text, asked->place, answer,
+                                                     &passages, kl_now_ms() - started));
     kl_passages_clear(&passages);
 }
 
 /* Scans and answers; sample is negative for what was given. */
-static void answer_query(struct kl_service *service, struct kl_run *run,
-                         const struct question *question, int64_t sample, struct kl_reply *reply)
+static void answer_query(struct kl_service *service, struct kl_run *run, const struct asked *asked,
+                         int64_t sample, struct kl_reply *reply)
 {
     int is_text = kl_history_is_text(&run->history);
-    struct kl_query query = question->query;
+    struct kl_query query = asked->question.query;
     double started = kl_now_ms();
     struct kl_answer answer;
     struct kl_error err;
@@ -121,7 +80,7 @@ static void answer_query(struct kl_service *service, struct kl_run *run,
         kl_reply_error(reply, NULL, &err);
     } else {
         if (is_text)
-            reply_text(run, question, &query, &answer, started, reply);
+            reply_text(run, asked, &query, &answer, started, reply);
         else
             kl_reply_json(
                 reply, kl_represent_attention(run, &query, sample, &answer, kl_now_ms() - started));
@@ -132,18 +91,18 @@ static void answer_query(struct kl_service *service, struct kl_run *run,
 
 /* Makes a stored sample what the question is about: *pixels is the caller's. 0, or -1 with the
  * problem in *reply. */
-static int find_stored(struct kl_run *run, uint32_t id, struct question *question, uint8_t **pixels,
+static int find_stored(struct kl_run *run, uint32_t id, struct asked *asked, uint8_t **pixels,
                        struct kl_reply *reply)
 {
-    struct kl_query *query = &question->query;
+    struct kl_query *query = &asked->question.query;
     struct kl_error err;
 
     if (kl_history_is_text(&run->history)) {
-        if (kl_query_text_stored(run, id, 1, &question->text, &err)) {
+        if (kl_query_text_stored(run, id, 1, &asked->text, &err)) {
             kl_reply_error(reply, NULL, &err);
             return -1;
         }
-        question->place = question->text.n - 1;
+        asked->place = asked->text.n - 1;
         kl_subject_at(&run->data, id, &query->subject);
     } else {
         if (kl_alloc(pixels, run->training.shape.inputs[0], 1, "an image", &err) ||
@@ -162,14 +121,14 @@ static void attend_stored(struct kl_service *service, struct kl_run *run,
                           const struct kl_request *request, struct kl_reply *reply)
 {
     const char *id_text = kl_request_get(request, "sample");
-    struct question question = {.query = kl_default_query};
-    struct kl_query *query = &question.query;
-    const char *removal = kl_request_get(request, "remove");
+    struct asked asked = {0};
+    struct kl_query *query = &asked.question.query;
+    const char *removal = kl_request_get(request, "remove"), *word;
     uint8_t *pixels = NULL;
     char canonical[120];
     uint32_t id = 0;
 
-    query->layer = run->training.shape.n_layers;
+    kl_question_init(&run->history, &asked.question);
     if (kl_request_allows(request, reply, "sample", "layer", "rank", "by", "class", "k", "views",
                           "remove", NULL))
         return;
@@ -179,19 +138,19 @@ static void attend_stored(struct kl_service *service, struct kl_run *run,
                          "instead");
         return;
     }
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        const char *text = kl_request_get(request, words[i]);
+    for (uint32_t i = 0; (word = kl_question_word(i)); i++) {
+        const char *text = kl_request_get(request, word);
 
-        if (text && set_word(run, words[i], text, &question, reply))
+        if (text && set_word(run, word, text, &asked, reply))
             return;
     }
-    if (!find_stored(run, id, &question, &pixels, reply)) {
-        snprintf(canonical, sizeof canonical, "%u %u %d %d %d %d %u %u ", id, query->layer,
-                 (int)query->rank, query->logit, query->by_sample, query->only_class, query->top,
-                 query->views);
+    if (!find_stored(run, id, &asked, &pixels, reply)) {
+        snprintf(canonical, sizeof canonical, "%u %u %s %d %d %d %u %u ", id, query->layer,
+                 query->rank->name, query->logit, query->by_sample, query->only_class, query->top,
+                 query->parts);
         kl_reply_tag(reply, run->fingerprint, "attention", canonical, removal ? "remove" : "keep",
                      removal ? removal : "", NULL);
-        answer_query(service, run, &question, id, reply);
+        answer_query(service, run, &asked, id, reply);
     }
     free(pixels);
 }
@@ -219,10 +178,10 @@ static int read_pixels(const struct kl_run *run, const cJSON *array, uint8_t *pi
 
 /* Makes the typed text what the question is about: the token at place, or the last, and what stands
  * before it. What follows is known of all but the last. */
-static int find_place(const cJSON *body, struct question *question, struct kl_reply *reply)
+static int find_place(const cJSON *body, struct asked *asked, struct kl_reply *reply)
 {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(body, "place");
-    const struct kl_query_text *text = &question->text;
+    const struct kl_query_text *text = &asked->text;
     uint32_t place = text->n - 1, first;
 
     if (item && (!cJSON_IsNumber(item) || !(item->valuedouble >= 0) || item->valuedouble > place ||
@@ -233,17 +192,17 @@ static int find_place(const cJSON *body, struct question *question, struct kl_re
     }
     place = item ? (uint32_t)item->valuedouble : place;
     first = place + 1 > KL_CONTEXT ? place + 1 - KL_CONTEXT : 0;
-    question->place = place;
-    question->query.subject =
+    asked->place = place;
+    asked->question.query.subject =
         (struct kl_subject){.tokens = text->tokens + first, .n_tokens = place + 1 - first};
     if (place + 1 < text->n)
-        question->query.target = (int)text->tokens[place + 1];
+        asked->question.query.target = (int)text->tokens[place + 1];
     return 0;
 }
 
 /* One member of a POST's body: pixels is room for those of an image run, NULL of a text run. */
 static int set_member(struct kl_run *run, const struct kl_request *request, const cJSON *body,
-                      const cJSON *item, struct question *question, uint8_t *pixels,
+                      const cJSON *item, struct asked *asked, uint8_t *pixels,
                       struct kl_reply *reply)
 {
     const char *name = item->string;
@@ -253,8 +212,7 @@ static int set_member(struct kl_run *run, const struct kl_request *request, cons
     if (!strcmp(name, "pixels") && pixels)
         return read_pixels(run, item, pixels, reply);
     if (!strcmp(name, "text") && !pixels) {
-        if (!kl_query_text_typed(run, request->body, request->body_bytes, body, &question->text,
-                                 &err))
+        if (!kl_query_text_typed(run, request->body, request->body_bytes, body, &asked->text, &err))
             return 0;
         kl_reply_error(reply, NULL, &err);
         return -1;
@@ -264,25 +222,21 @@ static int set_member(struct kl_run *run, const struct kl_request *request, cons
     if (!strcmp(name, "dataset")) {
         for (uint32_t d = 0; cJSON_IsString(item) && d < run->data.n_datasets; d++) {
             if (!strcmp(run->data.datasets[d]->name, item->valuestring)) {
-                question->query.subject.dataset = d;
+                asked->question.query.subject.dataset = d;
                 return 0;
             }
         }
         kl_reply_problem(reply, 400, name, "dataset names a data set of this run");
         return -1;
     }
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        if (strcmp(name, words[i]) != 0)
-            continue;
-        if (cJSON_IsString(item))
-            return set_word(run, name, item->valuestring, question, reply);
-        if (cJSON_IsNumber(item)) {
-            snprintf(digits, sizeof digits, "%.17g", item->valuedouble);
-            return set_word(run, name, digits, question, reply);
-        }
-        if (cJSON_IsNull(item))
-            return 0;
+    if (is_word(name) && cJSON_IsString(item))
+        return set_word(run, name, item->valuestring, asked, reply);
+    if (is_word(name) && cJSON_IsNumber(item)) {
+        snprintf(digits, sizeof digits, "%.17g", item->valuedouble);
+        return set_word(run, name, digits, asked, reply);
     }
+    if (is_word(name) && cJSON_IsNull(item))
+        return 0;
     kl_reply_problem(reply, 400, name,
                      "the body has no member of that name and type: see "
                      "docs/api.md");
@@ -301,7 +255,7 @@ static int is_repeated(const cJSON *item, const cJSON *body, struct kl_reply *re
 static void attend_given(struct kl_service *service, struct kl_run *run,
                          const struct kl_request *request, struct kl_reply *reply)
 {
-    struct question question = {.query = kl_default_query};
+    struct asked asked = {0};
     cJSON *body = cJSON_ParseWithLength(request->body, request->body_bytes);
     int is_text = kl_history_is_text(&run->history);
     const char *subject = is_text ? "text" : "pixels";
@@ -310,7 +264,7 @@ static void attend_given(struct kl_service *service, struct kl_run *run,
     struct kl_error err;
     int failed = 0;
 
-    question.query.layer = run->training.shape.n_layers;
+    kl_question_init(&run->history, &asked.question);
     if (kl_request_allows(request, reply, NULL)) {
         failed = 1;
     } else if (!cJSON_IsObject(body) || !cJSON_HasObjectItem(body, subject)) {
@@ -324,17 +278,17 @@ static void attend_given(struct kl_service *service, struct kl_run *run,
         cJSON_ArrayForEach(item, body)
         {
             failed = failed || is_repeated(item, body, reply) ||
-                     set_member(run, request, body, item, &question, pixels, reply);
+                     set_member(run, request, body, item, &asked, pixels, reply);
         }
     }
     if (is_text)
-        failed = failed || find_place(body, &question, reply);
+        failed = failed || find_place(body, &asked, reply);
     else
-        question.query.subject.pixels = pixels;
+        asked.question.query.subject.pixels = pixels;
     if (!failed)
-        answer_query(service, run, &question, -1, reply);
+        answer_query(service, run, &asked, -1, reply);
     cJSON_Delete(body);
-    kl_query_text_clear(&question.text);
+    kl_query_text_clear(&asked.text);
     free(pixels);
 }
 

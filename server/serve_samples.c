@@ -6,8 +6,8 @@
 
 #include "core/base/memory.h"
 #include "server/handlers.h"
-#include "api/parameters.h"
-#include "server/png.h"
+#include "api/question.h"
+#include "api/png.h"
 #include "api/represent.h"
 
 #define DEFAULT_LIMIT 100

@@ -5,7 +5,7 @@
 
 #include "core/base/memory.h"
 #include "server/handlers.h"
-#include "api/parameters.h"
+#include "api/question.h"
 #include "api/represent.h"
 
 /* So many suspects of largest own are asked for their neighbours: two seconds for 60,000 samples on
@@ -18,7 +18,7 @@ struct kl_known_hubness {
     struct kl_known_hubness *next;
     const struct kl_run *run;
     uint32_t layer;
-    enum kl_rank rank;
+    const struct kl_rank *rank;
     int by_sample;
     struct kl_hubness common;
 };
@@ -118,24 +118,23 @@ static enum kl_status compute_common(struct kl_service *service, struct kl_run *
 }
 
 static int read_question(const struct kl_run *run, const struct kl_request *request,
-                         struct kl_query *query, struct kl_reply *reply)
+                         struct kl_question *question, struct kl_reply *reply)
 {
-    const char *layer = kl_request_get(request, "layer"), *rank = kl_request_get(request, "rank");
-    const char *by = kl_request_get(request, "by");
+    static const char *const words[] = {"layer", "by"};
+    const char *rank = kl_request_get(request, "rank");
+    struct kl_error err;
 
-    query->layer = run->training.shape.n_layers;
-    if (layer && (kl_parse_number(layer, &query->layer) || query->layer < 1 ||
-                  query->layer > run->training.shape.n_layers)) {
-        kl_reply_problem(reply, 400, "layer", "layer is 1 to %u in this run",
-                         run->training.shape.n_layers);
-        return -1;
+    kl_question_init(&run->history, question);
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        const char *text = kl_request_get(request, words[i]);
+
+        if (text && kl_question_set(question, &run->history, words[i], text, &err)) {
+            kl_reply_error(reply, NULL, &err);
+            return -1;
+        }
     }
-    if (rank && (kl_parse_rank(rank, query) || query->rank > KL_RANK_COSINE)) {
-        kl_reply_problem(reply, 400, "rank", "rank is abs, positive, negative or cosine here");
-        return -1;
-    }
-    if (by && kl_parse_by(by, query)) {
-        kl_reply_problem(reply, 400, "by", "by is pattern or sample");
+    if (rank && kl_question_row_rank(rank, 1, &question->query.rank, &err)) {
+        kl_reply_error(reply, NULL, &err);
         return -1;
     }
     return 0;
@@ -144,25 +143,26 @@ static int read_question(const struct kl_run *run, const struct kl_request *requ
 void kl_serve_hubness(struct kl_service *service, struct kl_run *run,
                       const struct kl_request *request, struct kl_reply *reply)
 {
-    struct kl_query query = kl_default_query;
+    struct kl_question question;
+    const struct kl_query *query = &question.query;
     const struct kl_hubness *common = NULL;
     struct kl_error err;
 
     if (kl_request_allows(request, reply, "layer", "rank", "by", NULL) ||
-        read_question(run, request, &query, reply))
+        read_question(run, request, &question, reply))
         return;
-    common = find_common(&service->surveys, run, &query);
+    common = find_common(&service->surveys, run, query);
     if (!common) {
         if (take_turn(&service->surveys, reply))
             return;
-        common = find_common(&service->surveys, run, &query); /* while this one waited */
-        if (!common && compute_common(service, run, &query, &err))
+        common = find_common(&service->surveys, run, query); /* while this one waited */
+        if (!common && compute_common(service, run, query, &err))
             kl_reply_error(reply, NULL, &err);
         end_turn(&service->surveys);
-        common = find_common(&service->surveys, run, &query);
+        common = find_common(&service->surveys, run, query);
     }
     if (common)
-        kl_reply_json(reply, kl_represent_hubness(&query, common));
+        kl_reply_json(reply, kl_represent_hubness(query, common));
 }
 
 static const struct kl_suspects *find_suspects(struct kl_surveys *surveys, const struct kl_run *run)

@@ -9,7 +9,7 @@
 #include "core/explain/text/reading.h"
 #include "api/query_text.h"
 #include "server/handlers.h"
-#include "api/parameters.h"
+#include "api/question.h"
 #include "api/represent.h"
 
 #define READING_COUNT 400 /* tokens, unless it is said otherwise */
@@ -23,7 +23,7 @@
 struct asked {
     uint32_t sample, count, layer, seed;
     double temperature;
-    struct kl_query query; /* its rank */
+    const struct kl_rank *rank;
 };
 
 /* One member of a body, or one parameter as a string: 0, or -1 with the problem in *reply. */
@@ -31,6 +31,7 @@ static int set_word(const struct kl_run *run, const char *name, const char *text
                     struct asked *asked, struct kl_reply *reply)
 {
     uint32_t n_layers = run->training.shape.n_layers;
+    struct kl_error err;
     char *end;
 
     if (!strcmp(name, "count")) {
@@ -44,8 +45,8 @@ static int set_word(const struct kl_run *run, const char *name, const char *text
             return -1;
         }
     } else if (!strcmp(name, "rank")) {
-        if (kl_parse_rank(text, &asked->query) || asked->query.rank > KL_RANK_NEGATIVE) {
-            kl_reply_problem(reply, 400, name, "rank is abs, positive or negative here");
+        if (kl_question_row_rank(text, 0, &asked->rank, &err)) {
+            kl_reply_error(reply, NULL, &err);
             return -1;
         }
     } else if (!strcmp(name, "temperature")) {
@@ -221,7 +222,7 @@ void kl_serve_attention_map(struct kl_service *service, struct kl_run *run,
     struct asked asked = {.sample = UINT32_MAX,
                           .count = HEAT_COUNT,
                           .layer = run->training.shape.n_layers,
-                          .query = kl_default_query};
+                          .rank = kl_rank_at(0)};
     struct kl_query_text text = {0};
     struct kl_attention_map heat;
     struct kl_error err;
@@ -236,7 +237,7 @@ void kl_serve_attention_map(struct kl_service *service, struct kl_run *run,
                                                .n_before = text.first,
                                                .n = text.n - text.first,
                                                .layer = asked.layer,
-                                               .rank = asked.query.rank,
+                                               .rank = asked.rank,
                                                .n_best = HEAT_BEST,
                                                .n_columns = HEAT_COLUMNS};
 

@@ -4,17 +4,7 @@
 
 #include "core/base/pool.h"
 #include "db/run.h"
-
-#define KL_ALLOWED_HOSTS_MAX 16
-
-struct kl_server_options {
-    const char *bind; /* address to listen on; NULL: 127.0.0.1 */
-    uint16_t port;    /* 0: any free one */
-    const char
-        *token; /* asked of every request, or NULL; needed on other than loopback addresses */
-    const char *allowed_hosts[KL_ALLOWED_HOSTS_MAX]; /* besides loopback names */
-    size_t n_allowed_hosts;
-};
+#include "server/options.h"
 
 struct kl_server;
 

@@ -110,14 +110,15 @@ export const settings = {
   },
   rank: {
     initial: 'abs',
-    parse: (text, run) => {
+    parse: (given, run) => {
+      const text = {helped: 'proponents', harmed: 'opponents'}[given] ?? given; // older words
       if (run.dual === false && !['abs', 'positive', 'negative', 'cosine'].includes(text)) return undefined;
       const logit = /^(?:logit|effect):(.*)$/.exec(text);
       if (logit) return integer(logit[1], 0, outputs(run) - 1) === undefined ? undefined : text;
-      return word(text, ['abs', 'positive', 'negative', 'cosine', 'logit', 'effect', 'helped', 'harmed']);
+      return word(text, ['abs', 'positive', 'negative', 'cosine', 'logit', 'effect', 'proponents', 'opponents']);
     },
     allowed: (run) => run.dual === false ? 'abs, positive, negative or cosine (Adam has no exact dual form)' :
-      'abs, positive, negative, cosine, helped, harmed, logit, effect, ' +
+      'abs, positive, negative, cosine, logit, effect, proponents, opponents, ' +
       `logit:0 to logit:${outputs(run) - 1} or effect:0 to effect:${outputs(run) - 1}`,
   },
   by: {
@@ -137,7 +138,8 @@ export const settings = {
   },
   remove: {
     initial: null,
-    parse: (text, run) => {
+    parse: (given, run) => {
+      const text = {helped: 'proponents', harmed: 'opponents'}[given] ?? given; // older words
       if (run.dual === false) return undefined;
       const terms = text === '' ? [] : text.split(',');
       const count = (/** @type {string} */ kind) => terms.filter((term) => term.startsWith(`${kind}:`)).length;
@@ -224,7 +226,8 @@ export function parseUrl(url, runs) {
   /** @type {string[]} */
   const notices = [];
   const path = /^\/(?:r\/([^/]*)(?:\/q\/([^/]*)|\/(suspects))?\/?)?$/.exec(url.pathname);
-  const found = runs.find((run) => run.id === path?.[1]);
+  const found = runs.find((run) => run.id === path?.[1]) ??
+    runs.find((run) => run.fingerprint_before && run.fingerprint_before === path?.[1]);
   const run = found ?? runs[0];
   if (!path) notices.push('The address is none of keylight’s, so this is the first run.');
   else if (path[1] && !found)

@@ -2,11 +2,11 @@
 
 /**
  * @typedef {{name: string, width: number, height: number, channels: number, classes: string[],
- *   text?: {tokens: 'characters'|'words'|'spaced', vocabulary: number, documents: number},
+ *   text?: {tokens: 'characters'|'words'|'whitespace', vocabulary: number, documents: number},
  *   splits: Record<'train'|'validation'|'test', {first_sample: number, samples: number}>,
  *   first_output: number, accuracy: number}} Dataset
  * @typedef {{layer: number, inputs: number, outputs: number, activation: string, errors: boolean}} Layer
- * @typedef {{id: string, name: string, fingerprint: string, test_accuracy: number|null,
+ * @typedef {{id: string, name: string, fingerprint: string, fingerprint_before?: string, test_accuracy: number|null,
  *   kind: 'images'|'text', test_bits_per_token?: number|null, test_perplexity?: number|null, dual?: boolean, left_out?: number,
  *   patterns: number, steps: number, file_bytes: number, layers: Layer[],
  *   datasets: Dataset[], outputs: string[], heads: 'shared'|'separate', switches: number[],

@@ -14,6 +14,8 @@ enum kl_status {
     KL_ERR_EXISTS,      /* refusing to overwrite */
     KL_ERR_DAMAGED,     /* a run file that contradicts itself */
     KL_ERR_FOREIGN,     /* some other file */
+    KL_ERR_EMPTY,       /* a file with nothing in it */
+    KL_ERR_OLDER,       /* written by an earlier keylight: it has to be upgraded */
     KL_ERR_NEWER,       /* written by a later keylight */
     KL_ERR_UNFINISHED,  /* training was cut off or still goes on */
     KL_ERR_BUSY,        /* a file or port held by another process */
@@ -21,6 +23,7 @@ enum kl_status {
     KL_ERR_FULL,        /* disk full */
     KL_ERR_MEMORY,      /* an allocation failed */
     KL_ERR_INEXACT,     /* verify found a difference above its bound */
+    KL_ERR_DIVERGED,    /* a training whose numbers left all bounds */
     KL_ERR_INTERRUPTED, /* stopped by the user; can be resumed */
 };
 

@@ -11,7 +11,7 @@ static enum kl_status no_memory(size_t count, size_t size, const char *what, str
 {
     return kl_fail(err, KL_ERR_MEMORY,
                    "not enough memory for %s (%.1f MB): close other programs or use a smaller "
-                   "--memory budget or network",
+                   "memory budget or network",
                    what, (double)count * (double)size / 1e6);
 }
 

@@ -3,6 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
+enum kl_data_kind kl_collection_kind(const struct kl_collection *collection)
+{
+    return kl_dataset_kind(collection->datasets[0]);
+}
+
 uint32_t kl_collection_size(const struct kl_collection *collection)
 {
     uint32_t n = 0;
@@ -88,7 +93,7 @@ enum kl_status kl_collection_check(const struct kl_collection *collection, struc
             other->channels != first->channels)
             return kl_fail(err, KL_ERR_USAGE,
                            "data sets of one run have images of one size: %s has %ux%u with %u "
-                           "channels, %s has %ux%u with %u (--image-size resizes folders of PNG or "
+                           "channels, %s has %ux%u with %u (image_size resizes folders of PNG or "
                            "JPEG images to the size of the others)",
                            first->name, first->width, first->height, first->channels, other->name,
                            other->width, other->height, other->channels);
@@ -96,7 +101,7 @@ enum kl_status kl_collection_check(const struct kl_collection *collection, struc
             if (!strcmp(collection->datasets[before]->name, other->name))
                 return kl_fail(err, KL_ERR_USAGE,
                                "data set %s is given twice: name each once, or give one of them "
-                               "another name with --data NAME=FOLDER",
+                               "another name, as in NAME=FOLDER",
                                other->name);
     }
     for (uint32_t d = 0; d < collection->n_datasets && collection->n_datasets > 1; d++)

@@ -28,6 +28,9 @@ struct kl_sample_place {
     uint32_t index;
 };
 
+/* Of all its data sets: a collection has one kind. */
+enum kl_data_kind kl_collection_kind(const struct kl_collection *collection);
+
 /* Samples of all data sets and splits. */
 uint32_t kl_collection_size(const struct kl_collection *collection);
 

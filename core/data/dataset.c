@@ -6,23 +6,16 @@
 
 #include "core/data/text/corpus.h"
 
-static const char *const split_names[KL_N_SPLITS] = {"train", "validation", "test"};
-
-const char *kl_split_name(enum kl_split split)
+const char *kl_data_kind_name(enum kl_data_kind kind)
 {
-    return split_names[split];
+    static const char *const names[] = {"images", "text"};
+
+    return names[kind];
 }
 
-enum kl_status kl_split_parse(const char *name, enum kl_split *split, struct kl_error *err)
+enum kl_data_kind kl_dataset_kind(const struct kl_dataset *dataset)
 {
-    for (int i = 0; i < KL_N_SPLITS; i++) {
-        if (!strcmp(name, split_names[i])) {
-            *split = (enum kl_split)i;
-            return KL_OK;
-        }
-    }
-    return kl_fail(err, KL_ERR_USAGE,
-                   "there is no split of that name: use train, validation or test");
+    return dataset->corpus ? KL_DATA_TEXT : KL_DATA_IMAGES;
 }
 
 const char *kl_dataset_class_name(const struct kl_dataset *dataset, uint32_t label)

@@ -9,15 +9,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/base/error.h"
+#include "core/data/split.h"
 
-#define KL_NAME_MAX 64         /* bytes of a name with its NUL; names of runs, data sets, classes */
 #define KL_CLASSES_MAX 256     /* labels of images are bytes */
 #define KL_TYPES_MAX (1 << 20) /* of a text's vocabulary */
 #define KL_CHANNELS_MAX 4      /* grey, grey + alpha, RGB, RGBA */
 #define KL_IMAGE_SIDE_MAX 4096 /* a larger side is a damaged header, not a thumbnail data set */
-
-enum kl_split { KL_SPLIT_TRAIN, KL_SPLIT_VALIDATION, KL_SPLIT_TEST, KL_N_SPLITS };
 
 struct kl_image_set {
     uint32_t count;
@@ -27,6 +24,12 @@ struct kl_image_set {
 };
 
 struct kl_corpus;
+
+/* What the samples of a run are. */
+enum kl_data_kind { KL_DATA_IMAGES, KL_DATA_TEXT };
+
+/* "images", "text"; a static string. */
+const char *kl_data_kind_name(enum kl_data_kind kind);
 
 struct kl_dataset {
     char name[KL_NAME_MAX];
@@ -40,6 +43,8 @@ struct kl_dataset {
     struct kl_image_set splits[KL_N_SPLITS]; /* of a text only the counts */
 };
 
+enum kl_data_kind kl_dataset_kind(const struct kl_dataset *dataset);
+
 /* What a label is called; for as long as the data set lives. */
 const char *kl_dataset_class_name(const struct kl_dataset *dataset, uint32_t label);
 
@@ -47,12 +52,6 @@ const char *kl_dataset_class_name(const struct kl_dataset *dataset, uint32_t lab
 uint32_t kl_dataset_label(const struct kl_dataset *dataset, enum kl_split split, uint32_t index);
 uint32_t kl_dataset_true_label(const struct kl_dataset *dataset, enum kl_split split,
                                uint32_t index);
-
-/* "train", "validation", "test"; a static string. */
-const char *kl_split_name(enum kl_split split);
-
-/* The split of that name. Errors: KL_ERR_USAGE. */
-enum kl_status kl_split_parse(const char *name, enum kl_split *split, struct kl_error *err);
 
 /* Numbers of one image: channels * height * width. */
 size_t kl_dataset_image_size(const struct kl_dataset *dataset);

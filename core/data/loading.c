@@ -9,6 +9,7 @@
 #include "core/data/images/folder.h"
 #include "core/data/images/idx.h"
 #include "core/base/memory.h"
+#include "core/data/text/corpus_read.h"
 #include "core/data/images/strokes.h"
 
 #define PATH_BYTES 4096
@@ -53,11 +54,10 @@ static enum kl_status find_folder(const char *name, char folder[PATH_BYTES], str
     snprintf(folder, PATH_BYTES, "/usr/share/datasets/%s", name);
     if (is_folder(folder))
         return KL_OK;
-    return kl_fail(
-        err, KL_ERR_NOT_FOUND,
-        "data set %s is not on this machine: fetch it with './bootstrap data', name its "
-        "folder with --data %s=FOLDER, or, for images, use --data strokes, which needs no files",
-        name, name);
+    return kl_fail(err, KL_ERR_NOT_FOUND,
+                   "data set %s is not on this machine: fetch it with './bootstrap data', name its "
+                   "folder, as in %s=FOLDER, or, for images, take strokes, which needs no files",
+                   name, name);
 }
 
 static enum kl_status check_name(const char *name, size_t length, struct kl_error *err)
@@ -66,7 +66,7 @@ static enum kl_status check_name(const char *name, size_t length, struct kl_erro
         strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") < length)
         return kl_fail(err, KL_ERR_USAGE,
                        "a data set's name is 1 to %d lower-case letters, digits and '-', as in "
-                       "--data fashion-mnist or --data letters=FOLDER",
+                       "fashion-mnist or letters=FOLDER",
                        KL_NAME_MAX - 1);
     return KL_OK;
 }
@@ -123,10 +123,11 @@ enum kl_status kl_dataset_load(const char *spec, struct kl_image_size size, stru
             status = load_folder(dataset, folder, size, err);
     }
     if (!status && size.width && (size.width != dataset->width || size.height != dataset->height))
-        status = kl_fail(err, KL_ERR_USAGE,
-                         "--image-size resizes folders of PNG or JPEG images by class only: %s has "
-                         "images of %ux%u",
-                         dataset->name, dataset->width, dataset->height);
+        status =
+            kl_fail_on(err, KL_ERR_USAGE, "image_size",
+                       "image_size resizes folders of PNG or JPEG images by class only: %s has "
+                       "images of %ux%u",
+                       dataset->name, dataset->width, dataset->height);
     if (status) {
         kl_dataset_free(dataset);
         return status;

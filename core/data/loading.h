@@ -2,6 +2,7 @@
 #ifndef KL_CORE_DATA_LOADING_H
 #define KL_CORE_DATA_LOADING_H
 
+#include "core/data/dataset.h"
 #include "core/data/text/corpus.h"
 
 /* Looks data sets up by name and loads them; the caller owns *dataset and ends it with

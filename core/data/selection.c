@@ -16,9 +16,9 @@ static enum kl_status split_off(struct kl_dataset *dataset, uint32_t n, struct k
     enum kl_status status;
 
     if (n >= train->count)
-        return kl_fail(err, KL_ERR_USAGE,
-                       "--validation %u leaves nothing to train on: %s has %u training samples", n,
-                       dataset->name, train->count);
+        return kl_fail_on(err, KL_ERR_USAGE, "validation",
+                          "validation %u leaves nothing to train on: %s has %u training samples", n,
+                          dataset->name, train->count);
     status = kl_alloc(&validation->pixels, n, size, "the validation split", err);
     if (!status)
         status = kl_alloc(&validation->labels, n, 1, "the validation split", err);
@@ -66,17 +66,17 @@ enum kl_status kl_select(struct kl_dataset *dataset, uint32_t number,
 
     if (dataset->corpus &&
         (selection->validation || selection->limit || selection->label_noise > 0))
-        return kl_fail(err, KL_ERR_USAGE,
-                       "--validation, --limit and --label-noise are for images: text is split by "
-                       "--test-share or --test-files");
+        return kl_fail_on(err, KL_ERR_USAGE, "validation",
+                          "validation, limit and label_noise are for images: text is split by "
+                          "test_share or test_files");
     if (dataset->corpus)
         return KL_OK;
     if (selection->validation)
         status = split_off(dataset, selection->validation, err);
     if (!status && selection->limit > train->count)
-        status = kl_fail(err, KL_ERR_USAGE,
-                         "--limit %u is more than there is: %s has %u training samples",
-                         selection->limit, dataset->name, train->count);
+        status = kl_fail_on(err, KL_ERR_USAGE, "limit",
+                            "limit %u is more than there is: %s has %u training samples",
+                            selection->limit, dataset->name, train->count);
     if (status)
         return status;
     if (selection->limit)

@@ -2,6 +2,7 @@
 #ifndef KL_CORE_DATA_SELECTION_H
 #define KL_CORE_DATA_SELECTION_H
 
+#include "core/data/dataset.h"
 #include "core/data/text/corpus.h"
 
 struct kl_selection {
@@ -9,7 +10,8 @@ struct kl_selection {
     uint32_t limit;      /* of the rest the first so many are taken; 0: all */
     double label_noise;  /* share of the training labels to flip, 0 to 1 */
     uint64_t noise_seed;
-    struct kl_corpus_settings text; /* of a text, which nothing else here applies to */
+    struct kl_image_size image_size; /* that images of folders are brought to; 0 x 0: not said */
+    struct kl_corpus_settings text;  /* of a text, which nothing else here applies to */
 };
 
 /* Applies the selection to a loaded data set, the run's number-th (from 0), measures its

@@ -6,67 +6,15 @@
 
 #include "core/base/clock.h"
 #include "core/base/memory.h"
-#include "core/scan/scan.h"
-#include "core/explain/scores.h"
 #include "core/explain/spotlight.h"
-#include "core/models/trace.h"
 
 struct work {
+    struct kl_inquiry *inquiry;
     struct kl_pool *pool;
     const struct kl_history *history;
     const struct kl_query *query;
-    struct kl_trace *trace;
-    float *attention;      /* (n_patterns) in the query's layer */
-    float *last_attention; /* (n_patterns) in the last layer; may be the same array */
-    float *scores;         /* (n_patterns) of the query's rank */
+    const float *scores; /* (n_patterns) of the query's rank */
 };
-
-const char *kl_rank_name(enum kl_rank rank)
-{
-    static const char *const names[KL_N_RANKS] = {"abs",   "positive", "negative", "cosine",
-                                                  "logit", "effect",   "helped",   "harmed"};
-
-    return names[rank];
-}
-
-/* Refuses what takes contributions where there are none. */
-static enum kl_status check_contributions(const struct kl_history *history,
-                                          const struct kl_query *query, struct kl_error *err)
-{
-    if (query->rank >= KL_RANK_LOGIT && !history->has_dual)
-        return kl_fail(err, KL_ERR_USAGE,
-                       "this run was trained with Adam, which has no exact dual form: attention is "
-                       "defined, contributions are not; rank by abs, positive, negative or cosine");
-    if (query->rank == KL_RANK_LOGIT && !history->errors[query->layer - 1])
-        return kl_fail(err, KL_ERR_USAGE,
-                       "the error signals of layer %u are not recorded, so there are no "
-                       "contributions: train with --gate-errors, or ask for the last layer",
-                       query->layer);
-    if (query->removal && !history->has_dual)
-        return kl_fail(err, KL_ERR_USAGE,
-                       "nothing can be taken out of a run that was trained with Adam: it has no "
-                       "exact dual form");
-    return KL_OK;
-}
-
-static enum kl_status check_query(const struct kl_history *history, const struct kl_query *query,
-                                  struct kl_error *err)
-{
-    uint32_t n_layers = history->final->shape.n_layers,
-             n_logits = kl_shape_n_outputs(&history->final->shape);
-
-    if (query->layer < 1 || query->layer > n_layers)
-        return kl_fail(err, KL_ERR_USAGE, "layer is 1 to %u in this run", n_layers);
-    if (query->top < 1 || query->top > KL_TOP_MAX)
-        return kl_fail(err, KL_ERR_USAGE, "the length of the spotlight is 1 to %d", KL_TOP_MAX);
-    if (query->logit != KL_ANY_CLASS && (query->logit < 0 || (uint32_t)query->logit >= n_logits))
-        return kl_fail(err, KL_ERR_USAGE, "the logit is 0 to %u in this run", n_logits - 1);
-    if (query->only_class != KL_ANY_CLASS &&
-        (query->only_class < 0 || (uint32_t)query->only_class >= history->n_classes))
-        return kl_fail(err, KL_ERR_USAGE, "the class is 0 to %u in this run",
-                       history->n_classes - 1);
-    return check_contributions(history, query, err);
-}
 
 /* What the network says. */
 static enum kl_status say(const struct work *work, struct kl_answer *answer, struct kl_error *err)
@@ -84,7 +32,7 @@ static enum kl_status say(const struct work *work, struct kl_answer *answer, str
         status = kl_alloc(&answer->correction, n_logits, sizeof(double), "logits", err);
     if (status)
         return status;
-    memcpy(answer->logits, work->trace->batch->keys[network->shape.n_layers],
+    memcpy(answer->logits, kl_inquiry_key(work->inquiry, network->shape.n_layers),
            n_logits * sizeof(float));
     kl_softmax(answer->logits, n_logits, answer->probabilities);
     answer->n_logits = n_logits;
@@ -93,28 +41,29 @@ static enum kl_status say(const struct work *work, struct kl_answer *answer, str
     answer->target = query->target == KL_ANY_CLASS ? answer->predicted : (uint32_t)query->target;
     if (work->history->has_dual)
         kl_initial_guess(work->history, network->shape.n_layers - 1,
-                         work->trace->batch->keys[network->shape.n_layers - 1],
+                         kl_inquiry_key(work->inquiry, network->shape.n_layers - 1),
                          answer->initial_guess);
     return kl_groups_create(work->history, answer->predicted, answer->target, &answer->groups, err);
 }
 
-static enum kl_status scan_layers(struct work *work, struct kl_error *err)
+/* The layers that the parts asked for need, before anything is made of them. */
+static enum kl_status scan_layers(const struct work *work, struct kl_answer *answer,
+                                  struct kl_error *err)
 {
     const struct kl_history *history = work->history;
-    uint32_t layer = work->query->layer - 1, last = history->final->shape.n_layers - 1;
-    enum kl_status status = kl_scratch_take(history->scratch, &work->attention, err);
+    uint32_t last = history->final->shape.n_layers - 1;
+    unsigned parts = work->query->parts;
+    const float *any;
+    double started = kl_now_ms();
+    enum kl_status status = KL_OK;
 
-    if (!status)
-        status = kl_scan_attention(work->pool, history, layer, work->trace->batch->keys[layer],
-                                   work->attention, err);
-    if (status || layer == last || !history->has_dual) {
-        work->last_attention = work->attention;
-        return status;
-    }
-    status = kl_scratch_take(history->scratch, &work->last_attention, err);
-    return status ? status
-                  : kl_scan_attention(work->pool, history, last, work->trace->batch->keys[last],
-                                      work->last_attention, err);
+    if ((parts & ~(unsigned)(KL_ANSWER_CORRECTION | KL_ANSWER_LEARNING)) || work->query->removal)
+        status =
+            kl_inquiry_attention(work->inquiry, work->query->layer - 1, &answer->attention, err);
+    if (!status && (parts & KL_ANSWER_CORRECTION) && history->has_dual)
+        status = kl_inquiry_attention(work->inquiry, last, &any, err);
+    answer->scan_ms = kl_now_ms() - started;
+    return status;
 }
 
 static enum kl_status correct(const struct work *work, struct kl_answer *answer,
@@ -122,16 +71,14 @@ static enum kl_status correct(const struct work *work, struct kl_answer *answer,
 {
     enum kl_status status;
 
-    if (!work->history->has_dual)
+    if (!work->history->has_dual || !(work->query->parts & KL_ANSWER_CORRECTION))
         return KL_OK;
-    status = kl_correct(work->pool, work->history, work->last_attention, answer->logit,
-                        &answer->contributions, err);
+    status = kl_inquiry_correction(work->inquiry, answer->logit, &answer->contributions, err);
     for (uint32_t j = 0; !status && j < answer->n_logits; j++) {
         double error;
 
-        answer->correction[j] = answer->contributions.correction[j];
+        answer->correction[j] = answer->contributions->correction[j];
         error = fabs(answer->initial_guess[j] + answer->correction[j] - (double)answer->logits[j]);
-
         answer->max_abs_error = error > answer->max_abs_error ? error : answer->max_abs_error;
     }
     return status;
@@ -140,29 +87,30 @@ static enum kl_status correct(const struct work *work, struct kl_answer *answer,
 struct contribution_job {
     const struct work *work;
     struct kl_answer *answer;
+    const float *gradient;     /* (outputs) of the logit w.r.t. the layer's output */
     uint32_t *place_of_sample; /* (samples) place in the spotlight + 1, or 0 */
 };
 
 /* The contribution of pattern t, from its error signal (one row of the history). */
-static enum kl_status contribution_of(const struct work *work, unsigned worker, uint64_t t,
-                                      float *row, double *contribution, struct kl_error *err)
+static enum kl_status contribution_of(const struct contribution_job *job, unsigned worker,
+                                      uint64_t t, float *row, double *contribution,
+                                      struct kl_error *err)
 {
-    const struct kl_history *history = work->history;
-    uint32_t layer = work->query->layer - 1;
-    const struct kl_block_source *errors = history->errors[layer];
-    const float *gradient = work->trace->batch->errors[layer];
+    const struct kl_history *history = job->work->history;
+    const struct kl_rank *rank = job->work->query->rank;
+    const struct kl_block_source *errors = history->errors[job->work->query->layer - 1];
     enum kl_status status;
     double sum = 0;
 
-    if (work->query->rank == KL_RANK_LOGIT) {
-        *contribution = work->scores[t];
+    if (rank->needs_dual && rank->uses_layer && rank->takes_logit) { /* it is the score */
+        *contribution = job->work->scores[t];
         return KL_OK;
     }
     status = kl_read_rows(errors, worker, t, 1, row, err);
     for (uint32_t j = 0; !status && j < errors->width; j++)
-        sum += (double)row[j] * gradient[j];
+        sum += (double)row[j] * job->gradient[j];
     *contribution = history->coefficients[t / history->patterns_per_step] *
-                    ((double)work->attention[t] + 1) * sum;
+                    ((double)job->answer->attention[t] + 1) * sum;
     return status;
 }
 
@@ -184,37 +132,42 @@ static enum kl_status light_contributions(void *argument, unsigned worker, unsig
 
         if (place == 0)
             continue;
-        status = contribution_of(job->work, worker, t, row, &contribution, err);
+        status = contribution_of(job, worker, t, row, &contribution, err);
         spotlight[place - 1].contribution += contribution;
     }
     for (uint32_t i = 0; !status && !job->work->query->by_sample && i < job->answer->n_hits; i++)
-        status = contribution_of(job->work, worker, spotlight[i].pattern, row,
-                                 &spotlight[i].contribution, err);
+        status = contribution_of(job, worker, spotlight[i].pattern, row, &spotlight[i].contribution,
+                                 err);
     free(row);
     return status;
 }
 
-static enum kl_status tell_contributions(const struct work *work, struct kl_answer *answer,
-                                         struct kl_error *err)
+static enum kl_status report_contributions(const struct work *work, struct kl_answer *answer,
+                                           struct kl_error *err)
 {
-    struct contribution_job job = {work, answer, NULL};
-    enum kl_status status = kl_alloc(&job.place_of_sample, kl_collection_size(work->history->data),
-                                     sizeof(uint32_t), "the spotlight", err);
+    uint32_t layer = work->query->layer - 1;
+    const float *gradients[KL_LAYERS_MAX];
+    struct contribution_job job = {.work = work, .answer = answer};
+    float *block = NULL;
+    enum kl_status status = KL_OK;
 
-    for (uint32_t i = 0; !status && i < answer->n_hits; i++)
-        answer->spotlight[i].contribution = NAN;
-    if (status || !work->history->errors[work->query->layer - 1]) {
-        free(job.place_of_sample);
-        return status;
-    }
     for (uint32_t i = 0; i < answer->n_hits; i++)
-        answer->spotlight[i].contribution = 0;
-    kl_trace_logit(work->history, answer->logit, work->query->layer - 1, work->trace);
-    for (uint32_t i = 0; !status && i < answer->n_hits; i++)
-        job.place_of_sample[answer->spotlight[i].sample] = i + 1;
+        answer->spotlight[i].contribution = work->history->errors[layer] ? 0 : NAN;
+    if (!work->history->errors[layer])
+        return KL_OK;
+    status = kl_inquiry_gradients(work->inquiry, KL_GRADIENT_OF_LOGIT, answer->logit, layer, &block,
+                                  gradients, err);
     if (!status)
+        status = kl_alloc(&job.place_of_sample, kl_collection_size(work->history->data),
+                          sizeof(uint32_t), "the spotlight", err);
+    if (!status) {
+        job.gradient = gradients[layer];
+        for (uint32_t i = 0; i < answer->n_hits; i++)
+            job.place_of_sample[answer->spotlight[i].sample] = i + 1;
         status = kl_pool_run(work->pool, light_contributions, &job, 1, err);
+    }
     free(job.place_of_sample);
+    free(block);
     return status;
 }
 
@@ -237,7 +190,7 @@ static enum kl_status remove_patterns(const struct work *work, struct kl_answer 
     const struct kl_history *history = work->history;
     struct kl_removal removal = *work->query->removal;
     struct kl_removed *result = &answer->removed;
-    uint32_t first = kl_history_is_text(history) ? history->final->shape.n_layers - 1 : 0;
+    uint32_t first = history->final->shape.model->first_removable(&history->final->shape);
     float *logits = NULL;
     uint8_t *removed = NULL;
     enum kl_status status = kl_alloc(&removed, history->n_patterns, 1, "the removal", err);
@@ -253,7 +206,7 @@ static enum kl_status remove_patterns(const struct work *work, struct kl_answer 
     if (!status) {
         for (uint64_t t = 0; t < history->n_patterns; t++)
             result->n_patterns += removed[t];
-        status = kl_logits_without(work->pool, history, first, work->trace->batch->keys[first],
+        status = kl_logits_without(work->pool, history, first, kl_inquiry_key(work->inquiry, first),
                                    removed, result->logits, err);
     }
     if (!status)
@@ -277,69 +230,71 @@ static enum kl_status sum(const struct work *work, struct kl_answer *answer, str
     int is_shared = !kl_history_is_text(history);
     enum kl_status status = KL_OK;
 
-    if (work->query->views & KL_VIEW_TIME)
-        status =
-            kl_timeline(work->pool, history, &answer->groups, work->attention, &answer->time, err);
-    return status ? status
-                  : kl_class_totals(work->pool, history, work->attention,
-                                    is_shared ? answer->time.sums : NULL, answer->time.n_bins,
-                                    &answer->by_class, err);
+    if (work->query->parts & KL_ANSWER_TIME)
+        status = kl_timeline(work->pool, history, &answer->groups, answer->attention, &answer->time,
+                             err);
+    if (status || !(work->query->parts & (KL_ANSWER_CLASSES | KL_ANSWER_CURVES)))
+        return status;
+    return kl_class_totals(work->pool, history, answer->attention,
+                           is_shared ? answer->time.sums : NULL, answer->time.n_bins,
+                           &answer->by_class, err);
 }
 
 static enum kl_status light(struct work *work, struct kl_answer *answer, struct kl_error *err)
 {
     const struct kl_history *history = work->history;
     const struct kl_query *query = work->query;
+    int needs_spotlight = (query->parts & KL_ANSWER_SPOTLIGHT) || query->removal;
     uint32_t top = query->top;
-    int needs_totals = query->by_sample || (query->views & KL_VIEW_SAMPLES);
-    enum kl_status status = kl_scratch_take(history->scratch, &work->scores, err);
+    enum kl_status status;
 
+    if (!needs_spotlight && !(query->parts & KL_ANSWER_SAMPLES))
+        return KL_OK;
     if (query->removal && query->removal->top > top)
         top = query->removal->top;
-    if (!status)
-        status = kl_scores(work->pool, history, query, answer->logit, answer->target, work->trace,
-                           work->attention, work->scores, err);
-    if (!status && needs_totals)
-        status = kl_sample_totals(history, work->attention, work->scores, &answer->samples, err);
-    return status ? status
-                  : kl_spotlight(work->pool, history, query, top, work->attention, work->scores,
-                                 &answer->samples, answer, err);
+    status = kl_inquiry_scores(work->inquiry, query->rank, query->layer - 1, answer->logit,
+                               answer->target, &work->scores, err);
+    if (!status && (query->by_sample || (query->parts & KL_ANSWER_SAMPLES)))
+        status = kl_sample_totals(history, answer->attention, work->scores, &answer->samples, err);
+    if (!status && needs_spotlight)
+        status = kl_spotlight(work->pool, history, query, top, answer->attention, work->scores,
+                              &answer->samples, answer, err);
+    if (!status && query->removal)
+        status = remove_patterns(work, answer, err);
+    if (answer->n_hits > query->top) /* more were found for the removal's sake */
+        answer->n_hits = query->top;
+    return status || !(query->parts & KL_ANSWER_SPOTLIGHT)
+               ? status
+               : report_contributions(work, answer, err);
 }
 
-static enum kl_status look_further(struct work *work, struct kl_answer *answer,
+static enum kl_status look_further(const struct work *work, struct kl_answer *answer,
                                    struct kl_error *err)
 {
-    const struct kl_query *query = work->query;
+    unsigned parts = work->query->parts;
     enum kl_status status = KL_OK;
 
-    if (query->removal)
-        status = remove_patterns(work, answer, err);
-    if (answer->n_hits > query->top) /* more were lit for the removal's sake */
-        answer->n_hits = query->top;
-    if (!status)
-        status = tell_contributions(work, answer, err);
-    if (!status && (query->views & KL_VIEW_CURVES))
-        status = kl_curves(work->history, &answer->groups, work->attention, &answer->curves, err);
-    if (!status && (query->views & KL_VIEW_LEARNING))
-        status = kl_learn(work->pool, work->history, &query->subject, &answer->learning, err);
+    if (parts & KL_ANSWER_CURVES)
+        status = kl_curves(work->history, &answer->groups, answer->attention, &answer->curves, err);
+    if (!status && (parts & KL_ANSWER_LEARNING))
+        status = kl_learn(work->pool, work->history, kl_inquiry_subject(work->inquiry),
+                          &answer->learning, err);
     return status;
 }
 
-enum kl_status kl_attend(struct kl_pool *pool, const struct kl_history *history,
-                         const struct kl_query *query, struct kl_answer *out, struct kl_error *err)
+enum kl_status kl_attend_to(struct kl_inquiry *inquiry, const struct kl_query *query,
+                            struct kl_answer *out, struct kl_error *err)
 {
-    struct work work = {.pool = pool, .history = history, .query = query};
-    struct kl_answer answer = {0};
-    double started = kl_now_ms();
-    enum kl_status status = check_query(history, query, err);
+    const struct kl_history *history = kl_inquiry_history(inquiry);
+    struct work work = {
+        .inquiry = inquiry, .pool = kl_inquiry_pool(inquiry), .history = history, .query = query};
+    struct kl_answer answer = {.n_patterns = history->n_patterns, .n_classes = history->n_classes};
+    enum kl_status status = kl_query_check(history, query, err);
 
-    if (!status)
-        status = kl_trace(history, history->final, &query->subject, &work.trace, err);
     if (!status)
         status = say(&work, &answer, err);
     if (!status)
-        status = scan_layers(&work, err);
-    answer.scan_ms = kl_now_ms() - started;
+        status = scan_layers(&work, &answer, err);
     if (!status)
         status = correct(&work, &answer, err);
     if (!status)
@@ -348,14 +303,6 @@ enum kl_status kl_attend(struct kl_pool *pool, const struct kl_history *history,
         status = light(&work, &answer, err);
     if (!status)
         status = look_further(&work, &answer, err);
-    answer.n_patterns = history->n_patterns;
-    answer.n_classes = history->n_classes;
-    if (work.last_attention != work.attention)
-        kl_scratch_give(history->scratch, work.last_attention);
-    answer.attention = work.attention;
-    answer.scratch = history->scratch;
-    kl_scratch_give(history->scratch, work.scores);
-    kl_trace_free(work.trace);
     if (status)
         kl_answer_clear(&answer);
     else
@@ -363,23 +310,18 @@ enum kl_status kl_attend(struct kl_pool *pool, const struct kl_history *history,
     return status;
 }
 
-void kl_answer_clear(struct kl_answer *answer)
+enum kl_status kl_attend(struct kl_pool *pool, const struct kl_history *history,
+                         const struct kl_query *query, struct kl_answer *answer,
+                         struct kl_error *err)
 {
-    free(answer->logits);
-    free(answer->probabilities);
-    free(answer->initial_guess);
-    free(answer->correction);
-    free(answer->spotlight);
-    free(answer->by_class);
-    if (answer->attention)
-        kl_scratch_give(answer->scratch, answer->attention);
-    free(answer->removed.logits);
-    free(answer->removed.probabilities);
-    kl_groups_clear(&answer->groups);
-    kl_contributions_clear(&answer->contributions);
-    kl_curves_clear(&answer->curves);
-    kl_timeline_clear(&answer->time);
-    kl_sample_totals_clear(&answer->samples);
-    kl_learning_clear(&answer->learning);
-    memset(answer, 0, sizeof *answer);
+    struct kl_inquiry *inquiry = NULL;
+    enum kl_status status = kl_inquiry_create(pool, history, &query->subject, &inquiry, err);
+
+    if (!status)
+        status = kl_attend_to(inquiry, query, answer, err);
+    if (status)
+        kl_inquiry_free(inquiry);
+    else
+        answer->own_inquiry = inquiry;
+    return status;
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "core/base/memory.h"
-#include "core/explain/views/timeline.h"
+#include "core/explain/views/bins.h"
 
 #define SUMS_MAX ((size_t)1 << 22) /* of all tasks: 32 MB */
 #define ROWS 512                   /* error signals that are added up at a time */

@@ -9,8 +9,7 @@
 struct kl_contributions {
     uint32_t n_reported; /* logits that are told: all, or, of a text, one */
     double *by_class;    /* (n_classes of all data sets, n_reported) */
-    double
-        *by_bin; /* (ranges of steps, data sets, n_reported): see core/explain/views/timeline.h */
+    double *by_bin; /* (ranges of steps, data sets, n_reported): see core/explain/views/bins.h */
     double *correction; /* (n_logits) the sum of all patterns' contributions */
 };
 

@@ -4,7 +4,7 @@
 
 #include "core/scan/blocks.h"
 #include "core/data/collection.h"
-#include "core/models/network.h"
+#include "core/models/model.h"
 #include "core/base/scratch.h"
 
 /* The weights along the way, between the initial and the final ones; db reads them. */
@@ -30,26 +30,28 @@ struct kl_history {
     const uint32_t *class_datasets; /* (n_classes) the data set of each */
     const double *coefficients;     /* c_s, (n_steps): see core/models/coefficients.h */
     double alpha;                   /* what is left of the initial weights */
-    /* Whether the network is its dual form, so that there are contributions (SGD), or only
-     * attention (Adam); then coefficients and errors are NULL. */
+    /* Whether the network is its dual form, so that there are contributions, or only
+     * attention; then coefficients and errors are NULL. */
     int has_dual;
     double left_out; /* share of the last layer's error signals (squared length) not recorded */
     struct kl_snapshots snapshots;
     struct kl_norms *norms;     /* see core/explain/norms.h */
     struct kl_scratch *scratch; /* of n_patterns: see core/base/scratch.h */
-    /* By layer, from 0. An MLP's layer 1 has images as rows (row = sample id; training samples come
-     * in ids that need not start at 0, so rows cover all samples); the others' have patterns. */
+    /* By layer, from 0. Where the keys are the samples themselves (kl_shape_reads_samples), rows
+     * are samples by id, of all splits; otherwise patterns. */
     const struct kl_block_source *keys[KL_LAYERS_MAX];
     const struct kl_block_source *errors[KL_LAYERS_MAX]; /* NULL: not recorded */
 };
 
-/* Whether it is a language model's: samples are positions in a text, classes the tokens that
- * follow.
- */
+/* Whether samples are positions in a text, and classes the tokens that follow. */
 static inline int kl_history_is_text(const struct kl_history *history)
 {
-    return history->final->shape.architecture == KL_LSTM;
+    return kl_collection_kind(history->data) == KL_DATA_TEXT;
 }
+
+/* out[j] = alpha (W_0 x + b_0)[j] of a layer, from 0: (outputs[layer]) doubles. */
+void kl_initial_guess(const struct kl_history *history, uint32_t layer, const float *x,
+                      double *out);
 
 /* The step of a pattern, from 1. */
 static inline uint32_t kl_history_step(const struct kl_history *history, uint64_t pattern)

@@ -6,7 +6,7 @@
 
 #include "core/explain/history.h"
 #include "core/base/memory.h"
-#include "core/scan/scan.h"
+#include "core/explain/layer_scan.h"
 
 struct kl_norms {
     pthread_mutex_t lock;

@@ -5,8 +5,7 @@
 
 #include "core/explain/correction.h"
 #include "core/base/memory.h"
-#include "core/scan/scan.h"
-#include "core/models/trace.h"
+#include "core/explain/layer_scan.h"
 
 static int in_range(const struct kl_removal *removal, uint32_t step)
 {

@@ -7,66 +7,156 @@
 #include "core/base/memory.h"
 #include "core/explain/norms.h"
 #include "core/scan/scan.h"
-#include "core/models/trace.h"
 
-/* What the scores are made of. */
+/* What the scores of a part of the patterns are made of. */
 struct job {
     const struct kl_history *history;
-    enum kl_rank rank;
     const float *attention; /* (n_patterns) */
     const float *factors;   /* (n_patterns) the keys' lengths, or products with error signals */
     double length;          /* of the query */
     float *scores;          /* (n_patterns) */
 };
 
-static enum kl_status score_part(void *argument, const struct kl_part *part, struct kl_error *err)
+/* Does a function for all patterns, in parts. */
+static enum kl_status for_all(const struct kl_scoring *scoring, kl_pool_part do_part,
+                              struct job *job, struct kl_error *err)
+{
+    job->history = kl_inquiry_history(scoring->inquiry);
+    return kl_pool_split(kl_inquiry_pool(scoring->inquiry), job->history->n_patterns, KL_PARTS_MAX,
+                         do_part, job, err);
+}
+
+/* The same of the attention in the layer that is asked for. */
+static enum kl_status from_attention(const struct kl_scoring *scoring, kl_pool_part do_part,
+                                     float *scores, struct kl_error *err)
+{
+    struct job job = {.scores = scores};
+    enum kl_status status =
+        kl_inquiry_attention(scoring->inquiry, scoring->layer, &job.attention, err);
+
+    return status ? status : for_all(scoring, do_part, &job, err);
+}
+
+static enum kl_status abs_part(void *argument, const struct kl_part *part, struct kl_error *err)
 {
     const struct job *job = argument;
-    const float *attention = job->attention;
-    float *scores = job->scores;
 
     (void)err;
-    switch (job->rank) {
-    case KL_RANK_ABS:
-        for (uint64_t t = part->first; t < part->end; t++)
-            scores[t] = fabsf(attention[t]);
-        break;
-    case KL_RANK_POSITIVE:
-        memcpy(scores + part->first, attention + part->first,
-               (part->end - part->first) * sizeof(float));
-        break;
-    case KL_RANK_NEGATIVE:
-        for (uint64_t t = part->first; t < part->end; t++)
-            scores[t] = -attention[t];
-        break;
-    case KL_RANK_COSINE:
-        for (uint64_t t = part->first; t < part->end; t++) {
-            double length = (double)job->factors[t] * job->length;
+    for (uint64_t t = part->first; t < part->end; t++)
+        job->scores[t] = fabsf(job->attention[t]);
+    return KL_OK;
+}
 
-            scores[t] = length > 0 ? (float)(attention[t] / length) : 0;
-        }
-        break;
-    default: /* sums over layers: from 0 */
-        memset(scores + part->first, 0, (part->end - part->first) * sizeof(float));
-        break;
+enum kl_status kl_score_abs(const struct kl_scoring *scoring, float *scores, struct kl_error *err)
+{
+    return from_attention(scoring, abs_part, scores, err);
+}
+
+void kl_row_abs(float *row, uint32_t n, float length)
+{
+    (void)length;
+    for (uint32_t q = 0; q < n; q++)
+        row[q] = fabsf(row[q]);
+}
+
+static enum kl_status positive_part(void *argument, const struct kl_part *part,
+                                    struct kl_error *err)
+{
+    const struct job *job = argument;
+
+    (void)err;
+    memcpy(job->scores + part->first, job->attention + part->first,
+           (part->end - part->first) * sizeof(float));
+    return KL_OK;
+}
+
+enum kl_status kl_score_positive(const struct kl_scoring *scoring, float *scores,
+                                 struct kl_error *err)
+{
+    return from_attention(scoring, positive_part, scores, err);
+}
+
+void kl_row_positive(float *row, uint32_t n, float length)
+{
+    (void)row;
+    (void)n;
+    (void)length;
+}
+
+static enum kl_status negative_part(void *argument, const struct kl_part *part,
+                                    struct kl_error *err)
+{
+    const struct job *job = argument;
+
+    (void)err;
+    for (uint64_t t = part->first; t < part->end; t++)
+        job->scores[t] = -job->attention[t];
+    return KL_OK;
+}
+
+enum kl_status kl_score_negative(const struct kl_scoring *scoring, float *scores,
+                                 struct kl_error *err)
+{
+    return from_attention(scoring, negative_part, scores, err);
+}
+
+void kl_row_negative(float *row, uint32_t n, float length)
+{
+    (void)length;
+    for (uint32_t q = 0; q < n; q++)
+        row[q] = -row[q];
+}
+
+static enum kl_status cosine_part(void *argument, const struct kl_part *part, struct kl_error *err)
+{
+    const struct job *job = argument;
+
+    (void)err;
+    for (uint64_t t = part->first; t < part->end; t++) {
+        double length = (double)job->factors[t] * job->length;
+
+        job->scores[t] = length > 0 ? (float)(job->attention[t] / length) : 0;
     }
     return KL_OK;
 }
 
-static enum kl_status find_lengths(struct kl_pool *pool, uint32_t layer, const float *x,
-                                   struct job *job, struct kl_error *err)
+enum kl_status kl_score_cosine(const struct kl_scoring *scoring, float *scores,
+                               struct kl_error *err)
 {
+    const struct kl_history *history = kl_inquiry_history(scoring->inquiry);
+    const float *x = kl_inquiry_key(scoring->inquiry, scoring->layer);
+    struct job job = {.scores = scores};
     double squares = 0;
+    enum kl_status status =
+        kl_inquiry_attention(scoring->inquiry, scoring->layer, &job.attention, err);
 
-    for (uint32_t i = 0; i < job->history->final->shape.inputs[layer]; i++)
+    for (uint32_t i = 0; i < history->final->shape.inputs[scoring->layer]; i++)
         squares += (double)x[i] * x[i];
-    job->length = sqrt(squares);
-    return kl_norms_of(pool, job->history, layer, &job->factors, err);
+    job.length = sqrt(squares);
+    if (!status)
+        status = kl_norms_of(kl_inquiry_pool(scoring->inquiry), history, scoring->layer,
+                             &job.factors, err);
+    return status ? status : for_all(scoring, cosine_part, &job, err);
+}
+
+/* The query's own length changes no order among its scores. */
+void kl_row_cosine(float *row, uint32_t n, float length)
+{
+    for (uint32_t q = 0; q < n; q++)
+        row[q] = length > 0 ? row[q] / length : 0;
+}
+
+static enum kl_status zero_part(void *argument, const struct kl_part *part, struct kl_error *err)
+{
+    const struct job *job = argument;
+
+    (void)err;
+    memset(job->scores + part->first, 0, (part->end - part->first) * sizeof(float));
+    return KL_OK;
 }
 
 /* scores[t] += c_t (a_t + 1) (d_t . gradient) at one layer. */
-static enum kl_status add_effect_part(void *argument, const struct kl_part *part,
-                                      struct kl_error *err)
+static enum kl_status effect_part(void *argument, const struct kl_part *part, struct kl_error *err)
 {
     const struct job *job = argument;
     const struct kl_history *history = job->history;
@@ -78,71 +168,90 @@ static enum kl_status add_effect_part(void *argument, const struct kl_part *part
     return KL_OK;
 }
 
+/* Over the layers first .. end - 1 whose error signals are recorded. */
+static enum kl_status add_effects(const struct kl_scoring *scoring, uint32_t first, uint32_t end,
+                                  const float *const gradients[KL_LAYERS_MAX], float *scores,
+                                  struct kl_error *err)
+{
+    const struct kl_history *history = kl_inquiry_history(scoring->inquiry);
+    struct job job = {.scores = scores};
+    float *products = NULL;
+    enum kl_status status = for_all(scoring, zero_part, &job, err);
+
+    if (!status)
+        status = kl_scratch_take(history->scratch, &products, err);
+    job.factors = products;
+    for (uint32_t l = first; !status && l < end; l++) {
+        if (!history->errors[l])
+            continue;
+        status = kl_inquiry_attention(scoring->inquiry, l, &job.attention, err);
+        if (!status)
+            status = kl_scan_dot(kl_inquiry_pool(scoring->inquiry), history->errors[l],
+                                 gradients[l], 0, products, err);
+        if (!status)
+            status = for_all(scoring, effect_part, &job, err);
+    }
+    kl_scratch_give(history->scratch, products);
+    return status;
+}
+
+/* Effects on what the gradients are of. */
+static enum kl_status score_effects(const struct kl_scoring *scoring, enum kl_gradient_of what,
+                                    uint32_t output, uint32_t first, uint32_t end, float *scores,
+                                    struct kl_error *err)
+{
+    const float *gradients[KL_LAYERS_MAX];
+    float *block = NULL;
+    enum kl_status status =
+        kl_inquiry_gradients(scoring->inquiry, what, output, first, &block, gradients, err);
+
+    if (!status)
+        status = add_effects(scoring, first, end, gradients, scores, err);
+    free(block);
+    return status;
+}
+
+static uint32_t n_layers_of(const struct kl_scoring *scoring)
+{
+    return kl_inquiry_history(scoring->inquiry)->final->shape.n_layers;
+}
+
+enum kl_status kl_score_logit(const struct kl_scoring *scoring, float *scores, struct kl_error *err)
+{
+    return score_effects(scoring, KL_GRADIENT_OF_LOGIT, scoring->logit, scoring->layer,
+                         scoring->layer + 1, scores, err);
+}
+
+enum kl_status kl_score_effect(const struct kl_scoring *scoring, float *scores,
+                               struct kl_error *err)
+{
+    return score_effects(scoring, KL_GRADIENT_OF_LOGIT, scoring->logit, 0, n_layers_of(scoring),
+                         scores, err);
+}
+
+/* What raises the loss adds to it. */
+enum kl_status kl_score_opponents(const struct kl_scoring *scoring, float *scores,
+                                  struct kl_error *err)
+{
+    return score_effects(scoring, KL_GRADIENT_OF_LOSS, scoring->target, 0, n_layers_of(scoring),
+                         scores, err);
+}
+
 static enum kl_status negate_part(void *argument, const struct kl_part *part, struct kl_error *err)
 {
-    float *scores = argument;
+    const struct job *job = argument;
 
     (void)err;
     for (uint64_t t = part->first; t < part->end; t++)
-        scores[t] = -scores[t];
+        job->scores[t] = -job->scores[t];
     return KL_OK;
 }
 
-/* Over all layers, or the query's only. */
-static enum kl_status add_effects(struct kl_pool *pool, const struct kl_history *history,
-                                  uint32_t own_layer, int all_layers,
-                                  const struct kl_activations *trace, const float *attention,
-                                  float *scores, struct kl_error *err)
+enum kl_status kl_score_proponents(const struct kl_scoring *scoring, float *scores,
+                                   struct kl_error *err)
 {
-    float *products = NULL, *other = NULL;
-    enum kl_status status = kl_scratch_take(history->scratch, &products, err);
+    struct job job = {.scores = scores};
+    enum kl_status status = kl_score_opponents(scoring, scores, err);
 
-    if (!status && all_layers)
-        status = kl_scratch_take(history->scratch, &other, err);
-    for (uint32_t l = 0; !status && l < history->final->shape.n_layers; l++) {
-        const float *a = l == own_layer ? attention : other;
-
-        if ((l != own_layer && !all_layers) || !history->errors[l])
-            continue;
-        if (l != own_layer)
-            status = kl_scan_attention(pool, history, l, trace->keys[l], other, err);
-        if (!status)
-            status = kl_scan_dot(pool, history->errors[l], trace->errors[l], 0, products, err);
-        if (!status)
-            status = kl_pool_split(
-                pool, history->n_patterns, KL_PARTS_MAX, add_effect_part,
-                &(struct job){
-                    .history = history, .attention = a, .factors = products, .scores = scores},
-                err);
-    }
-    kl_scratch_give(history->scratch, products);
-    kl_scratch_give(history->scratch, other);
-    return status;
-}
-
-enum kl_status kl_scores(struct kl_pool *pool, const struct kl_history *history,
-                         const struct kl_query *query, uint32_t logit, uint32_t target,
-                         struct kl_trace *trace, const float *attention, float *scores,
-                         struct kl_error *err)
-{
-    uint32_t layer = query->layer - 1;
-    struct job job = {
-        .history = history, .rank = query->rank, .attention = attention, .scores = scores};
-    enum kl_status status = KL_OK;
-
-    if (query->rank == KL_RANK_COSINE)
-        status = find_lengths(pool, layer, trace->batch->keys[layer], &job, err);
-    if (!status)
-        status = kl_pool_split(pool, history->n_patterns, KL_PARTS_MAX, score_part, &job, err);
-    if (status || query->rank < KL_RANK_LOGIT)
-        return status;
-    if (query->rank == KL_RANK_LOGIT || query->rank == KL_RANK_EFFECT)
-        kl_trace_logit(history, logit, query->rank == KL_RANK_LOGIT ? layer : 0, trace);
-    else
-        kl_trace_loss(history, target, trace);
-    status = add_effects(pool, history, layer, query->rank != KL_RANK_LOGIT, trace->batch,
-                         attention, scores, err);
-    if (!status && query->rank == KL_RANK_PROPONENTS) /* what lowers the loss */
-        status = kl_pool_split(pool, history->n_patterns, KL_PARTS_MAX, negate_part, scores, err);
-    return status;
+    return status ? status : for_all(scoring, negate_part, &job, err);
 }

@@ -1,19 +1,26 @@
-/* What the spotlight is ordered by: one score per pattern. */
+/* What the spotlight is ordered by: one score per pattern, a function for every rank of
+ * core/explain/ranks.h. */
 #ifndef KL_CORE_EXPLAIN_SCORES_H
 #define KL_CORE_EXPLAIN_SCORES_H
 
-#include "core/explain/attention.h"
+#include "core/explain/inquiry.h"
 
-/* scores[t], (n_patterns), for the query's rank: see kl_rank in core/explain/attention.h.
- *
- * attention: (n_patterns) of the query's layer; trace: the query run through the network, whose
- * gradients are overwritten; logit and target as in the answer. COSINE reads the lengths of the
- * keys, LOGIT the layer's error signals, EFFECT, HELPED and HARMED all keys and error signals that
- * are recorded.
- * Errors: KL_ERR_MEMORY and those of reading. */
-enum kl_status kl_scores(struct kl_pool *pool, const struct kl_history *history,
-                         const struct kl_query *query, uint32_t logit, uint32_t target,
-                         struct kl_trace *trace, const float *attention, float *scores,
-                         struct kl_error *err);
+/* scores[t], (n_patterns). COSINE reads the lengths of the keys; LOGIT the layer's error signals;
+ * EFFECT, PROPONENTS and OPPONENTS all keys and error signals that are recorded. Errors:
+ * KL_ERR_MEMORY and those of reading. */
+enum kl_status kl_score_abs(const struct kl_scoring *, float *scores, struct kl_error *err);
+enum kl_status kl_score_positive(const struct kl_scoring *, float *scores, struct kl_error *err);
+enum kl_status kl_score_negative(const struct kl_scoring *, float *scores, struct kl_error *err);
+enum kl_status kl_score_cosine(const struct kl_scoring *, float *scores, struct kl_error *err);
+enum kl_status kl_score_logit(const struct kl_scoring *, float *scores, struct kl_error *err);
+enum kl_status kl_score_effect(const struct kl_scoring *, float *scores, struct kl_error *err);
+enum kl_status kl_score_proponents(const struct kl_scoring *, float *scores, struct kl_error *err);
+enum kl_status kl_score_opponents(const struct kl_scoring *, float *scores, struct kl_error *err);
+
+/* The same of one pattern and n queries, in place, up to a factor per query. */
+void kl_row_abs(float *row, uint32_t n, float length);
+void kl_row_positive(float *row, uint32_t n, float length);
+void kl_row_negative(float *row, uint32_t n, float length);
+void kl_row_cosine(float *row, uint32_t n, float length);
 
 #endif

@@ -2,7 +2,8 @@
 #ifndef KL_CORE_EXPLAIN_SPOTLIGHT_H
 #define KL_CORE_EXPLAIN_SPOTLIGHT_H
 
-#include "core/explain/attention.h"
+#include "core/explain/answer.h"
+#include "core/explain/query.h"
 
 /* Fills answer->spotlight (contributions left 0), n_hits and the moments of all scores from the
  * attention and the scores of every pattern; totals, of the same scores, are needed by sample only.

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "core/data/text/corpus.h"
-#include "core/models/lstm.h"
 #include "core/base/memory.h"
 
 #define SLICE 4096 /* patterns at a time: one GEMM, its sums in float32, added up in double */
@@ -150,15 +149,16 @@ static void measure_outputs(const struct rebuild *rebuild, const float *x, uint3
     }
 }
 
-/* Over all test images. */
-static enum kl_status measure_images(const struct rebuild *rebuild, double *distance,
-                                     struct kl_error *err)
+/* Over all test samples. */
+static enum kl_status measure_samples(const struct rebuild *rebuild, double *distance,
+                                      struct kl_error *err)
 {
     const struct kl_history *history = rebuild->history;
     const struct kl_block_source *images = history->keys[0];
     size_t size = images->width;
-    struct kl_activations *batch = NULL;
-    enum kl_status status = kl_activations_create(history->final, rebuild->slice, &batch, err);
+    struct kl_activations *activations = NULL;
+    enum kl_status status =
+        kl_activations_create(&history->final->shape, rebuild->slice, &activations, err);
 
     for (uint32_t d = 0; !status && d < history->data->n_datasets; d++) {
         const struct kl_dataset *dataset = history->data->datasets[d];
@@ -169,16 +169,16 @@ static enum kl_status measure_images(const struct rebuild *rebuild, double *dist
         for (uint32_t first = 0; !status && first < count; first += rebuild->slice) {
             uint32_t n = count - first < rebuild->slice ? count - first : rebuild->slice;
 
-            status = kl_read_rows(images, 0, base + first, n, batch->keys[0], err);
+            status = kl_read_rows(images, 0, base + first, n, activations->keys[0], err);
             if (status)
                 break;
             for (uint32_t i = 0; i < n; i++)
-                kl_dataset_standardise_floats(dataset, batch->keys[0] + i * size);
-            kl_network_forward(history->final, n, batch);
-            measure_outputs(rebuild, batch->keys[rebuild->layer], n, distance);
+                kl_dataset_standardise_floats(dataset, activations->keys[0] + i * size);
+            history->final->shape.model->forward(history->final, n, activations);
+            measure_outputs(rebuild, activations->keys[rebuild->layer], n, distance);
         }
     }
-    kl_activations_free(batch);
+    kl_activations_free(activations);
     return status;
 }
 
@@ -187,23 +187,19 @@ static enum kl_status measure_text(const struct rebuild *rebuild, double *distan
                                    struct kl_error *err)
 {
     const struct kl_history *history = rebuild->history;
+    const struct kl_model *model = history->final->shape.model;
     const struct kl_corpus *corpus = history->data->datasets[0]->corpus;
     enum kl_split split = corpus->lengths[KL_SPLIT_TEST] ? KL_SPLIT_TEST : KL_SPLIT_TRAIN;
     uint32_t n = corpus->lengths[split] < rebuild->slice ? corpus->lengths[split] : rebuild->slice;
-    struct kl_lstm_activations *activations = NULL;
-    float *carried = NULL;
-    enum kl_status status = kl_alloc(&carried, kl_lstm_carried_size(&history->final->shape, 1),
-                                     sizeof(float), "the state", err);
+    void *reader = NULL;
+    enum kl_status status = model->reader_create(history->final, n, &reader, err);
 
-    if (!status)
-        status = kl_lstm_activations_create(&history->final->shape, 1, n, &activations, err);
-    if (!status) {
-        kl_lstm_forward(history->final, corpus->tokens[split], 1, n, carried, activations);
-        measure_outputs(rebuild, activations->keys[rebuild->layer], n, distance);
-    }
-    kl_lstm_activations_free(activations);
-    free(carried);
-    return status;
+    if (status)
+        return status;
+    model->reader_read(reader, corpus->tokens[split], n);
+    measure_outputs(rebuild, model->reader_keys(reader, rebuild->layer), n, distance);
+    model->reader_free(reader);
+    return KL_OK;
 }
 
 static enum kl_status output_distance(const struct rebuild *rebuild, double *distance,
@@ -214,8 +210,8 @@ static enum kl_status output_distance(const struct rebuild *rebuild, double *dis
     for (size_t i = 0; i < rebuild->inputs * rebuild->outputs; i++)
         rebuild->product[i] =
             (float)(rebuild->weights[i] - history->final->weights[rebuild->layer][i]);
-    return kl_history_is_text(history) ? measure_text(rebuild, distance, err)
-                                       : measure_images(rebuild, distance, err);
+    return history->final->shape.model->forward ? measure_samples(rebuild, distance, err)
+                                                : measure_text(rebuild, distance, err);
 }
 
 static enum kl_status allocate(struct rebuild *rebuild, struct kl_error *err)

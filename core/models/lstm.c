@@ -1,332 +1,379 @@
-#include "core/models/lstm.h"
-
+/* Language models: an embedding, LSTM layers and a linear layer over the vocabulary, as a model.
+ * The mathematics is in core/models/lstm_layers.h. */
 #include <cblas.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/memory.h"
-#include "core/base/random.h"
+#include "core/data/text/corpus.h"
+#include "core/models/lstm_layers.h"
+#include "core/models/model.h"
+#include "core/models/vocabulary_loss.h"
 
-/* Random streams of a seed: weights use their layer's number, the embedding and dropout these. */
-#define EMBEDDING_STREAM (UINT64_C(1) << 33)
-#define DROPOUT_STREAM(step) (UINT64_C(1) << 34 | (step))
+#define TEXT_STREAMS 32
+#define TEXT_UNROLL 64
+#define TEXT_TOKENS 100000     /* of a long split only so many, spread over all of it; */
+#define TEXT_LOGITS 1000000000 /* of large vocabularies fewer: some seconds of work */
 
-size_t kl_lstm_carried_size(const struct kl_shape *shape, uint32_t streams)
+static int fits(const struct kl_shape *shape)
 {
-    return (size_t)2 * (shape->n_layers - 1) * streams * kl_shape_hidden(shape);
+    uint32_t last = shape->n_layers - 1, hidden = shape->inputs[last];
+
+    if (shape->n_layers < 2 || shape->embedding < 1 || shape->vocabulary != shape->outputs[last])
+        return 0;
+    for (uint32_t l = 0; l < last; l++)
+        if (shape->outputs[l] != 4 * hidden ||
+            shape->inputs[l] != (l ? hidden : shape->embedding) + hidden)
+            return 0;
+    return 1;
 }
 
-static void fill_uniform(struct kl_random *random, float bound, float *numbers, size_t n)
+static enum kl_status make_shape(const struct kl_model_settings *settings, uint32_t n_inputs,
+                                 uint32_t n_outputs, struct kl_shape *out, struct kl_error *err)
 {
-    for (size_t i = 0; i < n; i++)
-        numbers[i] = bound * (float)(2 * kl_random_uniform(random) - 1);
-}
+    uint32_t n_lstm = settings->n_hidden, hidden = n_lstm ? settings->hidden[0] : 0;
+    struct kl_shape shape = {.model = &kl_lstm,
+                             .n_layers = n_lstm + 1,
+                             .vocabulary = n_outputs,
+                             .embedding = settings->embedding};
+    enum kl_status status;
 
-void kl_lstm_initialise(struct kl_network *network, uint64_t seed)
-{
-    const struct kl_shape *shape = &network->shape;
-    uint32_t hidden = kl_shape_hidden(shape);
-    size_t n_embedding = (size_t)shape->vocabulary * shape->embedding;
-    struct kl_random random;
-
-    kl_random_seed(&random, seed, EMBEDDING_STREAM);
-    for (size_t i = 0; i < n_embedding; i++)
-        network->embedding[i] = (float)kl_random_normal(&random);
-    for (uint32_t l = 0; l < shape->n_layers; l++) {
-        kl_random_seed(&random, seed, l);
-        fill_uniform(&random, 1 / sqrtf((float)hidden), network->weights[l],
-                     (size_t)shape->inputs[l] * shape->outputs[l]);
-        memset(network->biases[l], 0, shape->outputs[l] * sizeof(float));
-        for (uint32_t j = hidden; l + 1 < shape->n_layers && j < 2 * hidden; j++)
-            network->biases[l][j] = 1;
+    (void)n_inputs; /* tokens come in and go out */
+    for (uint32_t l = 1; l < n_lstm; l++)
+        if (settings->hidden[l] != hidden)
+            return kl_fail_on(err, KL_ERR_USAGE, "hidden",
+                              "LSTM layers are all of one size, such as 200,200");
+    if (hidden < 1 || hidden > KL_WIDTH_MAX / 4)
+        return kl_fail_on(err, KL_ERR_USAGE, "hidden", "an LSTM layer has 1 to %d cells, not %u",
+                          KL_WIDTH_MAX / 4, hidden);
+    for (uint32_t l = 0; l < n_lstm && l + 1 < KL_LAYERS_MAX; l++) {
+        shape.inputs[l] = (l ? hidden : settings->embedding) + hidden;
+        shape.outputs[l] = 4 * hidden;
     }
+    if (n_lstm < KL_LAYERS_MAX) {
+        shape.inputs[n_lstm] = hidden;
+        shape.outputs[n_lstm] = n_outputs;
+    }
+    status = kl_shape_check(&shape, err);
+    if (!status)
+        *out = shape;
+    return status;
 }
 
-enum kl_status kl_lstm_activations_create(const struct kl_shape *shape, uint32_t streams,
-                                          uint32_t unroll, struct kl_lstm_activations **out,
-                                          struct kl_error *err)
+static void initialise(struct kl_network *network, enum kl_initialisation initialisation,
+                       uint64_t seed)
 {
-    const char *what = "a stretch of text";
-    size_t rows = (size_t)streams * unroll, hidden = kl_shape_hidden(shape), widest = 4 * hidden;
-    struct kl_lstm_activations *activations = NULL;
-    enum kl_status status = kl_alloc(&activations, 1, sizeof *activations, what, err);
+    (void)initialisation; /* uniform, as PyTorch's */
+    kl_lstm_initialise(network, seed);
+}
+
+struct trainer {
+    struct kl_trainer_settings settings;
+    struct kl_lstm_activations *activations;
+    struct kl_vocabulary_errors errors;
+};
+
+static void trainer_free(void *self)
+{
+    struct trainer *trainer = self;
+
+    if (!trainer)
+        return;
+    kl_lstm_activations_free(trainer->activations);
+    free(trainer->errors.numbers);
+    free(trainer->errors.indices);
+    free(trainer->errors.left_out);
+    free(trainer);
+}
+
+static enum kl_status trainer_create(const struct kl_trainer_settings *settings, void **out,
+                                     struct kl_error *err)
+{
+    size_t rows = (size_t)settings->streams * settings->unroll;
+    size_t width = settings->entries ? settings->entries : kl_shape_n_outputs(&settings->shape);
+    struct trainer *trainer = NULL;
+    enum kl_status status = kl_alloc(&trainer, 1, sizeof *trainer, "the training", err);
 
     if (status)
         return status;
-    activations->shape = *shape;
-    for (uint32_t l = 0; !status && l < shape->n_layers; l++) {
-        widest = shape->inputs[l] > widest ? shape->inputs[l] : widest;
-        status = kl_alloc(&activations->keys[l], rows * shape->inputs[l], sizeof(float), what, err);
-        if (status || l + 1 == shape->n_layers)
-            break;
-        status = kl_alloc(&activations->errors[l], rows * 4 * hidden, sizeof(float), what, err);
-        if (!status)
-            status = kl_alloc(&activations->gates[l], rows * 4 * hidden, sizeof(float), what, err);
-        if (!status)
-            status = kl_alloc(&activations->cells[l], (streams + rows) * hidden, sizeof(float),
-                              what, err);
-        if (!status)
-            status = kl_alloc(&activations->tanh_cells[l], rows * hidden, sizeof(float), what, err);
-    }
+    trainer->settings = *settings;
+    trainer->errors.entries = settings->entries;
+    status = kl_lstm_activations_create(&settings->shape, settings->streams, settings->unroll,
+                                        &trainer->activations, err);
+    if (!status && settings->records_last)
+        status =
+            kl_alloc(&trainer->errors.numbers, rows * width, sizeof(float), "error signals", err);
     if (!status)
-        status = kl_alloc(&activations->top_errors, rows * hidden, sizeof(float), what, err);
+        status = kl_alloc(&trainer->errors.indices, rows * settings->entries, sizeof(uint32_t),
+                          "error signals", err);
     if (!status)
-        status = kl_alloc(&activations->mask, rows * hidden, sizeof(float), what, err);
-    if (!status)
-        status = kl_alloc(&activations->below, rows * shape->embedding, sizeof(float), what, err);
-    if (!status)
-        status = kl_alloc(&activations->key_errors, streams * widest, sizeof(float), what, err);
-    if (!status)
-        status = kl_alloc(&activations->cell_errors, streams * hidden, sizeof(float), what, err);
-    if (status) {
-        kl_lstm_activations_free(activations);
+        status = kl_alloc(&trainer->errors.left_out, rows, sizeof(float), "error signals", err);
+    if (status)
+        trainer_free(trainer);
+    else
+        *out = trainer;
+    return status;
+}
+
+static enum kl_status step(void *self, const struct kl_network *network,
+                           const struct kl_minibatch *minibatch, float *carried,
+                           struct kl_network *gradient, struct kl_step_result *result,
+                           struct kl_error *err)
+{
+    struct trainer *trainer = self;
+    const struct kl_trainer_settings *settings = &trainer->settings;
+    struct kl_lstm_activations *activations = trainer->activations;
+    uint32_t last = network->shape.n_layers - 1;
+    struct kl_vocabulary_loss loss;
+    enum kl_status status;
+
+    if (minibatch->begins)
+        memset(carried, 0,
+               kl_lstm_carried_size(&network->shape, settings->streams) * sizeof(float));
+    kl_lstm_forward(network, minibatch->tokens, settings->streams, settings->unroll, carried,
+                    activations);
+    kl_lstm_drop(activations, settings->dropout, settings->seed, minibatch->step);
+    status = kl_vocabulary_loss(network, minibatch->targets, activations, &trainer->errors,
+                                gradient, &loss, err);
+    if (status)
         return status;
+    kl_lstm_backward(network, minibatch->tokens, activations, gradient);
+    result->loss = loss.loss / minibatch->n;
+    for (uint32_t l = 0; l <= last; l++) {
+        result->keys[l] = activations->keys[l];
+        result->errors[l] = l < last ? activations->errors[l] : trainer->errors.numbers;
     }
-    *out = activations;
+    result->indices = trainer->errors.indices;
+    result->left_out = trainer->errors.left_out;
     return KL_OK;
 }
 
-void kl_lstm_activations_free(struct kl_lstm_activations *activations)
+/* How a split is read: in streams from empty states; of a long one the first part of each. */
+struct plan {
+    uint32_t streams, length, used; /* tokens of a stream, and how many of them are read */
+};
+
+static struct plan plan_evaluation(uint32_t n_tokens, uint32_t n_types)
 {
-    if (!activations)
-        return;
-    for (uint32_t l = 0; l < KL_LAYERS_MAX; l++) {
-        free(activations->keys[l]);
-        free(activations->errors[l]);
-        free(activations->gates[l]);
-        free(activations->cells[l]);
-        free(activations->tanh_cells[l]);
+    struct plan plan = {n_tokens - 1 < TEXT_STREAMS ? n_tokens - 1 : TEXT_STREAMS, 0, 0};
+    uint32_t most = TEXT_LOGITS / n_types;
+
+    most = (most < TEXT_TOKENS ? most : TEXT_TOKENS) / plan.streams;
+    plan.length = (n_tokens - 1) / plan.streams;
+    plan.used = plan.length < most ? plan.length : most;
+    return plan;
+}
+
+static enum kl_status read_streams(const struct kl_network *network, const uint32_t *text,
+                                   const struct plan *plan, struct kl_vocabulary_loss *sum,
+                                   struct kl_error *err)
+{
+    uint32_t tokens[TEXT_STREAMS * TEXT_UNROLL], targets[TEXT_STREAMS * TEXT_UNROLL];
+    struct kl_lstm_activations *activations = NULL;
+    float *carried = NULL;
+    enum kl_status status = kl_alloc(&carried, kl_lstm_carried_size(&network->shape, plan->streams),
+                                     sizeof(float), "the state", err);
+
+    if (!status)
+        status = kl_lstm_activations_create(&network->shape, plan->streams, TEXT_UNROLL,
+                                            &activations, err);
+    for (uint32_t done = 0; !status && done < plan->used;) {
+        uint32_t unroll = plan->used - done < TEXT_UNROLL ? plan->used - done : TEXT_UNROLL;
+        struct kl_vocabulary_loss loss;
+
+        for (uint32_t row = 0; row < unroll * plan->streams; row++) {
+            uint32_t position = row % plan->streams * plan->length + done + row / plan->streams;
+
+            tokens[row] = text[position];
+            targets[row] = text[position + 1];
+        }
+        kl_lstm_forward(network, tokens, plan->streams, unroll, carried, activations);
+        status = kl_vocabulary_loss(network, targets, activations, NULL, NULL, &loss, err);
+        if (!status) {
+            sum->loss += loss.loss;
+            sum->correct += loss.correct;
+        }
+        done += unroll;
     }
-    free(activations->top_errors);
-    free(activations->mask);
-    free(activations->below);
-    free(activations->key_errors);
-    free(activations->cell_errors);
-    free(activations);
+    kl_lstm_activations_free(activations);
+    free(carried);
+    return status;
 }
 
-static float sigmoid(float x)
+/* Accuracy is that of the most expected token; the loss is per token. */
+static enum kl_status evaluate(const struct kl_network *network, const struct kl_collection *data,
+                               uint32_t dataset, enum kl_split split,
+                               struct kl_evaluation *evaluation, struct kl_prediction *predictions,
+                               struct kl_error *err)
 {
-    return 1 / (1 + expf(-x));
+    const struct kl_corpus *corpus = data->datasets[dataset]->corpus;
+    struct kl_vocabulary_loss sum = {0, 0};
+    struct plan plan;
+    double n;
+    enum kl_status status;
+
+    (void)predictions; /* what a position is predicted as depends on how much is read before it */
+    if (corpus->lengths[split] < 2) {
+        *evaluation = (struct kl_evaluation){0};
+        return KL_OK;
+    }
+    plan = plan_evaluation(corpus->lengths[split], kl_shape_n_outputs(&network->shape));
+    status = read_streams(network, corpus->tokens[split], &plan, &sum, err);
+    if (status)
+        return status;
+    n = (double)plan.used * plan.streams;
+    *evaluation =
+        (struct kl_evaluation){(uint32_t)sum.correct, (double)sum.correct / n, sum.loss / n};
+    return KL_OK;
 }
 
-/* Through expf, which is several times as fast as tanhf and as good within its last digits. */
-static float hyperbolic_tangent(float x)
+/* A text that was read, as it is needed to go back through it. */
+struct inner {
+    const uint32_t *tokens; /* the subject's */
+    struct kl_lstm_activations *stretch;
+};
+
+static void free_inner(void *self)
 {
-    return 1 - 2 / (1 + expf(2 * x));
+    struct inner *inner = self;
+
+    kl_lstm_activations_free(inner->stretch);
+    free(inner);
 }
 
-/* The four gates of one cell, before their functions, become what they let through; returns h_t. */
-static float run_cell(float *gates, uint32_t hidden, float before, float *cell, float *tanh_cell)
+/* Reads the text and copies what the layers saw at its last token. */
+static enum kl_status read_subject(const struct kl_network *network,
+                                   const struct kl_collection *data,
+                                   const struct kl_subject *subject,
+                                   struct kl_activations *activations, struct kl_error *err)
 {
-    float in = sigmoid(gates[0]), forget = sigmoid(gates[hidden]);
-    float candidate = hyperbolic_tangent(gates[2 * (size_t)hidden]),
-          out = sigmoid(gates[3 * (size_t)hidden]);
+    const struct kl_shape *shape = &network->shape;
+    size_t row = subject->n_tokens - 1;
+    struct inner *inner = NULL;
+    float *carried = NULL;
+    enum kl_status status = kl_alloc(&inner, 1, sizeof *inner, "a text", err);
 
-    gates[0] = in;
-    gates[hidden] = forget;
-    gates[2 * (size_t)hidden] = candidate;
-    gates[3 * (size_t)hidden] = out;
-    *cell = forget * before + in * candidate;
-    *tanh_cell = hyperbolic_tangent(*cell);
-    return out * *tanh_cell;
+    (void)data;
+    if (status)
+        return status;
+    activations->inner = inner; /* which owns it from here on */
+    activations->free_inner = free_inner;
+    inner->tokens = subject->tokens;
+    status = kl_alloc(&carried, kl_lstm_carried_size(shape, 1), sizeof(float), "the state", err);
+    if (!status)
+        status = kl_lstm_activations_create(shape, 1, subject->n_tokens, &inner->stretch, err);
+    if (!status) {
+        kl_lstm_forward(network, subject->tokens, 1, subject->n_tokens, carried, inner->stretch);
+        for (uint32_t l = 0; l < shape->n_layers; l++)
+            memcpy(activations->keys[l], inner->stretch->keys[l] + row * shape->inputs[l],
+                   shape->inputs[l] * sizeof(float));
+        kl_lstm_logits(network, inner->stretch, row, 1, activations->keys[shape->n_layers]);
+    }
+    free(carried);
+    return status;
 }
 
-/* Writes h of a row to where it is read: the next token's key of this layer (or what is carried),
- * and this token's key of the layer above. */
-static void pass_on(const struct kl_lstm_activations *activations, uint32_t layer, size_t row,
-                    const float *h, float *carried_h)
+static void back(const struct kl_network *network, uint32_t n, struct kl_activations *activations)
 {
-    const struct kl_shape *shape = &activations->shape;
-    size_t hidden = kl_shape_hidden(shape), n_bytes = hidden * sizeof(float);
-    size_t rows = (size_t)activations->streams * activations->unroll,
-           next = row + activations->streams;
-    size_t width = shape->inputs[layer];
+    const struct kl_shape *shape = &network->shape;
+    const struct inner *inner = activations->inner;
+    uint32_t last = shape->n_layers - 1;
+    size_t row = inner->stretch->unroll - 1, hidden = shape->inputs[last];
+    float *top = inner->stretch->top_errors;
 
-    memcpy(activations->keys[layer + 1] + row * shape->inputs[layer + 1], h, n_bytes);
-    if (next < rows)
-        memcpy(activations->keys[layer] + next * width + width - hidden, h, n_bytes);
+    (void)n; /* one text */
+    memset(top, 0, row * hidden * sizeof(float));
+    cblas_sgemv(CblasRowMajor, CblasTrans, (int)shape->outputs[last], (int)hidden, 1,
+                network->weights[last], (int)hidden, activations->errors[last], 1, 0,
+                top + row * hidden, 1);
+    kl_lstm_backward(network, inner->tokens, inner->stretch, NULL);
+    for (uint32_t l = 0; l < last; l++)
+        memcpy(activations->errors[l], inner->stretch->errors[l] + row * shape->outputs[l],
+               shape->outputs[l] * sizeof(float));
+}
+
+struct reader {
+    const struct kl_network *network;
+    struct kl_lstm_activations *activations;
+    float *carried;
+};
+
+static void reader_free(void *self)
+{
+    struct reader *reader = self;
+
+    if (!reader)
+        return;
+    kl_lstm_activations_free(reader->activations);
+    free(reader->carried);
+    free(reader);
+}
+
+static enum kl_status reader_create(const struct kl_network *network, uint32_t most, void **out,
+                                    struct kl_error *err)
+{
+    struct reader *reader = NULL;
+    enum kl_status status = kl_alloc(&reader, 1, sizeof *reader, "a text", err);
+
+    if (status)
+        return status;
+    reader->network = network;
+    status = kl_alloc(&reader->carried, kl_lstm_carried_size(&network->shape, 1), sizeof(float),
+                      "the state", err);
+    if (!status)
+        status = kl_lstm_activations_create(&network->shape, 1, most, &reader->activations, err);
+    if (status)
+        reader_free(reader);
     else
-        memcpy(carried_h + (next - rows) * hidden, h, n_bytes);
+        *out = reader;
+    return status;
 }
 
-static void run_layer(const struct kl_network *network, uint32_t layer, float *carried,
-                      struct kl_lstm_activations *activations)
+static void reader_read(void *self, const uint32_t *tokens, uint32_t n)
 {
-    const struct kl_shape *shape = &network->shape;
-    uint32_t streams = activations->streams, hidden = kl_shape_hidden(shape);
-    size_t n = (size_t)streams * hidden, gates_width = 4 * (size_t)hidden;
-    int width = (int)shape->inputs[layer];
-    float *carried_h = carried + 2 * layer * n, *carried_c = carried_h + n;
-    float *h = activations->key_errors; /* free in forward */
+    struct reader *reader = self;
 
-    for (uint32_t b = 0; b < streams; b++)
-        memcpy(activations->keys[layer] + (size_t)(b + 1) * (size_t)width - hidden,
-               carried_h + (size_t)b * hidden, hidden * sizeof(float));
-    memcpy(activations->cells[layer], carried_c, n * sizeof(float));
-    for (uint32_t u = 0; u < activations->unroll; u++) {
-        size_t first = (size_t)u * streams;
-        float *gates = activations->gates[layer] + first * gates_width;
-
-        for (uint32_t b = 0; b < streams; b++)
-            memcpy(gates + b * gates_width, network->biases[layer], gates_width * sizeof(float));
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)streams, (int)gates_width, width,
-                    1, activations->keys[layer] + first * (size_t)width, width,
-                    network->weights[layer], width, 1, gates, (int)gates_width);
-        for (uint32_t b = 0; b < streams; b++) {
-            size_t row = first + b;
-            const float *before = activations->cells[layer] + row * hidden;
-            float *cells = activations->cells[layer] + (row + streams) * hidden;
-
-            for (uint32_t j = 0; j < hidden; j++)
-                h[j] =
-                    run_cell(activations->gates[layer] + row * gates_width + j, hidden, before[j],
-                             &cells[j], &activations->tanh_cells[layer][row * hidden + j]);
-            pass_on(activations, layer, row, h, carried_h);
-        }
-    }
-    memcpy(carried_c, activations->cells[layer] + (size_t)activations->unroll * n,
-           n * sizeof(float));
+    kl_lstm_forward(reader->network, tokens, 1, n, reader->carried, reader->activations);
 }
 
-void kl_lstm_forward(const struct kl_network *network, const uint32_t *tokens, uint32_t streams,
-                     uint32_t unroll, float *carried, struct kl_lstm_activations *activations)
+static const float *reader_keys(const void *self, uint32_t layer)
 {
-    const struct kl_shape *shape = &network->shape;
-    size_t width = shape->embedding;
-
-    activations->streams = streams;
-    activations->unroll = unroll;
-    activations->has_mask = 0;
-    for (size_t row = 0; row < (size_t)streams * unroll; row++)
-        memcpy(activations->keys[0] + row * shape->inputs[0],
-               network->embedding + tokens[row] * width, width * sizeof(float));
-    for (uint32_t l = 0; l + 1 < shape->n_layers; l++)
-        run_layer(network, l, carried, activations);
+    return ((const struct reader *)self)->activations->keys[layer];
 }
 
-void kl_lstm_drop(struct kl_lstm_activations *activations, double dropout, uint64_t seed,
-                  uint32_t step)
+static void reader_logits(const void *self, uint32_t first, uint32_t n, float *logits)
 {
-    size_t n =
-        (size_t)activations->streams * activations->unroll * kl_shape_hidden(&activations->shape);
-    float *keys = activations->keys[activations->shape.n_layers - 1],
-          scale = (float)(1 / (1 - dropout));
-    struct kl_random random;
+    const struct reader *reader = self;
 
-    if (dropout <= 0)
-        return;
-    kl_random_seed(&random, seed, DROPOUT_STREAM(step));
-    for (size_t i = 0; i < n; i++) {
-        activations->mask[i] = kl_random_uniform(&random) < dropout ? 0 : scale;
-        keys[i] *= activations->mask[i];
-    }
-    activations->has_mask = 1;
+    kl_lstm_logits(reader->network, reader->activations, first, n, logits);
 }
 
-void kl_lstm_logits(const struct kl_network *network, const struct kl_lstm_activations *activations,
-                    size_t first, size_t n, float *logits)
+/* The gates keep their memory. */
+static uint32_t first_removable(const struct kl_shape *shape)
 {
-    uint32_t last = network->shape.n_layers - 1;
-    size_t outputs = network->shape.outputs[last];
-    int hidden = (int)network->shape.inputs[last];
-
-    for (size_t i = 0; i < n; i++)
-        memcpy(logits + i * outputs, network->biases[last], outputs * sizeof(float));
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)n, (int)outputs, hidden, 1,
-                activations->keys[last] + first * (size_t)hidden, hidden, network->weights[last],
-                hidden, 1, logits, (int)outputs);
+    return shape->n_layers - 1;
 }
 
-/* The gradient w.r.t. h_t (from above and from the next token) becomes that w.r.t. the four gates
- * before their functions, and cell_error that w.r.t. c_{t-1}. */
-static void back_cell(const float *gates, uint32_t hidden, float h_error, float before,
-                      float tanh_cell, float *cell_error, float *errors)
-{
-    float in = gates[0], forget = gates[hidden];
-    float candidate = gates[2 * (size_t)hidden], out = gates[3 * (size_t)hidden];
-    float c_error = *cell_error + h_error * out * (1 - tanh_cell * tanh_cell);
-
-    errors[0] = c_error * candidate * in * (1 - in);
-    errors[hidden] = c_error * before * forget * (1 - forget);
-    errors[2 * (size_t)hidden] = c_error * in * (1 - candidate * candidate);
-    errors[3 * (size_t)hidden] = h_error * tanh_cell * out * (1 - out);
-    *cell_error = c_error * forget;
-}
-
-/* above: (rows, H) the gradient w.r.t. h from above; below gets that w.r.t. x, (rows, inputs - H).
- * They may be the same array. */
-static void back_layer(const struct kl_network *network, uint32_t layer, const float *above,
-                       float *below, struct kl_lstm_activations *activations)
-{
-    const struct kl_shape *shape = &network->shape;
-    uint32_t streams = activations->streams, hidden = kl_shape_hidden(shape);
-    size_t gates_width = 4 * (size_t)hidden, width = shape->inputs[layer], x = width - hidden;
-    float *h_errors = activations->key_errors; /* (streams, width): [x ; h] of the token after */
-
-    memset(h_errors, 0, streams * width * sizeof(float));
-    memset(activations->cell_errors, 0, (size_t)streams * hidden * sizeof(float));
-    for (uint32_t u = activations->unroll; u-- > 0;) {
-        size_t first = (size_t)u * streams;
-        float *errors = activations->errors[layer] + first * gates_width;
-
-        for (uint32_t b = 0; b < streams; b++) {
-            size_t row = first + b;
-
-            for (uint32_t j = 0; j < hidden; j++)
-                back_cell(activations->gates[layer] + row * gates_width + j, hidden,
-                          above[row * hidden + j] + h_errors[b * width + x + j],
-                          activations->cells[layer][row * hidden + j],
-                          activations->tanh_cells[layer][row * hidden + j],
-                          &activations->cell_errors[(size_t)b * hidden + j],
-                          activations->errors[layer] + row * gates_width + j);
-        }
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)streams, (int)width,
-                    (int)gates_width, 1, errors, (int)gates_width, network->weights[layer],
-                    (int)width, 0, h_errors, (int)width);
-        for (uint32_t b = 0; b < streams; b++)
-            memcpy(below + (first + b) * x, h_errors + b * width, x * sizeof(float));
-    }
-}
-
-static void add_gradients(const struct kl_lstm_activations *activations, uint32_t layer,
-                          struct kl_network *gradient)
-{
-    int width = (int)activations->shape.inputs[layer],
-        outputs = (int)activations->shape.outputs[layer];
-    size_t rows = (size_t)activations->streams * activations->unroll;
-    float *biases = gradient->biases[layer];
-
-    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, outputs, width, (int)rows, 1,
-                activations->errors[layer], outputs, activations->keys[layer], width, 0,
-                gradient->weights[layer], width);
-    memset(biases, 0, (size_t)outputs * sizeof(float));
-    for (size_t row = 0; row < rows; row++)
-        for (int j = 0; j < outputs; j++)
-            biases[j] += activations->errors[layer][row * (size_t)outputs + (size_t)j];
-}
-
-void kl_lstm_backward(const struct kl_network *network, const uint32_t *tokens,
-                      struct kl_lstm_activations *activations, struct kl_network *gradient)
-{
-    const struct kl_shape *shape = &network->shape;
-    size_t rows = (size_t)activations->streams * activations->unroll,
-           hidden = kl_shape_hidden(shape);
-
-    for (size_t i = 0; activations->has_mask && i < rows * hidden; i++)
-        activations->top_errors[i] *= activations->mask[i];
-    for (uint32_t l = shape->n_layers - 1; l-- > 0;) {
-        back_layer(network, l, activations->top_errors,
-                   l ? activations->top_errors : activations->below, activations);
-        if (gradient)
-            add_gradients(activations, l, gradient);
-    }
-    if (!gradient)
-        return;
-    memset(gradient->embedding, 0, (size_t)shape->vocabulary * shape->embedding * sizeof(float));
-    for (size_t row = 0; row < rows; row++)
-        for (uint32_t i = 0; i < shape->embedding; i++)
-            gradient->embedding[(size_t)tokens[row] * shape->embedding + i] +=
-                activations->below[row * shape->embedding + i];
-}
+const struct kl_model kl_lstm = {
+    .name = "lstm",
+    .kind = KL_DATA_TEXT,
+    .inner = "lstm",
+    .layer_name = "lstm",
+    .inner_on_demand = 1,
+    .shape = make_shape,
+    .fits = fits,
+    .carried_size = kl_lstm_carried_size,
+    .initialise = initialise,
+    .trainer_create = trainer_create,
+    .step = step,
+    .trainer_free = trainer_free,
+    .evaluate = evaluate,
+    .read = read_subject,
+    .back = back,
+    .reader_create = reader_create,
+    .reader_read = reader_read,
+    .reader_keys = reader_keys,
+    .reader_logits = reader_logits,
+    .reader_free = reader_free,
+    .first_removable = first_removable,
+};

@@ -1,23 +1,18 @@
 #include "core/models/network.h"
 
-#include <cblas.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/memory.h"
-#include "core/base/random.h"
 
 enum kl_status kl_network_create(const struct kl_shape *shape, struct kl_network **out,
                                  struct kl_error *err)
 {
     struct kl_network *network = NULL;
     size_t n_embedding = (size_t)shape->vocabulary * shape->embedding;
-    enum kl_status status = kl_shape_check(shape, err);
     float *next;
-
-    if (!status)
-        status = kl_alloc(&network, 1, sizeof *network, "a network", err);
+    enum kl_status status = kl_alloc(&network, 1, sizeof *network, "a network", err);
     if (status)
         return status;
     network->shape = *shape;
@@ -51,123 +46,47 @@ void kl_network_free(struct kl_network *network)
     free(network);
 }
 
-void kl_network_initialise(struct kl_network *network, enum kl_initialisation initialisation,
-                           uint64_t seed)
-{
-    for (uint32_t l = 0; l < network->shape.n_layers; l++) {
-        double inputs = network->shape.inputs[l], outputs = network->shape.outputs[l];
-        double gain_squared = l + 1 < network->shape.n_layers ? 2 : 1;
-        double variance = initialisation == KL_INIT_XAVIER ? gain_squared * 2 / (inputs + outputs)
-                                                           : gain_squared / inputs;
-        size_t n = (size_t)network->shape.inputs[l] * network->shape.outputs[l];
-        struct kl_random random;
-
-        kl_random_seed(&random, seed, l);
-        for (size_t i = 0; i < n; i++)
-            network->weights[l][i] = (float)(sqrt(variance) * kl_random_normal(&random));
-        memset(network->biases[l], 0, network->shape.outputs[l] * sizeof(float));
-    }
-}
-
-enum kl_status kl_activations_create(const struct kl_network *network, uint32_t capacity,
+enum kl_status kl_activations_create(const struct kl_shape *shape, uint32_t capacity,
                                      struct kl_activations **out, struct kl_error *err)
 {
-    const struct kl_shape *shape = &network->shape;
-    struct kl_activations *batch = NULL;
-    enum kl_status status = kl_alloc(&batch, 1, sizeof *batch, "a batch", err);
+    struct kl_activations *activations = NULL;
+    enum kl_status status = kl_alloc(&activations, 1, sizeof *activations, "the layers", err);
 
     if (status)
         return status;
-    batch->capacity = capacity;
+    activations->shape = *shape;
+    activations->capacity = capacity;
     for (uint32_t l = 0; !status && l < shape->n_layers; l++) {
-        status = kl_alloc(&batch->keys[l], (size_t)capacity * shape->inputs[l], sizeof(float),
-                          "a batch's keys", err);
+        status = kl_alloc(&activations->keys[l], (size_t)capacity * shape->inputs[l], sizeof(float),
+                          "the layers' keys", err);
         if (!status)
-            status = kl_alloc(&batch->errors[l], (size_t)capacity * shape->outputs[l],
-                              sizeof(float), "a batch's error signals", err);
+            status = kl_alloc(&activations->errors[l], (size_t)capacity * shape->outputs[l],
+                              sizeof(float), "the layers' error signals", err);
     }
     if (!status)
-        status =
-            kl_alloc(&batch->keys[shape->n_layers], (size_t)capacity * kl_shape_n_outputs(shape),
-                     sizeof(float), "a batch's logits", err);
+        status = kl_alloc(&activations->keys[shape->n_layers],
+                          (size_t)capacity * kl_shape_n_outputs(shape), sizeof(float),
+                          "the layers' logits", err);
     if (status) {
-        kl_activations_free(batch);
+        kl_activations_free(activations);
         return status;
     }
-    *out = batch;
+    *out = activations;
     return KL_OK;
 }
 
-void kl_activations_free(struct kl_activations *batch)
+void kl_activations_free(struct kl_activations *activations)
 {
-    if (!batch)
+    if (!activations)
         return;
     for (uint32_t l = 0; l < KL_LAYERS_MAX; l++) {
-        free(batch->keys[l]);
-        free(batch->errors[l]);
+        free(activations->keys[l]);
+        free(activations->errors[l]);
     }
-    free(batch->keys[KL_LAYERS_MAX]);
-    free(batch);
-}
-
-static void layer_forward(const struct kl_network *network, uint32_t l, uint32_t n,
-                          const float *keys, float *outputs)
-{
-    int inputs = (int)network->shape.inputs[l], width = (int)network->shape.outputs[l];
-
-    for (uint32_t i = 0; i < n; i++)
-        memcpy(outputs + (size_t)i * (size_t)width, network->biases[l],
-               (size_t)width * sizeof(float));
-    if (n == 1) { /* a query: a matrix product would copy all weights to another order first */
-        cblas_sgemv(CblasRowMajor, CblasNoTrans, width, inputs, 1, network->weights[l], inputs,
-                    keys, 1, 1, outputs, 1);
-        return;
-    }
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)n, width, inputs, 1, keys, inputs,
-                network->weights[l], inputs, 1, outputs, width);
-}
-
-void kl_network_forward(const struct kl_network *network, uint32_t n, struct kl_activations *batch)
-{
-    for (uint32_t l = 0; l < network->shape.n_layers; l++) {
-        size_t n_outputs = (size_t)n * network->shape.outputs[l];
-
-        layer_forward(network, l, n, batch->keys[l], batch->keys[l + 1]);
-        if (l + 1 < network->shape.n_layers) {
-            for (size_t i = 0; i < n_outputs; i++)
-                batch->keys[l + 1][i] = batch->keys[l + 1][i] > 0 ? batch->keys[l + 1][i] : 0;
-        }
-    }
-}
-
-void kl_network_backward(const struct kl_network *network, uint32_t n, struct kl_activations *batch)
-{
-    for (uint32_t l = network->shape.n_layers - 1; l > 0; l--) {
-        int inputs = (int)network->shape.inputs[l], outputs = (int)network->shape.outputs[l];
-        size_t n_inputs = (size_t)n * network->shape.inputs[l];
-
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)n, inputs, outputs, 1,
-                    batch->errors[l], outputs, network->weights[l], inputs, 0, batch->errors[l - 1],
-                    inputs);
-        for (size_t i = 0; i < n_inputs; i++)
-            batch->errors[l - 1][i] = batch->keys[l][i] > 0 ? batch->errors[l - 1][i] : 0;
-    }
-}
-
-void kl_network_gradient(const struct kl_network *network, uint32_t n,
-                         const struct kl_activations *batch, struct kl_network *gradient)
-{
-    for (uint32_t l = 0; l < network->shape.n_layers; l++) {
-        int inputs = (int)network->shape.inputs[l], outputs = (int)network->shape.outputs[l];
-
-        cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, outputs, inputs, (int)n, 1,
-                    batch->errors[l], outputs, batch->keys[l], inputs, 0, gradient->weights[l],
-                    inputs);
-        memset(gradient->biases[l], 0, (size_t)outputs * sizeof(float));
-        for (uint32_t i = 0; i < n; i++)
-            for (int j = 0; j < outputs; j++)
-                gradient->biases[l][j] += batch->errors[l][(size_t)i * (size_t)outputs + (size_t)j];
-    }
+    free(activations->keys[KL_LAYERS_MAX]);
+    if (activations->inner)
+        activations->free_inner(activations->inner);
+    free(activations);
 }
 
 void kl_softmax(const float *logits, uint32_t n_classes, float *probabilities)

@@ -1,62 +1,46 @@
-/* Networks of linear layers; and multilayer perceptrons, with ReLU between them and softmax at the
- * end (core/models/lstm.h has the other kind).
+/* The parameters of a network of linear layers, and the numbers of what runs through it.
  *
- *   x_1 = input,  z_l = W_l x_l + b_l,  x_{l+1} = max(z_l, 0),  logits = z_L
- *
- * x_l is layer l's key (or query); its error signal is the gradient of the loss w.r.t. z_l. All
- * numbers are float32, all matrices row-major, a batch has one sample a row. Layers are counted
- * from 1 in names and messages; arrays over layers start at 0. */
+ * A layer computes z_l = W_l x_l + b_l. x_l is its key (or query); its error signal is the gradient
+ * of the loss w.r.t. z_l. What stands between the layers is the architecture's:
+ * core/models/model.h. All numbers are float32, all matrices row-major. Layers are counted from 1
+ * in names and messages; arrays over layers start at 0. */
 #ifndef KL_CORE_MODELS_NETWORK_H
 #define KL_CORE_MODELS_NETWORK_H
 
+#include "core/base/error.h"
 #include "core/models/shape.h"
 
-/* The parameters of any network, MLP or LSTM: those of its linear layers and of its embedding. */
+/* The parameters of any network: those of its linear layers and of its embedding. */
 struct kl_network {
     struct kl_shape shape;
     size_t n_parameters;
     float *parameters;             /* everything below, in one block */
-    float *embedding;              /* (vocabulary, embedding), of an LSTM */
+    float *embedding;              /* (vocabulary, embedding), or NULL */
     float *weights[KL_LAYERS_MAX]; /* (outputs, inputs) */
     float *biases[KL_LAYERS_MAX];  /* (outputs) */
 };
 
-/* Room for the numbers of one batch: keys of every layer and logits, or error signals. */
-struct kl_activations {
-    uint32_t capacity; /* samples */
-    float
-        *keys[KL_LAYERS_MAX + 1]; /* (capacity, inputs[l]); the last, keys[n_layers], are logits */
-    float *errors[KL_LAYERS_MAX]; /* (capacity, outputs[l]) */
-};
-
-/* A network of zeros. The caller owns *network and ends it with kl_network_free.
- * Errors: KL_ERR_USAGE (a shape that cannot be), KL_ERR_MEMORY. */
+/* A network of zeros, of a shape that a model made. The caller owns *network and ends it with
+ * kl_network_free. Errors: KL_ERR_MEMORY. */
 enum kl_status kl_network_create(const struct kl_shape *shape, struct kl_network **network,
                                  struct kl_error *err);
 void kl_network_free(struct kl_network *network);
 
-/* Normal weights with deviation gain * sqrt(2 / (inputs + outputs)) (Xavier; Glorot and Bengio
- * 2010), gain sqrt 2 and 1 in the last layer; or sqrt(2 / inputs) (He et al. 2015) and
- * sqrt(1 / inputs) in the last. Zero biases. Deterministic from seed. */
-enum kl_initialisation { KL_INIT_XAVIER, KL_INIT_HE };
-void kl_network_initialise(struct kl_network *network, enum kl_initialisation initialisation,
-                           uint64_t seed);
+/* What the layers saw and put out, one row a sample: of a sequence, at its last place. */
+struct kl_activations {
+    struct kl_shape shape;
+    uint32_t capacity;               /* rows */
+    float *keys[KL_LAYERS_MAX + 1];  /* (capacity, inputs[l]); keys[n_layers] are logits */
+    float *errors[KL_LAYERS_MAX];    /* (capacity, outputs[l]) error signals, or other gradients */
+    void *inner;                     /* what else the architecture keeps to go back, or NULL, */
+    void (*free_inner)(void *inner); /* and how it ends */
+};
 
-/* Room for batches of at most capacity samples; owned by the caller. Errors: KL_ERR_MEMORY. */
-enum kl_status kl_activations_create(const struct kl_network *network, uint32_t capacity,
-                                     struct kl_activations **batch, struct kl_error *err);
-void kl_activations_free(struct kl_activations *batch);
-
-/* From batch->keys[0] (n, inputs[0]) to the keys of all layers and the logits. */
-void kl_network_forward(const struct kl_network *network, uint32_t n, struct kl_activations *batch);
-
-/* From batch->errors[L-1] to the error signals of all layers, after kl_network_forward. */
-void kl_network_backward(const struct kl_network *network, uint32_t n,
-                         struct kl_activations *batch);
-
-/* gradient = sum over the batch of errors x keys^T, and of errors for the biases. */
-void kl_network_gradient(const struct kl_network *network, uint32_t n,
-                         const struct kl_activations *batch, struct kl_network *gradient);
+/* Room for at most capacity rows; the caller ends *activations with kl_activations_free. Errors:
+ * KL_ERR_MEMORY. */
+enum kl_status kl_activations_create(const struct kl_shape *shape, uint32_t capacity,
+                                     struct kl_activations **activations, struct kl_error *err);
+void kl_activations_free(struct kl_activations *activations);
 
 /* probabilities[j] = exp(logits[j]) / sum; both (n_classes). */
 void kl_softmax(const float *logits, uint32_t n_classes, float *probabilities);

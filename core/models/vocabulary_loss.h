@@ -3,7 +3,7 @@
 #ifndef KL_CORE_MODELS_VOCABULARY_LOSS_H
 #define KL_CORE_MODELS_VOCABULARY_LOSS_H
 
-#include "core/models/lstm.h"
+#include "core/models/lstm_layers.h"
 
 struct kl_vocabulary_loss {
     double loss;      /* sum over the rows of the cross-entropy, in nats */

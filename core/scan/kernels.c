@@ -15,11 +15,6 @@ static const struct kl_kernels *const all[] = {
 
 static const struct kl_kernels *chosen = &kl_kernels_portable;
 
-size_t kl_dtype_size(enum kl_dtype dtype)
-{
-    return dtype == KL_U8 ? 1 : dtype == KL_F16 ? 2 : 4;
-}
-
 const struct kl_kernels *const *kl_kernels_all(size_t *n)
 {
     *n = sizeof all / sizeof all[0];

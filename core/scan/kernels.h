@@ -12,13 +12,9 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "core/base/dtype.h"
 #include "core/base/error.h"
 #include "core/base/memory.h"
-
-enum kl_dtype { KL_U8, KL_F16, KL_F32 };
-
-/* Bytes of one number. */
-size_t kl_dtype_size(enum kl_dtype dtype);
 
 /* A width rounded up to whole vectors of any variant. */
 static inline size_t kl_padded(size_t width)

@@ -4,27 +4,26 @@
 
 #include "core/scan/blocks.h"
 
-/* out[row] = rows[row] . query + offset, for every row of the source; query: (width) float32, out:
+#define KL_FACTORS_MAX 16
+
+/* What some of a source's rows are multiplied with. */
+struct kl_scan_factor {
+    uint64_t first, end; /* the rows */
+    const float *query;  /* (width) */
+    float offset;        /* added to every product */
+};
+
+/* out[row] = rows[row] . query + offset, for every row of the source, each with the factor that has
+ * it: n <= KL_FACTORS_MAX of them, by rising rows, the same rows in every call for a source; out:
  * (n_rows) float32. Runs on all workers; the result does not depend on how many there are, nor on
  * the scans of the same source that wait at the same time and are done by the same pass. Errors:
  * those of reading. */
+enum kl_status kl_scan_factors(struct kl_pool *pool, const struct kl_block_source *source,
+                               const struct kl_scan_factor *factors, uint32_t n, float *out,
+                               struct kl_error *err);
+
+/* The same of one factor for all rows. */
 enum kl_status kl_scan_dot(struct kl_pool *pool, const struct kl_block_source *source,
                            const float *query, float offset, float *out, struct kl_error *err);
-
-/* The attention of every pattern of a layer's history to a query: x_t . x (signed, unnormalised).
- *
- * layer counts from 0; query: (inputs[layer]) float32, the layer's input; attention: (n_patterns).
- * For layer 0 the keys are standardised images of dataset's kind; the dot products run over the
- * bytes, (u - m) / d . x = u . (x / d) - (m / d) . x, once per sample.
- * Errors: KL_ERR_MEMORY and those of reading. */
-struct kl_history;
-enum kl_status kl_scan_attention(struct kl_pool *pool, const struct kl_history *history,
-                                 uint32_t layer, const float *query, float *attention,
-                                 struct kl_error *err);
-
-/* |x_t|^2 of every pattern at a layer, from 0: out (n_patterns); layer 0's keys are the
- * standardised images. Errors: KL_ERR_MEMORY and those of reading. */
-enum kl_status kl_scan_key_squares(struct kl_pool *pool, const struct kl_history *history,
-                                   uint32_t layer, float *out, struct kl_error *err);
 
 #endif

@@ -130,16 +130,17 @@ static void copy_record(const struct kl_layout *layout, const struct kl_step_rec
     job->record.samples = memcpy(job->samples, record->samples, n * sizeof(uint32_t));
     for (uint32_t l = 0; l < layout->n_layers; l++) {
         if (layout->keys[l])
-            job->record.keys[l] =
-                memcpy(job->keys[l], record->keys[l], n * layout->keys[l] * sizeof(float));
+            job->record.result.keys[l] =
+                memcpy(job->keys[l], record->result.keys[l], n * layout->keys[l] * sizeof(float));
         if (layout->errors[l])
-            job->record.errors[l] =
-                memcpy(job->errors[l], record->errors[l], n * layout->errors[l] * sizeof(float));
+            job->record.result.errors[l] = memcpy(job->errors[l], record->result.errors[l],
+                                                  n * layout->errors[l] * sizeof(float));
     }
     if (layout->entries) {
-        job->record.indices =
-            memcpy(job->indices, record->indices, n * layout->entries * sizeof(uint32_t));
-        job->record.left_out = memcpy(job->left_out, record->left_out, n * sizeof(float));
+        job->record.result.indices =
+            memcpy(job->indices, record->result.indices, n * layout->entries * sizeof(uint32_t));
+        job->record.result.left_out =
+            memcpy(job->left_out, record->result.left_out, n * sizeof(float));
     }
 }
 
@@ -222,9 +223,8 @@ static enum kl_status give_checkpoint(void *self, const struct kl_training_state
     if (status)
         return status;
     memcpy(copy->network->parameters, state->network->parameters, n_bytes);
-    memcpy(copy->velocity->parameters, state->velocity->parameters, n_bytes);
-    if (copy->squares)
-        memcpy(copy->squares->parameters, state->squares->parameters, n_bytes);
+    for (uint32_t i = 0; i < KL_MOMENTS_MAX && copy->moments[i]; i++)
+        memcpy(copy->moments[i]->parameters, state->moments[i]->parameters, n_bytes);
     if (copy->carried)
         memcpy(copy->carried, state->carried, copy->n_carried * sizeof(float));
     copy->steps_done = state->steps_done;

@@ -6,8 +6,7 @@
 
 #include "core/models/coefficients.h"
 #include "core/base/error.h"
-#include "core/models/evaluation.h"
-#include "core/models/network.h"
+#include "core/models/model.h"
 
 struct kl_training_state;
 
@@ -23,16 +22,12 @@ struct kl_layout {
 
 /* One step. Pointers are valid during the call only. */
 struct kl_step_record {
-    uint32_t step;                                            /* from 1 */
-    uint32_t count;                                           /* patterns of this step */
-    uint64_t first_pattern;                                   /* from 0 */
-    const uint32_t *samples;                                  /* (count) sample ids */
-    const float *keys[KL_LAYERS_MAX], *errors[KL_LAYERS_MAX]; /* (count, as the layout says) */
-    const uint32_t *indices; /* (count, entries) which numbers of the last layer's error signals
-                                these are; the target's first, then by rising index */
-    const float *left_out;   /* (count) the squared length of the others */
+    uint32_t step;                /* from 1 */
+    uint32_t count;               /* patterns of this step */
+    uint64_t first_pattern;       /* from 0 */
+    const uint32_t *samples;      /* (count) sample ids */
+    struct kl_step_result result; /* keys and error signals, as far as the layout says */
     struct kl_step_rule rule;
-    double loss; /* of the minibatch, before the update */
 };
 
 /* Called by a thread of kl_train's own, one call after the other, finish by kl_train's caller after

@@ -1,208 +1,203 @@
-/* The settings of a training: names, checks, learning rate, fingerprint. */
-#include "core/training/training.h"
+/* The table of settings, and what they may be together. */
+#include "core/training/settings.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "core/base/hash.h"
+#include "core/data/text/corpus.h"
 
-static const char *const lr_schedule_names[] = {"constant", "cosine", "step"};
-static const char *const data_schedule_names[] = {"joint", "sequential"};
-static const char *const initialisation_names[] = {"xavier", "he"};
-static const char *const dtype_names[] = {"uint8", "float16", "float32"};
-
-static const char *const optimiser_names[] = {"sgd", "adam"};
-
-static int find_name(const char *const *names, size_t n, const char *name)
+static const char *model_name(uint32_t i)
 {
-    for (size_t i = 0; i < n; i++)
-        if (!strcmp(names[i], name))
-            return (int)i;
-    return -1;
+    const struct kl_model *model = kl_model_at(i);
+
+    return model ? model->name : NULL;
 }
 
-const char *kl_lr_schedule_name(enum kl_lr_schedule schedule)
+static const char *optimiser_name(uint32_t i)
 {
-    return lr_schedule_names[schedule];
+    const struct kl_optimiser *optimiser = kl_optimiser_at(i);
+
+    return optimiser ? optimiser->name : NULL;
 }
 
-const char *kl_data_schedule_name(enum kl_data_schedule schedule)
-{
-    return data_schedule_names[schedule];
-}
-
-const char *kl_initialisation_name(enum kl_initialisation initialisation)
-{
-    return initialisation_names[initialisation];
-}
-
-const char *kl_dtype_name(enum kl_dtype dtype)
-{
-    return dtype_names[dtype];
-}
-
-const char *kl_optimiser_name(enum kl_optimiser optimiser)
-{
-    return optimiser_names[optimiser];
-}
-
-int kl_optimiser_parse(const char *name, enum kl_optimiser *optimiser)
-{
-    int found = find_name(optimiser_names, 2, name);
-
-    if (found >= 0)
-        *optimiser = (enum kl_optimiser)found;
-    return found < 0 ? -1 : 0;
-}
-
-int kl_lr_schedule_parse(const char *name, enum kl_lr_schedule *schedule)
-{
-    int found = find_name(lr_schedule_names, 3, name);
-
-    if (found >= 0)
-        *schedule = (enum kl_lr_schedule)found;
-    return found < 0 ? -1 : 0;
-}
-
-int kl_data_schedule_parse(const char *name, enum kl_data_schedule *schedule)
-{
-    int found = find_name(data_schedule_names, 2, name);
-
-    if (found >= 0)
-        *schedule = (enum kl_data_schedule)found;
-    return found < 0 ? -1 : 0;
-}
-
-int kl_initialisation_parse(const char *name, enum kl_initialisation *initialisation)
-{
-    int found = find_name(initialisation_names, 2, name);
-
-    if (found >= 0)
-        *initialisation = (enum kl_initialisation)found;
-    return found < 0 ? -1 : 0;
-}
-
-int kl_dtype_parse(const char *name, enum kl_dtype *dtype)
-{
-    int found = find_name(dtype_names, 3, name);
-
-    if (found >= 0)
-        *dtype = (enum kl_dtype)found;
-    return found < 0 ? -1 : 0;
-}
-
-static enum kl_status fit_text(struct kl_training *training, const struct kl_dataset *text,
-                               struct kl_error *err)
-{
-    uint32_t n = text->splits[KL_SPLIT_TRAIN].count;
-
-    for (uint32_t l = 1; l < training->n_hidden; l++)
-        if (training->hidden[l] != training->hidden[0])
-            return kl_fail(err, KL_ERR_USAGE, "LSTM layers are all of one size: --hidden 200,200");
-    if (n / training->batch_size < training->unroll)
-        return kl_fail(err, KL_ERR_USAGE,
-                       "%s has %u training tokens, too few for %u streams of %u: use a smaller "
-                       "--batch or --unroll",
-                       text->name, n, training->batch_size, training->unroll);
-    training->vocabulary = kl_corpus_hash(text->corpus);
-    if (training->error_entries >= text->n_classes)
-        training->error_entries = 0;
-    return kl_shape_lstm(text->n_classes, training->embedding, training->hidden[0],
-                         training->n_hidden, &training->shape, err);
-}
-
-enum kl_status kl_training_fit(struct kl_training *training, const struct kl_collection *data,
-                               struct kl_error *err)
-{
-    const struct kl_dataset *first = data->datasets[0];
-    uint32_t widths[KL_LAYERS_MAX + 1] = {(uint32_t)kl_dataset_image_size(first)};
-
-    if (training->shape.architecture == KL_LSTM)
-        return fit_text(training, first, err);
-    memcpy(widths + 1, training->hidden, training->n_hidden * sizeof(uint32_t));
-    widths[training->n_hidden + 1] = kl_collection_n_outputs(data);
-    return kl_shape_mlp(training->n_hidden + 1, widths, &training->shape, err);
-}
-
-void kl_training_layout(const struct kl_training *training, struct kl_layout *layout)
-{
-    const struct kl_shape *shape = &training->shape;
-    uint32_t last = shape->n_layers - 1;
-
-    memset(layout, 0, sizeof *layout);
-    layout->n_layers = shape->n_layers;
-    layout->entries = training->optimiser == KL_ADAM ? 0 : training->error_entries;
-    for (uint32_t l = 0; l <= last; l++) {
-        int is_gate = shape->architecture == KL_LSTM && l < last;
-
-        layout->keys[l] = kl_shape_reads_samples(shape, l) ? 0 : shape->inputs[l];
-        if (training->optimiser == KL_SGD && (!is_gate || training->records_gates))
-            layout->errors[l] = shape->outputs[l];
+/* The name of a choice from a list that ends with NULL. */
+#define NAMES(function, ...)                                                                       \
+    static const char *function(uint32_t i)                                                        \
+    {                                                                                              \
+        static const char *const names[] = {__VA_ARGS__};                                          \
+                                                                                                   \
+        return i < sizeof names / sizeof names[0] ? names[i] : NULL;                               \
     }
-    if (layout->entries)
-        layout->errors[last] = layout->entries;
+
+NAMES(initialisation_name, "xavier", "he")
+NAMES(lr_schedule_name, "constant", "cosine", "step")
+NAMES(dtype_name, "uint8", "float16", "float32")
+NAMES(heads_name, "shared", "separate")
+NAMES(data_schedule_name, "joint", "sequential")
+
+static const char *token_kind_name(uint32_t i)
+{
+    return i <= KL_TOKENS_WHITESPACE ? kl_token_kind_name((enum kl_token_kind)i) : NULL;
+}
+
+#define FIELD(field) offsetof(struct kl_training, field)
+#define INTEGER_MAX 100000000
+#define SEED_MAX 9007199254740991.0 /* 2^53 - 1 */
+
+/* clang-format off */
+static const struct kl_setting table[] = {
+    {"name", "name", KL_SETTING_TEXT, FIELD(name), "TEXT", 0, 0, 0, NULL, KL_OF_ALL, "",
+     "the run's name (default: the preset's, or the data set's when other options change the preset)"},
+    {"architecture", "architecture", KL_SETTING_CHOICE, FIELD(architecture), NULL, 0, 0, 0, model_name, KL_OF_ALL, "mlp",
+     "what the network is; default: mlp for images, lstm for text"},
+    {"hidden", "hidden", KL_SETTING_WIDTHS, FIELD(model), "N[,N...]", 1, KL_WIDTH_MAX, 0, NULL, KL_OF_ALL, "none",
+     "widths of the hidden layers, or cells of each LSTM layer; 'none' for a single linear layer"},
+    {"embedding", "embedding", KL_SETTING_INTEGER, FIELD(model.embedding), "N", 0, KL_WIDTH_MAX, 0, NULL, KL_OF_TEXT, "0",
+     "width of the vector that stands for a token"},
+    {"initialisation", "init", KL_SETTING_CHOICE, FIELD(initialisation), NULL, 0, 0, 0, initialisation_name, KL_OF_IMAGES, "xavier",
+     "initial weights: normal, with Xavier's or He's deviation; an LSTM's are uniform"},
+    {"seed", "seed", KL_SETTING_SEED, FIELD(seed), "N", 0, SEED_MAX, 0, NULL, KL_OF_ALL, "1",
+     "random seed (default 1)"},
+    {"steps", "steps", KL_SETTING_INTEGER, FIELD(n_steps), "N", 1, INTEGER_MAX, 0, NULL, KL_OF_ALL, "1000",
+     "minibatch updates"},
+    {"batch_size", "batch", KL_SETTING_INTEGER, FIELD(batch_size), "N", 1, 65536, 0, NULL, KL_OF_ALL, "64",
+     "patterns per step; streams of text"},
+    {"unroll", "unroll", KL_SETTING_INTEGER, FIELD(unroll), "N", 1, 1 << 20, 0, NULL, KL_OF_TEXT, "1",
+     "tokens of each stream a step"},
+    {"dropout", "dropout", KL_SETTING_REAL, FIELD(dropout), "P", 0, 1, KL_OPEN_HIGH, NULL, KL_OF_TEXT, "0",
+     "share of the output layer's keys set to 0 in training"},
+    {"optimiser", "optimiser", KL_SETTING_CHOICE, FIELD(optimiser), NULL, 0, 0, 0, optimiser_name, KL_OF_TEXT, "sgd",
+     "sgd: exact dual form; adam: attention only, no contributions"},
+    {"learning_rate", "lr", KL_SETTING_REAL, FIELD(learning_rate), "X", 0, 1000, KL_OPEN_LOW, NULL, KL_OF_ALL, "0.01",
+     "learning rate (with adam by default 0.001)"},
+    {"lr_schedule", "lr-schedule", KL_SETTING_CHOICE, FIELD(lr_schedule), NULL, 0, 0, 0, lr_schedule_name, KL_OF_ALL, "constant",
+     "constant, cosine (to 0 at the end) or step"},
+    {"lr_period", "lr-period", KL_SETTING_INTEGER, FIELD(lr_period), "N", 0, INTEGER_MAX, 0, NULL, KL_OF_ALL, "0",
+     "steps between drops of the step schedule"},
+    {"lr_gamma", "lr-gamma", KL_SETTING_REAL, FIELD(lr_gamma), "X", 0, 1, KL_OPEN_LOW, NULL, KL_OF_ALL, "0.1",
+     "factor of each drop"},
+    {"momentum", "momentum", KL_SETTING_REAL, FIELD(momentum), "X", 0, 1, KL_OPEN_HIGH, NULL, KL_OF_ALL, "0",
+     "0 up to 1; Adam has its own"},
+    {"weight_decay", "weight-decay", KL_SETTING_REAL, FIELD(weight_decay), "X", 0, 1, 0, NULL, KL_OF_ALL, "0",
+     "L2 penalty, on biases too"},
+    {"clip_norm", "clip", KL_SETTING_REAL, FIELD(clip_norm), "X", 0, HUGE_VAL, KL_OPEN_HIGH, NULL, KL_OF_ALL, "0",
+     "largest norm of the gradient; 0 for no clipping"},
+    {"dtype", "dtype", KL_SETTING_CHOICE, FIELD(dtype), NULL, KL_F16, 0, 0, dtype_name, KL_OF_ALL, "float16",
+     "number format of the history: float16 (default) or float32"},
+    {"evaluation_steps", "evaluation-steps", KL_SETTING_INTEGER, FIELD(evaluation_steps), "N", 1, INTEGER_MAX, 0, NULL, KL_OF_ALL, "100",
+     "steps between evaluations on the test split (default: a 20th of all)"},
+    {"snapshot_steps", "snapshot-steps", KL_SETTING_INTEGER, FIELD(snapshot_steps), "N", 0, INTEGER_MAX, 0, NULL, KL_OF_ALL, "0",
+     "steps between snapshots of the weights, which show how an answer was learned (default: a 100th, of text a 25th; 0: none)"},
+    {"checkpoint_steps", "checkpoint-steps", KL_SETTING_INTEGER, FIELD(checkpoint_steps), "N", 1, INTEGER_MAX, 0, NULL, KL_OF_ALL, "100",
+     "steps between commits of the history (default 100)"},
+    {"data_schedule", "schedule", KL_SETTING_CHOICE, FIELD(data_schedule), NULL, 0, 0, 0, data_schedule_name, KL_OF_ALL, "joint",
+     "joint (default): data sets shuffled together; sequential: one after the other, in the order they are named"},
+    {"switches", "switch", KL_SETTING_STEPS, FIELD(switches), "N[,N...]", 1, INTEGER_MAX, 0, NULL, KL_OF_ALL, "",
+     "the last step with each data set but the last"},
+    {"heads", "heads", KL_SETTING_CHOICE, FIELD(heads), NULL, 0, 0, 0, heads_name, KL_OF_IMAGES, "shared",
+     "shared (default): label c of every data set is output c; separate: every data set has outputs of its own"},
+    {"validation", "validation", KL_SETTING_INTEGER, FIELD(selection.validation), "N", 0, INTEGER_MAX, 0, NULL, KL_OF_IMAGES, "0",
+     "take the last N training samples of each data set out as a validation split (presets of the paper: 10000)"},
+    {"limit", "limit", KL_SETTING_INTEGER, FIELD(selection.limit), "N", 0, INTEGER_MAX, 0, NULL, KL_OF_IMAGES, "0",
+     "train on the first N samples of each data set"},
+    {"label_noise", "label-noise", KL_SETTING_REAL, FIELD(selection.label_noise), "P", 0, 1, 0, NULL, KL_OF_IMAGES, "0",
+     "flip this share of the training labels, and remember which"},
+    {"noise_seed", "noise-seed", KL_SETTING_SEED, FIELD(selection.noise_seed), "N", 0, SEED_MAX, 0, NULL, KL_OF_IMAGES, "1",
+     "random seed of the flips (default 1)"},
+    {"image_size", "image-size", KL_SETTING_SIZE, FIELD(selection.image_size), "N|WxH", 1, KL_IMAGE_SIDE_MAX, 0, NULL, KL_OF_IMAGES, "",
+     "resize the images of folders (default: their own size if they share one up to 64x64, otherwise 32x32)"},
+    {"tokens", "tokens", KL_SETTING_CHOICE, FIELD(selection.text.kind), NULL, 0, 0, 0, token_kind_name, KL_OF_TEXT, "characters",
+     "characters, words, or whitespace: what white space separates in a file that is cut already, such as WikiText's. Says that the "
+     "data is text; the settings are quick-text's (text-words', for words and whitespace) unless a preset is named"},
+    {"min_count", "min-count", KL_SETTING_INTEGER, FIELD(selection.text.min_count), "N", 0, INTEGER_MAX, 0, NULL, KL_OF_TEXT, "1",
+     "rarer words are <unk>"},
+    {"test_share", "test-share", KL_SETTING_REAL, FIELD(selection.text.test_share), "P", 0, 1, KL_OPEN_HIGH, NULL, KL_OF_TEXT, "0.05",
+     "the last share of the text is the test split (default 0.05)"},
+    {"test_files", "test-files", KL_SETTING_TEXT, FIELD(selection.text.test_files), "PATTERN", 0, 0, 0, NULL, KL_OF_TEXT, "",
+     "files so named are it instead; without it, a folder with files that have train and test (and valid) as words of their names "
+     "is split so"},
+    {"gate_errors", "gate-errors", KL_SETTING_FLAG, FIELD(records_gates), NULL, 0, 1, 0, NULL, KL_OF_TEXT, "0",
+     "record the error signals of the LSTM's gates, too: contributions through them, for 8 bytes per cell and pattern"},
+    {"error_entries", "error-entries", KL_SETTING_INTEGER, FIELD(error_entries), "N", 0, KL_VOCABULARY_MAX, 0, NULL, KL_OF_TEXT, "0",
+     "of the output layer's error signals record the target's and the N - 1 largest; 0: all, which alone is exact (default: all of "
+     "up to 1024 tokens, otherwise 64)"},
+};
+/* clang-format on */
+
+const struct kl_setting *kl_setting_at(uint32_t i)
+{
+    return i < sizeof table / sizeof table[0] ? &table[i] : NULL;
+}
+
+const struct kl_setting *kl_setting_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+        if (!strcmp(table[i].name, name))
+            return &table[i];
+    return NULL;
+}
+
+int kl_setting_applies(const struct kl_setting *setting, const struct kl_training *training)
+{
+    return (setting->applies & KL_OF(kl_training_model(training)->kind)) != 0;
+}
+
+/* Every setting within its bounds, by reading its own text again; and those of other kinds of data
+ * as if nobody had set them. */
+static enum kl_status check_each(const struct kl_training *training, struct kl_error *err)
+{
+    struct kl_training copy = *training;
+    char text[KL_VALUE_BYTES], fallback[KL_VALUE_BYTES];
+    enum kl_status status = KL_OK;
+
+    for (size_t i = 0; !status && i < sizeof table / sizeof table[0]; i++) {
+        const struct kl_setting *setting = &table[i];
+
+        if (setting->type == KL_SETTING_TEXT) /* any */
+            continue;
+        kl_setting_format(setting, training, text);
+        status = kl_setting_parse(setting, text, &copy, err);
+        if (status || kl_setting_applies(setting, training))
+            continue;
+        status = kl_setting_parse(setting, setting->fallback, &copy, err);
+        kl_setting_format(setting, &copy, fallback);
+        if (!status && strcmp(text, fallback) != 0)
+            status = kl_fail_on(
+                err, KL_ERR_USAGE, setting->name, "%s is for %s", setting->name,
+                setting->applies & KL_OF_TEXT ? "text: say how to cut it with tokens" : "images");
+    }
+    return status;
 }
 
 enum kl_status kl_training_check(const struct kl_training *training, struct kl_error *err)
 {
+    const struct kl_model *model = kl_training_model(training);
+    const struct kl_optimiser *optimiser = kl_training_optimiser(training);
     const struct {
         int wrong;
-        const char *message;
+        const char *setting, *message;
     } checks[] = {
-        {training->seed >> 53 != 0,
-         "--seed is 0 to 9007199254740991, which JSON readers keep exactly"},
-        {training->n_steps < 1 || training->n_steps > 100000000, "--steps is 1 to 100000000"},
-        {training->batch_size < 1 || training->batch_size > 65536, "--batch is 1 to 65536"},
-        {training->unroll < 1 || (uint64_t)training->batch_size * training->unroll > 1 << 20,
-         "--unroll is at least 1, and --batch times --unroll at most 1048576"},
-        {training->shape.architecture == KL_MLP && training->unroll != 1,
-         "--unroll is for text: say how to cut it with --tokens"},
-        {training->shape.architecture == KL_LSTM && training->n_hidden < 1,
-         "--hidden names the sizes of the LSTM layers, one at least"},
-        {training->shape.architecture == KL_LSTM &&
-             (training->embedding < 1 || training->embedding > KL_WIDTH_MAX),
-         "--embedding is 1 to 65536"},
-        {!(training->dropout >= 0) || training->dropout >= 1,
-         "--dropout is a share of at least 0 and below 1"},
-        {training->shape.architecture == KL_MLP &&
-             (training->dropout > 0 || training->optimiser != KL_SGD || training->records_gates ||
-              training->error_entries || training->embedding),
-         "--dropout, --optimiser adam, --gate-errors, --error-entries and --embedding are for "
-         "text: "
-         "say how to cut it with --tokens"},
-        {training->shape.architecture == KL_LSTM && training->initialisation != KL_INIT_XAVIER,
-         "--init is for images: an LSTM begins with uniform weights"},
-        {!(training->selection.text.test_share >= 0) || training->selection.text.test_share >= 1,
-         "--test-share is at least 0 and below 1"},
-        {training->error_entries == 1, "--error-entries is at least 2, or 0 for all"},
-        {training->records_gates && training->optimiser == KL_ADAM,
-         "--gate-errors needs --optimiser sgd: with Adam nothing could be said with them"},
-        {!(training->learning_rate > 0) || training->learning_rate > 1000,
-         "--lr is above 0 and at most 1000"},
-        {!(training->momentum >= 0) || training->momentum >= 1,
-         "--momentum is at least 0 and below 1"},
-        {!(training->weight_decay >= 0) || training->weight_decay > 1, "--weight-decay is 0 to 1"},
-        {!(training->clip_norm >= 0) || !isfinite(training->clip_norm),
-         "--clip is a gradient norm above 0, or 0 for none"},
-        {training->lr_schedule == KL_LR_STEP && training->lr_period < 1,
-         "--lr-period is at least 1 step"},
-        {!(training->lr_gamma > 0) || training->lr_gamma > 1,
-         "--lr-gamma is above 0 and at most 1"},
-        {training->dtype == KL_U8, "--dtype is float16 or float32"},
-        {training->evaluation_steps < 1, "--evaluation-steps is at least 1"},
-        {training->checkpoint_steps < 1, "--checkpoint-steps is at least 1"},
-        {!(training->selection.label_noise >= 0) || training->selection.label_noise > 1,
-         "--label-noise is a share from 0 to 1"},
-        {training->selection.noise_seed >> 53 != 0,
-         "--noise-seed is 0 to 9007199254740991, which JSON readers keep exactly"},
+        {!model, "architecture", "architecture is not known"},
+        {!optimiser, "optimiser", "optimiser is not known"},
+        {(uint64_t)training->batch_size * training->unroll > 1 << 20, "unroll",
+         "unroll times batch_size is at most 1048576"},
+        {model && model->carried_size && training->model.n_hidden < 1, "hidden",
+         "hidden names the sizes of the LSTM layers, one at least"},
+        {model && model->kind == KL_DATA_TEXT && training->model.embedding < 1, "embedding",
+         "embedding is 1 to 65536"},
+        {training->error_entries == 1, "error_entries",
+         "error_entries is at least 2, or 0 for all"},
+        {training->records_gates && optimiser && !optimiser->has_dual, "gate_errors",
+         "gate_errors needs sgd as optimiser: with Adam nothing could be said with them"},
+        {training->lr_schedule == KL_LR_STEP && training->lr_period < 1, "lr_period",
+         "lr_period is at least 1 step"},
     };
 
     for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++)
         if (checks[i].wrong)
-            return kl_fail(err, KL_ERR_USAGE, "%s", checks[i].message);
-    return KL_OK;
+            return kl_fail_on(err, KL_ERR_USAGE, checks[i].setting, "%s", checks[i].message);
+    return check_each(training, err);
 }
 
 enum kl_status kl_training_check_schedule(const struct kl_training *training, uint32_t n_datasets,
@@ -211,87 +206,25 @@ enum kl_status kl_training_check_schedule(const struct kl_training *training, ui
     uint32_t before = 0;
 
     if (training->data_schedule == KL_DATA_JOINT && training->n_switches)
-        return kl_fail(err, KL_ERR_USAGE, "--switch belongs to --schedule sequential");
+        return kl_fail_on(err, KL_ERR_USAGE, "switches",
+                          "switches belongs to data_schedule sequential");
     if (training->data_schedule == KL_DATA_JOINT)
         return KL_OK;
     if (n_datasets < 2)
-        return kl_fail(err, KL_ERR_USAGE,
-                       "--schedule sequential needs two data sets or more: give --data again");
+        return kl_fail_on(err, KL_ERR_USAGE, "data_schedule",
+                          "data_schedule sequential needs two data sets or more");
     if (training->n_switches != n_datasets - 1)
-        return kl_fail(err, KL_ERR_USAGE,
-                       "--switch names the last step with each data set but the last: %u for %u "
-                       "data sets, not %u",
-                       n_datasets - 1, n_datasets, training->n_switches);
+        return kl_fail_on(err, KL_ERR_USAGE, "switches",
+                          "switches names the last step with each data set but the last: %u for %u "
+                          "data sets, not %u",
+                          n_datasets - 1, n_datasets, training->n_switches);
     for (uint32_t i = 0; i < training->n_switches; i++) {
         if (training->switches[i] <= before || training->switches[i] >= training->n_steps)
-            return kl_fail(err, KL_ERR_USAGE,
-                           "--switch is a list of rising steps from 1 to %u, one before the last",
-                           training->n_steps - 1);
+            return kl_fail_on(err, KL_ERR_USAGE, "switches",
+                              "switches is a list of rising steps from 1 to %u, one before the "
+                              "last",
+                              training->n_steps - 1);
         before = training->switches[i];
     }
     return KL_OK;
-}
-
-int kl_training_is_snapshot(const struct kl_training *training, uint32_t step)
-{
-    uint32_t every = training->snapshot_steps;
-
-    if (every == 0 || step == 0 || step >= training->n_steps)
-        return 0;
-    return step % every == 0 || (step < every && (step & (step - 1)) == 0);
-}
-
-double kl_training_learning_rate(const struct kl_training *training, uint32_t step)
-{
-    double eta = training->learning_rate, done = (double)(step - 1);
-
-    switch (training->lr_schedule) {
-    case KL_LR_CONSTANT:
-        break;
-    case KL_LR_COSINE:
-        return eta * (1 + cos(3.14159265358979323846 * done / training->n_steps)) / 2;
-    case KL_LR_STEP:
-        return eta * pow(training->lr_gamma, floor(done / training->lr_period));
-    }
-    return eta;
-}
-
-void kl_training_fingerprint(const struct kl_training *training, const struct kl_network *final,
-                             char fingerprint[17])
-{
-    char text[1024];
-    uint64_t hash = KL_HASH_START;
-    int length = snprintf(text, sizeof text,
-                          "seed=%" PRIu64 " steps=%u batch=%u init=%s lr=%.17g,%s,%u,%.17g "
-                          "momentum=%.17g decay=%.17g clip=%.17g dtype=%s widths=",
-                          training->seed, training->n_steps, training->batch_size,
-                          kl_initialisation_name(training->initialisation), training->learning_rate,
-                          kl_lr_schedule_name(training->lr_schedule), training->lr_period,
-                          training->lr_gamma, training->momentum, training->weight_decay,
-                          training->clip_norm, kl_dtype_name(training->dtype));
-
-    hash = kl_hash(hash, text, (size_t)length);
-    for (uint32_t l = 0; l <= training->shape.n_layers; l++) {
-        length = snprintf(text, sizeof text, "%s%u", l ? "-" : "",
-                          l ? training->shape.outputs[l - 1] : training->shape.inputs[0]);
-        hash = kl_hash(hash, text, (size_t)length);
-    }
-    if (training->shape.architecture == KL_LSTM) {
-        length = snprintf(text, sizeof text,
-                          " lstm unroll=%u embedding=%u dropout=%.17g optimiser=%s gates=%d "
-                          "entries=%u vocabulary=%016" PRIx64,
-                          training->unroll, training->embedding, training->dropout,
-                          kl_optimiser_name(training->optimiser), training->records_gates,
-                          training->error_entries, training->vocabulary);
-        hash = kl_hash(hash, text, (size_t)length);
-    }
-    /* How the data were shown, where that is not the simplest way. */
-    if (training->data_schedule != KL_DATA_JOINT)
-        hash = kl_hash(hash, " sequential", strlen(" sequential"));
-    for (uint32_t i = 0; i < training->n_switches; i++) {
-        length = snprintf(text, sizeof text, "%s%u", i ? "," : "=", training->switches[i]);
-        hash = kl_hash(hash, text, (size_t)length);
-    }
-    hash = kl_hash(hash, final->parameters, final->n_parameters * sizeof(float));
-    snprintf(fingerprint, 17, "%016" PRIx64, hash);
 }

@@ -82,7 +82,7 @@ test('layer, rank, grouping, class and length are switched, and each stands in t
     [() => page.click('.choice[aria-label="By"] button:text-is("sample")'), /by=sample/],
     [() => page.click('.choice[aria-label="Rank by"] button:text-is("−")'), /rank=negative/],
     [() => page.click('.choice[aria-label="Rank by"] button:text-is("cosine")'), /rank=cosine/],
-    [() => page.click('.choice[aria-label="Rank by"] button:text-is("lowered its loss")'), /rank=helped/],
+    [() => page.click('.choice[aria-label="Rank by"] button:text-is("lowered its loss")'), /rank=proponents/],
     [() => page.click('.choice[aria-label="Rank by"] button:text-is("contribution")'), /rank=logit/],
     [() => page.selectOption('select[aria-label="Contribution to"]', '3'), /rank=logit:3/],
     [() => page.selectOption('select[aria-label="Training class"]', '5'), /class=5/],

@@ -237,7 +237,7 @@ test('what is common is told under each image', async () => {
 
 test('the rank by effect on the loss says what it is, and shows its score', async () => {
   await choose(() => page.click('button:text-is("lowered its loss")'));
-  const {spotlight} = await api(`/attention?sample=${SAMPLE}&rank=helped`);
+  const {spotlight} = await api(`/attention?sample=${SAMPLE}&rank=proponents`);
   assert.deepEqual(await page.$$eval('.card', (cards) => cards.map((card) => Number(card.dataset.sample))),
     spotlight.map((lit) => lit.sample.id));
   assert.match(await page.textContent('.difference'), /first order, summed over all layers/);

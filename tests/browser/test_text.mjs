@@ -225,7 +225,7 @@ test('a run trained with Adam has attention only, and says so', async () => {
 test('what is not known of a layer is not offered, and no address leads to an error page', async () => {
   await open(`/r/${words}/q/100?layer=1`);
   assert.equal(await page.locator('#choice-Rank-by-logit').count(), 0);
-  for (const [address, says] of [[`/r/${words}/q/100?layer=1&rank=logit`, 'not recorded'], [`/r/${adam}/q/100?rank=helped`, 'Adam'],
+  for (const [address, says] of [[`/r/${words}/q/100?layer=1&rank=logit`, 'not recorded'], [`/r/${adam}/q/100?rank=proponents`, 'Adam'],
     [`/r/${adam}/q/100?remove=all`, 'remove is'], [`/r/${run}/suspects`, 'no labels'], [`/r/${run}/q/text?text=abc&place=9`, '3 tokens']]) {
     await page.goto(origin + address);
     await ready();

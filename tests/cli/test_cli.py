@@ -12,6 +12,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 import tap  # noqa: E402
+from reader import sign  # noqa: E402
 
 RUN = None
 COMMANDS = ("train", "serve", "query", "report", "suspects", "verify", "info")
@@ -119,11 +120,15 @@ def test_verify_passes_and_finds_what_does_not_belong_together():
     assert "The dual form holds" in tap.succeed("verify", RUN)
     copy = shutil.copy(RUN, path("copy.keylight"))
     with sqlite3.connect(copy) as db:
-        db.execute("UPDATE step SET learning_rate = 2 * learning_rate WHERE step < 40")
+        db.execute("UPDATE rule SET learning_rate = 2 * learning_rate WHERE step < 40")
+    refuse("verify", copy, says="its table rule is not what was written", code=1)
+    sign(copy)
     refuse("verify", copy, says="do not belong together", code=3)
     with sqlite3.connect(copy) as db:
         db.execute("UPDATE key_chunk SET data = CAST(substr(data, 1, length(data) - 2) || x'007c' AS BLOB) "
                    "WHERE layer = 2")
+    refuse("verify", copy, says="its table key_chunk is not what was written", code=1)
+    sign(copy)
     refuse("verify", copy, says="not finite", code=1)
     for bits in ("ff", "00"):  # more numbers, and fewer, than are stored
         shutil.copy(RUN, copy)
@@ -232,7 +237,7 @@ def table(file):
             "SELECT fingerprint, finished FROM run", "SELECT * FROM step",
             "SELECT layer, first, data FROM key_chunk ORDER BY layer, first",
             "SELECT layer, first, exponent, data FROM error_chunk ORDER BY layer, first",
-            "SELECT first, data FROM pattern_chunk ORDER BY first", "SELECT * FROM sample",
+            "SELECT * FROM rule", "SELECT first, data FROM showing_chunk ORDER BY first", "SELECT * FROM sample",
             "SELECT step, accuracy, loss FROM curve ORDER BY step")]
 
 

@@ -38,7 +38,7 @@ def column(db, name, where="1"):
 
 def patterns(db):
     return np.concatenate([np.frombuffer(row[0], "<u4") for row in
-                           db.execute("SELECT data FROM pattern_chunk ORDER BY first")])
+                           db.execute("SELECT data FROM showing_chunk ORDER BY first")])
 
 
 def set_up():
@@ -179,7 +179,7 @@ def test_a_sequential_schedule_shows_one_data_set_after_the_other():
         assert len(set(samples[begin:begin + 100].tolist())) == 100  # every sample of both, once
     datasets = db.execute("SELECT name FROM dataset ORDER BY dataset").fetchall()
     assert datasets == [("a",), ("b",)]
-    assert db.execute("SELECT name FROM run").fetchone()[0] == "a+b"
+    assert db.execute("SELECT value FROM setting WHERE key = 'name'").fetchone()[0] == "a+b"
     refuse(*both, "--schedule", "sequential", says="--switch names")
     refuse(*both, "--schedule", "sequential", "--switch", "12", says="rising steps from 1 to 11")
     refuse(*both, "--switch", "3", says="belongs to --schedule sequential")
@@ -188,7 +188,7 @@ def test_a_sequential_schedule_shows_one_data_set_after_the_other():
     refuse("--preset", "quick-continual", *both[:2], says="trains on 2 data sets one after the other")
     train("joint2.keylight", "--preset", "quick-continual", *both, "--schedule", "joint", *SMALL)
     refuse(*both[:2], "--schedule", "sequential", "--switch", "3", says="two data sets")
-    refuse(*both, "--schedule", "cosine", says="--lr-schedule")
+    refuse(*both, "--schedule", "cosine", says="--schedule is joint or sequential")
 
 
 def test_heads_are_shared_or_separate():
@@ -214,20 +214,20 @@ def test_images_of_different_sizes_are_refused():
 
 def test_snapshots_are_kept_where_they_were_asked_for():
     db = train("often.keylight", "--data", f"a={at('a')}", "--steps", 400, "--snapshot-steps", 9)
-    steps = [r[0] for r in db.execute("SELECT DISTINCT step FROM snapshot ORDER BY step")]
+    steps = [r[0] for r in db.execute("SELECT DISTINCT step FROM tensor WHERE state = 'snapshot' ORDER BY step")]
     assert steps == [1, 2, 4, 8] + list(range(9, 400, 9))
     db = train("never.keylight", "--data", f"a={at('a')}", "--snapshot-steps", 0)
-    assert db.execute("SELECT count(*) FROM snapshot").fetchone()[0] == 0
+    assert db.execute("SELECT count(*) FROM tensor WHERE state = 'snapshot'").fetchone()[0] == 0
 
 
-def test_a_run_of_an_earlier_format_is_refused_in_words():
+def test_a_run_of_an_early_format_is_refused_in_words():
     train("old.keylight", "--data", f"a={at('a')}")
     db = sqlite3.connect(at("old.keylight"))
     db.execute("PRAGMA user_version = 1")
     db.commit()
     db.close()
     done = tap.run("info", at("old.keylight"))
-    assert done.returncode == 1 and "earlier keylight" in done.stderr and "train it again" in done.stderr
+    assert done.returncode == 1 and "early keylight" in done.stderr and "train it again" in done.stderr
 
 
 if __name__ == "__main__":

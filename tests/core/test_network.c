@@ -6,7 +6,8 @@
 #include "core/models/network.h"
 #include "core/base/random.h"
 #include "core/models/sgd.h"
-#include "core/training/training.h"
+#include "core/training/settings.h"
+#include "tests/lib/shapes.h"
 #include "tests/lib/suite.h"
 
 #define BATCH 5
@@ -19,7 +20,7 @@ static struct kl_network *make_network(uint64_t seed)
     struct kl_error err;
     struct kl_random random;
 
-    ck_ok(kl_shape_mlp(3, widths, &shape, &err), err);
+    ck_ok(shape_mlp(3, widths, &shape, &err), err);
     ck_ok(kl_network_create(&shape, &network, &err), err);
     kl_random_seed(&random, seed, 0);
     for (size_t i = 0; i < network->n_parameters; i++)
@@ -41,7 +42,7 @@ static void fill_inputs(struct kl_activations *batch, uint32_t targets[BATCH])
 static double loss_of(const struct kl_network *network, struct kl_activations *batch,
                       const uint32_t *targets, float *errors)
 {
-    kl_network_forward(network, BATCH, batch);
+    kl_mlp.forward(network, BATCH, batch);
     return kl_cross_entropy(batch->keys[3], BATCH, 4, targets, errors);
 }
 
@@ -49,14 +50,20 @@ START_TEST(gradients_agree_with_finite_differences)
 {
     struct kl_network *network = make_network(1), *gradient = make_network(2);
     struct kl_activations *batch = NULL;
+    struct kl_trainer_settings settings = {
+        .shape = network->shape, .streams = BATCH, .unroll = 1, .records_last = 1};
+    struct kl_step_result result;
     struct kl_error err;
     uint32_t targets[BATCH];
+    struct kl_minibatch minibatch = {.step = 1, .n = BATCH, .targets = targets};
+    void *trainer = NULL;
 
-    ck_ok(kl_activations_create(network, BATCH, &batch, &err), err);
+    ck_ok(kl_activations_create(&network->shape, BATCH, &batch, &err), err);
     fill_inputs(batch, targets);
-    loss_of(network, batch, targets, batch->errors[2]);
-    kl_network_backward(network, BATCH, batch);
-    kl_network_gradient(network, BATCH, batch, gradient);
+    minibatch.inputs = batch->keys[0];
+    ck_ok(kl_mlp.trainer_create(&settings, &trainer, &err), err);
+    ck_ok(kl_mlp.step(trainer, network, &minibatch, NULL, gradient, &result, &err), err);
+    ck_assert_double_eq_tol(result.loss, loss_of(network, batch, targets, NULL), 1e-9);
     for (size_t i = 0; i < network->n_parameters; i++) {
         float kept = network->parameters[i], step = 4e-3f;
         double up, down, slope;
@@ -71,6 +78,7 @@ START_TEST(gradients_agree_with_finite_differences)
                       "parameter %zu: gradient %g, difference %g", i,
                       (double)gradient->parameters[i], slope);
     }
+    kl_mlp.trainer_free(trainer);
     kl_activations_free(batch);
     kl_network_free(network);
     kl_network_free(gradient);
@@ -85,9 +93,9 @@ START_TEST(the_forward_pass_agrees_with_its_naive_twin)
     uint32_t targets[BATCH];
     double x[8], z[8];
 
-    ck_ok(kl_activations_create(network, BATCH, &batch, &err), err);
+    ck_ok(kl_activations_create(&network->shape, BATCH, &batch, &err), err);
     fill_inputs(batch, targets);
-    kl_network_forward(network, BATCH, batch);
+    kl_mlp.forward(network, BATCH, batch);
     for (int n = 0; n < BATCH; n++) {
         for (int j = 0; j < 6; j++)
             x[j] = batch->keys[0][n * 6 + j];
@@ -165,9 +173,9 @@ START_TEST(the_clip_factor_brings_the_gradient_to_the_norm)
     for (size_t i = 0; i < gradient->n_parameters; i++)
         norm += (double)gradient->parameters[i] * gradient->parameters[i];
     norm = sqrt(norm);
-    ck_assert_double_eq_tol(kl_sgd_clip_factor(gradient, norm / 2), 0.5, 1e-5);
-    ck_assert_double_eq(kl_sgd_clip_factor(gradient, 2 * norm), 1);
-    ck_assert_double_eq(kl_sgd_clip_factor(gradient, 0), 1);
+    ck_assert_double_eq_tol(kl_clip_factor(gradient, norm / 2), 0.5, 1e-5);
+    ck_assert_double_eq(kl_clip_factor(gradient, 2 * norm), 1);
+    ck_assert_double_eq(kl_clip_factor(gradient, 0), 1);
     kl_network_free(gradient);
 }
 END_TEST
@@ -196,10 +204,10 @@ START_TEST(initial_weights_have_the_deviation_of_their_kind)
     struct kl_network *network = NULL;
     struct kl_error err;
 
-    ck_ok(kl_shape_mlp(2, wide, &shape, &err), err);
+    ck_ok(shape_mlp(2, wide, &shape, &err), err);
     ck_ok(kl_network_create(&shape, &network, &err), err);
     for (int kind = KL_INIT_XAVIER; kind <= KL_INIT_HE; kind++) {
-        kl_network_initialise(network, (enum kl_initialisation)kind, 3);
+        kl_mlp.initialise(network, (enum kl_initialisation)kind, 3);
         for (uint32_t l = 0; l < 2; l++) {
             size_t n = (size_t)wide[l] * wide[l + 1];
             double squares = 0, in = wide[l], out = wide[l + 1], gain = l == 0 ? 2 : 1;

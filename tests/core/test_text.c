@@ -6,13 +6,15 @@
 #include <unistd.h>
 
 #include "core/models/adam.h"
-#include "core/data/text/corpus.h"
-#include "core/models/lstm.h"
+#include "core/models/optimiser.h"
+#include "core/data/text/corpus_read.h"
+#include "core/models/lstm_layers.h"
 #include "core/base/random.h"
 #include "core/explain/text/reading.h"
 #include "core/models/sgd.h"
 #include "core/models/vocabulary_loss.h"
 #include "tests/core/torch_trajectory.h"
+#include "tests/lib/shapes.h"
 #include "tests/lib/suite.h"
 
 #define ALL(array) (sizeof(array) / sizeof(array)[0])
@@ -92,7 +94,7 @@ static struct kl_dataset *read_corpus(const struct kl_corpus_settings *settings)
 
 START_TEST(a_folder_of_documents_is_split_by_share)
 {
-    struct kl_corpus_settings settings = {KL_TOKENS_CHARACTERS, 1, 0.25, NULL};
+    struct kl_corpus_settings settings = {KL_TOKENS_CHARACTERS, 1, 0.25, ""};
     struct kl_dataset *dataset;
     const struct kl_corpus *corpus;
 
@@ -128,7 +130,7 @@ END_TEST
 
 START_TEST(files_that_say_train_valid_and_test_are_split_so)
 {
-    struct kl_corpus_settings settings = {KL_TOKENS_WHITESPACE, 1, 0.5, NULL};
+    struct kl_corpus_settings settings = {KL_TOKENS_WHITESPACE, 1, 0.5, ""};
     struct kl_dataset *dataset;
     const struct kl_corpus *corpus;
 
@@ -145,14 +147,14 @@ START_TEST(files_that_say_train_valid_and_test_are_split_so)
     ck_assert_uint_eq(corpus->counts[corpus->unknown], 1); /* the file's own <unk> is it */
     ck_assert_uint_eq(corpus->tokens[KL_SPLIT_VALIDATION][1], corpus->unknown);
     kl_dataset_free(dataset);
-    settings.test_files = "*.valid.*"; /* goes before the names */
+    strcpy(settings.test_files, "*.valid.*"); /* goes before the names */
     dataset = read_corpus(&settings);
     ck_assert_uint_eq(dataset->corpus->lengths[KL_SPLIT_TEST], 3);
     ck_assert_uint_eq(dataset->corpus->lengths[KL_SPLIT_TRAIN], 11);
     kl_dataset_free(dataset);
     remove_folder();
     make_folder();
-    settings.test_files = NULL;
+    settings.test_files[0] = 0;
     write_text("latest_news.txt", "a b c d", 7); /* words inside words say nothing */
     write_text("strained.txt", "a b c d", 7);
     dataset = read_corpus(&settings);
@@ -164,7 +166,7 @@ END_TEST
 
 START_TEST(rare_words_are_unknown_and_typed_text_is_encoded_alike)
 {
-    struct kl_corpus_settings settings = {KL_TOKENS_WORDS, 2, 0, NULL};
+    struct kl_corpus_settings settings = {KL_TOKENS_WORDS, 2, 0, ""};
     struct kl_dataset *dataset;
     struct kl_error err;
     uint32_t *tokens = NULL, n = 0;
@@ -196,7 +198,7 @@ END_TEST
 
 START_TEST(what_is_no_text_is_refused)
 {
-    struct kl_corpus_settings settings = {KL_TOKENS_CHARACTERS, 1, 0.1, NULL};
+    struct kl_corpus_settings settings = {KL_TOKENS_CHARACTERS, 1, 0.1, ""};
     struct kl_dataset dataset = {0};
     struct kl_error err;
 
@@ -231,7 +233,7 @@ static void make_model(struct model *model)
     struct kl_error err;
     struct kl_random random;
 
-    ck_ok(kl_shape_lstm(V, 4, 5, 2, &shape, &err), err);
+    ck_ok(shape_lstm(V, 4, 5, 2, &shape, &err), err);
     ck_ok(kl_network_create(&shape, &model->network, &err), err);
     ck_ok(kl_network_create(&shape, &model->gradient, &err), err);
     ck_ok(kl_lstm_activations_create(&shape, STREAMS, UNROLL, &model->activations, &err), err);
@@ -375,7 +377,7 @@ static void follow_torch(int adam, const float *losses, const float *final, size
     struct kl_error err;
     float carried[2 * TORCH_LAYERS * TORCH_B * TORCH_H] = {0};
 
-    ck_ok(kl_shape_lstm(TORCH_V, TORCH_E, TORCH_H, TORCH_LAYERS, &shape, &err), err);
+    ck_ok(shape_lstm(TORCH_V, TORCH_E, TORCH_H, TORCH_LAYERS, &shape, &err), err);
     ck_ok(kl_network_create(&shape, &network, &err), err);
     ck_ok(kl_network_create(&shape, &gradient, &err), err);
     ck_ok(kl_network_create(&shape, &velocity, &err), err);
@@ -397,7 +399,7 @@ static void follow_torch(int adam, const float *losses, const float *final, size
         ck_ok(kl_vocabulary_loss(network, targets, activations, NULL, gradient, &loss, &err), err);
         kl_lstm_backward(network, tokens, activations, gradient);
         ck_assert_double_eq_tol(loss.loss / (TORCH_U * TORCH_B), (double)losses[step], 2e-6);
-        rule.clip_factor = kl_sgd_clip_factor(gradient, 0.3);
+        rule.clip_factor = kl_clip_factor(gradient, 0.3);
         if (adam)
             kl_adam_update(&rule, step + 1, gradient, velocity, squares, network);
         else

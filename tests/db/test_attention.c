@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/explain/attention.h"
+#include "core/explain/ranks.h"
 #include "tests/lib/run_file.h"
 #include "tests/lib/suite.h"
 
@@ -50,17 +51,17 @@ static void naive_attention(const struct kl_run *run, uint32_t layer, const floa
     }
 }
 
-static double naive_score(const struct twin *twin, enum kl_rank rank, uint64_t t)
+static double naive_score(const struct twin *twin, const struct kl_rank *rank, uint64_t t)
 {
     double a = twin->attention[t];
 
-    return rank == KL_RANK_ABS        ? fabs(a)
-           : rank == KL_RANK_POSITIVE ? a
-           : rank == KL_RANK_NEGATIVE ? -a
-                                      : twin->contribution[t];
+    return !strcmp(rank->name, "abs")        ? fabs(a)
+           : !strcmp(rank->name, "positive") ? a
+           : !strcmp(rank->name, "negative") ? -a
+                                             : twin->contribution[t];
 }
 
-static void check_answer(const struct opened *opened, uint32_t layer, enum kl_rank rank,
+static void check_answer(const struct opened *opened, uint32_t layer, const struct kl_rank *rank,
                          int by_sample, int only_class)
 {
     const struct kl_run *run = opened->run;
@@ -69,7 +70,8 @@ static void check_answer(const struct opened *opened, uint32_t layer, enum kl_ra
                              .logit = 1,
                              .by_sample = by_sample,
                              .only_class = only_class,
-                             .top = 9};
+                             .top = 9,
+                             .parts = KL_ANSWER_ALWAYS};
     struct kl_activations *batch = NULL;
     struct kl_answer answer;
     struct kl_error err;
@@ -81,12 +83,12 @@ static void check_answer(const struct opened *opened, uint32_t layer, enum kl_ra
     ck_ok(kl_run_image(opened->run, 26, pixels, &err), err);
     query.subject.pixels = pixels;
     ck_ok(kl_attend(opened->pool, &run->history, &query, &answer, &err), err);
-    ck_ok(kl_activations_create(run->final, 1, &batch, &err), err);
+    ck_ok(kl_activations_create(&run->final->shape, 1, &batch, &err), err);
     kl_dataset_standardise(run->data.datasets[0], pixels, batch->keys[0]);
-    kl_network_forward(run->final, 1, batch);
+    kl_mlp.forward(run->final, 1, batch);
     memset(batch->errors[2], 0, 3 * sizeof(float));
     batch->errors[2][1] = 1;
-    kl_network_backward(run->final, 1, batch);
+    kl_mlp.back(run->final, 1, batch);
     naive_attention(run, layer, batch->keys[layer], batch->errors[layer], &twin);
     for (uint64_t t = 0; t < 400; t++) {
         uint64_t place = by_sample ? run->history.samples[t] : t;
@@ -127,8 +129,7 @@ static void check_answer(const struct opened *opened, uint32_t layer, enum kl_ra
 START_TEST(attention_agrees_with_its_naive_twin_streaming_and_resident)
 {
     /* The others: tests/server/test_views.py. */
-    static const enum kl_rank ranks[] = {KL_RANK_ABS, KL_RANK_POSITIVE, KL_RANK_NEGATIVE,
-                                         KL_RANK_LOGIT};
+    static const char *const ranks[] = {"abs", "positive", "negative", "logit"};
     struct opened opened;
     struct kl_error err;
 
@@ -139,7 +140,7 @@ START_TEST(attention_agrees_with_its_naive_twin_streaming_and_resident)
             for (size_t r = 0; r < sizeof ranks / sizeof ranks[0]; r++)
                 for (int by_sample = 0; by_sample < 2; by_sample++)
                     for (int only = KL_ANY_CLASS; only < 3; only += 3)
-                        check_answer(&opened, layer, ranks[r], by_sample, only);
+                        check_answer(&opened, layer, kl_rank_find(ranks[r]), by_sample, only);
         ck_ok(kl_run_load(opened.run, opened.pool, 1 << 30, &err), err);
         ck_assert_uint_gt(kl_run_resident_bytes(opened.run), 0);
     }
@@ -149,8 +150,12 @@ END_TEST
 
 START_TEST(initial_guess_and_contributions_sum_to_the_logits)
 {
-    struct kl_query query = {
-        .layer = 3, .logit = KL_ANY_CLASS, .only_class = KL_ANY_CLASS, .top = 1};
+    struct kl_query query = {.layer = 3,
+                             .rank = kl_rank_at(0),
+                             .logit = KL_ANY_CLASS,
+                             .only_class = KL_ANY_CLASS,
+                             .top = 1,
+                             .parts = KL_ANSWER_ALWAYS};
     struct kl_answer answer;
     struct opened opened;
     struct kl_error err;
@@ -167,7 +172,7 @@ START_TEST(initial_guess_and_contributions_sum_to_the_logits)
             double sum = answer.initial_guess[j];
 
             for (uint32_t c = 0; c < answer.n_classes; c++)
-                sum += answer.contributions.by_class[c * answer.n_logits + j];
+                sum += answer.contributions->by_class[c * answer.n_logits + j];
             ck_assert_double_eq_tol(sum, answer.logits[j], 1e-4);
         }
         kl_answer_clear(&answer);
@@ -181,6 +186,7 @@ START_TEST(impossible_queries_are_refused)
     uint8_t pixels[12] = {0};
     const struct kl_query good = {.subject = {.pixels = pixels},
                                   .layer = 3,
+                                  .rank = kl_rank_at(0),
                                   .logit = KL_ANY_CLASS,
                                   .only_class = KL_ANY_CLASS,
                                   .top = 1};

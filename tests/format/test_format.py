@@ -7,7 +7,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 import numpy as np  # noqa: E402
 import tap  # noqa: E402
-from reader import Reader  # noqa: E402
+from reader import Reader, fingerprint, wrong_rows  # noqa: E402
 
 RUNS = {}
 
@@ -21,7 +21,7 @@ def set_up():
 def test_the_file_says_what_it_is():
     db = RUNS["float16"].db
     assert db.execute("PRAGMA application_id").fetchone()[0] == 0x6B6C6974
-    assert db.execute("PRAGMA user_version").fetchone()[0] == 4
+    assert db.execute("PRAGMA user_version").fetchone()[0] == 5
     assert db.execute("PRAGMA page_size").fetchone()[0] == 65536
     assert db.execute("PRAGMA journal_mode").fetchone()[0] in ("delete", "off")
     assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
@@ -72,24 +72,10 @@ def test_the_program_gives_the_attention_that_the_file_gives():
         assert abs(answer["correction"][answer["predicted"]] - values.sum()) < 1e-3
 
 
-def test_the_fingerprint_can_be_recomputed():
+def test_checksums_and_fingerprint_can_be_recomputed():
     for reader in RUNS.values():
-        run = reader.run
-        widths = [reader.layers[0]["inputs"]] + [layer["outputs"] for layer in reader.layers]
-        text = ("seed=%d steps=%d batch=%d init=%s lr=%.17g,%s,%d,%.17g momentum=%.17g decay=%.17g "
-                "clip=%.17g dtype=%s widths=%s" % (
-                    run["seed"], run["steps"], run["batch_size"], run["initialisation"],
-                    run["learning_rate"], run["lr_schedule"], run["lr_period"], run["lr_gamma"],
-                    run["momentum"], run["weight_decay"], run["clip_norm"], run["dtype"],
-                    "-".join(map(str, widths)))).encode()
-        for layer in reader.layers:
-            row = reader.db.execute("SELECT weights, biases FROM parameters WHERE state = 'current' "
-                                    "AND layer = ?", (layer["layer"],)).fetchone()
-            text += row["weights"] + row["biases"]
-        value = 0xCBF29CE484222325
-        for byte in text:
-            value = (value ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
-        assert f"{value:016x}" == run["fingerprint"]
+        assert wrong_rows(reader.db) == []
+        assert fingerprint(reader.db) == reader.run["fingerprint"]
 
 
 def test_predictions_and_the_curve_are_those_of_the_network():

@@ -1,6 +1,7 @@
 """A real client of a real server, for tests."""
 import http.client
 import json
+import os
 import re
 import signal
 import subprocess
@@ -11,9 +12,10 @@ import tap
 class Server:
     """keylight serve on a port of its own; stop() checks that it said nothing on stderr."""
 
-    def __init__(self, *arguments):
+    def __init__(self, *arguments, environment=None):
         self.process = subprocess.Popen([tap.KEYLIGHT, "serve", *arguments, "--port", "0"],
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                        env={**os.environ, **(environment or {})})
         self.line = self.process.stdout.readline()
         self.port = int(re.search(r":(\d+)/", self.line).group(1))
 

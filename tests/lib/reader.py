@@ -1,7 +1,66 @@
-"""A reader of run files in another language, from docs/format.md alone: sqlite3 and NumPy."""
+"""A reader of run files in another language, from docs/format.md alone: sqlite3, NumPy and XXH3."""
 import sqlite3
+import struct
 
 import numpy as np
+import xxhash
+
+
+def row_checksum(table, columns):
+    """The checksum of a row: XXH3-64 over the table's name and its columns, as a signed integer."""
+    out = xxhash.xxh3_64()
+
+    def add(value):
+        if value is None:
+            out.update(b"\0")
+        elif isinstance(value, int):
+            out.update(b"\1" + struct.pack("<q", value))
+        elif isinstance(value, float):
+            out.update(b"\2" + struct.pack("<d", value))
+        elif isinstance(value, str):
+            out.update(b"\3" + struct.pack("<Q", len(value.encode())) + value.encode())
+        else:
+            out.update(b"\4" + struct.pack("<Q", len(value)) + value)
+
+    add(table)
+    for column in columns:
+        add(column)
+    return struct.unpack("<q", struct.pack("<Q", out.intdigest()))[0]
+
+
+def tables(db):
+    return [row[0] for row in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND "
+                                         "name NOT LIKE 'sqlite%' ORDER BY name")]
+
+
+def wrong_rows(db):
+    """Rows whose checksum is another: (table, rowid)."""
+    return [(table, row[0]) for table in tables(db)
+            for row in db.execute(f"SELECT rowid, * FROM {table}")
+            if row_checksum(table, row[1:-1]) != row[-1]]
+
+
+def fingerprint(db):
+    """A checksum over those of all rows of all tables but run, sorted, table by table."""
+    columns = []
+    for table in tables(db):
+        if table != "run":
+            columns.append(table)
+            columns += [row[0] for row in db.execute(f"SELECT checksum FROM {table} ORDER BY checksum")]
+    return f"{row_checksum('', columns) & 0xFFFFFFFFFFFFFFFF:016x}"
+
+
+def sign(path):
+    """Makes all checksums and the fingerprint of a changed file right again."""
+    with sqlite3.connect(path) as db:
+        for table, rowid in wrong_rows(db):
+            row = db.execute(f"SELECT * FROM {table} WHERE rowid = ?", (rowid,)).fetchone()
+            db.execute(f"UPDATE {table} SET checksum = ? WHERE rowid = ?", (row_checksum(table, row[:-1]), rowid))
+        if db.execute("SELECT finished FROM run").fetchone()[0]:
+            db.execute("UPDATE run SET fingerprint = ?", (fingerprint(db),))
+            row = db.execute("SELECT * FROM run").fetchone()
+            db.execute("UPDATE run SET checksum = ?", (row_checksum("run", row[:-1]),))
+    db.close()
 
 
 class Reader:
@@ -12,17 +71,23 @@ class Reader:
         self.db = sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)
         self.db.row_factory = sqlite3.Row
         self.run = self.db.execute("SELECT * FROM run").fetchone()
+        self.settings = dict(self.db.execute("SELECT key, value FROM setting"))
         self.layers = self.db.execute("SELECT * FROM layer ORDER BY layer").fetchall()
         self.samples = np.concatenate([np.frombuffer(row["data"], "<u4") for row in self.db.execute(
-            "SELECT data FROM pattern_chunk ORDER BY first")])
-        self.steps = self.db.execute("SELECT * FROM step ORDER BY step").fetchall()
+            "SELECT data FROM showing_chunk ORDER BY first")])
+        self.steps = self.db.execute("SELECT * FROM step JOIN rule USING (step) ORDER BY step").fetchall()
         self.step_of = np.concatenate([np.full(s["count"], i) for i, s in enumerate(self.steps)])
 
-    def parameters(self, state, layer):
-        row = self.db.execute("SELECT * FROM parameters WHERE state = ? AND layer = ?",
-                              (state, layer)).fetchone()
-        weights = np.frombuffer(row["weights"], "<f4").reshape(row["outputs"], row["inputs"])
-        return weights.astype(np.float64), np.frombuffer(row["biases"], "<f4").astype(np.float64)
+    def tensor(self, state, name, role, step=0):
+        row = self.db.execute("SELECT shape, dtype, data FROM tensor WHERE state = ? AND name = ? AND "
+                              "role = ? AND step = ?", (state, name, role, step)).fetchone()
+        dtype = {"float16": "<f2", "float32": "<f4"}[row["dtype"]]
+        shape = [int(n) for n in row["shape"].split(",")]
+        return np.frombuffer(row["data"], dtype).reshape(shape).astype(np.float64)
+
+    def parameters(self, state, layer, step=0):
+        name = self.layers[layer - 1]["name"]
+        return self.tensor(state, name, "weights", step), self.tensor(state, name, "bias", step)
 
     def images(self):
         """All samples, standardised, by id."""
@@ -93,10 +158,7 @@ class Reader:
         return np.array([numbers[pair] for pair in pairs]), rows
 
     def snapshot(self, step, layer):
-        row = self.db.execute("SELECT * FROM snapshot WHERE step = ? AND layer = ?",
-                              (step, layer)).fetchone()
-        weights = np.frombuffer(row["weights"], "<f4").reshape(row["outputs"], row["inputs"])
-        return weights.astype(np.float64), np.frombuffer(row["biases"], "<f4").astype(np.float64)
+        return self.parameters("snapshot", layer, step)
 
     def forward(self, sample, parameters=None):
         """Keys of all layers for a sample (or its pixels as inputs), and its logits."""

@@ -2,8 +2,11 @@
 
 #include <sqlite3.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "db/file/checksum.h"
+#include "db/file/rows.h"
 #include "tests/lib/suite.h"
 
 char path[64];
@@ -35,7 +38,7 @@ void write_run(enum kl_dtype dtype)
     small_run_clear(&small);
 }
 
-void execute(const char *sql)
+void execute_unsigned(const char *sql)
 {
     sqlite3 *db = NULL;
     char *message = NULL;
@@ -43,6 +46,30 @@ void execute(const char *sql)
     ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
     sqlite3_exec(db, sql, NULL, NULL, &message);
     ck_assert_msg(!message, "%s: %s", sql, message);
+    sqlite3_close(db);
+}
+
+void execute(const char *sql)
+{
+    static const char *const tables[] = {"run",       "setting",     "dataset",     "class",
+                                         "channel",   "sample",      "image_chunk", "layer",
+                                         "tensor",    "step",        "rule",        "showing_chunk",
+                                         "key_chunk", "error_chunk", "curve"};
+    sqlite3 *db = NULL;
+    char fingerprint[17], set[80];
+    struct kl_error err;
+
+    execute_unsigned(sql);
+    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+    ck_ok(kl_checksum_register(db, &err), err);
+    sqlite3_exec(db, "PRAGMA ignore_check_constraints = 1", NULL, NULL, NULL);
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
+        (void)kl_rows_sign(db, tables[i], "1", &err); /* one may be gone */
+    if (!strstr(sql, "fingerprint") && !kl_rows_fingerprint(db, fingerprint, &err)) {
+        snprintf(set, sizeof set, "UPDATE run SET fingerprint = '%s'", fingerprint);
+        sqlite3_exec(db, set, NULL, NULL, NULL);
+        (void)kl_rows_sign(db, "run", "1", &err);
+    }
     sqlite3_close(db);
 }
 

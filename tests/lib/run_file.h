@@ -17,8 +17,9 @@ const char *fresh_path(void);
 /* Writes a small run, trained to its end. */
 void write_run(enum kl_dtype dtype);
 
-/* Runs SQL on the file. */
+/* Runs SQL on the file, and makes the checksums right for what it holds then; or leaves them. */
 void execute(const char *sql);
+void execute_unsigned(const char *sql);
 
 struct opened {
     struct kl_pool *pool;

@@ -7,6 +7,8 @@
 
 #include "core/base/memory.h"
 #include "core/base/random.h"
+#include "core/training/loop.h"
+#include "core/training/settings.h"
 #include "db/writer.h"
 
 #define SIZE 12
@@ -35,6 +37,23 @@ static void fill_split(struct kl_image_set *set, uint32_t count, struct kl_rando
     }
 }
 
+static void set_settings(struct kl_training *training, enum kl_dtype dtype)
+{
+    static const char *const settings[][2] = {
+        {"name", "small"},         {"hidden", "9,8"},         {"seed", "4"},
+        {"steps", "40"},           {"batch_size", "10"},      {"learning_rate", "0.2"},
+        {"lr_schedule", "cosine"}, {"momentum", "0.8"},       {"weight_decay", "1e-3"},
+        {"clip_norm", "0.7"},      {"evaluation_steps", "7"}, {"checkpoint_steps", "6"},
+        {"snapshot_steps", "5"}};
+    struct kl_error err;
+
+    kl_settings_default(training);
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
+        must(kl_setting_parse(kl_setting_find(settings[i][0]), settings[i][1], training, &err),
+             &err);
+    training->dtype = dtype;
+}
+
 void small_run_create(struct small_run *run, enum kl_dtype dtype)
 {
     struct kl_dataset *dataset = NULL;
@@ -56,23 +75,7 @@ void small_run_create(struct small_run *run, enum kl_dtype dtype)
     kl_dataset_measure(dataset);
     run->data.n_datasets = 1;
     run->data.datasets[0] = dataset;
-    run->training = (struct kl_training){.name = "small",
-                                         .n_hidden = 2,
-                                         .hidden = {9, 8},
-                                         .seed = 4,
-                                         .n_steps = 40,
-                                         .unroll = 1,
-                                         .batch_size = 10,
-                                         .learning_rate = 0.2,
-                                         .lr_schedule = KL_LR_COSINE,
-                                         .lr_gamma = 0.1,
-                                         .momentum = 0.8,
-                                         .weight_decay = 1e-3,
-                                         .clip_norm = 0.7,
-                                         .dtype = dtype,
-                                         .evaluation_steps = 7,
-                                         .checkpoint_steps = 6,
-                                         .snapshot_steps = 5};
+    set_settings(&run->training, dtype);
     must(kl_training_fit(&run->training, &run->data, &err), &err);
     must(kl_training_start(&run->training, &run->state, &err), &err);
 }

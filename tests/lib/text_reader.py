@@ -23,8 +23,7 @@ class TextReader(Reader):
             self.tokens[split], self.spaced[split] = stored & 0x7FFFFFFF, stored >> 31
 
     def embedding(self, state="current"):
-        row = self.db.execute("SELECT * FROM embedding WHERE state = ?", (state,)).fetchone()
-        return np.frombuffer(row["data"], "<f4").reshape(row["tokens"], row["width"]).astype(np.float64)
+        return self.tensor(state, "embedding", "embedding")
 
     def read(self, tokens):
         """From an empty state: keys of every layer, and logits, at every token."""
@@ -55,7 +54,7 @@ class TextReader(Reader):
         raise IndexError
 
     def errors(self, layer):
-        if not self.run["error_entries"] or layer < len(self.layers):
+        if self.settings["error_entries"] == "0" or layer < len(self.layers):
             return super().errors(layer)
         out = []
         for row in self.db.execute("SELECT * FROM sparse_error_chunk WHERE layer = ? ORDER BY first", (layer,)):

@@ -6,8 +6,8 @@
 #include "core/base/random.h"
 #include "server/guard.h"
 #include "api/number.h"
-#include "api/parameters.h"
-#include "server/png.h"
+#include "api/question.h"
+#include "api/png.h"
 #include "tests/lib/suite.h"
 
 START_TEST(only_names_of_this_machine_are_hosts)
@@ -86,18 +86,19 @@ END_TEST
 
 START_TEST(words_of_a_query_are_read_exactly)
 {
-    struct kl_query query = kl_default_query;
     uint32_t number;
+    int logit;
 
-    ck_assert_int_eq(kl_parse_rank("negative", &query), 0);
-    ck_assert_int_eq(query.rank, KL_RANK_NEGATIVE);
-    ck_assert_int_eq(kl_parse_rank("logit:12", &query), 0);
-    ck_assert(query.rank == KL_RANK_LOGIT && query.logit == 12);
-    ck_assert_int_eq(kl_parse_rank("logit:", &query), -1);
-    ck_assert_int_eq(kl_parse_rank("logit:-1", &query), -1);
-    ck_assert_int_eq(kl_parse_rank("Abs", &query), -1);
-    ck_assert_int_eq(kl_parse_by("sample", &query), 0);
-    ck_assert_int_eq(kl_parse_by("samples", &query), -1);
+    ck_assert_str_eq(kl_rank_parse("negative", &logit)->name, "negative");
+    ck_assert_int_eq(logit, -1);
+    ck_assert_str_eq(kl_rank_parse("logit:12", &logit)->name, "logit");
+    ck_assert_int_eq(logit, 12);
+    ck_assert_str_eq(kl_rank_parse("helped", &logit)->name, "proponents");
+    ck_assert_ptr_null(kl_rank_parse("logit:", &logit));
+    ck_assert_ptr_null(kl_rank_parse("logit:-1", &logit));
+    ck_assert_ptr_null(kl_rank_parse("logit:1e3", &logit));
+    ck_assert_ptr_null(kl_rank_parse("abs:1", &logit));
+    ck_assert_ptr_null(kl_rank_parse("Abs", &logit));
     ck_assert_int_eq(kl_parse_number("0123", &number), 0);
     ck_assert_uint_eq(number, 123);
     ck_assert_int_eq(kl_parse_number("", &number), -1);

@@ -11,6 +11,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 import numpy as np  # noqa: E402
 import tap  # noqa: E402
 from client import Server  # noqa: E402
+from reader import fingerprint, sign, tables, wrong_rows  # noqa: E402
 from text_reader import TextReader, make_text, train_text  # noqa: E402
 
 READERS = {}
@@ -88,7 +89,7 @@ def test_the_file_holds_the_text_as_it_is():
 
 def test_patterns_are_the_positions_in_order():
     reader = READERS["characters"]
-    batch, unroll = reader.run["batch_size"], reader.run["unroll"]
+    batch, unroll = int(reader.settings["batch_size"]), int(reader.settings["unroll"])
     first = reader.samples[:batch * unroll].reshape(unroll, batch)
     assert (np.diff(first, axis=0) == 1).all()  # every stream goes on
     again = reader.samples[batch * unroll:2 * batch * unroll].reshape(unroll, batch)
@@ -126,30 +127,15 @@ def test_verify_says_what_is_approximate_and_what_cannot_be():
     db.execute("UPDATE curve SET loss = loss + 1 WHERE step = 90")
     db.commit()
     db.close()
+    sign(damaged)
     done = tap.run("verify", damaged)
     assert done.returncode == 1 and "does not end with the test loss" in done.stderr, done
 
 
-def test_the_fingerprint_can_be_recomputed():
+def test_checksums_and_fingerprint_can_be_recomputed():
     for reader in READERS.values():
-        run = reader.run
-        widths = [reader.layers[0]["inputs"]] + [layer["outputs"] for layer in reader.layers]
-        text = ("seed=%d steps=%d batch=%d init=%s lr=%.17g,%s,%d,%.17g momentum=%.17g decay=%.17g "
-                "clip=%.17g dtype=%s widths=%s lstm unroll=%d embedding=%d dropout=%.17g optimiser=%s "
-                "gates=%d entries=%d vocabulary=%016x" % (
-                    run["seed"], run["steps"], run["batch_size"], run["initialisation"],
-                    run["learning_rate"], run["lr_schedule"], run["lr_period"], run["lr_gamma"],
-                    run["momentum"], run["weight_decay"], run["clip_norm"], run["dtype"],
-                    "-".join(map(str, widths)), run["unroll"], run["embedding"], run["dropout"],
-                    run["optimiser"], run["gate_errors"], run["error_entries"], fnv(b"".join(
-                        word.encode() + b"\0" for word in [reader.db.execute(
-                            "SELECT tokens FROM corpus").fetchone()[0], *reader.vocabulary])))).encode()
-        text += reader.db.execute("SELECT data FROM embedding WHERE state = 'current'").fetchone()[0]
-        for layer in reader.layers:
-            row = reader.db.execute("SELECT weights, biases FROM parameters WHERE state = 'current' "
-                                    "AND layer = ?", (layer["layer"],)).fetchone()
-            text += row["weights"] + row["biases"]
-        assert f"{fnv(text):016x}" == run["fingerprint"]
+        assert wrong_rows(reader.db) == []
+        assert fingerprint(reader.db) == reader.run["fingerprint"]
 
 
 def test_the_curve_is_in_bits_per_token():
@@ -297,12 +283,12 @@ def test_adam_and_unrecorded_gates_have_attention_only():
     assert answer["exactness"]["dual"] is False and "max_abs_error" not in answer["exactness"]
     assert answer["passages"][0]["places"][0]["contribution"] is None
     assert "initial_guess" not in answer["next"][0] and "contribution" not in answer["by_token"][0]
-    for query in ("rank=logit", "rank=helped", "rank=effect", "remove=all"):
+    for query in ("rank=logit", "rank=proponents", "rank=effect", "remove=all"):
         status, _, content = SERVER.ask(f"{b}/attention?sample={sample}&{query}")
         assert status == 400 and b"Adam" in content, (query, content)
     status, _, content = SERVER.ask(f"{base('words')}/attention?sample=100&layer=1&rank=logit")
-    assert status == 400 and b"--gate-errors" in content
-    answer = SERVER.json(f"{base('words')}/attention?sample=100&rank=helped")
+    assert status == 400 and b"gate_errors" in content
+    answer = SERVER.json(f"{base('words')}/attention?sample=100&rank=proponents")
     assert answer["contribution_kind"] == "approximate" and answer["exactness"]["left_out"] > 0
     for token in answer["next"]:
         whole = token["initial_guess"] + token["correction"] + token["unrecorded"]
@@ -484,18 +470,14 @@ def test_a_killed_training_resumes_to_the_very_same_run():
         child.wait()
         tap.run("train", "--resume", path, "--quiet")
         killed = TextReader(path)
-        for table in ("parameters", "embedding", "step", "curve", "pattern_chunk", "key_chunk", "error_chunk", "run"):
-            mine, other = ([tuple(row) for row in r.db.execute(f"SELECT * FROM {table} ORDER BY 1")] for r in (whole, killed))
-            if table.endswith("chunk"):  # cut elsewhere
-                column = [d[0] for d in whole.db.execute(f"SELECT * FROM {table}").description].index("data")
-                if table == "pattern_chunk":
-                    mine, other = (b"".join(row[column] for row in rows) for rows in (mine, other))
-                else:
-                    continue
+        for table in tables(whole.db):
+            mine, other = ([tuple(row) for row in r.db.execute(f"SELECT * FROM {table} ORDER BY checksum")]
+                           for r in (whole, killed))
             assert mine == other, table
         for layer in range(1, len(whole.layers) + 1):
             assert np.array_equal(whole.keys(layer), killed.keys(layer))
-        assert whole.db.execute("SELECT count(*) FROM carried").fetchone()[0] == 0
+        assert whole.db.execute("SELECT count(*) FROM tensor WHERE state NOT IN "
+                                "('initial', 'current', 'snapshot')").fetchone()[0] == 0
 
 
 def test_two_texts_of_the_same_numbers_are_two_runs():
@@ -530,7 +512,8 @@ def test_an_unfinished_file_that_was_changed_is_refused():
         if "step 40" in line:
             child.send_signal(signal.SIGKILL)
     child.wait()
-    for sql in ("UPDATE run SET unroll = 60000", "UPDATE run SET error_entries = 1000", "UPDATE run SET batch_size = 60000"):
+    for key, value in (("unroll", "60000"), ("error_entries", "1000"), ("batch_size", "60000")):
+        sql = f"UPDATE setting SET value = '{value}' WHERE key = '{key}'"
         copy = os.path.join(FOLDER, "changed.keylight")
         db = sqlite3.connect(path)
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -541,6 +524,7 @@ def test_an_unfinished_file_that_was_changed_is_refused():
         db.execute(sql)
         db.commit()
         db.close()
+        sign(copy)
         done = tap.run("train", "--resume", copy, "--quiet")
         assert done.returncode == 1 and "damaged" in done.stderr, (sql, done)
 
@@ -570,7 +554,7 @@ def test_what_cannot_be_trained_is_refused_in_a_sentence():
             (("--tokens", "words", "--data", tale, "--hidden", "none"), "--hidden names"),
             (("--tokens", "words", "--data", tale, "--label-noise", "0.1"), "for images"),
             (("--tokens", "words", "--data", tale, "--data", f"y={tale[5:]}"), "one text"),
-            (("--tokens", "words", "--data", tale, "--optimiser", "adam", "--gate-errors"), "needs --optimiser sgd"),
+            (("--tokens", "words", "--data", tale, "--optimiser", "adam", "--gate-errors"), "needs sgd"),
             (("--tokens", "words", "--data", tale, "--optimiser", "adam", "--momentum", "0.9"), "--momentum is SGD's"),
             (("--preset", "quick", "--tokens", "words"), "is of images"),
             (("--data", "strokes", "--error-entries", "3"), "for text"),
@@ -592,20 +576,21 @@ def test_damaged_text_is_refused_in_a_sentence():
         whole = file.read()
     for sql in ("UPDATE vocabulary SET token = token + 1000000 WHERE token = 3", "DELETE FROM document WHERE document = 1",
                 "UPDATE document SET count = count + 1 WHERE document = 0", "DELETE FROM token_chunk WHERE split = 'test'",
-                "UPDATE corpus SET unknown = 99999999", "UPDATE dataset SET classes = 3", "DELETE FROM embedding",
+                "UPDATE corpus SET unknown = 99999999", "UPDATE dataset SET classes = 3", "DELETE FROM tensor WHERE role = 'embedding'",
                 "UPDATE dataset SET kind = 'images', width = 1, height = 1, channels = 1",
-                "UPDATE dataset SET train_samples = 2000000000", "UPDATE run SET unroll = 2000000000",
-                "UPDATE run SET architecture = 'mlp'", "UPDATE run SET error_entries = 4", "UPDATE run SET optimiser = 'adam', architecture = 'mlp'",
-                "DELETE FROM sparse_error_chunk", "UPDATE token_chunk SET data = CAST(substr(data, 5) || x'ffffff7f' AS BLOB) WHERE id = 1",
+                "UPDATE dataset SET train_samples = 2000000000", "UPDATE setting SET value = '2000000000' WHERE key = 'unroll'",
+                "UPDATE setting SET value = 'mlp' WHERE key = 'architecture'", "UPDATE setting SET value = '4' WHERE key = 'error_entries'", "UPDATE setting SET value = 'adam' WHERE key = 'optimiser'; UPDATE setting SET value = 'mlp' WHERE key = 'architecture'",
+                "DELETE FROM sparse_error_chunk", "UPDATE token_chunk SET data = CAST(substr(data, 5) || x'ffffff7f' AS BLOB) WHERE rowid = 1",
                 "UPDATE sparse_error_chunk SET data = CAST(x'ffffffff' || substr(data, 5) AS BLOB)"):
         path = os.path.join(FOLDER, "broken.keylight")
         with open(path, "wb") as file:
             file.write(whole)
         db = sqlite3.connect(path)
         db.execute("PRAGMA ignore_check_constraints = 1")
-        db.execute(sql)
+        db.executescript(sql)
         db.commit()
         db.close()
+        sign(path)
         done = tap.run("query", path, "--text", "the cat")
         assert done.returncode == 1 and "damaged" in done.stderr and done.stderr.count("\n") == 1, (sql, done)
 

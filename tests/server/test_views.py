@@ -188,8 +188,8 @@ def test_ranks_order_by_what_they_say():
         effect = fact.effects(RUN, np.eye(4)[2])
         loss = sum(fact.effects(RUN, p - np.eye(4)[target]))
         scores = {"abs": np.abs(a), "positive": a, "negative": -a, "cosine": a / norms,
-                  "logit:2": effect[layer - 1], "effect:2": sum(effect), "helped": -loss,
-                  "harmed": loss}
+                  "logit:2": effect[layer - 1], "effect:2": sum(effect), "proponents": -loss,
+                  "opponents": loss}
         for rank, score in scores.items():
             for by in ("pattern", "sample"):
                 answer = ask(f"&layer={layer}&rank={rank}&by={by}&k=15")
@@ -285,7 +285,7 @@ def test_what_cannot_be_removed_is_refused_with_its_rule():
                         ("class:1,", "comma"), (",class:1", "its terms are"), ("x" * 300, "too long")):
         status, _, content = SERVER.ask(f"/api/v1/runs/{run}/attention?sample=1&remove={terms}")
         assert status == 400 and says in content.decode(), (terms, status, content)
-    for query, says in (("views=walls", "views is a list"), ("rank=abs:1", "rank is"), ("rank=helped:1", "rank is"),
+    for query, says in (("views=walls", "views is a list"), ("rank=abs:1", "rank is"), ("rank=proponents:1", "rank is"),
                         ("rank=effect:4", "rank is"), ("class=8", "class is 0 to 7")):
         status, _, content = SERVER.ask(f"/api/v1/runs/{run}/attention?sample=1&{query}")
         assert status == 400 and says in content.decode(), (query, status, content)

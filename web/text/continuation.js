@@ -8,8 +8,8 @@ import {notify} from '../views/notices.js';
 /** @import {Actions, Run, TextAnswer} from '../types.js' */
 /** @import {State} from '../state.js' */
 
-const COUNT = {characters: 200, words: 50, spaced: 50};
-const KEPT = {characters: 120, words: 30, spaced: 30}; // tokens of the stored text that come along
+const COUNT = {characters: 200, words: 50, whitespace: 50};
+const KEPT = {characters: 120, words: 30, whitespace: 30}; // tokens of the stored text that come along
 let temperature = '0.7';
 let seed = 1;
 

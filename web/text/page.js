@@ -14,7 +14,7 @@ import {named, where} from './tokens.js';
 /** @import {Actions, Run, TextAnswer} from '../types.js' */
 /** @import {State} from '../state.js' */
 
-const HEAT_BEFORE = {characters: 47, words: 31, spaced: 31}; // the place asked about ends the passage
+const HEAT_BEFORE = {characters: 47, words: 31, whitespace: 31}; // the place asked about ends the passage
 
 /** What a screen reader calls the places that hold other things for images.
  *  @type {Record<string, string>} */

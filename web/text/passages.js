@@ -22,8 +22,8 @@ function ranks(dual, here) {
     ...(dual && here ? [
       {value: 'logit', text: 'contribution', title: 'Largest contribution to a logit through this layer'}] : []),
     ...(dual ? [
-      {value: 'helped', text: 'lowered its loss', title: 'What lowered the loss at this place most, over all recorded layers'},
-      {value: 'harmed', text: 'raised its loss', title: 'What raised the loss at this place most, over all recorded layers'}] : []),
+      {value: 'proponents', text: 'lowered its loss', title: 'What lowered the loss at this place most, over all recorded layers'},
+      {value: 'opponents', text: 'raised its loss', title: 'What raised the loss at this place most, over all recorded layers'}] : []),
   ];
 }
 

@@ -8,7 +8,7 @@ import {visible, where} from './tokens.js';
 /** @import {Actions, Reading, Run, TextDocument} from '../types.js' */
 /** @import {State} from '../state.js' */
 
-const PAGE = {characters: 900, words: 220, spaced: 220};
+const PAGE = {characters: 900, words: 220, whitespace: 220};
 const TYPED_MAX = 2000; // characters: an address has to hold them
 const FULL_SURPRISE = 8; // bits, at which a token is shaded in full
 

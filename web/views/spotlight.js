@@ -20,19 +20,19 @@ const RANKS = [
   {value: 'cosine', text: 'cosine', title: 'Attention over the lengths of key and query: not the dual form, but blind to large keys'},
   {value: 'logit', text: 'contribution', title: 'Largest contribution to a logit through this layer'},
   {value: 'effect', text: 'in all layers', title: 'Largest contribution to a logit, summed over all layers'},
-  {value: 'helped', text: 'lowered its loss', title: 'What lowered this sample’s loss most, summed over all layers'},
-  {value: 'harmed', text: 'raised its loss', title: 'What raised this sample’s loss most, summed over all layers'},
+  {value: 'proponents', text: 'lowered its loss', title: 'What lowered this sample’s loss most, summed over all layers'},
+  {value: 'opponents', text: 'raised its loss', title: 'What raised this sample’s loss most, summed over all layers'},
 ];
 
 /** Ranks whose score is neither the attention nor the contribution that a card tells anyway.
  *  @type {Record<string, string>} */
-const SCORES = {cosine: 'cosine', effect: 'effect', helped: 'helped', harmed: 'harmed'};
+const SCORES = {cosine: 'cosine', effect: 'effect', proponents: 'proponents', opponents: 'opponents'};
 
 /** What a rank tells, and what not. @param {Answer} answer @param {string} target */
 function difference(answer, target) {
   if (answer.rank === 'cosine')
     return 'Cosine is not the dual form: it tells which keys point the same way, whatever their lengths.';
-  if (['helped', 'harmed'].includes(answer.rank))
+  if (['proponents', 'opponents'].includes(answer.rank))
     return 'Effect on this sample’s loss, first order, summed over all layers: of the scores here the closest to what retraining without an image would change.';
   if (answer.rank === 'effect')
     return `Effect on the logit of ${target}, first order, summed over all layers.`;
@@ -109,7 +109,7 @@ export function legend(run, answer) {
   const unit = answer.by === 'sample' ? 'samples' : 'patterns';
   const score = {abs: '|attention|', positive: 'attention', negative: '−attention',
     cosine: 'cosine', logit: 'contribution',
-    effect: 'effect over all layers', helped: 'lowering of the loss', harmed: 'raising of the loss'}[answer.rank] ?? '';
+    effect: 'effect over all layers', proponents: 'lowering of the loss', opponents: 'raising of the loss'}[answer.rank] ?? '';
   const ticks = [0, 2, 4, FULL_LIGHT];
   return h('div.legend', {},
     h('span.scale-light', {'aria-hidden': 'true'}, ticks.map((tick) =>

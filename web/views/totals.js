@@ -22,7 +22,7 @@ function ranks(n) {
 /** What the rank sums. @param {Panels} panels */
 export function scoreName(panels) {
   return {abs: '|attention|', positive: 'attention', negative: '−attention', cosine: 'cosine',
-    logit: 'contribution', effect: 'contribution over all layers', helped: 'help', harmed: 'harm'}[panels.rank] ?? 'score';
+    logit: 'contribution', effect: 'contribution over all layers', proponents: 'help', opponents: 'harm'}[panels.rank] ?? 'score';
 }
 
 /** @param {HTMLElement} section @param {Run} run @param {Panels} panels @param {Subject} subject

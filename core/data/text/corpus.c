@@ -50,16 +50,6 @@ enum kl_status kl_corpus_index(struct kl_corpus *corpus, struct kl_error *err)
     return status;
 }
 
-uint64_t kl_corpus_hash(const struct kl_corpus *corpus)
-{
-    const char *kind = kl_token_kind_name(corpus->kind);
-    uint64_t hash = kl_hash(KL_HASH_START, kind, strlen(kind) + 1);
-
-    for (uint32_t i = 0; i < corpus->n_types; i++)
-        hash = kl_hash(hash, corpus->types[i], strlen(corpus->types[i]) + 1);
-    return hash;
-}
-
 enum kl_status kl_corpus_encode(const struct kl_corpus *corpus, const char *text, uint32_t **tokens,
                                 uint8_t **spaced, uint32_t *n, struct kl_error *err)
 {

@@ -5,7 +5,9 @@
 #ifndef KL_CORE_DATA_TEXT_CORPUS_H
 #define KL_CORE_DATA_TEXT_CORPUS_H
 
-#include "core/data/dataset.h"
+#include <stdint.h>
+
+#include "core/data/split.h"
 #include "core/data/text/tokens.h"
 
 /* A document, or the part of one that lies in a split. */
@@ -35,26 +37,14 @@ struct kl_corpus {
 /* How text becomes a corpus. */
 struct kl_corpus_settings {
     enum kl_token_kind kind;
-    uint32_t min_count;     /* rarer tokens are unknown; 1: all of the training split are known */
-    double test_share;      /* of all tokens, the last ones; unless test_files is given */
-    const char *test_files; /* a pattern (fnmatch) of file names, or NULL */
+    uint32_t min_count; /* rarer tokens are unknown; 1: all of the training split are known */
+    double test_share;  /* of all tokens, the last ones; unless test_files is given */
+    char test_files[KL_NAME_MAX]; /* a pattern (fnmatch) of file names; or empty */
 };
-
-/* Reads a text file, or all files of a folder in the order of their names (numbers in them by
- * value), as documents. Without test_files, a folder with files that have train and test as words
- * of their names has its splits from the names (valid, or validation, too); then all must say one.
- * CRLF becomes LF, a byte order mark goes. *dataset becomes a text data set. Errors:
- * KL_ERR_NOT_FOUND, KL_ERR_INPUT (not UTF-8 text; too short), KL_ERR_USAGE, KL_ERR_IO,
- * KL_ERR_MEMORY. */
-enum kl_status kl_corpus_read(const char *path, const struct kl_corpus_settings *settings,
-                              struct kl_dataset *dataset, struct kl_error *err);
 
 /* Makes the vocabulary searchable; texts must not change any more. Errors: KL_ERR_INPUT (a text
  * stands twice), KL_ERR_MEMORY. */
 enum kl_status kl_corpus_index(struct kl_corpus *corpus, struct kl_error *err);
-
-/* A hash of how the text is cut and of the vocabulary: two texts may become the same numbers. */
-uint64_t kl_corpus_hash(const struct kl_corpus *corpus);
 
 /* A text that kl_utf8_clean has cleaned, as tokens, of words without a space at its end; <unk> is
  * the unknown token: *tokens and *spaced (*n) are the caller's, to free. Errors: KL_ERR_MEMORY. */

@@ -1,6 +1,6 @@
 /* Text files read into a corpus. */
 #define _GNU_SOURCE /* strverscmp */
-#include "core/data/text/corpus.h"
+#include "core/data/text/corpus_read.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -216,46 +216,26 @@ static enum kl_status cut_file(struct reading *reading, struct file *file, struc
     return status;
 }
 
-/* Whether a file's name has the word between dots, dashes, underlines, or its ends. */
-static int has_word(const char *name, const char *word)
-{
-    static const char ends[] = "._-";
-    size_t length = strlen(word);
-
-    for (const char *at = name; (at = strstr(at, word)); at++)
-        if ((at == name || strchr(ends, at[-1])) && (!at[length] || strchr(ends, at[length])))
-            return 1;
-    return 0;
-}
-
-/* The split that a file's name says, or -1. */
-static int split_named(const char *name)
-{
-    return has_word(name, "train")                                   ? KL_SPLIT_TRAIN
-           : has_word(name, "valid") || has_word(name, "validation") ? KL_SPLIT_VALIDATION
-           : has_word(name, "test")                                  ? KL_SPLIT_TEST
-                                                                     : -1;
-}
-
 /* Splits by name: files that match the pattern; or, if some are called train and some test, all as
  * they are called. */
 static enum kl_status split_by_name(struct reading *reading, struct kl_error *err)
 {
-    const char *pattern = reading->settings->test_files;
+    const char *pattern = reading->settings->test_files[0] ? reading->settings->test_files : NULL;
     int named[KL_N_SPLITS] = {0, 0, 0};
 
     for (uint32_t i = 0; i < reading->n_files; i++) {
         const char *name = reading->files[i].name;
         int split = pattern ? (fnmatch(pattern, name, 0) ? KL_SPLIT_TRAIN : KL_SPLIT_TEST)
-                            : split_named(name);
+                            : kl_split_named(name);
 
         if (split >= 0)
             named[split]++;
         reading->files[i].split = split;
     }
     if (pattern && (!named[KL_SPLIT_TEST] || !named[KL_SPLIT_TRAIN]))
-        return kl_fail(err, KL_ERR_USAGE, "%s file is called as --test-files '%.60s' says",
-                       named[KL_SPLIT_TEST] ? "every" : "no", pattern);
+        return kl_fail_on(err, KL_ERR_USAGE, "test_files",
+                          "test_files '%.60s': %s file is called so", pattern,
+                          named[KL_SPLIT_TEST] ? "every" : "no");
     for (uint32_t i = 0; i < reading->n_files; i++) {
         struct file *file = &reading->files[i];
 
@@ -265,7 +245,7 @@ static enum kl_status split_by_name(struct reading *reading, struct kl_error *er
             return kl_fail(
                 err, KL_ERR_INPUT,
                 "some files are called train and test, but %s is neither: take it out of "
-                "the folder, or name the test files with --test-files",
+                "the folder, or name the test files with test_files",
                 file->path);
     }
     return KL_OK;
@@ -421,8 +401,8 @@ static enum kl_status build(struct reading *reading, struct kl_corpus *corpus, s
         status = each_part(reading, corpus, count_part, err);
     if (!status && corpus->lengths[KL_SPLIT_TRAIN] < 2)
         status = kl_fail(err, KL_ERR_INPUT,
-                         "the text has no training part: it is empty, or see --test-share and "
-                         "--test-files");
+                         "the text has no training part: it is empty, or see test_share and "
+                         "test_files");
     for (int s = KL_SPLIT_VALIDATION; !status && s < KL_N_SPLITS; s++)
         if (corpus->lengths[s] == 1)
             status =
@@ -434,7 +414,7 @@ static enum kl_status build(struct reading *reading, struct kl_corpus *corpus, s
         status = make_vocabulary(reading, corpus, err);
     if (!status && corpus->n_types > KL_TYPES_MAX)
         status = kl_fail(err, KL_ERR_INPUT,
-                         "the vocabulary has %u tokens, more than %d: raise --min-count",
+                         "the vocabulary has %u tokens, more than %d: raise min_count",
                          corpus->n_types, KL_TYPES_MAX);
     if (!status)
         status = kl_alloc(&corpus->documents, corpus->n_documents, sizeof *corpus->documents,

@@ -119,7 +119,7 @@ int kl_next_piece(enum kl_token_kind kind, const char **text, struct kl_piece *p
     return 1;
 }
 
-static const char *const names[] = {"characters", "words", "spaced"};
+static const char *const names[] = {"characters", "words", "whitespace"};
 
 const char *kl_token_kind_name(enum kl_token_kind kind)
 {
@@ -134,5 +134,8 @@ int kl_token_kind_parse(const char *name, enum kl_token_kind *kind)
             return 0;
         }
     }
-    return -1;
+    if (strcmp(name, "spaced") != 0) /* an older word */
+        return -1;
+    *kind = KL_TOKENS_WHITESPACE;
+    return 0;
 }

@@ -23,7 +23,7 @@ struct kl_batch_rows {
 
 struct kl_slice_work {
     const struct kl_batch_rows *rows;
-    struct kl_batch_query survey;
+    struct kl_batch_query query;
     const float *norms;
     float *keys;         /* (ROWS, width) */
     float *attention;    /* (ROWS, n) */
@@ -74,7 +74,7 @@ void kl_batch_rows_free(struct kl_batch_rows *rows)
     free(rows);
 }
 
-static void end_survey(struct kl_slice *slice)
+static void end_query(struct kl_slice *slice)
 {
     struct kl_slice_work *work = slice->work;
 
@@ -95,42 +95,42 @@ static void end_survey(struct kl_slice *slice)
     slice->n_best = slice->best = NULL;
 }
 
-static enum kl_status read_images(const struct kl_history *history, struct kl_slice *slice,
-                                  unsigned worker, struct kl_error *err)
+static enum kl_status read_samples(const struct kl_history *history, struct kl_slice *slice,
+                                   unsigned worker, struct kl_error *err)
 {
     size_t width = history->final->shape.inputs[0];
     enum kl_status status = KL_OK;
 
     for (uint32_t q = 0; !status && q < slice->n; q++) {
         uint32_t dataset = kl_collection_place(history->data, slice->ids[q]).dataset;
-        float *input = slice->batch->keys[0] + q * width;
+        float *input = slice->activations->keys[0] + q * width;
 
         status = kl_read_rows(history->keys[0], worker, slice->ids[q], 1, input, err);
         kl_dataset_standardise_floats(history->data->datasets[dataset], input);
     }
     if (!status)
-        kl_network_forward(history->final, slice->n, slice->batch);
+        history->final->shape.model->forward(history->final, slice->n, slice->activations);
     return status;
 }
 
-static enum kl_status read_texts(const struct kl_history *history, struct kl_slice *slice,
-                                 struct kl_error *err)
+static enum kl_status read_subjects(const struct kl_history *history, struct kl_slice *slice,
+                                    struct kl_error *err)
 {
     const struct kl_shape *shape = &history->final->shape;
     enum kl_status status = KL_OK;
 
     for (uint32_t q = 0; !status && q < slice->n; q++) {
         struct kl_subject subject;
-        struct kl_trace *trace = NULL;
+        struct kl_activations *one = NULL;
 
         kl_subject_at(history->data, slice->ids[q], &subject);
-        status = kl_trace(history, history->final, &subject, &trace, err);
+        status = kl_model_read(history->final, history->data, &subject, &one, err);
         for (uint32_t l = 0; !status && l <= shape->n_layers; l++) {
             size_t width = l < shape->n_layers ? shape->inputs[l] : kl_shape_n_outputs(shape);
 
-            memcpy(slice->batch->keys[l] + q * width, trace->batch->keys[l], width * sizeof(float));
+            memcpy(slice->activations->keys[l] + q * width, one->keys[l], width * sizeof(float));
         }
-        kl_trace_free(trace);
+        kl_activations_free(one);
     }
     return status;
 }
@@ -150,10 +150,10 @@ enum kl_status kl_slice_create(const struct kl_history *history, const struct kl
     if (!status)
         slice->work->rows = rows;
     if (!status)
-        status = kl_activations_create(history->final, n, &slice->batch, err);
+        status = kl_activations_create(&history->final->shape, n, &slice->activations, err);
     if (!status)
-        status = kl_history_is_text(history) ? read_texts(history, slice, err)
-                                             : read_images(history, slice, worker, err);
+        status = history->final->shape.model->forward ? read_samples(history, slice, worker, err)
+                                                      : read_subjects(history, slice, err);
     if (status)
         kl_slice_free(slice);
     else
@@ -166,22 +166,22 @@ void kl_slice_free(struct kl_slice *slice)
     if (!slice)
         return;
     if (slice->work)
-        end_survey(slice);
+        end_query(slice);
     free(slice->work);
-    kl_activations_free(slice->batch);
+    kl_activations_free(slice->activations);
     free(slice);
 }
 
-/* The lists that a survey fills: by sample, or by pattern. */
+/* The lists that a query fills: by sample, or by pattern. */
 static enum kl_status begin_lists(struct kl_slice *slice, struct kl_error *err)
 {
     struct kl_slice_work *work = slice->work;
     size_t n_values = (size_t)work->rows->n_trained * slice->n;
     enum kl_status status;
 
-    if (work->survey.unit != KL_UNIT_PATTERN) {
+    if (work->query.unit != KL_UNIT_PATTERN) {
         status = kl_alloc(&work->values, n_values, sizeof(float), "the samples' scores", err);
-        for (size_t i = 0; !status && work->survey.unit == KL_UNIT_DISTINCT && i < n_values; i++)
+        for (size_t i = 0; !status && work->query.unit == KL_UNIT_DISTINCT && i < n_values; i++)
             work->values[i] = UNUSED;
         return status;
     }
@@ -190,64 +190,40 @@ static enum kl_status begin_lists(struct kl_slice *slice, struct kl_error *err)
         status = kl_alloc(&work->thresholds, slice->n, sizeof(float), "the top lists", err);
     for (uint32_t q = 0; !status && q < slice->n; q++) {
         work->thresholds[q] = UNUSED;
-        work->tops[q].capacity = work->survey.top;
-        status = kl_alloc(&work->tops[q].items, work->survey.top, sizeof(struct kl_top_item),
+        work->tops[q].capacity = work->query.top;
+        status = kl_alloc(&work->tops[q].items, work->query.top, sizeof(struct kl_top_item),
                           "the top lists", err);
     }
     return status;
 }
 
-enum kl_status kl_slice_begin(struct kl_slice *slice, const struct kl_batch_query *survey,
+enum kl_status kl_slice_begin(struct kl_slice *slice, const struct kl_batch_query *query,
                               const float *norms, struct kl_error *err)
 {
     const struct kl_history *history = slice->work->rows->history;
     struct kl_slice_work *work = slice->work;
-    size_t width = history->final->shape.inputs[survey->layer], n = slice->n;
+    size_t width = history->final->shape.inputs[query->layer], n = slice->n;
     enum kl_status status;
 
-    end_survey(slice);
-    work->survey = *survey;
+    end_query(slice);
+    work->query = *query;
     work->norms = norms;
     status = kl_alloc(&work->keys, ROWS * width, sizeof(float), "keys", err);
     if (!status)
         status = kl_alloc(&work->attention, ROWS * n, sizeof(float), "the attention", err);
-    if (!status && survey->has_totals)
+    if (!status && query->has_totals)
         status = kl_alloc(&work->sums, history->n_classes * n, sizeof(float), "totals", err);
-    if (!status && survey->has_totals)
+    if (!status && query->has_totals)
         status =
             kl_alloc(&slice->class_totals, history->n_classes * n, sizeof(double), "totals", err);
-    if (!status && survey->has_totals)
+    if (!status && query->has_totals)
         status = kl_alloc(&slice->sample_totals, kl_collection_size(history->data), sizeof(double),
                           "totals", err);
     if (!status)
         status = kl_alloc(&slice->n_best, n, sizeof(uint32_t), "the top lists", err);
     if (!status)
-        status = kl_alloc(&slice->best, n * survey->top, sizeof(uint32_t), "the top lists", err);
+        status = kl_alloc(&slice->best, n * query->top, sizeof(uint32_t), "the top lists", err);
     return status ? status : begin_lists(slice, err);
-}
-
-/* Turns a row of attention into the rank's scores, in place. */
-static void score_row(const struct kl_slice_work *work, uint64_t pattern, uint32_t n, float *row)
-{
-    float norm;
-
-    switch (work->survey.rank) {
-    case KL_RANK_ABS:
-        for (uint32_t q = 0; q < n; q++)
-            row[q] = fabsf(row[q]);
-        break;
-    case KL_RANK_NEGATIVE:
-        for (uint32_t q = 0; q < n; q++)
-            row[q] = -row[q];
-        break;
-    case KL_RANK_COSINE: /* the query's own length changes no order among its scores */
-        norm = work->norms[pattern];
-        for (uint32_t q = 0; q < n; q++)
-            row[q] = norm > 0 ? row[q] / norm : 0;
-        break;
-    default:
-        break;
-    }
 }
 
 static void total_row(struct kl_slice *slice, uint32_t sample, float weight, const float *row)
@@ -269,7 +245,7 @@ static void offer_row(struct kl_slice *slice, uint32_t sample, uint32_t weight, 
     struct kl_slice_work *work = slice->work;
     float *values;
 
-    if (work->survey.unit == KL_UNIT_PATTERN) {
+    if (work->query.unit == KL_UNIT_PATTERN) {
         for (uint32_t q = 0; q < slice->n; q++) {
             struct kl_top *top = &work->tops[q];
 
@@ -284,23 +260,26 @@ static void offer_row(struct kl_slice *slice, uint32_t sample, uint32_t weight, 
     }
     values = work->values + (size_t)work->rows->places[sample] * slice->n;
     for (uint32_t q = 0; q < slice->n; q++)
-        values[q] = work->survey.unit == KL_UNIT_SAMPLE ? values[q] + (float)weight * row[q]
-                                                        : fmaxf(values[q], row[q]);
+        values[q] = work->query.unit == KL_UNIT_SAMPLE ? values[q] + (float)weight * row[q]
+                                                       : fmaxf(values[q], row[q]);
 }
 
 /* One row of the layer: a sample with its repetitions (layer 0), or a pattern. */
 static void take_row(struct kl_slice *slice, uint64_t row_number, float *row)
 {
     const struct kl_batch_rows *rows = slice->work->rows;
-    int is_image = kl_shape_reads_samples(&rows->history->final->shape, slice->work->survey.layer);
+    int is_image = kl_shape_reads_samples(&rows->history->final->shape, slice->work->query.layer);
     uint32_t sample = is_image ? (uint32_t)row_number : rows->history->samples[row_number];
     uint32_t weight = is_image ? rows->history->repetitions[sample] : 1;
+    uint64_t pattern;
 
     if (weight == 0)
         return;
-    if (slice->work->survey.has_totals)
+    if (slice->work->query.has_totals)
         total_row(slice, sample, (float)weight, row);
-    score_row(slice->work, is_image ? rows->first[sample] : row_number, slice->n, row);
+    pattern = is_image ? rows->first[sample] : row_number;
+    slice->work->query.rank->row(row, slice->n,
+                                 slice->work->norms ? slice->work->norms[pattern] : 0);
     offer_row(slice, sample, weight, row);
 }
 
@@ -309,7 +288,7 @@ static void take_product(struct kl_slice *slice, const struct kl_block *block, u
 {
     struct kl_slice_work *work = slice->work;
     const struct kl_history *history = work->rows->history;
-    uint32_t layer = work->survey.layer;
+    uint32_t layer = work->query.layer;
     size_t width = history->final->shape.inputs[layer];
 
     kl_block_to_float(block, first * width, n_rows * width, work->keys);
@@ -321,8 +300,8 @@ static void take_product(struct kl_slice *slice, const struct kl_block *block, u
             work->keys + i * width);
     }
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)n_rows, (int)slice->n, (int)width, 1,
-                work->keys, (int)width, slice->batch->keys[layer], (int)width, 0, work->attention,
-                (int)slice->n);
+                work->keys, (int)width, slice->activations->keys[layer], (int)width, 0,
+                work->attention, (int)slice->n);
     for (uint32_t i = 0; i < n_rows; i++)
         take_row(slice, block->first + first + i, work->attention + (size_t)i * slice->n);
 }
@@ -331,7 +310,7 @@ enum kl_status kl_slice_scan(struct kl_slice *slice, unsigned worker, uint32_t f
                              struct kl_error *err)
 {
     const struct kl_history *history = slice->work->rows->history;
-    const struct kl_block_source *keys = history->keys[slice->work->survey.layer];
+    const struct kl_block_source *keys = history->keys[slice->work->query.layer];
     enum kl_status status = KL_OK;
 
     for (uint32_t b = first; !status && b < end; b++) {
@@ -366,12 +345,12 @@ enum kl_status kl_slice_finish(struct kl_slice *slice, struct kl_error *err)
 {
     struct kl_slice_work *work = slice->work;
     struct kl_top_item *items = NULL;
-    enum kl_status status = kl_alloc(&items, work->survey.top, sizeof *items, "the top lists", err);
+    enum kl_status status = kl_alloc(&items, work->query.top, sizeof *items, "the top lists", err);
 
     for (uint32_t q = 0; !status && q < slice->n; q++) {
-        struct kl_top own = {items, 0, work->survey.top};
+        struct kl_top own = {items, 0, work->query.top};
         struct kl_top *top = work->tops ? &work->tops[q] : &own;
-        uint32_t *best = slice->best + (size_t)q * work->survey.top, n = 0;
+        uint32_t *best = slice->best + (size_t)q * work->query.top, n = 0;
 
         if (!work->tops)
             list_samples(slice, q, &own);

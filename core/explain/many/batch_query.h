@@ -4,7 +4,8 @@
 #ifndef KL_CORE_EXPLAIN_MANY_BATCH_QUERY_H
 #define KL_CORE_EXPLAIN_MANY_BATCH_QUERY_H
 
-#include "core/explain/attention.h"
+#include "core/explain/history.h"
+#include "core/explain/rank.h"
 
 #define KL_SLICE 128 /* queries a slice: enough for matrix products to run at full speed */
 
@@ -16,8 +17,8 @@ enum kl_unit {
 };
 
 struct kl_batch_query {
-    uint32_t layer;    /* from 0 */
-    enum kl_rank rank; /* KL_RANK_ABS, _POSITIVE, _NEGATIVE or _COSINE */
+    uint32_t layer;             /* from 0 */
+    const struct kl_rank *rank; /* one with rows: core/explain/rank.h */
     enum kl_unit unit;
     uint32_t top;   /* length of the lists, > 0 */
     int has_totals; /* whether totals of |a_t| by class and by sample are wanted, too */
@@ -32,13 +33,13 @@ void kl_batch_rows_free(struct kl_batch_rows *rows);
 
 /* Some queries run through the network, and what has been found of them. */
 struct kl_slice {
-    uint32_t n;                   /* queries */
-    const uint32_t *ids;          /* (n) samples of the run, borrowed */
-    struct kl_activations *batch; /* keys[l]: (n, inputs[l]), keys[n_layers]: logits */
-    double *class_totals;         /* (n_classes, n) of |a_t|, if wanted */
-    double *sample_totals;        /* (samples of the run) of |a_t|, over the queries, if wanted */
-    uint32_t *n_best;             /* (n) */
-    uint32_t *best;               /* (n, top) ids of training samples, best first */
+    uint32_t n;                         /* queries */
+    const uint32_t *ids;                /* (n) samples of the run, borrowed */
+    struct kl_activations *activations; /* keys[l]: (n, inputs[l]), keys[n_layers]: logits */
+    double *class_totals;               /* (n_classes, n) of |a_t|, if wanted */
+    double *sample_totals; /* (samples of the run) of |a_t|, over the queries, if wanted */
+    uint32_t *n_best;      /* (n) */
+    uint32_t *best;        /* (n, top) ids of training samples, best first */
     struct kl_slice_work *work;
 };
 
@@ -49,9 +50,9 @@ enum kl_status kl_slice_create(const struct kl_history *history, const struct kl
                                struct kl_slice **slice, struct kl_error *err);
 void kl_slice_free(struct kl_slice *slice);
 
-/* Begins a survey of one layer; norms (n_patterns), for KL_RANK_COSINE: see core/explain/norms.h.
- * Errors: KL_ERR_MEMORY. */
-enum kl_status kl_slice_begin(struct kl_slice *slice, const struct kl_batch_query *survey,
+/* Begins a batch query of one layer; norms (n_patterns), for ranks that need them: see
+ * core/explain/norms.h. Errors: KL_ERR_MEMORY. */
+enum kl_status kl_slice_begin(struct kl_slice *slice, const struct kl_batch_query *query,
                               const float *norms, struct kl_error *err);
 
 /* Passes over blocks first .. end-1 of the layer's keys, within a pool's task; every block must be

@@ -13,7 +13,7 @@
 struct job {
     const struct kl_history *history;
     const struct kl_batch_rows *rows;
-    struct kl_batch_query survey;
+    struct kl_batch_query query;
     const float *norms;
     const uint32_t *ids;
     uint32_t n;
@@ -26,14 +26,14 @@ static enum kl_status scan_part(void *argument, unsigned worker, unsigned task,
 {
     struct job *job = argument;
     uint32_t first = task * SLICE, n = job->n - first < SLICE ? job->n - first : SLICE;
-    uint64_t n_blocks = job->history->keys[job->survey.layer]->n_blocks;
+    uint64_t n_blocks = job->history->keys[job->query.layer]->n_blocks;
     enum kl_status status = KL_OK;
 
     if (job->part == 0) {
         status = kl_slice_create(job->history, job->rows, job->ids + first, n, worker,
                                  &job->slices[task], err);
         if (!status)
-            status = kl_slice_begin(job->slices[task], &job->survey, job->norms, err);
+            status = kl_slice_begin(job->slices[task], &job->query, job->norms, err);
     }
     if (!status)
         status = kl_slice_scan(job->slices[task], worker, (uint32_t)(n_blocks * job->part / PARTS),
@@ -44,7 +44,7 @@ static enum kl_status scan_part(void *argument, unsigned worker, unsigned task,
 static enum kl_status count(const struct job *job, struct kl_hubness *out, struct kl_error *err)
 {
     uint32_t n_samples = kl_collection_size(job->history->data), *counts = NULL;
-    struct kl_hubness common = {.n_queries = job->n};
+    struct kl_hubness hubness = {.n_queries = job->n};
     struct kl_top top = {NULL, 0, 0};
     enum kl_status status = kl_alloc(&counts, n_samples, sizeof *counts, "the counts", err);
 
@@ -57,22 +57,22 @@ static enum kl_status count(const struct job *job, struct kl_hubness *out, struc
     if (!status)
         status = kl_alloc(&top.items, top.capacity, sizeof *top.items, "the counts", err);
     if (!status)
-        status = kl_alloc(&common.samples, top.capacity, sizeof(uint32_t), "the counts", err);
+        status = kl_alloc(&hubness.samples, top.capacity, sizeof(uint32_t), "the counts", err);
     if (!status)
-        status = kl_alloc(&common.shares, top.capacity, sizeof(float), "the counts", err);
+        status = kl_alloc(&hubness.shares, top.capacity, sizeof(float), "the counts", err);
     for (uint32_t i = 0; !status && i < n_samples; i++)
         if (counts[i])
             kl_top_offer(&top, counts[i], i);
     if (!status) {
         kl_top_sort(&top);
-        common.n = top.n;
+        hubness.n = top.n;
         for (uint32_t i = 0; i < top.n; i++) {
-            common.samples[i] = (uint32_t)top.items[i].index;
-            common.shares[i] = (float)(top.items[i].score / job->n);
+            hubness.samples[i] = (uint32_t)top.items[i].index;
+            hubness.shares[i] = (float)(top.items[i].score / job->n);
         }
-        *out = common;
+        *out = hubness;
     } else {
-        kl_hubness_clear(&common);
+        kl_hubness_clear(&hubness);
     }
     free(top.items);
     free(counts);
@@ -80,10 +80,10 @@ static enum kl_status count(const struct job *job, struct kl_hubness *out, struc
 }
 
 enum kl_status kl_hubness(struct kl_pool *pool, const struct kl_history *history, uint32_t layer,
-                          enum kl_rank rank, enum kl_unit unit, struct kl_hubness *common,
+                          const struct kl_rank *rank, enum kl_unit unit, struct kl_hubness *hubness,
                           struct kl_error *err)
 {
-    struct job job = {.history = history, .survey = {layer, rank, unit, KL_HUBNESS_TOP, 0}};
+    struct job job = {.history = history, .query = {layer, rank, unit, KL_HUBNESS_TOP, 0}};
     struct kl_batch_rows *rows = NULL;
     uint32_t *ids = NULL;
     enum kl_status status =
@@ -91,14 +91,14 @@ enum kl_status kl_hubness(struct kl_pool *pool, const struct kl_history *history
 
     if (!status)
         status = kl_batch_rows_create(history, &rows, err);
-    if (!status && rank == KL_RANK_COSINE)
+    if (!status && rank->needs_lengths)
         status = kl_norms_of(pool, history, layer, &job.norms, err);
     job.rows = rows;
     job.ids = ids;
     for (; !status && job.part < PARTS; job.part++)
         status = kl_pool_run(pool, scan_part, &job, (job.n + SLICE - 1) / SLICE, err);
     if (!status)
-        status = count(&job, common, err);
+        status = count(&job, hubness, err);
     for (size_t i = 0; i < sizeof job.slices / sizeof job.slices[0]; i++)
         kl_slice_free(job.slices[i]);
     kl_batch_rows_free(rows);
@@ -106,9 +106,9 @@ enum kl_status kl_hubness(struct kl_pool *pool, const struct kl_history *history
     return status;
 }
 
-void kl_hubness_clear(struct kl_hubness *common)
+void kl_hubness_clear(struct kl_hubness *hubness)
 {
-    free(common->samples);
-    free(common->shares);
-    memset(common, 0, sizeof *common);
+    free(hubness->samples);
+    free(hubness->shares);
+    memset(hubness, 0, sizeof *hubness);
 }

@@ -20,7 +20,7 @@ struct kl_hubness {
  * KL_UNIT_SAMPLE, layer from 0. Lets other jobs of the pool in between. The caller ends *common
  * with kl_hubness_clear. Errors: KL_ERR_NOT_FOUND (no test samples), KL_ERR_MEMORY, reading's. */
 enum kl_status kl_hubness(struct kl_pool *pool, const struct kl_history *history, uint32_t layer,
-                          enum kl_rank rank, enum kl_unit unit, struct kl_hubness *common,
+                          const struct kl_rank *rank, enum kl_unit unit, struct kl_hubness *common,
                           struct kl_error *err);
 void kl_hubness_clear(struct kl_hubness *common);
 

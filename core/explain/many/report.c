@@ -8,6 +8,8 @@
 #include "core/base/clock.h"
 #include "core/base/memory.h"
 #include "core/base/top.h"
+#include "core/explain/query.h"
+#include "core/explain/ranks.h"
 
 struct job {
     const struct kl_history *history;
@@ -55,7 +57,8 @@ static void count_vote(const struct kl_history *history, const struct kl_slice *
                        uint32_t class, struct kl_vote *vote)
 {
     uint32_t n_logits = kl_shape_n_outputs(&history->final->shape), sample = slice->ids[q];
-    const float *logits = slice->batch->keys[history->final->shape.n_layers] + (size_t)q * n_logits;
+    const float *logits =
+        slice->activations->keys[history->final->shape.n_layers] + (size_t)q * n_logits;
     uint32_t predicted = kl_argmax(logits, n_logits);
     int is_target = class == history->classes[sample];
 
@@ -139,11 +142,11 @@ static enum kl_status ask_slice(void *argument, unsigned worker, unsigned task,
 
     for (uint32_t l = 0; !status && l < history->final->shape.n_layers; l++) {
         /* A text has more positions than there is room for a sum each, for every query. */
-        struct kl_batch_query survey = {
-            l, KL_RANK_ABS, kl_history_is_text(history) ? KL_UNIT_PATTERN : KL_UNIT_SAMPLE,
+        struct kl_batch_query query = {
+            l, kl_rank_at(0), kl_history_is_text(history) ? KL_UNIT_PATTERN : KL_UNIT_SAMPLE,
             KL_REPORT_TOP, 1};
 
-        status = kl_slice_begin(slice, &survey, NULL, err);
+        status = kl_slice_begin(slice, &query, NULL, err);
         if (!status)
             status = kl_slice_scan(slice, worker, 0, history->keys[l]->n_blocks, err);
         if (!status)

@@ -7,6 +7,7 @@
 
 #include "core/base/memory.h"
 #include "core/explain/norms.h"
+#include "core/explain/ranks.h"
 #include "core/explain/many/batch_query.h"
 
 #define OTHERS_WEIGHT 4
@@ -68,14 +69,15 @@ static enum kl_status find_neighbours(void *argument, unsigned worker, unsigned 
 {
     struct neighbour_job *job = argument;
     const struct kl_history *history = job->work->history;
-    struct kl_batch_query survey = {0, KL_RANK_COSINE, KL_UNIT_DISTINCT, KL_NEIGHBOURS + 1, 0};
+    struct kl_batch_query query = {0, kl_rank_find("cosine"), KL_UNIT_DISTINCT, KL_NEIGHBOURS + 1,
+                                   0};
     uint32_t first = (job->first_task + task) * KL_SLICE, left = job->n - first;
     struct kl_slice *slice = NULL;
     enum kl_status status = kl_slice_create(history, job->rows, job->ids + first,
                                             left < KL_SLICE ? left : KL_SLICE, worker, &slice, err);
 
     if (!status)
-        status = kl_slice_begin(slice, &survey, job->norms, err);
+        status = kl_slice_begin(slice, &query, job->norms, err);
     if (!status)
         status = kl_slice_scan(slice, worker, 0, history->keys[0]->n_blocks, err);
     if (!status)
@@ -84,7 +86,7 @@ static enum kl_status find_neighbours(void *argument, unsigned worker, unsigned 
         uint32_t id = slice->ids[q], n = 0, different = 0;
 
         for (uint32_t i = 0; i < slice->n_best[q] && n < KL_NEIGHBOURS; i++) {
-            uint32_t other = slice->best[(size_t)q * survey.top + i];
+            uint32_t other = slice->best[(size_t)q * query.top + i];
 
             if (other == id)
                 continue;

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/models/lstm.h"
 #include "core/base/memory.h"
 #include "core/base/top.h"
 
@@ -56,11 +55,10 @@ static void free_part(struct part *part)
     free(part->squares);
 }
 
-static double score_of(enum kl_rank rank, double attention)
+static double score_of(const struct kl_rank *rank, float attention)
 {
-    return rank == KL_RANK_ABS        ? fabs(attention)
-           : rank == KL_RANK_POSITIVE ? attention
-                                      : -attention;
+    rank->row(&attention, 1, 0);
+    return (double)attention;
 }
 
 /* Whether one place is better: by score, of equal ones the earlier pattern. */
@@ -98,7 +96,7 @@ static void take_row(const struct job *job, uint64_t pattern, const float *row, 
 
     for (uint32_t q = 0; q < job->query->n; q++) {
         struct place *places = part->places + (size_t)q * capacity;
-        struct place place = {score_of(job->query->rank, (double)row[q]), pattern,
+        struct place place = {score_of(job->query->rank, row[q]), pattern,
                               job->history->samples[pattern]};
 
         part->sums[q] += place.score;
@@ -168,25 +166,21 @@ static enum kl_status read_tokens(const struct kl_history *history,
                                   const struct kl_attention_map_query *query, float **x,
                                   struct kl_error *err)
 {
-    const struct kl_shape *shape = &history->final->shape;
+    const struct kl_model *model = history->final->shape.model;
     uint32_t layer = query->layer - 1, all = query->n_before + query->n;
-    size_t width = shape->inputs[layer];
-    struct kl_lstm_activations *activations = NULL;
-    float *carried = NULL;
-    enum kl_status status =
-        kl_alloc(&carried, kl_lstm_carried_size(shape, 1), sizeof(float), "the state", err);
+    size_t width = history->final->shape.inputs[layer];
+    void *reader = NULL;
+    enum kl_status status = model->reader_create(history->final, all, &reader, err);
 
-    if (!status)
-        status = kl_lstm_activations_create(shape, 1, all, &activations, err);
-    if (!status)
-        status = kl_alloc(x, query->n * width, sizeof(float), "the tokens' keys", err);
+    if (status)
+        return status;
+    status = kl_alloc(x, query->n * width, sizeof(float), "the tokens' keys", err);
     if (!status) {
-        kl_lstm_forward(history->final, query->tokens, 1, all, carried, activations);
-        memcpy(*x, activations->keys[layer] + query->n_before * width,
+        model->reader_read(reader, query->tokens, all);
+        memcpy(*x, model->reader_keys(reader, layer) + query->n_before * width,
                query->n * width * sizeof(float));
     }
-    kl_lstm_activations_free(activations);
-    free(carried);
+    model->reader_free(reader);
     return status;
 }
 
@@ -194,12 +188,12 @@ static void list_best(const struct job *job, struct kl_attention_map *heat)
 {
     for (uint32_t q = 0; q < heat->n; q++) {
         const struct place *places = job->total.places + (size_t)q * heat->n_best;
+        double sign = score_of(job->query->rank, 1);
 
         heat->n_found[q] = job->total.n_places[q];
         for (uint32_t i = 0; i < heat->n_found[q]; i++)
             heat->best[(size_t)q * heat->n_best + i] = (struct kl_attention_map_best){
-                places[i].sample, places[i].pattern,
-                (float)(job->query->rank == KL_RANK_NEGATIVE ? -places[i].score : places[i].score)};
+                places[i].sample, places[i].pattern, (float)(sign * places[i].score)};
     }
 }
 
@@ -214,7 +208,7 @@ static enum kl_status choose_columns(const struct job *job, struct kl_attention_
     for (uint32_t q = 0; !status && q < heat->n; q++) {
         for (uint32_t i = 0; i < heat->n_found[q]; i++) {
             size_t at = (size_t)q * heat->n_best + i;
-            double score = score_of(job->query->rank, (double)heat->best[at].attention);
+            double score = score_of(job->query->rank, heat->best[at].attention);
 
             if (heat->deviation[q] > 0)
                 kl_top_offer(&top, (score - heat->mean[q]) / heat->deviation[q], at);
@@ -292,7 +286,7 @@ static enum kl_status check(const struct kl_history *history,
         return kl_fail(err, KL_ERR_USAGE, "layer is 1 to %u in this run", n_layers);
     if (query->n < 1 || query->n > KL_MAP_TOKENS_MAX)
         return kl_fail(err, KL_ERR_USAGE, "a heat map has 1 to %d tokens", KL_MAP_TOKENS_MAX);
-    if (query->rank > KL_RANK_NEGATIVE)
+    if (!query->rank->row || query->rank->needs_lengths)
         return kl_fail(err, KL_ERR_USAGE, "a heat map is by abs, positive or negative attention");
     if (query->n_best < 1 || query->n_best > KL_MAP_BEST_MAX)
         return kl_fail(err, KL_ERR_USAGE, "a token has 1 to %d best positions", KL_MAP_BEST_MAX);

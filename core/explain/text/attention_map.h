@@ -3,7 +3,8 @@
 #ifndef KL_CORE_EXPLAIN_TEXT_ATTENTION_MAP_H
 #define KL_CORE_EXPLAIN_TEXT_ATTENTION_MAP_H
 
-#include "core/explain/attention.h"
+#include "core/explain/history.h"
+#include "core/explain/rank.h"
 
 #define KL_MAP_TOKENS_MAX 256
 #define KL_MAP_BEST_MAX 20
@@ -26,12 +27,12 @@ struct kl_attention_map {
 };
 
 struct kl_attention_map_query {
-    const uint32_t *tokens; /* (n_before + n) read from an empty state */
-    uint32_t n_before, n;   /* the last n, 1 .. KL_MAP_TOKENS_MAX, are asked about */
-    uint32_t layer;         /* from 1 */
-    enum kl_rank rank;      /* KL_RANK_ABS, _POSITIVE or _NEGATIVE */
-    uint32_t n_best;        /* 1 .. KL_MAP_BEST_MAX */
-    uint32_t n_columns;     /* at most so many */
+    const uint32_t *tokens;     /* (n_before + n) read from an empty state */
+    uint32_t n_before, n;       /* the last n, 1 .. KL_MAP_TOKENS_MAX, are asked about */
+    uint32_t layer;             /* from 1 */
+    const struct kl_rank *rank; /* one with rows that need no lengths */
+    uint32_t n_best;            /* 1 .. KL_MAP_BEST_MAX */
+    uint32_t n_columns;         /* at most so many */
 };
 
 /* Of a text's history. The caller ends *heat with kl_attention_map_clear. Errors: KL_ERR_USAGE

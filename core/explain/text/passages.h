@@ -3,7 +3,7 @@
 #ifndef KL_CORE_EXPLAIN_TEXT_PASSAGES_H
 #define KL_CORE_EXPLAIN_TEXT_PASSAGES_H
 
-#include "core/explain/attention.h"
+#include "core/explain/answer.h"
 
 /* Lit positions asked for per passage: of many, most stand near each other or repeat themselves. */
 #define KL_HITS_PER_PASSAGE 10

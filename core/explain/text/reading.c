@@ -6,6 +6,7 @@
 
 #include "core/base/memory.h"
 #include "core/base/random.h"
+#include "core/models/model.h"
 
 #define SLICE 256 /* rows of logits at a time */
 #define CONTINUATION_STREAM (UINT64_C(1) << 36)
@@ -26,32 +27,30 @@ enum kl_status kl_read_text(const struct kl_network *network, const uint32_t *to
 {
     uint32_t n_types = kl_shape_n_outputs(&network->shape);
     struct kl_reading reading = {.n = n};
-    struct kl_lstm_activations *activations = NULL;
-    float *carried = NULL, *logits = NULL;
+    const struct kl_model *model = network->shape.model;
+    void *reader = NULL;
+    float *logits = NULL;
     enum kl_status status = kl_alloc(&reading.bits, n, sizeof(float), "a reading", err);
 
     if (!status)
         status = kl_alloc(&reading.predicted, n, sizeof(uint32_t), "a reading", err);
     if (!status)
-        status = kl_alloc(&carried, kl_lstm_carried_size(&network->shape, 1), sizeof(float),
-                          "the state", err);
-    if (!status)
-        status = kl_lstm_activations_create(&network->shape, 1, n, &activations, err);
+        status = model->reader_create(network, n, &reader, err);
     if (!status)
         status = kl_alloc(&logits, (size_t)SLICE * n_types, sizeof(float), "logits", err);
     if (!status) {
-        kl_lstm_forward(network, tokens, 1, n, carried, activations);
+        model->reader_read(reader, tokens, n);
         reading.bits[0] = NAN;
     }
     for (uint32_t first = 0; !status && first < n; first += SLICE) {
         uint32_t now = n - first < SLICE ? n - first : SLICE;
 
-        kl_lstm_logits(network, activations, first, now, logits);
+        model->reader_logits(reader, first, now, logits);
         for (uint32_t i = 0; i < now; i++)
             judge(logits + (size_t)i * n_types, n_types, first + i, tokens, &reading);
     }
-    kl_lstm_activations_free(activations);
-    free(carried);
+    if (reader)
+        model->reader_free(reader);
     free(logits);
     if (status)
         kl_reading_clear(&reading);
@@ -95,27 +94,25 @@ enum kl_status kl_continue(const struct kl_network *network, const struct kl_cor
                            uint32_t *written, struct kl_error *err)
 {
     uint32_t n_types = kl_shape_n_outputs(&network->shape);
-    struct kl_lstm_activations *activations = NULL;
-    float *carried = NULL, *logits = NULL;
+    const struct kl_model *model = network->shape.model;
+    void *reader = NULL;
+    float *logits = NULL;
     struct kl_random random;
-    enum kl_status status = kl_alloc(&carried, kl_lstm_carried_size(&network->shape, 1),
-                                     sizeof(float), "the state", err);
+    enum kl_status status = model->reader_create(network, n, &reader, err);
 
-    if (!status)
-        status = kl_lstm_activations_create(&network->shape, 1, n, &activations, err);
     if (!status)
         status = kl_alloc(&logits, n_types, sizeof(float), "logits", err);
     kl_random_seed(&random, how->seed, CONTINUATION_STREAM);
     for (uint32_t i = 0; !status && i < how->n; i++) {
         if (i == 0)
-            kl_lstm_forward(network, tokens, 1, n, carried, activations);
+            model->reader_read(reader, tokens, n);
         else
-            kl_lstm_forward(network, &written[i - 1], 1, 1, carried, activations);
-        kl_lstm_logits(network, activations, i == 0 ? n - 1 : 0, 1, logits);
+            model->reader_read(reader, &written[i - 1], 1);
+        model->reader_logits(reader, i == 0 ? n - 1 : 0, 1, logits);
         written[i] = draw(logits, n_types, corpus->unknown, how->temperature, &random);
     }
-    kl_lstm_activations_free(activations);
-    free(carried);
+    if (reader)
+        model->reader_free(reader);
     free(logits);
     return status;
 }

@@ -3,7 +3,7 @@
 #define KL_CORE_EXPLAIN_TEXT_READING_H
 
 #include "core/data/text/corpus.h"
-#include "core/models/lstm.h"
+#include "core/models/network.h"
 
 #define KL_READING_MAX 2000 /* tokens of a text that somebody typed, or of one page */
 

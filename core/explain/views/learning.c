@@ -19,7 +19,7 @@ static enum kl_status replay(void *argument, unsigned worker, unsigned task, str
     const struct kl_network *then = task == 0 ? history->initial : history->final;
     struct kl_learning *learning = job->learning;
     struct kl_network *read = NULL;
-    struct kl_trace *trace = NULL;
+    struct kl_activations *activations = NULL;
     enum kl_status status = KL_OK;
 
     if (task > 0 && task + 1 < learning->n_points) {
@@ -29,12 +29,12 @@ static enum kl_status replay(void *argument, unsigned worker, unsigned task, str
         then = read;
     }
     if (!status)
-        status = kl_trace(history, then, job->subject, &trace, err);
+        status = kl_model_read(then, history->data, job->subject, &activations, err);
     if (!status)
         memcpy(learning->logits + (size_t)task * learning->n_logits,
-               trace->batch->keys[history->final->shape.n_layers],
+               activations->keys[history->final->shape.n_layers],
                learning->n_logits * sizeof(float));
-    kl_trace_free(trace);
+    kl_activations_free(activations);
     kl_network_free(read);
     return status;
 }

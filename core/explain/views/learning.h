@@ -2,7 +2,7 @@
 #ifndef KL_CORE_EXPLAIN_VIEWS_LEARNING_H
 #define KL_CORE_EXPLAIN_VIEWS_LEARNING_H
 
-#include "core/models/trace.h"
+#include "core/explain/history.h"
 
 struct kl_learning {
     uint32_t n_points, n_logits;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "core/base/memory.h"
-#include "core/explain/views/timeline.h"
+#include "core/explain/views/bins.h"
 
 #define PARTS 32
 #define WAYS 8

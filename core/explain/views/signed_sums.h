@@ -24,7 +24,7 @@ static inline double kl_sum_abs(struct kl_signed_sum sum)
 }
 
 /* numbers: (n_patterns); group_of_class: (n_classes) below n_groups, or NULL: a class is its own
- * group; n_bins: as many ranges as a timeline has (core/explain/views/timeline.h), or 1: all steps
+ * group; n_bins: as many ranges as a timeline has (core/explain/views/bins.h), or 1: all steps
  * together. *sums: (n_bins, n_groups), the caller frees it. Errors: KL_ERR_MEMORY. */
 enum kl_status kl_signed_sums(struct kl_pool *pool, const struct kl_history *history,
                               const float *numbers, const uint32_t *group_of_class,

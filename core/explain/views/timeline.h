@@ -2,16 +2,9 @@
 #ifndef KL_CORE_EXPLAIN_VIEWS_TIMELINE_H
 #define KL_CORE_EXPLAIN_VIEWS_TIMELINE_H
 
+#include "core/explain/views/bins.h"
 #include "core/explain/views/groups.h"
 #include "core/explain/views/signed_sums.h"
-
-#define KL_BINS 100 /* ranges of steps that a timeline has, or as many as there are steps */
-
-/* How many ranges a run has, the range (from 0) that a step (from 1) belongs to, and the first step
- * of a range. */
-uint32_t kl_n_bins(const struct kl_history *history);
-uint32_t kl_bin_of(const struct kl_history *history, uint32_t step);
-uint32_t kl_bin_first_step(const struct kl_history *history, uint32_t bin);
 
 struct kl_timeline {
     uint32_t n_bins, n_groups;

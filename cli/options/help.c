@@ -1,0 +1,151 @@
+#include "cli/options/help.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define WIDTH 79  /* columns of a terminal that everybody has */
+#define COLUMN 26 /* where what an option does begins */
+
+const char *kl_flat_name(const struct kl_flat_option *option)
+{
+    return option->setting ? option->setting->flag : option->option->name;
+}
+
+/* Prints words from column on, indented to indent where a line is full; lines in the text end where
+ * they end. */
+static void print_wrapped(const char *text, size_t column, size_t indent)
+{
+    for (const char *word = text; *word;) {
+        size_t length = strcspn(word, " \n");
+
+        if (column + length > WIDTH && column > indent) {
+            printf("\n%*s", (int)indent, "");
+            column = indent;
+        }
+        printf("%.*s", (int)length, word);
+        column += length;
+        word += length;
+        if (*word == '\n') {
+            printf("\n%*s", word[1] ? (int)indent : 0, "");
+            column = indent;
+            word++;
+        } else if (*word == ' ') {
+            word++;
+            if (column + 1 + strcspn(word, " \n") <= WIDTH) {
+                putchar(' ');
+                column++;
+            }
+        }
+    }
+    putchar('\n');
+}
+
+/* What stands for an option's value: its own word, or its choices. */
+static void value_of(const struct kl_flat_option *option, char *text, size_t n_bytes)
+{
+    const struct kl_setting *setting = option->setting;
+    const char *value = setting ? setting->value : option->option->value;
+    size_t used = 0;
+
+    text[0] = '\0';
+    if (value) {
+        snprintf(text, n_bytes, "%s", value);
+    } else if (setting && setting->choice) {
+        for (uint32_t i = (uint32_t)setting->low; setting->choice(i) && used < n_bytes; i++)
+            used += (size_t)snprintf(text + used, n_bytes - used, "%s%s", used ? "|" : "",
+                                     setting->choice(i));
+        if (used > 24) /* the sentence names them */
+            snprintf(text, n_bytes, "NAME");
+    }
+}
+
+static const char *help_of(const struct kl_flat_option *option)
+{
+    return option->setting ? option->setting->help : option->option->help;
+}
+
+static void print_row(const char *name, const char *value, const char *help)
+{
+    int n = printf("  --%s%s%s", name, *value ? " " : "", value);
+
+    if (n + 2 > COLUMN)
+        printf("\n%*s", COLUMN, "");
+    else
+        printf("%*s", COLUMN - n, "");
+    print_wrapped(help, COLUMN, COLUMN);
+}
+
+static void print_text(const struct kl_options *options, const struct kl_flat_options *flat)
+{
+    char value[64];
+
+    for (const char *line = options->usage; *line;) {
+        size_t length = strcspn(line, "\n");
+
+        printf("%s keylight %.*s\n", line == options->usage ? "usage:" : "      ", (int)length,
+               line);
+        line += length + (line[length] == '\n');
+    }
+    putchar('\n');
+    print_wrapped(options->about, 0, 0);
+    putchar('\n');
+    for (size_t i = 0; i < flat->n; i++) {
+        const struct kl_flat_option *option = &flat->list[i];
+
+        if (option->option->type == KL_OPTION_HEADING) {
+            printf("\n%s\n", option->option->help);
+            continue;
+        }
+        value_of(option, value, sizeof value);
+        print_row(kl_flat_name(option), value, help_of(option));
+    }
+    print_row("help, --version", "", "this text; the version");
+}
+
+/* Text of a man page: dashes are typed, a point does not begin a line. */
+static void print_roff(const char *text)
+{
+    if (*text == '.' || *text == '\'')
+        printf("\\&");
+    for (; *text; text++) {
+        if (*text == '-' || *text == '\\')
+            putchar('\\');
+        putchar(*text);
+    }
+}
+
+static void print_man(const struct kl_flat_options *flat)
+{
+    char value[64];
+
+    for (size_t i = 0; i < flat->n; i++) {
+        const struct kl_flat_option *option = &flat->list[i];
+
+        if (option->option->type == KL_OPTION_HEADING) {
+            printf(".PP\n");
+            print_roff(option->option->help);
+            putchar('\n');
+            continue;
+        }
+        value_of(option, value, sizeof value);
+        printf(".TP\n.BR \\-\\-");
+        print_roff(kl_flat_name(option));
+        if (*value) {
+            printf(" \" \\fI");
+            print_roff(value);
+            printf("\\fR\"");
+        }
+        putchar('\n');
+        print_roff(help_of(option));
+        printf("\n");
+    }
+}
+
+void kl_options_print(const struct kl_options *options, const struct kl_flat_options *flat,
+                      enum kl_help_format format)
+{
+    if (format == KL_HELP_MAN)
+        print_man(flat);
+    else
+        print_text(options, flat);
+}

@@ -1,0 +1,56 @@
+/* Everything that several questions about one subject share: the forward pass, the attention of
+ * each layer, the correction, scores. Each is computed when it is first asked for, and kept as long
+ * as the inquiry, so that a layer is scanned once however much is asked of it. */
+#ifndef KL_CORE_EXPLAIN_INQUIRY_H
+#define KL_CORE_EXPLAIN_INQUIRY_H
+
+#include "core/explain/correction.h"
+#include "core/explain/history.h"
+#include "core/explain/rank.h"
+
+struct kl_inquiry;
+
+/* Begins an inquiry about a subject, which is copied; pool and history must outlive it. The caller
+ * ends *inquiry with kl_inquiry_free. Thread-safe afterwards: what one thread computes others wait
+ * for. Errors: KL_ERR_MEMORY. */
+enum kl_status kl_inquiry_create(struct kl_pool *pool, const struct kl_history *history,
+                                 const struct kl_subject *subject, struct kl_inquiry **inquiry,
+                                 struct kl_error *err);
+void kl_inquiry_free(struct kl_inquiry *inquiry);
+
+struct kl_pool *kl_inquiry_pool(const struct kl_inquiry *inquiry);
+const struct kl_history *kl_inquiry_history(const struct kl_inquiry *inquiry);
+const struct kl_subject *kl_inquiry_subject(const struct kl_inquiry *inquiry);
+
+/* Bytes that are kept by now. */
+size_t kl_inquiry_bytes(struct kl_inquiry *inquiry);
+
+/* The input of a layer, from 0: (inputs[layer]); of layer n_layers the logits. */
+const float *kl_inquiry_key(const struct kl_inquiry *inquiry, uint32_t layer);
+
+/* a_t of every pattern at a layer, from 0: *attention (n_patterns), the inquiry's. Errors:
+ * KL_ERR_MEMORY and those of reading. */
+enum kl_status kl_inquiry_attention(struct kl_inquiry *inquiry, uint32_t layer,
+                                    const float **attention, struct kl_error *err);
+
+/* The correction; logit is the one reported of a text: *contributions is the inquiry's. Of
+ * histories with a dual form. Errors: KL_ERR_MEMORY and those of reading. */
+enum kl_status kl_inquiry_correction(struct kl_inquiry *inquiry, uint32_t logit,
+                                     const struct kl_contributions **contributions,
+                                     struct kl_error *err);
+
+/* What a rank orders patterns by at a layer, from 0, for a logit and a target: *scores
+ * (n_patterns), the inquiry's. Errors: KL_ERR_MEMORY and those of reading. */
+enum kl_status kl_inquiry_scores(struct kl_inquiry *inquiry, const struct kl_rank *rank,
+                                 uint32_t layer, uint32_t logit, uint32_t target,
+                                 const float **scores, struct kl_error *err);
+
+/* Gradients w.r.t. every layer's output, of the last layer down to a layer, from 0: of a logit, or
+ * of the loss of a target. gradients[l] (outputs[l]) points into *block, which the caller frees.
+ * Errors: KL_ERR_MEMORY. */
+enum kl_gradient_of { KL_GRADIENT_OF_LOGIT, KL_GRADIENT_OF_LOSS };
+enum kl_status kl_inquiry_gradients(struct kl_inquiry *inquiry, enum kl_gradient_of what,
+                                    uint32_t output, uint32_t layer, float **block,
+                                    const float *gradients[KL_LAYERS_MAX], struct kl_error *err);
+
+#endif

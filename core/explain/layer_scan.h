@@ -1,0 +1,22 @@
+/* Passes over a layer's history: what its keys have to do with a query. */
+#ifndef KL_CORE_EXPLAIN_LAYER_SCAN_H
+#define KL_CORE_EXPLAIN_LAYER_SCAN_H
+
+#include "core/explain/history.h"
+
+/* The attention of every pattern of a layer's history to a query: x_t . x (signed, unnormalised).
+ *
+ * layer counts from 0; query: (inputs[layer]) float32, the layer's input; attention: (n_patterns).
+ * Where the keys are the samples themselves, they are standardised images; the dot products run
+ * over the bytes, (u - m) / d . x = u . (x / d) - (m / d) . x, once per sample. Errors:
+ * KL_ERR_MEMORY and those of reading. */
+enum kl_status kl_scan_attention(struct kl_pool *pool, const struct kl_history *history,
+                                 uint32_t layer, const float *query, float *attention,
+                                 struct kl_error *err);
+
+/* |x_t|^2 of every pattern at a layer, from 0: out (n_patterns); keys that are
+ * samples are standardised images. Errors: KL_ERR_MEMORY and those of reading. */
+enum kl_status kl_scan_key_squares(struct kl_pool *pool, const struct kl_history *history,
+                                   uint32_t layer, float *out, struct kl_error *err);
+
+#endif

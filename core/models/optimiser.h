@@ -1,0 +1,28 @@
+/* Optimisers, one behind another table: how gradients change the parameters, and whether what they
+ * made is a sum over the history. core/models/optimiser.c lists them. */
+#ifndef KL_CORE_MODELS_OPTIMISER_H
+#define KL_CORE_MODELS_OPTIMISER_H
+
+#include "core/models/coefficients.h"
+#include "core/models/network.h"
+
+#define KL_MOMENTS_MAX 2
+
+struct kl_optimiser {
+    const char *name;   /* in files, settings and answers; static */
+    int has_dual;       /* whether the network is its dual form: core/models/coefficients.h */
+    uint32_t n_moments; /* what it keeps of each parameter: numbers, 1 to KL_MOMENTS_MAX */
+    /* Step number step, from 1: moments are networks of what is kept, zeros at the start. */
+    void (*update)(const struct kl_step_rule *rule, uint32_t step,
+                   const struct kl_network *gradient, struct kl_network *const *moments,
+                   struct kl_network *network);
+};
+
+/* Number i of the list, NULL behind its end. */
+const struct kl_optimiser *kl_optimiser_at(uint32_t i);
+
+/* min(1, clip_norm / (|gradient| + 1e-6)) over all parameters, as torch's clip_grad_norm_; 1 when
+ * clip_norm is 0. */
+double kl_clip_factor(const struct kl_network *gradient, double clip_norm);
+
+#endif

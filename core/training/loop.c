@@ -1,0 +1,202 @@
+#include "core/training/loop.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/memory.h"
+#include "core/training/background.h"
+#include "core/training/task.h"
+
+struct loop {
+    const struct kl_training *training;
+    const struct kl_collection *data;
+    struct kl_training_state *state;
+    const struct kl_recorder *recorder;
+    const struct kl_progress *progress;
+    const struct kl_model *model;
+    void *trainer; /* the model's */
+    struct kl_task task;
+    struct kl_network *gradient;
+};
+
+static enum kl_status run_step(struct loop *loop, uint32_t step, double *loss, struct kl_error *err)
+{
+    const struct kl_training *training = loop->training;
+    struct kl_training_state *state = loop->state;
+    struct kl_step_record record = {
+        .step = step,
+        .first_pattern = (uint64_t)(step - 1) * kl_training_patterns(training),
+        .rule = {kl_training_learning_rate(training, step), training->momentum,
+                 training->weight_decay, 1},
+    };
+    struct kl_minibatch minibatch;
+    enum kl_status status;
+
+    loop->task.load(loop->task.self, step, &minibatch, &record.samples);
+    record.count = minibatch.n;
+    status = loop->model->step(loop->trainer, state->network, &minibatch, state->carried,
+                               loop->gradient, &record.result, err);
+    if (status)
+        return status;
+    if (!isfinite(record.result.loss))
+        return kl_fail(err, KL_ERR_DIVERGED,
+                       "training diverged at step %u: the loss is no longer a number", step);
+    record.rule.clip_factor = kl_clip_factor(loop->gradient, training->clip_norm);
+    if (loop->recorder && loop->recorder->step(loop->recorder->self, &record, err))
+        return err->status;
+    kl_training_optimiser(training)->update(&record.rule, step, loop->gradient, state->moments,
+                                            state->network);
+    state->steps_done = step;
+    *loss = record.result.loss;
+    return loop->recorder && kl_training_is_snapshot(training, step)
+               ? loop->recorder->snapshot(loop->recorder->self, step, state->network, err)
+               : KL_OK;
+}
+
+static enum kl_status evaluate(struct loop *loop, uint32_t step, struct kl_error *err)
+{
+    for (uint32_t d = 0; d < loop->data->n_datasets; d++) {
+        struct kl_evaluation evaluation = {0};
+        enum kl_status status = loop->model->evaluate(loop->state->network, loop->data, d,
+                                                      KL_SPLIT_TEST, &evaluation, NULL, err);
+
+        if (!status && !isfinite(evaluation.loss))
+            status = kl_fail(err, KL_ERR_DIVERGED,
+                             "training diverged at step %u: the loss on the test split of %s is "
+                             "no longer a number",
+                             step, loop->data->datasets[d]->name);
+        if (!status && loop->recorder)
+            status = loop->recorder->evaluation(loop->recorder->self, step, d, &evaluation, err);
+        if (status)
+            return status;
+        if (loop->progress && loop->progress->evaluation)
+            loop->progress->evaluation(loop->progress->self, step, loop->data->datasets[d],
+                                       &evaluation);
+    }
+    return KL_OK;
+}
+
+/* What the network says of every sample of the run, by id: the caller's, to free. */
+static enum kl_status predict(const struct loop *loop, struct kl_prediction **out,
+                              struct kl_error *err)
+{
+    struct kl_prediction *predictions = NULL, *next;
+    enum kl_status status = kl_alloc(&predictions, kl_collection_size(loop->data),
+                                     sizeof *predictions, "the predictions", err);
+
+    next = predictions;
+    for (uint32_t d = 0; !status && d < loop->data->n_datasets; d++) {
+        for (int s = 0; !status && s < KL_N_SPLITS; s++) {
+            struct kl_evaluation evaluation;
+
+            status = loop->model->evaluate(loop->state->network, loop->data, d, (enum kl_split)s,
+                                           &evaluation, next, err);
+            next += loop->data->datasets[d]->splits[s].count;
+        }
+    }
+    if (status)
+        free(predictions);
+    else
+        *out = predictions;
+    return status;
+}
+
+static enum kl_status finish(struct loop *loop, struct kl_error *err)
+{
+    struct kl_prediction *predictions = NULL;
+    enum kl_status status = KL_OK;
+
+    if (!loop->recorder)
+        return KL_OK;
+    if (loop->model->has_predictions)
+        status = predict(loop, &predictions, err);
+    if (!status)
+        status = loop->recorder->finish(loop->recorder->self, loop->state, predictions, err);
+    free(predictions);
+    return status;
+}
+
+static enum kl_status run(struct loop *loop, struct kl_error *err)
+{
+    const struct kl_training *training = loop->training;
+    struct kl_training_state *state = loop->state;
+    enum kl_status status = KL_OK;
+
+    if (state->steps_done == 0)
+        status = evaluate(loop, 0, err);
+    while (!status && state->steps_done < training->n_steps) {
+        uint32_t step = state->steps_done + 1;
+        double loss = 0;
+        int stop;
+
+        status = run_step(loop, step, &loss, err);
+        stop = !status && loop->progress && loop->progress->step(loop->progress->self, step, loss);
+        if (!status && (step % training->evaluation_steps == 0 || step == training->n_steps))
+            status = evaluate(loop, step, err);
+        if (!status && loop->recorder &&
+            (step % training->checkpoint_steps == 0 || step == training->n_steps))
+            status = loop->recorder->checkpoint(loop->recorder->self, state, err);
+        if (!status && stop && step < training->n_steps)
+            status = kl_fail(err, KL_ERR_INTERRUPTED,
+                             "the training was interrupted; %u of %u steps are kept",
+                             step - step % training->checkpoint_steps, training->n_steps);
+    }
+    return status ? status : finish(loop, err);
+}
+
+static enum kl_status prepare(struct loop *loop, struct kl_error *err)
+{
+    const struct kl_training *training = loop->training;
+    struct kl_layout layout;
+    struct kl_trainer_settings settings = {.shape = training->shape,
+                                           .streams = training->batch_size,
+                                           .unroll = training->unroll,
+                                           .seed = training->seed,
+                                           .dropout = training->dropout};
+    enum kl_status status = kl_collection_kind(loop->data) == KL_DATA_TEXT
+                                ? kl_text_task(training, loop->data, &loop->task, err)
+                                : kl_sample_task(training, loop->data, &loop->task, err);
+
+    kl_training_layout(training, &layout);
+    settings.records_last = layout.errors[layout.n_layers - 1] > 0;
+    settings.entries = layout.entries;
+    if (!status)
+        status = loop->model->trainer_create(&settings, &loop->trainer, err);
+    return status ? status : kl_network_create(&training->shape, &loop->gradient, err);
+}
+
+enum kl_status kl_train(const struct kl_training *training, const struct kl_collection *data,
+                        struct kl_training_state *state, const struct kl_recorder *recorder,
+                        const struct kl_progress *progress, struct kl_error *err)
+{
+    struct loop loop = {.training = training,
+                        .data = data,
+                        .state = state,
+                        .progress = progress,
+                        .model = kl_training_model(training)};
+    struct kl_background *background = NULL;
+    struct kl_recorder background_recorder;
+    struct kl_error late; /* of a record that was still waiting when the loop ended */
+    enum kl_status status = prepare(&loop, err);
+
+    if (!status && recorder) {
+        status = kl_background_start(recorder, training, &background, err);
+        if (!status) {
+            background_recorder = kl_background_recorder(background);
+            loop.recorder = &background_recorder;
+        }
+    }
+    if (!status)
+        status = run(&loop, err);
+    if (kl_background_stop(background, &late) && (!status || status == KL_ERR_INTERRUPTED)) {
+        *err = late;
+        status = late.status;
+    }
+    kl_network_free(loop.gradient);
+    if (loop.trainer)
+        loop.model->trainer_free(loop.trainer);
+    if (loop.task.free)
+        loop.task.free(loop.task.self);
+    return status;
+}

@@ -1,0 +1,28 @@
+/* The loop that makes a run. */
+#ifndef KL_CORE_TRAINING_LOOP_H
+#define KL_CORE_TRAINING_LOOP_H
+
+#include "core/training/training.h"
+
+/* Told after every step; returning nonzero ends the training. What came after the last checkpoint
+ * is then dropped, so that checkpoints, and with them the file, are the same as without the stop.
+ */
+struct kl_progress {
+    int (*step)(void *self, uint32_t step, double loss);
+    void (*evaluation)(void *self, uint32_t step, const struct kl_dataset *dataset,
+                       const struct kl_evaluation *evaluation);
+    void *self;
+};
+
+/* Trains from state to the last step. Samples come in shuffled passes over all training samples (or
+ * over those of one data set after the other); the order of pass e depends on (seed, e, phase)
+ * alone, and a minibatch may span two passes, so that every step has batch_size patterns and
+ * pattern t of the run is sample t of the endless sequence. Text is read in order instead, in
+ * batch_size streams side by side, unroll tokens of each a step. recorder may be NULL (nothing is
+ * recorded). Data sets need their pixels. Errors: KL_ERR_DIVERGED, KL_ERR_INTERRUPTED,
+ * KL_ERR_MEMORY, and whatever the recorder says. */
+enum kl_status kl_train(const struct kl_training *training, const struct kl_collection *data,
+                        struct kl_training_state *state, const struct kl_recorder *recorder,
+                        const struct kl_progress *progress, struct kl_error *err);
+
+#endif

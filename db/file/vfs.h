@@ -1,0 +1,19 @@
+/* The SQLite VFS that every run is opened through. It knows the runs that this process has open and
+ * their own journals, and nothing else: whatever a file beside a run, or the run itself, names (a
+ * super-journal, a write-ahead log, another database) is not there, cannot be opened and is never
+ * removed. A journal of a run that is open for reading is not there, either: readers write nothing.
+ *
+ * A run that is read is mapped into memory as a whole, once for all connections to it: pages come
+ * straight from the page cache, without system calls and, once touched, without page faults.
+ * SQLite's own mapping ends at 2 GB, and each connection has its own. Reading what somebody has cut
+ * off a file that is open ends the process, as with every mapping. Internal to db/. */
+#ifndef KL_DB_FILE_VFS_H
+#define KL_DB_FILE_VFS_H
+
+#include "core/base/error.h"
+
+/* The VFS's name, for sqlite3_open_v2. It is registered by the first call. A file that cannot be
+ * mapped is read as any other. Thread-safe. Errors: KL_ERR_MEMORY. */
+enum kl_status kl_vfs(const char **name, struct kl_error *err);
+
+#endif

@@ -1,0 +1,440 @@
+#include "db/tables/chunks.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/memory.h"
+#include "db/file/checksum.h"
+#include "db/file/database.h"
+#include "db/tables/packing.h"
+
+static const char *const tables[KL_N_CHUNK_KINDS] = {"image_chunk", "key_chunk", "error_chunk",
+                                                     "sparse_error_chunk"};
+
+struct chunk_source;
+
+/* What one worker reads with. Chunks of all tables go through the same buffers. */
+struct worker_file {
+    sqlite3 *db;
+    sqlite3_blob *blobs[KL_N_CHUNK_KINDS]; /* open on some chunk of each table, or NULL */
+    struct buffer {
+        void *bytes;
+        size_t n_bytes;
+    } rows, packed; /* a chunk's rows; and as it is stored, if that differs */
+    struct {
+        const struct chunk_source *source;
+        uint32_t block, row;
+        size_t before; /* numbers stored before that row */
+    } next; /* after the packed rows that were read last: who reads on need not count again */
+};
+
+struct kl_chunk_files {
+    const char *path;
+    unsigned n_workers;
+    struct worker_file *workers;
+};
+
+/* What the extents do not tell of a chunk. */
+struct chunk {
+    sqlite3_int64 rowid;
+    int exponent;
+    uint32_t stored; /* numbers, if less than all: see db/tables/packing.h */
+    int64_t checksum;
+};
+
+struct chunk_source {
+    struct kl_block_source source; /* first, so that a pointer to it is one to this */
+    struct kl_chunk_files *files;
+    enum kl_chunk_kind kind;
+    uint32_t layer;
+    struct chunk *chunks;      /* (n_blocks) */
+    struct kl_extent *extents; /* (n_blocks) */
+};
+
+enum kl_status kl_chunk_files_open(const char *path, unsigned n_workers,
+                                   struct kl_chunk_files **out, struct kl_error *err)
+{
+    struct kl_chunk_files *files = NULL;
+    enum kl_status status = kl_alloc(&files, 1, sizeof *files, "the run", err);
+
+    if (status)
+        return status;
+    files->path = path;
+    status = kl_alloc(&files->workers, n_workers, sizeof *files->workers, "the run", err);
+    for (; !status && files->n_workers < n_workers; files->n_workers++)
+        status = kl_db_open(path, KL_OPEN_IMMUTABLE, &files->workers[files->n_workers].db, err);
+    if (status) {
+        kl_chunk_files_close(files);
+        return status;
+    }
+    *out = files;
+    return KL_OK;
+}
+
+void kl_chunk_files_close(struct kl_chunk_files *files)
+{
+    if (!files)
+        return;
+    for (unsigned i = 0; i < files->n_workers; i++) {
+        for (size_t k = 0; k < KL_N_CHUNK_KINDS; k++)
+            sqlite3_blob_close(files->workers[i].blobs[k]);
+        sqlite3_close(files->workers[i].db);
+        free(files->workers[i].rows.bytes);
+        free(files->workers[i].packed.bytes);
+    }
+    free(files->workers);
+    free(files);
+}
+
+sqlite3 *kl_chunk_files_db(const struct kl_chunk_files *files, unsigned worker)
+{
+    return files->workers[worker].db;
+}
+
+static enum kl_status damaged(const struct chunk_source *source, uint32_t block, const char *what,
+                              struct kl_error *err)
+{
+    return kl_fail(
+        err, KL_ERR_DAMAGED, "%s is damaged: %s %lld %s; restore it from a copy or train it again",
+        source->files->path, tables[source->kind], (long long)source->chunks[block].rowid, what);
+}
+
+/* Whether a chunk is stored without its zeros. */
+static int is_packed(const struct chunk_source *source, uint32_t block)
+{
+    return !source->source.entries &&
+           source->chunks[block].stored <
+               (uint64_t)source->extents[block].count * source->source.width;
+}
+
+static size_t chunk_bytes(const struct chunk_source *source, uint32_t block)
+{
+    size_t count = source->extents[block].count;
+
+    if (!is_packed(source, block))
+        return count * kl_row_bytes(&source->source);
+    return count * kl_bits_bytes(source->source.width) +
+           source->chunks[block].stored * kl_dtype_size(source->source.dtype);
+}
+
+static enum kl_status open_chunk(const struct chunk_source *source, struct worker_file *file,
+                                 uint32_t block, struct kl_error *err)
+{
+    sqlite3_int64 rowid = source->chunks[block].rowid;
+    sqlite3_blob **blob = &file->blobs[source->kind];
+    int code =
+        *blob ? sqlite3_blob_reopen(*blob, rowid)
+              : sqlite3_blob_open(file->db, "main", tables[source->kind], "data", rowid, 0, blob);
+
+    if (code != SQLITE_OK) {
+        enum kl_status status = kl_db_fail(file->db, err);
+
+        sqlite3_blob_close(*blob);
+        *blob = NULL;
+        return status;
+    }
+    return (size_t)sqlite3_blob_bytes(*blob) == chunk_bytes(source, block)
+               ? KL_OK
+               : damaged(source, block, "has not the size that its row says", err);
+}
+
+static enum kl_status reserve(struct buffer *buffer, size_t n_bytes, struct kl_error *err)
+{
+    enum kl_status status;
+
+    if (n_bytes <= buffer->n_bytes)
+        return KL_OK;
+    free(buffer->bytes);
+    *buffer = (struct buffer){NULL, 0};
+    status = kl_alloc_scanned(&buffer->bytes, n_bytes, 1, "a chunk", err);
+    if (!status)
+        buffer->n_bytes = n_bytes;
+    return status;
+}
+
+/* Reads n_bytes of the open blob. */
+static enum kl_status read_part(const struct chunk_source *source, struct worker_file *file,
+                                size_t offset, size_t n_bytes, char *to, struct kl_error *err)
+{
+    return sqlite3_blob_read(file->blobs[source->kind], to, (int)n_bytes, (int)offset) == SQLITE_OK
+               ? KL_OK
+               : kl_db_fail(file->db, err);
+}
+
+/* Where the numbers of a packed row begin: how many are stored before. */
+static enum kl_status count_before(const struct chunk_source *source, struct worker_file *file,
+                                   uint32_t block, uint32_t row, size_t *before,
+                                   struct kl_error *err)
+{
+    size_t bits_bytes = row * kl_bits_bytes(source->source.width);
+    enum kl_status status;
+
+    *before = file->next.before;
+    if (file->next.source == source && file->next.block == block && file->next.row == row)
+        return KL_OK;
+    status = reserve(&file->packed, bits_bytes, err);
+    if (!status)
+        status = read_part(source, file, 0, bits_bytes, file->packed.bytes, err);
+    if (!status)
+        *before = kl_packed_count(file->packed.bytes, row, source->source.width);
+    return status;
+}
+
+/* Rows stored without their zeros: their bits, and then their numbers. */
+static enum kl_status read_packed(const struct chunk_source *source, struct worker_file *file,
+                                  uint32_t block, uint32_t row, uint32_t count,
+                                  struct kl_error *err)
+{
+    size_t width = source->source.width, number = kl_dtype_size(source->source.dtype);
+    size_t row_bytes = kl_bits_bytes(width), stored = source->chunks[block].stored, before, here;
+    size_t numbers_at = (count * row_bytes + 15) / 16 * 16; /* aligned */
+    uint8_t *bits;
+    enum kl_status status = count_before(source, file, block, row, &before, err);
+
+    if (!status)
+        status = reserve(&file->packed, numbers_at + count * width * number, err);
+    if (!status)
+        status =
+            read_part(source, file, row * row_bytes, count * row_bytes, file->packed.bytes, err);
+    if (status)
+        return status;
+    bits = file->packed.bytes;
+    here = kl_packed_count(bits, count, width);
+    if (before > stored || here > stored - before ||
+        (row + count == source->extents[block].count && before + here != stored))
+        return damaged(source, block, "has not the numbers that its bits say", err);
+    status = read_part(source, file, source->extents[block].count * row_bytes + before * number,
+                       here * number, (char *)bits + numbers_at, err);
+    if (status)
+        return status;
+    kl_unpack(source->source.dtype, bits, bits + numbers_at, count, width, file->rows.bytes);
+    file->next.source = source;
+    file->next.block = block;
+    file->next.row = row + count;
+    file->next.before = before + here;
+    return KL_OK;
+}
+
+/* Sparse rows: the indices of all rows come first, then the numbers. */
+static enum kl_status read_sparse(const struct chunk_source *source, struct worker_file *file,
+                                  uint32_t rows, struct kl_block *out, uint32_t row,
+                                  struct kl_error *err)
+{
+    size_t entries = source->source.entries, number = kl_dtype_size(source->source.dtype);
+    size_t index_bytes = out->count * entries * sizeof(uint32_t);
+    char *buffer = file->rows.bytes;
+    const uint32_t *indices = file->rows.bytes;
+    enum kl_status status =
+        read_part(source, file, row * entries * sizeof(uint32_t), index_bytes, buffer, err);
+
+    if (!status)
+        status = read_part(source, file, rows * entries * sizeof(uint32_t) + row * entries * number,
+                           out->count * entries * number, buffer + index_bytes, err);
+    for (size_t i = 0; !status && i < out->count * entries; i++)
+        if (indices[i] >= source->source.width)
+            status = kl_fail(err, KL_ERR_DAMAGED,
+                             "%s is damaged: an error signal of %s names number %u of %u; restore "
+                             "it from a copy or train it again",
+                             source->files->path, tables[source->kind], indices[i],
+                             source->source.width);
+    out->indices = indices;
+    out->numbers = buffer + index_bytes;
+    return status;
+}
+
+/* Compares a whole chunk, as it was just read, with its checksum. */
+static enum kl_status check_whole(const struct chunk_source *source, const struct worker_file *file,
+                                  uint32_t block, struct kl_error *err)
+{
+    const struct kl_block_source *blocks = &source->source;
+    const struct kl_extent *extent = &source->extents[block];
+    const struct chunk *chunk = &source->chunks[block];
+    size_t bits_bytes = is_packed(source, block) ? extent->count * kl_bits_bytes(blocks->width) : 0;
+    size_t n_bytes = chunk_bytes(source, block);
+    struct kl_checksum *sum = NULL;
+
+    if (kl_checksum_begin(tables[source->kind], &sum, err))
+        return err->status;
+    if (source->kind != KL_CHUNKS_IMAGES)
+        kl_checksum_integer(sum, source->layer);
+    kl_checksum_integer(sum, (int64_t)extent->first);
+    kl_checksum_integer(sum, extent->count);
+    kl_checksum_integer(sum, blocks->width);
+    if (source->kind != KL_CHUNKS_IMAGES) {
+        kl_checksum_text(sum, kl_dtype_name(blocks->dtype));
+        kl_checksum_integer(sum, chunk->exponent);
+        kl_checksum_integer(sum, chunk->stored);
+    }
+    kl_checksum_blob(sum, n_bytes);
+    if (bits_bytes) {
+        kl_checksum_piece(sum, file->packed.bytes, bits_bytes);
+        kl_checksum_piece(sum, (const char *)file->packed.bytes + (bits_bytes + 15) / 16 * 16,
+                          n_bytes - bits_bytes);
+    } else {
+        kl_checksum_piece(sum, file->rows.bytes, n_bytes);
+    }
+    return kl_checksum_end(sum) == chunk->checksum
+               ? KL_OK
+               : damaged(source, block, "is not what was written (its checksum is another)", err);
+}
+
+/* Reads rows of a chunk into the worker's buffer. What is read as a whole, to be kept in memory, is
+ * compared with its checksum; parts that stream by are not: it would cost a scan more than the
+ * reading. */
+static enum kl_status read_chunk(void *self, unsigned worker, uint32_t block, uint32_t row,
+                                 uint32_t count, struct kl_block *out, struct kl_error *err)
+{
+    const struct chunk_source *source = self;
+    struct worker_file *file = &source->files->workers[worker];
+    size_t row_bytes = kl_row_bytes(&source->source);
+    enum kl_status status = open_chunk(source, file, block, err);
+
+    if (!status)
+        status = reserve(&file->rows, count * row_bytes, err);
+    if (status)
+        return status;
+    *out = (struct kl_block){.first = source->extents[block].first + row,
+                             .count = count,
+                             .dtype = source->source.dtype,
+                             .exponent = source->chunks[block].exponent,
+                             .numbers = file->rows.bytes};
+    if (source->source.entries)
+        return read_sparse(source, file, source->extents[block].count, out, row, err);
+    if (is_packed(source, block))
+        status = read_packed(source, file, block, row, count, err);
+    else
+        status = read_part(source, file, row * row_bytes, count * row_bytes, file->rows.bytes, err);
+    if (!status && row == 0 && count == source->extents[block].count)
+        status = check_whole(source, file, block, err);
+    return status;
+}
+
+static enum kl_status gap(const struct chunk_source *source, uint64_t row, struct kl_error *err)
+{
+    return kl_fail(err, KL_ERR_DAMAGED,
+                   "%s is damaged: the rows of %s do not follow each other at row %llu; restore it "
+                   "from a copy or train it again",
+                   source->files->path, tables[source->kind], (unsigned long long)row);
+}
+
+static enum kl_status grow(struct chunk_source *source, uint32_t *room, struct kl_error *err)
+{
+    uint32_t wanted = *room ? 2 * *room : 64;
+    struct chunk *chunks = realloc(source->chunks, wanted * sizeof *chunks);
+    struct kl_extent *extents;
+
+    if (chunks)
+        source->chunks = chunks;
+    extents = chunks ? realloc(source->extents, wanted * sizeof *extents) : NULL;
+    if (!extents)
+        return kl_fail(err, KL_ERR_MEMORY, "not enough memory to list the chunks of %s",
+                       source->files->path);
+    source->extents = extents;
+    *room = wanted;
+    return KL_OK;
+}
+
+/* Takes one row of list_chunks, which must follow the ones before: its first row is next. */
+static enum kl_status add_chunk(struct chunk_source *source, sqlite3_stmt *statement,
+                                uint64_t *next, uint32_t *room, struct kl_error *err)
+{
+    struct kl_block_source *blocks = &source->source;
+    const char *name = (const char *)sqlite3_column_text(statement, 4);
+    sqlite3_int64 first = sqlite3_column_int64(statement, 1);
+    sqlite3_int64 count = sqlite3_column_int64(statement, 2);
+    int exponent = sqlite3_column_int(statement, 5);
+    sqlite3_int64 stored = sqlite3_column_int64(statement, 6);
+    uint32_t width = blocks->entries ? blocks->entries : blocks->width;
+    enum kl_dtype dtype;
+
+    if (!name || kl_dtype_parse(name, &dtype) || first < 0 || (uint64_t)first != *next ||
+        count < 1 || (uint64_t)count > blocks->n_rows - *next ||
+        sqlite3_column_int64(statement, 3) != width || exponent < -100 || exponent > 100 ||
+        (dtype == KL_U8) != (source->kind == KL_CHUNKS_IMAGES) ||
+        (blocks->n_blocks > 0 && dtype != blocks->dtype) ||
+        (uint64_t)count * width * (kl_dtype_size(dtype) + sizeof(uint32_t)) > INT32_MAX ||
+        stored < 0 || stored > count * width)
+        return gap(source, *next, err);
+    if (blocks->n_blocks == *room && grow(source, room, err))
+        return err->status;
+    blocks->dtype = dtype;
+    source->chunks[blocks->n_blocks] =
+        (struct chunk){sqlite3_column_int64(statement, 0), exponent, (uint32_t)stored,
+                       sqlite3_column_int64(statement, 7)};
+    source->extents[blocks->n_blocks++] = (struct kl_extent){*next, (uint32_t)count};
+    *next += (uint64_t)count;
+    return KL_OK;
+}
+
+/* Lists the table's chunks, which must be of this width and one number format, and follow each
+ * other from 0 to n_rows. */
+static enum kl_status list_chunks(struct chunk_source *source, uint32_t layer, struct kl_error *err)
+{
+    sqlite3_stmt *statement = NULL;
+    uint64_t next = 0;
+    uint32_t room = 0;
+    char sql[250];
+    int row = 1;
+    enum kl_status status;
+
+    if (source->kind == KL_CHUNKS_IMAGES)
+        snprintf(sql, sizeof sql,
+                 "SELECT rowid, first, count, width, 'uint8', 0, count * width, checksum FROM "
+                 "image_chunk "
+                 "ORDER BY first");
+    else
+        snprintf(sql, sizeof sql,
+                 "SELECT rowid, first, count, %s, dtype, exponent, %s, checksum FROM %s WHERE "
+                 "layer = %u "
+                 "ORDER BY first",
+                 source->source.entries ? "entries" : "width",
+                 source->source.entries ? "count * entries" : "stored", tables[source->kind],
+                 layer);
+    status = kl_db_prepare(source->files->workers[0].db, sql, &statement, err);
+    while (!status && !(status = kl_db_next(statement, &row, err)) && row)
+        status = add_chunk(source, statement, &next, &room, err);
+    sqlite3_finalize(statement);
+    if (!status && next != source->source.n_rows)
+        status = gap(source, next, err);
+    source->source.extents = source->extents;
+    return status;
+}
+
+enum kl_status kl_chunk_source_open(struct kl_chunk_files *files,
+                                    const struct kl_chunk_table *table,
+                                    const struct kl_block_source **out, struct kl_error *err)
+{
+    struct chunk_source *source = NULL;
+    enum kl_status status = kl_alloc(&source, 1, sizeof *source, "a layer", err);
+
+    if (status)
+        return status;
+    source->source = (struct kl_block_source){.self = source,
+                                              .n_rows = table->n_rows,
+                                              .width = table->width,
+                                              .entries = table->entries,
+                                              .read = read_chunk};
+    source->files = files;
+    source->kind = table->kind;
+    source->layer = table->layer;
+    status = list_chunks(source, table->layer, err);
+    if (status) {
+        kl_chunk_source_close(&source->source);
+        return status;
+    }
+    *out = &source->source;
+    return KL_OK;
+}
+
+void kl_chunk_source_close(const struct kl_block_source *source)
+{
+    struct chunk_source *own;
+
+    if (!source)
+        return;
+    own = source->self;
+    free(own->chunks);
+    free(own->extents);
+    free(own);
+}

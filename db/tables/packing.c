@@ -1,0 +1,65 @@
+#include "db/tables/packing.h"
+
+#include <string.h>
+
+static uint32_t *pack_row_of_four_bytes(const uint32_t *row, size_t width, uint8_t *bits,
+                                        uint32_t *numbers)
+{
+    memset(bits, 0, kl_bits_bytes(width));
+    for (size_t j = 0; j < width; j++) {
+        bits[j / 8] = (uint8_t)(bits[j / 8] | (row[j] != 0) << (j % 8));
+        *numbers = row[j];
+        numbers += row[j] != 0;
+    }
+    return numbers;
+}
+
+size_t kl_pack(enum kl_dtype dtype, const void *rows, size_t n_rows, size_t width, uint8_t *bits,
+               void *numbers)
+{
+    uint16_t *halves = numbers;
+    uint32_t *floats = numbers;
+
+    for (size_t i = 0; i < n_rows; i++, bits += kl_bits_bytes(width)) {
+        if (dtype == KL_F16)
+            halves =
+                kl_kernels()->pack_f16((const uint16_t *)rows + i * width, width, bits, halves);
+        else
+            floats =
+                pack_row_of_four_bytes((const uint32_t *)rows + i * width, width, bits, floats);
+    }
+    return dtype == KL_F16 ? (size_t)(halves - (uint16_t *)numbers)
+                           : (size_t)(floats - (uint32_t *)numbers);
+}
+
+size_t kl_packed_count(const uint8_t *bits, size_t n_rows, size_t width)
+{
+    size_t row_bytes = kl_bits_bytes(width);
+
+    for (size_t i = 1; width % 8 && i <= n_rows; i++)
+        if (bits[i * row_bytes - 1] >> (width % 8))
+            return SIZE_MAX;
+    return kl_kernels()->count_bits(bits, n_rows * row_bytes);
+}
+
+static const uint32_t *unpack_row_of_four_bytes(const uint8_t *bits, const uint32_t *numbers,
+                                                size_t width, uint32_t *row)
+{
+    for (size_t j = 0; j < width; j++)
+        row[j] = bits[j / 8] >> (j % 8) & 1 ? *numbers++ : 0;
+    return numbers;
+}
+
+void kl_unpack(enum kl_dtype dtype, const uint8_t *bits, const void *numbers, size_t n_rows,
+               size_t width, void *rows)
+{
+    const uint16_t *halves = numbers;
+    const uint32_t *floats = numbers;
+
+    for (size_t i = 0; i < n_rows; i++, bits += kl_bits_bytes(width)) {
+        if (dtype == KL_F16)
+            halves = kl_kernels()->unpack_f16(bits, halves, width, (uint16_t *)rows + i * width);
+        else
+            floats = unpack_row_of_four_bytes(bits, floats, width, (uint32_t *)rows + i * width);
+    }
+}

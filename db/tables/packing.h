@@ -1,0 +1,31 @@
+/* Numbers of which many are zero, as ReLU leaves them, stored without these: first a bit for every
+ * number, row by row, every row padded to whole bytes with zeros (bit j % 8 of byte j / 8: number j
+ * is stored), then the stored numbers. What is left out is +0, bit for bit. Internal to db/. */
+#ifndef KL_DB_TABLES_PACKING_H
+#define KL_DB_TABLES_PACKING_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/scan/kernels.h"
+
+/* Bytes of the bits of one row. */
+static inline size_t kl_bits_bytes(size_t width)
+{
+    return (width + 7) / 8;
+}
+
+/* Packs rows of KL_F16 or KL_F32: returns how many numbers are stored. bits has room for those of
+ * all rows; numbers, which is aligned, for all numbers and KL_SLACK bytes. */
+size_t kl_pack(enum kl_dtype dtype, const void *rows, size_t n_rows, size_t width, uint8_t *bits,
+               void *numbers);
+
+/* How many numbers the bits of n_rows rows stand for; SIZE_MAX if padding is not zero. */
+size_t kl_packed_count(const uint8_t *bits, size_t n_rows, size_t width);
+
+/* The reverse: numbers holds as many as kl_packed_count says, with KL_SLACK bytes behind them that
+ * may be read, as there are behind rows that may be written. */
+void kl_unpack(enum kl_dtype dtype, const uint8_t *bits, const void *numbers, size_t n_rows,
+               size_t width, void *rows);
+
+#endif
