@@ -7,77 +7,177 @@
 
 #include "api/number.h"
 
-static cJSON *number(double value)
+/* Room for n more bytes and the end of the text, or NULL. */
+static char *room_for(struct kl_json *json, size_t n)
+{
+    size_t needed = json->n_bytes + n + 1, room = json->room;
+    char *text;
+
+    if (json->has_failed)
+        return NULL;
+    if (needed > room) {
+        room = needed > 2 * room ? needed : 2 * room;
+        text = realloc(json->text, room);
+        if (!text) {
+            kl_json_fail(json);
+            return NULL;
+        }
+        json->text = text;
+        json->room = room;
+    }
+    return json->text + json->n_bytes;
+}
+
+static void put(struct kl_json *json, const char *bytes, size_t n)
+{
+    char *to = room_for(json, n);
+
+    if (to) {
+        memcpy(to, bytes, n);
+        json->n_bytes += n;
+    }
+}
+
+/* A text in its quotes. */
+static void put_string(struct kl_json *json, const char *text)
+{
+    static const char *const short_for[256] = {
+        ['"'] = "\\\"", ['\\'] = "\\\\", ['\b'] = "\\b", ['\f'] = "\\f",
+        ['\n'] = "\\n", ['\r'] = "\\r",  ['\t'] = "\\t"};
+    const char *plain = text;
+
+    put(json, "\"", 1);
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        char escape[8];
+
+        if (c >= 0x20 && !short_for[c])
+            continue;
+        put(json, plain, (size_t)(text - plain));
+        plain = text + 1;
+        if (!short_for[c])
+            snprintf(escape, sizeof escape, "\\u%04x", c);
+        put(json, short_for[c] ? short_for[c] : escape, short_for[c] ? 2 : 6);
+    }
+    put(json, plain, (size_t)(text - plain));
+    put(json, "\"", 1);
+}
+
+/* What stands before a value: a comma, and its name. */
+static void lead(struct kl_json *json, const char *name)
+{
+    if (json->has_before)
+        put(json, ",", 1);
+    json->has_before = 1;
+    if (name) {
+        put_string(json, name);
+        put(json, ":", 1);
+    }
+}
+
+static void open_container(struct kl_json *json, const char *name, const char *opener, char closer)
+{
+    lead(json, name);
+    put(json, opener, 1);
+    if (json->depth == KL_JSON_DEPTH_MAX)
+        abort(); /* no answer is so deep */
+    json->closers[json->depth++] = closer;
+    json->has_before = 0;
+}
+
+struct kl_json kl_json_begin(void)
+{
+    struct kl_json json = {0};
+
+    open_container(&json, NULL, "{", '}');
+    return json;
+}
+
+char *kl_json_finish(struct kl_json *json)
+{
+    while (json->depth)
+        kl_json_end(json);
+    if (json->has_failed)
+        return NULL;
+    json->text[json->n_bytes] = '\0'; /* there is always room for it */
+    return json->text;
+}
+
+void kl_json_fail(struct kl_json *json)
+{
+    free(json->text);
+    json->text = NULL;
+    json->has_failed = 1;
+}
+
+void kl_json_object(struct kl_json *json, const char *name)
+{
+    open_container(json, name, "{", '}');
+}
+
+void kl_json_list(struct kl_json *json, const char *name)
+{
+    open_container(json, name, "[", ']');
+}
+
+void kl_json_end(struct kl_json *json)
+{
+    put(json, &json->closers[--json->depth], 1);
+    json->has_before = 1;
+}
+
+void kl_json_string(struct kl_json *json, const char *name, const char *text)
+{
+    lead(json, name);
+    put_string(json, text);
+}
+
+void kl_json_number(struct kl_json *json, const char *name, double value)
 {
     char digits[KL_NUMBER_BYTES];
 
-    kl_print_number(value, digits);
-    return cJSON_CreateRaw(digits);
+    lead(json, name);
+    put(json, digits, kl_print_number(value, digits));
 }
 
-void kl_json_number(cJSON *object, const char *name, double value)
-{
-    cJSON_AddItemToObject(object, name, number(value));
-}
-
-void kl_json_append(cJSON *array, double value)
-{
-    cJSON_AddItemToArray(array, number(value));
-}
-
-/* Counts are exact. */
-void kl_json_count(cJSON *object, const char *name, uint64_t value)
+void kl_json_count(struct kl_json *json, const char *name, uint64_t value)
 {
     char digits[24];
 
-    snprintf(digits, sizeof digits, "%llu", (unsigned long long)value);
-    cJSON_AddRawToObject(object, name, digits);
+    lead(json, name);
+    put(json, digits, (size_t)snprintf(digits, sizeof digits, "%llu", (unsigned long long)value));
 }
 
-/* Printed at once: a cJSON item per number would cost several times the text. */
-cJSON *kl_json_list(const double *values, uint32_t n)
+void kl_json_bool(struct kl_json *json, const char *name, int value)
 {
-    size_t size = KL_NUMBER_BYTES * (size_t)n + 3, used = 1;
-    char *text = malloc(size);
-    cJSON *list;
-
-    if (!text)
-        return NULL; /* as cJSON does when memory runs out */
-    text[0] = '[';
-    for (uint32_t i = 0; i < n; i++) {
-        if (i)
-            text[used++] = ',';
-        used += kl_print_number(values[i], text + used);
-    }
-    memcpy(text + used, "]", 2);
-    list = cJSON_CreateRaw(text);
-    free(text);
-    return list;
+    lead(json, name);
+    put(json, value ? "true" : "false", value ? 4 : 5);
 }
 
-void kl_json_floats(cJSON *object, const char *name, const float *values, uint32_t n)
+void kl_json_null(struct kl_json *json, const char *name)
 {
-    cJSON *array = cJSON_AddArrayToObject(object, name);
+    lead(json, name);
+    put(json, "null", 4);
+}
 
+void kl_json_floats(struct kl_json *json, const char *name, const float *values, uint32_t n)
+{
+    kl_json_list(json, name);
     for (uint32_t i = 0; i < n; i++)
-        cJSON_AddItemToArray(array, number((double)values[i]));
+        kl_json_number(json, NULL, (double)values[i]);
+    kl_json_end(json);
 }
 
-void kl_json_doubles(cJSON *object, const char *name, const double *values, uint32_t n)
+void kl_json_doubles(struct kl_json *json, const char *name, const double *values, uint32_t n)
 {
-    cJSON_AddItemToObject(object, name, kl_json_list(values, n));
-}
-
-char *kl_json_finish(cJSON *object)
-{
-    char *text = cJSON_PrintUnformatted(object);
-
-    cJSON_Delete(object);
-    return text;
+    kl_json_list(json, name);
+    for (uint32_t i = 0; i < n; i++)
+        kl_json_number(json, NULL, values[i]);
+    kl_json_end(json);
 }
 
 /* Whole numbers (counts and ids) in full and fast, others with five digits: returns the length. */
-static size_t print_number(double number, char *out, size_t n_bytes)
+static size_t print_short(double number, char *out, size_t n_bytes)
 {
     char digits[20];
     size_t n = 0, length = 0;
@@ -98,24 +198,15 @@ static size_t print_number(double number, char *out, size_t n_bytes)
     return length;
 }
 
-/* Long lists are printed at once: a cJSON item per number would cost ten times the text. */
-void kl_json_long_list(cJSON *object, const char *name, uint32_t n,
+void kl_json_long_list(struct kl_json *json, const char *name, uint32_t n,
                        double (*value)(const void *self, uint32_t i), const void *self)
 {
-    size_t size = KL_NUMBER_BYTES * (size_t)n + 3, used = 1;
-    char *text = malloc(size);
+    char digits[KL_NUMBER_BYTES];
 
-    if (!text)
-        return; /* as cJSON does when memory runs out; kl_json_finish then gives what it can */
-    text[0] = '[';
+    kl_json_list(json, name);
     for (uint32_t i = 0; i < n; i++) {
-        double number = value(self, i);
-
-        if (i)
-            text[used++] = ',';
-        used += print_number(number, text + used, size - used);
+        lead(json, NULL);
+        put(json, digits, print_short(value(self, i), digits, sizeof digits));
     }
-    memcpy(text + used, "]", 2);
-    cJSON_AddRawToObject(object, name, text);
-    free(text);
+    kl_json_end(json);
 }

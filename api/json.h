@@ -1,47 +1,52 @@
-/* Pieces of JSON that several answers share. Internal to the representations (represent.h).
+/* JSON as it is written: members in order, into one growing text. The writer keeps what went wrong:
+ * after memory ran out everything is ignored, and kl_json_finish gives NULL, never a part.
  *
  * Numbers have the digits that mean something: seven, as their float32 sources do; null stands for
  * what JSON cannot say. */
 #ifndef KL_API_JSON_H
 #define KL_API_JSON_H
 
-#include <cJSON.h>
+#include <stddef.h>
 #include <stdint.h>
 
-struct kl_run;
+#define KL_JSON_DEPTH_MAX 16
 
-/* Members of an object. Counts are exact. */
-void kl_json_number(cJSON *object, const char *name, double value);
-void kl_json_count(cJSON *object, const char *name, uint64_t value);
-void kl_json_floats(cJSON *object, const char *name, const float *values, uint32_t n);
-void kl_json_doubles(cJSON *object, const char *name, const double *values, uint32_t n);
+struct kl_json {
+    char *text;
+    size_t n_bytes, room;
+    int has_failed, has_before; /* whether a value stands before the next one, in its container */
+    unsigned depth;
+    char closers[KL_JSON_DEPTH_MAX];
+};
 
-/* One number more in a list. */
-void kl_json_append(cJSON *array, double value);
+/* A writer that has begun an object. The caller ends it with kl_json_finish. */
+struct kl_json kl_json_begin(void);
 
-/* A list by itself, to be added to another. */
-cJSON *kl_json_list(const double *values, uint32_t n);
+/* The text, with all that is open closed, which the caller frees; NULL: memory ran out. */
+char *kl_json_finish(struct kl_json *json);
 
-/* A list of n numbers, whole ones below 10^15 exactly, others with five digits:
- * value(self, i). */
-void kl_json_long_list(cJSON *object, const char *name, uint32_t n,
+/* Containers, each closed by kl_json_end. Here and below name is the member's in an object, NULL in
+ * a list. */
+void kl_json_object(struct kl_json *json, const char *name);
+void kl_json_list(struct kl_json *json, const char *name);
+void kl_json_end(struct kl_json *json);
+
+/* Values. Texts are UTF-8; counts are exact. */
+void kl_json_string(struct kl_json *json, const char *name, const char *text);
+void kl_json_number(struct kl_json *json, const char *name, double value);
+void kl_json_count(struct kl_json *json, const char *name, uint64_t value);
+void kl_json_bool(struct kl_json *json, const char *name, int value);
+void kl_json_null(struct kl_json *json, const char *name);
+
+/* Lists of n numbers. */
+void kl_json_floats(struct kl_json *json, const char *name, const float *values, uint32_t n);
+void kl_json_doubles(struct kl_json *json, const char *name, const double *values, uint32_t n);
+
+/* A list of n numbers, value(self, i): whole ones below 10^15 exactly, others with five digits. */
+void kl_json_long_list(struct kl_json *json, const char *name, uint32_t n,
                        double (*value)(const void *self, uint32_t i), const void *self);
 
-/* The training curve, as the member curve. */
-void kl_json_curve(cJSON *object, const struct kl_run *run);
-
-/* The names of a sample: id, dataset, split, index, label, and true_label where it was flipped. */
-cJSON *kl_json_sample(const struct kl_run *run, uint32_t id);
-
-/* The same, with its target and prediction. */
-struct kl_sample;
-cJSON *kl_json_predicted(const struct kl_run *run, const struct kl_sample *sample);
-
-/* The moments of what the rank orders by, as the member scores. */
-struct kl_answer;
-void kl_json_scores(cJSON *object, const struct kl_answer *answer);
-
-/* The text, which the caller frees, or NULL; the object is gone. */
-char *kl_json_finish(cJSON *object);
+/* Memory ran out elsewhere, for what would have been written. */
+void kl_json_fail(struct kl_json *json);
 
 #endif

@@ -3,59 +3,65 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/json.h"
-
-cJSON *kl_json_token_text(const struct kl_corpus *corpus, uint32_t token, int spaced)
+void kl_json_add_token_text(struct kl_json *json, const char *name, const struct kl_corpus *corpus,
+                            uint32_t token, int spaced)
 {
+    const char *type = corpus->types[token];
+    size_t n_bytes = strlen(type) + 1;
     char *text;
-    cJSON *item;
 
-    if (!spaced)
-        return cJSON_CreateString(corpus->types[token]);
-    text = malloc(strlen(corpus->types[token]) + 2);
-    if (!text)
-        return NULL;
-    text[0] = ' ';
-    memcpy(text + 1, corpus->types[token], strlen(corpus->types[token]) + 1);
-    item = cJSON_CreateString(text);
-    free(text);
-    return item;
-}
-
-void kl_json_tokens(cJSON *object, const struct kl_corpus *corpus, const uint32_t *tokens,
-                    const uint8_t *spaced, uint32_t n)
-{
-    cJSON *numbers = cJSON_AddArrayToObject(object, "tokens");
-    cJSON *texts = cJSON_AddArrayToObject(object, "texts");
-
-    for (uint32_t i = 0; i < n; i++) {
-        cJSON_AddItemToArray(numbers, cJSON_CreateNumber(tokens[i]));
-        cJSON_AddItemToArray(texts, kl_json_token_text(corpus, tokens[i], spaced && spaced[i]));
+    if (!spaced) {
+        kl_json_string(json, name, type);
+        return;
     }
+    text = malloc(n_bytes + 1);
+    if (!text) {
+        kl_json_fail(json);
+        return;
+    }
+    text[0] = ' ';
+    memcpy(text + 1, type, n_bytes);
+    kl_json_string(json, name, text);
+    free(text);
 }
 
-void kl_json_type(cJSON *object, const struct kl_corpus *corpus, uint32_t token)
+void kl_json_add_tokens(struct kl_json *json, const struct kl_corpus *corpus,
+                        const uint32_t *tokens, const uint8_t *spaced, uint32_t n)
 {
-    kl_json_count(object, "token", token);
-    cJSON_AddItemToObject(object, "text", kl_json_token_text(corpus, token, 0));
+    kl_json_list(json, "tokens");
+    for (uint32_t i = 0; i < n; i++)
+        kl_json_count(json, NULL, tokens[i]);
+    kl_json_end(json);
+    kl_json_list(json, "texts");
+    for (uint32_t i = 0; i < n; i++)
+        kl_json_add_token_text(json, NULL, corpus, tokens[i], spaced && spaced[i]);
+    kl_json_end(json);
 }
 
-static void add_document(cJSON *object, const struct kl_run *run, struct kl_sample_place place)
+void kl_json_add_token(struct kl_json *json, const struct kl_corpus *corpus, uint32_t token)
+{
+    kl_json_count(json, "token", token);
+    kl_json_add_token_text(json, "text", corpus, token, 0);
+}
+
+static void add_document(struct kl_json *json, const struct kl_run *run,
+                         struct kl_sample_place place)
 {
     const struct kl_document *document =
         kl_corpus_document(run->data.datasets[0]->corpus, place.split, place.index);
-    cJSON *item = cJSON_AddObjectToObject(object, "document");
 
-    cJSON_AddStringToObject(item, "name", document ? document->name : "");
-    kl_json_count(item, "position", document ? place.index - document->first : 0);
+    kl_json_object(json, "document");
+    kl_json_string(json, "name", document ? document->name : "");
+    kl_json_count(json, "position", document ? place.index - document->first : 0);
+    kl_json_end(json);
 }
 
-void kl_json_position(cJSON *object, const struct kl_run *run, uint32_t sample)
+void kl_json_add_position(struct kl_json *json, const struct kl_run *run, uint32_t sample)
 {
     struct kl_sample_place place = kl_collection_place(&run->data, sample);
 
-    kl_json_count(object, "sample", sample);
-    cJSON_AddStringToObject(object, "split", kl_split_name(place.split));
-    kl_json_count(object, "index", place.index);
-    add_document(object, run, place);
+    kl_json_count(json, "sample", sample);
+    kl_json_string(json, "split", kl_split_name(place.split));
+    kl_json_count(json, "index", place.index);
+    add_document(json, run, place);
 }

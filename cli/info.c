@@ -7,7 +7,7 @@
 #include "cli/output/text_output.h"
 #include "core/data/text/corpus.h"
 #include "db/run.h"
-#include "api/represent.h"
+#include "api/answers.h"
 
 static const char *text_of(const struct kl_training *training, const char *name,
                            char text[KL_VALUE_BYTES])
@@ -150,7 +150,7 @@ enum kl_status kl_cli_info(int argc, char **argv, struct kl_error *err)
     if (!status && kl_run_open(path, 0, &run, err))
         status = kl_remedy(err, path);
     if (!status && json) {
-        char *text = kl_represent_run(run);
+        char *text = kl_json_run(run);
 
         if (text)
             puts(text);

@@ -12,7 +12,7 @@
 #include "core/base/memory.h"
 #include "db/run.h"
 #include "api/question.h"
-#include "api/represent.h"
+#include "api/answers.h"
 
 /* Words of a question, as they were said: what they may be the run decides. */
 struct word {
@@ -307,7 +307,7 @@ static enum kl_status answer_query(struct kl_run *run, struct kl_pool *pool,
         status = kl_attend(pool, &run->history, &request->question.query, &answer, err);
     total_ms = kl_now_ms() - started;
     if (!status && request->json) {
-        char *text = kl_represent_attention(run, &request->question.query, id, &answer, total_ms);
+        char *text = kl_json_attention(run, &request->question.query, id, &answer, total_ms);
 
         if (text)
             puts(text);

@@ -10,7 +10,7 @@
 #include "cli/output/text_output.h"
 #include "core/base/blas.h"
 #include "core/explain/many/report.h"
-#include "api/represent.h"
+#include "api/answers.h"
 
 #define TEXT_SAMPLES 1000 /* of a text, unless it is said otherwise */
 
@@ -284,7 +284,7 @@ static enum kl_status print(const struct request *request, struct kl_run *run,
     if (request->csv) {
         print_csv(run, accuracies, n, report);
     } else if (request->json) {
-        text = kl_represent_report(run, accuracies, n, report);
+        text = kl_json_report(run, accuracies, n, report);
         if (!text)
             return kl_fail(err, KL_ERR_MEMORY, "not enough memory for the report");
         puts(text);

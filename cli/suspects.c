@@ -9,7 +9,7 @@
 #include "cli/session.h"
 #include "core/base/blas.h"
 #include "core/explain/many/suspects.h"
-#include "api/represent.h"
+#include "api/answers.h"
 
 #define DEFAULT_TOP 20
 
@@ -120,7 +120,7 @@ static enum kl_status print(const struct request *request, struct kl_run *run,
         return print_csv(run, suspects, top, err);
     if (!request->json)
         return print_table(run, suspects, top, err);
-    status = kl_represent_suspects(run, suspects, 0, top, &text, err);
+    status = kl_json_suspects(run, suspects, 0, top, &text, err);
     if (!status)
         puts(text);
     free(text);

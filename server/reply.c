@@ -8,7 +8,7 @@
 #include "config.h"
 #include "core/base/hash.h"
 #include "core/scan/kernels.h"
-#include "api/represent.h"
+#include "api/answers.h"
 
 static void set_body(struct kl_reply *reply, int status, const char *type, char *text)
 {
@@ -74,7 +74,7 @@ void kl_reply_problem(struct kl_reply *reply, int status, const char *parameter,
         title = titles[i].status == status ? titles[i].title : title;
     reply->etag[0] = '\0';
     set_body(reply, status, "application/problem+json",
-             kl_represent_problem(status, title, detail, parameter));
+             kl_json_problem(status, title, detail, parameter));
 }
 
 void kl_reply_error(struct kl_reply *reply, const char *parameter, const struct kl_error *err)

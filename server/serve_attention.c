@@ -11,7 +11,7 @@
 #include "api/query_text.h"
 #include "server/handlers.h"
 #include "api/question.h"
-#include "api/represent.h"
+#include "api/answers.h"
 
 struct asked {
     struct kl_question question;
@@ -53,8 +53,8 @@ static void reply_text(const struct kl_run *run, const struct asked *asked,
         kl_reply_error(reply, NULL, &err);
         return;
     }
-    kl_reply_json(reply, kl_represent_text_attention(run, query, &asked->text, asked->place, answer,
-                                                     &passages, kl_now_ms() - started));
+    kl_reply_json(reply, kl_json_text_attention(run, query, &asked->text, asked->place, answer,
+                                                &passages, kl_now_ms() - started));
     kl_passages_clear(&passages);
 }
 
@@ -82,8 +82,8 @@ static void answer_query(struct kl_service *service, struct kl_run *run, const s
         if (is_text)
             reply_text(run, asked, &query, &answer, started, reply);
         else
-            kl_reply_json(
-                reply, kl_represent_attention(run, &query, sample, &answer, kl_now_ms() - started));
+            kl_reply_json(reply,
+                          kl_json_attention(run, &query, sample, &answer, kl_now_ms() - started));
         kl_answer_clear(&answer);
     }
     sem_post(&service->scans);

@@ -8,7 +8,7 @@
 #include "server/handlers.h"
 #include "api/question.h"
 #include "api/png.h"
-#include "api/represent.h"
+#include "api/answers.h"
 
 #define DEFAULT_LIMIT 100
 #define LIMIT_MAX 1000 /* samples a page: some 150 kB of JSON */
@@ -91,7 +91,7 @@ void kl_serve_samples(struct kl_run *run, const struct kl_request *request, stru
     if (status)
         kl_reply_error(reply, NULL, &err);
     else
-        kl_reply_json(reply, kl_represent_samples(run, samples, n, next, total));
+        kl_reply_json(reply, kl_json_samples(run, samples, n, next, total));
     free(samples);
 }
 
@@ -111,7 +111,7 @@ void kl_serve_sample(struct kl_run *run, const char *id, const struct kl_request
     if (kl_samples_get(run, number, &sample, &err))
         kl_reply_error(reply, "sample", &err);
     else
-        kl_reply_json(reply, kl_represent_sample(run, &sample));
+        kl_reply_json(reply, kl_json_sample(run, &sample));
 }
 
 /* What a failed picture is to be blamed on: a parameter the client gave, or none. */

@@ -6,7 +6,7 @@
 #include "core/base/memory.h"
 #include "server/handlers.h"
 #include "api/question.h"
-#include "api/represent.h"
+#include "api/answers.h"
 
 /* So many suspects of largest own are asked for their neighbours: two seconds for 60,000 samples on
  * two processors, and more than anybody looks through. */
@@ -162,7 +162,7 @@ void kl_serve_hubness(struct kl_service *service, struct kl_run *run,
         common = find_common(&service->surveys, run, query);
     }
     if (common)
-        kl_reply_json(reply, kl_represent_hubness(query, common));
+        kl_reply_json(reply, kl_json_hubness(query, common));
 }
 
 static const struct kl_suspects *find_suspects(struct kl_surveys *surveys, const struct kl_run *run)
@@ -224,7 +224,7 @@ void kl_serve_suspects(struct kl_service *service, struct kl_run *run,
         return;
     first = first < suspects->n ? first : suspects->n;
     end = limit < suspects->n - first ? first + limit : suspects->n;
-    if (kl_represent_suspects(run, suspects, first, end, &text, &err)) {
+    if (kl_json_suspects(run, suspects, first, end, &text, &err)) {
         free(text);
         kl_reply_error(reply, NULL, &err);
     } else {

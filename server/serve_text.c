@@ -10,7 +10,7 @@
 #include "api/query_text.h"
 #include "server/handlers.h"
 #include "api/question.h"
-#include "api/represent.h"
+#include "api/answers.h"
 
 #define READING_COUNT 400 /* tokens, unless it is said otherwise */
 #define HEAT_COUNT 64
@@ -188,7 +188,7 @@ void kl_serve_documents(struct kl_run *run, const struct kl_request *request,
                         struct kl_reply *reply)
 {
     if (is_text(run, reply) && !kl_request_allows(request, reply, NULL))
-        kl_reply_json(reply, kl_represent_documents(run));
+        kl_reply_json(reply, kl_json_documents(run));
 }
 
 void kl_serve_reading(struct kl_service *service, struct kl_run *run,
@@ -207,7 +207,7 @@ void kl_serve_reading(struct kl_service *service, struct kl_run *run,
         if (kl_read_text(run->final, text.tokens, text.n, &reading, &err)) {
             kl_reply_error(reply, NULL, &err);
         } else {
-            kl_reply_json(reply, kl_represent_reading(run, &text, &reading));
+            kl_reply_json(reply, kl_json_reading(run, &text, &reading));
             kl_reading_clear(&reading);
         }
         sem_post(&service->scans);
@@ -244,7 +244,7 @@ void kl_serve_attention_map(struct kl_service *service, struct kl_run *run,
         if (kl_attention_map_find(service->pool, &run->history, &query, &heat, &err)) {
             kl_reply_error(reply, NULL, &err);
         } else {
-            kl_reply_json(reply, kl_represent_attention_map(run, &text, &query, &heat));
+            kl_reply_json(reply, kl_json_attention_map(run, &text, &query, &heat));
             kl_attention_map_clear(&heat);
         }
         sem_post(&service->scans);
@@ -274,7 +274,7 @@ void kl_serve_continuation(struct kl_service *service, struct kl_run *run,
                         written, &err))
             kl_reply_error(reply, NULL, &err);
         else
-            kl_reply_json(reply, kl_represent_continuation(run, &text, written, asked.count));
+            kl_reply_json(reply, kl_json_continuation(run, &text, written, asked.count));
         sem_post(&service->scans);
     }
     free(written);

@@ -13,7 +13,7 @@
 #include "core/base/utf8.h"
 #include "api/query_text.h"
 #include "api/question.h"
-#include "api/represent.h"
+#include "api/answers.h"
 
 #define NEXT_TOLD 10
 
@@ -181,8 +181,8 @@ enum kl_status kl_query_text(struct kl_run *run, struct kl_pool *pool,
         status = kl_passages_find(&run->history, &answer, request->query.top, &passages, err);
     total_ms = kl_now_ms() - started;
     if (!status && request->json) {
-        char *json = kl_represent_text_attention(run, &query, &text, text.n - 1, &answer, &passages,
-                                                 total_ms);
+        char *json =
+            kl_json_text_attention(run, &query, &text, text.n - 1, &answer, &passages, total_ms);
 
         if (json)
             puts(json);

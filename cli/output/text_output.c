@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/base/utf8.h"
-#include "api/represent.h"
+#include "api/answers.h"
 
 #define BEFORE_CHARACTERS 40 /* tokens of context of a position, if they are characters */
 #define AFTER_CHARACTERS 24

@@ -1,0 +1,84 @@
+/* What the API says, as JSON text (docs/api.md). The command line prints the same texts.
+ *
+ * Every function returns a text that the caller frees, or NULL when memory ran out. Numbers have
+ * the digits that mean something: seven, as their float32 sources do. */
+#ifndef KL_API_ANSWERS_H
+#define KL_API_ANSWERS_H
+
+#include "core/explain/attention.h"
+#include "core/explain/many/hubness.h"
+#include "core/explain/many/report.h"
+#include "core/explain/many/suspects.h"
+#include "db/run.h"
+#include "db/samples.h"
+
+/* One run with all its settings and its training curve. */
+char *kl_json_run(const struct kl_run *run);
+
+/* The runs being served, without curves: { "runs": [...] }. */
+char *kl_json_runs(struct kl_run *const *runs, size_t n_runs);
+
+/* A page of samples; next < 0 means there are no more. */
+char *kl_json_samples(const struct kl_run *run, const struct kl_sample *samples, uint32_t n,
+                      int64_t next, uint64_t total);
+
+/* One sample. */
+char *kl_json_sample(const struct kl_run *run, const struct kl_sample *sample);
+
+/* The answer to a query; sample is the id of the stored sample, or negative for given pixels;
+ * total_ms is the time from request to answer. */
+char *kl_json_attention(const struct kl_run *run, const struct kl_query *query, int64_t sample,
+                        const struct kl_answer *answer, double total_ms);
+
+/* The same of a text, whose tokens after the last asked one, place, follow it: passages are those
+ * of the answer. */
+struct kl_query_text;
+struct kl_passages;
+char *kl_json_text_attention(const struct kl_run *run, const struct kl_query *query,
+                             const struct kl_query_text *text, uint32_t place,
+                             const struct kl_answer *answer, const struct kl_passages *passages,
+                             double total_ms);
+
+/* A stretch of text: its tokens, and what the network thought of each. */
+struct kl_reading;
+char *kl_json_reading(const struct kl_run *run, const struct kl_query_text *text,
+                      const struct kl_reading *reading);
+
+/* A stretch of text against the training positions it attends to. */
+struct kl_attention_map;
+struct kl_attention_map_query;
+char *kl_json_attention_map(const struct kl_run *run, const struct kl_query_text *text,
+                            const struct kl_attention_map_query *query,
+                            const struct kl_attention_map *heat);
+
+/* How a text goes on: n tokens after the given ones. */
+char *kl_json_continuation(const struct kl_run *run, const struct kl_query_text *text,
+                           const uint32_t *written, uint32_t n);
+
+/* The documents of a text run. */
+char *kl_json_documents(const struct kl_run *run);
+
+/* The report over many test samples. */
+char *kl_json_report(const struct kl_run *run, const struct kl_accuracy *accuracies,
+                     uint32_t n_accuracies, const struct kl_report *report);
+
+/* In what share of test queries training samples are among the top ten. */
+char *kl_json_hubness(const struct kl_query *query, const struct kl_hubness *common);
+
+/* Suspects first .. end-1, with their predictions: *text is the caller's. Errors: KL_ERR_MEMORY and
+ * those of reading. */
+enum kl_status kl_json_suspects(struct kl_run *run, const struct kl_suspects *suspects,
+                                uint32_t first, uint32_t end, char **text, struct kl_error *err);
+
+/* A problem document (RFC 9457). Texts may be hostile: they are escaped. */
+char *kl_json_problem(int http_status, const char *title, const char *detail,
+                      const char *parameter);
+
+/* The share of right predictions over all test samples, and over data set d's. */
+double kl_run_test_accuracy(const struct kl_run *run);
+double kl_run_dataset_accuracy(const struct kl_run *run, uint32_t dataset);
+
+/* Bits per token at the end of a text's training, on the test split; NaN without one. */
+double kl_run_test_bits(const struct kl_run *run);
+
+#endif

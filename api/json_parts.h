@@ -1,0 +1,29 @@
+/* Pieces that several answers share. Internal to api/. */
+#ifndef KL_API_JSON_PARTS_H
+#define KL_API_JSON_PARTS_H
+
+#include "api/json.h"
+#include "core/explain/answer.h"
+#include "core/explain/query.h"
+#include "db/run.h"
+#include "db/samples.h"
+
+/* The training curve, as the member curve. */
+void kl_json_add_curve(struct kl_json *json, const struct kl_run *run);
+
+/* The names of a sample: id, dataset, split, index, label, and true_label where it was flipped. */
+void kl_json_add_sample(struct kl_json *json, const char *name, const struct kl_run *run,
+                        uint32_t id);
+
+/* The same, with its target and prediction. */
+void kl_json_add_prediction(struct kl_json *json, const char *name, const struct kl_run *run,
+                            const struct kl_sample *sample);
+
+/* The moments of what the rank orders by, as the member scores. */
+void kl_json_add_scores(struct kl_json *json, const struct kl_answer *answer);
+
+/* What was asked of a text beyond the spotlight, as members. */
+void kl_json_add_text_views(struct kl_json *json, const struct kl_run *run,
+                            const struct kl_query *query, const struct kl_answer *answer);
+
+#endif
