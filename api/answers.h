@@ -25,8 +25,8 @@ char *kl_json_samples(const struct kl_run *run, const struct kl_sample *samples,
 /* One sample. */
 char *kl_json_sample(const struct kl_run *run, const struct kl_sample *sample);
 
-/* The answer to a query; sample is the id of the stored sample, or negative for given pixels;
- * total_ms is the time from request to answer. */
+/* The answer to a query, as far as its parts go; sample is the id of the stored sample, or negative
+ * for given pixels; total_ms is the time from request to answer. */
 char *kl_json_attention(const struct kl_run *run, const struct kl_query *query, int64_t sample,
                         const struct kl_answer *answer, double total_ms);
 

@@ -284,6 +284,18 @@ static void add_query(struct kl_json *json, const struct kl_run *run, const stru
     kl_json_count(json, "k", query->top);
 }
 
+/* What the network says, and what it is made of. */
+static void add_logits(struct kl_json *json, const struct kl_answer *answer)
+{
+    kl_json_floats(json, "logits", answer->logits, answer->n_logits);
+    kl_json_floats(json, "probabilities", answer->probabilities, answer->n_logits);
+    kl_json_doubles(json, "initial_guess", answer->initial_guess, answer->n_logits);
+    kl_json_doubles(json, "correction", answer->correction, answer->n_logits);
+    kl_json_object(json, "exactness");
+    kl_json_number(json, "max_abs_error", answer->max_abs_error);
+    kl_json_end(json);
+}
+
 char *kl_json_attention(const struct kl_run *run, const struct kl_query *query, int64_t sample,
                         const struct kl_answer *answer, double total_ms)
 {
@@ -296,18 +308,17 @@ char *kl_json_attention(const struct kl_run *run, const struct kl_query *query, 
         kl_json_add_sample(json, "sample", run, (uint32_t)sample);
     kl_json_string(json, "dataset", run->data.datasets[query->subject.dataset]->name);
     kl_json_count(json, "predicted", answer->predicted);
-    kl_json_floats(json, "logits", answer->logits, answer->n_logits);
-    kl_json_floats(json, "probabilities", answer->probabilities, answer->n_logits);
-    kl_json_doubles(json, "initial_guess", answer->initial_guess, answer->n_logits);
-    kl_json_doubles(json, "correction", answer->correction, answer->n_logits);
-    kl_json_object(json, "exactness");
-    kl_json_number(json, "max_abs_error", answer->max_abs_error);
-    kl_json_end(json);
-    add_query(json, run, query, answer);
+    if (query->parts & KL_ANSWER_LOGITS)
+        add_logits(json, answer);
+    if ((query->parts & ~(unsigned)KL_ANSWER_LOGITS) || query->removal)
+        add_query(json, run, query, answer);
     kl_json_count(json, "patterns", answer->n_patterns);
-    kl_json_add_scores(json, answer);
-    add_spotlight(json, run, query, answer);
-    add_classes(json, run, answer);
+    if (query->parts & KL_ANSWER_SPOTLIGHT) {
+        kl_json_add_scores(json, answer);
+        add_spotlight(json, run, query, answer);
+    }
+    if (query->parts & KL_ANSWER_CLASSES)
+        add_classes(json, run, answer);
     add_views(json, run, query, answer);
     kl_json_number(json, "scan_ms", answer->scan_ms);
     kl_json_number(json, "timing_ms", total_ms);

@@ -210,6 +210,17 @@ static void add_vote(struct kl_json *json, const struct kl_run *run, const struc
     kl_json_end(json);
 }
 
+static void add_exactness(struct kl_json *json, const struct kl_run *run,
+                          const struct kl_answer *answer)
+{
+    kl_json_object(json, "exactness");
+    kl_json_bool(json, "dual", run->history.has_dual);
+    if (run->history.has_dual)
+        kl_json_number(json, "max_abs_error", answer->max_abs_error);
+    kl_json_number(json, "left_out", run->history.left_out);
+    kl_json_end(json);
+}
+
 char *kl_json_text_attention(const struct kl_run *run, const struct kl_query *query,
                              const struct kl_query_text *text, uint32_t place,
                              const struct kl_answer *answer, const struct kl_passages *passages,
@@ -232,18 +243,19 @@ char *kl_json_text_attention(const struct kl_run *run, const struct kl_query *qu
                        -log2(fmax((double)answer->probabilities[answer->target], 1e-45)));
     }
     kl_json_string(json, "contribution_kind", contribution_kind(run, query->layer));
-    kl_json_object(json, "exactness");
-    kl_json_bool(json, "dual", run->history.has_dual);
-    if (run->history.has_dual)
-        kl_json_number(json, "max_abs_error", answer->max_abs_error);
-    kl_json_number(json, "left_out", run->history.left_out);
-    kl_json_end(json);
-    add_next(json, run, query, answer);
     kl_json_count(json, "patterns", answer->n_patterns);
-    kl_json_add_scores(json, answer);
-    add_passages(json, run, query, answer, passages);
-    add_totals(json, run, query, answer);
-    add_vote(json, run, answer);
+    if (query->parts & KL_ANSWER_LOGITS) {
+        add_exactness(json, run, answer);
+        add_next(json, run, query, answer);
+    }
+    if (query->parts & KL_ANSWER_SPOTLIGHT) {
+        kl_json_add_scores(json, answer);
+        add_passages(json, run, query, answer, passages);
+    }
+    if (query->parts & KL_ANSWER_CLASSES) {
+        add_totals(json, run, query, answer);
+        add_vote(json, run, answer);
+    }
     kl_json_add_text_views(json, run, query, answer);
     kl_json_number(json, "scan_ms", answer->scan_ms);
     kl_json_number(json, "timing_ms", total_ms);

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "server/guard.h"
+#include "server/http/guard.h"
 
 static const char *header(struct MHD_Connection *connection, const char *name)
 {

@@ -4,7 +4,7 @@
 
 #include <microhttpd.h>
 
-#include "server/http.h"
+#include "server/http/http.h"
 #include "server/options.h"
 
 /* Whom a server answers to. */

@@ -7,7 +7,7 @@
 struct kl_asset {
     const char *path; /* below web/, such as "views/answer.js" */
     const char *type; /* its media type */
-    const unsigned char *bytes;
+    const unsigned char *bytes; /* compressed, by gzip */
     size_t n_bytes;
 };
 

@@ -15,14 +15,16 @@ void kl_service_init(struct kl_service *service, struct kl_run *const *runs, siz
     service->runs = runs;
     service->n_runs = n_runs;
     service->pool = pool;
-    kl_surveys_init(&service->surveys);
+    kl_batch_queries_init(&service->batch);
+    kl_inquiries_init(&service->inquiries);
     sem_init(&service->scans, 0, KL_SCANS_MAX);
     sem_init(&service->pictures, 0, KL_PICTURES_MAX);
 }
 
 void kl_service_clear(struct kl_service *service)
 {
-    kl_surveys_clear(&service->surveys);
+    kl_batch_queries_clear(&service->batch);
+    kl_inquiries_clear(&service->inquiries);
     sem_destroy(&service->scans);
     sem_destroy(&service->pictures);
 }
@@ -42,6 +44,7 @@ static void serve_asset(const char *path, struct kl_reply *reply)
     reply->type = asset->type;
     reply->borrowed = asset->bytes;
     reply->n_bytes = asset->n_bytes;
+    reply->is_gzip = 1;
     reply->cache = KL_CACHE_REVALIDATE;
     kl_reply_tag(reply, content, NULL);
 }
@@ -73,7 +76,7 @@ static void no_such_resource(struct kl_reply *reply)
 /* What takes a POST, too. */
 static int takes_post(const char *rest)
 {
-    return !strcmp(rest, "attention") || !strcmp(rest, "reading") || !strcmp(rest, "heat") ||
+    return kl_is_about_subject(rest) || !strcmp(rest, "reading") || !strcmp(rest, "heat") ||
            !strcmp(rest, "continuation");
 }
 
@@ -123,8 +126,8 @@ static void route_run(struct kl_service *service, const char *path,
         kl_serve_hubness(service, run, request, reply);
     else if (!strcmp(rest, "suspects"))
         kl_serve_suspects(service, run, request, reply);
-    else if (!strcmp(rest, "attention"))
-        kl_serve_attention(service, run, request, reply);
+    else if (kl_is_about_subject(rest))
+        kl_serve_about_subject(service, run, rest, request, reply);
     else
         no_such_resource(reply);
 }
@@ -161,7 +164,10 @@ void kl_route(struct kl_service *service, const struct kl_request *request, stru
         serve_asset(path + 8, reply);
     } else if (!strcmp(path, "/favicon.ico")) {
         serve_asset("icon.svg", reply);
-    } else {
-        serve_asset("", reply);
+    } else if (!strncmp(path, "/api/", 5)) {
+        no_such_resource(reply);
+    } else { /* the page says that there is nothing here, and shows what there is */
+        serve_asset("index.html", reply);
+        reply->status = 404;
     }
 }

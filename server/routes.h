@@ -2,7 +2,7 @@
 #ifndef KL_SERVER_ROUTES_H
 #define KL_SERVER_ROUTES_H
 
-#include "server/handlers.h"
+#include "server/handlers/handlers.h"
 
 /* Makes a service of runs and a pool, which outlive it; ended with kl_service_clear. */
 void kl_service_init(struct kl_service *service, struct kl_run *const *runs, size_t n_runs,

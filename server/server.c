@@ -14,8 +14,9 @@
 
 #include "core/base/memory.h"
 #include "server/admission.h"
-#include "server/guard.h"
-#include "server/http.h"
+#include "server/http/guard.h"
+#include "server/http/http.h"
+#include "server/http/encoding.h"
 #include "server/routes.h"
 
 #define CONNECTIONS_MAX 128     /* a browser opens six; each is a thread here */
@@ -76,6 +77,10 @@ static void add_reply_headers(struct MHD_Response *response, const struct kl_rep
         add_header(response, "Content-Type", reply->type);
     if (reply->etag[0])
         add_header(response, "ETag", reply->etag);
+    if (reply->is_gzip)
+        add_header(response, "Content-Encoding", "gzip");
+    if (reply->varies)
+        add_header(response, "Vary", "Accept-Encoding");
     if (reply->location)
         add_header(response, "Location", reply->location);
     if (reply->allow)
@@ -146,6 +151,8 @@ static int read_request(struct MHD_Connection *connection, const char *path, int
         .is_post = is_post,
         .body = "",
         .if_none_match = header(connection, MHD_HTTP_HEADER_IF_NONE_MATCH),
+        .accepts_gzip =
+            kl_encoding_accepts_gzip(header(connection, MHD_HTTP_HEADER_ACCEPT_ENCODING)),
     };
     MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, collect_parameter, &collector);
     return !collector.overflow;
@@ -176,6 +183,7 @@ static enum MHD_Result answer(struct kl_server *server, struct MHD_Connection *c
                          KL_PARAMETERS_MAX);
     } else {
         kl_route(&server->service, &request, &reply);
+        kl_encode(&request, &reply);
         if (reply.status == 200 && reply.etag[0] &&
             kl_guard_etag_matches(request.if_none_match, reply.etag))
             reply.status = 304;

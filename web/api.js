@@ -1,6 +1,6 @@
 // Every request to the server goes through here.
 
-/** @import {Run, RunSummary, Sample, SamplePage, Answer} from './types.js' */
+/** @import {Run, RunSummary, Sample, SamplePage} from './types.js' */
 /** @import {State} from './state.js' */
 
 /** What the server refused, with its reason in words. */
@@ -74,29 +74,40 @@ export function listSamples(run, filter, limit, next, signal) {
   return ask(`runs/${run}/samples?${query}`, signal);
 }
 
-/** The answer for the sample, or for the drawing if there is one.
- *  @param {State} state @param {number[]|null} pixels the drawing's @param {AbortSignal} signal
- *  @param {Record<string, string|number>} [more] words that are not the state's, or other than it
- *  @returns {Promise<any>} an Answer, with what more asks for */
-export function attend(state, pixels, signal, more = {}) {
-  const {rank, by, k, layer, class: label, remove} = state;
-  const words = Object.fromEntries(Object.entries({rank, by, k, layer, class: label, remove, ...more})
-    .filter(([, value]) => value !== null).map(([name, value]) => [name, String(value)]));
-  if (pixels) return ask(`runs/${state.run}/attention`, signal, {...words, pixels, ...(state.as && {dataset: state.as})});
-  const query = new URLSearchParams({sample: String(state.sample), ...words});
-  return ask(`runs/${state.run}/attention?${query}`, signal);
+/** What each resource about one subject depends on (docs/api.md). @type {Record<string, string[]>} */
+const DEPENDS = {'answer': [], 'spotlight': ['layer', 'rank', 'by', 'class', 'k'], 'views/classes': ['layer'],
+  'views/curves': ['layer'], 'views/time': ['layer'], 'views/samples': ['layer', 'rank'], 'views/learning': [],
+  'removal': ['layer', 'rank', 'by', 'class', 'remove']};
+/** Of a text they tell of the logit that the rank names, too. */
+const OF_LOGIT = ['answer', 'views/time', 'views/learning'];
+
+/** What is asked about the sample, or about the drawing or the text if there is one.
+ *  @param {string} resource @param {State} state @param {number[]|null} pixels the drawing's
+ *  @param {AbortSignal} signal @param {boolean} isText @returns {Promise<any>} */
+function askAbout(resource, state, pixels, signal, isText) {
+  const names = isText && OF_LOGIT.includes(resource) ? [...DEPENDS[resource], 'rank'] : DEPENDS[resource];
+  const words = Object.fromEntries(names.map((name) => [name, /** @type {any} */ (state)[name]])
+    .filter(([, value]) => value !== null && value !== undefined).map(([name, value]) => [name, String(value)]));
+  const address = `runs/${state.run}/${resource}`;
+  if (pixels) return ask(address, signal, {...words, pixels, ...(state.as && {dataset: state.as})});
+  if (isText && state.text !== null)
+    return ask(address, signal, {...words, text: state.text, ...(state.place !== null && {place: state.place})});
+  return ask(`${address}?${new URLSearchParams({sample: String(state.sample), ...words})}`, signal);
 }
 
-/** The answer for a place of a text: of the run's own, or of what was typed.
- *  @param {State} state @param {Record<string, string|number>} more @param {AbortSignal} signal
- *  @returns {Promise<any>} a TextAnswer, with what more asks for */
-export function attendText(state, more, signal) {
-  const {rank, by, k, layer, class: token, remove} = state;
-  const words = Object.fromEntries(Object.entries({rank, by, k, layer, class: token, remove, ...more})
-    .filter(([, value]) => value !== null).map(([name, value]) => [name, String(value)]));
-  if (state.text !== null)
-    return ask(`runs/${state.run}/attention`, signal, {...words, text: state.text, ...(state.place !== null && {place: state.place})});
-  return ask(`runs/${state.run}/attention?${new URLSearchParams({sample: String(state.sample), ...words})}`, signal);
+/** Several resources about one subject, as one answer; what they all tell, such as the layer, is the last one's.
+ *  @param {string[]} resources @param {State} state @param {number[]|null} pixels the drawing's
+ *  @param {AbortSignal} signal @param {boolean} [isText] @returns {Promise<any>} */
+export async function askAll(resources, state, pixels, signal, isText = false) {
+  const parts = await Promise.all(resources.map((resource) => askAbout(resource, state, pixels, signal, isText)));
+  return Object.assign({}, ...parts);
+}
+
+/** The answer with its spotlight. @param {State} state @param {number[]|null} pixels the drawing's
+ *  @param {AbortSignal} signal @param {boolean} [isText] @returns {Promise<any>} an Answer or TextAnswer */
+export function attend(state, pixels, signal, isText = false) {
+  return askAll(['answer', ...(state.remove === null ? [] : ['removal']), ...(isText ? [] : ['views/classes']), 'spotlight'],
+    state, pixels, signal, isText);
 }
 
 /** @param {string} run @param {AbortSignal} signal @returns {Promise<import('./types.js').TextDocument[]>} */

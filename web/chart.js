@@ -3,6 +3,7 @@
 import uPlot from '/assets/vendor/uplot.js';
 import {h} from './dom.js';
 import {count, short} from './format.js';
+import {onTheme, whenGone} from './lifetime.js';
 
 /**
  * @typedef {{label: string, values: (number|null)[], colour: string, width?: number,
@@ -115,7 +116,7 @@ export function chart(spec) {
   /** @type {any} */
   let plot = null;
   const data = [spec.x, ...spec.lines.map((line) => line.values)];
-  new ResizeObserver(([{contentRect: {width}}]) => {
+  const sizes = new ResizeObserver(([{contentRect: {width}}]) => {
     if (width < 1) return;
     if (plot) {
       plot.setSize({width, height: HEIGHT});
@@ -137,12 +138,14 @@ export function chart(spec) {
         if (index >= 0) pick(index, line);
       });
     }
-  }).observe(place);
-  const themes = new MutationObserver(() => {
-    if (!place.isConnected) themes.disconnect();
-    else plot?.redraw(false);
   });
-  themes.observe(document.documentElement, {attributeFilter: ['data-theme']});
+  sizes.observe(place);
+  onTheme(place, () => plot?.redraw(false));
+  whenGone(place, () => {
+    sizes.disconnect();
+    plot?.destroy();
+    plot = null;
+  });
   return h('div.chart', {}, place, spec.axis, table(spec));
 }
 

@@ -1,5 +1,7 @@
 // Makes DOM nodes: text is always text, never HTML.
 
+import {release} from './lifetime.js';
+
 /**
  * @typedef {Node|string|number|null|undefined|false} Child
  * @param {string} tag with classes, as in 'div.card.lit'
@@ -55,10 +57,11 @@ export function choice(options, chosen, label, choose) {
       onclick: () => choose(option.value)}, option.text)));
 }
 
-/** Draws anew without losing the keyboard's place.
+/** Draws anew without losing the keyboard's place; what lived in the place ends.
  *  @param {HTMLElement} place @param {Array<Node|string|false|null>} nodes */
 export function redraw(place, ...nodes) {
   const id = place.contains(document.activeElement) ? document.activeElement?.id : '';
+  release(place);
   place.replaceChildren(...nodes.filter((node) => node !== null && node !== false));
   if (id) document.getElementById(id)?.focus({preventScroll: true});
 }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Writes the page's files as C arrays: embed.sh FOLDER FILE... (paths below FOLDER) to stdout.
+# Writes the page's files as C arrays, compressed: embed.sh FOLDER FILE... (paths below FOLDER) to stdout.
 # NAME=PATH as a file stands for PATH itself under the name NAME.
 set -eu
 folder=$1
@@ -28,9 +28,9 @@ for file in "$@"; do
     type=$(media_type "$name")
     n=$((n + 1))
     echo "static const unsigned char file_$n[] = {"
-    od -An -v -tx1 "$path" | sed 's/ \([0-9a-f][0-9a-f]\)/0x\1,/g'
-    echo '0};' # so that an empty file is an array too
-    table="$table    {\"$name\", \"$type\", file_$n, sizeof file_$n - 1},
+    gzip -9nc "$path" | od -An -v -tx1 | sed 's/ \([0-9a-f][0-9a-f]\)/0x\1,/g'
+    echo '};'
+    table="$table    {\"$name\", \"$type\", file_$n, sizeof file_$n},
 "
 done
 printf '\nconst struct kl_asset kl_assets[] = {\n%s};\n' "$table"

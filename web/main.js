@@ -1,13 +1,12 @@
 // Wires the page: address -> state -> requests -> views, and clicks back to the address.
 
 import {ApiError, attend, getCommon, getRun, getSample, listRuns, listSamples, listSuspects} from './api.js';
-import {byId} from './dom.js';
+import {byId, redraw} from './dom.js';
 import {subjectName} from './format.js';
-import {showPanels} from './panels.js';
+import {destroyPanels, layOut, showFirst, showFurther} from './panels.js';
 import {decodePixels} from './pixels.js';
 import {fitState, formatUrl, parseUrl} from './state.js';
 import {showAnswer, showFailure} from './views/answer.js';
-import {showClasses} from './views/classes.js';
 import {showCompare} from './views/compare.js';
 import {openPad} from './views/draw.js';
 import {showHeader} from './views/header.js';
@@ -32,19 +31,17 @@ let pending = new AbortController();
 
 const body = document.body;
 
-/** Everything but the answer that a query fills. */
-const PLACES = ['spotlight', 'removal', 'classes', 'curves', 'time', 'learning', 'matrix', 'layers', 'totals', 'wall'];
-
-/** Makes room for a run of another kind: images and text share the places, and put other things there.
+/** Makes room for a run of another kind.
  *  @param {Run} next */
 function turnTo(next) {
   body.dataset.channels = String(next.datasets[0].channels);
   if (body.dataset.kind === next.kind) return;
   if (body.dataset.kind !== undefined) { // a page made for images cannot become one for text
-    for (const id of [...PLACES, 'answer', 'filters', 'gallery', 'total', 'jump-to']) byId(id).replaceChildren();
+    for (const id of ['spotlight', 'removal', 'answer', 'filters', 'gallery', 'total', 'jump-to']) redraw(byId(id));
     byId('samples-title').textContent = next.kind === 'text' ? 'Text' : 'Samples';
     gallery.forget();
   }
+  layOut(next.kind);
   body.dataset.kind = next.kind;
 }
 
@@ -162,7 +159,8 @@ async function render() {
       return;
     }
     if (shown.kind === 'text') {
-      await renderText(shown, asked, actions, mine.signal, () => ready('query'));
+      const more = await renderText(shown, asked, actions, mine.signal, () => ready('query'));
+      if (more) void further(more, mine.signal);
       return;
     }
     gallery.show(shown, asked);
@@ -173,7 +171,8 @@ async function render() {
     body.dataset.mode = 'query';
     showFailure(byId('answer'), error instanceof ApiError ? error.message :
       `The page failed: ${error}`, () => void render());
-    for (const id of PLACES) byId(id).replaceChildren();
+    for (const id of ['spotlight', 'removal']) redraw(byId(id));
+    destroyPanels();
     body.dataset.state = 'error';
   }
 }
@@ -208,23 +207,30 @@ async function renderQuery(shown, asked, pixels, signal) {
   showAnswer(byId('answer'), shown, answer, subject, actions);
   showSpotlight(byId('spotlight'), shown, asked, answer, subject, actions);
   showRemoval(byId('removal'), shown, asked, answer, subject, actions);
-  showClasses(byId('classes'), shown, answer, subject);
+  const context = {run: shown, state: asked, subject, answer, layers: [], actions, signal};
+  showFirst(context);
   ready('query');
-  void further(shown, asked, answer, pixels, subject, signal);
+  void further(async () => {
+    await showFurther(context, pixels);
+    return () => tellCommon(shown, answer, signal);
+  }, signal);
 }
 
-/** What takes longer than the answer: the panels, and how common it is what is lit.
- *  @param {Run} shown @param {State} asked @param {Answer} answer @param {number[]|null} pixels
- *  @param {Subject} subject @param {AbortSignal} signal */
-async function further(shown, asked, answer, pixels, subject, signal) {
+/** How common it is what is lit. @param {Run} shown @param {Answer} answer @param {AbortSignal} signal */
+async function tellCommon(shown, answer, signal) {
+  if (!shown.datasets.some((dataset) => dataset.splits.test.samples)) return;
+  const common = await getCommon(shown.id, answer.layer, surveyedRank(answer), answer.by, signal);
+  if (!signal.aborted) showCommon(byId('spotlight'), answer, common);
+}
+
+/** What takes longer than the answer: the panels, and what may follow them.
+ *  @param {() => Promise<void|(() => Promise<void>)>} more @param {AbortSignal} signal */
+async function further(more, signal) {
   try {
-    await showPanels(shown, asked, pixels, subject, signal, actions);
+    const last = await more();
     if (signal.aborted) return;
     body.dataset.panels = 'ready';
-    if (shown.datasets.some((dataset) => dataset.splits.test.samples)) {
-      const common = await getCommon(shown.id, answer.layer, surveyedRank(answer), answer.by, signal);
-      if (!signal.aborted) showCommon(byId('spotlight'), answer, common);
-    }
+    await last?.();
   } catch (error) {
     if (!signal.aborted) notify(`Some panels are missing: ${/** @type {Error} */ (error).message}`);
   }

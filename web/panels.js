@@ -1,7 +1,10 @@
-// The panels under the spotlight: all that takes more than a glance, loaded after it.
+// The panels under the spotlight, in the order of the page. A panel more is one record here, and its view.
 
-import {attend} from './api.js';
-import {byId} from './dom.js';
+import {askAll} from './api.js';
+import {byId, h, redraw} from './dom.js';
+import {showHeat} from './text/heat.js';
+import {showAlong, showStrongest, showTextLearning, showTextTime, showTokenTotals} from './text/panels.js';
+import {showClasses} from './views/classes.js';
 import {showCurves} from './views/curves.js';
 import {LAYER_TOP, showLayers} from './views/layers.js';
 import {showLearning} from './views/learning.js';
@@ -10,38 +13,113 @@ import {showTime} from './views/time.js';
 import {showTotals} from './views/totals.js';
 import {showWall} from './views/wall.js';
 
-/** @import {Actions, Answer, Panels, Run, Subject} from './types.js' */
+/** @import {Actions, Run, Subject} from './types.js' */
 /** @import {State} from './state.js' */
 
+/**
+ * @typedef {object} Context what a panel is drawn from
+ * @property {Run} run
+ * @property {State} state
+ * @property {Subject|null} subject null: of a text, whose answer has it
+ * @property {any} answer with what the panel needs
+ * @property {any[]} layers one answer per layer, if a panel needs them
+ * @property {Actions} actions
+ * @property {AbortSignal} signal
+ *
+ * @typedef {object} Panel
+ * @property {string} id of its section
+ * @property {string} title
+ * @property {boolean} [wide]
+ * @property {'images'|'text'} kind of data
+ * @property {string[]} needs resources of the API, or 'layers'; none: the answer itself
+ * @property {(section: HTMLElement, context: Context) => void|Promise<void>} show
+ */
+
+/** @type {Panel[]} */
+const PANELS = [
+  {id: 'classes', title: 'Attention by class', kind: 'images', needs: [],
+    show: (section, {run, answer, subject}) => showClasses(section, run, answer, of(subject))},
+  {id: 'curves', title: 'The 500 strongest of each class', kind: 'images', needs: ['views/curves'],
+    show: (section, {run, answer, subject, actions}) => showCurves(section, run, answer, of(subject), actions)},
+  {id: 'time', title: 'Attention over training time', kind: 'images', needs: ['views/time', 'views/classes'],
+    show: (section, {run, state, answer, subject, actions}) => showTime(section, run, state, answer, of(subject), actions)},
+  {id: 'matrix', title: 'Who taught which logit', kind: 'images', needs: ['views/classes', 'views/time'],
+    show: (section, {run, state, answer, subject, actions}) => showMatrix(section, run, state, answer, of(subject), actions)},
+  {id: 'learning', title: 'How the answer was learned', wide: true, kind: 'images', needs: ['views/learning', 'views/time'],
+    show: (section, {run, answer, subject}) => showLearning(section, run, answer, of(subject))},
+  {id: 'layers', title: 'All layers', kind: 'images', needs: ['layers'],
+    show: (section, {run, answer, layers, subject, actions}) => showLayers(section, run, answer, layers, of(subject), actions)},
+  {id: 'totals', title: 'Totals per training image', kind: 'images', needs: ['views/samples'],
+    show: (section, {run, answer, subject, actions}) => showTotals(section, run, answer, of(subject), actions)},
+  {id: 'wall', title: 'The wall', wide: true, kind: 'images', needs: ['views/samples'],
+    show: (section, {run, state, answer, subject, actions}) => showWall(section, run, state, answer, of(subject), actions)},
+
+  {id: 'by-token', title: 'Attention by what followed', kind: 'text', needs: [],
+    show: (section, {answer}) => showTokenTotals(section, answer)},
+  {id: 'along', title: 'Along the text', kind: 'text', needs: ['views/samples'],
+    show: (section, {answer, actions}) => showAlong(section, answer, actions)},
+  {id: 'text-time', title: 'Attention over training time', kind: 'text', needs: ['views/time'],
+    show: (section, {state, answer, actions}) => showTextTime(section, state, answer, actions)},
+  {id: 'strongest', title: 'The 500 strongest of each', kind: 'text', needs: ['views/curves'],
+    show: (section, {answer, actions}) => showStrongest(section, answer, actions)},
+  {id: 'text-learning', title: 'How the answer was learned', wide: true, kind: 'text', needs: ['views/learning'],
+    show: (section, {run, answer}) => showTextLearning(section, run, answer)},
+  {id: 'heat', title: 'The passage as a heat map', wide: true, kind: 'text', needs: ['answer'],
+    show: (section, {run, state, answer, actions, signal}) => showHeat(section, run, state, answer, actions, signal)},
+];
+
+/** @param {Subject|null} subject @returns {Subject} */
+function of(subject) {
+  return /** @type {Subject} */ (subject);
+}
+
+/** Ends all panels. */
+export function destroyPanels() {
+  for (const section of byId('panels').children) redraw(/** @type {HTMLElement} */ (section));
+}
+
+/** Makes room for the panels of a kind of data, in the order of the list. @param {string} kind */
+export function layOut(kind) {
+  destroyPanels();
+  redraw(byId('panels'), ...PANELS.filter((panel) => panel.kind === kind).map(({id, title, wide}) =>
+    h(wide ? 'section.wide' : 'section', {id, 'aria-label': title})));
+}
+
+/** Draws those that need no more than the answer. @param {Context} context */
+export function showFirst(context) {
+  for (const panel of PANELS)
+    if (panel.kind === context.run.kind && !panel.needs.length)
+      void panel.show(byId(panel.id), context);
+}
+
 /** What decides the panels' numbers; the rest of the state only how they are shown. @param {State} state */
-function question({run, sample, pixels, as, layer, rank, by}) {
-  return JSON.stringify([run, sample, pixels, as, layer, rank, by]);
+function question({run, sample, pixels, as, text, place, layer, rank, by}) {
+  return JSON.stringify([run, sample, pixels, as, text, place, layer, rank, by]);
 }
 
 /** The last answers, so that another way to show them asks nothing. */
-let known = {question: '', panels: /** @type {Panels|null} */ (null), layers: /** @type {Answer[]} */ ([])};
+let known = {question: '', answer: /** @type {any} */ (null), layers: /** @type {any[]} */ ([])};
 
-/** @param {Run} run @param {State} state @param {number[]|null} pixels @param {AbortSignal} signal */
-async function load(run, state, pixels, signal) {
-  if (known.question === question(state) && known.panels) return known;
-  const plain = {...state, remove: null, class: null};
-  const chosen = state.layer ?? run.layers.length; // the panels' answer is this layer's, too
-  const layers = await Promise.all(run.layers.map(({layer}) => attend(plain, pixels, signal, {layer, k: LAYER_TOP,
-    ...(layer === chosen && {views: 'curves,time,samples,learning'})})));
-  known = {question: question(state), panels: layers[chosen - 1], layers};
+/** @param {Panel[]} panels @param {Run} run @param {State} state @param {number[]|null} pixels @param {AbortSignal} signal */
+async function load(panels, run, state, pixels, signal) {
+  if (known.question === question(state) && known.answer) return known;
+  const plain = {...state, remove: null, class: null, k: LAYER_TOP}, isText = run.kind === 'text';
+  const needs = [...new Set(panels.flatMap((panel) => panel.needs))];
+  const chosen = plain.layer ?? run.layers.length;
+  // What depends on the least comes first: the last one says which layer it all is of.
+  const views = needs.filter((need) => need.startsWith('views/')).sort((a, b) => Number(b === 'views/learning') - Number(a === 'views/learning'));
+  const [answer, ...layers] = await Promise.all([askAll(['answer', ...views, 'spotlight'], plain, pixels, signal, isText),
+    ...(needs.includes('layers') ? run.layers : []).map(({layer}) => askAll(['views/classes', 'spotlight'],
+      {...plain, layer: layer === chosen ? plain.layer : layer}, pixels, signal, isText))]);
+  known = {question: question(state), answer, layers};
   return known;
 }
 
-/** @param {Run} run @param {State} state @param {number[]|null} pixels @param {Subject} subject
- *  @param {AbortSignal} signal @param {Actions} actions */
-export async function showPanels(run, state, pixels, subject, signal, actions) {
-  const {panels, layers} = await load(run, state, pixels, signal);
-  if (signal.aborted || !panels) return;
-  showCurves(byId('curves'), run, panels, subject, actions);
-  showTime(byId('time'), run, state, panels, subject, actions);
-  showLearning(byId('learning'), run, panels, subject);
-  showMatrix(byId('matrix'), run, state, panels, subject, actions);
-  showLayers(byId('layers'), run, panels, layers, subject, actions);
-  showTotals(byId('totals'), run, panels, subject, actions);
-  showWall(byId('wall'), run, state, panels, subject, actions);
+/** Draws the others. @param {Context} context @param {number[]|null} pixels */
+export async function showFurther(context, pixels) {
+  const {run, state, signal} = context;
+  const panels = PANELS.filter((panel) => panel.kind === run.kind && panel.needs.length);
+  const {answer, layers} = await load(panels, run, state, pixels, signal);
+  if (signal.aborted) return;
+  await Promise.all(panels.map((panel) => panel.show(byId(panel.id), {...context, answer, layers})));
 }

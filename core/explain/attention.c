@@ -8,6 +8,9 @@
 #include "core/base/memory.h"
 #include "core/explain/spotlight.h"
 
+/* Totals tell contributions, too. */
+#define NEEDS_CORRECTION (KL_ANSWER_LOGITS | KL_ANSWER_CLASSES | KL_ANSWER_TIME)
+
 struct work {
     struct kl_inquiry *inquiry;
     struct kl_pool *pool;
@@ -57,10 +60,10 @@ static enum kl_status scan_layers(const struct work *work, struct kl_answer *ans
     double started = kl_now_ms();
     enum kl_status status = KL_OK;
 
-    if ((parts & ~(unsigned)(KL_ANSWER_CORRECTION | KL_ANSWER_LEARNING)) || work->query->removal)
+    if ((parts & ~(unsigned)(KL_ANSWER_LOGITS | KL_ANSWER_LEARNING)) || work->query->removal)
         status =
             kl_inquiry_attention(work->inquiry, work->query->layer - 1, &answer->attention, err);
-    if (!status && (parts & KL_ANSWER_CORRECTION) && history->has_dual)
+    if (!status && (parts & NEEDS_CORRECTION) && history->has_dual)
         status = kl_inquiry_attention(work->inquiry, last, &any, err);
     answer->scan_ms = kl_now_ms() - started;
     return status;
@@ -71,7 +74,7 @@ static enum kl_status correct(const struct work *work, struct kl_answer *answer,
 {
     enum kl_status status;
 
-    if (!work->history->has_dual || !(work->query->parts & KL_ANSWER_CORRECTION))
+    if (!work->history->has_dual || !(work->query->parts & NEEDS_CORRECTION))
         return KL_OK;
     status = kl_inquiry_correction(work->inquiry, answer->logit, &answer->contributions, err);
     for (uint32_t j = 0; !status && j < answer->n_logits; j++) {

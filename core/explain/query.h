@@ -8,15 +8,15 @@
 
 /* What an answer is to have; a set. */
 enum kl_part_of_answer {
-    KL_ANSWER_CURVES = 1,      /* core/explain/views/curves.h */
-    KL_ANSWER_TIME = 2,        /* core/explain/views/timeline.h */
-    KL_ANSWER_SAMPLES = 4,     /* core/explain/views/sample_totals.h */
-    KL_ANSWER_LEARNING = 8,    /* core/explain/views/learning.h */
-    KL_ANSWER_CORRECTION = 16, /* the correction, by class and by time: core/explain/correction.h */
-    KL_ANSWER_SPOTLIGHT = 32,  /* who is hit */
-    KL_ANSWER_CLASSES = 64,    /* core/explain/views/class_totals.h */
+    KL_ANSWER_CURVES = 1,     /* core/explain/views/curves.h */
+    KL_ANSWER_TIME = 2,       /* core/explain/views/timeline.h */
+    KL_ANSWER_SAMPLES = 4,    /* core/explain/views/sample_totals.h */
+    KL_ANSWER_LEARNING = 8,   /* core/explain/views/learning.h */
+    KL_ANSWER_LOGITS = 16,    /* what the network says: initial guess and correction */
+    KL_ANSWER_SPOTLIGHT = 32, /* who is hit */
+    KL_ANSWER_CLASSES = 64,   /* core/explain/views/class_totals.h */
 };
-#define KL_ANSWER_ALWAYS (KL_ANSWER_CORRECTION | KL_ANSWER_SPOTLIGHT | KL_ANSWER_CLASSES)
+#define KL_ANSWER_ALWAYS (KL_ANSWER_LOGITS | KL_ANSWER_SPOTLIGHT | KL_ANSWER_CLASSES)
 
 #define KL_TOP_MAX                                                                                 \
     1000 /* a spotlight longer than this is no spotlight, and costs as much to send */

@@ -111,6 +111,47 @@ test('totals by class are those of the API, and the matrix sums to the correctio
     answer.by_class.reduce((sum, total) => sum + total.contributions[output], 0)) < 1e-3 * (1 + Math.abs(correction))));
 });
 
+test('an address that is none shows the page, with a notice', async () => {
+  problems.splice(0);
+  await page.goto(`${origin}/nonsense/here`);
+  await ready();
+  assert.match(await page.textContent('#notices'), /none of keylight/);
+  assert.ok(await page.locator('.card').count() > 0);
+  assert.ok(problems.every((problem) => /404/.test(problem)), String(problems)); // the browser tells of the status
+  problems.splice(0);
+  await page.goto(`${origin}/r/${run}/q/6004`);
+  await panelsReady();
+});
+
+test('two hundred clicks leave no charts, canvases or memory behind', async () => {
+  const session = await page.context().newCDPSession(page);
+  const measure = async () => {
+    await session.send('HeapProfiler.collectGarbage');
+    const {nodes, jsEventListeners} = await session.send('Memory.getDOMCounters');
+    const {usedSize} = await session.send('Runtime.getHeapUsage');
+    return {nodes, listeners: jsEventListeners, heap: usedSize, canvases: await page.locator('canvas').count()};
+  };
+  let clicks = 0;
+  const click = async (n) => {
+    for (let i = 0; i < n; i++) {
+      await choose(() => page.click(`.thumb >> nth=${clicks++ % 12}`));
+      await panelsReady();
+    }
+  };
+  await page.goto(`${origin}/r/${run}/q/6999`);
+  await panelsReady();
+  await click(13);
+  const before = await measure();
+  await click(204); // ends on the same sample
+  const after = await measure();
+  await page.goto(`${origin}/r/${run}/q/6004`);
+  await panelsReady();
+  assert.equal(after.canvases, before.canvases);
+  assert.ok(after.nodes < before.nodes * 1.1 + 500, `${before.nodes} nodes became ${after.nodes}`);
+  assert.ok(after.listeners < before.listeners * 1.1 + 100, `${before.listeners} listeners became ${after.listeners}`);
+  assert.ok(after.heap < before.heap + 4e6, `${before.heap} bytes became ${after.heap}`);
+});
+
 test('a click on a training image makes it the query', async () => {
   const [[sample]] = await lit();
   await choose(() => page.click('.card'));

@@ -155,13 +155,13 @@ test('a passage can be asked about in its turn', async () => {
 test('totals, time, learning and the text’s length are told as the API does', async () => {
   await open(`/r/${run}/q/${SAMPLE}`);
   const answer = await answerOf('&views=time,learning,samples');
-  const totals = await csv('#classes');
+  const totals = await csv('#by-token');
   assert.equal(totals.length, answer.by_token.length);
   assert.equal(Number(totals[0].split(',').at(-5)), answer.by_token[0].patterns);
-  assert.equal((await csv('#time')).length, 3 * answer.time.first_steps.length);
-  assert.equal((await csv('#learning')).length, answer.learning.steps.length * answer.learning.tokens.length);
-  assert.equal((await csv('#curves')).length, answer.along.documents.length);
-  const strongest = (await csv('#matrix')).map((row) => row.split(','));
+  assert.equal((await csv('#text-time')).length, 3 * answer.time.first_steps.length);
+  assert.equal((await csv('#text-learning')).length, answer.learning.steps.length * answer.learning.tokens.length);
+  assert.equal((await csv('#along')).length, answer.along.documents.length);
+  const strongest = (await csv('#strongest')).map((row) => row.split(','));
   const {curves} = await answerOf('&views=curves');
   assert.equal(strongest.length, curves.reduce((sum, curve) => sum + curve.attention.length, 0));
   assert.equal(Number(strongest[0][3]), curves[0].sample[0]);

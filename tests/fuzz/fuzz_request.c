@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "server/guard.h"
+#include "server/http/guard.h"
 #include "server/routes.h"
 #include "tests/lib/small_run.h"
 

@@ -4,7 +4,8 @@
 #include <string.h>
 
 #include "core/base/random.h"
-#include "server/guard.h"
+#include "server/http/encoding.h"
+#include "server/http/guard.h"
 #include "api/number.h"
 #include "api/question.h"
 #include "api/png.h"
@@ -163,7 +164,23 @@ START_TEST(numbers_are_printed_as_printf_does)
 }
 END_TEST
 
-MAIN("guard", only_names_of_this_machine_are_hosts, only_our_own_page_posts,
-     if_none_match_is_a_list, media_types_secrets_and_cookies_are_read_exactly,
-     words_of_a_query_are_read_exactly, numbers_are_printed_as_printf_does,
-     a_sheet_is_a_png_of_the_right_size_and_never_too_large)
+START_TEST(an_accept_encoding_is_a_list_with_qualities)
+{
+    static const char *const good[] = {
+        "gzip", "GZIP",      "br, gzip",   "gzip;q=0.1", "br;q=1, gzip; q=1",
+        "*",    "br;q=0, *", "gzip, *;q=0"};
+    static const char *const bad[] = {"",      "br",    "gzip;q=0",    "gzip; q=0.0", "gzipped",
+                                      "xgzip", "*;q=0", "*, gzip;q=0", ",,",          ";"};
+
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+        ck_assert_msg(kl_encoding_accepts_gzip(good[i]), "%s", good[i]);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        ck_assert_msg(!kl_encoding_accepts_gzip(bad[i]), "%s", bad[i]);
+    ck_assert(!kl_encoding_accepts_gzip(NULL));
+}
+END_TEST
+
+MAIN("guard", an_accept_encoding_is_a_list_with_qualities, only_names_of_this_machine_are_hosts,
+     only_our_own_page_posts, if_none_match_is_a_list,
+     media_types_secrets_and_cookies_are_read_exactly, words_of_a_query_are_read_exactly,
+     numbers_are_printed_as_printf_does, a_sheet_is_a_png_of_the_right_size_and_never_too_large)

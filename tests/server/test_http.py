@@ -1,6 +1,7 @@
 """The server by a real client over a real socket: answers, headers, refusals, ends."""
 import concurrent.futures
 import http.client
+import gzip
 import json
 import os
 import re
@@ -207,6 +208,71 @@ def test_tags_save_answers_and_keep_the_connection_in_step():
     assert SERVER.ask(f"{b}/attention?k=5&sample=3")[1]["ETag"] in tags
 
 
+def test_text_travels_compressed_where_the_client_takes_it():
+    b = base()
+    for path in ("/", "/assets/main.js", "/assets/style.css", "/api/v1/openapi.json", b, f"{b}/samples?limit=50"):
+        _, plain, content = SERVER.ask(path)
+        assert "Content-Encoding" not in plain and plain["Vary"] == "Accept-Encoding", path
+        for accepted in ("gzip", "br, gzip;q=0.5", "*"):
+            status, headers, packed = SERVER.ask(path, Accept_Encoding=accepted)
+            assert status == 200 and headers["Content-Encoding"] == "gzip" and headers["Vary"] == "Accept-Encoding"
+            assert gzip.decompress(packed) == content and len(packed) < len(content) / 2, path
+            assert headers["ETag"] != plain["ETag"]
+        for refused in ("", "br", "gzip;q=0", "*;q=0", "gzipped"):
+            assert SERVER.ask(path, Accept_Encoding=refused)[2] == content, refused
+        status, _, nothing = SERVER.ask(path, Accept_Encoding="gzip", If_None_Match=headers["ETag"])
+        assert (status, nothing) == (304, b"")
+        assert SERVER.ask(path, Accept_Encoding="gzip", If_None_Match=plain["ETag"])[0] == 200
+    for path in (f"{b}/samples/3", f"{b}/sheet.png?samples=1,2,3,4,5,6,7,8"):  # short, or compressed already
+        assert "Content-Encoding" not in SERVER.ask(path, Accept_Encoding="gzip")[1]
+    with open(os.path.join(os.path.dirname(__file__), "../../web/main.js"), "rb") as file:
+        assert SERVER.ask("/assets/main.js")[2] == file.read()
+
+
+# What each resource about a sample depends on, and what it has of the whole answer.
+RESOURCES = {
+    "answer": ("rank", ("logits", "probabilities", "initial_guess", "correction", "exactness")),
+    "spotlight": ("layer rank by class k", ("scores", "spotlight", "rank", "by", "class", "k", "layer")),
+    "views/classes": ("layer", ("by_class", "layer")),
+    "views/curves": ("layer", ("curves",)),
+    "views/time": ("layer rank", ("time",)),
+    "views/samples": ("layer rank", ("samples",)),
+    "views/learning": ("rank", ("learning",)),
+    "removal": ("layer rank by class remove", ("removed",)),
+}
+
+
+def test_an_answer_comes_in_parts_that_are_tagged_by_what_they_depend_on():
+    b = base()
+    words = {"layer": "2", "rank": "logit:3", "by": "sample", "class": "1", "k": "7", "remove": "top:5,class:2"}
+    others = {"layer": "1", "rank": "cosine", "by": "pattern", "class": "2", "k": "8", "remove": "all"}
+    asked = "&".join(f"{name}={value}" for name, value in words.items())
+    whole = SERVER.json(f"{b}/attention?sample=6003&{asked}&views=curves,time,samples,learning")
+    for resource, (depends, members) in RESOURCES.items():
+        mine = {name: words[name] for name in depends.split()}
+        address = f"{b}/{resource}?sample=6003&" + "&".join(f"{name}={value}" for name, value in mine.items())
+        status, headers, content = SERVER.ask(address)
+        assert status == 200, (address, content)
+        part = json.loads(content)
+        for member in members:
+            assert part[member] == whole[member], (resource, member)
+        foreign = {member for _, names in RESOURCES.values() for member in names} - set(members)
+        allowed = {"layer", "rank", "by", "class", "k"} | ({"logits", "probabilities", "initial_guess", "correction",
+                                                            "exactness"} if resource == "removal" else set())
+        assert not foreign & set(part) - allowed, (resource, foreign & set(part))
+        tag = headers["ETag"]
+        for name in others:
+            if name in mine:
+                changed = "&".join(f"{key}={others[key] if key == name else value}" for key, value in mine.items())
+                assert SERVER.ask(f"{b}/{resource}?sample=6003&{changed}")[1]["ETag"] != tag, (resource, name)
+            else:
+                problem(f"{address}&{name}={words[name]}", 400, name)
+        assert SERVER.ask(address.replace("6003", "6004"))[1]["ETag"] != tag
+        pixels = {"pixels": [7] * 784, **mine}
+        status, _, content = SERVER.ask(f"{b}/{resource}", "POST", json.dumps(pixels), Content_Type="application/json")
+        assert status == 200, (resource, content)
+
+
 def test_head_has_the_headers_and_no_body():
     status, headers, body = SERVER.ask(base(), "HEAD")
     assert status == 200 and body == b""
@@ -265,7 +331,9 @@ def test_wrong_parameters_are_named():
     problem(f"{b}/images/1.gif", 404, "sample")
     problem("/api/v1/runs/0000000000000000", 404, "run")
     problem("/api/v1/nothing", 404)
-    problem("/nothing", 404)
+    status, headers, content = SERVER.ask("/nothing")  # a person reads this one
+    assert status == 404 and headers["Content-Type"].startswith("text/html") and b"<main>" in content
+    problem("/api/nothing", 404)
     problem("/assets/../server/http.h", 404)
 
 

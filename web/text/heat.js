@@ -7,8 +7,10 @@ import {short} from '../format.js';
 import {above, light} from '../scale.js';
 import {bare, marked, where} from './tokens.js';
 
-/** @import {Actions, Heat, Run, Snippet} from '../types.js' */
+/** @import {Actions, Heat, Run, Snippet, TextAnswer} from '../types.js' */
 /** @import {State} from '../state.js' */
+
+const BEFORE = {characters: 47, words: 31, whitespace: 31}; // tokens before the place asked about
 
 /** @param {Snippet} snippet */
 function snippetText(snippet) {
@@ -46,12 +48,23 @@ function matrix(heat, actions) {
       h('tfoot', {}, h('tr', {}, h('td', {}), heat.texts.map((text) => h('td.tick-token', {}, bare(text)))))));
 }
 
-/** @param {HTMLElement} section @param {Run} run @param {State} state @param {{sample: number, count: number}|{text: string, count: number}} passage
- *  where it begins, or what was typed up to the place asked about @param {Actions} actions @param {AbortSignal} signal */
-export async function showHeat(section, run, state, passage, actions, signal) {
+/** What is read up to the place asked about, which ends the passage. @param {Run} run @param {State} state @param {TextAnswer} answer */
+function passageOf(run, state, answer) {
+  const before = BEFORE[/** @type {{tokens: 'characters'}} */ (run.datasets[0].text).tokens];
+  const sample = state.sample ?? 0;
+  if (state.text !== null) return {text: answer.subject.texts.join(''), count: before + 1};
+  const split = Object.values(run.datasets[0].splits).find(({first_sample: first, samples}) =>
+    sample >= first && sample < first + samples) ?? run.datasets[0].splits.train;
+  const first = Math.max(split.first_sample, sample - before);
+  return {sample: first, count: sample - first + 1};
+}
+
+/** @param {HTMLElement} section @param {Run} run @param {State} state @param {TextAnswer} answer @param {Actions} actions
+ *  @param {AbortSignal} signal */
+export async function showHeat(section, run, state, answer, actions, signal) {
   const rank = ['abs', 'positive', 'negative'].includes(state.rank) ? state.rank : 'abs';
   const layer = state.layer ?? run.layers.length;
-  const heat = await getHeat(run.id, {...passage, layer, rank}, signal);
+  const heat = await getHeat(run.id, {...passageOf(run, state, answer), layer, rank}, signal);
   if (signal.aborted) return;
   const detail = h('div.heat-best', {'aria-live': 'polite'});
   const look = (/** @type {number} */ i) => detail.replaceChildren(

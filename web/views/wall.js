@@ -3,6 +3,7 @@
 import {csvButton} from '../csv.js';
 import {choice, h, redraw} from '../dom.js';
 import {className, classPlace, count, numberedClass, short, subjectFile} from '../format.js';
+import {onTheme} from '../lifetime.js';
 import {hidePreview, showPreview} from '../preview.js';
 import {FULL_LIGHT, light} from '../scale.js';
 import {scoreName} from './totals.js';
@@ -95,8 +96,7 @@ function block(run, panels, members, number, lights, zoom, actions) {
     tell(cursor, {clientX: box.left + cursor % columns * zoom, clientY: box.top + Math.floor(cursor / columns) * zoom});
   });
   draw();
-  new MutationObserver((_, observer) => canvas.isConnected ? draw() : observer.disconnect())
-    .observe(document.documentElement, {attributeFilter: ['data-theme']});
+  onTheme(canvas, draw);
   return h('figure.block', {'data-number': number}, canvas, h('figcaption', {}, className(run, dataset, label)));
 }
 

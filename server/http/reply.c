@@ -1,4 +1,4 @@
-#include "server/http.h"
+#include "server/http/http.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -30,8 +30,10 @@ static void write_etag(struct kl_reply *reply, uint64_t hash)
 void kl_reply_json(struct kl_reply *reply, char *text)
 {
     set_body(reply, 200, "application/json", text);
-    if (!text)
+    if (!text) {
+        reply->etag[0] = '\0';
         return;
+    }
     reply->cache = KL_CACHE_REVALIDATE;
     if (!reply->etag[0])
         write_etag(reply, kl_hash(KL_HASH_START, text, reply->n_bytes));

@@ -1,10 +1,10 @@
-/* Common samples and suspects: computed once per run and question, then kept. */
+/* Hubness and suspects: computed once per run and question, then kept. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/memory.h"
-#include "server/handlers.h"
+#include "server/handlers/handlers.h"
 #include "api/question.h"
 #include "api/answers.h"
 
@@ -29,66 +29,66 @@ struct kl_known_suspects {
     struct kl_suspects suspects;
 };
 
-void kl_surveys_init(struct kl_surveys *surveys)
+void kl_batch_queries_init(struct kl_batch_queries *batch)
 {
-    pthread_mutex_init(&surveys->lock, NULL);
-    pthread_mutex_init(&surveys->computing, NULL);
-    sem_init(&surveys->places, 0, KL_SURVEYS_MAX);
-    surveys->commons = NULL;
-    surveys->suspects = NULL;
+    pthread_mutex_init(&batch->lock, NULL);
+    pthread_mutex_init(&batch->computing, NULL);
+    sem_init(&batch->places, 0, KL_BATCH_QUERIES_MAX);
+    batch->commons = NULL;
+    batch->suspects = NULL;
 }
 
-void kl_surveys_clear(struct kl_surveys *surveys)
+void kl_batch_queries_clear(struct kl_batch_queries *batch)
 {
-    while (surveys->commons) {
-        struct kl_known_hubness *known = surveys->commons;
+    while (batch->commons) {
+        struct kl_known_hubness *known = batch->commons;
 
-        surveys->commons = known->next;
+        batch->commons = known->next;
         kl_hubness_clear(&known->common);
         free(known);
     }
-    while (surveys->suspects) {
-        struct kl_known_suspects *known = surveys->suspects;
+    while (batch->suspects) {
+        struct kl_known_suspects *known = batch->suspects;
 
-        surveys->suspects = known->next;
+        batch->suspects = known->next;
         kl_suspects_clear(&known->suspects);
         free(known);
     }
-    pthread_mutex_destroy(&surveys->lock);
-    pthread_mutex_destroy(&surveys->computing);
-    sem_destroy(&surveys->places);
+    pthread_mutex_destroy(&batch->lock);
+    pthread_mutex_destroy(&batch->computing);
+    sem_destroy(&batch->places);
 }
 
 /* Takes the turn to compute, or answers that too many wait; given back with end_turn. */
-static int take_turn(struct kl_surveys *surveys, struct kl_reply *reply)
+static int take_turn(struct kl_batch_queries *batch, struct kl_reply *reply)
 {
-    if (sem_trywait(&surveys->places)) {
-        kl_reply_problem(reply, 503, NULL, "%d surveys wait already: try again in a moment",
-                         KL_SURVEYS_MAX);
+    if (sem_trywait(&batch->places)) {
+        kl_reply_problem(reply, 503, NULL, "%d such questions wait already: try again in a moment",
+                         KL_BATCH_QUERIES_MAX);
         reply->retry_after = 1;
         return -1;
     }
-    pthread_mutex_lock(&surveys->computing);
+    pthread_mutex_lock(&batch->computing);
     return 0;
 }
 
-static void end_turn(struct kl_surveys *surveys)
+static void end_turn(struct kl_batch_queries *batch)
 {
-    pthread_mutex_unlock(&surveys->computing);
-    sem_post(&surveys->places);
+    pthread_mutex_unlock(&batch->computing);
+    sem_post(&batch->places);
 }
 
-static const struct kl_hubness *find_common(struct kl_surveys *surveys, const struct kl_run *run,
-                                            const struct kl_query *query)
+static const struct kl_hubness *find_common(struct kl_batch_queries *batch,
+                                            const struct kl_run *run, const struct kl_query *query)
 {
     const struct kl_known_hubness *known;
 
-    pthread_mutex_lock(&surveys->lock);
-    known = surveys->commons;
+    pthread_mutex_lock(&batch->lock);
+    known = batch->commons;
     while (known && (known->run != run || known->layer != query->layer ||
                      known->rank != query->rank || known->by_sample != query->by_sample))
         known = known->next;
-    pthread_mutex_unlock(&surveys->lock);
+    pthread_mutex_unlock(&batch->lock);
     return known ? &known->common : NULL;
 }
 
@@ -110,10 +110,10 @@ static enum kl_status compute_common(struct kl_service *service, struct kl_run *
     known->layer = query->layer;
     known->rank = query->rank;
     known->by_sample = query->by_sample;
-    pthread_mutex_lock(&service->surveys.lock);
-    known->next = service->surveys.commons;
-    service->surveys.commons = known;
-    pthread_mutex_unlock(&service->surveys.lock);
+    pthread_mutex_lock(&service->batch.lock);
+    known->next = service->batch.commons;
+    service->batch.commons = known;
+    pthread_mutex_unlock(&service->batch.lock);
     return KL_OK;
 }
 
@@ -151,29 +151,30 @@ void kl_serve_hubness(struct kl_service *service, struct kl_run *run,
     if (kl_request_allows(request, reply, "layer", "rank", "by", NULL) ||
         read_question(run, request, &question, reply))
         return;
-    common = find_common(&service->surveys, run, query);
+    common = find_common(&service->batch, run, query);
     if (!common) {
-        if (take_turn(&service->surveys, reply))
+        if (take_turn(&service->batch, reply))
             return;
-        common = find_common(&service->surveys, run, query); /* while this one waited */
+        common = find_common(&service->batch, run, query); /* while this one waited */
         if (!common && compute_common(service, run, query, &err))
             kl_reply_error(reply, NULL, &err);
-        end_turn(&service->surveys);
-        common = find_common(&service->surveys, run, query);
+        end_turn(&service->batch);
+        common = find_common(&service->batch, run, query);
     }
     if (common)
         kl_reply_json(reply, kl_json_hubness(query, common));
 }
 
-static const struct kl_suspects *find_suspects(struct kl_surveys *surveys, const struct kl_run *run)
+static const struct kl_suspects *find_suspects(struct kl_batch_queries *batch,
+                                               const struct kl_run *run)
 {
     const struct kl_known_suspects *known;
 
-    pthread_mutex_lock(&surveys->lock);
-    known = surveys->suspects;
+    pthread_mutex_lock(&batch->lock);
+    known = batch->suspects;
     while (known && known->run != run)
         known = known->next;
-    pthread_mutex_unlock(&surveys->lock);
+    pthread_mutex_unlock(&batch->lock);
     return known ? &known->suspects : NULL;
 }
 
@@ -191,10 +192,10 @@ static enum kl_status compute_suspects(struct kl_service *service, struct kl_run
         return status;
     }
     known->run = run;
-    pthread_mutex_lock(&service->surveys.lock);
-    known->next = service->surveys.suspects;
-    service->surveys.suspects = known;
-    pthread_mutex_unlock(&service->surveys.lock);
+    pthread_mutex_lock(&service->batch.lock);
+    known->next = service->batch.suspects;
+    service->batch.suspects = known;
+    pthread_mutex_unlock(&service->batch.lock);
     return KL_OK;
 }
 
@@ -210,15 +211,15 @@ void kl_serve_suspects(struct kl_service *service, struct kl_run *run,
         kl_request_number(request, reply, "limit", 1, LIMIT_MAX, &limit) ||
         kl_request_page(request, reply, &first))
         return;
-    suspects = find_suspects(&service->surveys, run);
+    suspects = find_suspects(&service->batch, run);
     if (!suspects) {
-        if (take_turn(&service->surveys, reply))
+        if (take_turn(&service->batch, reply))
             return;
-        suspects = find_suspects(&service->surveys, run); /* while this one waited */
+        suspects = find_suspects(&service->batch, run); /* while this one waited */
         if (!suspects && compute_suspects(service, run, &err))
             kl_reply_error(reply, NULL, &err);
-        end_turn(&service->surveys);
-        suspects = find_suspects(&service->surveys, run);
+        end_turn(&service->batch);
+        suspects = find_suspects(&service->batch, run);
     }
     if (!suspects)
         return;

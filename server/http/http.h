@@ -1,6 +1,6 @@
 /* Requests and replies, between the connection (server.c) and the handlers (handlers.h). */
-#ifndef KL_SERVER_HTTP_H
-#define KL_SERVER_HTTP_H
+#ifndef KL_SERVER_HTTP_HTTP_H
+#define KL_SERVER_HTTP_HTTP_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -21,6 +21,7 @@ struct kl_request {
     struct kl_parameter parameters[KL_PARAMETERS_MAX];
     size_t n_parameters;
     const char *if_none_match; /* or NULL */
+    int accepts_gzip;
 };
 
 /* The value of a parameter, or NULL. */
@@ -55,6 +56,7 @@ struct kl_reply {
     void *owned;          /* the body, freed after sending; or NULL and */
     const void *borrowed; /* a static body */
     size_t n_bytes;
+    int is_gzip, varies; /* the body is compressed; it depends on what the client takes */
     enum kl_cache cache;
     char etag[24];        /* with its quotes, or empty */
     const char *location; /* for redirects; lives until the reply is sent */

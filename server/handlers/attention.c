@@ -1,4 +1,4 @@
-/* Attention for a stored sample (GET), or for given pixels or text (POST). */
+/* What is asked about one subject: a stored sample (GET), or given pixels or text (POST). */
 #include <cJSON.h>
 #include <math.h>
 #include <stdio.h>
@@ -9,11 +9,31 @@
 #include "core/base/memory.h"
 #include "core/explain/text/passages.h"
 #include "api/query_text.h"
-#include "server/handlers.h"
+#include "server/handlers/handlers.h"
 #include "api/question.h"
 #include "api/answers.h"
 
+/* A resource has what it depends on for its words, and is tagged by these alone. */
+struct resource {
+    const char *name;
+    unsigned parts;       /* of enum kl_part_of_answer */
+    const char *words[8]; /* of api/question.h */
+};
+
+static const struct resource resources[] = {
+    {"answer", KL_ANSWER_LOGITS, {"rank"}}, /* the logit that it names */
+    {"spotlight", KL_ANSWER_SPOTLIGHT, {"layer", "rank", "by", "class", "k"}},
+    {"views/classes", KL_ANSWER_CLASSES, {"layer"}},
+    {"views/curves", KL_ANSWER_CURVES, {"layer"}},
+    {"views/time", KL_ANSWER_TIME, {"layer", "rank"}},
+    {"views/samples", KL_ANSWER_SAMPLES, {"layer", "rank"}},
+    {"views/learning", KL_ANSWER_LEARNING, {"rank"}},
+    {"removal", KL_ANSWER_LOGITS, {"layer", "rank", "by", "class", "remove"}},
+    {"attention", KL_ANSWER_ALWAYS, {"layer", "rank", "by", "class", "k", "views", "remove"}},
+};
+
 struct asked {
+    const struct resource *resource;
     struct kl_question question;
     struct kl_query_text text; /* of a text run */
     uint32_t place;            /* the token of it whose following is asked */
@@ -31,12 +51,10 @@ static int set_word(const struct kl_run *run, const char *name, const char *text
     return -1;
 }
 
-static int is_word(const char *name)
+static int takes_word(const struct resource *resource, const char *name)
 {
-    const char *word;
-
-    for (uint32_t i = 0; (word = kl_question_word(i)); i++)
-        if (!strcmp(word, name))
+    for (uint32_t i = 0; resource->words[i]; i++)
+        if (!strcmp(resource->words[i], name))
             return 1;
     return 0;
 }
@@ -46,10 +64,11 @@ static void reply_text(const struct kl_run *run, const struct asked *asked,
                        const struct kl_query *query, const struct kl_answer *answer, double started,
                        struct kl_reply *reply)
 {
-    struct kl_passages passages;
+    struct kl_passages passages = {0};
     struct kl_error err;
 
-    if (kl_passages_find(&run->history, answer, asked->question.query.top, &passages, &err)) {
+    if ((query->parts & KL_ANSWER_SPOTLIGHT) &&
+        kl_passages_find(&run->history, answer, asked->question.query.top, &passages, &err)) {
         kl_reply_error(reply, NULL, &err);
         return;
     }
@@ -58,14 +77,34 @@ static void reply_text(const struct kl_run *run, const struct asked *asked,
     kl_passages_clear(&passages);
 }
 
-/* Scans and answers; sample is negative for what was given. */
-static void answer_query(struct kl_service *service, struct kl_run *run, const struct asked *asked,
-                         int64_t sample, struct kl_reply *reply)
+/* Answers with what is found of an inquiry; sample is negative for what was given. */
+static void answer_inquiry(struct kl_inquiry *inquiry, const struct kl_run *run,
+                           const struct asked *asked, int64_t sample, struct kl_reply *reply)
 {
     int is_text = kl_history_is_text(&run->history);
     struct kl_query query = asked->question.query;
     double started = kl_now_ms();
     struct kl_answer answer;
+    struct kl_error err;
+
+    if (is_text && (query.top *= KL_HITS_PER_PASSAGE) > KL_TOP_MAX)
+        query.top = KL_TOP_MAX;
+    if (kl_attend_to(inquiry, &query, &answer, &err)) {
+        kl_reply_error(reply, NULL, &err);
+        return;
+    }
+    if (is_text)
+        reply_text(run, asked, &query, &answer, started, reply);
+    else
+        kl_reply_json(reply,
+                      kl_json_attention(run, &query, sample, &answer, kl_now_ms() - started));
+    kl_answer_clear(&answer);
+}
+
+static void answer_query(struct kl_service *service, struct kl_run *run, const struct asked *asked,
+                         int64_t sample, struct kl_reply *reply)
+{
+    struct kl_inquiry *inquiry = NULL;
     struct kl_error err;
 
     if (sem_trywait(&service->scans)) {
@@ -74,17 +113,12 @@ static void answer_query(struct kl_service *service, struct kl_run *run, const s
         reply->retry_after = 1;
         return;
     }
-    if (is_text && (query.top *= KL_HITS_PER_PASSAGE) > KL_TOP_MAX)
-        query.top = KL_TOP_MAX;
-    if (kl_attend(service->pool, &run->history, &query, &answer, &err)) {
+    if (kl_inquiries_take(&service->inquiries, service->pool, run, &asked->question.query.subject,
+                          &inquiry, &err)) {
         kl_reply_error(reply, NULL, &err);
     } else {
-        if (is_text)
-            reply_text(run, asked, &query, &answer, started, reply);
-        else
-            kl_reply_json(reply,
-                          kl_json_attention(run, &query, sample, &answer, kl_now_ms() - started));
-        kl_answer_clear(&answer);
+        answer_inquiry(inquiry, run, asked, sample, reply);
+        kl_inquiries_give(&service->inquiries, inquiry);
     }
     sem_post(&service->scans);
 }
@@ -117,20 +151,38 @@ static int find_stored(struct kl_run *run, uint32_t id, struct asked *asked, uin
     return 0;
 }
 
-static void attend_stored(struct kl_service *service, struct kl_run *run,
+/* Refuses parameters that the resource does not depend on. */
+static int allows(const struct resource *resource, const struct kl_request *request,
+                  struct kl_reply *reply)
+{
+    const char *const *w = resource->words;
+
+    return kl_request_allows(request, reply, "sample", w[0], w[1], w[2], w[3], w[4], w[5], w[6],
+                             NULL);
+}
+
+static void tag(const struct kl_run *run, const struct asked *asked, uint32_t id,
+                const char *removal, struct kl_reply *reply)
+{
+    const struct kl_query *query = &asked->question.query;
+    char canonical[120];
+
+    snprintf(canonical, sizeof canonical, "%u %u %s %d %d %d %u %u ", id, query->layer,
+             query->rank->name, query->logit, query->by_sample, query->only_class, query->top,
+             query->parts);
+    kl_reply_tag(reply, run->fingerprint, asked->resource->name, canonical,
+                 removal ? "remove" : "keep", removal ? removal : "", NULL);
+}
+
+static void attend_stored(struct kl_service *service, struct kl_run *run, struct asked *asked,
                           const struct kl_request *request, struct kl_reply *reply)
 {
     const char *id_text = kl_request_get(request, "sample");
-    struct asked asked = {0};
-    struct kl_query *query = &asked.question.query;
-    const char *removal = kl_request_get(request, "remove"), *word;
+    const char *const *words = asked->resource->words;
     uint8_t *pixels = NULL;
-    char canonical[120];
     uint32_t id = 0;
 
-    kl_question_init(&run->history, &asked.question);
-    if (kl_request_allows(request, reply, "sample", "layer", "rank", "by", "class", "k", "views",
-                          "remove", NULL))
+    if (allows(asked->resource, request, reply))
         return;
     if (!id_text || kl_parse_number(id_text, &id)) {
         kl_reply_problem(reply, 400, "sample",
@@ -138,19 +190,15 @@ static void attend_stored(struct kl_service *service, struct kl_run *run,
                          "instead");
         return;
     }
-    for (uint32_t i = 0; (word = kl_question_word(i)); i++) {
-        const char *text = kl_request_get(request, word);
+    for (uint32_t i = 0; words[i]; i++) {
+        const char *text = kl_request_get(request, words[i]);
 
-        if (text && set_word(run, word, text, &asked, reply))
+        if (text && set_word(run, words[i], text, asked, reply))
             return;
     }
-    if (!find_stored(run, id, &asked, &pixels, reply)) {
-        snprintf(canonical, sizeof canonical, "%u %u %s %d %d %d %u %u ", id, query->layer,
-                 query->rank->name, query->logit, query->by_sample, query->only_class, query->top,
-                 query->parts);
-        kl_reply_tag(reply, run->fingerprint, "attention", canonical, removal ? "remove" : "keep",
-                     removal ? removal : "", NULL);
-        answer_query(service, run, &asked, id, reply);
+    if (!find_stored(run, id, asked, &pixels, reply)) {
+        tag(run, asked, id, kl_request_get(request, "remove"), reply);
+        answer_query(service, run, asked, id, reply);
     }
     free(pixels);
 }
@@ -229,13 +277,13 @@ static int set_member(struct kl_run *run, const struct kl_request *request, cons
         kl_reply_problem(reply, 400, name, "dataset names a data set of this run");
         return -1;
     }
-    if (is_word(name) && cJSON_IsString(item))
+    if (takes_word(asked->resource, name) && cJSON_IsString(item))
         return set_word(run, name, item->valuestring, asked, reply);
-    if (is_word(name) && cJSON_IsNumber(item)) {
+    if (takes_word(asked->resource, name) && cJSON_IsNumber(item)) {
         snprintf(digits, sizeof digits, "%.17g", item->valuedouble);
         return set_word(run, name, digits, asked, reply);
     }
-    if (is_word(name) && cJSON_IsNull(item))
+    if (takes_word(asked->resource, name) && cJSON_IsNull(item))
         return 0;
     kl_reply_problem(reply, 400, name,
                      "the body has no member of that name and type: see "
@@ -252,10 +300,9 @@ static int is_repeated(const cJSON *item, const cJSON *body, struct kl_reply *re
     return 1;
 }
 
-static void attend_given(struct kl_service *service, struct kl_run *run,
+static void attend_given(struct kl_service *service, struct kl_run *run, struct asked *asked,
                          const struct kl_request *request, struct kl_reply *reply)
 {
-    struct asked asked = {0};
     cJSON *body = cJSON_ParseWithLength(request->body, request->body_bytes);
     int is_text = kl_history_is_text(&run->history);
     const char *subject = is_text ? "text" : "pixels";
@@ -264,7 +311,6 @@ static void attend_given(struct kl_service *service, struct kl_run *run,
     struct kl_error err;
     int failed = 0;
 
-    kl_question_init(&run->history, &asked.question);
     if (kl_request_allows(request, reply, NULL)) {
         failed = 1;
     } else if (!cJSON_IsObject(body) || !cJSON_HasObjectItem(body, subject)) {
@@ -278,25 +324,44 @@ static void attend_given(struct kl_service *service, struct kl_run *run,
         cJSON_ArrayForEach(item, body)
         {
             failed = failed || is_repeated(item, body, reply) ||
-                     set_member(run, request, body, item, &asked, pixels, reply);
+                     set_member(run, request, body, item, asked, pixels, reply);
         }
     }
     if (is_text)
-        failed = failed || find_place(body, &asked, reply);
+        failed = failed || find_place(body, asked, reply);
     else
-        asked.question.query.subject.pixels = pixels;
+        asked->question.query.subject.pixels = pixels;
     if (!failed)
-        answer_query(service, run, &asked, -1, reply);
+        answer_query(service, run, asked, -1, reply);
     cJSON_Delete(body);
-    kl_query_text_clear(&asked.text);
+    kl_query_text_clear(&asked->text);
     free(pixels);
 }
 
-void kl_serve_attention(struct kl_service *service, struct kl_run *run,
-                        const struct kl_request *request, struct kl_reply *reply)
+static const struct resource *find_resource(const char *name)
 {
+    for (size_t i = 0; i < sizeof resources / sizeof resources[0]; i++)
+        if (!strcmp(resources[i].name, name))
+            return &resources[i];
+    return NULL;
+}
+
+int kl_is_about_subject(const char *resource)
+{
+    return find_resource(resource) != NULL;
+}
+
+void kl_serve_about_subject(struct kl_service *service, struct kl_run *run, const char *resource,
+                            const struct kl_request *request, struct kl_reply *reply)
+{
+    struct asked asked = {.resource = find_resource(resource)};
+
+    kl_question_init(&run->history, &asked.question);
+    asked.question.query.parts = asked.resource->parts;
+    if (kl_history_is_text(&run->history) && (asked.resource->parts & KL_ANSWER_SPOTLIGHT))
+        asked.question.query.parts |= KL_ANSWER_CLASSES; /* the spotlight votes */
     if (request->is_post)
-        attend_given(service, run, request, reply);
+        attend_given(service, run, &asked, request, reply);
     else
-        attend_stored(service, run, request, reply);
+        attend_stored(service, run, &asked, request, reply);
 }

@@ -1,5 +1,5 @@
 /* The runs being served. */
-#include "server/handlers.h"
+#include "server/handlers/handlers.h"
 #include "api/answers.h"
 
 void kl_serve_runs(struct kl_service *service, const struct kl_request *request,

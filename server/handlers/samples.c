@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/base/memory.h"
-#include "server/handlers.h"
+#include "server/handlers/handlers.h"
 #include "api/question.h"
 #include "api/png.h"
 #include "api/answers.h"

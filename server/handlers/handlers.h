@@ -1,13 +1,14 @@
 /* One function per resource: each reads its parameters, calls core or db, and replies. */
-#ifndef KL_SERVER_HANDLERS_H
-#define KL_SERVER_HANDLERS_H
+#ifndef KL_SERVER_HANDLERS_HANDLERS_H
+#define KL_SERVER_HANDLERS_HANDLERS_H
 
 #include <semaphore.h>
 
 #include "core/base/pool.h"
 #include "db/run.h"
-#include "server/http.h"
-#include "server/surveys.h"
+#include "server/handlers/inquiries.h"
+#include "server/http/http.h"
+#include "server/handlers/batch_queries.h"
 
 /* Queries that may scan or wait at once: each holds two float32 per pattern. */
 #define KL_SCANS_MAX 16
@@ -20,9 +21,10 @@ struct kl_service {
     struct kl_run *const *runs;
     size_t n_runs;
     struct kl_pool *pool;
-    sem_t scans;               /* places for queries that scan or wait for their turn; full: 503 */
-    struct kl_surveys surveys; /* what has been asked of many samples already */
-    sem_t pictures;            /* places for pictures being drawn; full: wait */
+    sem_t scans; /* places for queries that scan or wait for their turn; full: 503 */
+    struct kl_batch_queries batch; /* what has been asked of many samples already */
+    struct kl_inquiries inquiries; /* of the subjects asked about last */
+    sem_t pictures;                /* places for pictures being drawn; full: wait */
 };
 
 /* All are thread-safe. id and file are the last segment of the path. */
@@ -36,8 +38,12 @@ void kl_serve_image(struct kl_service *service, struct kl_run *run, const char *
                     const struct kl_request *request, struct kl_reply *reply);
 void kl_serve_sheet(struct kl_service *service, struct kl_run *run,
                     const struct kl_request *request, struct kl_reply *reply);
-void kl_serve_attention(struct kl_service *service, struct kl_run *run,
-                        const struct kl_request *request, struct kl_reply *reply);
+
+/* What is asked about one subject: "answer", "spotlight", "views/time" and so on, or all at once,
+ * "attention"; the words each depends on stand in one table. */
+int kl_is_about_subject(const char *resource);
+void kl_serve_about_subject(struct kl_service *service, struct kl_run *run, const char *resource,
+                            const struct kl_request *request, struct kl_reply *reply);
 
 /* Of text runs. */
 void kl_serve_documents(struct kl_run *run, const struct kl_request *request,

@@ -1,6 +1,6 @@
 /* Who may ask: pure checks of request headers, without a connection. */
-#ifndef KL_SERVER_GUARD_H
-#define KL_SERVER_GUARD_H
+#ifndef KL_SERVER_HTTP_GUARD_H
+#define KL_SERVER_HTTP_GUARD_H
 
 #include <stddef.h>
 

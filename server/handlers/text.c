@@ -8,7 +8,7 @@
 #include "core/base/memory.h"
 #include "core/explain/text/reading.h"
 #include "api/query_text.h"
-#include "server/handlers.h"
+#include "server/handlers/handlers.h"
 #include "api/question.h"
 #include "api/answers.h"
 
