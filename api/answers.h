@@ -15,6 +15,9 @@
 /* One run with all its settings and its training curve. */
 char *kl_json_run(const struct kl_run *run);
 
+/* What a spotlight can be ordered by: { "ranks": [...] }. */
+char *kl_json_ranks(void);
+
 /* The runs being served, without curves: { "runs": [...] }. */
 char *kl_json_runs(struct kl_run *const *runs, size_t n_runs);
 

@@ -47,6 +47,11 @@ export async function listRuns() {
   return (await ask('runs')).runs;
 }
 
+/** @returns {Promise<import('./types.js').Rank[]>} */
+export async function listRanks() {
+  return (await ask('ranks')).ranks;
+}
+
 /** @param {string} run @param {AbortSignal} signal @returns {Promise<Run>} */
 export function getRun(run, signal) {
   return ask(`runs/${encodeURIComponent(run)}`, signal);

@@ -1,10 +1,11 @@
 // Wires the page: address -> state -> requests -> views, and clicks back to the address.
 
-import {ApiError, attend, getCommon, getRun, getSample, listRuns, listSamples, listSuspects} from './api.js';
+import {ApiError, attend, getCommon, getRun, getSample, listRanks, listRuns, listSamples, listSuspects} from './api.js';
 import {byId, redraw} from './dom.js';
 import {subjectName} from './format.js';
 import {destroyPanels, layOut, showFirst, showFurther} from './panels.js';
 import {decodePixels} from './pixels.js';
+import {setRanks} from './ranks.js';
 import {fitState, formatUrl, parseUrl} from './state.js';
 import {showAnswer, showFailure} from './views/answer.js';
 import {showCompare} from './views/compare.js';
@@ -258,7 +259,9 @@ function readAddress(first) {
 
 async function start() {
   try {
-    runs = await listRuns();
+    const [served, ranks] = await Promise.all([listRuns(), listRanks()]);
+    runs = served;
+    setRanks(ranks);
   } catch (error) {
     showFailure(byId('answer'), /** @type {Error} */ (error).message, () => void start());
     body.dataset.state = 'error';

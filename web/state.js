@@ -6,6 +6,7 @@
 
 import {classCount} from './format.js';
 import {canDraw, decodePixels} from './pixels.js';
+import {ranksOf, today} from './ranks.js';
 
 /** @import {RunSummary} from './types.js' */
 
@@ -111,15 +112,18 @@ export const settings = {
   rank: {
     initial: 'abs',
     parse: (given, run) => {
-      const text = {helped: 'proponents', harmed: 'opponents'}[given] ?? given; // older words
-      if (run.dual === false && !['abs', 'positive', 'negative', 'cosine'].includes(text)) return undefined;
-      const logit = /^(?:logit|effect):(.*)$/.exec(text);
-      if (logit) return integer(logit[1], 0, outputs(run) - 1) === undefined ? undefined : text;
-      return word(text, ['abs', 'positive', 'negative', 'cosine', 'logit', 'effect', 'proponents', 'opponents']);
+      const text = today(given);
+      const [name, logit] = text.split(/:(.*)/s);
+      const rank = ranksOf(run.dual !== false).find((one) => one.name === name);
+      if (!rank || (logit !== undefined && !rank.takes_logit)) return undefined;
+      return logit === undefined || integer(logit, 0, outputs(run) - 1) !== undefined ? text : undefined;
     },
-    allowed: (run) => run.dual === false ? 'abs, positive, negative or cosine (Adam has no exact dual form)' :
-      'abs, positive, negative, cosine, logit, effect, proponents, opponents, ' +
-      `logit:0 to logit:${outputs(run) - 1} or effect:0 to effect:${outputs(run) - 1}`,
+    allowed: (run) => {
+      const ranks = ranksOf(run.dual !== false), names = ranks.map(({name}) => name);
+      if (run.dual === false) return `${names.slice(0, -1).join(', ')} or ${names.at(-1)} (Adam has no exact dual form)`;
+      const ranges = ranks.filter((rank) => rank.takes_logit).map(({name}) => `${name}:0 to ${name}:${outputs(run) - 1}`);
+      return `${names.join(', ')}, ${ranges.join(' or ')}`;
+    },
   },
   by: {
     initial: 'pattern',
@@ -138,8 +142,7 @@ export const settings = {
   },
   remove: {
     initial: null,
-    parse: (given, run) => {
-      const text = {helped: 'proponents', harmed: 'opponents'}[given] ?? given; // older words
+    parse: (text, run) => {
       if (run.dual === false) return undefined;
       const terms = text === '' ? [] : text.split(',');
       const count = (/** @type {string} */ kind) => terms.filter((term) => term.startsWith(`${kind}:`)).length;

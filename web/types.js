@@ -6,6 +6,8 @@
  *   splits: Record<'train'|'validation'|'test', {first_sample: number, samples: number}>,
  *   first_output: number, accuracy: number}} Dataset
  * @typedef {{layer: number, inputs: number, outputs: number, activation: string, errors: boolean}} Layer
+ * @typedef {{name: string, older_name?: string, label: string, meaning: string, score_name: string, uses_layer: boolean,
+ *   takes_logit: boolean, needs_dual: boolean, of_attention: boolean}} Rank
  * @typedef {{id: string, name: string, fingerprint: string, fingerprint_before?: string, test_accuracy: number|null,
  *   kind: 'images'|'text', test_bits_per_token?: number|null, test_perplexity?: number|null, dual?: boolean, left_out?: number,
  *   patterns: number, steps: number, file_bytes: number, layers: Layer[],

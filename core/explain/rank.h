@@ -19,6 +19,7 @@ struct kl_rank {
     const char *older_name; /* an older word for it that is still understood; or NULL */
     const char *label;      /* for people: a few words */
     const char *meaning;    /* for people: one sentence */
+    const char *score_name; /* for people: what its scores are */
     int uses_layer;         /* of the layer that is asked for alone, or of all of them */
     int takes_logit;        /* "name:C" asks for logit C instead of the predicted one */
     int needs_dual;         /* whether it is made of contributions */

@@ -7,27 +7,24 @@
 #include "core/explain/scores.h"
 
 static const struct kl_rank table[] = {
-    {"abs", NULL, "|attention|", "What the layer looks at most, whatever the sign.", 1, 0, 0, 0,
+    {"abs", NULL, "|attention|", "Largest attention, whatever its sign", "|attention|", 1, 0, 0, 0,
      kl_score_abs, kl_row_abs},
-    {"positive", NULL, "attention, positive first", "What the layer looks at with a positive sign.",
-     1, 0, 0, 0, kl_score_positive, kl_row_positive},
-    {"negative", NULL, "attention, negative first", "What the layer looks at with a negative sign.",
-     1, 0, 0, 0, kl_score_negative, kl_row_negative},
+    {"positive", NULL, "+", "Most positive attention", "attention", 1, 0, 0, 0, kl_score_positive,
+     kl_row_positive},
+    {"negative", NULL, "−", "Most negative attention", "−attention", 1, 0, 0, 0, kl_score_negative,
+     kl_row_negative},
     {"cosine", NULL, "cosine",
-     "Attention over the lengths of key and query: not the dual form, but blind to large keys.", 1,
-     0, 0, 1, kl_score_cosine, kl_row_cosine},
-    {"logit", NULL, "contribution to a logit",
-     "What this layer's history of it added to the logit: exact in the last layer, first order "
-     "before.",
-     1, 1, 1, 0, kl_score_logit, NULL},
-    {"effect", NULL, "effect on a logit, all layers",
-     "What it added to the logit, summed over all layers.", 0, 1, 1, 0, kl_score_effect, NULL},
+     "Attention over the lengths of key and query: not the dual form, but blind to large keys",
+     "cosine", 1, 0, 0, 1, kl_score_cosine, kl_row_cosine},
+    {"logit", NULL, "contribution", "Largest contribution to a logit through this layer",
+     "contribution", 1, 1, 1, 0, kl_score_logit, NULL},
+    {"effect", NULL, "in all layers", "Largest contribution to a logit, summed over all layers",
+     "effect over all layers", 0, 1, 1, 0, kl_score_effect, NULL},
     {"proponents", "helped", "lowered its loss",
-     "What lowered the loss of the label, summed over all layers.", 0, 0, 1, 0, kl_score_proponents,
-     NULL},
-    {"opponents", "harmed", "raised its loss",
-     "What raised the loss of the label, summed over all layers.", 0, 0, 1, 0, kl_score_opponents,
-     NULL},
+     "What lowered the loss most, summed over all layers", "lowering of the loss", 0, 0, 1, 0,
+     kl_score_proponents, NULL},
+    {"opponents", "harmed", "raised its loss", "What raised the loss most, summed over all layers",
+     "raising of the loss", 0, 0, 1, 0, kl_score_opponents, NULL},
 };
 
 const struct kl_rank *kl_rank_at(uint32_t i)

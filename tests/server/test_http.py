@@ -254,6 +254,7 @@ def test_an_answer_comes_in_parts_that_are_tagged_by_what_they_depend_on():
         status, headers, content = SERVER.ask(address)
         assert status == 200, (address, content)
         part = json.loads(content)
+        validate("Part", part)
         for member in members:
             assert part[member] == whole[member], (resource, member)
         foreign = {member for _, names in RESOURCES.values() for member in names} - set(members)
@@ -271,6 +272,16 @@ def test_an_answer_comes_in_parts_that_are_tagged_by_what_they_depend_on():
         pixels = {"pixels": [7] * 784, **mine}
         status, _, content = SERVER.ask(f"{b}/{resource}", "POST", json.dumps(pixels), Content_Type="application/json")
         assert status == 200, (resource, content)
+
+
+def test_ranks_are_told_in_words():
+    ranks = SERVER.json("/api/v1/ranks")
+    validate("Ranks", ranks)
+    for rank in ranks["ranks"]:
+        for text in (rank["name"], rank.get("older_name", rank["name"])):
+            assert SERVER.json(f"{base()}/spotlight?sample=6003&rank={text}")["rank"] == rank["name"]
+        status = SERVER.ask(f"{base()}/spotlight?sample=6003&rank={rank['name']}:2")[0]
+        assert status == (200 if rank["takes_logit"] else 400), rank
 
 
 def test_head_has_the_headers_and_no_body():

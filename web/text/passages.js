@@ -3,6 +3,7 @@
 import {csvButton} from '../csv.js';
 import {choice, h, redraw, select} from '../dom.js';
 import {count, scientific, short, signed} from '../format.js';
+import {rankChoices, ranksOf} from '../ranks.js';
 import {FULL_LIGHT, above, light} from '../scale.js';
 import {fileOf, textOf} from './answer.js';
 import {marked, named, visible, where} from './tokens.js';
@@ -14,17 +15,7 @@ const MORE = [20, 50, 100];
 
 /** @param {boolean} dual @param {boolean} here whether contributions through this very layer are known */
 function ranks(dual, here) {
-  return [
-    {value: 'abs', text: '|attention|', title: 'Largest attention, whatever its sign'},
-    {value: 'positive', text: '+', title: 'Most positive attention'},
-    {value: 'negative', text: '−', title: 'Most negative attention'},
-    {value: 'cosine', text: 'cosine', title: 'Attention over the lengths of key and query: not the dual form, but blind to large keys'},
-    ...(dual && here ? [
-      {value: 'logit', text: 'contribution', title: 'Largest contribution to a logit through this layer'}] : []),
-    ...(dual ? [
-      {value: 'proponents', text: 'lowered its loss', title: 'What lowered the loss at this place most, over all recorded layers'},
-      {value: 'opponents', text: 'raised its loss', title: 'What raised the loss at this place most, over all recorded layers'}] : []),
-  ];
+  return ranksOf(dual).filter((rank) => !rank.takes_logit || (rank.uses_layer && here));
 }
 
 /** @param {Run} run @param {State} state @param {TextAnswer} answer @param {Actions} actions */
@@ -44,7 +35,7 @@ function controls(run, state, answer, actions) {
     h('span.control', {}, 'that continue', select([{value: '', text: 'in any way'},
       ...answer.next.slice(0, 30).map((one) => ({value: String(one.token), text: `with ${named(one.text)}`}))],
     String(state.class ?? ''), 'Continuation', (value) => actions.choose({class: value === '' ? null : Number(value)}))),
-    h('span.control.ranks', {}, h('span', {}, 'rank by'), choice(ranks(answer.exactness.dual, answer.contribution_kind !== 'none'), chosen, 'Rank by',
+    h('span.control.ranks', {}, h('span', {}, 'rank by'), choice(rankChoices(ranks(answer.exactness.dual, answer.contribution_kind !== 'none')), chosen, 'Rank by',
       (value) => actions.choose({rank: value})),
     chosen === 'logit' ? select([{value: '', text: `to what it expects (${visible(textOf(answer, answer.predicted))})`},
       ...answer.next.map((one) => ({value: String(one.token), text: visible(one.text)}))], logit, 'Contribution to',

@@ -4,6 +4,7 @@ import {imageUrl} from '../api.js';
 import {csvButton} from '../csv.js';
 import {classCount, className, count, numberedClass, outputName, percent, scientific, short, signed, subjectFile} from '../format.js';
 import {choice, h, redraw, select} from '../dom.js';
+import {rankChoices, rankOf, ranksOf, scoreName} from '../ranks.js';
 import {FULL_LIGHT, above, light} from '../scale.js';
 import {K_MAX} from '../state.js';
 
@@ -12,17 +13,6 @@ import {K_MAX} from '../state.js';
 /** @import {Actions} from '../types.js' */
 
 const MORE = [20, 50, 100, 200];
-
-const RANKS = [
-  {value: 'abs', text: '|attention|', title: 'Largest attention, whatever its sign'},
-  {value: 'positive', text: '+', title: 'Most positive attention'},
-  {value: 'negative', text: '−', title: 'Most negative attention'},
-  {value: 'cosine', text: 'cosine', title: 'Attention over the lengths of key and query: not the dual form, but blind to large keys'},
-  {value: 'logit', text: 'contribution', title: 'Largest contribution to a logit through this layer'},
-  {value: 'effect', text: 'in all layers', title: 'Largest contribution to a logit, summed over all layers'},
-  {value: 'proponents', text: 'lowered its loss', title: 'What lowered this sample’s loss most, summed over all layers'},
-  {value: 'opponents', text: 'raised its loss', title: 'What raised this sample’s loss most, summed over all layers'},
-];
 
 /** Ranks whose score is neither the attention nor the contribution that a card tells anyway.
  *  @type {Record<string, string>} */
@@ -61,8 +51,8 @@ export function controls(run, state, answer, actions) {
     h('span.control', {}, 'from', select([{value: '', text: 'all classes'}, ...classes],
       String(state.class ?? ''), 'Training class',
       (value) => actions.choose({class: value === '' ? null : Number(value)}))),
-    h('span.control.ranks', {}, h('span', {}, 'rank by'), choice(RANKS, chosen, 'Rank by', (value) => actions.choose({rank: value})),
-      ['logit', 'effect'].includes(chosen) ? select([{value: '', text: `as called (${said})`}, ...outputs], logit,
+    h('span.control.ranks', {}, h('span', {}, 'rank by'), choice(rankChoices(ranksOf(true)), chosen, 'Rank by', (value) => actions.choose({rank: value})),
+      rankOf(chosen)?.takes_logit ? select([{value: '', text: `as called (${said})`}, ...outputs], logit,
         'Contribution to', (value) => actions.choose({rank: value === '' ? chosen : `${chosen}:${value}`})) : null)),
   h('p.soft.difference', {}, difference(answer, outputName(run, answer.logit))));
 }
@@ -107,15 +97,12 @@ export function cards(run, answer, actions, prefix = '') {
 /** @param {Run} run @param {Answer} answer */
 export function legend(run, answer) {
   const unit = answer.by === 'sample' ? 'samples' : 'patterns';
-  const score = {abs: '|attention|', positive: 'attention', negative: '−attention',
-    cosine: 'cosine', logit: 'contribution',
-    effect: 'effect over all layers', proponents: 'lowering of the loss', opponents: 'raising of the loss'}[answer.rank] ?? '';
   const ticks = [0, 2, 4, FULL_LIGHT];
   return h('div.legend', {},
     h('span.scale-light', {'aria-hidden': 'true'}, ticks.map((tick) =>
       h('span.tick', {style: {'--light': String(light(tick))}}, tick === 0 ? 'mean' : tick === FULL_LIGHT ?
         `+${tick} σ and more` : `+${tick}`))),
-    h('p', {}, `Light: how far the ${score} stands above the mean of all ${count(answer.scores.count)} ` +
+    h('p', {}, `Light: how far the ${scoreName(answer.rank)} stands above the mean of all ${count(answer.scores.count)} ` +
       `${unit} (${short(answer.scores.mean)}), in standard deviations (${short(answer.scores.deviation)}).`),
     h('p.about-common', {}, 'Common: in what share of test queries it is among the top ten.'),
     h('p', {}, 'Under each image: attention, with ', h('i.swatch.plus'), 'positive or ',
@@ -151,9 +138,6 @@ export function showSpotlight(section, run, state, answer, subject, actions) {
     h('div.under', {}, legend(run, answer), more(state, answer, actions) ?? ''));
 }
 
-/** What a survey's ranks are; others are told by |attention|. */
-const SURVEYED = ['abs', 'positive', 'negative', 'cosine'];
-
 /** A sample in the top ten of more queries than this is common: of even chances, with one class in
  *  ten alike, it would be of one in a thousand. */
 const COMMON = 0.05;
@@ -161,7 +145,7 @@ const COMMON_QUERIES = 5;
 
 /** The rank that tells how common what is lit is. @param {Answer} answer */
 export function surveyedRank(answer) {
-  return SURVEYED.includes(answer.rank) ? answer.rank : 'abs';
+  return rankOf(answer.rank)?.of_attention ? answer.rank : 'abs';
 }
 
 /** Says under each image in what share of test queries it is among the top ten, and warns when most of

@@ -5,6 +5,7 @@ import {csvButton} from '../csv.js';
 import {h, redraw} from '../dom.js';
 import {count, datasetColour, samplePlace, short, subjectFile} from '../format.js';
 import {hidePreview, showPreview} from '../preview.js';
+import {scoreName} from '../ranks.js';
 
 /** @import {Actions, Panels, Run, Subject} from '../types.js' */
 
@@ -17,12 +18,6 @@ function ranks(n) {
   for (let i = 0; i < Math.min(n, DENSE); i++) drawn.add(i);
   for (let i = 0; i <= POINTS; i++) drawn.add(Math.min(n - 1, Math.round(i * (n - 1) / POINTS)));
   return [...drawn].filter((rank) => rank >= 0).sort((a, b) => a - b);
-}
-
-/** What the rank sums. @param {Panels} panels */
-export function scoreName(panels) {
-  return {abs: '|attention|', positive: 'attention', negative: '−attention', cosine: 'cosine',
-    logit: 'contribution', effect: 'contribution over all layers', proponents: 'help', opponents: 'harm'}[panels.rank] ?? 'score';
 }
 
 /** @param {HTMLElement} section @param {Run} run @param {Panels} panels @param {Subject} subject
@@ -42,7 +37,7 @@ export function showTotals(section, run, panels, subject, actions) {
       csvButton(`samples-${subjectFile(subject)}-layer-${panels.layer}`, 'the totals per training image',
         ['dataset', 'index', 'sample_id', 'repetitions', 'sum', 'sum_abs', 'score'], () => order.map((i) =>
           [places[i].dataset, places[i].index, id[i], repetitions[i], sum[i], sumAbs[i], score[i]]))),
-    h('p.soft', {}, `${scoreName(panels)} summed over all showings of each of ${count(id.length)} training images, sorted` +
+    h('p.soft', {}, `${scoreName(panels.rank)} summed over all showings of each of ${count(id.length)} training images, sorted` +
       (run.datasets.length > 1 ? ' within each data set.' : '.')),
     chart({label: 'Totals per training image, sorted', xLabel: 'rank', x: x.map((rank) => rank + 1), lines,
       hover: (index, line, event) => {

@@ -5,8 +5,8 @@ import {choice, h, redraw} from '../dom.js';
 import {className, classPlace, count, numberedClass, short, subjectFile} from '../format.js';
 import {onTheme} from '../lifetime.js';
 import {hidePreview, showPreview} from '../preview.js';
+import {scoreName} from '../ranks.js';
 import {FULL_LIGHT, light} from '../scale.js';
-import {scoreName} from './totals.js';
 
 /** @import {Actions, Panels, Run, Subject} from '../types.js' */
 /** @import {State} from '../state.js' */
@@ -117,6 +117,6 @@ export function showWall(section, run, state, panels, subject, actions) {
     ...run.datasets.map((dataset) => h('div.wall-of', {}, run.datasets.length > 1 ? h('h3', {}, dataset.name) : null,
       h('div.scroll.wall', {}, classes.map((members, number) => classPlace(run, number).dataset === dataset.name &&
         block(run, panels, members, number, lights, cell, actions))))),
-    h('p.soft', {}, `Light: how far the image’s total ${scoreName(panels)} stands above the mean of all images ` +
+    h('p.soft', {}, `Light: how far the image’s total ${scoreName(panels.rank)} stands above the mean of all images ` +
       `(${short(mean)}), full at ${FULL_LIGHT} standard deviations (${short(deviation)}). Point at a cell to see it, click to ask about it.`));
 }
