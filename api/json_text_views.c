@@ -137,7 +137,7 @@ static void add_learning(struct kl_json *json, const struct kl_run *run,
         kl_json_add_token(json, corpus, (uint32_t)told[k]);
         kl_json_list(json, "logits");
         for (uint32_t i = 0; i < learning->n_points; i++)
-            kl_json_number(json, NULL, (double)logits[(size_t)i * n_logits + told[k]]);
+            kl_json_number(json, NULL, (double)logits[(size_t)i * n_logits + (size_t)told[k]]);
         kl_json_end(json);
         kl_json_list(json, "probabilities");
         for (uint32_t i = 0; i < learning->n_points; i++) {
