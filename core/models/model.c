@@ -5,7 +5,8 @@
 
 #include "core/data/text/corpus.h"
 
-static const struct kl_model *const models[] = {&kl_mlp, &kl_lstm};
+#define ADDRESS(name) &name,
+static const struct kl_model *const models[] = {KL_MODELS(ADDRESS)};
 
 const struct kl_model *kl_model_at(uint32_t i)
 {

@@ -1,5 +1,5 @@
 /* Architectures, one behind another table of functions: what a network of linear layers is made of,
- * how it learns, and what can be asked of it. One file each; core/models/model.c lists them.
+ * how it learns, and what can be asked of it. One file each, listed in KL_MODELS below.
  *
  * Nothing outside this room asks which architecture a network has: it asks what it can do. What
  * kind of data a run has is its data's own (core/data/dataset.h); a model says which kind it reads.
@@ -130,7 +130,12 @@ struct kl_model {
     uint32_t (*first_removable)(const struct kl_shape *shape);
 };
 
-extern const struct kl_model kl_mlp, kl_lstm;
+/* Every one of them, for X(name): the first is the one where nobody names another. */
+#define KL_MODELS(X)                                                                               \
+    X(kl_mlp)                                                                                      \
+    X(kl_lstm)
+#define KL_DECLARE_MODEL(name) extern const struct kl_model name;
+KL_MODELS(KL_DECLARE_MODEL)
 
 /* Of shapes: */
 
