@@ -140,8 +140,7 @@ static enum kl_status read_settings(sqlite3 *old, struct kl_training *training,
         "SELECT coalesce(group_concat(width, ','), 'none') AS hidden FROM (SELECT CASE activation "
         "WHEN 'lstm' THEN outputs / 4 ELSE outputs END AS width FROM layer WHERE layer < "
         "(SELECT max(layer) FROM layer) ORDER BY layer)",
-        "SELECT validation_samples AS validation FROM dataset WHERE (dataset, kind) = (0, "
-        "'images')",
+        "SELECT validation_samples AS validation FROM dataset WHERE kind = 'images' LIMIT 1",
         "SELECT tokens FROM corpus",
     };
     enum kl_status status = KL_OK;
