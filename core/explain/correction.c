@@ -104,7 +104,9 @@ static enum kl_status add_bins(void *argument, unsigned worker, unsigned task, s
     if (!status)
         status = kl_alloc(&sums.floats, job->n_floats, sizeof(float), "sums", err);
     for (uint32_t bin = first; !status && bin < end; bin++) {
-        sums.by_bin = job->by_bin + (size_t)bin * job->history->data->n_datasets * job->n_reported;
+        if (job->by_bin)
+            sums.by_bin =
+                job->by_bin + (size_t)bin * job->history->data->n_datasets * job->n_reported;
         status = add_bin(job, worker, bin, &sums, numbers, err);
     }
     free(sums.floats);

@@ -17,6 +17,16 @@ static enum kl_status damaged(sqlite3 *db, const char *what, struct kl_error *er
                    sqlite3_db_filename(db, "main"), what);
 }
 
+/* A value may be one that a later program has. */
+static enum kl_status no_sense(sqlite3 *db, const char *key, const char *value,
+                               struct kl_error *err)
+{
+    return kl_fail(err, KL_ERR_DAMAGED,
+                   "%s cannot be read: its %s is '%.40s', which this keylight does not know; use a "
+                   "newer keylight, or restore the file from a copy",
+                   sqlite3_db_filename(db, "main"), key, value);
+}
+
 static enum kl_status write_settings(sqlite3 *db, const struct kl_training *training,
                                      struct kl_error *err)
 {
@@ -116,7 +126,7 @@ enum kl_status kl_settings_read(sqlite3 *db, struct kl_training *training,
         else if (!setting)
             keep_other(key, value, &others[found++]);
         else if (kl_setting_parse(setting, value, training, err))
-            status = damaged(db, "a setting makes no sense", err);
+            status = no_sense(db, key, value, err);
     }
     sqlite3_finalize(statement);
     if (status) {

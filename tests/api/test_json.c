@@ -93,9 +93,14 @@ START_TEST(once_memory_ran_out_there_is_no_text)
 }
 END_TEST
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
 #define HAS_SANITIZER 1
-#else
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define HAS_SANITIZER 1
+#endif
+#ifndef HAS_SANITIZER
 #define HAS_SANITIZER 0
 #endif
 
