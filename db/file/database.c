@@ -150,7 +150,10 @@ static uint32_t big_endian(const unsigned char *bytes)
 static enum kl_status check_version(const char *path, uint32_t version, struct kl_error *err)
 {
     if (version > INT32_MAX || version < 1)
-        return kl_fail(err, KL_ERR_DAMAGED, "%s has no format version: it is damaged", path);
+        return kl_fail(err, KL_ERR_DAMAGED,
+                       "%s has no format version: it is being written just now, or was cut off "
+                       "before its first step, or is damaged; wait, or train it again",
+                       path);
     if ((int)version > kl_format_version())
         return kl_fail(err, KL_ERR_NEWER,
                        "%s has format version %u, this keylight reads up to %d: use a newer "

@@ -22,8 +22,8 @@ static enum kl_status no_sense(sqlite3 *db, const char *key, const char *value,
                                struct kl_error *err)
 {
     return kl_fail(err, KL_ERR_DAMAGED,
-                   "%s cannot be read: its %s is '%.40s', which this keylight does not know; use a "
-                   "newer keylight, or restore the file from a copy",
+                   "%s is damaged, or of a newer keylight: its %s is '%.40s', which makes no sense "
+                   "here; use a newer keylight, or restore the file from a copy",
                    sqlite3_db_filename(db, "main"), key, value);
 }
 
