@@ -58,6 +58,17 @@ static void add_attention(struct kl_json *json, const struct kl_run *run,
     kl_json_end(json);
 }
 
+/* Of an image: the name of its class. */
+static void add_class_name(struct kl_json *json, const struct kl_run *run, uint32_t sample)
+{
+    const struct kl_dataset *dataset =
+        run->data.datasets[kl_collection_place(&run->data, sample).dataset];
+
+    if (!kl_history_is_text(&run->history))
+        kl_json_string(json, "class",
+                       kl_dataset_class_name(dataset, kl_collection_label(&run->data, sample)));
+}
+
 static void add_most(struct kl_json *json, const struct kl_run *run, const struct kl_report *report)
 {
     kl_json_list(json, "most_attended");
@@ -68,6 +79,7 @@ static void add_most(struct kl_json *json, const struct kl_run *run, const struc
             kl_json_object(json, NULL);
             kl_json_count(json, "layer", l + 1);
             kl_json_add_sample(json, "sample", run, most->sample);
+            add_class_name(json, run, most->sample);
             kl_json_number(json, "share", most->share);
             kl_json_number(json, "top_ten", most->top_ten);
             kl_json_end(json);
@@ -83,6 +95,9 @@ char *kl_json_report(const struct kl_run *run, const struct kl_accuracy *accurac
 
     kl_json_string(json, "run", run->fingerprint);
     kl_json_string(json, "name", run->training.name);
+    kl_json_count(json, "patterns", run->history.n_patterns);
+    kl_json_count(json, "steps", run->training.n_steps);
+    kl_json_add_switches(json, run);
     kl_json_count(json, "samples", report->n_queries);
     kl_json_list(json, "accuracy");
     for (uint32_t i = 0; i < n_accuracies; i++) {

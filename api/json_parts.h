@@ -8,6 +8,9 @@
 #include "db/run.h"
 #include "db/samples.h"
 
+/* After which steps the next data set was trained on, as the member switches. */
+void kl_json_add_switches(struct kl_json *json, const struct kl_run *run);
+
 /* The training curve, as the member curve. */
 void kl_json_add_curve(struct kl_json *json, const struct kl_run *run);
 

@@ -184,6 +184,14 @@ void kl_json_add_curve(struct kl_json *json, const struct kl_run *run)
     kl_json_end(json);
 }
 
+void kl_json_add_switches(struct kl_json *json, const struct kl_run *run)
+{
+    kl_json_list(json, "switches");
+    for (uint32_t i = 0; i < run->training.n_switches; i++)
+        kl_json_count(json, NULL, run->training.switches[i]);
+    kl_json_end(json);
+}
+
 /* What the outputs stand for, and how the data sets came. */
 static void add_outputs(struct kl_json *json, const struct kl_run *run)
 {
@@ -198,10 +206,7 @@ static void add_outputs(struct kl_json *json, const struct kl_run *run)
     }
     kl_json_end(json);
     kl_json_string(json, "heads", kl_heads_name(run->data.heads));
-    kl_json_list(json, "switches");
-    for (uint32_t i = 0; i < run->training.n_switches; i++)
-        kl_json_count(json, NULL, run->training.switches[i]);
-    kl_json_end(json);
+    kl_json_add_switches(json, run);
 }
 
 /* The members of a run that lists of runs have, too. */
