@@ -295,18 +295,22 @@ static enum kl_status answer_query(struct kl_run *run, struct kl_pool *pool,
     double started = kl_now_ms(), total_ms;
     enum kl_status status = find_sample(run, request->sample, &id, err);
 
-    if (!status)
-        status = kl_alloc(&pixels, run->training.shape.inputs[0], 1, "an image", err);
-    if (!status)
-        status = kl_run_image(run, id, pixels, err);
+    if (status)
+        goto out;
+    status = kl_alloc(&pixels, run->training.shape.inputs[0], 1, "an image", err);
+    if (status)
+        goto out;
+    status = kl_run_image(run, id, pixels, err);
+    if (status)
+        goto out;
     request->question.query.subject.pixels = pixels;
     request->question.query.subject.dataset = kl_collection_place(&run->data, id).dataset;
-    if (!status)
-        request->question.query.target = (int)kl_collection_target(&run->data, id);
-    if (!status)
-        status = kl_attend(pool, &run->history, &request->question.query, &answer, err);
+    request->question.query.target = (int)kl_collection_target(&run->data, id);
+    status = kl_attend(pool, &run->history, &request->question.query, &answer, err);
+    if (status)
+        goto out;
     total_ms = kl_now_ms() - started;
-    if (!status && request->json) {
+    if (request->json) {
         char *text = kl_json_attention(run, &request->question.query, id, &answer, total_ms);
 
         if (text)
@@ -314,9 +318,10 @@ static enum kl_status answer_query(struct kl_run *run, struct kl_pool *pool,
         else
             status = kl_fail(err, KL_ERR_MEMORY, "not enough memory for the answer");
         free(text);
-    } else if (!status) {
+    } else {
         print_answer(run, request, id, &answer, total_ms);
     }
+out:
     kl_answer_clear(&answer);
     free(pixels);
     return status;

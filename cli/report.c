@@ -308,23 +308,30 @@ enum kl_status kl_cli_report(int argc, char **argv, struct kl_error *err)
         return status;
     kl_blas_single_thread();
     status = kl_session_open(request.path, &session, err);
-    if (!status && request.html && kl_history_is_text(&session.run->history))
+    if (status)
+        goto out;
+    if (request.html && kl_history_is_text(&session.run->history)) {
         status = kl_fail(err, KL_ERR_USAGE,
                          "--html shows images: for a run of text use --json or --csv");
-    if (!status && request.samples == UINT32_MAX && kl_history_is_text(&session.run->history))
-        request.samples = TEXT_SAMPLES;
-    if (!status && request.html)
-        status = kl_html_check(request.html, request.path, err);
-    if (!status)
-        status = kl_batch_query_choose(&session.run->data, request.samples, &ids, &n, err);
-    if (!status) {
-        kl_counter_start(&counter);
-        status = kl_report(session.pool, &session.run->history, ids, n, kl_counter_show, &counter,
-                           &report, err);
-        kl_counter_end(&counter);
+        goto out;
     }
-    if (!status)
-        status = print(&request, session.run, &report, err);
+    if (request.samples == UINT32_MAX && kl_history_is_text(&session.run->history))
+        request.samples = TEXT_SAMPLES;
+    if (request.html)
+        status = kl_html_check(request.html, request.path, err);
+    if (status)
+        goto out;
+    status = kl_batch_query_choose(&session.run->data, request.samples, &ids, &n, err);
+    if (status)
+        goto out;
+    kl_counter_start(&counter);
+    status = kl_report(session.pool, &session.run->history, ids, n, kl_counter_show, &counter,
+                       &report, err);
+    kl_counter_end(&counter);
+    if (status)
+        goto out;
+    status = print(&request, session.run, &report, err);
+out:
     kl_report_clear(&report);
     free(ids);
     kl_session_close(&session);

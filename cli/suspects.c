@@ -139,17 +139,21 @@ enum kl_status kl_cli_suspects(int argc, char **argv, struct kl_error *err)
         return status;
     kl_blas_single_thread();
     status = kl_session_open(request.path, &session, err);
-    if (!status && kl_history_is_text(&session.run->history))
+    if (status)
+        goto out;
+    if (kl_history_is_text(&session.run->history)) {
         status = kl_fail(err, KL_ERR_USAGE, "%s is a run of text: it has no labels to suspect",
                          request.path);
-    if (!status) {
-        kl_counter_start(&counter);
-        status = kl_suspects(session.pool, &session.run->history, 0, kl_counter_show, &counter,
-                             &suspects, err);
-        kl_counter_end(&counter);
+        goto out;
     }
-    if (!status)
-        status = print(&request, session.run, &suspects, err);
+    kl_counter_start(&counter);
+    status = kl_suspects(session.pool, &session.run->history, 0, kl_counter_show, &counter,
+                         &suspects, err);
+    kl_counter_end(&counter);
+    if (status)
+        goto out;
+    status = print(&request, session.run, &suspects, err);
+out:
     kl_suspects_clear(&suspects);
     kl_session_close(&session);
     return status;

@@ -312,27 +312,36 @@ enum kl_status kl_writer_resume(const char *path, struct kl_writer **out,
     if (status)
         return status;
     status = open_unfinished(path, &writer->db, err);
-    if (!status)
-        status = read_start(writer, &read, &steps_done, err);
-    if (!status)
-        status = kl_images_read(writer->db, &read, err);
-    if (!status)
-        status = kl_training_state_create(&writer->training, &resumed, err);
+    if (status)
+        goto out;
+    status = read_start(writer, &read, &steps_done, err);
+    if (status)
+        goto out;
+    status = kl_images_read(writer->db, &read, err);
+    if (status)
+        goto out;
+    status = kl_training_state_create(&writer->training, &resumed, err);
+    if (status)
+        goto out;
     resumed.steps_done = steps_done;
-    if (!status)
-        status = kl_tensors_read(writer->db, "current", 0, resumed.network, err);
-    if (!status && steps_done < writer->training.n_steps) {
+    status = kl_tensors_read(writer->db, "current", 0, resumed.network, err);
+    if (status)
+        goto out;
+    if (steps_done < writer->training.n_steps) {
         for (uint32_t i = 0; !status && i < KL_MOMENTS_MAX && resumed.moments[i]; i++)
             status = kl_tensors_read(writer->db, moment_states[i], 0, resumed.moments[i], err);
         if (!status && resumed.carried)
             status = kl_carried_read(writer->db, resumed.carried, resumed.n_carried, err);
     }
-    if (!status)
-        status = kl_patterns_create(writer->db, &writer->training,
-                                    (uint64_t)steps_done * kl_training_patterns(&writer->training),
-                                    &writer->patterns, err);
-    if (!status)
-        status = prepare_statements(writer, err);
+    if (status)
+        goto out;
+    status = kl_patterns_create(writer->db, &writer->training,
+                                (uint64_t)steps_done * kl_training_patterns(&writer->training),
+                                &writer->patterns, err);
+    if (status)
+        goto out;
+    status = prepare_statements(writer, err);
+out:
     if (status) {
         kl_training_state_clear(&resumed);
         kl_collection_clear(&read);

@@ -172,15 +172,19 @@ enum kl_status kl_query_text(struct kl_run *run, struct kl_pool *pool,
     double started = kl_now_ms(), total_ms;
     enum kl_status status = find_text(run, request, &query, &text, err);
 
+    if (status)
+        goto out;
     query.top = request->query.top * KL_HITS_PER_PASSAGE < KL_TOP_MAX
                     ? request->query.top * KL_HITS_PER_PASSAGE
                     : KL_TOP_MAX;
-    if (!status)
-        status = kl_attend(pool, &run->history, &query, &answer, err);
-    if (!status)
-        status = kl_passages_find(&run->history, &answer, request->query.top, &passages, err);
+    status = kl_attend(pool, &run->history, &query, &answer, err);
+    if (status)
+        goto out;
+    status = kl_passages_find(&run->history, &answer, request->query.top, &passages, err);
+    if (status)
+        goto out;
     total_ms = kl_now_ms() - started;
-    if (!status && request->json) {
+    if (request->json) {
         char *json =
             kl_json_text_attention(run, &query, &text, text.n - 1, &answer, &passages, total_ms);
 
@@ -189,9 +193,10 @@ enum kl_status kl_query_text(struct kl_run *run, struct kl_pool *pool,
         else
             status = kl_fail(err, KL_ERR_MEMORY, "not enough memory for the answer");
         free(json);
-    } else if (!status) {
+    } else {
         print_answer(run, &query, &text, &answer, &passages, total_ms);
     }
+out:
     kl_passages_clear(&passages);
     kl_answer_clear(&answer);
     kl_query_text_clear(&text);

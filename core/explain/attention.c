@@ -198,28 +198,32 @@ static enum kl_status remove_patterns(const struct work *work, struct kl_answer 
     uint8_t *removed = NULL;
     enum kl_status status = kl_alloc(&removed, history->n_patterns, 1, "the removal", err);
 
-    if (!status)
-        status = kl_alloc(&result->logits, answer->n_logits, sizeof(double), "logits", err);
-    if (!status)
-        status = kl_alloc(&result->probabilities, answer->n_logits, sizeof(float), "logits", err);
-    if (!status) {
-        name_lit(work, answer, &removal, removed);
-        status = kl_removal_mark(history, &removal, removed, err);
-    }
-    if (!status) {
-        for (uint64_t t = 0; t < history->n_patterns; t++)
-            result->n_patterns += removed[t];
-        status = kl_logits_without(work->pool, history, first, kl_inquiry_key(work->inquiry, first),
-                                   removed, result->logits, err);
-    }
-    if (!status)
-        status = kl_alloc(&logits, answer->n_logits, sizeof(float), "logits", err);
-    if (!status) {
-        for (uint32_t j = 0; j < answer->n_logits; j++)
-            logits[j] = (float)result->logits[j];
-        kl_softmax(logits, answer->n_logits, result->probabilities);
-        result->predicted = kl_argmax(logits, answer->n_logits);
-    }
+    if (status)
+        goto out;
+    status = kl_alloc(&result->logits, answer->n_logits, sizeof(double), "logits", err);
+    if (status)
+        goto out;
+    status = kl_alloc(&result->probabilities, answer->n_logits, sizeof(float), "logits", err);
+    if (status)
+        goto out;
+    name_lit(work, answer, &removal, removed);
+    status = kl_removal_mark(history, &removal, removed, err);
+    if (status)
+        goto out;
+    for (uint64_t t = 0; t < history->n_patterns; t++)
+        result->n_patterns += removed[t];
+    status = kl_logits_without(work->pool, history, first, kl_inquiry_key(work->inquiry, first),
+                               removed, result->logits, err);
+    if (status)
+        goto out;
+    status = kl_alloc(&logits, answer->n_logits, sizeof(float), "logits", err);
+    if (status)
+        goto out;
+    for (uint32_t j = 0; j < answer->n_logits; j++)
+        logits[j] = (float)result->logits[j];
+    kl_softmax(logits, answer->n_logits, result->probabilities);
+    result->predicted = kl_argmax(logits, answer->n_logits);
+out:
     free(logits);
     free(removed);
     return status;

@@ -107,18 +107,24 @@ enum kl_status kl_logits_without(struct kl_pool *pool, const struct kl_history *
         widest = final->shape.outputs[l] > widest ? final->shape.outputs[l] : widest;
     }
     status = kl_scratch_take(history->scratch, &work.attention, err);
-    if (!status)
-        status = kl_alloc(&work.x, widest, sizeof(float), "a layer", err);
-    if (!status)
-        status = kl_alloc(&work.sums, widest, sizeof(double), "a layer", err);
-    if (!status)
-        status = kl_alloc(&work.y, widest, sizeof(double), "a layer", err);
-    if (!status)
-        memcpy(work.x, x, final->shape.inputs[first] * sizeof(float));
+    if (status)
+        goto out;
+    status = kl_alloc(&work.x, widest, sizeof(float), "a layer", err);
+    if (status)
+        goto out;
+    status = kl_alloc(&work.sums, widest, sizeof(double), "a layer", err);
+    if (status)
+        goto out;
+    status = kl_alloc(&work.y, widest, sizeof(double), "a layer", err);
+    if (status)
+        goto out;
+    memcpy(work.x, x, final->shape.inputs[first] * sizeof(float));
     for (uint32_t l = first; !status && l < final->shape.n_layers; l++)
         status = run_layer(&work, l, err);
-    if (!status)
-        memcpy(logits, work.y, kl_shape_n_outputs(&final->shape) * sizeof(double));
+    if (status)
+        goto out;
+    memcpy(logits, work.y, kl_shape_n_outputs(&final->shape) * sizeof(double));
+out:
     kl_scratch_give(history->scratch, work.attention);
     free(work.x);
     free(work.sums);

@@ -249,20 +249,24 @@ enum kl_status kl_layer_check(struct kl_pool *pool, const struct kl_history *his
                         ? (uint32_t)(SLICE_NUMBERS / rebuild.outputs) + 1
                         : SLICE;
     status = allocate(&rebuild, err);
-    if (!status && kl_shape_reads_samples(&history->final->shape, layer)) {
+    if (status)
+        goto out;
+    if (kl_shape_reads_samples(&history->final->shape, layer)) {
         status = kl_resident_create(history->keys[0], pool, &rebuild.images, err);
-        if (!status)
-            rebuild.keys = &rebuild.images->source;
+        if (status)
+            goto out;
+        rebuild.keys = &rebuild.images->source;
     }
-    if (!status)
-        status = kl_pool_run(pool, rebuild_weights, &rebuild, 1, err);
-    if (!status) {
-        found.weight_distance = weight_distance(&rebuild);
-        found.non_finite = rebuild.non_finite;
-        status = output_distance(&rebuild, &found.output_distance, err);
-    }
-    if (!status)
-        *check = found;
+    status = kl_pool_run(pool, rebuild_weights, &rebuild, 1, err);
+    if (status)
+        goto out;
+    found.weight_distance = weight_distance(&rebuild);
+    found.non_finite = rebuild.non_finite;
+    status = output_distance(&rebuild, &found.output_distance, err);
+    if (status)
+        goto out;
+    *check = found;
+out:
     kl_resident_free(rebuild.images);
     free(rebuild.slice_keys);
     free(rebuild.slice_errors);

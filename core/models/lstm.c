@@ -174,9 +174,12 @@ static enum kl_status read_streams(const struct kl_network *network, const uint3
     enum kl_status status = kl_alloc(&carried, kl_lstm_carried_size(&network->shape, plan->streams),
                                      sizeof(float), "the state", err);
 
-    if (!status)
-        status = kl_lstm_activations_create(&network->shape, plan->streams, TEXT_UNROLL,
-                                            &activations, err);
+    if (status)
+        goto out;
+    status =
+        kl_lstm_activations_create(&network->shape, plan->streams, TEXT_UNROLL, &activations, err);
+    if (status)
+        goto out;
     for (uint32_t done = 0; !status && done < plan->used;) {
         uint32_t unroll = plan->used - done < TEXT_UNROLL ? plan->used - done : TEXT_UNROLL;
         struct kl_vocabulary_loss loss;
@@ -195,6 +198,7 @@ static enum kl_status read_streams(const struct kl_network *network, const uint3
         }
         done += unroll;
     }
+out:
     kl_lstm_activations_free(activations);
     free(carried);
     return status;

@@ -180,22 +180,30 @@ static enum kl_status write_settings(const struct work *work, struct kl_error *e
     int row = 0;
     enum kl_status status = read_settings(work->old, &training, err);
 
-    if (!status)
-        status = kl_rows_insert(work->db, "setting", 0, &insert, err);
+    if (status)
+        goto out;
+    status = kl_rows_insert(work->db, "setting", 0, &insert, err);
+    if (status)
+        goto out;
     for (uint32_t i = 0; !status && (setting = kl_setting_at(i)); i++) {
         if (!kl_setting_applies(setting, &training))
             continue;
         kl_setting_format(setting, &training, value);
         status = insert_setting(insert, setting->name, value, err);
     }
-    if (!status)
-        status = kl_db_prepare(
-            work->old, "SELECT fingerprint FROM run WHERE fingerprint IS NOT NULL", &before, err);
-    if (!status)
-        status = kl_db_next(before, &row, err);
-    if (!status && row)
+    if (status)
+        goto out;
+    status = kl_db_prepare(work->old, "SELECT fingerprint FROM run WHERE fingerprint IS NOT NULL",
+                           &before, err);
+    if (status)
+        goto out;
+    status = kl_db_next(before, &row, err);
+    if (status)
+        goto out;
+    if (row)
         status = insert_setting(insert, KL_FINGERPRINT_BEFORE,
                                 (const char *)sqlite3_column_text(before, 0), err);
+out:
     sqlite3_finalize(before);
     sqlite3_finalize(insert);
     return status;

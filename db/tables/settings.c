@@ -110,12 +110,16 @@ enum kl_status kl_settings_read(sqlite3 *db, struct kl_training *training,
     enum kl_status status = kl_db_integer(db, "SELECT count(*) FROM setting", &n, err);
 
     kl_settings_default(training);
-    if (!status && n > KL_OTHER_SETTINGS_MAX)
+    if (status)
+        goto out;
+    if (n > KL_OTHER_SETTINGS_MAX) {
         status = damaged(db, "it has more settings than there can be", err);
-    if (!status)
-        status = kl_alloc(&others, (size_t)n, sizeof *others, "the settings", err);
-    if (!status)
-        status = kl_db_prepare(db, "SELECT key, value FROM setting ORDER BY key", &statement, err);
+        goto out;
+    }
+    status = kl_alloc(&others, (size_t)n, sizeof *others, "the settings", err);
+    if (status)
+        goto out;
+    status = kl_db_prepare(db, "SELECT key, value FROM setting ORDER BY key", &statement, err);
     while (!status && !(status = kl_db_next(statement, &row, err)) && row) {
         const char *key = (const char *)sqlite3_column_text(statement, 0);
         const char *value = (const char *)sqlite3_column_text(statement, 1);
@@ -128,6 +132,7 @@ enum kl_status kl_settings_read(sqlite3 *db, struct kl_training *training,
         else if (kl_setting_parse(setting, value, training, err))
             status = no_sense(db, key, value, err);
     }
+out:
     sqlite3_finalize(statement);
     if (status) {
         free(others);

@@ -48,32 +48,36 @@ static enum kl_status count(const struct job *job, struct kl_hubness *out, struc
     struct kl_top top = {NULL, 0, 0};
     enum kl_status status = kl_alloc(&counts, n_samples, sizeof *counts, "the counts", err);
 
-    for (uint32_t s = 0; !status && s * SLICE < job->n; s++)
+    if (status)
+        goto out;
+    for (uint32_t s = 0; s * SLICE < job->n; s++)
         for (uint32_t q = 0; q < job->slices[s]->n; q++)
             for (uint32_t i = 0; i < job->slices[s]->n_best[q]; i++)
                 counts[job->slices[s]->best[(size_t)q * KL_HUBNESS_TOP + i]]++;
-    for (uint32_t i = 0; !status && i < n_samples; i++)
+    for (uint32_t i = 0; i < n_samples; i++)
         top.capacity += counts[i] > 0;
-    if (!status)
-        status = kl_alloc(&top.items, top.capacity, sizeof *top.items, "the counts", err);
-    if (!status)
-        status = kl_alloc(&hubness.samples, top.capacity, sizeof(uint32_t), "the counts", err);
-    if (!status)
-        status = kl_alloc(&hubness.shares, top.capacity, sizeof(float), "the counts", err);
-    for (uint32_t i = 0; !status && i < n_samples; i++)
+    status = kl_alloc(&top.items, top.capacity, sizeof *top.items, "the counts", err);
+    if (status)
+        goto out;
+    status = kl_alloc(&hubness.samples, top.capacity, sizeof(uint32_t), "the counts", err);
+    if (status)
+        goto out;
+    status = kl_alloc(&hubness.shares, top.capacity, sizeof(float), "the counts", err);
+    if (status)
+        goto out;
+    for (uint32_t i = 0; i < n_samples; i++)
         if (counts[i])
             kl_top_offer(&top, counts[i], i);
-    if (!status) {
-        kl_top_sort(&top);
-        hubness.n = top.n;
-        for (uint32_t i = 0; i < top.n; i++) {
-            hubness.samples[i] = (uint32_t)top.items[i].index;
-            hubness.shares[i] = (float)(top.items[i].score / job->n);
-        }
-        *out = hubness;
-    } else {
-        kl_hubness_clear(&hubness);
+    kl_top_sort(&top);
+    hubness.n = top.n;
+    for (uint32_t i = 0; i < top.n; i++) {
+        hubness.samples[i] = (uint32_t)top.items[i].index;
+        hubness.shares[i] = (float)(top.items[i].score / job->n);
     }
+    *out = hubness;
+    hubness = (struct kl_hubness){0};
+out:
+    kl_hubness_clear(&hubness);
     free(top.items);
     free(counts);
     return status;
@@ -89,16 +93,21 @@ enum kl_status kl_hubness(struct kl_pool *pool, const struct kl_history *history
     enum kl_status status =
         kl_batch_query_choose(history->data, KL_HUBNESS_QUERIES, &ids, &job.n, err);
 
-    if (!status)
-        status = kl_batch_rows_create(history, &rows, err);
-    if (!status && rank->needs_lengths)
-        status = kl_norms_of(pool, history, layer, &job.norms, err);
+    if (status)
+        goto out;
+    status = kl_batch_rows_create(history, &rows, err);
+    if (status)
+        goto out;
     job.rows = rows;
     job.ids = ids;
+    if (rank->needs_lengths)
+        status = kl_norms_of(pool, history, layer, &job.norms, err);
     for (; !status && job.part < PARTS; job.part++)
         status = kl_pool_run(pool, scan_part, &job, (job.n + SLICE - 1) / SLICE, err);
-    if (!status)
-        status = count(&job, hubness, err);
+    if (status)
+        goto out;
+    status = count(&job, hubness, err);
+out:
     for (size_t i = 0; i < sizeof job.slices / sizeof job.slices[0]; i++)
         kl_slice_free(job.slices[i]);
     kl_batch_rows_free(rows);

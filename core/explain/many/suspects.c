@@ -215,24 +215,26 @@ static enum kl_status ask_neighbours(struct work *work, const struct kl_suspect 
     uint32_t *ids = NULL, round = kl_pool_n_workers(work->pool);
     enum kl_status status = kl_alloc(&ids, n, sizeof *ids, "the suspects", err);
 
-    for (uint32_t i = 0; !status && i < n; i++)
+    if (status)
+        goto out;
+    for (uint32_t i = 0; i < n; i++)
         ids[i] = list[i].sample;
     job.ids = ids;
-    if (!status)
-        status = kl_batch_rows_create(work->history, &job.rows, err);
-    if (!status)
-        status = kl_norms_of(work->pool, work->history, 0, &job.norms, err);
-    if (!status) {
-        pthread_mutex_init(&job.lock, NULL);
-        /* A job per round of slices: between them other jobs of the pool get their turn. */
-        for (; !status && job.first_task < job.n_tasks; job.first_task += round) {
-            uint32_t left = job.n_tasks - job.first_task;
+    status = kl_batch_rows_create(work->history, &job.rows, err);
+    if (status)
+        goto out;
+    status = kl_norms_of(work->pool, work->history, 0, &job.norms, err);
+    if (status)
+        goto out;
+    pthread_mutex_init(&job.lock, NULL);
+    /* A job per round of slices: between them other jobs of the pool get their turn. */
+    for (; !status && job.first_task < job.n_tasks; job.first_task += round) {
+        uint32_t left = job.n_tasks - job.first_task;
 
-            status =
-                kl_pool_run(work->pool, find_neighbours, &job, left < round ? left : round, err);
-        }
-        pthread_mutex_destroy(&job.lock);
+        status = kl_pool_run(work->pool, find_neighbours, &job, left < round ? left : round, err);
     }
+    pthread_mutex_destroy(&job.lock);
+out:
     kl_batch_rows_free(job.rows);
     free(ids);
     return status;
@@ -248,25 +250,30 @@ enum kl_status kl_suspects(struct kl_pool *pool, const struct kl_history *histor
     enum kl_status status =
         kl_alloc(&work.samples, n_samples, sizeof *work.samples, "the suspects", err);
 
-    if (!status)
-        status = kl_alloc(&work.repetitions, n_samples, sizeof(uint32_t), "the suspects", err);
-    if (!status)
-        status = kl_pool_run(pool, sum_errors, &work, 1, err);
-    if (!status)
-        status = list_trained(&work, &suspects.samples, &suspects.n, err);
+    if (status)
+        goto out;
+    status = kl_alloc(&work.repetitions, n_samples, sizeof(uint32_t), "the suspects", err);
+    if (status)
+        goto out;
+    status = kl_pool_run(pool, sum_errors, &work, 1, err);
+    if (status)
+        goto out;
+    status = list_trained(&work, &suspects.samples, &suspects.n, err);
+    if (status)
+        goto out;
     n_asked = candidates && candidates < suspects.n ? candidates : suspects.n;
-    if (!status)
-        status = ask_neighbours(&work, suspects.samples, n_asked, progress, self, err);
-    for (uint32_t i = 0; !status && i < suspects.n; i++) {
+    status = ask_neighbours(&work, suspects.samples, n_asked, progress, self, err);
+    if (status)
+        goto out;
+    for (uint32_t i = 0; i < suspects.n; i++) {
         struct kl_suspect *one = &suspects.samples[i];
 
         one->others = i < n_asked ? work.samples[one->sample].others : NAN;
         one->score = one->own + (i < n_asked ? OTHERS_WEIGHT * one->others : 0);
     }
-    if (!status) {
-        qsort(suspects.samples, suspects.n, sizeof *suspects.samples, by_score);
-        status = measure(history, &suspects, err);
-    }
+    qsort(suspects.samples, suspects.n, sizeof *suspects.samples, by_score);
+    status = measure(history, &suspects, err);
+out:
     free(work.samples);
     free(work.repetitions);
     if (status)

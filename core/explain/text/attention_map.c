@@ -135,10 +135,14 @@ static enum kl_status scan_part(void *argument, unsigned worker, unsigned task,
     float *rows = NULL, *attention = NULL;
     enum kl_status status = make_part(&part, n, job->query->n_best, err);
 
-    if (!status)
-        status = kl_alloc(&rows, (size_t)ROWS * width, sizeof(float), "keys", err);
-    if (!status)
-        status = kl_alloc(&attention, (size_t)ROWS * n, sizeof(float), "the attention", err);
+    if (status)
+        goto out;
+    status = kl_alloc(&rows, (size_t)ROWS * width, sizeof(float), "keys", err);
+    if (status)
+        goto out;
+    status = kl_alloc(&attention, (size_t)ROWS * n, sizeof(float), "the attention", err);
+    if (status)
+        goto out;
     for (uint32_t b = first; !status && b < end; b++) {
         struct kl_block block = {0};
 
@@ -153,8 +157,10 @@ static enum kl_status scan_part(void *argument, unsigned worker, unsigned task,
                 take_row(job, block.first + at + i, attention + (size_t)i * n, &part);
         }
     }
-    if (!status)
-        merge(job, &part);
+    if (status)
+        goto out;
+    merge(job, &part);
+out:
     free_part(&part);
     free(rows);
     free(attention);
@@ -309,25 +315,30 @@ enum kl_status kl_attention_map_find(struct kl_pool *pool, const struct kl_histo
     job.n_tasks = 4 * kl_pool_n_workers(pool);
     pthread_mutex_init(&job.lock, NULL);
     status = read_tokens(history, query, &x, err);
+    if (status)
+        goto out;
     job.x = x;
-    if (!status)
-        status = allocate(query, &heat, err);
-    if (!status)
-        status = make_part(&job.total, query->n, query->n_best, err);
-    if (!status)
-        status = kl_pool_run(pool, scan_part, &job, job.n_tasks, err);
-    for (uint32_t q = 0; !status && q < query->n; q++) {
+    status = allocate(query, &heat, err);
+    if (status)
+        goto out;
+    status = make_part(&job.total, query->n, query->n_best, err);
+    if (status)
+        goto out;
+    status = kl_pool_run(pool, scan_part, &job, job.n_tasks, err);
+    if (status)
+        goto out;
+    for (uint32_t q = 0; q < query->n; q++) {
         double mean = job.total.sums[q] / n, variance = job.total.squares[q] / n - mean * mean;
 
         heat.mean[q] = mean;
         heat.deviation[q] = variance > 0 ? sqrt(variance) : 0;
     }
-    if (!status) {
-        list_best(&job, &heat);
-        status = choose_columns(&job, &heat, err);
-    }
-    if (!status)
-        status = kl_pool_run(pool, fill_columns, &fill, 1, err);
+    list_best(&job, &heat);
+    status = choose_columns(&job, &heat, err);
+    if (status)
+        goto out;
+    status = kl_pool_run(pool, fill_columns, &fill, 1, err);
+out:
     free_part(&job.total);
     pthread_mutex_destroy(&job.lock);
     free(x);

@@ -32,23 +32,27 @@ enum kl_status kl_read_text(const struct kl_network *network, const uint32_t *to
     float *logits = NULL;
     enum kl_status status = kl_alloc(&reading.bits, n, sizeof(float), "a reading", err);
 
-    if (!status)
-        status = kl_alloc(&reading.predicted, n, sizeof(uint32_t), "a reading", err);
-    if (!status)
-        status = model->reader_create(network, n, &reader, err);
-    if (!status)
-        status = kl_alloc(&logits, (size_t)SLICE * n_types, sizeof(float), "logits", err);
-    if (!status) {
-        model->reader_read(reader, tokens, n);
-        reading.bits[0] = NAN;
-    }
-    for (uint32_t first = 0; !status && first < n; first += SLICE) {
+    if (status)
+        goto out;
+    status = kl_alloc(&reading.predicted, n, sizeof(uint32_t), "a reading", err);
+    if (status)
+        goto out;
+    status = model->reader_create(network, n, &reader, err);
+    if (status)
+        goto out;
+    status = kl_alloc(&logits, (size_t)SLICE * n_types, sizeof(float), "logits", err);
+    if (status)
+        goto out;
+    model->reader_read(reader, tokens, n);
+    reading.bits[0] = NAN;
+    for (uint32_t first = 0; first < n; first += SLICE) {
         uint32_t now = n - first < SLICE ? n - first : SLICE;
 
         model->reader_logits(reader, first, now, logits);
         for (uint32_t i = 0; i < now; i++)
             judge(logits + (size_t)i * n_types, n_types, first + i, tokens, &reading);
     }
+out:
     if (reader)
         model->reader_free(reader);
     free(logits);

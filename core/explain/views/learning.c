@@ -28,12 +28,14 @@ static enum kl_status replay(void *argument, unsigned worker, unsigned task, str
             status = history->snapshots.read(history->snapshots.self, worker, task - 1, read, err);
         then = read;
     }
-    if (!status)
-        status = kl_model_read(then, history->data, job->subject, &activations, err);
-    if (!status)
-        memcpy(learning->logits + (size_t)task * learning->n_logits,
-               activations->keys[history->final->shape.n_layers],
-               learning->n_logits * sizeof(float));
+    if (status)
+        goto out;
+    status = kl_model_read(then, history->data, job->subject, &activations, err);
+    if (status)
+        goto out;
+    memcpy(learning->logits + (size_t)task * learning->n_logits,
+           activations->keys[history->final->shape.n_layers], learning->n_logits * sizeof(float));
+out:
     kl_activations_free(activations);
     kl_network_free(read);
     return status;
