@@ -1,4 +1,4 @@
-/* The table of settings, and what they may be together. */
+/* What settings may be, each and together. */
 #include "core/training/settings.h"
 
 #include <math.h>
@@ -41,89 +41,15 @@ static const char *token_kind_name(uint32_t i)
     return i <= KL_TOKENS_WHITESPACE ? kl_token_kind_name((enum kl_token_kind)i) : NULL;
 }
 
-#define FIELD(field) offsetof(struct kl_training, field)
 #define INTEGER_MAX 100000000
 #define SEED_MAX 9007199254740991.0 /* 2^53 - 1 */
 
-/* clang-format off */
 static const struct kl_setting table[] = {
-    {"name", "name", KL_SETTING_TEXT, FIELD(name), "TEXT", 0, 0, 0, NULL, KL_OF_ALL, "",
-     "the run's name (default: the preset's, or the data set's when other options change the preset)"},
-    {"architecture", "architecture", KL_SETTING_CHOICE, FIELD(architecture), NULL, 0, 0, 0, model_name, KL_OF_ALL, "mlp",
-     "what the network is; default: mlp for images, lstm for text"},
-    {"hidden", "hidden", KL_SETTING_WIDTHS, FIELD(model), "N[,N...]", 1, KL_WIDTH_MAX, 0, NULL, KL_OF_ALL, "none",
-     "widths of the hidden layers, or cells of each LSTM layer; 'none' for a single linear layer"},
-    {"embedding", "embedding", KL_SETTING_INTEGER, FIELD(model.embedding), "N", 0, KL_WIDTH_MAX, 0, NULL, KL_OF_TEXT, "0",
-     "width of the vector that stands for a token"},
-    {"initialisation", "init", KL_SETTING_CHOICE, FIELD(initialisation), NULL, 0, 0, 0, initialisation_name, KL_OF_IMAGES, "xavier",
-     "initial weights: normal, with Xavier's or He's deviation; an LSTM's are uniform"},
-    {"seed", "seed", KL_SETTING_SEED, FIELD(seed), "N", 0, SEED_MAX, 0, NULL, KL_OF_ALL, "1",
-     "random seed (default 1)"},
-    {"steps", "steps", KL_SETTING_INTEGER, FIELD(n_steps), "N", 1, INTEGER_MAX, 0, NULL, KL_OF_ALL, "1000",
-     "minibatch updates"},
-    {"batch_size", "batch", KL_SETTING_INTEGER, FIELD(batch_size), "N", 1, 65536, 0, NULL, KL_OF_ALL, "64",
-     "patterns per step; streams of text"},
-    {"unroll", "unroll", KL_SETTING_INTEGER, FIELD(unroll), "N", 1, 1 << 20, 0, NULL, KL_OF_TEXT, "1",
-     "tokens of each stream a step"},
-    {"dropout", "dropout", KL_SETTING_REAL, FIELD(dropout), "P", 0, 1, KL_OPEN_HIGH, NULL, KL_OF_TEXT, "0",
-     "share of the output layer's keys set to 0 in training"},
-    {"optimiser", "optimiser", KL_SETTING_CHOICE, FIELD(optimiser), NULL, 0, 0, 0, optimiser_name, KL_OF_TEXT, "sgd",
-     "sgd: exact dual form; adam: attention only, no contributions"},
-    {"learning_rate", "lr", KL_SETTING_REAL, FIELD(learning_rate), "X", 0, 1000, KL_OPEN_LOW, NULL, KL_OF_ALL, "0.01",
-     "learning rate (with adam by default 0.001)"},
-    {"lr_schedule", "lr-schedule", KL_SETTING_CHOICE, FIELD(lr_schedule), NULL, 0, 0, 0, lr_schedule_name, KL_OF_ALL, "constant",
-     "constant, cosine (to 0 at the end) or step"},
-    {"lr_period", "lr-period", KL_SETTING_INTEGER, FIELD(lr_period), "N", 0, INTEGER_MAX, 0, NULL, KL_OF_ALL, "0",
-     "steps between drops of the step schedule"},
-    {"lr_gamma", "lr-gamma", KL_SETTING_REAL, FIELD(lr_gamma), "X", 0, 1, KL_OPEN_LOW, NULL, KL_OF_ALL, "0.1",
-     "factor of each drop"},
-    {"momentum", "momentum", KL_SETTING_REAL, FIELD(momentum), "X", 0, 1, KL_OPEN_HIGH, NULL, KL_OF_ALL, "0",
-     "0 up to 1; Adam has its own"},
-    {"weight_decay", "weight-decay", KL_SETTING_REAL, FIELD(weight_decay), "X", 0, 1, 0, NULL, KL_OF_ALL, "0",
-     "L2 penalty, on biases too"},
-    {"clip_norm", "clip", KL_SETTING_REAL, FIELD(clip_norm), "X", 0, HUGE_VAL, KL_OPEN_HIGH, NULL, KL_OF_ALL, "0",
-     "largest norm of the gradient; 0 for no clipping"},
-    {"dtype", "dtype", KL_SETTING_CHOICE, FIELD(dtype), NULL, KL_F16, 0, 0, dtype_name, KL_OF_ALL, "float16",
-     "number format of the history: float16 (default) or float32"},
-    {"evaluation_steps", "evaluation-steps", KL_SETTING_INTEGER, FIELD(evaluation_steps), "N", 1, INTEGER_MAX, 0, NULL, KL_OF_ALL, "100",
-     "steps between evaluations on the test split (default: a 20th of all)"},
-    {"snapshot_steps", "snapshot-steps", KL_SETTING_INTEGER, FIELD(snapshot_steps), "N", 0, INTEGER_MAX, 0, NULL, KL_OF_ALL, "0",
-     "steps between snapshots of the weights, which show how an answer was learned (default: a 100th, of text a 25th; 0: none)"},
-    {"checkpoint_steps", "checkpoint-steps", KL_SETTING_INTEGER, FIELD(checkpoint_steps), "N", 1, INTEGER_MAX, 0, NULL, KL_OF_ALL, "100",
-     "steps between commits of the history (default 100)"},
-    {"data_schedule", "schedule", KL_SETTING_CHOICE, FIELD(data_schedule), NULL, 0, 0, 0, data_schedule_name, KL_OF_ALL, "joint",
-     "joint (default): data sets shuffled together; sequential: one after the other, in the order they are named"},
-    {"switches", "switch", KL_SETTING_STEPS, FIELD(switches), "N[,N...]", 1, INTEGER_MAX, 0, NULL, KL_OF_ALL, "",
-     "the last step with each data set but the last"},
-    {"heads", "heads", KL_SETTING_CHOICE, FIELD(heads), NULL, 0, 0, 0, heads_name, KL_OF_IMAGES, "shared",
-     "shared (default): label c of every data set is output c; separate: every data set has outputs of its own"},
-    {"validation", "validation", KL_SETTING_INTEGER, FIELD(selection.validation), "N", 0, INTEGER_MAX, 0, NULL, KL_OF_IMAGES, "0",
-     "take the last N training samples of each data set out as a validation split (presets of the paper: 10000)"},
-    {"limit", "limit", KL_SETTING_INTEGER, FIELD(selection.limit), "N", 0, INTEGER_MAX, 0, NULL, KL_OF_IMAGES, "0",
-     "train on the first N samples of each data set"},
-    {"label_noise", "label-noise", KL_SETTING_REAL, FIELD(selection.label_noise), "P", 0, 1, 0, NULL, KL_OF_IMAGES, "0",
-     "flip this share of the training labels, and remember which"},
-    {"noise_seed", "noise-seed", KL_SETTING_SEED, FIELD(selection.noise_seed), "N", 0, SEED_MAX, 0, NULL, KL_OF_IMAGES, "1",
-     "random seed of the flips (default 1)"},
-    {"image_size", "image-size", KL_SETTING_SIZE, FIELD(selection.image_size), "N|WxH", 1, KL_IMAGE_SIDE_MAX, 0, NULL, KL_OF_IMAGES, "",
-     "resize the images of folders (default: their own size if they share one up to 64x64, otherwise 32x32)"},
-    {"tokens", "tokens", KL_SETTING_CHOICE, FIELD(selection.text.kind), NULL, 0, 0, 0, token_kind_name, KL_OF_TEXT, "characters",
-     "characters, words, or whitespace: what white space separates in a file that is cut already, such as WikiText's. Says that the "
-     "data is text; the settings are quick-text's (text-words', for words and whitespace) unless a preset is named"},
-    {"min_count", "min-count", KL_SETTING_INTEGER, FIELD(selection.text.min_count), "N", 0, INTEGER_MAX, 0, NULL, KL_OF_TEXT, "1",
-     "rarer words are <unk>"},
-    {"test_share", "test-share", KL_SETTING_REAL, FIELD(selection.text.test_share), "P", 0, 1, KL_OPEN_HIGH, NULL, KL_OF_TEXT, "0.05",
-     "the last share of the text is the test split (default 0.05)"},
-    {"test_files", "test-files", KL_SETTING_TEXT, FIELD(selection.text.test_files), "PATTERN", 0, 0, 0, NULL, KL_OF_TEXT, "",
-     "files so named are it instead; without it, a folder with files that have train and test (and valid) as words of their names "
-     "is split so"},
-    {"gate_errors", "gate-errors", KL_SETTING_FLAG, FIELD(records_gates), NULL, 0, 1, 0, NULL, KL_OF_TEXT, "0",
-     "record the error signals of the LSTM's gates, too: contributions through them, for 8 bytes per cell and pattern"},
-    {"error_entries", "error-entries", KL_SETTING_INTEGER, FIELD(error_entries), "N", 0, KL_VOCABULARY_MAX, 0, NULL, KL_OF_TEXT, "0",
-     "of the output layer's error signals record the target's and the N - 1 largest; 0: all, which alone is exact (default: all of "
-     "up to 1024 tokens, otherwise 64)"},
+#define SETTING(declaration, field, name, flag, type, ...)                                         \
+    {name, flag, KL_SETTING_##type, offsetof(struct kl_training, field), __VA_ARGS__},
+#include "core/training/settings_table.h"
+#undef SETTING
 };
-/* clang-format on */
 
 const struct kl_setting *kl_setting_at(uint32_t i)
 {

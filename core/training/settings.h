@@ -1,6 +1,7 @@
 /* The settings of a training, in one table: what they are called, what they may be, and what they
  * mean. From it come the command line's flags and their help, the rows of the run file, the JSON of
- * a run and the text that the fingerprint is made of; a new setting is one row more. */
+ * a run and the text that the fingerprint is made of; a new setting is one entry more of
+ * core/training/settings_table.h. */
 #ifndef KL_CORE_TRAINING_SETTINGS_H
 #define KL_CORE_TRAINING_SETTINGS_H
 

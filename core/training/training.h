@@ -1,7 +1,7 @@
 /* What determines a run besides its data, and where a training stands.
  *
- * The fields that people set are described in one table, core/training/settings.h, from which the
- * command line, the run file, the API and the fingerprint have them. */
+ * The fields that people set are in one table, core/training/settings_table.h, from which the
+ * command line, the run file, the API and the fingerprint have them, too. */
 #ifndef KL_CORE_TRAINING_TRAINING_H
 #define KL_CORE_TRAINING_TRAINING_H
 
@@ -25,32 +25,14 @@ enum kl_data_schedule {
 };
 
 struct kl_training {
-    char name[KL_NAME_MAX];
-    uint32_t architecture; /* number of core/models/model.h's list */
-    struct kl_model_settings model;
-    struct kl_shape shape;   /* see kl_training_fit */
-    uint32_t initialisation; /* enum kl_initialisation */
-    uint64_t seed;
-    uint32_t n_steps, batch_size; /* batch_size: samples a step, or streams of text */
-    uint32_t unroll;              /* tokens of each stream a step; 1 for images */
-    double dropout;               /* of the last layer's keys, in training */
-    uint32_t optimiser;           /* number of core/models/optimiser.h's list */
-    double learning_rate;
-    uint32_t lr_schedule; /* enum kl_lr_schedule */
-    uint32_t lr_period;   /* steps, KL_LR_STEP only */
-    double lr_gamma;
-    double momentum, weight_decay, clip_norm; /* clip_norm 0: no clipping */
-    uint32_t dtype;                           /* enum kl_dtype, of the history: KL_F16, KL_F32 */
-    uint32_t evaluation_steps;                /* the test split is evaluated every so many steps */
-    uint32_t checkpoint_steps;                /* the history is committed every so many steps */
-    uint32_t snapshot_steps;                  /* the weights are kept every so many; 0: never */
-    uint32_t records_gates; /* whether inner error signals are, where that is on demand */
-    uint32_t error_entries; /* numbers kept of the last layer's error signals; 0: all */
-    uint32_t heads;         /* enum kl_heads */
-    uint32_t data_schedule; /* enum kl_data_schedule */
-    uint32_t n_switches;    /* KL_DATA_SEQUENTIAL: one less than data sets */
-    uint32_t switches[KL_DATASETS_MAX - 1]; /* the last step with each data set but the last */
+/* First what people set, most of it a field of the setting's own. */
+#define SETTING(declaration, ...) declaration
+#include "core/training/settings_table.h"
+#undef SETTING
+    struct kl_model_settings model; /* sizes of layers */
     struct kl_selection selection;
+    uint32_t n_switches;   /* KL_DATA_SEQUENTIAL: one less than data sets */
+    struct kl_shape shape; /* see kl_training_fit */
 };
 
 /* The architecture and the optimiser. */
