@@ -324,7 +324,7 @@ enum kl_status kl_cli_report(int argc, char **argv, struct kl_error *err)
     status = kl_batch_query_choose(&session.run->data, request.samples, &ids, &n, err);
     if (status)
         goto out;
-    kl_counter_start(&counter);
+    kl_counter_start(&counter, "samples");
     status = kl_report(session.pool, &session.run->history, ids, n, kl_counter_show, &counter,
                        &report, err);
     kl_counter_end(&counter);

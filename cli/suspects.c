@@ -146,7 +146,7 @@ enum kl_status kl_cli_suspects(int argc, char **argv, struct kl_error *err)
                          request.path);
         goto out;
     }
-    kl_counter_start(&counter);
+    kl_counter_start(&counter, "samples");
     status = kl_suspects(session.pool, &session.run->history, 0, kl_counter_show, &counter,
                          &suspects, err);
     kl_counter_end(&counter);

@@ -26,7 +26,7 @@ static enum kl_status upgrade(const char *path, const char *output, struct kl_er
     int from = 0;
     enum kl_status status;
 
-    kl_counter_start(&counter);
+    kl_counter_start(&counter, "MB");
     status = kl_upgrade(path, output, show, &counter, &from, err);
     kl_counter_end(&counter);
     if (status)

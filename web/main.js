@@ -14,7 +14,7 @@ import {showHeader} from './views/header.js';
 import {notify, showNotices} from './views/notices.js';
 import {showRemoval, withTerm} from './views/removal.js';
 import {Gallery} from './views/samples.js';
-import {showCommon, showSpotlight, surveyedRank} from './views/spotlight.js';
+import {showCommon, showSpotlight, commonRank} from './views/spotlight.js';
 import {showSuspects} from './views/suspects.js';
 import {firstPosition, neighbour, renderText} from './text/page.js';
 
@@ -220,7 +220,7 @@ async function renderQuery(shown, asked, pixels, signal) {
 /** How common it is what is lit. @param {Run} shown @param {Answer} answer @param {AbortSignal} signal */
 async function tellCommon(shown, answer, signal) {
   if (!shown.datasets.some((dataset) => dataset.splits.test.samples)) return;
-  const common = await getCommon(shown.id, answer.layer, surveyedRank(answer), answer.by, signal);
+  const common = await getCommon(shown.id, answer.layer, commonRank(answer), answer.by, signal);
   if (!signal.aborted) showCommon(byId('spotlight'), answer, common);
 }
 

@@ -106,25 +106,29 @@ void kl_meter_end(const struct kl_meter *meter)
         fprintf(stderr, "\r\033[K");
 }
 
-void kl_counter_start(struct kl_counter *counter)
+void kl_counter_start(struct kl_counter *counter, const char *unit)
 {
+    *counter = (struct kl_counter){.unit = unit};
     counter->terminal = isatty(STDERR_FILENO);
     counter->started = kl_now_ms() / 1e3;
 }
 
 void kl_counter_show(void *self, uint32_t done, uint32_t total)
 {
-    const struct kl_counter *counter = self;
+    struct kl_counter *counter = self;
+    uint32_t tenth = (uint32_t)((uint64_t)10 * done / total);
     double spent = kl_now_ms() / 1e3 - counter->started, left = spent * (total - done) / done;
     char bar[BAR_WIDTH + 1];
 
-    if (!counter->terminal && spent > QUIET_SECONDS && 10 * done / total > 10 * (done - 1) / total)
-        fprintf(stderr, "%u of %u done, %.0f s left\n", done, total, left);
-    if (!counter->terminal)
+    if (!counter->terminal) {
+        if (spent > QUIET_SECONDS && tenth > counter->reported_tenth)
+            fprintf(stderr, "%u of %u %s, %.0f s left\n", done, total, counter->unit, left);
+        counter->reported_tenth = tenth;
         return;
+    }
     fill_bar(bar, done, total);
-    fprintf(stderr, "\r[%s] %u/%u  %d:%02d left \033[K", bar, done, total, (int)left / 60,
-            (int)left % 60);
+    fprintf(stderr, "\r[%s] %u/%u %s  %d:%02d left \033[K", bar, done, total, counter->unit,
+            (int)left / 60, (int)left % 60);
     fflush(stderr);
 }
 

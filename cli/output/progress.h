@@ -24,10 +24,12 @@ void kl_meter_end(const struct kl_meter *meter);
 /* A bar for work that is counted in pieces; where there is no terminal, a line per tenth of work
  * that takes more than some seconds. */
 struct kl_counter {
+    const char *unit; /* what the pieces are */
     int terminal;
+    uint32_t reported_tenth;
     double started; /* seconds */
 };
-void kl_counter_start(struct kl_counter *counter);
+void kl_counter_start(struct kl_counter *counter, const char *unit);
 void kl_counter_show(void *counter, uint32_t done, uint32_t total);
 void kl_counter_end(const struct kl_counter *counter);
 

@@ -144,7 +144,7 @@ const COMMON = 0.05;
 const COMMON_QUERIES = 5;
 
 /** The rank that tells how common what is lit is. @param {Answer} answer */
-export function surveyedRank(answer) {
+export function commonRank(answer) {
   return rankOf(answer.rank)?.of_attention ? answer.rank : 'abs';
 }
 

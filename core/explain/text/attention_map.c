@@ -37,14 +37,15 @@ struct job {
 static enum kl_status make_part(struct part *part, uint32_t n, uint32_t capacity,
                                 struct kl_error *err)
 {
-    enum kl_status status = kl_alloc(&part->sums, n, sizeof(double), "the heat map", err);
+    enum kl_status status = kl_alloc(&part->sums, n, sizeof(double), "the attention map", err);
 
     if (!status)
-        status = kl_alloc(&part->squares, n, sizeof(double), "the heat map", err);
+        status = kl_alloc(&part->squares, n, sizeof(double), "the attention map", err);
     if (!status)
-        status = kl_alloc(&part->places, (size_t)n * capacity, sizeof *part->places, "the heat map",
-                          err);
-    return status ? status : kl_alloc(&part->n_places, n, sizeof(uint32_t), "the heat map", err);
+        status = kl_alloc(&part->places, (size_t)n * capacity, sizeof *part->places,
+                          "the attention map", err);
+    return status ? status
+                  : kl_alloc(&part->n_places, n, sizeof(uint32_t), "the attention map", err);
 }
 
 static void free_part(struct part *part)
@@ -190,46 +191,46 @@ static enum kl_status read_tokens(const struct kl_history *history,
     return status;
 }
 
-static void list_best(const struct job *job, struct kl_attention_map *heat)
+static void list_best(const struct job *job, struct kl_attention_map *map)
 {
-    for (uint32_t q = 0; q < heat->n; q++) {
-        const struct place *places = job->total.places + (size_t)q * heat->n_best;
+    for (uint32_t q = 0; q < map->n; q++) {
+        const struct place *places = job->total.places + (size_t)q * map->n_best;
         double sign = score_of(job->query->rank, 1);
 
-        heat->n_found[q] = job->total.n_places[q];
-        for (uint32_t i = 0; i < heat->n_found[q]; i++)
-            heat->best[(size_t)q * heat->n_best + i] = (struct kl_attention_map_best){
+        map->n_found[q] = job->total.n_places[q];
+        for (uint32_t i = 0; i < map->n_found[q]; i++)
+            map->best[(size_t)q * map->n_best + i] = (struct kl_attention_map_best){
                 places[i].sample, places[i].pattern, (float)(sign * places[i].score)};
     }
 }
 
 /* The positions that stand out most, over all tokens. */
-static enum kl_status choose_columns(const struct job *job, struct kl_attention_map *heat,
+static enum kl_status choose_columns(const struct job *job, struct kl_attention_map *map,
                                      struct kl_error *err)
 {
-    struct kl_top top = {NULL, 0, heat->n * heat->n_best};
+    struct kl_top top = {NULL, 0, map->n * map->n_best};
     enum kl_status status =
-        kl_alloc(&top.items, top.capacity, sizeof *top.items, "the heat map", err);
+        kl_alloc(&top.items, top.capacity, sizeof *top.items, "the attention map", err);
 
-    for (uint32_t q = 0; !status && q < heat->n; q++) {
-        for (uint32_t i = 0; i < heat->n_found[q]; i++) {
-            size_t at = (size_t)q * heat->n_best + i;
-            double score = score_of(job->query->rank, heat->best[at].attention);
+    for (uint32_t q = 0; !status && q < map->n; q++) {
+        for (uint32_t i = 0; i < map->n_found[q]; i++) {
+            size_t at = (size_t)q * map->n_best + i;
+            double score = score_of(job->query->rank, map->best[at].attention);
 
-            if (heat->deviation[q] > 0)
-                kl_top_offer(&top, (score - heat->mean[q]) / heat->deviation[q], at);
+            if (map->deviation[q] > 0)
+                kl_top_offer(&top, (score - map->mean[q]) / map->deviation[q], at);
         }
     }
     if (!status)
         kl_top_sort(&top);
-    for (uint32_t i = 0; i < top.n && heat->n_columns < job->query->n_columns; i++) {
-        const struct kl_attention_map_best *best = &heat->best[top.items[i].index];
+    for (uint32_t i = 0; i < top.n && map->n_columns < job->query->n_columns; i++) {
+        const struct kl_attention_map_best *best = &map->best[top.items[i].index];
         uint32_t seen = 0;
 
-        while (seen < heat->n_columns && heat->columns[seen].sample != best->sample)
+        while (seen < map->n_columns && map->columns[seen].sample != best->sample)
             seen++;
-        if (seen == heat->n_columns)
-            heat->columns[heat->n_columns++] = *best;
+        if (seen == map->n_columns)
+            map->columns[map->n_columns++] = *best;
     }
     free(top.items);
     return status;
@@ -237,7 +238,7 @@ static enum kl_status choose_columns(const struct job *job, struct kl_attention_
 
 struct fill {
     const struct job *job;
-    struct kl_attention_map *heat;
+    struct kl_attention_map *map;
 };
 
 /* Every token's attention to every column. Runs as the pool's only task, so that it may read. */
@@ -245,16 +246,16 @@ static enum kl_status fill_columns(void *argument, unsigned worker, unsigned tas
                                    struct kl_error *err)
 {
     const struct fill *fill = argument;
-    struct kl_attention_map *heat = fill->heat;
+    struct kl_attention_map *map = fill->map;
     const struct kl_block_source *keys = fill->job->history->keys[fill->job->query->layer - 1];
     float *row = NULL;
     enum kl_status status = kl_alloc(&row, keys->width, sizeof(float), "a key", err);
 
     (void)task;
-    for (uint32_t c = 0; !status && c < heat->n_columns; c++) {
-        status = kl_read_rows(keys, worker, heat->columns[c].pattern, 1, row, err);
-        for (uint32_t q = 0; !status && q < heat->n; q++)
-            heat->attention[(size_t)q * heat->n_columns + c] =
+    for (uint32_t c = 0; !status && c < map->n_columns; c++) {
+        status = kl_read_rows(keys, worker, map->columns[c].pattern, 1, row, err);
+        for (uint32_t q = 0; !status && q < map->n; q++)
+            map->attention[(size_t)q * map->n_columns + c] =
                 cblas_sdot((int)keys->width, row, 1, fill->job->x + (size_t)q * keys->width, 1);
     }
     free(row);
@@ -262,25 +263,26 @@ static enum kl_status fill_columns(void *argument, unsigned worker, unsigned tas
 }
 
 static enum kl_status allocate(const struct kl_attention_map_query *query,
-                               struct kl_attention_map *heat, struct kl_error *err)
+                               struct kl_attention_map *map, struct kl_error *err)
 {
     size_t n = query->n;
-    enum kl_status status = kl_alloc(&heat->mean, n, sizeof(double), "the heat map", err);
+    enum kl_status status = kl_alloc(&map->mean, n, sizeof(double), "the attention map", err);
 
-    heat->n = query->n;
-    heat->n_best = query->n_best;
+    map->n = query->n;
+    map->n_best = query->n_best;
     if (!status)
-        status = kl_alloc(&heat->deviation, n, sizeof(double), "the heat map", err);
+        status = kl_alloc(&map->deviation, n, sizeof(double), "the attention map", err);
     if (!status)
-        status = kl_alloc(&heat->n_found, n, sizeof(uint32_t), "the heat map", err);
-    if (!status)
-        status = kl_alloc(&heat->best, n * query->n_best, sizeof *heat->best, "the heat map", err);
+        status = kl_alloc(&map->n_found, n, sizeof(uint32_t), "the attention map", err);
     if (!status)
         status =
-            kl_alloc(&heat->columns, query->n_columns, sizeof *heat->columns, "the heat map", err);
+            kl_alloc(&map->best, n * query->n_best, sizeof *map->best, "the attention map", err);
+    if (!status)
+        status = kl_alloc(&map->columns, query->n_columns, sizeof *map->columns,
+                          "the attention map", err);
     return status ? status
-                  : kl_alloc(&heat->attention, n * query->n_columns, sizeof(float), "the heat map",
-                             err);
+                  : kl_alloc(&map->attention, n * query->n_columns, sizeof(float),
+                             "the attention map", err);
 }
 
 static enum kl_status check(const struct kl_history *history,
@@ -291,9 +293,9 @@ static enum kl_status check(const struct kl_history *history,
     if (query->layer < 1 || query->layer > n_layers)
         return kl_fail(err, KL_ERR_USAGE, "layer is 1 to %u in this run", n_layers);
     if (query->n < 1 || query->n > KL_MAP_TOKENS_MAX)
-        return kl_fail(err, KL_ERR_USAGE, "a heat map has 1 to %d tokens", KL_MAP_TOKENS_MAX);
+        return kl_fail(err, KL_ERR_USAGE, "a map map has 1 to %d tokens", KL_MAP_TOKENS_MAX);
     if (!query->rank->row || query->rank->needs_lengths)
-        return kl_fail(err, KL_ERR_USAGE, "a heat map is by abs, positive or negative attention");
+        return kl_fail(err, KL_ERR_USAGE, "a map map is by abs, positive or negative attention");
     if (query->n_best < 1 || query->n_best > KL_MAP_BEST_MAX)
         return kl_fail(err, KL_ERR_USAGE, "a token has 1 to %d best positions", KL_MAP_BEST_MAX);
     return KL_OK;
@@ -304,8 +306,8 @@ enum kl_status kl_attention_map_find(struct kl_pool *pool, const struct kl_histo
                                      struct kl_attention_map *out, struct kl_error *err)
 {
     struct job job = {.history = history, .query = query};
-    struct kl_attention_map heat = {0};
-    struct fill fill = {&job, &heat};
+    struct kl_attention_map map = {0};
+    struct fill fill = {&job, &map};
     float *x = NULL;
     double n = (double)history->n_patterns;
     enum kl_status status = check(history, query, err);
@@ -318,7 +320,7 @@ enum kl_status kl_attention_map_find(struct kl_pool *pool, const struct kl_histo
     if (status)
         goto out;
     job.x = x;
-    status = allocate(query, &heat, err);
+    status = allocate(query, &map, err);
     if (status)
         goto out;
     status = make_part(&job.total, query->n, query->n_best, err);
@@ -330,11 +332,11 @@ enum kl_status kl_attention_map_find(struct kl_pool *pool, const struct kl_histo
     for (uint32_t q = 0; q < query->n; q++) {
         double mean = job.total.sums[q] / n, variance = job.total.squares[q] / n - mean * mean;
 
-        heat.mean[q] = mean;
-        heat.deviation[q] = variance > 0 ? sqrt(variance) : 0;
+        map.mean[q] = mean;
+        map.deviation[q] = variance > 0 ? sqrt(variance) : 0;
     }
-    list_best(&job, &heat);
-    status = choose_columns(&job, &heat, err);
+    list_best(&job, &map);
+    status = choose_columns(&job, &map, err);
     if (status)
         goto out;
     status = kl_pool_run(pool, fill_columns, &fill, 1, err);
@@ -343,19 +345,19 @@ out:
     pthread_mutex_destroy(&job.lock);
     free(x);
     if (status)
-        kl_attention_map_clear(&heat);
+        kl_attention_map_clear(&map);
     else
-        *out = heat;
+        *out = map;
     return status;
 }
 
-void kl_attention_map_clear(struct kl_attention_map *heat)
+void kl_attention_map_clear(struct kl_attention_map *map)
 {
-    free(heat->mean);
-    free(heat->deviation);
-    free(heat->n_found);
-    free(heat->best);
-    free(heat->columns);
-    free(heat->attention);
-    memset(heat, 0, sizeof *heat);
+    free(map->mean);
+    free(map->deviation);
+    free(map->n_found);
+    free(map->best);
+    free(map->columns);
+    free(map->attention);
+    memset(map, 0, sizeof *map);
 }

@@ -35,11 +35,11 @@ struct kl_attention_map_query {
     uint32_t n_columns;         /* at most so many */
 };
 
-/* Of a text's history. The caller ends *heat with kl_attention_map_clear. Errors: KL_ERR_USAGE
+/* Of a text's history. The caller ends *map with kl_attention_map_clear. Errors: KL_ERR_USAGE
  * (layer, rank, numbers out of range), KL_ERR_MEMORY and those of reading. */
 enum kl_status kl_attention_map_find(struct kl_pool *pool, const struct kl_history *history,
                                      const struct kl_attention_map_query *query,
-                                     struct kl_attention_map *heat, struct kl_error *err);
-void kl_attention_map_clear(struct kl_attention_map *heat);
+                                     struct kl_attention_map *map, struct kl_error *err);
+void kl_attention_map_clear(struct kl_attention_map *map);
 
 #endif
