@@ -29,6 +29,13 @@ static enum kl_status upgrade(const char *path, const char *output, struct kl_er
     kl_counter_start(&counter, "MB");
     status = kl_upgrade(path, output, show, &counter, &from, err);
     kl_counter_end(&counter);
+    if (status == KL_ERR_FULL)
+        return status; /* both files are as they were */
+    if (status == KL_ERR_EXISTS) {
+        struct kl_error cause = *err;
+
+        return kl_fail(err, status, "%.400s: name another --output", cause.message);
+    }
     if (status)
         return kl_remedy(err, path);
     if (output)

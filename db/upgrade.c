@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* renameat2 */
 #include "db/upgrade.h"
 
 #include <errno.h>
@@ -7,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -88,7 +90,7 @@ static enum kl_status check_room(struct upgrade *upgrade, struct kl_error *err)
     room = (uint64_t)disk.f_bavail * disk.f_frsize;
     if (room > upgrade->total_bytes + upgrade->total_bytes / 50)
         return KL_OK;
-    return kl_fail(err, KL_ERR_IO,
+    return kl_fail(err, KL_ERR_FULL,
                    "%s has %.0f MB, and its disk only %.0f MB left for the new file beside it: "
                    "make room, or have it written to another disk",
                    upgrade->path, (double)upgrade->total_bytes / 1e6, (double)room / 1e6);
@@ -107,8 +109,11 @@ static enum kl_status copy_file(const struct upgrade *upgrade, struct kl_error *
     if (!status && (from < 0 || to < 0))
         status = cannot("copy", upgrade->path, err);
     while (!status && (n = read(from, buffer, COPY_BYTES)) > 0) {
-        if (write(to, buffer, (size_t)n) != n)
-            status = cannot("write", upgrade->beside, err);
+        for (ssize_t at = 0, put; !status && at < n; at += put) {
+            put = write(to, buffer + at, (size_t)(n - at));
+            if (put < 0)
+                status = cannot("write", upgrade->beside, err);
+        }
         done += (uint64_t)n;
         if (!status && upgrade->progress)
             upgrade->progress(upgrade->self, done, upgrade->total_bytes);
@@ -146,6 +151,8 @@ static enum kl_status rewrite_from_4(const struct upgrade *upgrade, sqlite3 *db,
 
     if (!status)
         status = kl_db_open(upgrade->path, KL_OPEN_OLDER, &old, err);
+    if (!status) /* all of it as it is now */
+        status = kl_db_exec(old, "BEGIN", err);
     if (!status)
         status =
             kl_rewrite_from_4(old, db, upgrade->total_bytes, upgrade->progress, upgrade->self, err);
@@ -181,13 +188,15 @@ static enum kl_status put_in_place(const struct upgrade *upgrade, const char *ou
 
     if (!output && !stat(upgrade->path, &info))
         (void)chmod(upgrade->beside, info.st_mode & 07777); /* a convenience */
-    if (output ? link(upgrade->beside, output) : rename(upgrade->beside, upgrade->path)) {
+    /* Never over another file; RENAME_NOREPLACE is what disks without hard links have, too. */
+    if (output ? renameat2(AT_FDCWD, upgrade->beside, AT_FDCWD, output, RENAME_NOREPLACE)
+               : rename(upgrade->beside, upgrade->path)) {
         if (output && errno == EEXIST)
             return kl_fail(err, KL_ERR_EXISTS, "%s exists", output);
-        return cannot("write", name, err);
-    }
-    if (output)
+        if (!output || errno != EINVAL || link(upgrade->beside, output))
+            return cannot("write", name, err);
         unlink(upgrade->beside);
+    }
     snprintf(folder, sizeof folder, "%s", name);
     fd = open(dirname(folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd >= 0) {
@@ -195,6 +204,27 @@ static enum kl_status put_in_place(const struct upgrade *upgrade, const char *ou
         close(fd);
     }
     return KL_OK;
+}
+
+/* Takes the lock of the name beside, which whoever upgrades to it holds from begin to end: *fd is a
+ * file "NAME.lock" that goes with it. Two upgrades would write into each other's file. */
+static enum kl_status lock_beside(const char *path, char lock[PATH_BYTES], int *fd,
+                                  struct kl_error *err)
+{
+    struct stat mine, named;
+
+    if (snprintf(lock, PATH_BYTES, "%s.lock", path) >= PATH_BYTES)
+        return kl_fail(err, KL_ERR_USAGE, "the path of the run file is too long");
+    *fd = open(lock, O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0666);
+    if (*fd < 0)
+        return cannot("write", lock, err);
+    /* The one before takes the file away while it still holds it: then this one is nobody's. */
+    if (!flock(*fd, LOCK_EX | LOCK_NB) && !fstat(*fd, &mine) && !stat(lock, &named) &&
+        mine.st_ino == named.st_ino && mine.st_dev == named.st_dev)
+        return KL_OK;
+    close(*fd);
+    *fd = -1;
+    return kl_fail(err, KL_ERR_BUSY, "%s is being written by another upgrade: wait for it", path);
 }
 
 /* An empty file of one's own, in the place of what a killed upgrade left. */
@@ -212,29 +242,54 @@ static enum kl_status begin_beside(const char *path, struct kl_error *err)
     return KL_OK;
 }
 
-enum kl_status kl_upgrade(const char *path, const char *output, kl_upgrade_progress progress,
-                          void *self, int *from, struct kl_error *err)
+static enum kl_status upgrade_locked(struct upgrade *upgrade, const char *output, int *from,
+                                     struct kl_error *err)
 {
-    struct upgrade upgrade = {.path = path, .progress = progress, .self = self};
     struct kl_error ignored;
     struct stat info;
-    enum kl_status status = find_format(path, from, err);
+    enum kl_status status = find_format(upgrade->path, from, err);
 
     if (status)
         return status;
     if (output && !lstat(output, &info))
         return kl_fail(err, KL_ERR_EXISTS, "%s exists", output);
-    if (snprintf(upgrade.beside, PATH_BYTES, "%s.upgrading", output ? output : path) >= PATH_BYTES)
-        return kl_fail(err, KL_ERR_USAGE, "the path of the run file is too long");
-    status = check_room(&upgrade, err);
+    status = check_room(upgrade, err);
     if (!status)
-        status = begin_beside(upgrade.beside, err);
+        status = begin_beside(upgrade->beside, err);
     if (status)
         return status;
-    status = write_new(&upgrade, *from, err);
+    status = write_new(upgrade, *from, err);
     if (!status)
-        status = put_in_place(&upgrade, output, err);
+        status = put_in_place(upgrade, output, err);
     if (status)
-        (void)kl_writer_remove(upgrade.beside, &ignored); /* the failure itself is to be told */
+        (void)kl_writer_remove(upgrade->beside, &ignored); /* the failure itself is to be told */
+    return status;
+}
+
+enum kl_status kl_upgrade(const char *path, const char *output, kl_upgrade_progress progress,
+                          void *self, int *from, struct kl_error *err)
+{
+    struct upgrade upgrade = {.path = path, .progress = progress, .self = self};
+    char *real = output ? NULL : realpath(path, NULL), lock[PATH_BYTES];
+    int fd = -1;
+    enum kl_status status = find_format(path, from, err);
+
+    if (status)
+        goto out;
+    if (real)
+        upgrade.path = real; /* a link stays one: what it leads to is upgraded */
+    if (snprintf(upgrade.beside, PATH_BYTES, "%s.upgrading", output ? output : upgrade.path) >=
+        PATH_BYTES)
+        status = kl_fail(err, KL_ERR_USAGE, "the path of the run file is too long");
+    if (!status)
+        status = lock_beside(upgrade.beside, lock, &fd, err);
+    if (status)
+        goto out;
+    status = upgrade_locked(&upgrade, output, from, err);
+    unlink(lock);
+out:
+    if (fd >= 0)
+        close(fd);
+    free(real);
     return status;
 }

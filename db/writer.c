@@ -254,8 +254,10 @@ enum kl_status kl_writer_create(const char *path, const struct kl_training *trai
     if (!status)
         status = kl_patterns_create(writer->db, training, 0, &writer->patterns, err);
     if (status) {
+        struct kl_error ignored;
+
         kl_writer_close(writer);
-        unlink(path);
+        (void)kl_writer_remove(path, &ignored); /* the failure itself is to be told */
         return status;
     }
     *out = writer;

@@ -34,6 +34,8 @@ static void print_wrapped(const char *text, size_t column, size_t indent)
             if (column + 1 + strcspn(word, " \n") <= WIDTH) {
                 putchar(' ');
                 column++;
+            } else {
+                column = WIDTH + 1; /* the next word begins a line */
             }
         }
     }
@@ -108,6 +110,10 @@ static void print_roff(const char *text)
     if (*text == '.' || *text == '\'')
         printf("\\&");
     for (; *text; text++) {
+        if (*text == '\n') {
+            printf("\n.br\n%s", text[1] == '.' || text[1] == '\'' ? "\\&" : "");
+            continue;
+        }
         if (*text == '-' || *text == '\\')
             putchar('\\');
         putchar(*text);

@@ -74,6 +74,16 @@ out:
     return status;
 }
 
+/* Whether a layer before has the sample, too. */
+static int is_pictured(const struct kl_report *report, uint32_t layer, uint32_t sample)
+{
+    for (uint32_t l = 0; l < layer; l++)
+        for (uint32_t i = 0; i < report->n_most[l]; i++)
+            if (report->most[l * KL_REPORT_TOP + i].sample == sample)
+                return 1;
+    return 0;
+}
+
 /* Pictures of the most attended samples, by id: *text is the caller's to free. */
 static enum kl_status make_pictures(struct kl_run *run, const struct kl_report *report, char **text,
                                     struct kl_error *err)
@@ -82,8 +92,12 @@ static enum kl_status make_pictures(struct kl_run *run, const struct kl_report *
     enum kl_status status = KL_OK;
 
     for (uint32_t l = 0; l < report->n_layers; l++)
-        for (uint32_t i = 0; !status && i < report->n_most[l]; i++)
-            status = add_picture(&json, run, report->most[l * KL_REPORT_TOP + i].sample, err);
+        for (uint32_t i = 0; !status && i < report->n_most[l]; i++) {
+            uint32_t sample = report->most[l * KL_REPORT_TOP + i].sample;
+
+            if (!is_pictured(report, l, sample))
+                status = add_picture(&json, run, sample, err);
+        }
     *text = kl_json_finish(&json);
     if (!status && !*text)
         status = kl_fail(err, KL_ERR_MEMORY, "not enough memory for the report's pictures");
@@ -138,6 +152,10 @@ static enum kl_status open_beside(const char *path, char *target, char *partial,
     snprintf(partial, PATH_BYTES, "%.*s.XXXXXX", PATH_BYTES - 16, target);
     fd = mkstemp(partial);
     *file = fd >= 0 ? fdopen(fd, "w") : NULL;
+    if (!*file && fd >= 0) {
+        close(fd);
+        unlink(partial);
+    }
     if (!*file)
         return kl_fail(err, KL_ERR_IO, "cannot write %s: %s; name another --html", path,
                        strerror(errno));

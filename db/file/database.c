@@ -136,8 +136,6 @@ static void write_uri(const char *path, const char *query, char *uri, size_t n_b
  * run is looked at before SQLite is let near it. */
 enum {
     HEADER_BYTES = 100,
-    AT_WRITE_VERSION = 18,
-    AT_READ_VERSION = 19, /* both 1 but for files with a write-ahead log, which runs never have */
     AT_USER_VERSION = 60,
     AT_APPLICATION_ID = 68,
 };
@@ -170,6 +168,28 @@ static enum kl_status check_version(const char *path, uint32_t version, struct k
                        "%d)",
                        path, version, kl_format_version());
     return KL_OK;
+}
+
+/* Another program may have put a run into write-ahead mode: as long as its log is empty everything
+ * is in the file, and it can be read. */
+static enum kl_status check_log(const char *path, const unsigned char *header, struct kl_error *err)
+{
+    char *real = realpath(path, NULL), name[4096 + 8];
+    struct stat info;
+    int has_log;
+
+    snprintf(name, sizeof name, "%s-wal", real ? real : path);
+    free(real);
+    if (header[KL_AT_WRITE_VERSION] == 1 && header[KL_AT_READ_VERSION] == 1)
+        return KL_OK;
+    has_log = stat(name, &info) == 0 && info.st_size > 0;
+    if (!has_log && header[KL_AT_WRITE_VERSION] == 2 && header[KL_AT_READ_VERSION] == 2)
+        return KL_OK;
+    return kl_fail(err, KL_ERR_DAMAGED,
+                   "%s has a write-ahead log, which keylight does not read: another program has "
+                   "changed it; restore it from a copy, or have that program put it into rollback "
+                   "mode (PRAGMA journal_mode = DELETE)",
+                   path);
 }
 
 static enum kl_status check_header(const char *path, int may_be_older, struct kl_error *err)
@@ -205,12 +225,7 @@ static enum kl_status check_header(const char *path, int may_be_older, struct kl
     if (check_version(path, big_endian(header + AT_USER_VERSION), err) &&
         !(may_be_older && err->status == KL_ERR_OLDER))
         return err->status;
-    if (header[AT_WRITE_VERSION] != 1 || header[AT_READ_VERSION] != 1)
-        return kl_fail(err, KL_ERR_DAMAGED,
-                       "%s wants a write-ahead log, which no keylight run has: another program has "
-                       "changed it; restore it from a copy",
-                       path);
-    return KL_OK;
+    return check_log(path, header, err);
 }
 
 /* What stands beside a run under the name of its journal. */
@@ -304,6 +319,11 @@ enum kl_status kl_db_open(const char *path, enum kl_open_mode mode, sqlite3 **ou
                     : kl_fail(err, KL_ERR_MEMORY, "not enough memory to open %s", path);
     if (!status) {
         sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, 0);
+        /* What a stranger's file defines is not run. */
+        sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
+        sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+        sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+        sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
         status = kl_checksum_register(db, err);
     }
     if (!status && (mode == KL_OPEN_READ || mode == KL_OPEN_OLDER))

@@ -8,6 +8,7 @@
 #include "db/file/database.h"
 
 #define SQL_BYTES 2000
+#define COLUMNS_MAX 40 /* of a table: more than any of a run has */
 
 static enum kl_status damaged(sqlite3 *db, const char *table, struct kl_error *err)
 {
@@ -37,7 +38,7 @@ static enum kl_status list_columns(sqlite3 *db, const char *table, char names[SQ
         const char *name = (const char *)sqlite3_column_text(statement, 0);
 
         if (has_checksum || !name || strspn(name, "abcdefghijklmnopqrstuvwxyz_") != strlen(name) ||
-            used + strlen(name) + 3 > SQL_BYTES / 4) {
+            used + strlen(name) + 3 > SQL_BYTES / 4 || *n == COLUMNS_MAX) {
             status = damaged(db, table, err);
         } else if (!strcmp(name, "checksum")) {
             has_checksum = 1;
@@ -103,7 +104,8 @@ enum kl_status kl_rows_check(sqlite3 *db, const char *table, struct kl_error *er
     return status;
 }
 
-/* Calls take with every table but SQLite's own, by name. */
+/* Calls take with every table of the run, by name: one without checksums is SQLite's own, or was
+ * added by somebody else and says nothing of the run. */
 static enum kl_status each_table(sqlite3 *db,
                                  enum kl_status (*take)(void *self, sqlite3 *db, const char *table,
                                                         struct kl_error *err),
@@ -111,10 +113,12 @@ static enum kl_status each_table(sqlite3 *db,
 {
     sqlite3_stmt *statement = NULL;
     int row = 1;
-    enum kl_status status = kl_db_prepare(db,
-                                          "SELECT name FROM sqlite_schema WHERE type = 'table' AND "
-                                          "name NOT LIKE 'sqlite_%' ORDER BY name",
-                                          &statement, err);
+    enum kl_status status =
+        kl_db_prepare(db,
+                      "SELECT name FROM sqlite_schema AS part WHERE type = 'table' "
+                      "AND name NOT LIKE 'sqlite_%' AND 'checksum' IN (SELECT "
+                      "name FROM pragma_table_info(part.name)) ORDER BY name",
+                      &statement, err);
 
     while (!status && !(status = kl_db_next(statement, &row, err)) && row) {
         const char *name = (const char *)sqlite3_column_text(statement, 0);

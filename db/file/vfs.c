@@ -79,17 +79,23 @@ static int is_mapped(const struct run_file *file, sqlite3_int64 offset, int n)
 
 static int read_file(sqlite3_file *file, void *out, int n, sqlite3_int64 offset)
 {
-    if (!is_mapped(own(file), offset, n))
-        return own(file)->real->pMethods->xRead(own(file)->real, out, n, offset);
-    memcpy(out, own(file)->mapping->bytes + offset, (size_t)n);
-    return SQLITE_OK;
+    int code = SQLITE_OK;
+
+    if (is_mapped(own(file), offset, n))
+        memcpy(out, own(file)->mapping->bytes + offset, (size_t)n);
+    else
+        code = own(file)->real->pMethods->xRead(own(file)->real, out, n, offset);
+    if (!own(file)->path && code == SQLITE_OK && offset <= KL_AT_WRITE_VERSION &&
+        offset + n > KL_AT_READ_VERSION) /* whose log is empty is read as what has none */
+        memset((unsigned char *)out + (KL_AT_WRITE_VERSION - offset), 1, 2);
+    return code;
 }
 
 /* Of a damaged page SQLite may read some bytes behind its end, so the last page is read as any
- * other file's. */
+ * other file's; and so is the first, for what read_file does with it. */
 static int fetch(sqlite3_file *file, sqlite3_int64 offset, int n, void **out)
 {
-    *out = is_mapped(own(file), offset, n + READ_BEHIND)
+    *out = offset > 0 && is_mapped(own(file), offset, n + READ_BEHIND)
                ? (void *)(uintptr_t)(own(file)->mapping->bytes + offset)
                : NULL;
     return SQLITE_OK;

@@ -12,6 +12,11 @@
 
 #include "core/base/error.h"
 
+/* Where a SQLite file says how it is written and read: 1 but for files with a write-ahead log (2),
+ * which another program may have given to a run. Readers see 1: db/file/database.c lets them only
+ * near a run without a log of its own. */
+enum { KL_AT_WRITE_VERSION = 18, KL_AT_READ_VERSION = 19 };
+
 /* The VFS's name, for sqlite3_open_v2. It is registered by the first call. A file that cannot be
  * mapped is read as any other. Thread-safe. Errors: KL_ERR_MEMORY. */
 enum kl_status kl_vfs(const char **name, struct kl_error *err);

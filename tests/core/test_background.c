@@ -33,7 +33,9 @@ static enum kl_status take_step(void *self, const struct kl_step_record *record,
     usleep(200);
     if (record->step == sink->fails_at)
         return kl_fail(err, KL_ERR_FULL, "the disk is full");
-    sink->is_wrong |= record->step != sink->next_step++ || record->count != BATCH;
+    sink->is_wrong |= record->step != sink->next_step++ || record->count != BATCH ||
+                      record->rule.learning_rate != (double)record->step ||
+                      record->rule.momentum != 0.5;
     for (uint32_t i = 0; i < BATCH; i++)
         sink->is_wrong |= record->samples[i] != record->step + i;
     for (uint32_t l = 0; l < sink->layout.n_layers; l++) {
@@ -140,6 +142,7 @@ static enum kl_status give(struct giver *giver, const struct kl_recorder *record
         record.result.keys[l] = giver->keys[l];
         record.result.errors[l] = giver->errors[l];
     }
+    record.rule = (struct kl_step_rule){step, 0.5, 0.25, 1};
     state->steps_done = step;
     state->network->parameters[3] = state->moments[0]->parameters[5] = (float)step;
     status = recorder->step(recorder->self, &record, err);
@@ -150,8 +153,11 @@ static enum kl_status give(struct giver *giver, const struct kl_recorder *record
     if (!status && step % 4 == 0)
         status = recorder->checkpoint(recorder->self, state, err);
     memset(giver->samples, 0xff, sizeof giver->samples);
-    for (uint32_t l = 0; l < giver->layout.n_layers; l++)
+    for (uint32_t l = 0; l < giver->layout.n_layers; l++) {
         memset(giver->keys[l], 0xff, (size_t)BATCH * giver->layout.keys[l] * sizeof(float));
+        memset(giver->errors[l], 0xff, (size_t)BATCH * giver->layout.errors[l] * sizeof(float));
+    }
+    memset(&record.rule, 0xff, sizeof record.rule);
     state->network->parameters[3] = state->moments[0]->parameters[5] = -1;
     return status;
 }

@@ -97,6 +97,14 @@ def agree(mine, stored, where):
         assert mine == RENAMED.get(stored, stored), (where, mine, stored)
 
 
+def check_suspects(mine, stored):
+    trained = [one for one in mine["suspects"] if one["sample"]["split"] == "train"]
+    for one, was in zip(trained, stored["suspects"]):
+        was.pop("rank")
+        agree(one, was, "suspects")
+    agree(mine["auc"], stored["auc"], "suspects.auc")
+
+
 def check_answers(runs):
     """Asks all that is stored of runs (name and file): returns how many answers that was."""
     with lzma.open(os.path.join(FIXTURES, "answers-4.json.xz")) as file:
@@ -109,6 +117,10 @@ def check_answers(runs):
             if address == "":  # named by another fingerprint, in another file, with its settings under other names
                 for member in ("id", "fingerprint", "training", "file_bytes"):
                     answer.pop(member, None)
+            if address.startswith("/suspects"):  # held-out samples are listed among them by now
+                check_suspects(server.json(f"/api/v1/runs/{run}/suspects?limit=1000"), answer)
+                n += 1
+                continue
             agree(server.json(f"/api/v1/runs/{run}{address}"), answer, f"{name} {address}")
             n += 1
     server.stop()
@@ -163,6 +175,30 @@ def test_what_cannot_be_upgraded_is_refused_and_stays():
         assert done.returncode == 1 and says in done.stderr and done.stderr.count("\n") == 1, (sql, done)
         assert digest(copy) == before, sql
         assert not os.path.exists(copy + ".upgrading"), sql
+
+
+def test_of_two_upgrades_at_once_one_waits_for_nobody():
+    for delay in (0, 0.01, 0.03, 0.06):
+        run = unpack("strokes-4.keylight", "both.keylight")
+        first = subprocess.Popen([tap.KEYLIGHT, "upgrade", run], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        time.sleep(delay)
+        second = subprocess.Popen([tap.KEYLIGHT, "upgrade", run], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        said = [process.communicate(timeout=60)[1] for process in (first, second)]
+        codes = [first.returncode, second.returncode]
+        assert 0 in codes, said
+        if codes != [0, 0]:
+            assert "another upgrade" in "".join(said) or "is up to date" in "".join(said), (delay, said)
+        tap.succeed("verify", run)
+        assert [name for name in os.listdir(FOLDER) if name.startswith("both.keylight.")] == []
+
+
+def test_a_link_stays_one_and_what_it_leads_to_is_upgraded():
+    run = unpack("strokes-4.keylight", "real.keylight")
+    link = os.path.join(FOLDER, "link.keylight")
+    os.symlink(run, link)
+    tap.succeed("upgrade", link)
+    assert os.path.islink(link)
+    tap.succeed("verify", run)
 
 
 def test_killed_in_the_middle_nothing_is_lost():
