@@ -10,6 +10,7 @@
 #include "core/explain/many/report.h"
 #include "core/explain/many/suspects.h"
 #include "db/run.h"
+#include "db/marks.h"
 #include "db/samples.h"
 
 /* One run with all its settings and its training curve. */
@@ -72,6 +73,9 @@ char *kl_json_hubness(const struct kl_query *query, const struct kl_hubness *com
  * those of reading. */
 enum kl_status kl_json_suspects(struct kl_run *run, const struct kl_suspects *suspects,
                                 uint32_t first, uint32_t end, char **text, struct kl_error *err);
+
+/* What people decided about suspicious labels. */
+char *kl_json_marks(const struct kl_run *run, const struct kl_mark *marks, uint32_t n);
 
 /* A problem document (RFC 9457). Texts may be hostile: they are escaped. */
 char *kl_json_problem(int http_status, const char *title, const char *detail,

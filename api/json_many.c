@@ -115,6 +115,7 @@ char *kl_json_report(const struct kl_run *run, const struct kl_accuracy *accurac
         kl_json_number(json, "test_bits_per_token", kl_run_test_bits(run));
         kl_json_number(json, "test_perplexity", pow(2, kl_run_test_bits(run)));
     } else {
+        add_votes(json, "vote_by_dataset_class", run, report, report->votes_by_class);
         add_votes(json, "vote_within", run, report, report->votes_within);
         add_attention(json, run, report);
     }
@@ -162,6 +163,18 @@ enum kl_status kl_json_suspects(struct kl_run *run, const struct kl_suspects *su
         status = kl_samples_get(run, one->sample, &sample, err);
         kl_json_count(json, "rank", i + 1);
         kl_json_add_prediction(json, "sample", run, &sample);
+        if (one->suggested == KL_NO_LABEL) {
+            kl_json_null(json, "suggested");
+        } else {
+            kl_json_object(json, "suggested");
+            kl_json_count(json, "label", one->suggested);
+            kl_json_number(json, "share", one->suggested_share);
+            kl_json_end(json);
+        }
+        if (one->duplicate < 0)
+            kl_json_null(json, "near_duplicate");
+        else
+            kl_json_add_sample(json, "near_duplicate", run, (uint32_t)one->duplicate);
         kl_json_number(json, "score", one->score);
         kl_json_number(json, "own", one->own);
         kl_json_number(json, "others", one->others);
@@ -188,4 +201,23 @@ enum kl_status kl_json_suspects(struct kl_run *run, const struct kl_suspects *su
     if (!status && !*text)
         status = kl_fail(err, KL_ERR_MEMORY, "not enough memory for the suspects");
     return status;
+}
+
+char *kl_json_marks(const struct kl_run *run, const struct kl_mark *marks, uint32_t n)
+{
+    struct kl_json writer = kl_json_begin(), *json = &writer;
+
+    kl_json_list(json, "marks");
+    for (uint32_t i = 0; i < n; i++) {
+        kl_json_object(json, NULL);
+        kl_json_add_sample(json, "sample", run, marks[i].sample);
+        kl_json_string(json, "decision", kl_decision_name(marks[i].decision));
+        if (marks[i].label < 0)
+            kl_json_null(json, "label");
+        else
+            kl_json_count(json, "label", (uint64_t)marks[i].label);
+        kl_json_end(json);
+    }
+    kl_json_end(json);
+    return kl_json_finish(json);
 }

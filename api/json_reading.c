@@ -5,7 +5,7 @@
 #include "core/explain/text/reading.h"
 #include "api/query_text.h"
 #include "api/json.h"
-#include "api/json_text.h"
+#include "api/text/json_text.h"
 #include "api/answers.h"
 
 #define SNIPPET_BEFORE 14 /* tokens of context of a heat map's column, of characters */

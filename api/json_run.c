@@ -199,10 +199,13 @@ static void add_outputs(struct kl_json *json, const struct kl_run *run)
 
     kl_json_list(json, "outputs");
     for (uint32_t output = 0; !kl_history_is_text(&run->history) && output < n; output++) {
-        char name[KL_DATASETS_MAX * KL_NAME_MAX];
+        char *name = kl_collection_output_name(&run->data, output);
 
-        kl_collection_output_name(&run->data, output, name, sizeof name);
-        kl_json_string(json, NULL, name);
+        if (name)
+            kl_json_string(json, NULL, name);
+        else
+            kl_json_fail(json);
+        free(name);
     }
     kl_json_end(json);
     kl_json_string(json, "heads", kl_heads_name(run->data.heads));
@@ -278,12 +281,16 @@ static void add_position(struct kl_json *json, const struct kl_corpus *corpus,
 static void add_names(struct kl_json *json, const struct kl_run *run, uint32_t id)
 {
     struct kl_sample_place place = kl_collection_place(&run->data, id);
+    const char *path;
 
     kl_json_count(json, "id", id);
     kl_json_string(json, "dataset", run->data.datasets[place.dataset]->name);
     kl_json_string(json, "split", kl_split_name(place.split));
     kl_json_count(json, "index", place.index);
     kl_json_count(json, "label", kl_collection_label(&run->data, id));
+    path = kl_dataset_path(run->data.datasets[place.dataset], place.split, place.index);
+    if (path)
+        kl_json_string(json, "path", path);
     if (run->data.datasets[place.dataset]->corpus)
         add_position(json, run->data.datasets[place.dataset]->corpus, place);
     if (kl_collection_true_label(&run->data, id) != kl_collection_label(&run->data, id))

@@ -61,8 +61,10 @@ enum kl_status kl_query_text_typed(const struct kl_run *run, const char *json, s
         return kl_fail_on(err, KL_ERR_USAGE, "text",
                           "the text is UTF-8 without the character U+0000");
     if (kl_corpus_encode(corpus, item->valuestring, &text.own_tokens, &text.own_spaced, &text.n,
-                         err))
+                         &text.missing, err)) {
+        kl_notes_clear(&text.missing);
         return err->status;
+    }
     text.tokens = text.own_tokens;
     text.spaced = corpus->kind == KL_TOKENS_CHARACTERS ? NULL : text.own_spaced;
     if (text.n < 1 || text.n > KL_READING_MAX) {
@@ -79,5 +81,6 @@ void kl_query_text_clear(struct kl_query_text *text)
 {
     free(text->own_tokens);
     free(text->own_spaced);
+    kl_notes_clear(&text->missing);
     *text = (struct kl_query_text){0};
 }

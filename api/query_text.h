@@ -14,6 +14,7 @@ struct kl_query_text {
     uint32_t first, n;
     uint32_t *own_tokens; /* what the text owns, or NULL */
     uint8_t *own_spaced;
+    struct kl_notes missing; /* what was typed and the vocabulary lacks, each once; owned */
 };
 
 /* count tokens of a text run from a sample on (fewer at the end of its split), with what is read

@@ -44,7 +44,7 @@ void bench_training(const char *dataset, const char *path)
     char title[96];
 
     must(kl_training_preset("paper-mnist", &plain.training, &datasets, &err), &err);
-    must(kl_dataset_load(dataset, (struct kl_image_size){0, 0}, &plain.data.datasets[0], &err),
+    must(kl_dataset_load(dataset, 0, &(struct kl_selection){0}, &plain.data.datasets[0], &err),
          &err);
     must(kl_training_fit(&plain.training, &plain.data, &err), &err);
     plain.training.evaluation_steps = plain.training.n_steps / 20; /* as keylight train has them */

@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "cli/options/options.h"
+#include "cli/output/names.h"
 #include "cli/output/query_text.h"
 #include "cli/session.h"
 #include "core/explain/attention.h"
@@ -45,9 +46,10 @@ static enum kl_status parse(int argc, char **argv, struct request *request, stru
     const struct kl_option table[] = {
         {.type = KL_OPTION_TEXT,
          .name = "sample",
-         .value = "S/D/I",
+         .value = "SAMPLE",
          .target = &request->sample,
-         .help = "for example test/fashion-mnist/526; of a text the token at that index"},
+         .help = "for example test/fashion-mnist/526, or path:cat/007.png; of a text the token at "
+                 "that index"},
         {.type = KL_OPTION_TEXT,
          .name = "text",
          .value = "TEXT",
@@ -136,7 +138,33 @@ static enum kl_status check_kind(const struct kl_run *run, const struct request 
                : KL_OK;
 }
 
-/* Finds SPLIT/DATASET/INDEX in a run. */
+/* Finds the sample of a file; one that several data sets have is the first's. */
+static enum kl_status find_path(const struct kl_run *run, const char *path, uint32_t *id,
+                                struct kl_error *err)
+{
+    uint32_t n_samples = kl_collection_size(&run->data);
+    int has_paths = 0;
+
+    for (*id = 0; *id < n_samples; ++*id) {
+        struct kl_sample_place place = kl_collection_place(&run->data, *id);
+        const char *found =
+            kl_history_is_text(&run->history)
+                ? NULL
+                : kl_dataset_path(run->data.datasets[place.dataset], place.split, place.index);
+
+        if (found && !strcmp(found, path))
+            return KL_OK;
+        has_paths |= found != NULL;
+    }
+    return kl_fail(err, KL_ERR_NOT_FOUND,
+                   has_paths
+                       ? "this run has no image of the file %.200s: paths are those below the "
+                         "data set's folder, as 'keylight suspects' prints them"
+                       : "this run does not know the files of its samples (%.200s)",
+                   path);
+}
+
+/* Finds SPLIT/DATASET/INDEX, or path:FILE, in a run. */
 static enum kl_status find_sample(const struct kl_run *run, const char *text, uint32_t *id,
                                   struct kl_error *err)
 {
@@ -145,9 +173,12 @@ static enum kl_status find_sample(const struct kl_run *run, const char *text, ui
     const struct kl_dataset *dataset = NULL;
     char split[16] = "";
 
+    if (!strncmp(text, "path:", 5))
+        return find_path(run, text + 5, id, err);
     if (!second || kl_parse_number(second + 1, &place.index))
         return kl_fail(err, KL_ERR_USAGE,
-                       "--sample is SPLIT/DATASET/INDEX, as in test/%s/0, not '%.60s'",
+                       "--sample is SPLIT/DATASET/INDEX, as in test/%s/0, or path:FILE, not "
+                       "'%.60s'",
                        run->data.datasets[0]->name, text);
     if ((size_t)(first - text) < sizeof split)
         memcpy(split, text, (size_t)(first - text));
@@ -179,10 +210,10 @@ static enum kl_status find_sample(const struct kl_run *run, const char *text, ui
 /* What an output stands for, cut to a column. */
 static void print_output(const struct kl_run *run, uint32_t output)
 {
-    char name[KL_DATASETS_MAX * KL_NAME_MAX];
+    char *name = kl_collection_output_name(&run->data, output);
 
-    kl_collection_output_name(&run->data, output, name, sizeof name);
-    printf("%-16.16s", name);
+    kl_print_name(name ? name : "", 16);
+    free(name);
 }
 
 static void print_logits(const struct kl_run *run, const struct kl_answer *answer)
@@ -209,14 +240,22 @@ static void print_spotlight(const struct kl_run *run, const struct kl_query *que
         const struct kl_hit *hit = &answer->spotlight[i];
         struct kl_sample_place place = kl_collection_place(&run->data, hit->sample);
         const struct kl_dataset *dataset = run->data.datasets[place.dataset];
+        const char *path = kl_dataset_path(dataset, place.split, place.index);
         char name[KL_NAME_MAX + 32], times[16] = "";
 
         snprintf(name, sizeof name, "train/%s/%u", dataset->name, place.index);
         if (query->by_sample)
             snprintf(times, sizeof times, "%u", hit->repetitions);
-        printf("%4u  %-26s %7u  %-14s %7u %5s %12.4f %14.6f %12.6g\n", i + 1, name, hit->sample,
-               kl_dataset_class_name(dataset, kl_collection_label(&run->data, hit->sample)),
-               hit->step, times, hit->attention, hit->contribution, hit->score);
+        printf("%4u  %-26s %7u  ", i + 1, name, hit->sample);
+        kl_print_name(kl_dataset_class_name(dataset, kl_collection_label(&run->data, hit->sample)),
+                      14);
+        printf(" %7u %5s %12.4f %14.6f %12.6g", hit->step, times, hit->attention, hit->contribution,
+               hit->score);
+        if (path) {
+            printf("  ");
+            kl_print_name(path, 0);
+        }
+        putchar('\n');
     }
     printf("Contributions are to the logit of output %u (%s).\n", answer->logit, exact);
 }
@@ -228,10 +267,11 @@ static void print_classes(const struct kl_run *run, const struct kl_answer *answ
     for (uint32_t i = 0; i < answer->n_classes; i++) {
         const struct kl_class_total *total = &answer->by_class[i];
 
-        printf("%5u  %-14s %-14.14s %10llu %14.5g %14.5g %14.5g\n", i,
-               kl_dataset_class_name(run->data.datasets[total->dataset], total->label),
-               run->data.datasets[total->dataset]->name, (unsigned long long)total->patterns,
-               total->sum_abs, total->sum_positive, total->sum_negative);
+        printf("%5u  ", i);
+        kl_print_name(kl_dataset_class_name(run->data.datasets[total->dataset], total->label), 14);
+        printf(" %-14.14s %10llu %14.5g %14.5g %14.5g\n", run->data.datasets[total->dataset]->name,
+               (unsigned long long)total->patterns, total->sum_abs, total->sum_positive,
+               total->sum_negative);
     }
 }
 
@@ -256,13 +296,21 @@ static void print_answer(const struct kl_run *run, const struct request *request
 {
     struct kl_sample_place place = kl_collection_place(&run->data, id);
     const struct kl_dataset *dataset = run->data.datasets[place.dataset];
-    char called[KL_DATASETS_MAX * KL_NAME_MAX];
+    const char *path = kl_dataset_path(dataset, place.split, place.index);
+    char *called = kl_collection_output_name(&run->data, answer->predicted);
 
-    kl_collection_output_name(&run->data, answer->predicted, called, sizeof called);
-    printf("%s/%s/%u: labelled %s, called %s with %.1f %%\n", kl_split_name(place.split),
-           dataset->name, place.index,
-           kl_dataset_class_name(dataset, kl_collection_label(&run->data, id)), called,
-           100 * (double)answer->probabilities[answer->predicted]);
+    printf("%s/%s/%u", kl_split_name(place.split), dataset->name, place.index);
+    if (path) {
+        printf(" (");
+        kl_print_name(path, 0);
+        printf(")");
+    }
+    printf(": labelled ");
+    kl_print_name(kl_dataset_class_name(dataset, kl_collection_label(&run->data, id)), 0);
+    printf(", called ");
+    kl_print_name(called ? called : "", 0);
+    printf(" with %.1f %%\n", 100 * (double)answer->probabilities[answer->predicted]);
+    free(called);
     print_logits(run, answer);
     printf("\nLayer %u, %llu patterns, by %s, ranked by %s, %.0f ms\n",
            request->question.query.layer, (unsigned long long)answer->n_patterns,

@@ -59,22 +59,27 @@ static const char *flag_at(const char *text, size_t *length)
     return NULL;
 }
 
-/* Names of settings are written as their flags: the one at fault at the beginning, and others whose
- * names are no words of a sentence. */
-void kl_print_error(const struct kl_error *err)
+/* Names of settings are written as their flags: the one at fault at the beginning, others whose
+ * names are no words of a sentence, and those in braces. */
+static void print_sentence(const char *text, const char *parameter)
 {
-    const char *rest = err->message;
-    int is_start = *err->parameter != '\0';
+    const char *rest = text;
+    int is_start = *parameter != '\0';
 
-    fputs("keylight: ", stderr);
     while (*rest) {
         size_t length;
-        const char *flag = flag_at(rest, &length);
+        const char *flag = flag_at(rest + (*rest == '{'), &length);
 
+        if (flag && *rest == '{' && rest[length + 1] == '}') {
+            fprintf(stderr, "--%s", flag);
+            rest += length + 2;
+            continue;
+        }
+        flag = flag_at(rest, &length);
         if (flag && (is_start || memchr(rest, '_', length)))
             fprintf(stderr, "--%s", flag);
-        else if (is_start && length && length == strlen(err->parameter) &&
-                 !memcmp(rest, err->parameter, length))
+        else if (is_start && length && length == strlen(parameter) &&
+                 !memcmp(rest, parameter, length))
             fprintf(stderr, "--%.*s", (int)length, rest);
         else if (length)
             fprintf(stderr, "%.*s", (int)length, rest);
@@ -84,4 +89,21 @@ void kl_print_error(const struct kl_error *err)
         is_start = 0;
     }
     fputc('\n', stderr);
+}
+
+void kl_print_error(const struct kl_error *err)
+{
+    fputs("keylight: ", stderr);
+    if (err->parameter[0] || err->status == KL_ERR_USAGE)
+        print_sentence(err->message, err->parameter);
+    else
+        fprintf(stderr, "%s\n", err->message);
+}
+
+void kl_print_notes(const char *subject, const struct kl_notes *notes)
+{
+    for (size_t i = 0; i < notes->n; i++) {
+        fprintf(stderr, "%s: ", subject);
+        print_sentence(notes->sentences[i], "");
+    }
 }

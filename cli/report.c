@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "cli/options/options.h"
+#include "cli/output/names.h"
 #include "cli/output/progress.h"
 #include "cli/output/report_html.h"
 #include "cli/session.h"
@@ -150,8 +151,9 @@ static void print_most(const struct kl_run *run, const struct kl_report *report)
             char name[KL_NAME_MAX + 32];
 
             snprintf(name, sizeof name, "%s/%u", dataset->name, place.index);
-            printf("%13u %7u  %-26s  %-14.14s", i + 1, l + 1, name,
-                   kl_dataset_class_name(dataset, kl_collection_label(&run->data, most->sample)));
+            printf("%13u %7u  %-26s  ", i + 1, l + 1, name);
+            kl_print_name(
+                kl_dataset_class_name(dataset, kl_collection_label(&run->data, most->sample)), 14);
             printf("  %10.4f %%  %16.1f %%\n", 100 * most->share, 100 * most->top_ten);
         }
 }
@@ -179,6 +181,9 @@ static void print_report(const struct kl_run *run, const struct kl_accuracy *acc
         return;
     }
     print_votes(run, report, report->votes, "The class with the largest sum of |attention|");
+    if (report->n_datasets > 1)
+        print_votes(run, report, report->votes_by_class,
+                    "The same with the classes of every data set by themselves");
     if (report->n_datasets > 1)
         print_votes(run, report, report->votes_within, "The same among the sample's own data set");
     print_datasets(run, report);
@@ -221,6 +226,8 @@ static void print_csv_layers(const struct kl_run *run, const struct kl_report *r
             csv_vote("vote_first", l + 1, asked, &report->votes_first[l * report->n_datasets + d]);
             if (kl_history_is_text(&run->history))
                 continue;
+            csv_vote("vote_by_dataset_class", l + 1, asked,
+                     &report->votes_by_class[l * report->n_datasets + d]);
             csv_vote("vote_within", l + 1, asked,
                      &report->votes_within[l * report->n_datasets + d]);
             for (uint32_t trained = 0; trained < report->n_datasets; trained++) {

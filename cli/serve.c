@@ -1,3 +1,5 @@
+#include <errno.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,6 +49,11 @@ static enum kl_status allow_host(void *target, const char *value, struct kl_erro
     return KL_OK;
 }
 
+static enum kl_status set_public_url(void *target, const char *value, struct kl_error *err)
+{
+    return kl_public_address_parse(value, &((struct request *)target)->server.public_address, err);
+}
+
 static enum kl_status parse(int argc, char **argv, struct request *request, struct kl_error *err)
 {
     const struct kl_option table[] = {
@@ -85,6 +92,14 @@ static enum kl_status parse(int argc, char **argv, struct request *request, stru
          .target = request,
          .call = allow_host,
          .help = "answer to this host name besides localhost; may be repeated"},
+        {.type = KL_OPTION_CALL,
+         .name = "public-url",
+         .value = "URL",
+         .target = request,
+         .call = set_public_url,
+         .help = "the address that people use behind a proxy, such as "
+                 "https://lab.example.org/keylight: "
+                 "its host, its https and its path are then right"},
         {.type = KL_OPTION_END}};
     const struct kl_options options = {
         .command = "serve",
@@ -150,26 +165,39 @@ static void print_address(const struct kl_server *server, const struct request *
                           size_t n_bytes)
 {
     const char *bind = request->server.bind ? request->server.bind : "127.0.0.1";
+    const struct kl_public_address *public = &request->server.public_address;
     int wildcard = !strcmp(bind, "0.0.0.0") || !strcmp(bind, "::");
-    char host[80];
+    char host[80], own[120];
 
     if (wildcard)
         snprintf(host, sizeof host, "localhost");
     else
-        snprintf(host, sizeof host, strchr(bind, ':') ? "[%s]" : "%s", bind);
-    snprintf(url, n_bytes, "http://%s:%u/%s%s", host, kl_server_port(server),
+        snprintf(host, sizeof host, strchr(bind, ':') && *bind != '[' ? "[%s]" : "%s", bind);
+    snprintf(own, sizeof own, "http://%s:%u", host, kl_server_port(server));
+    snprintf(url, n_bytes, "%s%s/%s%s", *public->origin ? public->origin : own, public->path,
              request->server.token ? "?token=" : "",
              request->server.token ? request->server.token : "");
-    printf("keylight is ready: %s\n", url);
+    printf(*public->origin ? "keylight is ready: %s (%s, for its proxy)\n"
+                           : "keylight is ready: %s\n",
+           url, own);
     fflush(stdout);
 }
 
+/* Any thread may get the signal, those of libraries, too. */
+static sem_t asked_to_stop;
+
+static void ask_to_stop(int number)
+{
+    (void)number;
+    sem_post(&asked_to_stop);
+}
+
 static enum kl_status serve(struct request *request, struct kl_run **runs, size_t n_runs,
-                            struct kl_pool *pool, const sigset_t *signals, struct kl_error *err)
+                            struct kl_pool *pool, struct kl_error *err)
 {
     struct kl_server *server = NULL;
-    char url[300];
-    int signal_number;
+    const struct sigaction action = {.sa_handler = ask_to_stop, .sa_flags = SA_RESTART};
+    char url[700];
     enum kl_status status = kl_server_start(&request->server, runs, n_runs, pool, &server, err);
 
     if (status == KL_ERR_BUSY && request->port == UINT32_MAX) {
@@ -178,14 +206,17 @@ static enum kl_status serve(struct request *request, struct kl_run **runs, size_
     }
     if (status)
         return status;
+    sem_init(&asked_to_stop, 0, 0);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
     print_address(server, request, url, sizeof url);
     if (request->open)
         open_browser(url);
-    sigwait(signals, &signal_number);
+    while (sem_wait(&asked_to_stop) && errno == EINTR)
+        ;
     /* A second interrupt does not wait for what is under way. */
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
-    pthread_sigmask(SIG_UNBLOCK, signals, NULL);
     kl_server_stop(server);
     return KL_OK;
 }
@@ -195,7 +226,6 @@ enum kl_status kl_cli_serve(int argc, char **argv, struct kl_error *err)
     struct request request = {0};
     struct kl_run *runs[RUNS_MAX] = {NULL};
     struct kl_pool *pool = NULL;
-    sigset_t signals;
     size_t n_runs;
     enum kl_status status = parse(argc, argv, &request, err);
 
@@ -203,22 +233,13 @@ enum kl_status kl_cli_serve(int argc, char **argv, struct kl_error *err)
         return status;
     signal(SIGPIPE, SIG_IGN);
     signal(SIGCHLD, SIG_IGN); /* the browser's end is nobody's concern */
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGTERM);
     n_runs = (size_t)request.n_runs;
-    /* Signals are for sigwait: no thread but this one may get them, and this one not while serving.
-     * While runs are opened, they end the program. */
-    pthread_sigmask(SIG_BLOCK, &signals, NULL);
     kl_blas_single_thread();
     status = kl_pool_create(0, &pool, err);
-    pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
     if (!status)
         status = open_runs(argv + 1, n_runs, request.memory_bytes, pool, runs, err);
-    if (!status) {
-        pthread_sigmask(SIG_BLOCK, &signals, NULL);
-        status = serve(&request, runs, n_runs, pool, &signals, err);
-    }
+    if (!status)
+        status = serve(&request, runs, n_runs, pool, err);
     for (size_t i = 0; i < n_runs && i < RUNS_MAX; i++)
         kl_run_close(runs[i]);
     kl_pool_free(pool);

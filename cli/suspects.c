@@ -5,11 +5,13 @@
 
 #include "cli/cli.h"
 #include "cli/options/options.h"
+#include "cli/output/names.h"
 #include "cli/output/progress.h"
 #include "cli/session.h"
 #include "core/base/blas.h"
 #include "core/explain/many/suspects.h"
 #include "api/answers.h"
+#include "api/csv.h"
 
 #define DEFAULT_TOP 20
 
@@ -62,28 +64,80 @@ static enum kl_status parse(int argc, char **argv, struct request *request, stru
     return kl_one_operand(argv, n_operands, "run file", &request->path, err);
 }
 
+/* What is said of a suspect, in names. */
+struct named {
+    const char *split, *dataset, *label, *true_label, *suggested, *path, *duplicate; /* or "" */
+    char *called;                                                                    /* owned */
+};
+
+static struct named name_it(const struct kl_run *run, const struct kl_suspect *one,
+                            const struct kl_sample *sample)
+{
+    const struct kl_dataset *dataset = run->data.datasets[sample->place.dataset];
+    const char *path = kl_dataset_path(dataset, sample->place.split, sample->place.index);
+    struct named named = {.split = kl_split_name(sample->place.split),
+                          .dataset = dataset->name,
+                          .label = kl_dataset_class_name(dataset, sample->label),
+                          .true_label = "",
+                          .suggested = "",
+                          .path = path ? path : "",
+                          .duplicate = "",
+                          .called = kl_collection_output_name(&run->data, sample->predicted)};
+
+    if (sample->label != sample->true_label)
+        named.true_label = kl_dataset_class_name(dataset, sample->true_label);
+    if (one->suggested != KL_NO_LABEL)
+        named.suggested = kl_dataset_class_name(dataset, one->suggested);
+    if (one->duplicate >= 0) {
+        struct kl_sample_place place = kl_collection_place(&run->data, (uint32_t)one->duplicate);
+
+        path = kl_dataset_path(run->data.datasets[place.dataset], place.split, place.index);
+        named.duplicate = path ? path : "yes";
+    }
+    return named;
+}
+
+static void print_row(uint32_t rank, const struct kl_suspect *one, const struct kl_sample *sample,
+                      const struct named *named)
+{
+    char name[KL_NAME_MAX + 32], share[16] = "";
+
+    snprintf(name, sizeof name, "%s/%s/%u", named->split, named->dataset, sample->place.index);
+    if (one->suggested != KL_NO_LABEL)
+        snprintf(share, sizeof share, "%.0f %%", 100 * one->suggested_share);
+    printf("%4u  %-26s ", rank, name);
+    kl_print_name(named->label, 14);
+    putchar(' ');
+    kl_print_name(named->called ? named->called : "", 14);
+    putchar(' ');
+    kl_print_name(named->suggested, 14);
+    printf(" %5s ", share);
+    kl_print_name(named->true_label, 14);
+    printf(" %7.2f %7.2f %7.2f %8.3f  ", one->score, one->own, one->others, one->loss);
+    kl_print_name(named->path, 0);
+    if (*named->duplicate) {
+        printf("  (nearly the same as ");
+        kl_print_name(named->duplicate, 0);
+        putchar(')');
+    }
+    putchar('\n');
+}
+
 static enum kl_status print_table(struct kl_run *run, const struct kl_suspects *suspects,
                                   uint32_t top, struct kl_error *err)
 {
-    printf("%4s  %-26s %-14s %-14s %-14s %7s %7s %7s %8s\n", "rank", "training sample", "label",
-           "called", "true label", "score", "own", "others", "loss");
+    printf("%4s  %-26s %-14s %-14s %-20s %-14s %7s %7s %7s %8s  %s\n", "rank", "sample", "label",
+           "called", "suggested", "true label", "score", "own", "others", "loss", "file");
     for (uint32_t i = 0; i < top; i++) {
         const struct kl_suspect *one = &suspects->samples[i];
-        char called[KL_DATASETS_MAX * KL_NAME_MAX], name[KL_NAME_MAX + 32];
         struct kl_sample sample;
-        const struct kl_dataset *dataset;
+        struct named named;
 
         if (kl_samples_get(run, one->sample, &sample, err))
             return err->status;
-        dataset = run->data.datasets[sample.place.dataset];
-        kl_collection_output_name(&run->data, sample.predicted, called, sizeof called);
-        snprintf(name, sizeof name, "train/%s/%u", dataset->name, sample.place.index);
-        printf("%4u  %-26s %-14.14s %-14.14s %-14.14s %7.2f %7.2f %7.2f %8.3f\n", i + 1, name,
-               kl_dataset_class_name(dataset, sample.label), called,
-               sample.label == sample.true_label
-                   ? ""
-                   : kl_dataset_class_name(dataset, sample.true_label),
-               one->score, one->own, one->others, one->loss);
+        named = name_it(run, one, &sample);
+        print_row(i + 1, one, &sample, &named);
+        free(named.called);
     }
     if (!isnan(suspects->auc))
         printf("\nFinding the flipped labels: ROC AUC %.4f by score (%.4f by own, %.4f by loss)\n",
@@ -94,16 +148,34 @@ static enum kl_status print_table(struct kl_run *run, const struct kl_suspects *
 static enum kl_status print_csv(struct kl_run *run, const struct kl_suspects *suspects,
                                 uint32_t top, struct kl_error *err)
 {
-    printf("rank,dataset,index,label,predicted,true_label,score,own,others,loss\n");
+    printf("rank,dataset,split,index,file,label,predicted,suggested,suggested_share,true_label,"
+           "near_duplicate,score,own,others,loss\n");
     for (uint32_t i = 0; i < top; i++) {
         const struct kl_suspect *one = &suspects->samples[i];
         struct kl_sample sample;
+        struct named named;
 
         if (kl_samples_get(run, one->sample, &sample, err))
             return err->status;
-        printf("%u,%s,%u,%u,%u,%u,%.7g,%.7g,%.7g,%.7g\n", i + 1,
-               run->data.datasets[sample.place.dataset]->name, sample.place.index, sample.label,
-               sample.predicted, sample.true_label, one->score, one->own, one->others, one->loss);
+        named = name_it(run, one, &sample);
+        printf("%u,%s,%s,%u,", i + 1, named.dataset, named.split, sample.place.index);
+        kl_csv_text(stdout, named.path);
+        putchar(',');
+        kl_csv_text(stdout, named.label);
+        putchar(',');
+        kl_csv_text(stdout, named.called);
+        putchar(',');
+        kl_csv_text(stdout, named.suggested);
+        if (one->suggested == KL_NO_LABEL)
+            putchar(',');
+        else
+            printf(",%.7g", one->suggested_share);
+        putchar(',');
+        kl_csv_text(stdout, named.true_label);
+        putchar(',');
+        kl_csv_text(stdout, named.duplicate);
+        printf(",%.7g,%.7g,%.7g,%.7g\n", one->score, one->own, one->others, one->loss);
+        free(named.called);
     }
     return KL_OK;
 }

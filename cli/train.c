@@ -7,6 +7,7 @@
 #include "cli/remedy.h"
 #include "cli/train_options.h"
 #include "core/base/clock.h"
+#include "core/data/corrections.h"
 #include "core/data/loading.h"
 #include "core/training/loop.h"
 #include "db/writer.h"
@@ -18,7 +19,10 @@ static enum kl_status load_data(const struct kl_train_request *request, struct k
                                 struct kl_error *err)
 {
     const struct kl_training *training = &request->training;
-    enum kl_status status = KL_OK;
+    struct kl_corrections corrections = {NULL, 0};
+    const struct kl_correction *unused;
+    enum kl_status status =
+        request->corrections ? kl_corrections_read(request->corrections, &corrections, err) : KL_OK;
 
     data->heads = (enum kl_heads)training->heads;
     for (uint32_t d = 0; !status && d < request->n_data; d++) {
@@ -26,14 +30,32 @@ static enum kl_status load_data(const struct kl_train_request *request, struct k
             status =
                 kl_text_load(request->data[d], &training->selection.text, &data->datasets[d], err);
         else
-            status = kl_dataset_load(request->data[d], training->selection.image_size,
-                                     &data->datasets[d], err);
+            status =
+                kl_dataset_load(request->data[d], d, &training->selection, &data->datasets[d], err);
         if (status)
             break;
         data->n_datasets++;
-        status = kl_select(data->datasets[d], d, &training->selection, err);
+        status = kl_select(data->datasets[d], d, &training->selection, &corrections, err);
     }
+    unused = kl_corrections_unused(&corrections);
+    if (!status && unused)
+        status = kl_fail(err, KL_ERR_INPUT,
+                         "%s corrects %s/%s/%s, which is not in the data: take that row out, or "
+                         "name the data that it is of",
+                         request->corrections, unused->split, unused->dataset,
+                         *unused->file ? unused->file : "(its index)");
+    kl_corrections_clear(&corrections);
     return status ? status : kl_collection_check(data, err);
+}
+
+/* How many patterns one pass over the data has. */
+static uint64_t pass_of(const struct kl_collection *data)
+{
+    uint64_t n = 0;
+
+    for (uint32_t d = 0; d < data->n_datasets; d++)
+        n += data->datasets[d]->splits[KL_SPLIT_TRAIN].count;
+    return n;
 }
 
 /* A run without a name of its own is called after its data. */
@@ -46,11 +68,23 @@ static void name_after_data(struct kl_training *training, const struct kl_collec
                                  d ? "+" : "", data->datasets[d]->name);
 }
 
+/* What is to be known about the data; steps: how many they decided; 0: they did not. */
+static void print_notes(const struct kl_collection *data, uint32_t steps)
+{
+    for (uint32_t d = 0; d < data->n_datasets; d++)
+        kl_print_notes(data->datasets[d]->name, &data->datasets[d]->notes);
+    if (steps)
+        fprintf(stderr,
+                "%u steps: some twenty passes over the data (--steps sets another number)\n",
+                steps);
+}
+
 static enum kl_status prepare(struct kl_train_request *request, struct kl_collection *data,
                               struct kl_training_state *state, struct kl_writer **writer,
                               char *output, size_t output_bytes, struct kl_error *err)
 {
     struct kl_training *training = &request->training;
+    int fitted;
     enum kl_status status;
 
     status = kl_training_check(training, err);
@@ -67,6 +101,7 @@ static enum kl_status prepare(struct kl_train_request *request, struct kl_collec
         status = kl_training_fit(training, data, err);
     if (status)
         return status;
+    fitted = kl_train_fit_steps(request, pass_of(data));
     if (!kl_setting_given(&request->settings, "name") && !request->is_preset_as_it_is)
         name_after_data(training, data);
     status = kl_training_start(training, state, err);
@@ -80,7 +115,11 @@ static enum kl_status prepare(struct kl_train_request *request, struct kl_collec
         status = kl_writer_remove(output, err);
     if (!status)
         status = kl_writer_create(output, training, data, state, writer, err);
-    return status ? kl_remedy(err, output) : KL_OK;
+    if (status)
+        return kl_remedy(err, output);
+    if (!request->quiet)
+        print_notes(data, fitted ? training->n_steps : 0);
+    return KL_OK;
 }
 
 static void print_result(const char *output, const struct kl_training *training, double seconds)

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PASSES 20
+#define LEAST_STEPS 100
 #define DEFAULT_EVALUATIONS 20
 #define DEFAULT_SNAPSHOTS 100
 #define DEFAULT_TEXT_SNAPSHOTS 25 /* of networks that are larger */
@@ -41,7 +43,7 @@ static enum kl_status parse(int argc, char **argv, struct kl_train_request *requ
          .target = request,
          .call = add_data,
          .help = "fashion-mnist, mnist, strokes (needs no files), or any name with a folder: IDX "
-                 "files, CIFAR-10's binary files, or PNG and JPEG images in one sub-folder per "
+                 "files, CIFAR-10's binary files, or images in one sub-folder per "
                  "class; of text moby-dick, sotu, or any name with a text file (UTF-8), or a "
                  "folder of them, each a document. Without a path, the cache that './bootstrap "
                  "data' fills and /usr/share/datasets are searched. Given several times, the run "
@@ -55,6 +57,11 @@ static enum kl_status parse(int argc, char **argv, struct kl_train_request *requ
          .name = "force",
          .target = &request->force,
          .help = "replace FILE if it exists"},
+        {.type = KL_OPTION_TEXT,
+         .name = "corrections",
+         .value = "FILE",
+         .target = &request->corrections,
+         .help = "labels that were looked at and found wrong, as 'keylight marks' writes them"},
         {.type = KL_OPTION_TEXT,
          .name = "resume",
          .value = "FILE",
@@ -118,7 +125,7 @@ static enum kl_status check_resume(const struct kl_train_request *request, int h
     if (!request->resume)
         return KL_OK;
     if (request->settings.given || request->n_data || request->output || request->force ||
-        has_preset)
+        request->corrections || has_preset)
         return kl_fail(err, KL_ERR_USAGE,
                        "--resume goes on with the settings in its file and takes no others");
     return KL_OK;
@@ -129,20 +136,45 @@ static int is_given(const struct kl_train_request *request, const char *name)
     return kl_setting_given(&request->settings, name);
 }
 
-static void fill_defaults(struct kl_train_request *request, const char *const *preset_data)
+/* What is a part of the steps, where nobody says otherwise. */
+static void follow_steps(struct kl_train_request *request)
 {
     struct kl_training *training = &request->training;
     int is_text = kl_training_model(training)->kind == KL_DATA_TEXT;
     uint32_t n_snapshots = is_text ? DEFAULT_TEXT_SNAPSHOTS : DEFAULT_SNAPSHOTS;
 
-    if (request->n_data == 0)
-        while (*preset_data)
-            request->data[request->n_data++] = *preset_data++;
     if (!is_given(request, "evaluation_steps"))
         training->evaluation_steps =
             (training->n_steps + DEFAULT_EVALUATIONS - 1) / DEFAULT_EVALUATIONS;
     if (!is_given(request, "snapshot_steps"))
         training->snapshot_steps = (training->n_steps + n_snapshots - 1) / n_snapshots;
+}
+
+static void fill_defaults(struct kl_train_request *request, const char *const *preset_data)
+{
+    request->is_preset_data = request->n_data == 0;
+    if (request->n_data == 0)
+        while (*preset_data)
+            request->data[request->n_data++] = *preset_data++;
+    follow_steps(request);
+}
+
+int kl_train_fit_steps(struct kl_train_request *request, uint64_t n_patterns)
+{
+    struct kl_training *training = &request->training;
+    uint64_t steps =
+        (PASSES * n_patterns + kl_training_patterns(training) - 1) / kl_training_patterns(training);
+
+    if (is_given(request, "steps") || request->is_preset_data || training->n_switches)
+        return 0;
+    steps = steps < LEAST_STEPS ? LEAST_STEPS : steps;
+    if (steps >= training->n_steps)
+        return 0;
+    if (training->lr_period && !is_given(request, "lr_period"))
+        training->lr_period = (uint32_t)(steps / 3);
+    training->n_steps = (uint32_t)steps;
+    follow_steps(request);
+    return 1;
 }
 
 /* Refuses settings of another kind of data than the preset's; and gives Adam the rate that suits it
@@ -211,6 +243,11 @@ enum kl_status kl_train_parse(int argc, char **argv, struct kl_train_request *re
     enum kl_status status;
 
     *request = (struct kl_train_request){0};
+    if (argc == 1)
+        return kl_fail(err, KL_ERR_USAGE,
+                       "train what on? --data strokes needs no files; --data NAME=FOLDER takes "
+                       "images by class, --tokens words --data NAME=FILE a text, --preset quick "
+                       "Fashion-MNIST; 'keylight train --help' tells more");
     status = find_preset(argc, argv, request, err);
     if (status || request->is_help)
         return status;

@@ -48,15 +48,18 @@ static size_t append_encoded(char *out, size_t used, size_t n_bytes, const char 
     return *text ? n_bytes : used;
 }
 
-/* The request's own address without the token; "/" for what is none of our pages. */
+/* The request's own address without the token, relative to itself, so that it is right below a
+ * proxy's path, too; "./" for what is none of our pages. */
 static void write_location(const struct kl_request *request, char *out, size_t n_bytes)
 {
-    size_t used = 0;
+    const char *slash = strrchr(request->path, '/');
+    size_t used = append_encoded(out, 0, n_bytes, "./");
     char separator = '?';
 
-    if (!strncmp(request->path, "/r/", 3))
-        used = append_encoded(out, 0, n_bytes, request->path);
-    for (size_t i = 0; used && i < request->n_parameters && used + 8 < n_bytes; i++) {
+    if (strncmp(request->path, "/r/", 3) != 0)
+        return;
+    used = append_encoded(out, used, n_bytes, slash + 1);
+    for (size_t i = 0; i < request->n_parameters && used + 8 < n_bytes; i++) {
         if (!strcmp(request->parameters[i].name, "token"))
             continue;
         out[used++] = separator;
@@ -67,8 +70,8 @@ static void write_location(const struct kl_request *request, char *out, size_t n
             used = append_encoded(out, used, n_bytes, request->parameters[i].value);
         }
     }
-    if (used == 0 || used + 8 >= n_bytes)
-        snprintf(out, n_bytes, "/");
+    if (used + 8 >= n_bytes)
+        snprintf(out, n_bytes, "./");
 }
 
 static int admit_token(const struct kl_admission *admission, struct MHD_Connection *connection,
@@ -103,19 +106,24 @@ int kl_admit(const struct kl_admission *admission, struct MHD_Connection *connec
     const char *host = header(connection, MHD_HTTP_HEADER_HOST);
 
     if (!kl_guard_host(host, options->allowed_hosts, options->n_allowed_hosts) &&
-        !kl_guard_host(host, (const char *const[]){admission->bind_host}, 1)) {
+        !kl_guard_host(
+            host, (const char *const[]){admission->bind_host, options->public_address.host}, 2)) {
         kl_reply_problem(reply, 421, NULL,
                          "this server does not answer to that host name: use localhost, or start "
-                         "it with --allow-host NAME");
+                         "it with --allow-host NAME, or behind a proxy with --public-url URL");
         return 0;
     }
     if (!admit_token(admission, connection, request, reply, welcome))
         return 0;
     if (!request->is_post)
         return 1;
-    if (!kl_guard_same_origin(header(connection, "Sec-Fetch-Site"), header(connection, "Origin"),
-                              host)) {
-        kl_reply_problem(reply, 403, NULL, "another site's page may not ask here");
+    if (!kl_guard_same_origin(
+            header(connection, "Sec-Fetch-Site"), header(connection, "Origin"), host,
+            *options->public_address.origin ? options->public_address.origin : NULL)) {
+        kl_reply_problem(reply, 403, NULL,
+                         "another site's page may not ask here; if this is the server's own, "
+                         "behind a proxy, start it with --public-url and the address that people "
+                         "use");
         return 0;
     }
     if (!kl_guard_is_json(header(connection, MHD_HTTP_HEADER_CONTENT_TYPE))) {

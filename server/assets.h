@@ -7,8 +7,9 @@
 struct kl_asset {
     const char *path; /* below web/, such as "views/answer.js" */
     const char *type; /* its media type */
-    const unsigned char *bytes; /* compressed, by gzip */
+    const unsigned char *bytes;
     size_t n_bytes;
+    int is_gzip; /* compressed; pages are not, because they are completed for each address */
 };
 
 extern const struct kl_asset kl_assets[];

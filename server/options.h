@@ -5,7 +5,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/base/error.h"
+
 #define KL_ALLOWED_HOSTS_MAX 16
+
+struct kl_public_address {
+    char origin[272], host[256], path[256]; /* "https://host:1", "host", "/path" or "" */
+};
 
 struct kl_server_options {
     const char *bind; /* address to listen on; NULL: 127.0.0.1 */
@@ -14,6 +20,14 @@ struct kl_server_options {
         *token; /* asked of every request, or NULL; needed on other than loopback addresses */
     const char *allowed_hosts[KL_ALLOWED_HOSTS_MAX]; /* besides loopback names */
     size_t n_allowed_hosts;
+    /* The address that people use, behind a proxy: "https://host/path", as kl_public_address takes
+     * it apart; all empty: none. */
+    struct kl_public_address public_address;
 };
+
+/* Takes apart http or https, a host with or without a port, and a path or none. Errors:
+ * KL_ERR_USAGE (it is no such address). */
+enum kl_status kl_public_address_parse(const char *url, struct kl_public_address *address,
+                                       struct kl_error *err);
 
 #endif

@@ -1,7 +1,9 @@
+#define _GNU_SOURCE /* memmem */
 #include "server/routes.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/hash.h"
@@ -44,9 +46,37 @@ static void serve_asset(const char *path, struct kl_reply *reply)
     reply->type = asset->type;
     reply->borrowed = asset->bytes;
     reply->n_bytes = asset->n_bytes;
-    reply->is_gzip = 1;
+    reply->is_gzip = asset->is_gzip;
     reply->cache = KL_CACHE_REVALIDATE;
     kl_reply_tag(reply, content, NULL);
+}
+
+/* The page, whose addresses are relative to its own: whatever stands before it in the browser, such
+ * as a proxy's path, stays. BASE in it stands for the way up from there to the server's root. */
+static void serve_page(const char *path, struct kl_reply *reply)
+{
+    static const char mark[] = "@BASE@";
+    const struct kl_asset *asset = kl_asset_find("index.html");
+    const char *at = (const char *)asset->bytes, *end = at + asset->n_bytes;
+    char *text = NULL;
+    size_t n_bytes = 0;
+    FILE *stream = open_memstream(&text, &n_bytes);
+
+    while (stream && at < end) {
+        const char *next = memmem(at, (size_t)(end - at), mark, sizeof mark - 1);
+
+        fwrite(at, 1, (size_t)((next ? next : end) - at), stream);
+        at = next ? next + sizeof mark - 1 : end;
+        fputs(next ? "./" : "", stream);
+        for (const char *slash = next ? strchr(path + 1, '/') : NULL; slash;
+             slash = strchr(slash + 1, '/'))
+            fputs("../", stream);
+    }
+    if (!stream || (ferror(stream) | fclose(stream))) {
+        free(text);
+        text = NULL;
+    }
+    kl_reply_text(reply, asset->type, text);
 }
 
 static int is_fingerprint(const char *fingerprint, const char *id, size_t length)
@@ -77,14 +107,15 @@ static void no_such_resource(struct kl_reply *reply)
 static int takes_post(const char *rest)
 {
     return kl_is_about_subject(rest) || !strcmp(rest, "reading") || !strcmp(rest, "heat") ||
-           !strcmp(rest, "continuation");
+           !strcmp(rest, "continuation") || !strcmp(rest, "marks");
 }
 
 /* What is there of images only. */
 static int is_of_images(const char *rest)
 {
     return !strncmp(rest, "samples", 7) || !strncmp(rest, "images/", 7) ||
-           !strcmp(rest, "sheet.png") || !strcmp(rest, "common") || !strcmp(rest, "suspects");
+           !strcmp(rest, "sheet.png") || !strcmp(rest, "common") || !strcmp(rest, "suspects") ||
+           !strcmp(rest, "marks");
 }
 
 /* /api/v1/runs/RUN and what lies below; path starts at RUN. */
@@ -126,6 +157,8 @@ static void route_run(struct kl_service *service, const char *path,
         kl_serve_hubness(service, run, request, reply);
     else if (!strcmp(rest, "suspects"))
         kl_serve_suspects(service, run, request, reply);
+    else if (!strcmp(rest, "marks"))
+        kl_serve_marks(run, request, reply);
     else if (kl_is_about_subject(rest))
         kl_serve_about_subject(service, run, rest, request, reply);
     else
@@ -161,7 +194,7 @@ void kl_route(struct kl_service *service, const struct kl_request *request, stru
         kl_reply_problem(reply, 405, NULL, "this address takes GET only");
         reply->allow = "GET, HEAD";
     } else if (!strcmp(path, "/") || !strncmp(path, "/r/", 3)) {
-        serve_asset("index.html", reply); /* the page reads the rest of its address */
+        serve_page(path, reply); /* it reads the rest of its address */
     } else if (!strncmp(path, "/assets/", 8)) {
         serve_asset(path + 8, reply);
     } else if (!strcmp(path, "/favicon.ico")) {
@@ -169,7 +202,7 @@ void kl_route(struct kl_service *service, const struct kl_request *request, stru
     } else if (!strncmp(path, "/api/", 5)) {
         no_such_resource(reply);
     } else { /* the page says that there is nothing here, and shows what there is */
-        serve_asset("index.html", reply);
-        reply->status = 404;
+        serve_page(path, reply);
+        reply->status = reply->status == 200 ? 404 : reply->status;
     }
 }

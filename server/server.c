@@ -21,9 +21,11 @@
 
 #define CONNECTIONS_MAX 128     /* a browser opens six; each is a thread here */
 #define CONNECTION_TIMEOUT_S 30 /* the default is none: idle clients would stay for ever */
-#define CONNECTION_MEMORY ((size_t)32 << 10) /* bounds request line and headers together */
-#define BODY_MAX ((size_t)1 << 20)           /* pixels of the largest layer, written as JSON */
-#define STOP_PATIENCE_S 20                   /* the longest request: a scan from a cold disk */
+/* Bounds request line and headers together, 64 KB: the longest link of the page, of 2000 letters in
+ * percents, and other programs' cookies. The library needs about as much again to read it. */
+#define CONNECTION_MEMORY ((size_t)192 << 10)
+#define BODY_MAX ((size_t)1 << 20) /* pixels of the largest layer, written as JSON */
+#define STOP_PATIENCE_S 20         /* the longest request: a scan from a cold disk */
 
 struct kl_server {
     struct MHD_Daemon *daemon;
@@ -140,14 +142,23 @@ static enum MHD_Result collect_parameter(void *self, enum MHD_ValueKind kind, co
     return MHD_YES;
 }
 
+/* The path below that of the public address, where a proxy leaves it on. */
+static const char *own_path(const struct kl_server *server, const char *path)
+{
+    const char *prefix = server->options.public_address.path;
+    size_t length = strlen(prefix);
+
+    return length && !strncmp(path, prefix, length) && path[length] == '/' ? path + length : path;
+}
+
 /* The request as far as its headers tell it; returns whether all its parameters had room. */
-static int read_request(struct MHD_Connection *connection, const char *path, int is_post,
-                        struct kl_request *request)
+static int read_request(const struct kl_server *server, struct MHD_Connection *connection,
+                        const char *path, int is_post, struct kl_request *request)
 {
     struct collector collector = {request, 0};
 
     *request = (struct kl_request){
-        .path = path,
+        .path = own_path(server, path),
         .is_post = is_post,
         .body = "",
         .if_none_match = header(connection, MHD_HTTP_HEADER_IF_NONE_MATCH),
@@ -164,7 +175,7 @@ static enum MHD_Result answer(struct kl_server *server, struct MHD_Connection *c
     struct kl_request request = {0};
     struct kl_reply reply = {0};
     struct kl_welcome welcome = {"", ""};
-    int complete = read_request(connection, path, is_post, &request);
+    int complete = read_request(server, connection, path, is_post, &request);
 
     pthread_mutex_lock(&server->lock);
     server->n_active++;
@@ -200,7 +211,7 @@ static int is_refused(const struct kl_server *server, struct MHD_Connection *con
     struct kl_welcome welcome;
     int admitted;
 
-    (void)read_request(connection, path, is_post, &request);
+    (void)read_request(server, connection, path, is_post, &request);
     admitted = kl_admit(&server->admission, connection, &request, &reply, &welcome);
     free(reply.owned);
     return !admitted;
@@ -287,7 +298,8 @@ static void complete(void *self, struct MHD_Connection *connection, void **state
 /* Opens a listening socket on a numeric address or localhost, and notes which port it got. */
 static enum kl_status listen_on(struct kl_server *server, int *fd, struct kl_error *err)
 {
-    const char *address = server->options.bind ? server->options.bind : "127.0.0.1";
+    const char *bind_to = server->options.bind ? server->options.bind : "127.0.0.1";
+    char address[80];
     struct addrinfo hints = {.ai_family = AF_UNSPEC,
                              .ai_socktype = SOCK_STREAM,
                              .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
@@ -297,6 +309,8 @@ static enum kl_status listen_on(struct kl_server *server, int *fd, struct kl_err
     char port[8];
     int yes = 1, failed;
 
+    snprintf(address, sizeof address, "%s", bind_to + (*bind_to == '['));
+    address[strcspn(address, "]")] = '\0'; /* an IPv6 address may stand in brackets */
     if (strcmp(address, "localhost") != 0)
         hints.ai_flags |= AI_NUMERICHOST;
     snprintf(port, sizeof port, "%u", server->options.port);

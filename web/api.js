@@ -1,5 +1,7 @@
 // Every request to the server goes through here.
 
+import {base} from './base.js';
+
 /** @import {Run, RunSummary, Sample, SamplePage} from './types.js' */
 /** @import {State} from './state.js' */
 
@@ -23,7 +25,7 @@ async function ask(path, signal, posted, tries = TRIES) {
     headers: {'Content-Type': 'application/json'}};
   let response;
   try {
-    response = await fetch(`/api/v1/${path}`, {signal, ...post});
+    response = await fetch(`${base}api/v1/${path}`, {signal, ...post});
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new ApiError(0, 'The server does not answer: is keylight serve still running?', null);
@@ -157,12 +159,29 @@ export function listSuspects(run, next, signal) {
   return ask(`runs/${run}/suspects?limit=60${next ? `&next=${next}` : ''}`, signal);
 }
 
+/** @param {string} run @param {AbortSignal} signal @returns {Promise<import('./types.js').Mark[]>} */
+export async function listMarks(run, signal) {
+  return (await ask(`runs/${run}/marks`, signal)).marks;
+}
+
+/** Marks a sample; decision null takes its mark back. @param {string} run
+ *  @param {{sample: number, decision: string|null, label: number|null}} mark
+ *  @returns {Promise<import('./types.js').Mark[]>} all of them */
+export async function setMark(run, mark) {
+  return (await ask(`runs/${run}/marks`, undefined, mark)).marks;
+}
+
+/** @param {string} run @param {'csv'|'json'} format */
+export function marksUrl(run, format) {
+  return `${base}api/v1/runs/${run}/marks?format=${format}${format === 'csv' ? '&bom=1' : ''}`;
+}
+
 /** @param {string} run @param {number} sample @param {number} scale */
 export function imageUrl(run, sample, scale) {
-  return `/api/v1/runs/${run}/images/${sample}.png?scale=${scale}`;
+  return `${base}api/v1/runs/${run}/images/${sample}.png?scale=${scale}`;
 }
 
 /** @param {string} run @param {number[]} samples @param {number} columns @param {number} scale */
 export function sheetUrl(run, samples, columns, scale) {
-  return `/api/v1/runs/${run}/sheet.png?samples=${samples.join(',')}&columns=${columns}&scale=${scale}`;
+  return `${base}api/v1/runs/${run}/sheet.png?samples=${samples.join(',')}&columns=${columns}&scale=${scale}`;
 }

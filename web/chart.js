@@ -1,6 +1,6 @@
 // Line charts (uPlot), in the page's colours, each with its numbers as a table behind a switch.
 
-import uPlot from '/assets/vendor/uplot.js';
+import uPlot from './vendor/uplot.js';
 import {h} from './dom.js';
 import {count, short} from './format.js';
 import {onTheme, whenGone} from './lifetime.js';

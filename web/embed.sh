@@ -28,9 +28,13 @@ for file in "$@"; do
     type=$(media_type "$name")
     n=$((n + 1))
     echo "static const unsigned char file_$n[] = {"
-    gzip -9nc "$path" | od -An -v -tx1 | sed 's/ \([0-9a-f][0-9a-f]\)/0x\1,/g'
+    case $name in # pages are completed before they go out
+    *.html) pack=cat is_gzip=0 ;;
+    *) pack='gzip -9nc' is_gzip=1 ;;
+    esac
+    $pack "$path" | od -An -v -tx1 | sed 's/ \([0-9a-f][0-9a-f]\)/0x\1,/g'
     echo '};'
-    table="$table    {\"$name\", \"$type\", file_$n, sizeof file_$n},
+    table="$table    {\"$name\", \"$type\", file_$n, sizeof file_$n, $is_gzip},
 "
 done
 printf '\nconst struct kl_asset kl_assets[] = {\n%s};\n' "$table"

@@ -1,6 +1,6 @@
 // Wires the page: address -> state -> requests -> views, and clicks back to the address.
 
-import {ApiError, attend, getCommon, getRun, getSample, listRanks, listRuns, listSamples, listSuspects} from './api.js';
+import {ApiError, attend, getCommon, getRun, getSample, listMarks, listRanks, listRuns, listSamples, listSuspects} from './api.js';
 import {byId, redraw} from './dom.js';
 import {subjectName} from './format.js';
 import {destroyPanels, layOut, showFirst, showFurther} from './panels.js';
@@ -17,6 +17,9 @@ import {Gallery} from './views/samples.js';
 import {showCommon, showSpotlight, commonRank} from './views/spotlight.js';
 import {showSuspects} from './views/suspects.js';
 import {firstPosition, neighbour, renderText} from './text/page.js';
+
+// The address changes without a new page, and with it what the icon's, which is relative, would mean.
+for (const icon of document.querySelectorAll('link[rel="icon"]')) icon.setAttribute('href', /** @type {HTMLLinkElement} */ (icon).href);
 
 /** @import {Actions, Answer, Run, RunSummary, Subject} from './types.js' */
 /** @import {State} from './state.js' */
@@ -187,10 +190,10 @@ function ready(mode) {
 
 /** @param {Run} shown @param {AbortSignal} signal */
 async function renderSuspects(shown, signal) {
-  const page = await listSuspects(shown.id, null, signal);
+  const [page, marks] = await Promise.all([listSuspects(shown.id, null, signal), listMarks(shown.id, signal)]);
   if (signal.aborted) return;
   document.title = `suspicious labels · ${shown.name} · keylight`;
-  showSuspects(byId('suspects'), shown, page, actions, signal);
+  showSuspects(byId('suspects'), shown, page, marks, actions, signal);
   ready('suspects');
 }
 

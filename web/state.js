@@ -4,6 +4,7 @@
 //   /r/<run>/q/text?text=...&place=...  what was typed, in a run of text
 //   /r/<run>/suspects
 
+import {base} from './base.js';
 import {classCount} from './format.js';
 import {canDraw, decodePixels} from './pixels.js';
 import {ranksOf, today} from './ranks.js';
@@ -228,7 +229,7 @@ function lacksContributions(state, run) {
 export function parseUrl(url, runs) {
   /** @type {string[]} */
   const notices = [];
-  const path = /^\/(?:r\/([^/]*)(?:\/q\/([^/]*)|\/(suspects))?\/?)?$/.exec(url.pathname);
+  const path = /^\/(?:r\/([^/]*)(?:\/q\/([^/]*)|\/(suspects))?\/?)?$/.exec(`/${url.pathname.slice(base.length)}`);
   const found = runs.find((run) => run.id === path?.[1]) ??
     runs.find((run) => run.fingerprint_before && run.fingerprint_before === path?.[1]);
   const run = found ?? runs[0];
@@ -294,8 +295,8 @@ export function formatUrl(state) {
     if (value !== setting.initial) query.set(name, String(value));
   }
   const subject = state.text !== null ? 'text' : state.pixels === null ? state.sample : 'drawing';
-  const path = state.view === 'suspects' ? `/r/${state.run}/suspects` :
-    subject === null ? `/r/${state.run}` : `/r/${state.run}/q/${subject}`;
+  const path = state.view === 'suspects' ? `${base}r/${state.run}/suspects` :
+    subject === null ? `${base}r/${state.run}` : `${base}r/${state.run}/q/${subject}`;
   const text = query.toString().replaceAll('%3A', ':').replaceAll('%2C', ',').replaceAll('%2F', '/');
   return text ? `${path}?${text}` : path;
 }

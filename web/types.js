@@ -23,6 +23,7 @@
  * @typedef {Schemas['Common']} Common
  * @typedef {Schemas['Suspect']} Suspect
  * @typedef {Schemas['Suspects']} SuspectPage
+ * @typedef {Schemas['Mark']} Mark
  * @typedef {Schemas['Report']} Report
  * @typedef {Report['vote'][number]} Vote
  */

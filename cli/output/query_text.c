@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/output/names.h"
 #include "cli/output/text_output.h"
 #include "core/base/clock.h"
 #include "core/base/memory.h"
@@ -46,9 +47,10 @@ static enum kl_status find_text(const struct kl_run *run, const struct kl_text_r
     if (status)
         return status;
     memcpy(typed, request->text, strlen(request->text));
-    status = kl_utf8_clean(typed) ? kl_fail(err, KL_ERR_USAGE, "--text is text in UTF-8")
-                                  : kl_corpus_encode(corpus, typed, &text->own_tokens,
-                                                     &text->own_spaced, &text->n, err);
+    status = kl_utf8_clean(typed)
+                 ? kl_fail(err, KL_ERR_USAGE, "--text is text in UTF-8")
+                 : kl_corpus_encode(corpus, typed, &text->own_tokens, &text->own_spaced, &text->n,
+                                    &text->missing, err);
     free(typed);
     if (status)
         return status;
@@ -140,6 +142,13 @@ static void print_answer(const struct kl_run *run, const struct kl_query *query,
     const struct kl_corpus *corpus = run->data.datasets[0]->corpus;
 
     kl_print_passage(corpus, text->tokens, text->spaced, text->n, text->n - 1);
+    if (text->missing.n) {
+        printf("\nnot in the vocabulary, read as unknown:");
+        for (size_t k = 0; k < text->missing.n; k++) {
+            printf(k ? ", " : " ");
+            kl_print_name(text->missing.sentences[k], 0);
+        }
+    }
     printf("\nexpects ");
     kl_print_token(corpus->types[answer->predicted]);
     printf(" with %.1f %%", 100 * (double)answer->probabilities[answer->predicted]);

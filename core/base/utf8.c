@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "core/base/memory.h"
+
 size_t kl_utf8_character(const char *text)
 {
     const unsigned char *at = (const unsigned char *)text;
@@ -60,4 +62,16 @@ unsigned kl_utf8_repair(char *text)
         at += length ? length : 1;
     }
     return replaced;
+}
+
+enum kl_status kl_copy_text(char **copy, const char *text, struct kl_error *err)
+{
+    size_t n_bytes = strlen(text) + 1;
+    enum kl_status status = kl_alloc(copy, n_bytes, 1, "a name", err);
+
+    if (status)
+        return status;
+    memcpy(*copy, text, n_bytes);
+    kl_utf8_repair(*copy);
+    return KL_OK;
 }

@@ -4,6 +4,8 @@
 
 #include <stddef.h>
 
+#include "core/base/error.h"
+
 /* Bytes of the character (code point) that starts here, or 0 if no valid one does (RFC 3629). text
  * ends with NUL. */
 size_t kl_utf8_character(const char *text);
@@ -15,5 +17,8 @@ size_t kl_utf8_clean(char *text);
 /* Makes a text valid UTF-8 (RFC 3629) by turning every byte that is not part of it into '?'.
  * Returns how many there were. */
 unsigned kl_utf8_repair(char *text);
+
+/* A copy, repaired: *copy is the caller's, to free. Errors: KL_ERR_MEMORY. */
+enum kl_status kl_copy_text(char **copy, const char *text, struct kl_error *err);
 
 #endif

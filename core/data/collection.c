@@ -1,6 +1,7 @@
 #include "core/data/collection.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum kl_data_kind kl_collection_kind(const struct kl_collection *collection)
@@ -60,26 +61,44 @@ static const char *class_of(const struct kl_collection *collection, uint32_t dat
                : NULL;
 }
 
-void kl_collection_output_name(const struct kl_collection *collection, uint32_t output, char *name,
-                               size_t n_bytes)
+/* Whether a data set before has a class of that name for the output: two sets of digits are one. */
+static int is_told(const struct kl_collection *collection, uint32_t d, uint32_t output,
+                   const char *class)
+{
+    for (uint32_t before = 0; before < d; before++) {
+        const char *other = class_of(collection, before, output);
+
+        if (other && !strcmp(other, class))
+            return 1;
+    }
+    return 0;
+}
+
+char *kl_collection_output_name(const struct kl_collection *collection, uint32_t output)
 {
     int separate = collection->heads == KL_HEADS_SEPARATE && collection->n_datasets > 1;
-    size_t used = 0;
+    char *name = NULL;
+    size_t n_bytes = 0;
+    FILE *stream = open_memstream(&name, &n_bytes);
+    int n_told = 0;
 
-    snprintf(name, n_bytes, "%u", output);
-    for (uint32_t d = 0; d < collection->n_datasets && used < n_bytes; d++) {
+    if (!stream)
+        return NULL;
+    for (uint32_t d = 0; d < collection->n_datasets; d++) {
         const char *class = class_of(collection, d, output);
-        int told = 0; /* two sets of digits are one name */
 
-        for (uint32_t before = 0; class && before < d; before++) {
-            const char *other = class_of(collection, before, output);
-
-            told = told || (other && !strcmp(other, class));
-        }
-        if (class && !told)
-            used += (size_t)snprintf(name + used, n_bytes - used, separate ? "%s%s (%s)" : "%s%s",
-                                     used ? " / " : "", class, collection->datasets[d]->name);
+        if (!class || is_told(collection, d, output, class))
+            continue;
+        fprintf(stream, separate ? "%s%s (%s)" : "%s%s", n_told++ ? " / " : "", class,
+                collection->datasets[d]->name);
     }
+    if (n_told == 0)
+        fprintf(stream, "%u", output);
+    if (ferror(stream) | fclose(stream)) {
+        free(name);
+        return NULL;
+    }
+    return name;
 }
 
 enum kl_status kl_collection_check(const struct kl_collection *collection, struct kl_error *err)
@@ -91,12 +110,16 @@ enum kl_status kl_collection_check(const struct kl_collection *collection, struc
 
         if (other->width != first->width || other->height != first->height ||
             other->channels != first->channels)
-            return kl_fail(err, KL_ERR_USAGE,
-                           "data sets of one run have images of one size: %s has %ux%u with %u "
-                           "channels, %s has %ux%u with %u (image_size resizes folders of PNG or "
-                           "JPEG images to the size of the others)",
-                           first->name, first->width, first->height, first->channels, other->name,
-                           other->width, other->height, other->channels);
+            return kl_fail(
+                err, KL_ERR_USAGE,
+                "data sets of one run have images of one size: %s has %ux%u with %u "
+                "channels, %s has %ux%u with %u%s",
+                first->name, first->width, first->height, first->channels, other->name,
+                other->width, other->height, other->channels,
+                other->channels != first->channels
+                    ? " (save the images of one of them in grey, or in colour, as those "
+                      "of the other are)"
+                    : " (image_size resizes folders of images to the size of the others)");
         for (uint32_t before = 0; before < d; before++)
             if (!strcmp(collection->datasets[before]->name, other->name))
                 return kl_fail(err, KL_ERR_USAGE,

@@ -52,9 +52,9 @@ const char *kl_heads_name(enum kl_heads heads);
 int kl_heads_parse(const char *name, enum kl_heads *heads);
 
 /* What an output stands for: the names of its classes, "5 / Sandal" where data sets share it, and
- * with its data set's name, "5 (mnist)", where several have outputs of their own. */
-void kl_collection_output_name(const struct kl_collection *collection, uint32_t output, char *name,
-                               size_t n_bytes);
+ * with its data set's name, "5 (mnist)", where several have outputs of their own. The caller frees
+ * it; NULL: memory ran out. */
+char *kl_collection_output_name(const struct kl_collection *collection, uint32_t output);
 
 /* The id of a place, which must exist. */
 uint32_t kl_collection_id(const struct kl_collection *collection, struct kl_sample_place place);

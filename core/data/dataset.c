@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/utf8.h"
 #include "core/data/text/corpus.h"
 
 const char *kl_data_kind_name(enum kl_data_kind kind)
@@ -20,7 +21,30 @@ enum kl_data_kind kl_dataset_kind(const struct kl_dataset *dataset)
 
 const char *kl_dataset_class_name(const struct kl_dataset *dataset, uint32_t label)
 {
-    return dataset->corpus ? dataset->corpus->types[label] : dataset->class_names[label];
+    const char *name =
+        dataset->corpus ? dataset->corpus->types[label] : dataset->class_names[label];
+
+    return name ? name : "";
+}
+
+enum kl_status kl_dataset_name_class(struct kl_dataset *dataset, uint32_t label, const char *text,
+                                     struct kl_error *err)
+{
+    char *copy = NULL;
+    enum kl_status status = kl_copy_text(&copy, text, err);
+
+    if (status)
+        return status;
+    free(dataset->class_names[label]);
+    dataset->class_names[label] = copy;
+    return KL_OK;
+}
+
+const char *kl_dataset_path(const struct kl_dataset *dataset, enum kl_split split, uint32_t index)
+{
+    char *const *paths = dataset->splits[split].paths;
+
+    return paths ? paths[index] : NULL;
 }
 
 uint32_t kl_dataset_label(const struct kl_dataset *dataset, enum kl_split split, uint32_t index)
@@ -95,7 +119,13 @@ void kl_dataset_free(struct kl_dataset *dataset)
         free(dataset->splits[s].pixels);
         free(dataset->splits[s].labels);
         free(dataset->splits[s].true_labels);
+        for (uint32_t i = 0; dataset->splits[s].paths && i < dataset->splits[s].count; i++)
+            free(dataset->splits[s].paths[i]);
+        free(dataset->splits[s].paths);
     }
+    for (uint32_t c = 0; c < KL_CLASSES_MAX; c++)
+        free(dataset->class_names[c]);
+    kl_notes_clear(&dataset->notes);
     kl_corpus_free(dataset->corpus);
     free(dataset);
 }

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/base/notes.h"
 #include "core/data/split.h"
 
 #define KL_CLASSES_MAX 256     /* labels of images are bytes */
@@ -21,6 +22,7 @@ struct kl_image_set {
     uint8_t *pixels;      /* (count, channels, height, width) */
     uint8_t *labels;      /* (count), each below the data set's n_classes */
     uint8_t *true_labels; /* (count), as the files have them, where some were flipped; or NULL */
+    char **paths; /* (count) owned: the file of each below the data set's folder, UTF-8; or NULL */
 };
 
 struct kl_corpus;
@@ -37,13 +39,21 @@ struct kl_dataset {
     uint32_t n_classes;       /* of a text: its vocabulary */
     /* Of images: */
     uint32_t width, height, channels;
-    char class_names[KL_CLASSES_MAX][KL_NAME_MAX];
+    char *class_names[KL_CLASSES_MAX]; /* owned, UTF-8; NULL: not named */
     /* Standardisation, per channel, in units of a byte: input = (pixel - mean) / deviation. */
     double mean[KL_CHANNELS_MAX], deviation[KL_CHANNELS_MAX];
     struct kl_image_set splits[KL_N_SPLITS]; /* of a text only the counts */
+    struct kl_notes notes;                   /* on how it was read */
 };
 
 enum kl_data_kind kl_dataset_kind(const struct kl_dataset *dataset);
+
+/* Names a class: text is copied, what is not UTF-8 in it replaced. Errors: KL_ERR_MEMORY. */
+enum kl_status kl_dataset_name_class(struct kl_dataset *dataset, uint32_t label, const char *text,
+                                     struct kl_error *err);
+
+/* The file of a sample below the data set's folder, or NULL. */
+const char *kl_dataset_path(const struct kl_dataset *dataset, enum kl_split split, uint32_t index);
 
 /* What a label is called; for as long as the data set lives. */
 const char *kl_dataset_class_name(const struct kl_dataset *dataset, uint32_t label);

@@ -19,18 +19,21 @@ static const char *const fashion_classes[] = {"T-shirt/top", "Trouser",   "Pullo
                                               "Bag",         "Ankle boot"};
 
 /* Names those classes that the files did not name. */
-static void name_classes(struct kl_dataset *dataset)
+static enum kl_status name_classes(struct kl_dataset *dataset, struct kl_error *err)
 {
     int fashion = !strcmp(dataset->name, "fashion-mnist") && dataset->n_classes == 10;
 
-    for (uint32_t c = 0; c < dataset->n_classes; c++) {
-        if (dataset->class_names[c][0])
+    enum kl_status status = KL_OK;
+
+    for (uint32_t c = 0; !status && c < dataset->n_classes; c++) {
+        char digits[16];
+
+        if (dataset->class_names[c])
             continue;
-        if (fashion)
-            snprintf(dataset->class_names[c], KL_NAME_MAX, "%s", fashion_classes[c]);
-        else
-            snprintf(dataset->class_names[c], KL_NAME_MAX, "%u", c);
+        snprintf(digits, sizeof digits, "%u", c);
+        status = kl_dataset_name_class(dataset, c, fashion ? fashion_classes[c] : digits, err);
     }
+    return status;
 }
 
 static int is_folder(const char *path)
@@ -71,19 +74,17 @@ static enum kl_status check_name(const char *name, size_t length, struct kl_erro
     return KL_OK;
 }
 
-static enum kl_status load_folder(struct kl_dataset *dataset, const char *folder,
-                                  struct kl_image_size size, struct kl_error *err)
+static enum kl_status load_folder(struct kl_dataset *dataset, const char *folder, uint32_t number,
+                                  const struct kl_selection *selection, struct kl_error *err)
 {
-    int by_class;
-
     if (!is_folder(folder))
         return kl_fail(err, KL_ERR_NOT_FOUND, "cannot open the data folder %s: there is none",
                        folder);
     if (kl_cifar_is(folder))
         return kl_cifar_load(dataset, folder, err);
-    by_class = kl_folder_is(folder);
-    return by_class ? kl_folder_load(dataset, folder, size, err)
-                    : kl_idx_load(dataset, folder, err);
+    if (!kl_folder_is(folder) && kl_idx_is(folder))
+        return kl_idx_load(dataset, folder, err);
+    return kl_folder_load(dataset, folder, number, selection, err);
 }
 
 /* A data set that has its name from NAME or NAME=PATH; *path is behind the sign, or NULL. */
@@ -103,9 +104,11 @@ static enum kl_status begin(const char *spec, struct kl_dataset **dataset, const
     return KL_OK;
 }
 
-enum kl_status kl_dataset_load(const char *spec, struct kl_image_size size, struct kl_dataset **out,
+enum kl_status kl_dataset_load(const char *spec, uint32_t number,
+                               const struct kl_selection *selection, struct kl_dataset **out,
                                struct kl_error *err)
 {
+    struct kl_image_size size = selection->image_size;
     struct kl_dataset *dataset = NULL;
     const char *path = NULL;
     char folder[PATH_BYTES];
@@ -116,23 +119,23 @@ enum kl_status kl_dataset_load(const char *spec, struct kl_image_size size, stru
     if (!strcmp(dataset->name, "strokes") && !path) {
         status = kl_strokes_draw(dataset, err);
     } else if (path) {
-        status = load_folder(dataset, path, size, err);
+        status = load_folder(dataset, path, number, selection, err);
     } else {
         status = find_folder(dataset->name, folder, err);
         if (!status)
-            status = load_folder(dataset, folder, size, err);
+            status = load_folder(dataset, folder, number, selection, err);
     }
     if (!status && size.width && (size.width != dataset->width || size.height != dataset->height))
-        status =
-            kl_fail_on(err, KL_ERR_USAGE, "image_size",
-                       "image_size resizes folders of PNG or JPEG images by class only: %s has "
-                       "images of %ux%u",
-                       dataset->name, dataset->width, dataset->height);
+        status = kl_fail_on(err, KL_ERR_USAGE, "image_size",
+                            "image_size resizes folders of images by class only: %s has "
+                            "images of %ux%u",
+                            dataset->name, dataset->width, dataset->height);
+    if (!status)
+        status = name_classes(dataset, err);
     if (status) {
         kl_dataset_free(dataset);
         return status;
     }
-    name_classes(dataset);
     kl_dataset_measure(dataset);
     *out = dataset;
     return KL_OK;

@@ -1,20 +1,75 @@
 #include "core/data/selection.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/hash.h"
 #include "core/base/memory.h"
 #include "core/base/random.h"
+#include "core/data/draw.h"
 
-/* Moves the last n training samples to the validation split. */
-static enum kl_status split_off(struct kl_dataset *dataset, uint32_t n, struct kl_error *err)
+#define NAMED 5 /* classes and files that a note names; of more it says how many */
+
+/* Moves an image within its data set's room, or to another split's. */
+static void move_image(const struct kl_dataset *dataset, struct kl_image_set *from, uint32_t i,
+                       struct kl_image_set *to, uint32_t at)
+{
+    size_t size = kl_dataset_image_size(dataset);
+
+    memmove(to->pixels + at * size, from->pixels + i * size, size);
+    to->labels[at] = from->labels[i];
+    if (from->paths) {
+        char *path = from->paths[i];
+
+        from->paths[i] = NULL;
+        to->paths[at] = path;
+    }
+}
+
+static void drop_image(struct kl_image_set *set, uint32_t i)
+{
+    if (!set->paths)
+        return;
+    free(set->paths[i]);
+    set->paths[i] = NULL;
+}
+
+/* Takes what is drawn (count) out of the training split: to the validation split, or (to NULL)
+ * away. */
+static void take_out(struct kl_dataset *dataset, const uint8_t *drawn, struct kl_image_set *to)
+{
+    struct kl_image_set *train = &dataset->splits[KL_SPLIT_TRAIN];
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < train->count; i++) {
+        if (!drawn[i])
+            move_image(dataset, train, i, train, kept++);
+        else if (to)
+            move_image(dataset, train, i, to, to->count++);
+        else
+            drop_image(train, i);
+    }
+    train->count = kept;
+}
+
+static enum kl_status split_off(struct kl_dataset *dataset, uint32_t number, uint32_t n,
+                                uint64_t seed, struct kl_error *err)
 {
     struct kl_image_set *train = &dataset->splits[KL_SPLIT_TRAIN];
     struct kl_image_set *validation = &dataset->splits[KL_SPLIT_VALIDATION];
     size_t size = kl_dataset_image_size(dataset);
+    uint8_t *drawn = NULL;
     enum kl_status status;
 
+    if (validation->count) {
+        kl_note(&dataset->notes,
+                "its own validation split of %u images is used, and nothing more "
+                "taken out of training for one",
+                validation->count);
+        return KL_OK;
+    }
     if (n >= train->count)
         return kl_fail_on(err, KL_ERR_USAGE, "validation",
                           "validation %u leaves nothing to train on: %s has %u training samples", n,
@@ -22,13 +77,135 @@ static enum kl_status split_off(struct kl_dataset *dataset, uint32_t n, struct k
     status = kl_alloc(&validation->pixels, n, size, "the validation split", err);
     if (!status)
         status = kl_alloc(&validation->labels, n, 1, "the validation split", err);
-    if (status)
-        return status;
-    train->count -= n;
-    validation->count = n;
-    memcpy(validation->pixels, train->pixels + train->count * size, n * size);
-    memcpy(validation->labels, train->labels + train->count, n);
-    return KL_OK;
+    if (!status && train->paths)
+        status = kl_alloc(&validation->paths, n, sizeof(char *), "the validation split", err);
+    if (!status)
+        status = kl_alloc(&drawn, train->count, 1, "the validation split", err);
+    if (!status)
+        status = kl_draw(train->labels, train->count, n, 0, seed, 2 * number, drawn, err);
+    if (!status)
+        take_out(dataset, drawn, validation);
+    free(drawn);
+    return status;
+}
+
+static enum kl_status keep(struct kl_dataset *dataset, uint32_t number, uint32_t n, uint64_t seed,
+                           struct kl_error *err)
+{
+    struct kl_image_set *train = &dataset->splits[KL_SPLIT_TRAIN];
+    uint8_t *drawn = NULL;
+    enum kl_status status;
+
+    if (n > train->count)
+        return kl_fail_on(err, KL_ERR_USAGE, "limit",
+                          "limit %u is more than there is: %s has %u training samples", n,
+                          dataset->name, train->count);
+    status = kl_alloc(&drawn, train->count, 1, "the limit", err);
+    if (!status)
+        status = kl_draw(train->labels, train->count, n, 1, seed, 2 * number + 1, drawn, err);
+    for (uint32_t i = 0; !status && i < train->count; i++)
+        drawn[i] = !drawn[i];
+    if (!status)
+        take_out(dataset, drawn, NULL);
+    free(drawn);
+    return status;
+}
+
+/* Names the classes of which a split that is there has nothing. */
+static void note_missing(struct kl_dataset *dataset)
+{
+    uint32_t members[KL_N_SPLITS][KL_CLASSES_MAX] = {{0}};
+
+    for (int s = 0; s < KL_N_SPLITS; s++)
+        for (uint32_t i = 0; i < dataset->splits[s].count; i++)
+            members[s][dataset->splits[s].labels[i]]++;
+    for (int s = 0; s < KL_N_SPLITS; s++) {
+        char names[300] = "";
+        size_t used = 0;
+        uint32_t n = 0;
+
+        for (uint32_t c = 0; dataset->splits[s].count && c < dataset->n_classes; c++) {
+            if (members[s][c] || members[0][c] + members[1][c] + members[2][c] == 0)
+                continue;
+            if (n++ < NAMED && used < sizeof names)
+                used += (size_t)snprintf(names + used, sizeof names - used, "%s%s",
+                                         used ? ", " : "", kl_dataset_class_name(dataset, c));
+        }
+        if (n)
+            kl_note(&dataset->notes, "the %s split has nothing of %s%s%s, which %s too few images",
+                    kl_split_name((enum kl_split)s), n > 1 ? "these classes: " : "the class ",
+                    names, n > NAMED ? ", ..." : "", n > 1 ? "have" : "has");
+    }
+}
+
+/* An image by its pixels. */
+struct seen {
+    uint64_t hash;
+    enum kl_split split;
+    uint32_t index;
+};
+
+static int by_hash(const void *a, const void *b)
+{
+    const struct seen *one = a, *other = b;
+
+    if (one->hash != other->hash)
+        return one->hash < other->hash ? -1 : 1;
+    return one->split != other->split ? (int)one->split - (int)other->split
+                                      : (one->index > other->index) - (one->index < other->index);
+}
+
+static void name_image(const struct kl_dataset *dataset, const struct seen *seen, char name[200])
+{
+    const char *path = kl_dataset_path(dataset, seen->split, seen->index);
+
+    if (path)
+        snprintf(name, 200, "%s", path);
+    else
+        snprintf(name, 200, "%s/%u", kl_split_name(seen->split), seen->index);
+}
+
+/* Counts images outside the training split that are in it, too, pixel by pixel. */
+static enum kl_status note_leaks(struct kl_dataset *dataset, struct kl_error *err)
+{
+    size_t size = kl_dataset_image_size(dataset), n = 0, n_leaks[KL_N_SPLITS] = {0};
+    uint32_t total = dataset->splits[0].count + dataset->splits[1].count + dataset->splits[2].count;
+    struct seen *all = NULL, first[KL_N_SPLITS][2];
+    enum kl_status status = kl_alloc(&all, total, sizeof *all, "the images", err);
+
+    for (int s = 0; !status && s < KL_N_SPLITS; s++)
+        for (uint32_t i = 0; i < dataset->splits[s].count; i++)
+            all[n++] =
+                (struct seen){kl_hash(KL_HASH_START, dataset->splits[s].pixels + i * size, size),
+                              (enum kl_split)s, i};
+    if (n)
+        qsort(all, n, sizeof *all, by_hash);
+    for (size_t i = 0, group = 0; i < n; i++) {
+        group = all[i].hash == all[group].hash ? group : i;
+        if (all[group].split != KL_SPLIT_TRAIN || all[i].split == KL_SPLIT_TRAIN ||
+            memcmp(dataset->splits[all[i].split].pixels + all[i].index * size,
+                   dataset->splits[KL_SPLIT_TRAIN].pixels + all[group].index * size, size) != 0)
+            continue;
+        if (n_leaks[all[i].split]++ == 0) {
+            first[all[i].split][0] = all[i];
+            first[all[i].split][1] = all[group];
+        }
+    }
+    for (int s = 0; s < KL_N_SPLITS; s++) {
+        char mine[200], other[200];
+
+        if (!n_leaks[s])
+            continue;
+        name_image(dataset, &first[s][0], mine);
+        name_image(dataset, &first[s][1], other);
+        kl_note(&dataset->notes,
+                "%zu image%s of the %s split %s in the training split, too (%s is "
+                "%s): it does not measure what the network does with new ones",
+                n_leaks[s], n_leaks[s] > 1 ? "s" : "", kl_split_name((enum kl_split)s),
+                n_leaks[s] > 1 ? "are" : "is", mine, other);
+    }
+    free(all);
+    return status;
 }
 
 /* The random stream is the data set's number: each has flips of its own. */
@@ -59,9 +236,9 @@ static enum kl_status flip_labels(struct kl_dataset *dataset, uint32_t number,
 }
 
 enum kl_status kl_select(struct kl_dataset *dataset, uint32_t number,
-                         const struct kl_selection *selection, struct kl_error *err)
+                         const struct kl_selection *selection, struct kl_corrections *corrections,
+                         struct kl_error *err)
 {
-    struct kl_image_set *train = &dataset->splits[KL_SPLIT_TRAIN];
     enum kl_status status = KL_OK;
 
     if (dataset->corpus &&
@@ -72,15 +249,16 @@ enum kl_status kl_select(struct kl_dataset *dataset, uint32_t number,
     if (dataset->corpus)
         return KL_OK;
     if (selection->validation)
-        status = split_off(dataset, selection->validation, err);
-    if (!status && selection->limit > train->count)
-        status = kl_fail_on(err, KL_ERR_USAGE, "limit",
-                            "limit %u is more than there is: %s has %u training samples",
-                            selection->limit, dataset->name, train->count);
+        status = split_off(dataset, number, selection->validation, selection->split_seed, err);
+    if (!status && selection->limit)
+        status = keep(dataset, number, selection->limit, selection->split_seed, err);
+    if (!status && corrections)
+        status = kl_corrections_apply(corrections, dataset, err);
+    if (!status)
+        status = note_leaks(dataset, err);
     if (status)
         return status;
-    if (selection->limit)
-        train->count = selection->limit;
+    note_missing(dataset);
     kl_dataset_measure(dataset);
     return selection->label_noise > 0 ? flip_labels(dataset, number, selection, err) : KL_OK;
 }

@@ -1,7 +1,7 @@
 #include "core/data/split.h"
 
-#include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 static const char *const split_names[KL_N_SPLITS] = {"train", "validation", "test"};
 
@@ -22,22 +22,42 @@ enum kl_status kl_split_parse(const char *name, enum kl_split *split, struct kl_
                    "there is no split of that name: use train, validation or test");
 }
 
-/* Whether a file's name has the word between dots, dashes, underlines, or its ends. */
-static int has_word(const char *name, const char *word)
-{
-    static const char ends[] = "._-";
-    size_t length = strlen(word);
+static const struct {
+    const char *word;
+    enum kl_split split;
+} words[] = {
+    {"train", KL_SPLIT_TRAIN},           {"training", KL_SPLIT_TRAIN},
+    {"val", KL_SPLIT_VALIDATION},        {"valid", KL_SPLIT_VALIDATION},
+    {"validation", KL_SPLIT_VALIDATION}, {"dev", KL_SPLIT_VALIDATION},
+    {"eval", KL_SPLIT_VALIDATION},       {"test", KL_SPLIT_TEST},
+    {"testing", KL_SPLIT_TEST},
+};
+#define N_WORDS (sizeof words / sizeof words[0])
 
-    for (const char *at = name; (at = strstr(at, word)); at++)
-        if ((at == name || strchr(ends, at[-1])) && (!at[length] || strchr(ends, at[length])))
-            return 1;
-    return 0;
+int kl_split_called(const char *name)
+{
+    for (size_t i = 0; i < N_WORDS; i++)
+        if (!strcasecmp(name, words[i].word))
+            return (int)words[i].split;
+    return -1;
 }
 
 int kl_split_named(const char *name)
 {
-    return has_word(name, "train")                                   ? KL_SPLIT_TRAIN
-           : has_word(name, "valid") || has_word(name, "validation") ? KL_SPLIT_VALIDATION
-           : has_word(name, "test")                                  ? KL_SPLIT_TEST
-                                                                     : -1;
+    static const char ends[] = "._- ";
+    char word[16];
+
+    while (*name) {
+        size_t length = strcspn(name, ends);
+
+        if (length < sizeof word) {
+            memcpy(word, name, length);
+            word[length] = '\0';
+            if (kl_split_called(word) >= 0)
+                return kl_split_called(word);
+        }
+        name += length;
+        name += strspn(name, ends);
+    }
+    return -1;
 }

@@ -109,25 +109,34 @@ static enum kl_status rebuild_weights(void *argument, unsigned worker, unsigned 
     return status;
 }
 
-static double weight_distance(const struct rebuild *rebuild)
+static void measure_weights(const struct rebuild *rebuild, struct kl_layer_check *found)
 {
     const struct kl_network *initial = rebuild->history->initial, *final = rebuild->history->final;
     uint32_t l = rebuild->layer;
-    double off = 0, way = 0;
+    double off = 0, way = 0, size = 0, rounding;
 
     for (size_t i = 0; i < rebuild->inputs * rebuild->outputs; i++) {
         double w = final->weights[l][i];
 
+        size += w * w;
         off += (rebuild->weights[i] - w) * (rebuild->weights[i] - w);
         way += (w - initial->weights[l][i]) * (w - initial->weights[l][i]);
     }
     for (size_t j = 0; j < rebuild->outputs; j++) {
         double b = final->biases[l][j];
 
+        size += b * b;
         off += (rebuild->biases[j] - b) * (rebuild->biases[j] - b);
         way += (b - initial->biases[l][j]) * (b - initial->biases[l][j]);
     }
-    return way > 0 ? sqrt(off / way) : off > 0 ? INFINITY : 0;
+    rounding = ldexp(sqrt(size * rebuild->history->n_steps), -24);
+    off = sqrt(off);
+    way = sqrt(way);
+    found->weight_distance = way > 0 ? off / way : off > 0 ? INFINITY : 0;
+    off -= off < rounding ? off : rounding;
+    found->weight_excess = way > 0 ? off / way : off > 0 ? INFINITY : 0;
+    if (isnan(found->weight_distance)) /* numbers that are not finite */
+        found->weight_excess = NAN;
 }
 
 /* The largest |difference . x| over n inputs x of the layer, where rebuild->product holds the
@@ -260,7 +269,7 @@ enum kl_status kl_layer_check(struct kl_pool *pool, const struct kl_history *his
     status = kl_pool_run(pool, rebuild_weights, &rebuild, 1, err);
     if (status)
         goto out;
-    found.weight_distance = weight_distance(&rebuild);
+    measure_weights(&rebuild, &found);
     found.non_finite = rebuild.non_finite;
     status = output_distance(&rebuild, &found.output_distance, err);
     if (status)

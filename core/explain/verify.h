@@ -6,6 +6,10 @@
 
 struct kl_layer_check {
     double weight_distance; /* |W_dual - W| / |W - W_0| over weights and biases (Frobenius) */
+    /* What of it float32 cannot explain: training rounds every weight once a step, by up to 2^-24
+     * of its size, so that after S steps a random walk has gone some sqrt(S) of that. 0 if it is
+     * less. */
+    double weight_excess;
     double output_distance; /* largest |W_dual x + b_dual - W x - b| over the test samples; of a
                                text over its first test tokens */
     uint64_t non_finite;    /* keys and error signals that are not finite numbers */

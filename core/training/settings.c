@@ -35,6 +35,7 @@ NAMES(lr_schedule_name, "constant", "cosine", "step")
 NAMES(dtype_name, "uint8", "float16", "float32")
 NAMES(heads_name, "shared", "separate")
 NAMES(data_schedule_name, "joint", "sequential")
+NAMES(background_name, "auto", "white", "black")
 
 static const char *token_kind_name(uint32_t i)
 {
@@ -50,6 +51,9 @@ static const struct kl_setting table[] = {
 #include "core/training/settings_table.h"
 #undef SETTING
 };
+
+_Static_assert(sizeof table / sizeof table[0] <= 64,
+               "which settings were given is a set of 64 bits");
 
 const struct kl_setting *kl_setting_at(uint32_t i)
 {

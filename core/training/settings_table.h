@@ -17,9 +17,10 @@ SETTING(, model.embedding, "embedding", "embedding", INTEGER, "N", 0, KL_WIDTH_M
 SETTING(uint32_t initialisation;, initialisation, "initialisation", "init", CHOICE, NULL, 0, 0, 0, initialisation_name, KL_OF_IMAGES, "xavier",
         "initial weights: normal, with Xavier's or He's deviation; an LSTM's are uniform")
 SETTING(uint64_t seed;, seed, "seed", "seed", SEED, "N", 0, SEED_MAX, 0, NULL, KL_OF_ALL, "1",
-        "random seed (default 1)")
+        "random seed (default 1): the same run on the same machine with as many threads (OPENBLAS_NUM_THREADS); with others, sums round "
+        "otherwise")
 SETTING(uint32_t n_steps;, n_steps, "steps", "steps", INTEGER, "N", 1, INTEGER_MAX, 0, NULL, KL_OF_ALL, "1000",
-        "minibatch updates")
+        "minibatch updates (default: the preset's; of other data than its own some twenty passes, if these are fewer)")
 SETTING(uint32_t batch_size;, batch_size, "batch_size", "batch", INTEGER, "N", 1, 65536, 0, NULL, KL_OF_ALL, "64",
         "patterns per step; streams of text")
 SETTING(uint32_t unroll;, unroll, "unroll", "unroll", INTEGER, "N", 1, 1 << 20, 0, NULL, KL_OF_TEXT, "1",
@@ -57,9 +58,13 @@ SETTING(uint32_t switches[KL_DATASETS_MAX - 1];, switches, "switches", "switch",
 SETTING(uint32_t heads;, heads, "heads", "heads", CHOICE, NULL, 0, 0, 0, heads_name, KL_OF_IMAGES, "shared",
         "shared (default): label c of every data set is output c; separate: every data set has outputs of its own")
 SETTING(, selection.validation, "validation", "validation", INTEGER, "N", 0, INTEGER_MAX, 0, NULL, KL_OF_IMAGES, "0",
-        "take the last N training samples of each data set out as a validation split (presets of the paper: 10000)")
+        "take N training samples of each data set, evenly of every class, out as a validation split (presets of the paper: 10000)")
 SETTING(, selection.limit, "limit", "limit", INTEGER, "N", 0, INTEGER_MAX, 0, NULL, KL_OF_IMAGES, "0",
-        "train on the first N samples of each data set")
+        "train on N samples of each data set, evenly of every class")
+SETTING(, selection.split_seed, "split_seed", "split-seed", SEED, "N", 0, SEED_MAX, 0, NULL, KL_OF_IMAGES, "1",
+        "random seed of what is drawn for validation, for the limit, and for a test split where there is none (default 1)")
+SETTING(, selection.background, "background", "background", CHOICE, NULL, 0, 0, 0, background_name, KL_OF_IMAGES, "auto",
+        "what transparent images are laid on: white, black, or auto (default): white, unless they are light and black shows them")
 SETTING(, selection.label_noise, "label_noise", "label-noise", REAL, "P", 0, 1, 0, NULL, KL_OF_IMAGES, "0",
         "flip this share of the training labels, and remember which")
 SETTING(, selection.noise_seed, "noise_seed", "noise-seed", SEED, "N", 0, SEED_MAX, 0, NULL, KL_OF_IMAGES, "1",

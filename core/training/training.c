@@ -15,7 +15,7 @@ static enum kl_status fit_text(struct kl_training *training, const struct kl_dat
     if (n / training->batch_size < training->unroll)
         return kl_fail_on(err, KL_ERR_USAGE, "unroll",
                           "%s has %u training tokens, too few for %u streams of %u: take a smaller "
-                          "batch_size or unroll",
+                          "batch_size or {unroll}",
                           text->name, n, training->batch_size, training->unroll);
     if (training->error_entries >= text->n_classes)
         training->error_entries = 0;

@@ -50,7 +50,7 @@ static enum kl_status write_classes(sqlite3 *db, uint32_t number, const struct k
     for (uint32_t c = 0; !status && c < dataset->n_classes; c++) {
         sqlite3_bind_int64(insert, 1, number);
         sqlite3_bind_int64(insert, 2, c);
-        sqlite3_bind_text(insert, 3, dataset->class_names[c], -1, SQLITE_STATIC);
+        sqlite3_bind_text(insert, 3, kl_dataset_class_name(dataset, c), -1, SQLITE_STATIC);
         status = kl_db_run(insert, err);
     }
     sqlite3_finalize(insert);
@@ -83,6 +83,7 @@ static enum kl_status write_samples(sqlite3 *db, const struct kl_collection *dat
 
     for (uint32_t id = 0; !status && id < n_samples; id++) {
         struct kl_sample_place place = kl_collection_place(data, id);
+        const char *path = kl_dataset_path(data->datasets[place.dataset], place.split, place.index);
 
         sqlite3_bind_int64(insert, 1, id);
         sqlite3_bind_int64(insert, 2, place.dataset);
@@ -91,7 +92,8 @@ static enum kl_status write_samples(sqlite3 *db, const struct kl_collection *dat
         sqlite3_bind_int64(insert, 5, kl_collection_label(data, id));
         sqlite3_bind_int64(insert, 6, kl_collection_true_label(data, id));
         sqlite3_bind_int64(insert, 7, kl_collection_target(data, id));
-        status = kl_db_run(insert, err); /* the others are not known yet */
+        sqlite3_bind_text(insert, 8, path, -1, SQLITE_STATIC); /* NULL without a file */
+        status = kl_db_run(insert, err);                       /* the others are not known yet */
     }
     sqlite3_finalize(insert);
     return status;
@@ -181,11 +183,13 @@ static enum kl_status read_classes(sqlite3 *db, struct kl_collection *data, stru
     while (!status && !(status = kl_db_next(statement, &row, err)) && row) {
         sqlite3_int64 d = sqlite3_column_int64(statement, 0);
         sqlite3_int64 label = sqlite3_column_int64(statement, 1);
+        const unsigned char *name = sqlite3_column_text(statement, 2);
 
         if (d < 0 || d >= data->n_datasets || label < 0 || label >= data->datasets[d]->n_classes)
             status = damaged(db, "a class belongs to no data set", err);
         else
-            copy_text(statement, 2, data->datasets[d]->class_names[label]);
+            status = kl_dataset_name_class(data->datasets[d], (uint32_t)label,
+                                           name ? (const char *)name : "", err);
     }
     sqlite3_finalize(statement);
     return status;
@@ -217,6 +221,18 @@ static enum kl_status read_channels(sqlite3 *db, struct kl_collection *data, str
     return status;
 }
 
+/* The name of a sample's file, where it has one. */
+static enum kl_status read_path(sqlite3_stmt *statement, struct kl_image_set *set, uint32_t index,
+                                struct kl_error *err)
+{
+    const unsigned char *path = sqlite3_column_text(statement, 7);
+    enum kl_status status = KL_OK;
+
+    if (path && !set->paths)
+        status = kl_alloc(&set->paths, set->count, sizeof *set->paths, "the names of files", err);
+    return status || !path ? status : kl_copy_text(&set->paths[index], (const char *)path, err);
+}
+
 /* The row of one sample, which must be where its id says. */
 static enum kl_status read_label(sqlite3 *db, sqlite3_stmt *statement, struct kl_collection *data,
                                  uint32_t id, struct kl_error *err)
@@ -245,7 +261,7 @@ static enum kl_status read_label(sqlite3 *db, sqlite3_stmt *statement, struct kl
     }
     if (set->true_labels)
         set->true_labels[place.index] = (uint8_t)true_label;
-    return KL_OK;
+    return read_path(statement, set, place.index, err);
 }
 
 static enum kl_status read_labels(sqlite3 *db, struct kl_collection *data, struct kl_error *err)
@@ -255,7 +271,7 @@ static enum kl_status read_labels(sqlite3 *db, struct kl_collection *data, struc
     int row = 1;
     enum kl_status status = kl_db_prepare(
         db,
-        "SELECT sample, dataset, split, position, label, true_label, target FROM sample "
+        "SELECT sample, dataset, split, position, label, true_label, target, name FROM sample "
         "ORDER BY sample",
         &statement, err);
 

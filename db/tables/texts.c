@@ -191,8 +191,9 @@ static enum kl_status read_documents(sqlite3 *db, struct kl_corpus *corpus, stru
             status = damaged(db, "its documents do not fill its text", err);
             break;
         }
-        snprintf(document->name, sizeof document->name, "%s", name);
-        kl_utf8_repair(document->name);
+        status = kl_copy_text(&document->name, name, err);
+        if (status)
+            break;
         document->first = (uint32_t)first;
         document->count = (uint32_t)count;
         next[document->split] += (uint32_t)count;

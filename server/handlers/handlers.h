@@ -60,5 +60,6 @@ void kl_serve_hubness(struct kl_service *service, struct kl_run *run,
                       const struct kl_request *request, struct kl_reply *reply);
 void kl_serve_suspects(struct kl_service *service, struct kl_run *run,
                        const struct kl_request *request, struct kl_reply *reply);
+void kl_serve_marks(struct kl_run *run, const struct kl_request *request, struct kl_reply *reply);
 
 #endif

@@ -52,17 +52,27 @@ int kl_guard_host(const char *host, const char *const *allowed, size_t n_allowed
 
 int kl_guard_is_loopback(const char *address)
 {
-    return !strcmp(address, "localhost") || !strcmp(address, "::1") || is_loopback_v4(address);
+    return !strcmp(address, "localhost") || !strcmp(address, "::1") || !strcmp(address, "[::1]") ||
+           is_loopback_v4(address);
 }
 
-int kl_guard_same_origin(const char *sec_fetch_site, const char *origin, const char *host)
+int kl_guard_same_origin(const char *sec_fetch_site, const char *origin, const char *host,
+                         const char *public_origin)
 {
     if (sec_fetch_site && strcmp(sec_fetch_site, "same-origin") != 0 &&
         strcmp(sec_fetch_site, "none") != 0)
         return 0;
     if (!origin)
         return 1;
-    return host && !strncmp(origin, "http://", 7) && !strcasecmp(origin + 7, host);
+    if (public_origin && !strcasecmp(origin, public_origin))
+        return 1;
+    if (!strncmp(origin, "http://", 7))
+        origin += 7;
+    else if (!strncmp(origin, "https://", 8)) /* a proxy before us speaks it */
+        origin += 8;
+    else
+        return 0;
+    return host && !strcasecmp(origin, host);
 }
 
 int kl_guard_is_json(const char *content_type)

@@ -13,8 +13,10 @@ int kl_guard_host(const char *host, const char *const *allowed, size_t n_allowed
 int kl_guard_is_loopback(const char *address);
 
 /* Whether a POST comes from our own page or from no page: by Sec-Fetch-Site where the browser sends
- * it, by Origin against Host otherwise. Any header may be NULL (absent). */
-int kl_guard_same_origin(const char *sec_fetch_site, const char *origin, const char *host);
+ * it, by Origin otherwise, against Host (with http or https, which a proxy may speak for us) and
+ * the public origin. Anything may be NULL (absent). */
+int kl_guard_same_origin(const char *sec_fetch_site, const char *origin, const char *host,
+                         const char *public_origin);
 
 /* Whether a Content-Type is application/json, with or without parameters. */
 int kl_guard_is_json(const char *content_type);

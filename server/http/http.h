@@ -67,6 +67,9 @@ struct kl_reply {
 /* Answers with a JSON text, which the reply then owns (NULL: out of memory), tagged by content. */
 void kl_reply_json(struct kl_reply *reply, char *text);
 
+/* The same of another media type. */
+void kl_reply_text(struct kl_reply *reply, const char *type, char *text);
+
 /* Sets a strong ETag over the parts, a list ended by NULL, which together determine the answer (but
  * for the times it tells). Whether the client has it already is asked before sending. */
 void kl_reply_tag(struct kl_reply *reply, ...) __attribute__((sentinel));

@@ -29,7 +29,12 @@ static void write_etag(struct kl_reply *reply, uint64_t hash)
 
 void kl_reply_json(struct kl_reply *reply, char *text)
 {
-    set_body(reply, 200, "application/json", text);
+    kl_reply_text(reply, "application/json", text);
+}
+
+void kl_reply_text(struct kl_reply *reply, const char *type, char *text)
+{
+    set_body(reply, 200, type, text);
     if (!text) {
         reply->etag[0] = '\0';
         return;

@@ -34,7 +34,7 @@ test('the page says what --json says, with its chart and its pictures', async ()
   await page.waitForSelector('details.numbers tbody tr');
   assert.equal(await page.$$eval('details.numbers tbody tr', (trs) => trs.length),
     new Set(report.curve.map(({step}) => step)).size);
-  assert.equal(await page.$$eval('#report section', (sections) => sections.length), 6); // with two data sets one more vote
+  assert.equal(await page.$$eval('#report section', (sections) => sections.length), 7); // with two data sets two more votes
   await page.context().close();
 });
 

@@ -2,6 +2,7 @@
 import contextlib
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -196,7 +197,7 @@ def test_missing_data_is_told_with_its_remedy():
     refuse("train", "--data", "letters", "--output", path("x.keylight"), says="bootstrap data", code=1,
            env=environment)
     refuse("train", "--data", f"letters={FOLDER}", "--output", path("x.keylight"),
-           says="no IDX file train-images", code=1)
+           says="holds no images (but .keylight", code=1)
     assert not os.path.exists(path("x.keylight"))
 
 
@@ -320,6 +321,18 @@ def test_every_kernel_gives_the_same_answer():
     assert all(abs(a - b) < 1e-3 for a, b in zip(*answers))
     refuse("info", RUN, says="KEYLIGHT_KERNEL=abacus", code=2,
            env={**os.environ, "KEYLIGHT_KERNEL": "abacus"})
+
+
+def test_help_is_wrapped_between_words():
+    glued = re.compile(r"\b(orany|whichtraining|ifthat|showhow|theyare|lstmfor)\b")
+    for command in ("train", "serve", "query", "report", "suspects", "marks", "verify", "upgrade", "info"):
+        text = tap.succeed(command, "--help")
+        man = " ".join(tap.succeed(command, "--help=man").replace("\\-", "-").split())
+        assert not glued.search(text) and max(map(len, text.splitlines())) <= 110, command
+        for option in re.findall(r"\n  --\S.*?(?=\n  --|\n\n|\Z)", text, re.S):
+            words = option.split()
+            tail = " ".join(words[-6:]) if len(words) > 8 else ""
+            assert tail in man or "help, --version" in option or "version" in tail, (command, tail)
 
 
 if __name__ == "__main__":

@@ -21,10 +21,18 @@ def train(name, *options):
     return sqlite3.connect(at(name))
 
 
+def notes(*options):
+    """What training says about the data."""
+    done = tap.run("train", *(option for option in SMALL if option != "--quiet"), "--output", at("noted.keylight"), *options)
+    assert done.returncode == 0, done
+    return done.stderr
+
+
 def refuse(*options, says):
     done = tap.run("train", *SMALL, "--output", at("refused.keylight"), *options)
     assert done.returncode in (1, 2) and says in done.stderr, done
-    assert done.stderr.count("\n") == 1 and not os.path.exists(at("refused.keylight"))
+    assert done.stderr.count("\n") == 1, done
+    assert not os.path.exists(at("refused.keylight")), (done, os.remove(at("refused.keylight")))
 
 
 def pixels(db):
@@ -73,16 +81,19 @@ def test_folders_of_images_by_class_are_read_and_resized():
     open(at("pets/cat/notes.txt"), "w").close()
     db = train("pets.keylight", "--data", f"pets={at('pets')}")
     assert db.execute("SELECT width, height, channels, train_samples, test_samples FROM dataset").fetchone() == (10, 12, 3, 36, 4)
-    first = pixels(db)[0].reshape(3, 12, 10)
-    assert (first == images["cat", 0].transpose(2, 0, 1)).all()  # their own size: untouched
+    names = column(db, "name")
+    for one, name in zip(pixels(db), names):  # their own size: untouched
+        label, file = name.split("/")
+        assert (one.reshape(3, 12, 10) == images[label, int(file[:2])].transpose(2, 0, 1)).all()
+    assert sorted(names) == sorted(f"{label}/{i:02}.png" for label, i in images)
     assert [r[0] for r in db.execute("SELECT name FROM class ORDER BY label")] == ["cat", "dog"]
     db = train("pets.keylight", "--data", f"pets={at('pets')}", "--image-size", "6x5")
     assert db.execute("SELECT width, height FROM dataset").fetchone() == (6, 5)
-    means = np.array([images[key].mean() for key in [("cat", 0), ("cat", 1), ("cat", 2)]])
-    assert abs(pixels(db)[:3].mean(1) - means).max() < 12
+    means = np.array([images[name.split("/")[0], int(name.split("/")[1][:2])].mean() for name in column(db, "name")])
+    assert abs(pixels(db).mean(1) - means).max() < 12
     with open(at("pets/dog/broken.jpg"), "w") as file:
         file.write("no image")
-    refuse("--data", f"pets={at('pets')}", says="dog/broken.jpg is not a PNG or JPEG image")
+    assert "1 image is left out" in notes("--data", f"pets={at('pets')}")
 
 
 def test_grey_folders_are_grey_and_splits_of_their_own_are_kept():
@@ -94,7 +105,7 @@ def test_grey_folders_are_grey_and_splits_of_their_own_are_kept():
     db = train("grey.keylight", "--data", f"grey={at('grey')}")
     assert db.execute("SELECT channels, train_samples, test_samples FROM dataset").fetchone() == (1, 12, 4)
     os.makedirs(at("grey/train/three"))
-    refuse("--data", f"grey={at('grey')}", says="holds no PNG or JPEG images")
+    refuse("--data", f"grey={at('grey')}", says="three holds no PNG, JPEG")
     os.rmdir(at("grey/train/three"))
 
 
@@ -103,7 +114,9 @@ def test_folders_that_are_not_whole_are_refused():
         os.makedirs(at(f"few/{label}"))
         for i in range(5):
             made_data.png(at(f"few/{label}/{i}.png"), np.full((4, 4), i, np.uint8))
-    refuse("--data", f"few={at('few')}", says="gives no test images")
+    db = train("few.keylight", "--data", f"few={at('few')}")  # one of each is held out
+    assert db.execute("SELECT split, label, count(*) FROM sample GROUP BY split, label").fetchall() == [
+        ("test", 0, 1), ("test", 1, 1), ("train", 0, 4), ("train", 1, 4)]
     for split in ("train", "test"):
         for label in ("x", "y"):
             os.makedirs(at(f"odd/{split}/{label}"))
@@ -124,24 +137,39 @@ def test_a_validation_split_of_a_folder_is_taken_from_its_images():
     assert db.execute("SELECT train_samples, validation_samples, test_samples FROM dataset").fetchone() == (9, 3, 4)
 
 
-def test_transparent_images_stand_before_black():
-    os.makedirs(at("clear/x")), os.makedirs(at("clear/y"))
-    image = np.zeros((4, 4, 4), np.uint8)
-    image[..., 0], image[..., 3] = 200, 51  # red, a fifth there
-    for i in range(10):
-        made_data.png(at(f"clear/x/{i}.png"), image)
-        made_data.png(at(f"clear/y/{i}.png"), image[..., :3])
-    db = train("clear.keylight", "--data", f"clear={at('clear')}")
-    assert set(pixels(db)[0][:16]) == {40} and set(pixels(db)[9][:16]) == {200}
+def by_file(db):
+    return dict(zip(column(db, "name"), pixels(db)))
 
 
-def test_validation_and_limit_take_the_samples_they_say():
+def test_transparent_images_are_laid_on_a_ground_that_shows_them():
+    for name, colour, ground in (("light", 200, 0), ("dark", 20, 255)):
+        os.makedirs(at(f"{name}/x")), os.makedirs(at(f"{name}/y"))
+        image = np.zeros((4, 4, 4), np.uint8)
+        image[..., :3], image[..., 3] = colour, 51  # a fifth there
+        for i in range(10):
+            made_data.png(at(f"{name}/x/{i}.png"), image)
+            made_data.png(at(f"{name}/y/{i}.png"), image[..., :3])
+        for option, laid in ((), ground), (("--background", "white"), 255), (("--background", "black"), 0):
+            images = by_file(train("clear.keylight", "--data", f"clear={at(name)}", *option))
+            assert set(images["x/0.png"].tolist()) == {round(colour / 5 + laid * 4 / 5)}, (name, option)
+            assert set(images["y/0.png"].tolist()) == {colour}
+        assert f"laid on {'white' if ground else 'black'} (--background" in notes("--data", f"clear={at(name)}")
+
+
+def test_validation_and_limit_are_drawn_evenly_of_every_class():
     whole = train("whole.keylight", "--data", f"a={at('a')}")
     db = train("part.keylight", "--data", f"a={at('a')}", "--validation", 10, "--limit", 30)
     assert db.execute("SELECT train_samples, validation_samples, test_samples FROM dataset").fetchone() == (30, 10, 24)
     everything, part = pixels(whole), pixels(db)
-    assert (part[:30] == everything[:30]).all() and (part[30:40] == everything[50:60]).all()
+    where = [int(np.where((everything[:60] == one).all(1))[0][0]) for one in part[:40]]
+    assert len(set(where)) == 40 and where[:30] == sorted(where[:30]) and where[30:] == sorted(where[30:])
     assert (part[40:] == everything[60:]).all()
+    labels = np.array(column(whole, "label"))
+    members = np.bincount(labels[:60], minlength=4)
+    for ids, n in ((where[30:], 10), (where[:30], 30)):
+        assert abs(np.bincount(labels[ids], minlength=4) - n * members / 60).max() < 1.5
+    other = pixels(train("other.keylight", "--data", f"a={at('a')}", "--validation", 10, "--limit", 30, "--split-seed", 2))
+    assert not (other == part).all()
     mean = db.execute("SELECT mean FROM channel").fetchone()[0]
     assert abs(mean - part[:30].mean()) < 1e-9  # of what is trained on
     assert patterns(db).max() < 30

@@ -77,9 +77,9 @@ def test_what_cannot_be_trained_is_refused_in_a_sentence():
     with open(short, "w", encoding="utf-8") as file:
         file.write("too short")
     tale = f"tale={make_text(FOLDER)}"
-    one, mixed = (os.path.join(FOLDER, name) for name in ("one", "mixed"))
+    one, held = (os.path.join(FOLDER, name) for name in ("one", "held"))
     for folder, files in ((one, {"a.train.txt": "a b c d " * 30, "a.test.txt": "x"}),
-                          (mixed, {"a.train.txt": "a b c d " * 30, "a.test.txt": "a b", "README": "what this is"})):
+                          (held, {"a.VALID.txt": "a b c d " * 30, "a.test.txt": "a b"})):
         os.mkdir(folder)
         for name, content in files.items():
             with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
@@ -102,7 +102,7 @@ def test_what_cannot_be_trained_is_refused_in_a_sentence():
             (("--tokens", "words", "--data", tale, "--heads", "separate"), "for images"),
             (("--tokens", "words", "--data", tale, "--test-files", "zz*"), "no file is called"),
             (("--tokens", "words", "--data", f"x={one}"), "single token"),
-            (("--tokens", "words", "--data", f"x={mixed}"), "is neither"),
+            (("--tokens", "words", "--data", f"x={held}"), "nothing to train on"),
             (("--data", "strokes", "--unroll", "5"), "for text"),
             (("--data", "strokes", "--dropout", "0.5"), "for text"),
             (("--tokens", "words", "--data", tale, "--test-share", "1"), "--test-share")):

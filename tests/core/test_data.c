@@ -65,7 +65,7 @@ static enum kl_status load(struct kl_dataset **dataset, struct kl_error *err)
     char spec[300];
 
     snprintf(spec, sizeof spec, "tiny=%s", folder);
-    return kl_dataset_load(spec, (struct kl_image_size){0, 0}, dataset, err);
+    return kl_dataset_load(spec, 0, &(struct kl_selection){0}, dataset, err);
 }
 
 START_TEST(idx_files_are_read_plain_and_gzipped)
@@ -149,15 +149,15 @@ START_TEST(missing_data_is_told_with_its_remedy)
     struct kl_error err;
 
     ck_assert_int_eq(
-        kl_dataset_load("letters=/nowhere", (struct kl_image_size){0, 0}, &dataset, &err),
+        kl_dataset_load("letters=/nowhere", 0, &(struct kl_selection){0}, &dataset, &err),
         KL_ERR_NOT_FOUND);
     setenv("XDG_CACHE_HOME", "/nowhere", 1);
-    ck_assert_int_eq(kl_dataset_load("letters", (struct kl_image_size){0, 0}, &dataset, &err),
+    ck_assert_int_eq(kl_dataset_load("letters", 0, &(struct kl_selection){0}, &dataset, &err),
                      KL_ERR_NOT_FOUND);
     ck_assert_ptr_nonnull(strstr(err.message, "bootstrap data"));
-    ck_assert_int_eq(kl_dataset_load("../etc", (struct kl_image_size){0, 0}, &dataset, &err),
+    ck_assert_int_eq(kl_dataset_load("../etc", 0, &(struct kl_selection){0}, &dataset, &err),
                      KL_ERR_USAGE);
-    ck_assert_int_eq(kl_dataset_load("", (struct kl_image_size){0, 0}, &dataset, &err),
+    ck_assert_int_eq(kl_dataset_load("", 0, &(struct kl_selection){0}, &dataset, &err),
                      KL_ERR_USAGE);
 }
 END_TEST
@@ -168,8 +168,8 @@ START_TEST(strokes_are_the_same_at_every_call_and_have_all_classes)
     struct kl_error err;
     size_t counts[10] = {0};
 
-    ck_ok(kl_dataset_load("strokes", (struct kl_image_size){0, 0}, &a, &err), err);
-    ck_ok(kl_dataset_load("strokes", (struct kl_image_size){0, 0}, &b, &err), err);
+    ck_ok(kl_dataset_load("strokes", 0, &(struct kl_selection){0}, &a, &err), err);
+    ck_ok(kl_dataset_load("strokes", 0, &(struct kl_selection){0}, &b, &err), err);
     ck_assert_int_eq(memcmp(a->splits[0].pixels, b->splits[0].pixels,
                             a->splits[0].count * kl_dataset_image_size(a)),
                      0);
@@ -189,7 +189,7 @@ START_TEST(standardised_pixels_have_mean_0_and_deviation_1)
     double sum = 0, squares = 0, n;
     float inputs[784];
 
-    ck_ok(kl_dataset_load("strokes", (struct kl_image_size){0, 0}, &dataset, &err), err);
+    ck_ok(kl_dataset_load("strokes", 0, &(struct kl_selection){0}, &dataset, &err), err);
     for (uint32_t i = 0; i < dataset->splits[0].count; i++) {
         kl_dataset_standardise(dataset, dataset->splits[0].pixels + i * 784, inputs);
         for (int j = 0; j < 784; j++) {
@@ -212,10 +212,10 @@ START_TEST(every_id_has_one_place_and_every_place_one_id)
     uint32_t classes[12];
     uint32_t train = 0;
 
-    a.splits[KL_SPLIT_TRAIN] = (struct kl_image_set){3, NULL, labels, NULL};
-    a.splits[KL_SPLIT_TEST] = (struct kl_image_set){2, NULL, labels, NULL};
-    b.splits[KL_SPLIT_TRAIN] = (struct kl_image_set){4, NULL, labels, NULL};
-    b.splits[KL_SPLIT_VALIDATION] = (struct kl_image_set){1, NULL, labels, NULL};
+    a.splits[KL_SPLIT_TRAIN] = (struct kl_image_set){3, NULL, labels, NULL, NULL};
+    a.splits[KL_SPLIT_TEST] = (struct kl_image_set){2, NULL, labels, NULL, NULL};
+    b.splits[KL_SPLIT_TRAIN] = (struct kl_image_set){4, NULL, labels, NULL, NULL};
+    b.splits[KL_SPLIT_VALIDATION] = (struct kl_image_set){1, NULL, labels, NULL, NULL};
     ck_assert_uint_eq(kl_collection_size(&data), 10);
     ck_assert_uint_eq(kl_collection_train_size(&data), 7);
     ck_assert_uint_eq(kl_collection_n_outputs(&data), 3);

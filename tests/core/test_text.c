@@ -176,7 +176,7 @@ START_TEST(rare_words_are_unknown_and_typed_text_is_encoded_alike)
     write_text("a.txt", "the whale, the sea, the whale", 29);
     dataset = read_corpus(&settings);
     ck_assert_uint_eq(dataset->n_classes, 4); /* <unk> the , whale */
-    ck_ok(kl_corpus_encode(dataset->corpus, "the old whale", &tokens, &spaced, &n, &err), err);
+    ck_ok(kl_corpus_encode(dataset->corpus, "the old whale", &tokens, &spaced, &n, NULL, &err), err);
     ck_assert_uint_eq(n, 3);
     ck_assert_uint_eq(tokens[0], dataset->corpus->tokens[KL_SPLIT_TRAIN][0]);
     ck_assert_uint_eq(tokens[1], dataset->corpus->unknown);
@@ -187,7 +187,7 @@ START_TEST(rare_words_are_unknown_and_typed_text_is_encoded_alike)
     ck_assert(!kl_corpus_is_spaced(dataset->corpus, tokens[0], dataset->corpus->tokens[0][2]));
     free(tokens);
     free(spaced);
-    ck_ok(kl_corpus_encode(dataset->corpus, "the whale ", &tokens, &spaced, &n, &err), err);
+    ck_ok(kl_corpus_encode(dataset->corpus, "the whale ", &tokens, &spaced, &n, NULL, &err), err);
     ck_assert_uint_eq(n, 2); /* the space belongs to the word that is asked for */
     free(tokens);
     free(spaced);

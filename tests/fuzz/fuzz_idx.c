@@ -40,7 +40,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t n_bytes)
         return 0;
     if (n_bytes)
         write_file(names[which], bytes + 1, n_bytes - 1);
-    if (kl_dataset_load("fuzz=idx", (struct kl_image_size){0, 0}, &dataset, &err) &&
+    if (kl_dataset_load("fuzz=idx", 0, &(struct kl_selection){0}, &dataset, &err) &&
         !err.message[0])
         abort();
     kl_dataset_free(dataset);

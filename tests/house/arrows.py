@@ -22,16 +22,17 @@ BELOW = {
     "db/migrations": ["core", "db/file", "db/other_setting.h"],
     "db/tables": ["core", "db/file", "db/other_setting.h"],
     "db": ["core"],
-    "api": ["core", "db/run.h", "db/samples.h"],
-    "server": ["core", "api", "db/run.h", "db/samples.h"],
-    "cli": ["core", "api", "db/run.h", "db/samples.h", "db/writer.h", "db/check.h", "db/upgrade.h"],
+    "api": ["core", "db/run.h", "db/samples.h", "db/marks.h"],
+    "server": ["core", "api", "db/run.h", "db/samples.h", "db/marks.h"],
+    "cli": ["core", "api", "db/run.h", "db/samples.h", "db/marks.h", "db/writer.h", "db/check.h", "db/upgrade.h"],
 }
 ONLY = {("cli/serve.c", "server/server.h")}  # the command that starts the server
 
 # A library and the only rooms that may know it.
 LIBRARIES = {
     r"sqlite3": ["db"], r"xxhash": ["db"], r"microhttpd": ["server"], r"cjson|cJSON": ["api", "server"],
-    r"stb_image_write": ["api"], r"stb_image(?!_write)": ["core/data"], r"cblas": ["core"], r"zlib": ["core", "api", "server"],
+    r"stb_image_write": ["api"], r"stb_image(?!_write)": ["core/data"], r"gdk-pixbuf": ["core/data"],
+    r"uni(?:gbrk|norm|str|wbrk|width|ctype)\.h": ["core/base", "core/data"], r"cblas": ["core"], r"zlib": ["core", "api", "server"],
 }
 FILE_LINES = 500
 ROOM_FILES = 16  # a .c and a .h of one name are one

@@ -54,3 +54,37 @@ def png(path, pixels):
         file.write(b"\x89PNG\r\n\x1a\n" +
                    chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0)) +
                    chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+def tiff(path, pixels, orientation=1):
+    """Writes an uncompressed 8-bit TIFF, grey or RGB, with the orientation that a camera notes."""
+    height, width = pixels.shape[:2]
+    n = 1 if pixels.ndim == 2 else 3
+    tags = [(256, 3, 1, width), (257, 3, 1, height), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1 if n == 1 else 2),
+            (273, 4, 1, 0), (274, 3, 1, orientation), (277, 3, 1, n), (278, 3, 1, height), (279, 4, 1, pixels.size)]
+    start = 8 + 2 + 12 * len(tags) + 4 + 8
+    if n == 3:
+        tags[2] = (258, 3, 3, start - 8)
+    tags[5] = (273, 4, 1, start)
+    entries = b"".join(struct.pack("<HHI", tag, kind, count) +
+                       (struct.pack("<HH", value, 0) if kind == 3 and count == 1 else struct.pack("<I", value))
+                       for tag, kind, count, value in tags)
+    with open(path, "wb") as file:
+        file.write(b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + struct.pack("<I", 0) +
+                   struct.pack("<4H", 8, 8, 8, 0) + pixels.tobytes())
+
+
+def ppm(path, pixels):
+    """Writes a PNM: grey (P5) or RGB (P6)."""
+    height, width = pixels.shape[:2]
+    with open(path, "wb") as file:
+        file.write(b"P%d %d %d 255\n" % (5 if pixels.ndim == 2 else 6, width, height) + pixels.tobytes())
+
+
+def bmp(path, pixels):
+    """Writes a 24-bit BMP of RGB pixels."""
+    height, width = pixels.shape[:2]
+    rows = b"".join(row[:, ::-1].tobytes() + b"\0" * (-3 * width % 4) for row in pixels[::-1])
+    with open(path, "wb") as file:
+        file.write(b"BM" + struct.pack("<IHHI", 54 + len(rows), 0, 0, 54) +
+                   struct.pack("<IiiHHIIiiII", 40, width, height, 1, 24, 0, len(rows), 2835, 2835, 0, 0) + rows)

@@ -68,8 +68,12 @@ void small_run_create(struct small_run *run, enum kl_dtype dtype)
     dataset->height = 4;
     dataset->channels = 1;
     dataset->n_classes = 3;
-    for (int c = 0; c < 3; c++)
-        snprintf(dataset->class_names[c], KL_NAME_MAX, "class \"%d\"", c);
+    for (int c = 0; c < 3; c++) {
+        char name[16];
+
+        snprintf(name, sizeof name, "class \"%d\"", c);
+        must(kl_dataset_name_class(dataset, (uint32_t)c, name, &err), &err);
+    }
     fill_split(&dataset->splits[KL_SPLIT_TRAIN], 24, &random);
     fill_split(&dataset->splits[KL_SPLIT_TEST], 6, &random);
     kl_dataset_measure(dataset);

@@ -39,14 +39,14 @@ END_TEST
 
 START_TEST(only_our_own_page_posts)
 {
-    ck_assert(kl_guard_same_origin(NULL, NULL, "localhost:1"));
-    ck_assert(kl_guard_same_origin("same-origin", "http://localhost:1", "localhost:1"));
-    ck_assert(kl_guard_same_origin("none", NULL, "localhost:1"));
-    ck_assert(!kl_guard_same_origin("cross-site", NULL, "localhost:1"));
-    ck_assert(!kl_guard_same_origin("same-site", NULL, "localhost:1"));
-    ck_assert(!kl_guard_same_origin(NULL, "http://localhost:2", "localhost:1"));
-    ck_assert(!kl_guard_same_origin(NULL, "null", "localhost:1"));
-    ck_assert(!kl_guard_same_origin(NULL, "http://localhost:1", NULL));
+    ck_assert(kl_guard_same_origin(NULL, NULL, "localhost:1", NULL));
+    ck_assert(kl_guard_same_origin("same-origin", "http://localhost:1", "localhost:1", NULL));
+    ck_assert(kl_guard_same_origin("none", NULL, "localhost:1", NULL));
+    ck_assert(!kl_guard_same_origin("cross-site", NULL, "localhost:1", NULL));
+    ck_assert(!kl_guard_same_origin("same-site", NULL, "localhost:1", NULL));
+    ck_assert(!kl_guard_same_origin(NULL, "http://localhost:2", "localhost:1", NULL));
+    ck_assert(!kl_guard_same_origin(NULL, "null", "localhost:1", NULL));
+    ck_assert(!kl_guard_same_origin(NULL, "http://localhost:1", NULL, NULL));
 }
 END_TEST
 

@@ -404,15 +404,52 @@ def test_many_clients_get_the_right_answers_at_once():
         assert all(clients.map(client, range(24)))
 
 
+def test_behind_a_proxy_links_and_posts_are_right():
+    server = Server(RUN, "--public-url", "https://lab.example:8443/users/ada/")
+    try:
+        assert "https://lab.example:8443/users/ada/" in server.line
+        server.port = int(re.search(r"127.0.0.1:(\d+), for its proxy", server.line).group(1))
+        for prefix in ("", "/users/ada"):  # taken away by the proxy, or left on
+            status, _, page = server.ask(f"{prefix}/r/abc/q/3", Host="lab.example:8443")
+            assert status == 200 and b'src="./../../../assets/main.js"' in page and b'="/' not in page
+            status, _, _ = server.ask(f"{prefix}/assets/main.js", Host="lab.example")
+            assert status == 200
+            body = json.dumps({"pixels": [0] * 784})
+            path = f"{prefix}{base()}/answer"
+            for origin, expected in (("https://lab.example:8443", 200), ("https://evil.example", 403), ("null", 403)):
+                status, _, content = server.ask(path, "POST", body, Host="lab.example:8443", Origin=origin,
+                                                Content_Type="application/json")
+                assert status == expected, (origin, content[:200])
+            assert b"--public-url" in content
+        assert server.ask("/", Host="evil.example")[0] == 421
+    finally:
+        server.stop()
+    for bad in ("lab.example", "ftp://lab.example", "https://", "https://a b", "https://a/?q", "https://a:port", "https://[::1"):
+        done = tap.run("serve", RUN, "--public-url", bad)
+        assert done.returncode == 2 and "--public-url is the address" in done.stderr, (bad, done)
+
+
+def test_loopback_of_ipv6_needs_no_token():
+    for address in ("::1", "[::1]"):
+        server = Server(RUN, "--bind", address)
+        assert "http://[::1]:" in server.line, server.line
+        server.stop()
+
+
+def test_a_head_of_64_kilobytes_is_read():
+    status, _, _ = SERVER.ask("/r/abc?text=" + "%e4" * 6000, Cookie="other=" + "x" * 45000)
+    assert status == 200
+
+
 def test_a_token_is_asked_for_and_becomes_a_cookie():
     server = Server(RUN, "--bind", "0.0.0.0", "--token", "open-sesame", "--allow-host", "lab.example")
     try:
         assert "?token=open-sesame" in server.line
         assert server.ask("/")[0] == 401
         assert server.ask("/?token=wrong")[0] == 401
-        for path, location in (("/r/abc/q/3?layer=1&token=open-sesame&rank=logit%3A3", "/r/abc/q/3?layer=1&rank=logit:3"),
-                               ("//evil.example/?token=open-sesame", "/"), ("/?token=open-sesame", "/"),
-                               ("/r/%0d%0aX:1?token=open-sesame", "/r/%0D%0AX:1")):
+        for path, location in (("/r/abc/q/3?layer=1&token=open-sesame&rank=logit%3A3", "./3?layer=1&rank=logit:3"),
+                               ("//evil.example/?token=open-sesame", "./"), ("/?token=open-sesame", "./"),
+                               ("/r/%0d%0aX:1?token=open-sesame", "./%0D%0AX:1")):
             status, headers, _ = server.ask(path)
             assert status == 303 and headers["Location"] == location, (path, headers["Location"])
         cookie = headers["Set-Cookie"]

@@ -341,12 +341,14 @@ def test_the_report_is_what_the_file_gives():
         right = said == target[ids]
         for d, name in enumerate("ab"):
             mine = dataset[ids] == d
-            own = vote == fact.classes[ids]
-            got, = [v for v in report["vote"] if v["layer"] == layer and v["dataset"] == name]
-            assert got["counts"] == {
-                "right": (mine & right).sum(), "wrong": (mine & ~right).sum(),
-                "target_when_right": (mine & right & own).sum(), "target_when_wrong": (mine & ~right & own).sum(),
-                "output_when_wrong": (mine & ~right & (vote % 4 == said)).sum()}
+            shared = (totals[:4] + totals[4:]).argmax(0)  # classes of one output are one
+            for table, own, output in (("vote", shared == target[ids], shared),
+                                       ("vote_by_dataset_class", vote == fact.classes[ids], vote % 4)):
+                got, = [v for v in report[table] if v["layer"] == layer and v["dataset"] == name]
+                assert got["counts"] == {
+                    "right": (mine & right).sum(), "wrong": (mine & ~right).sum(),
+                    "target_when_right": (mine & right & own).sum(), "target_when_wrong": (mine & ~right & own).sum(),
+                    "output_when_wrong": (mine & ~right & (output == said)).sum()}, table
             for key, of in (("target_when_right", "right"), ("target_when_wrong", "wrong"), ("output_when_wrong", "wrong")):
                 n = got["counts"][of]
                 assert got[key] is None if n == 0 else abs(got[key] - got["counts"][key] / n) < 1e-6
@@ -414,7 +416,8 @@ def test_suspects_are_scored_as_documented_and_find_flipped_labels():
     tap.succeed("train", "--data", f"many={FOLDER}/many", "--label-noise", "0.1", "--steps", "200", "--batch", "16",
                 "--hidden", "20,12", "--lr", "0.02", "--dtype", "float32", "--output", path, "--quiet")
     run = Reader(path)
-    got = json.loads(tap.succeed("suspects", path, "--json", "--top", 300))
+    listed = json.loads(tap.succeed("suspects", path, "--json", "--top", 400))
+    got = {**listed, "suspects": [one for one in listed["suspects"] if one["sample"]["split"] == "train"]}
     d3 = 16 * run.errors(3)
     own = np.bincount(run.samples, (d3 ** 2).sum(1))[:300]
     label, true = run.column("label")[:300], run.column("true_label")[:300]
@@ -425,19 +428,33 @@ def test_suspects_are_scored_as_documented_and_find_flipped_labels():
     others = (label[near] != label[:, None]).mean(1)
     loss = np.bincount(run.samples, -np.log(1 + d3[np.arange(len(d3)), label[run.samples]]))
     score = own / own.std() + 4 * others
-    assert got["total"] == 300 and got["next"] is None
+    assert got["total"] == 324 and got["next"] is None and len(got["suspects"]) == 300
     ids = np.array([one["sample"]["id"] for one in got["suspects"]])
     for name, expected in (("own", own / own.std()), ("others", others), ("score", score), ("loss", loss)):
         close([one[name] for one in got["suspects"]], expected[ids], 1e-3)
-    order = [one["score"] for one in got["suspects"]]
+    order = [one["score"] for one in listed["suspects"]]
     assert order == sorted(order, reverse=True)
+    held = [one for one in listed["suspects"] if one["sample"]["split"] == "test"]
+    answers = np.array([run.forward(one["sample"]["id"])[1] for one in held])
+    p = np.exp(answers - answers.max(1, keepdims=True))
+    p /= p.sum(1, keepdims=True)
+    y = np.eye(4)[[one["sample"]["label"] for one in held]]
+    close([one["own"] for one in held], ((p - y) ** 2).sum(1) * len(run.samples) / 300 / own.std(), 1e-3)
+    for one in got["suspects"]:
+        votes = np.bincount(label[near[one["sample"]["id"]]], minlength=4)
+        mine = one["sample"]["label"]
+        if one["suggested"] is None:
+            assert votes.max() == votes[mine]
+        else:
+            assert votes[one["suggested"]["label"]] == votes.max() > votes[mine]
+            close(one["suggested"]["share"], votes.max() / 10)
     flipped = label != true
     assert flipped.sum() == 30
     for name, values in (("score", score), ("own", own), ("loss", loss)):
         assert abs(got["auc"][name] - auc(values, flipped)) < 2e-3
     assert got["auc"]["score"] > 0.9
     rows = tap.succeed("suspects", path, "--csv").splitlines()
-    assert len(rows) == 301 and rows[1].startswith("1,many,")
+    assert len(rows) == 325 and rows[1].startswith("1,many,")
     assert "ROC AUC" in tap.succeed("suspects", path)
     clean = json.loads(tap.succeed("suspects", RUN.path, "--json"))
     assert clean["auc"] is None and len(clean["suspects"]) == 20 and clean["next"]
@@ -451,8 +468,8 @@ def test_suspects_come_in_pages():
         page = SERVER.json(f"{base}&next={page['next']}")
         pages.append(page)
     ids = [one["sample"]["id"] for page in pages for one in page["suspects"]]
-    assert len(ids) == len(set(ids)) == first["total"] == 100
-    assert [one["rank"] for page in pages for one in page["suspects"]] == list(range(1, 101))
+    assert len(ids) == len(set(ids)) == first["total"] == 148
+    assert [one["rank"] for page in pages for one in page["suspects"]] == list(range(1, 149))
 
 
 def test_every_view_is_as_the_description_says():

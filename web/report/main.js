@@ -50,7 +50,7 @@ const VOTES = [
 
 /** @param {string} title @param {Vote[]} votes */
 function vote(title, votes) {
-  return section(title, 'The vote is the training class with the largest sum of |attention|. It equals the target if it is ' +
+  return section(title, 'The vote is the class with the largest sum of |attention|. It equals the target if it is ' +
     'the sample\u2019s own class, and the output if it stands for what the network said.', ...datasets.map((dataset) =>
     h('div', {}, datasets.length > 1 ? h('h3', {}, dataset) : null, table(`${title}, ${dataset}`,
       ['layer', ...VOTES.map(({label}) => label), 'right', 'wrong'],
@@ -93,5 +93,6 @@ byId('report').append(
   h('p.soft', {}, `run ${report.run} \u00b7 ${count(report.patterns)} patterns of ${count(report.steps)} steps \u00b7 ` +
     `${count(report.samples)} test samples asked`),
   accuracies(), vote('The class vote', report.vote),
-  ...datasets.length > 1 ? [vote('The class vote among a sample\u2019s own data set', report.vote_within ?? [])] : [],
+  ...datasets.length > 1 ? [vote('The class vote with every data set\u2019s classes by themselves', report.vote_by_dataset_class ?? []),
+    vote('The class vote among a sample\u2019s own data set', report.vote_within ?? [])] : [],
   attention(), curve(), most());

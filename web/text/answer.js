@@ -74,6 +74,8 @@ export function showTextAnswer(section, run, state, answer, actions) {
       h('div.head', {}, h('h2', {id: 'answer-title'}, 'What follows?')),
       h('div.context', {}, h('p', {}, from > 0 ? '…' : '', ...marked(texts.slice(from), new Map([[place - from, {className: 'asked'}]])))),
       h('p.soft', {}, answer.subject.sample === null ? 'your text' : where(/** @type {any} */ (answer.subject))),
+      answer.subject.missing?.length ? h('p.missing', {role: 'note'}, 'Not in the vocabulary, read as unknown: ',
+        answer.subject.missing.flatMap((text, i) => [i ? ', ' : '', h('b', {}, text)])) : null,
       h('p.predicted', {}, h('code', {}, visible(textOf(answer, answer.predicted))), ' ',
         h('span.soft', {}, percent(answer.next[0].probability))),
       verdict(answer),

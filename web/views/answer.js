@@ -5,6 +5,7 @@ import {csvButton} from '../csv.js';
 import {className, count, fixed, outputName, percent, place, signed, subjectFile} from '../format.js';
 import {h, redraw} from '../dom.js';
 import {paint} from './draw.js';
+import {filePath} from './path.js';
 
 /** @import {Answer, Run, Subject} from '../types.js' */
 /** @import {Actions} from '../types.js' */
@@ -23,7 +24,8 @@ export function verdict(run, answer, subject) {
     sample.true_label === undefined ? null : h('span.flipped', {},
       `flipped on purpose: it was ${className(run, sample.dataset, sample.true_label)}`),
     h('span.soft', {}, `${run.datasets.length > 1 ? `${sample.dataset} ` : ''}${place(sample)} of ${count(run.datasets.find((d) => d.name === sample.dataset)
-      ?.splits[sample.split].samples ?? 0)}`));
+      ?.splits[sample.split].samples ?? 0)}`),
+    filePath(sample.path));
 }
 
 /** @param {Run} run @param {Answer} answer */

@@ -1,5 +1,6 @@
 // The bar on top: which run, what it is, share, theme, help.
 
+import {base} from '../base.js';
 import {count, percent, samplePlace, size} from '../format.js';
 import {h, redraw, select} from '../dom.js';
 import {canDraw} from '../pixels.js';
@@ -116,8 +117,8 @@ function compare(runs, run, state, actions) {
  *  @param {Actions} actions */
 export function showHeader(place, runs, run, state, actions) {
   redraw(place,
-    h('h1.brand-title', {}, h('a.brand', {href: '/', 'aria-label': 'keylight, first page'},
-      h('img', {src: '/assets/icon.svg', alt: '', width: 22, height: 22}), h('span', {}, 'keylight'))),
+    h('h1.brand-title', {}, h('a.brand', {href: base, 'aria-label': 'keylight, first page'},
+      h('img', {src: `${base}assets/icon.svg`, alt: '', width: 22, height: 22}), h('span', {}, 'keylight'))),
     runs.length > 1 ?
       h('label.run', {}, h('span.hidden', {}, 'Run'), select(
         runs.map((other) => ({value: other.id, text: `${other.name}  ${shape(other)}`})), run.id, 'Run',

@@ -117,7 +117,7 @@ export class Gallery {
       const y = rows > 1 ? 100 * Math.floor(i / columns) / (rows - 1) : 0;
       const label = className(run, sample.dataset, sample.label);
       const title = `${label}, ${place(sample)}, ` + (sample.correct ? 'called so' :
-        `called ${outputName(run, sample.predicted)}`);
+        `called ${outputName(run, sample.predicted)}`) + (sample.path ? `, ${sample.path}` : '');
       return h(`button.thumb${sample.correct ? '' : '.wrong'}`, {type: 'button', title,
         'aria-label': title, 'data-sample': sample.id, tabIndex: -1,
         style: {'aspect-ratio': `${dataset.width} / ${dataset.height}`},

@@ -70,7 +70,7 @@ function card(run, answer, lit, most, actions, prefix) {
     `${short(deviations)} deviations above the mean, ${when}. Ask about it.`;
   return h('li', {}, h('button.card', {type: 'button', id: `${prefix}lit-${lit.rank}`, 'aria-label': label,
     'data-sample': lit.sample.id, 'data-attention': lit.attention,
-    title: `${short(deviations)} standard deviations above the mean`,
+    title: `${short(deviations)} standard deviations above the mean${lit.sample.path ? `, ${lit.sample.path}` : ''}`,
     style: {'--light': light(deviations).toFixed(3)}, onclick: () => actions.explain(lit.sample.id)},
   h('span.frame', {}, h('img', {src: imageUrl(run.id, lit.sample.id, 4), alt: '', loading: 'lazy'})),
   h('span.strength', {}, h(lit.attention < 0 ? 'i.minus' : 'i.plus', {

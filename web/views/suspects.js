@@ -1,29 +1,40 @@
-// Suspicious labels: training images whose label the memory of themselves, and not of the others, supports.
+// Suspicious labels: images whose label the memory of themselves, and not of the others, supports; to be marked.
 
 import {imageUrl, listSuspects} from '../api.js';
 import {csvButton} from '../csv.js';
 import {h, redraw} from '../dom.js';
-import {className, count, fixed, outputName, percent, short} from '../format.js';
+import {className, count, fixed, outputName, percent, place, short} from '../format.js';
+import {Marks} from './marks.js';
 import {notify} from './notices.js';
+import {filePath} from './path.js';
 
-/** @import {Actions, Run, Suspect, SuspectPage} from '../types.js' */
+/** @import {Actions, Mark, Run, Suspect, SuspectPage} from '../types.js' */
 
-/** @param {Run} run @param {Suspect} suspect @param {Actions} actions */
-function card(run, suspect, actions) {
-  const {sample, rank, score, own, others, loss} = suspect;
+/** @param {Run} run @param {Suspect} suspect @param {Actions} actions @param {Marks} marks */
+function card(run, suspect, actions, marks) {
+  const {sample, rank, score, own, others, loss, suggested, near_duplicate: twin} = suspect;
   const label = className(run, sample.dataset, sample.label), called = outputName(run, sample.predicted);
   const flipped = sample.true_label === undefined ? null : className(run, sample.dataset, sample.true_label);
-  return h('li', {}, h('button.suspect', {type: 'button', id: `suspect-${rank}`, 'data-sample': sample.id, 'data-score': score,
-    'aria-label': `${rank}. training image ${sample.index}, labelled ${label}, called ${called}, score ${short(score)}. Ask about it.`,
+  const better = suggested && className(run, sample.dataset, suggested.label);
+  const item = h('li', {}, h('button.suspect', {type: 'button', id: `suspect-${rank}`, 'data-sample': sample.id, 'data-score': score,
+    'aria-label': `${rank}. ${sample.split} image ${sample.index}, labelled ${label}, called ${called}` +
+      `${better ? `, neighbours are ${better}` : ''}, score ${short(score)}. Ask about it; w: wrong, f: fine, u: unsure.`,
     onclick: () => actions.explain(sample.id)},
   h('span.frame', {}, h('img', {src: imageUrl(run.id, sample.id, 4), alt: '', loading: 'lazy'})),
-  h('span.line', {}, h('b', {}, label), h('span.soft', {}, `#${sample.index}`)),
+  h('span.line', {}, h('b.name', {title: label}, label), h('span.soft', {}, sample.split === 'train' ? `#${sample.index}` : place(sample))),
   h('span.line', {title: `called ${called}`}, h('span.name', {}, sample.correct ? 'called so' : `called ${called}`)),
+  better ? h('span.line.better', {title: `${percent(suggested.share, 0)} of its neighbours are ${better}`},
+    h('span.name', {}, `\u2192 ${better}?`), h('span', {}, percent(suggested.share, 0))) : null,
   flipped ? h('span.line', {title: `flipped: was ${flipped}`}, h('span.name.flipped', {}, `flipped: was ${flipped}`)) : null,
   h('span.line', {}, h('span', {}, 'score'), h('b', {}, fixed(score, 2))),
   h('span.line.soft', {}, h('span', {}, 'own'), h('span', {}, fixed(own, 2))),
   h('span.line.soft', {}, h('span', {}, 'others'), h('span', {}, others === null ? '–' : percent(others, 0))),
-  h('span.line.soft', {}, h('span', {}, 'loss'), h('span', {}, short(loss)))));
+  h('span.line.soft', {}, h('span', {}, 'loss'), h('span', {}, short(loss)))),
+  filePath(sample.path),
+  twin ? h('span.line', {}, h('span.name', {title: twin.path ?? place(twin)}, `nearly ${twin.path ?? place(twin)}, ` +
+    className(run, twin.dataset, twin.label))) : null);
+  item.append(marks.controls(suspect, item));
+  return item;
 }
 
 /** @param {SuspectPage} page */
@@ -34,18 +45,28 @@ function found(page) {
     `${fixed(page.auc.loss, 3)} by loss summed over training.`);
 }
 
-/** @param {HTMLElement} section @param {Run} run @param {SuspectPage} page the first @param {Actions} actions
- *  @param {AbortSignal} signal */
-export function showSuspects(section, run, page, actions, signal) {
+/** @param {Run} run @param {Suspect} one */
+function row(run, one) {
+  const {sample, suggested, near_duplicate: twin} = one;
+  return [one.rank, sample.dataset, sample.split, sample.index, sample.path ?? '', className(run, sample.dataset, sample.label),
+    outputName(run, sample.predicted), suggested ? className(run, sample.dataset, suggested.label) : '', suggested?.share ?? '',
+    sample.true_label === undefined ? '' : className(run, sample.dataset, sample.true_label),
+    twin ? twin.path ?? place(twin) : '', one.score, one.own, one.others, one.loss];
+}
+
+/** @param {HTMLElement} section @param {Run} run @param {SuspectPage} page the first @param {Mark[]} marked
+ *  @param {Actions} actions @param {AbortSignal} signal */
+export function showSuspects(section, run, page, marked, actions, signal) {
   let {suspects, next} = page;
-  const list = h('ol.cards.suspects', {}, suspects.map((suspect) => card(run, suspect, actions)));
+  const marks = new Marks(run, marked);
+  const list = h('ol.cards.suspects', {}, suspects.map((suspect) => card(run, suspect, actions, marks)));
   const more = h('button', {type: 'button', id: 'more-suspects', hidden: next === null, onclick: async () => {
     more.disabled = true;
     try {
       const page = await listSuspects(run.id, next, signal);
       suspects = [...suspects, ...page.suspects];
       next = page.next;
-      list.append(...page.suspects.map((suspect) => card(run, suspect, actions)));
+      list.append(...page.suspects.map((suspect) => card(run, suspect, actions, marks)));
       more.hidden = next === null;
     } catch (error) {
       if (!signal.aborted) notify(`There are no more to show: ${/** @type {Error} */ (error).message}`);
@@ -54,16 +75,16 @@ export function showSuspects(section, run, page, actions, signal) {
   }}, 'Show more');
   redraw(section,
     h('div.head', {}, h('h2', {id: 'suspects-title'}, 'Suspicious labels'),
-      h('span.soft', {}, `${count(page.total)} training images`),
-      csvButton(`suspects-${run.name}`, 'the suspects shown', ['rank', 'dataset', 'index', 'label', 'predicted', 'true_label',
-        'score', 'own', 'others', 'loss'], () => suspects.map((one) => [one.rank, one.sample.dataset, one.sample.index,
-        className(run, one.sample.dataset, one.sample.label), outputName(run, one.sample.predicted),
-        one.sample.true_label === undefined ? '' : className(run, one.sample.dataset, one.sample.true_label),
-        one.score, one.own, one.others, one.loss]))),
-    h('p.lead', {}, 'Training images ranked by how much the memory of themselves, and not of the others, supports their label. ',
+      h('span.soft', {}, `${count(page.total)} images`),
+      csvButton(`suspects-${run.name}`, 'the suspects shown', ['rank', 'dataset', 'split', 'index', 'file', 'label', 'predicted', 'suggested',
+        'suggested_share', 'true_label', 'near_duplicate', 'score', 'own', 'others', 'loss'], () => suspects.map((one) => row(run, one)))),
+    h('p.lead', {}, 'Images ranked by how much the memory of themselves, and not of the others, supports their label; of the held-out ones, ' +
+      'how much the network contradicts it. ',
       h('b', {}, 'own'), ': how much of its answer the image had to teach by itself: the squared error of the network’s answer, summed over its ' +
       'showings, in standard deviations. ',
       h('b', {}, 'others'), ': share of other labels among its ten nearest neighbours. ',
       h('b', {}, 'score'), ' = own + 4 others. ', h('b', {}, 'loss'), ' summed over training is the usual baseline.'),
-    found(page), list, more);
+    h('p.lead', {}, 'Mark each: ', h('kbd', {}, 'w'), ' wrong, ', h('kbd', {}, 'f'), ' fine, ', h('kbd', {}, 'u'), ' unsure; then train with ',
+      h('code', {}, 'keylight train … --corrections FILE.csv'), '. Marks are kept beside the run.'),
+    marks.summary, found(page), list, more);
 }

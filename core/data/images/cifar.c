@@ -108,27 +108,26 @@ static enum kl_status read_split(const char *folder, int first, int last, struct
     return status;
 }
 
-/* One name a line; digits stand in for what is missing. */
-static void name_classes(struct kl_dataset *dataset, const char *folder)
+/* One name a line; what is missing stays without a name. */
+static enum kl_status name_classes(struct kl_dataset *dataset, const char *folder,
+                                   struct kl_error *err)
 {
-    char path[PATH_BYTES], line[KL_NAME_MAX];
+    char path[PATH_BYTES], *line = NULL;
+    size_t room = 0;
     FILE *file;
+    enum kl_status status = KL_OK;
 
     snprintf(path, sizeof path, "%s/batches.meta.txt", folder);
     file = fopen(path, "r");
-    for (uint32_t c = 0; c < CLASSES; c++) {
-        snprintf(dataset->class_names[c], KL_NAME_MAX, "%u", c);
-        if (file && fgets(line, sizeof line, file) && strcspn(line, "\r\n") > 0) {
-            if (!strchr(line, '\n')) /* the rest of a long name */
-                for (int letter = 0; letter != EOF && letter != '\n';)
-                    letter = getc(file);
-            line[strcspn(line, "\r\n")] = '\0';
-            kl_utf8_repair(line);
-            snprintf(dataset->class_names[c], KL_NAME_MAX, "%s", line);
-        }
+    for (uint32_t c = 0; !status && file && c < CLASSES && getline(&line, &room, file) > 0; c++) {
+        line[strcspn(line, "\r\n")] = '\0';
+        if (*line)
+            status = kl_dataset_name_class(dataset, c, line, err);
     }
+    free(line);
     if (file)
         fclose(file);
+    return status;
 }
 
 enum kl_status kl_cifar_load(struct kl_dataset *dataset, const char *folder, struct kl_error *err)
@@ -140,7 +139,8 @@ enum kl_status kl_cifar_load(struct kl_dataset *dataset, const char *folder, str
     dataset->width = dataset->height = SIDE;
     dataset->channels = CHANNELS;
     dataset->n_classes = CLASSES;
-    name_classes(dataset, folder);
-    status = read_split(folder, 1, BATCHES_MAX, &dataset->splits[KL_SPLIT_TRAIN], err);
+    status = name_classes(dataset, folder, err);
+    if (!status)
+        status = read_split(folder, 1, BATCHES_MAX, &dataset->splits[KL_SPLIT_TRAIN], err);
     return status ? status : read_split(folder, 0, 0, &dataset->splits[KL_SPLIT_TEST], err);
 }

@@ -1,362 +1,391 @@
 #include "core/data/images/folder.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/stat.h>
 
-#include "core/data/images/image_file.h"
 #include "core/base/memory.h"
+#include "core/base/unicode.h"
 #include "core/base/utf8.h"
+#include "core/data/draw.h"
+#include "core/data/images/catalogue.h"
+#include "core/data/images/image_file.h"
+#include "core/data/images/listing.h"
 
-#define PATH_BYTES 4096
-#define TEST_EVERY 10   /* without splits of their own, every tenth image of a class */
-#define OWN_SIDE_MAX 64 /* images of one size up to this keep it */
-#define DEFAULT_SIDE 32
-#define FILES_MAX 10000000 /* of one class: more is a mistake */
+#define TEST_SHARE 0.1
+#define DEPTH_MAX 3 /* below a folder that is searched for classes */
 
-struct names {
-    char **names; /* sorted; owned */
-    size_t n;
+/* How many images lie in a folder itself. */
+static size_t count_images(const char *folder)
+{
+    struct kl_listing listing;
+    struct kl_error ignored;
+    size_t n = kl_list_folder(folder, &listing, &ignored) ? 0 : listing.images.n;
+
+    kl_listing_clear(&listing);
+    return n;
+}
+
+/* How many sub-folders of a folder hold images. */
+static size_t count_classes(const char *folder)
+{
+    struct kl_listing listing;
+    struct kl_error ignored;
+    char path[KL_PATH_BYTES];
+    size_t n = 0;
+
+    if (!kl_list_folder(folder, &listing, &ignored))
+        for (size_t i = 0; i < listing.folders.n; i++)
+            n += !kl_join_path(path, folder, listing.folders.names[i], &ignored) &&
+                 count_images(path) > 0;
+    kl_listing_clear(&listing);
+    return n;
+}
+
+/* Which sub-folders of a folder are splits: their names, or NULL. */
+struct splits {
+    const char *names[KL_N_SPLITS]; /* point into listing */
+    struct kl_listing listing;
 };
 
-static void clear_names(struct names *list)
+/* Errors: KL_ERR_INPUT (two folders are the same split) and those of listing. */
+static enum kl_status find_splits(const char *folder, struct splits *splits, struct kl_error *err)
 {
-    for (size_t i = 0; i < list->n; i++)
-        free(list->names[i]);
-    free(list->names);
-    *list = (struct names){NULL, 0};
-}
+    enum kl_status status = kl_list_folder(folder, &splits->listing, err);
 
-static int is_folder(const char *path)
-{
-    struct stat info;
+    memset(splits->names, 0, sizeof splits->names);
+    for (size_t i = 0; !status && i < splits->listing.folders.n; i++) {
+        const char *name = splits->listing.folders.names[i];
+        int split = kl_split_called(name);
+        char path[KL_PATH_BYTES];
 
-    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-}
-
-static int is_image_name(const char *name)
-{
-    const char *dot = strrchr(name, '.');
-
-    return dot &&
-           (!strcasecmp(dot, ".png") || !strcasecmp(dot, ".jpg") || !strcasecmp(dot, ".jpeg"));
-}
-
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static enum kl_status add_name(struct names *list, const char *name, struct kl_error *err)
-{
-    char **grown, *copy = NULL;
-    enum kl_status status = kl_alloc(&copy, strlen(name) + 1, 1, "a file name", err);
-
-    if (status)
-        return status;
-    if ((list->n & (list->n - 1)) == 0) { /* at every power of two, room for twice as many */
-        grown = realloc(list->names, (list->n ? 2 * list->n : 1) * sizeof *grown);
-        if (!grown) {
-            free(copy);
-            return kl_fail(err, KL_ERR_MEMORY, "not enough memory for the names of the images");
-        }
-        list->names = grown;
+        if (split < 0 || kl_join_path(path, folder, name, err) || !count_classes(path))
+            continue;
+        if (splits->names[split])
+            status =
+                kl_fail(err, KL_ERR_INPUT,
+                        "%s has the folders %s and %s, which are both the %s split: leave one",
+                        folder, splits->names[split], name, kl_split_name((enum kl_split)split));
+        splits->names[split] = name;
     }
-    memcpy(copy, name, strlen(name));
-    list->names[list->n++] = copy;
-    return KL_OK;
-}
-
-/* The names in a folder, of sub-folders or of images, sorted. */
-static enum kl_status list_folder(const char *folder, int folders, struct names *list,
-                                  struct kl_error *err)
-{
-    DIR *dir = opendir(folder);
-    const struct dirent *entry;
-    char path[PATH_BYTES + 257];
-    enum kl_status status = KL_OK;
-
-    *list = (struct names){NULL, 0};
-    if (!dir)
-        return kl_fail(err, KL_ERR_NOT_FOUND, "cannot open the data folder %s: %s", folder,
-                       strerror(errno));
-    while (!status && list->n < FILES_MAX && (entry = readdir(dir))) {
-        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-        if (entry->d_name[0] != '.' && (folders ? is_folder(path) : is_image_name(entry->d_name)))
-            status = add_name(list, entry->d_name, err);
-    }
-    closedir(dir);
-    if (list->n)
-        qsort(list->names, list->n, sizeof *list->names, compare_names);
     return status;
-}
-
-static int has_images(const char *folder)
-{
-    struct names images;
-    struct kl_error ignored;
-    int found = !list_folder(folder, 0, &images, &ignored) && images.n > 0;
-
-    clear_names(&images);
-    return found;
-}
-
-/* Whether some sub-folder of folder holds images. */
-static int has_classes(const char *folder)
-{
-    struct names classes;
-    struct kl_error ignored;
-    char path[PATH_BYTES + 257];
-    int found = 0;
-
-    if (!list_folder(folder, 1, &classes, &ignored))
-        for (size_t i = 0; !found && i < classes.n; i++) {
-            snprintf(path, sizeof path, "%s/%s", folder, classes.names[i]);
-            found = has_images(path);
-        }
-    clear_names(&classes);
-    return found;
-}
-
-static void split_path(char path[PATH_BYTES], const char *folder, enum kl_split split)
-{
-    snprintf(path, PATH_BYTES, "%s/%s", folder, kl_split_name(split));
 }
 
 int kl_folder_is(const char *folder)
 {
-    char path[PATH_BYTES];
+    struct splits splits;
+    struct kl_error ignored;
+    int is;
 
-    split_path(path, folder, KL_SPLIT_TRAIN);
-    return has_classes(folder) || has_classes(path);
+    if (count_classes(folder))
+        return 1;
+    is = !find_splits(folder, &splits, &ignored) &&
+         (splits.names[KL_SPLIT_TRAIN] || splits.names[KL_SPLIT_VALIDATION] ||
+          splits.names[KL_SPLIT_TEST]);
+    kl_listing_clear(&splits.listing);
+    return is;
 }
 
-/* One image of the set: where it is and what it is. */
-struct entry {
-    char *path; /* owned */
-    uint8_t label;
-    enum kl_split split;
-};
-
-struct catalogue {
-    struct entry *entries;
-    size_t n, capacity;
-};
-
-static void clear_catalogue(struct catalogue *catalogue)
+/* The first folder below that has classes, in path: 1, or 0 if there is none. */
+static int find_deeper(const char *folder, int depth, char path[KL_PATH_BYTES])
 {
-    for (size_t i = 0; i < catalogue->n; i++)
-        free(catalogue->entries[i].path);
-    free(catalogue->entries);
+    struct kl_listing listing;
+    struct kl_error ignored;
+    int found = 0;
+
+    if (!kl_list_folder(folder, &listing, &ignored))
+        for (size_t i = 0; !found && i < listing.folders.n; i++) {
+            char below[KL_PATH_BYTES];
+
+            if (kl_join_path(below, folder, listing.folders.names[i], &ignored))
+                continue;
+            found = count_classes(below) > 0;
+            if (found)
+                snprintf(path, KL_PATH_BYTES, "%s", below);
+            else if (depth > 1)
+                found = find_deeper(below, depth - 1, path);
+        }
+    kl_listing_clear(&listing);
+    return found;
 }
 
-static enum kl_status add_entry(struct catalogue *catalogue, const char *path, uint32_t label,
-                                enum kl_split split, struct kl_error *err)
+/* Says what a folder holds that has no classes with images, and what is wanted. */
+static enum kl_status diagnose(const char *folder, struct kl_error *err)
 {
-    struct entry entry = {NULL, (uint8_t)label, split};
-    enum kl_status status;
+    struct kl_listing listing;
+    struct kl_endings endings = {0};
+    char text[200], deeper[KL_PATH_BYTES];
+    enum kl_status status = kl_list_folder(folder, &listing, err);
 
-    if (catalogue->n == catalogue->capacity) {
-        size_t capacity = catalogue->capacity ? 2 * catalogue->capacity : 256;
-        struct entry *grown = realloc(catalogue->entries, capacity * sizeof *grown);
-
-        if (!grown)
-            return kl_fail(err, KL_ERR_MEMORY, "not enough memory for the list of images");
-        catalogue->entries = grown;
-        catalogue->capacity = capacity;
-    }
-    status = kl_alloc(&entry.path, strlen(path) + 1, 1, "a path", err);
     if (status)
-        return status;
-    memcpy(entry.path, path, strlen(path));
-    catalogue->entries[catalogue->n++] = entry;
-    return KL_OK;
-}
+        goto out;
+    kl_count_endings(&endings, &listing.others);
+    for (size_t i = 0; i < listing.folders.n; i++) {
+        struct kl_listing below;
 
-/* The images of one class in root; split KL_N_SPLITS means every tenth is a test image. */
-static enum kl_status list_class(const char *root, const char *class, uint32_t label,
-                                 enum kl_split split, struct catalogue *catalogue,
-                                 struct kl_error *err)
-{
-    char folder[PATH_BYTES + 257], path[PATH_BYTES + 514];
-    struct names images;
-    enum kl_status status;
-
-    snprintf(folder, sizeof folder, "%s/%s", root, class);
-    status = list_folder(folder, 0, &images, err);
-    for (size_t i = 0; !status && i < images.n; i++) {
-        int is_test = split == KL_N_SPLITS && i % TEST_EVERY == TEST_EVERY - 1;
-
-        snprintf(path, sizeof path, "%s/%s", folder, images.names[i]);
-        status = add_entry(catalogue, path, label,
-                           split != KL_N_SPLITS ? split
-                           : is_test            ? KL_SPLIT_TEST
-                                                : KL_SPLIT_TRAIN,
-                           err);
+        if (kl_join_path(deeper, folder, listing.folders.names[i], err))
+            continue;
+        if (!kl_list_folder(deeper, &below, err))
+            kl_count_endings(&endings, &below.others);
+        kl_listing_clear(&below);
     }
-    clear_names(&images);
-    return status;
-}
-
-static enum kl_status name_classes(struct kl_dataset *dataset, const char *root,
-                                   struct names *classes, struct kl_error *err)
-{
-    enum kl_status status = list_folder(root, 1, classes, err);
-
-    if (!status && (classes->n < 2 || classes->n > KL_CLASSES_MAX))
+    kl_describe_endings(&endings, text, sizeof text);
+    if (listing.images.n)
         status = kl_fail(err, KL_ERR_INPUT,
-                         "%s has %zu sub-folders: it should have one per class, 2 to %d", root,
-                         classes->n, KL_CLASSES_MAX);
-    dataset->n_classes = (uint32_t)classes->n;
-    for (size_t c = 0; !status && c < classes->n; c++) {
-        snprintf(dataset->class_names[c], KL_NAME_MAX, "%.*s", KL_NAME_MAX - 1, classes->names[c]);
-        kl_utf8_repair(dataset->class_names[c]);
-    }
+                         "%s holds %zu images, but no classes: put them into one sub-folder per "
+                         "class, as in %.60s/cat/%.60s",
+                         folder, listing.images.n, folder, listing.images.names[0]);
+    else if (find_deeper(folder, DEPTH_MAX, deeper))
+        status =
+            kl_fail(err, KL_ERR_INPUT, "%s has its class folders further down: name %s as the data",
+                    folder, deeper);
+    else
+        status = kl_fail(err, KL_ERR_INPUT,
+                         "%s holds no images (%s%s): it should have one sub-folder per class with "
+                         "%s files, or IDX files (train-images, train-labels, t10k-images and "
+                         "t10k-labels), or CIFAR-10's binary batches",
+                         folder, endings.total ? "but " : "it is empty", text, KL_IMAGE_FILE_KINDS);
+out:
+    kl_listing_clear(&listing);
     return status;
 }
 
-/* Whether the test split has the classes of the training split. */
-static enum kl_status same_classes(const char *test, const struct names *classes,
-                                   struct kl_error *err)
+/* The images of one class in a folder of classes. */
+static enum kl_status list_class(const char *root, const char *below, const char *class,
+                                 uint32_t label, enum kl_split split,
+                                 struct kl_catalogue *catalogue, struct kl_error *err)
 {
-    struct names others;
-    char path[PATH_BYTES + 257];
-    size_t n = 0;
-    enum kl_status status = list_folder(test, 1, &others, err);
+    char folder[KL_PATH_BYTES], path[KL_PATH_BYTES];
+    struct kl_listing listing = {0};
+    enum kl_status status = kl_join_path(path, below, class, err);
 
-    for (size_t c = 0; c < others.n; c++) { /* what holds no images is no class */
-        snprintf(path, sizeof path, "%s/%s", test, others.names[c]);
-        if (has_images(path))
-            others.names[n++] = others.names[c];
-        else
-            free(others.names[c]);
+    if (!status)
+        status = kl_join_path(folder, root, *below ? path : class, err);
+    if (!status)
+        status = kl_list_folder(folder, &listing, err);
+    for (size_t i = 0; !status && i < listing.images.n; i++) {
+        status = kl_join_path(folder, *below ? path : class, listing.images.names[i], err);
+        if (!status)
+            status = kl_catalogue_add(catalogue, folder, label, split, err);
     }
-    others.n = n;
-    for (size_t c = 0; !status && (c < classes->n || c < others.n); c++) {
-        const char *mine = c < classes->n ? classes->names[c] : NULL;
-        const char *other = c < others.n ? others.names[c] : NULL;
-
-        if (!mine || !other || strcmp(mine, other) != 0)
-            status = kl_fail(err, KL_ERR_INPUT,
-                             "%s should have the sub-folders that train has, one per class: it "
-                             "differs at '%s'",
-                             test, mine && (!other || strcmp(mine, other) < 0) ? mine : other);
+    kl_count_endings(&catalogue->unread, &listing.others);
+    for (size_t i = 0; !status && i < listing.folders.n; i++) {
+        status = kl_join_path(folder, *below ? path : class, listing.folders.names[i], err);
+        if (!status && catalogue->n_deeper++ == 0)
+            snprintf(catalogue->deeper, sizeof catalogue->deeper, "%.190s", folder);
     }
-    clear_names(&others);
+    kl_listing_clear(&listing);
     return status;
 }
 
-/* Lists the whole folder: classes from the training split's sub-folders. */
-static enum kl_status list_images(struct kl_dataset *dataset, const char *folder,
-                                  struct catalogue *catalogue, struct kl_error *err)
+/* The label of a class by its name, as letters look, or -1. */
+static int find_class(const struct kl_dataset *dataset, const char *name)
 {
-    char train[PATH_BYTES], test[PATH_BYTES];
-    struct names classes = {NULL, 0};
-    int has_splits;
-    enum kl_status status;
+    char *mine = NULL, *other = NULL, *copy = NULL;
+    struct kl_error ignored;
+    int label = -1;
 
-    split_path(train, folder, KL_SPLIT_TRAIN);
-    split_path(test, folder, KL_SPLIT_TEST);
-    has_splits = has_classes(train);
-    status = name_classes(dataset, has_splits ? train : folder, &classes, err);
-    if (!status && has_splits && !is_folder(test))
-        status = kl_fail(err, KL_ERR_NOT_FOUND, "%s has a folder train but no folder test", folder);
-    for (size_t c = 0; !status && c < classes.n; c++) {
-        size_t before = catalogue->n;
-
-        status = list_class(has_splits ? train : folder, classes.names[c], (uint32_t)c,
-                            has_splits ? KL_SPLIT_TRAIN : KL_N_SPLITS, catalogue, err);
-        if (!status && catalogue->n == before)
-            status = kl_fail(err, KL_ERR_INPUT,
-                             "%s/%s holds no PNG or JPEG images: fill it or "
-                             "take it away",
-                             has_splits ? train : folder, classes.names[c]);
+    if (kl_copy_text(&copy, name, &ignored) || kl_unicode_compose(copy, &mine, &ignored)) {
+        free(copy);
+        return -1;
     }
-    if (!status && has_splits)
-        status = same_classes(test, &classes, err);
-    for (size_t c = 0; !status && has_splits && c < classes.n; c++)
-        status = list_class(test, classes.names[c], (uint32_t)c, KL_SPLIT_TEST, catalogue, err);
-    clear_names(&classes);
-    return status;
+    for (uint32_t c = 0; label < 0 && c < dataset->n_classes; c++) {
+        if (!kl_unicode_compose(dataset->class_names[c], &other, &ignored) && !strcmp(mine, other))
+            label = (int)c;
+        free(other);
+        other = NULL;
+    }
+    free(copy);
+    free(mine);
+    return label;
 }
 
-/* Decides the size and whether all is grey, from the files' headers. */
-static enum kl_status decide_size(struct kl_dataset *dataset, const struct catalogue *catalogue,
-                                  struct kl_image_size size, struct kl_error *err)
+/* The classes of the training split: its sub-folders, which all hold images. */
+static enum kl_status list_training(struct kl_dataset *dataset, const char *root, const char *below,
+                                    struct kl_catalogue *catalogue, struct kl_error *err)
 {
-    uint32_t width = 0, height = 0;
-    int all_grey = 1, one_size = 1;
-
-    for (size_t i = 0; i < catalogue->n; i++) {
-        uint32_t w, h;
-        int grey;
-        enum kl_status status = kl_image_file_size(catalogue->entries[i].path, &w, &h, &grey, err);
-
-        if (status)
-            return status;
-        all_grey = all_grey && grey;
-        one_size = one_size && (i == 0 || (w == width && h == height));
-        width = w;
-        height = h;
-    }
-    if (size.width == 0 && one_size && width <= OWN_SIDE_MAX && height <= OWN_SIDE_MAX)
-        size = (struct kl_image_size){width, height};
-    else if (size.width == 0)
-        size = (struct kl_image_size){DEFAULT_SIDE, DEFAULT_SIDE};
-    dataset->width = size.width;
-    dataset->height = size.height;
-    dataset->channels = all_grey ? 1 : 3;
-    return KL_OK;
-}
-
-static enum kl_status read_images(struct kl_dataset *dataset, const struct catalogue *catalogue,
-                                  struct kl_error *err)
-{
-    size_t image_size = kl_dataset_image_size(dataset), counts[KL_N_SPLITS] = {0};
+    char folder[KL_PATH_BYTES];
+    struct kl_listing listing;
     enum kl_status status = KL_OK;
 
-    for (size_t i = 0; i < catalogue->n; i++)
-        counts[catalogue->entries[i].split]++;
-    for (int s = 0; !status && s < KL_N_SPLITS; s++) {
-        if (counts[s] == 0)
-            continue;
-        status = kl_alloc(&dataset->splits[s].pixels, counts[s], image_size, "the images", err);
-        if (!status)
-            status = kl_alloc(&dataset->splits[s].labels, counts[s], 1, "the labels", err);
-    }
-    for (size_t i = 0; !status && i < catalogue->n; i++) {
-        const struct entry *entry = &catalogue->entries[i];
-        struct kl_image_set *set = &dataset->splits[entry->split];
+    snprintf(folder, sizeof folder, "%s%s%s", root, *below ? "/" : "", below);
+    status = kl_list_folder(folder, &listing, err);
+    if (!status && (listing.folders.n < 2 || listing.folders.n > KL_CLASSES_MAX))
+        status = kl_fail(err, KL_ERR_INPUT,
+                         "%s has %zu sub-folders: it should have one per class, 2 to %d", folder,
+                         listing.folders.n, KL_CLASSES_MAX);
+    for (size_t c = 0; !status && c < listing.folders.n; c++) {
+        const char *class = listing.folders.names[c];
+        size_t before = catalogue->n;
 
-        status = kl_image_file_read(entry->path, dataset->width, dataset->height, dataset->channels,
-                                    set->pixels + set->count * image_size, err);
-        set->labels[set->count++] = entry->label;
+        status = kl_dataset_name_class(dataset, (uint32_t)c, class, err);
+        dataset->n_classes = (uint32_t)c + 1;
+        if (!status)
+            status = list_class(root, below, class, (uint32_t)c, KL_SPLIT_TRAIN, catalogue, err);
+        if (!status && catalogue->n == before)
+            status = kl_fail(err, KL_ERR_INPUT, "%s/%s holds no %s images: fill it or take it away",
+                             folder, class, KL_IMAGE_FILE_KINDS);
     }
+    if (!status && !*below) {
+        kl_count_endings(&catalogue->unread, &listing.others);
+        catalogue->n_beside = listing.images.n;
+    }
+    kl_listing_clear(&listing);
     return status;
 }
 
-enum kl_status kl_folder_load(struct kl_dataset *dataset, const char *folder,
-                              struct kl_image_size size, struct kl_error *err)
+/* A split whose classes are the training split's; what holds no images is no class. */
+static enum kl_status list_split(struct kl_dataset *dataset, const char *root, const char *below,
+                                 enum kl_split split, struct kl_catalogue *catalogue,
+                                 struct kl_error *err)
 {
-    struct catalogue catalogue = {NULL, 0, 0};
-    enum kl_status status;
+    char folder[KL_PATH_BYTES], path[KL_PATH_BYTES];
+    struct kl_listing listing;
+    enum kl_status status = kl_join_path(folder, root, below, err);
 
-    if (strlen(folder) > PATH_BYTES - 32)
-        return kl_fail(err, KL_ERR_USAGE, "the path of the data folder is too long");
-    status = list_images(dataset, folder, &catalogue, err);
+    if (status)
+        return status;
+    status = kl_list_folder(folder, &listing, err);
+    for (size_t i = 0; !status && i < listing.folders.n; i++) {
+        const char *class = listing.folders.names[i];
+        int label = find_class(dataset, class);
+
+        status = kl_join_path(path, folder, class, err);
+        if (status || !count_images(path))
+            continue;
+        status = label < 0
+                     ? kl_fail(err, KL_ERR_INPUT,
+                               "%s should have sub-folders that the training split has, one per "
+                               "class: it differs at '%s'",
+                               folder, class)
+                     : list_class(root, below, class, (uint32_t)label, split, catalogue, err);
+    }
+    kl_listing_clear(&listing);
+    return status;
+}
+
+/* Names the folders and files beside the splits, which nobody reads. */
+static void note_unused(struct kl_dataset *dataset, const struct splits *splits)
+{
+    const struct kl_listing *listing = &splits->listing;
+    char folders[200] = "";
+    size_t used = 0, n_files = listing->images.n + listing->others.n;
+
+    for (size_t i = 0; i < listing->folders.n; i++) {
+        const char *name = listing->folders.names[i];
+
+        if (name == splits->names[0] || name == splits->names[1] || name == splits->names[2])
+            continue;
+        if (used < sizeof folders)
+            used += (size_t)snprintf(folders + used, sizeof folders - used, "%s%s",
+                                     used ? ", " : "", name);
+    }
+    if (used)
+        kl_note(&dataset->notes, "beside the splits these folders are not used: %s", folders);
+    if (n_files)
+        kl_note(&dataset->notes, "%zu files that lie beside the splits are not used", n_files);
+}
+
+/* Without a test split of its own, a tenth of every class becomes one. */
+static enum kl_status draw_test(struct kl_dataset *dataset, struct kl_catalogue *catalogue,
+                                uint32_t number, uint64_t seed, struct kl_error *err)
+{
+    uint8_t *labels = NULL, *drawn = NULL;
+    uint32_t n = 0, n_test;
+    enum kl_status status = kl_alloc(&labels, catalogue->n, 1, "the labels", err);
+
     if (!status)
-        status = decide_size(dataset, &catalogue, size, err);
+        status = kl_alloc(&drawn, catalogue->n, 1, "the labels", err);
+    if (status)
+        goto out;
+    for (size_t i = 0; i < catalogue->n; i++)
+        if (catalogue->entries[i].split == KL_SPLIT_TRAIN)
+            labels[n++] = catalogue->entries[i].label;
+    n_test = (uint32_t)(TEST_SHARE * n + 0.5);
+    if (n_test < dataset->n_classes) /* one of each class, where there are so many */
+        n_test = n / 4 < dataset->n_classes ? n / 4 : dataset->n_classes;
+    status = kl_draw(labels, n, n_test, 0, seed, number, drawn, err);
+    n = 0;
+    for (size_t i = 0; !status && i < catalogue->n; i++)
+        if (catalogue->entries[i].split == KL_SPLIT_TRAIN && drawn[n++])
+            catalogue->entries[i].split = KL_SPLIT_TEST;
     if (!status)
-        status = read_images(dataset, &catalogue, err);
-    if (!status && dataset->splits[KL_SPLIT_TEST].count == 0)
-        status = kl_fail(err, KL_ERR_INPUT,
-                         "%s gives no test images: a class needs ten images (every tenth becomes "
-                         "one), or make folders train and test with the classes below them",
-                         folder);
-    clear_catalogue(&catalogue);
+        kl_note(&dataset->notes,
+                "there is no test split: %u images, a tenth of every class, "
+                "become one",
+                n_test);
+out:
+    free(labels);
+    free(drawn);
+    return status;
+}
+
+static enum kl_status list_images(struct kl_dataset *dataset, const char *folder, uint32_t number,
+                                  uint64_t seed, struct kl_catalogue *catalogue,
+                                  struct kl_error *err)
+{
+    struct splits splits;
+    const char *train;
+    enum kl_status status = find_splits(folder, &splits, err);
+
+    if (status)
+        goto out;
+    train = splits.names[KL_SPLIT_TRAIN];
+    if (!train && !count_classes(folder)) {
+        status = splits.names[KL_SPLIT_VALIDATION] || splits.names[KL_SPLIT_TEST]
+                     ? kl_fail(err, KL_ERR_INPUT,
+                               "%s has no folder train beside %s: add it, or name a folder of "
+                               "classes",
+                               folder,
+                               splits.names[KL_SPLIT_TEST] ? splits.names[KL_SPLIT_TEST]
+                                                           : splits.names[KL_SPLIT_VALIDATION])
+                     : diagnose(folder, err);
+        goto out;
+    }
+    status = list_training(dataset, folder, train ? train : "", catalogue, err);
+    for (int s = KL_SPLIT_VALIDATION; !status && train && s < KL_N_SPLITS; s++)
+        if (splits.names[s])
+            status = list_split(dataset, folder, splits.names[s], (enum kl_split)s, catalogue, err);
+    if (!status && train)
+        note_unused(dataset, &splits);
+    if (!status && !(train && splits.names[KL_SPLIT_TEST]))
+        status = draw_test(dataset, catalogue, number, seed, err);
+out:
+    kl_listing_clear(&splits.listing);
+    return status;
+}
+
+static void note_unread(struct kl_dataset *dataset, const struct kl_catalogue *catalogue)
+{
+    char text[200];
+
+    kl_describe_endings(&catalogue->unread, text, sizeof text);
+    if (catalogue->unread.total)
+        kl_note(&dataset->notes, "%zu file%s not %s: %s", catalogue->unread.total,
+                catalogue->unread.total == 1 ? " is" : "s are", KL_IMAGE_FILE_KINDS, text);
+    if (catalogue->n_beside)
+        kl_note(&dataset->notes,
+                "%zu image%s beside the class folders, in none of them, and %s "
+                "not used",
+                catalogue->n_beside, catalogue->n_beside == 1 ? " lies" : "s lie",
+                catalogue->n_beside == 1 ? "is" : "are");
+    if (catalogue->n_deeper)
+        kl_note(&dataset->notes, "%zu folder%s inside a class's folder and not read: %s%s",
+                catalogue->n_deeper, catalogue->n_deeper == 1 ? " is" : "s are", catalogue->deeper,
+                catalogue->n_deeper > 1 ? ", ..." : "");
+}
+
+enum kl_status kl_folder_load(struct kl_dataset *dataset, const char *folder, uint32_t number,
+                              const struct kl_selection *selection, struct kl_error *err)
+{
+    struct kl_catalogue catalogue = {0};
+    enum kl_status status =
+        list_images(dataset, folder, number, selection->split_seed, &catalogue, err);
+
+    if (!status)
+        status = kl_catalogue_read(&catalogue, folder, selection, dataset, err);
+    if (!status)
+        note_unread(dataset, &catalogue);
+    kl_catalogue_clear(&catalogue);
     return status;
 }

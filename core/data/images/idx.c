@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <zlib.h>
 
 #include "core/base/memory.h"
@@ -20,32 +21,77 @@ static int starts_with(const char *text, const char *prefix)
     return !strncmp(text, prefix, strlen(prefix));
 }
 
-/* Finds the one file in folder whose name starts with either prefix and has kind in it. Of a plain
- * and a gzipped copy the first in alphabetical order (the plain one) is taken. */
-static enum kl_status find_file(const char *folder, const char *prefix, const char *other_prefix,
-                                const char *kind, char path[PATH_BYTES], struct kl_error *err)
+/* How well a file's name fits: the exact names first (1, and 2 with .gz), then those that begin so
+ * and go on (3); 0: not at all. */
+static int fit(const char *name, const char *prefix, const char *kind)
+{
+    char exact[64];
+    size_t n_dims = !strcmp(kind, "images") ? 3 : 1, length;
+
+    for (int dotted = 0; dotted < 2; dotted++) {
+        length = (size_t)snprintf(exact, sizeof exact, "%s-%s%cidx%zu-ubyte", prefix, kind,
+                                  dotted ? '.' : '-', n_dims);
+        if (!strncmp(name, exact, length) && (!name[length] || !strcmp(name + length, ".gz")))
+            return name[length] ? 2 : 1;
+    }
+    return starts_with(name, prefix) && strstr(name, kind) ? 3 : 0;
+}
+
+/* Finds the regular file in folder that is called prefix-kind, or other_prefix-kind; of equally
+ * good names the first in alphabetical order. best is its name; empty: there is none. Errors:
+ * KL_ERR_NOT_FOUND. */
+static enum kl_status look_for(const char *folder, const char *prefix, const char *other_prefix,
+                               const char *kind, char best[256], struct kl_error *err)
 {
     DIR *dir = opendir(folder);
-    char best[256] = "";
     const struct dirent *entry;
+    int best_fit = 4;
 
+    best[0] = '\0';
     if (!dir)
         return kl_fail(err, KL_ERR_NOT_FOUND, "cannot open the data folder %s: %s", folder,
                        strerror(errno));
     while ((entry = readdir(dir))) {
         const char *name = entry->d_name;
+        int mine = fit(name, prefix, kind), other = fit(name, other_prefix, kind);
+        char path[PATH_BYTES + 257];
+        struct stat info;
 
-        if ((starts_with(name, prefix) || starts_with(name, other_prefix)) && strstr(name, kind) &&
-            (!best[0] || strcmp(name, best) < 0))
-            snprintf(best, sizeof best, "%s", name);
+        mine = mine && (!other || mine < other) ? mine : other;
+        if (!mine || mine > best_fit || (mine == best_fit && strcmp(name, best) > 0))
+            continue;
+        snprintf(path, sizeof path, "%s/%s", folder, name);
+        if (stat(path, &info) || !S_ISREG(info.st_mode))
+            continue;
+        snprintf(best, 256, "%s", name);
+        best_fit = mine;
     }
     closedir(dir);
-    if (!best[0])
+    return KL_OK;
+}
+
+int kl_idx_is(const char *folder)
+{
+    struct kl_error ignored;
+    char name[256];
+
+    return !look_for(folder, "train", "t10k", "images", name, &ignored) && name[0];
+}
+
+static enum kl_status find_file(const char *folder, const char *prefix, const char *other_prefix,
+                                const char *kind, char path[PATH_BYTES], struct kl_error *err)
+{
+    char name[256];
+    enum kl_status status = look_for(folder, prefix, other_prefix, kind, name, err);
+
+    if (status)
+        return status;
+    if (!name[0])
         return kl_fail(err, KL_ERR_NOT_FOUND,
                        "%s has no IDX file %s-%s*: it should hold train-images, train-labels, "
                        "t10k-images and t10k-labels, plain or .gz",
                        folder, prefix, kind);
-    if ((size_t)snprintf(path, PATH_BYTES, "%s/%s", folder, best) >= PATH_BYTES)
+    if ((size_t)snprintf(path, PATH_BYTES, "%s/%s", folder, name) >= PATH_BYTES)
         return kl_fail(err, KL_ERR_USAGE, "the path of the data folder is too long");
     return KL_OK;
 }

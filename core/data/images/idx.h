@@ -6,8 +6,12 @@
 
 #include "core/data/dataset.h"
 
+/* Whether a folder holds a file that is called as IDX files of images are. */
+int kl_idx_is(const char *folder);
+
 /* Fills the sizes, class count and both splits of *dataset from the four files in folder:
- * {train,t10k or test}-{images,labels}*, with or without .gz. On failure the data set holds what
+ * {train,t10k or test}-{images,labels}: regular files of the exact names first, then of names that
+ * begin so, with or without .gz. On failure the data set holds what
  * kl_dataset_free releases.
  * Errors: KL_ERR_NOT_FOUND (folder or file), KL_ERR_INPUT (magic, sizes, counts, label range),
  * KL_ERR_IO, KL_ERR_MEMORY. */

@@ -5,11 +5,14 @@
 
 #include "core/base/hash.h"
 #include "core/base/memory.h"
+#include "core/base/unicode.h"
 
 /* Open addressing: the number of a type + 1, or 0. */
 struct kl_corpus_index {
     uint32_t mask;
     uint32_t *slots; /* (mask + 1) */
+    uint32_t n;
+    char **composed; /* (n) texts in normal form C, where they are not in it; or NULL */
 };
 
 static uint32_t *find(const struct kl_corpus *corpus, const char *text, size_t n_bytes)
@@ -18,13 +21,36 @@ static uint32_t *find(const struct kl_corpus *corpus, const char *text, size_t n
     uint32_t at = (uint32_t)kl_hash(KL_HASH_START, text, n_bytes) & index->mask;
 
     while (index->slots[at]) {
-        const char *type = corpus->types[index->slots[at] - 1];
+        uint32_t number = index->slots[at] - 1;
+        const char *type =
+            index->composed[number] ? index->composed[number] : corpus->types[number];
 
         if (!strncmp(type, text, n_bytes) && !type[n_bytes])
             break;
         at = (at + 1) & index->mask;
     }
     return &index->slots[at];
+}
+
+/* Texts that look alike are one: the first. */
+static enum kl_status add_type(struct kl_corpus *corpus, uint32_t i, struct kl_error *err)
+{
+    char *composed = NULL;
+    uint32_t *slot;
+    enum kl_status status = kl_unicode_compose(corpus->types[i], &composed, err);
+
+    if (status)
+        return status;
+    slot = find(corpus, composed, strlen(composed));
+    if (*slot && !strcmp(corpus->types[*slot - 1], corpus->types[i]))
+        status = kl_fail(err, KL_ERR_INPUT, "token %u of the vocabulary stands there twice", i);
+    else if (!*slot)
+        *slot = i + 1;
+    if (strcmp(composed, corpus->types[i]) != 0)
+        corpus->index->composed[i] = composed;
+    else
+        free(composed);
+    return status;
 }
 
 enum kl_status kl_corpus_index(struct kl_corpus *corpus, struct kl_error *err)
@@ -40,40 +66,62 @@ enum kl_status kl_corpus_index(struct kl_corpus *corpus, struct kl_error *err)
     index->mask = size - 1;
     corpus->index = index;
     status = kl_alloc(&index->slots, size, sizeof(uint32_t), "the vocabulary", err);
-    for (uint32_t i = 0; !status && i < corpus->n_types; i++) {
-        uint32_t *slot = find(corpus, corpus->types[i], strlen(corpus->types[i]));
-
-        if (*slot)
-            status = kl_fail(err, KL_ERR_INPUT, "token %u of the vocabulary stands there twice", i);
-        *slot = i + 1;
-    }
+    if (!status)
+        status = kl_alloc(&index->composed, corpus->n_types, sizeof(char *), "the vocabulary", err);
+    index->n = status ? 0 : corpus->n_types;
+    for (uint32_t i = 0; !status && i < corpus->n_types; i++)
+        status = add_type(corpus, i, err);
     return status;
 }
 
-enum kl_status kl_corpus_encode(const struct kl_corpus *corpus, const char *text, uint32_t **tokens,
-                                uint8_t **spaced, uint32_t *n, struct kl_error *err)
+/* Adds a piece that the vocabulary lacks to those that are missing, once. */
+static void miss(struct kl_notes *missing, const struct kl_piece *piece)
 {
-    size_t most = strlen(text); /* no piece is empty */
+    if (!strncmp(piece->text, KL_UNKNOWN_WORD, strlen(KL_UNKNOWN_WORD)))
+        return; /* as it was typed */
+    for (size_t i = 0; i < missing->n; i++)
+        if (!strncmp(missing->sentences[i], piece->text, piece->n_bytes) &&
+            !missing->sentences[i][piece->n_bytes])
+            return;
+    kl_note(missing, "%.*s", (int)piece->n_bytes, piece->text);
+}
+
+enum kl_status kl_corpus_encode(const struct kl_corpus *corpus, const char *typed,
+                                uint32_t **tokens, uint8_t **spaced, uint32_t *n,
+                                struct kl_notes *missing, struct kl_error *err)
+{
+    char *composed = NULL;
+    const char *text;
+    size_t most;
     uint32_t *out = NULL, found = 0;
     uint8_t *spaces = NULL;
     struct kl_piece piece = {0};
-    enum kl_status status = kl_alloc(&out, most, sizeof *out, "the text", err);
+    enum kl_status status = kl_unicode_compose(typed, &composed, err);
 
+    if (status)
+        return status;
+    text = composed;
+    most = strlen(text); /* no piece is empty */
+    status = kl_alloc(&out, most, sizeof *out, "the text", err);
     if (!status)
         status = kl_alloc(&spaces, most, 1, "the text", err);
     if (status) {
         free(out);
+        free(composed);
         return status;
     }
     while (kl_next_piece(corpus->kind, &text, &piece)) {
         uint32_t type = *find(corpus, piece.text, piece.n_bytes);
 
+        if (!type && missing)
+            miss(missing, &piece);
         spaces[found] = (uint8_t)piece.spaced;
         out[found++] = type ? type - 1 : corpus->unknown;
     }
     /* Who types words ends with the space before the next one. */
     if (corpus->kind == KL_TOKENS_WORDS && found > 1 && piece.n_bytes == strspn(piece.text, " "))
         found--;
+    free(composed);
     *tokens = out;
     *spaced = spaces;
     *n = found;
@@ -102,6 +150,9 @@ int kl_corpus_is_spaced(const struct kl_corpus *corpus, uint32_t before, uint32_
                                           ":",
                                           "!",
                                           "?",
+                                          "\xd8\x8c", /* Arabic comma, semicolon, question mark */
+                                          "\xd8\x9b",
+                                          "\xd8\x9f",
                                           "\xe2\x80\x9d",
                                           "\xe2\x80\x99",
                                           "\xe2\x80\x94",
@@ -138,9 +189,15 @@ void kl_corpus_free(struct kl_corpus *corpus)
         free(corpus->tokens[s]);
         free(corpus->spaced[s]);
     }
+    for (uint32_t i = 0; corpus->documents && i < corpus->n_documents; i++)
+        free(corpus->documents[i].name);
     free(corpus->documents);
-    if (corpus->index)
+    for (uint32_t i = 0; corpus->index && i < corpus->index->n; i++)
+        free(corpus->index->composed[i]);
+    if (corpus->index) {
+        free(corpus->index->composed);
         free(corpus->index->slots);
+    }
     free(corpus->index);
     free(corpus);
 }

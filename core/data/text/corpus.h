@@ -7,12 +7,13 @@
 
 #include <stdint.h>
 
+#include "core/base/notes.h"
 #include "core/data/split.h"
 #include "core/data/text/tokens.h"
 
 /* A document, or the part of one that lies in a split. */
 struct kl_document {
-    char name[KL_NAME_MAX];
+    char *name; /* of its file, below the data set's folder; owned by the corpus */
     enum kl_split split;
     uint32_t first, count; /* tokens, within the split */
 };
@@ -47,9 +48,12 @@ struct kl_corpus_settings {
 enum kl_status kl_corpus_index(struct kl_corpus *corpus, struct kl_error *err);
 
 /* A text that kl_utf8_clean has cleaned, as tokens, of words without a space at its end; <unk> is
- * the unknown token: *tokens and *spaced (*n) are the caller's, to free. Errors: KL_ERR_MEMORY. */
+ * the unknown token: *tokens and *spaced (*n) are the caller's, to free. It is compared in normal
+ * form C. What the vocabulary lacks is added to missing, each once (NULL: nowhere). Errors:
+ * KL_ERR_MEMORY. */
 enum kl_status kl_corpus_encode(const struct kl_corpus *corpus, const char *text, uint32_t **tokens,
-                                uint8_t **spaced, uint32_t *n, struct kl_error *err);
+                                uint8_t **spaced, uint32_t *n, struct kl_notes *missing,
+                                struct kl_error *err);
 
 /* Whether a space belongs between two tokens that nobody has set: of words, before any but closing
  * marks, and after any but opening ones and white space. */

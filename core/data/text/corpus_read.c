@@ -1,137 +1,25 @@
 /* Text files read into a corpus. */
-#define _GNU_SOURCE /* strverscmp */
 #include "core/data/text/corpus_read.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fnmatch.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "core/base/hash.h"
 #include "core/base/memory.h"
 #include "core/base/utf8.h"
+#include "core/data/text/text_files.h"
 
-#define FILES_MAX 100000
-#define FILE_BYTES_MAX ((size_t)2 << 30)
 #define TOKENS_MAX ((uint32_t)1 << 30) /* ids of samples are below 2^31 */
-
-/* One file with its tokens, numbered by the order in which they first came up ("raw"). */
-struct file {
-    char *path;
-    const char *name; /* the last part of path */
-    uint32_t n_tokens;
-    uint32_t *raw;
-    uint8_t *spaced;
-    int split; /* by its name, or -1: by share */
-};
 
 struct reading {
     const struct kl_corpus_settings *settings;
-    uint32_t n_files;
-    struct file *files;
+    struct kl_text_files files;
     /* What came up: texts, one after the other with a NUL each, found by hash. */
     uint32_t n_raw, raw_room;
     char **texts;                   /* (raw_room) */
     uint32_t *train_counts, *types; /* (n_raw) in the training split; what they became */
     uint32_t *slots, mask;          /* number + 1, or 0 */
 };
-
-static enum kl_status add_file(struct reading *reading, const char *path, struct kl_error *err)
-{
-    struct file *files = realloc(reading->files, (reading->n_files + 1) * sizeof *reading->files);
-    struct file *file;
-    const char *slash = strrchr(path, '/');
-    enum kl_status status;
-
-    if (!files)
-        return kl_fail(err, KL_ERR_MEMORY, "not enough memory to list the files of %s", path);
-    reading->files = files;
-    file = &files[reading->n_files];
-    *file = (struct file){.split = -1};
-    status = kl_alloc(&file->path, strlen(path) + 1, 1, "a file's name", err);
-    if (status)
-        return status;
-    memcpy(file->path, path, strlen(path));
-    file->name = file->path + (slash ? slash + 1 - path : 0);
-    reading->n_files++;
-    return KL_OK;
-}
-
-static int by_name(const void *a, const void *b)
-{
-    return strverscmp(((const struct file *)a)->name, ((const struct file *)b)->name);
-}
-
-/* The file, or the folder's regular files but for hidden ones. */
-static enum kl_status list_files(struct reading *reading, const char *path, struct kl_error *err)
-{
-    struct stat info;
-    struct dirent *entry;
-    enum kl_status status = KL_OK;
-    DIR *dir;
-
-    if (stat(path, &info))
-        return kl_fail(err, KL_ERR_NOT_FOUND, "cannot read the text %s: %s", path, strerror(errno));
-    if (!S_ISDIR(info.st_mode))
-        return add_file(reading, path, err);
-    dir = opendir(path);
-    if (!dir)
-        return kl_fail(err, KL_ERR_IO, "cannot read the folder %s: %s", path, strerror(errno));
-    while (!status && (entry = readdir(dir))) {
-        char name[4096];
-
-        snprintf(name, sizeof name, "%s/%s", path, entry->d_name);
-        if (entry->d_name[0] == '.' || stat(name, &info) || !S_ISREG(info.st_mode))
-            continue;
-        status = reading->n_files == FILES_MAX
-                     ? kl_fail(err, KL_ERR_INPUT, "%s has more than %d files", path, FILES_MAX)
-                     : add_file(reading, name, err);
-    }
-    closedir(dir);
-    if (!status && reading->n_files == 0)
-        status = kl_fail(err, KL_ERR_INPUT, "the folder %s has no text files", path);
-    if (!status)
-        qsort(reading->files, reading->n_files, sizeof *reading->files, by_name);
-    return status;
-}
-
-static enum kl_status read_whole(const struct file *file, char **out, struct kl_error *err)
-{
-    FILE *stream;
-    char *text = NULL;
-    struct stat info = {0};
-    size_t n = 0;
-    enum kl_status status = KL_OK;
-
-    if (!stat(file->path, &info) && !S_ISREG(info.st_mode)) /* opening a pipe might wait for ever */
-        return kl_fail(err, KL_ERR_INPUT, "%s is no regular file: save the text in one first",
-                       file->path);
-    stream = fopen(file->path, "rb");
-    if (!stream || fstat(fileno(stream), &info))
-        status = kl_fail(err, KL_ERR_IO, "cannot read %s: %s", file->path, strerror(errno));
-    else if ((size_t)info.st_size > FILE_BYTES_MAX)
-        status = kl_fail(err, KL_ERR_INPUT, "%s is larger than 2 GB: cut it into smaller files",
-                         file->path);
-    if (!status)
-        status = kl_alloc(&text, (size_t)info.st_size + 1, 1, "a text", err);
-    if (!status) {
-        n = fread(text, 1, (size_t)info.st_size, stream);
-        if (ferror(stream))
-            status = kl_fail(err, KL_ERR_IO, "cannot read %s: %s", file->path, strerror(errno));
-    }
-    if (stream)
-        fclose(stream);
-    if (!status && memchr(text, '\0', n))
-        status = kl_fail(err, KL_ERR_INPUT, "%s is no text: it has bytes of 0", file->path);
-    if (status)
-        free(text);
-    else
-        *out = text;
-    return status;
-}
 
 static enum kl_status grow(struct reading *reading, struct kl_error *err)
 {
@@ -185,20 +73,16 @@ static enum kl_status intern(struct reading *reading, const struct kl_piece *pie
     return reading->n_raw == reading->raw_room ? grow(reading, err) : KL_OK;
 }
 
-static enum kl_status cut_file(struct reading *reading, struct file *file, struct kl_error *err)
+static enum kl_status cut_file(struct reading *reading, struct kl_text_file *file,
+                               struct kl_error *err)
 {
     enum kl_token_kind kind = reading->settings->kind;
     char *text = NULL;
     const char *at;
     struct kl_piece piece;
-    size_t n = 0, bad;
-    enum kl_status status = read_whole(file, &text, err);
+    size_t n = 0;
+    enum kl_status status = kl_text_file_read(file, &text, err);
 
-    bad = status ? 0 : kl_utf8_clean(text);
-    if (bad)
-        status = kl_fail(err, KL_ERR_INPUT,
-                         "%s is not UTF-8 (byte %zu): convert it, with iconv for example",
-                         file->path, bad);
     for (at = text; !status && kl_next_piece(kind, &at, &piece);)
         n++;
     if (!status && n > TOKENS_MAX)
@@ -216,45 +100,10 @@ static enum kl_status cut_file(struct reading *reading, struct file *file, struc
     return status;
 }
 
-/* Splits by name: files that match the pattern; or, if some are called train and some test, all as
- * they are called. */
-static enum kl_status split_by_name(struct reading *reading, struct kl_error *err)
-{
-    const char *pattern = reading->settings->test_files[0] ? reading->settings->test_files : NULL;
-    int named[KL_N_SPLITS] = {0, 0, 0};
-
-    for (uint32_t i = 0; i < reading->n_files; i++) {
-        const char *name = reading->files[i].name;
-        int split = pattern ? (fnmatch(pattern, name, 0) ? KL_SPLIT_TRAIN : KL_SPLIT_TEST)
-                            : kl_split_named(name);
-
-        if (split >= 0)
-            named[split]++;
-        reading->files[i].split = split;
-    }
-    if (pattern && (!named[KL_SPLIT_TEST] || !named[KL_SPLIT_TRAIN]))
-        return kl_fail_on(err, KL_ERR_USAGE, "test_files",
-                          "test_files '%.60s': %s file is called so", pattern,
-                          named[KL_SPLIT_TEST] ? "every" : "no");
-    for (uint32_t i = 0; i < reading->n_files; i++) {
-        struct file *file = &reading->files[i];
-
-        if (!named[KL_SPLIT_TRAIN] || !named[KL_SPLIT_TEST])
-            file->split = -1;
-        else if (file->split < 0)
-            return kl_fail(
-                err, KL_ERR_INPUT,
-                "some files are called train and test, but %s is neither: take it out of "
-                "the folder, or name the test files with test_files",
-                file->path);
-    }
-    return KL_OK;
-}
-
 /* The tokens of a file that belong to a split: *first and the count. at: how many tokens of files
  * split by share came before it; cut: the first of these that is a test token. */
-static uint32_t part(const struct file *file, enum kl_split split, uint64_t at, uint64_t cut,
-                     uint32_t *first)
+static uint32_t part(const struct kl_text_file *file, enum kl_split split, uint64_t at,
+                     uint64_t cut, uint32_t *first)
 {
     uint64_t train = at >= cut ? 0 : cut - at < file->n_tokens ? cut - at : file->n_tokens;
 
@@ -270,22 +119,22 @@ static uint32_t part(const struct file *file, enum kl_split split, uint64_t at, 
 /* Calls take with every part of every split, in order. */
 static enum kl_status
 each_part(struct reading *reading, struct kl_corpus *corpus,
-          enum kl_status (*take)(struct reading *, struct kl_corpus *, const struct file *,
+          enum kl_status (*take)(struct reading *, struct kl_corpus *, const struct kl_text_file *,
                                  enum kl_split, uint32_t first, uint32_t count, struct kl_error *),
           struct kl_error *err)
 {
     uint64_t total = 0, cut;
 
-    for (uint32_t i = 0; i < reading->n_files; i++)
-        total += reading->files[i].split < 0 ? reading->files[i].n_tokens : 0;
+    for (uint32_t i = 0; i < reading->files.n; i++)
+        total += reading->files.files[i].split < 0 ? reading->files.files[i].n_tokens : 0;
     cut = (uint64_t)((double)total * (1 - reading->settings->test_share));
     if (total - cut < 2)
         cut = total; /* nothing follows a single token */
     for (int s = 0; s < KL_N_SPLITS; s++) {
         uint64_t at = 0;
 
-        for (uint32_t i = 0; i < reading->n_files; i++) {
-            const struct file *file = &reading->files[i];
+        for (uint32_t i = 0; i < reading->files.n; i++) {
+            const struct kl_text_file *file = &reading->files.files[i];
             uint32_t first, count = part(file, (enum kl_split)s, at, cut, &first);
 
             if (count && take(reading, corpus, file, (enum kl_split)s, first, count, err))
@@ -297,8 +146,8 @@ each_part(struct reading *reading, struct kl_corpus *corpus,
 }
 
 static enum kl_status count_part(struct reading *reading, struct kl_corpus *corpus,
-                                 const struct file *file, enum kl_split split, uint32_t first,
-                                 uint32_t count, struct kl_error *err)
+                                 const struct kl_text_file *file, enum kl_split split,
+                                 uint32_t first, uint32_t count, struct kl_error *err)
 {
     for (uint32_t i = first; split == KL_SPLIT_TRAIN && i < first + count; i++)
         reading->train_counts[file->raw[i]]++;
@@ -310,15 +159,14 @@ static enum kl_status count_part(struct reading *reading, struct kl_corpus *corp
 }
 
 static enum kl_status copy_part(struct reading *reading, struct kl_corpus *corpus,
-                                const struct file *file, enum kl_split split, uint32_t first,
-                                uint32_t count, struct kl_error *err)
+                                const struct kl_text_file *file, enum kl_split split,
+                                uint32_t first, uint32_t count, struct kl_error *err)
 {
     struct kl_document *document = &corpus->documents[corpus->n_documents++];
     uint32_t at = corpus->lengths[split];
 
-    (void)err;
-    snprintf(document->name, sizeof document->name, "%s", file->name);
-    kl_utf8_repair(document->name);
+    if (kl_copy_text(&document->name, file->name, err))
+        return err->status;
     document->split = split;
     document->first = at;
     document->count = count;
@@ -434,12 +282,7 @@ static enum kl_status build(struct reading *reading, struct kl_corpus *corpus, s
 
 static void end_reading(struct reading *reading)
 {
-    for (uint32_t i = 0; i < reading->n_files; i++) {
-        free(reading->files[i].path);
-        free(reading->files[i].raw);
-        free(reading->files[i].spaced);
-    }
-    free(reading->files);
+    kl_text_files_clear(&reading->files);
     for (uint32_t i = 0; i < reading->n_raw; i++)
         free(reading->texts[i]);
     free(reading->texts);
@@ -453,19 +296,19 @@ enum kl_status kl_corpus_read(const char *path, const struct kl_corpus_settings 
 {
     struct reading reading = {.settings = settings};
     struct kl_corpus *corpus = NULL;
-    enum kl_status status = list_files(&reading, path, err);
+    enum kl_status status = kl_text_files_list(&reading.files, path, err);
 
     if (!status)
+        status = kl_text_files_split(&reading.files, settings->test_files, &dataset->notes, err);
+    if (!status)
         status = grow(&reading, err);
-    for (uint32_t i = 0; !status && i < reading.n_files; i++)
-        status = cut_file(&reading, &reading.files[i], err);
+    for (uint32_t i = 0; !status && i < reading.files.n; i++)
+        status = cut_file(&reading, &reading.files.files[i], err);
     if (!status)
         status = kl_alloc(&corpus, 1, sizeof *corpus, "the text", err);
     if (!status) {
         corpus->kind = settings->kind;
-        status = split_by_name(&reading, err);
-    }
-    if (!status) {
+        kl_text_files_note_leaks(&reading.files, &dataset->notes);
         status = build(&reading, corpus, err);
     }
     end_reading(&reading);

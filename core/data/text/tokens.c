@@ -1,38 +1,28 @@
 #include "core/data/text/tokens.h"
 
 #include <string.h>
+#include <unictype.h>
+#include <unistr.h>
+#include <uniwbrk.h>
 
 #include "core/base/utf8.h"
 
 #define PIECE_BYTES 256 /* longer words and rows of one mark are cut: nobody has such */
+#define SHORT_BYTES 48  /* most words end within so many */
+#define NEAR_BYTES 16
 
 static int is_space(const char *at)
 {
     return *at == ' ' || *at == '\t' || *at == '\r' || *at == '\v' || *at == '\f';
 }
 
-/* Marks of Unicode's general punctuation block, U+2000 to U+206F: dashes, quotes, ellipsis; and the
- * non-breaking space, inverted marks and guillemets of Latin-1 (U+00A0 to U+00BF). */
-static int is_wide_mark(const char *at)
+static int is_word(const char *at)
 {
-    const unsigned char *byte = (const unsigned char *)at;
+    ucs4_t letter = 0;
 
-    return (byte[0] == 0xe2 && (byte[1] == 0x80 || byte[1] == 0x81)) ||
-           (byte[0] == 0xc2 && byte[1] >= 0xa0);
-}
-
-static int is_letter(const char *at)
-{
-    unsigned char byte = (unsigned char)*at;
-
-    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
-           (byte >= '0' && byte <= '9') || byte == '_' || (byte >= 0x80 && !is_wide_mark(at));
-}
-
-/* Bytes of an apostrophe that stands here: ' or U+2019; or 0. */
-static size_t apostrophe(const char *at)
-{
-    return *at == '\'' ? 1 : !strncmp(at, "\xe2\x80\x99", 3) ? 3 : 0;
+    u8_mbtouc(&letter, (const uint8_t *)at, kl_utf8_character(at));
+    return *at == '_' || uc_is_general_category_withtable(
+                             letter, UC_CATEGORY_MASK_L | UC_CATEGORY_MASK_M | UC_CATEGORY_MASK_N);
 }
 
 /* Bytes of the code point here. Valid UTF-8 always has one. */
@@ -48,29 +38,46 @@ static int is_unknown(const char *at)
     return !strncmp(at, KL_UNKNOWN_WORD, strlen(KL_UNKNOWN_WORD));
 }
 
-/* A word with the apostrophes inside it, or one mark, repeated as often as it stands there. */
+/* Bytes from here to the first boundary between words (UAX 29) among the first so many. */
+static size_t segment_within(const char *at, size_t most)
+{
+    char breaks[PIECE_BYTES + 4];
+    size_t n = 0;
+
+    while (n < most && at[n] && !is_space(at + n) && at[n] != '\n')
+        n += character(at + n);
+    u8_wordbreaks((const uint8_t *)at, n, breaks);
+    for (size_t i = 1; i < n; i++)
+        if (breaks[i] == 1)
+            return i;
+    return n;
+}
+
+static size_t segment(const char *at)
+{
+    size_t length = segment_within(at, SHORT_BYTES);
+
+    /* Near its end a window does not know how the text goes on. */
+    return length + NEAR_BYTES < SHORT_BYTES ? length : segment_within(at, PIECE_BYTES);
+}
+
+/* A word, or one mark, repeated as often as it stands there. */
 static size_t word(const char *at)
 {
     const char *end = at;
+    size_t length;
 
     if (is_unknown(at))
         return strlen(KL_UNKNOWN_WORD);
-    if (!is_letter(at)) {
-        size_t length = character(at);
-
-        for (end += length; !strncmp(end, at, length) && end - at < PIECE_BYTES && !is_unknown(end);
-             end += length)
-            ;
-        return (size_t)(end - at);
-    }
-    while (is_letter(end) && end - at < PIECE_BYTES) {
-        size_t inside;
-
-        end += character(end);
-        inside = apostrophe(end);
-        if (inside && is_letter(end + inside))
-            end += inside;
-    }
+    length = segment(at);
+    if (is_word(at))
+        return length;
+    if (length > character(at) && strncmp(at, at + character(at), character(at)) != 0)
+        return length; /* such as a flag, or a face of several signs */
+    length = character(at);
+    for (end += length; !strncmp(end, at, length) && end - at < PIECE_BYTES && !is_unknown(end);
+         end += length)
+        ;
     return (size_t)(end - at);
 }
 

@@ -6,8 +6,8 @@
 
 enum kl_token_kind {
     KL_TOKENS_CHARACTERS, /* every Unicode code point */
-    KL_TOKENS_WORDS,      /* words, marks of punctuation, line breaks; a single space before one is
-                             noted, other white space is a token */
+    KL_TOKENS_WORDS,      /* words of every script (UAX 29), marks of punctuation, line breaks; a
+                             single space before one is noted, other white space is a token */
     KL_TOKENS_WHITESPACE, /* what white space separates, and line breaks: text that somebody else
                          has cut already, such as WikiText's */
 };

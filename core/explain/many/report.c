@@ -53,14 +53,41 @@ static uint32_t output_of_class(const struct kl_history *history, uint32_t class
     return kl_collection_first_output(history->data, dataset) + class - first;
 }
 
-static void count_vote(const struct kl_history *history, const struct kl_slice *slice, uint32_t q,
-                       uint32_t class, struct kl_vote *vote)
+/* The output whose classes, over all data sets, have the largest sum |a_t|. */
+static uint32_t output_vote(const struct kl_history *history, const struct kl_slice *slice,
+                            uint32_t q)
 {
-    uint32_t n_logits = kl_shape_n_outputs(&history->final->shape), sample = slice->ids[q];
+    uint32_t n_outputs = kl_shape_n_outputs(&history->final->shape), best = 0;
+    double most = -1;
+
+    for (uint32_t output = 0; output < n_outputs; output++) {
+        double sum = 0;
+        uint32_t base = 0; /* the data set's first class */
+
+        for (uint32_t d = 0; d < history->data->n_datasets; d++) {
+            uint32_t first = kl_collection_first_output(history->data, d);
+            uint32_t n_classes = history->data->datasets[d]->n_classes;
+
+            if (output >= first && output - first < n_classes)
+                sum += slice->class_totals[(size_t)(base + output - first) * slice->n + q];
+            base += n_classes;
+        }
+        if (sum > most) {
+            most = sum;
+            best = output;
+        }
+    }
+    return best;
+}
+
+/* Counts a vote, by whether it is the query's own and the output that it stands for. */
+static void count(const struct kl_history *history, const struct kl_slice *slice, uint32_t q,
+                  int is_target, uint32_t output, struct kl_vote *vote)
+{
+    uint32_t sample = slice->ids[q], n_logits = kl_shape_n_outputs(&history->final->shape);
     const float *logits =
         slice->activations->keys[history->final->shape.n_layers] + (size_t)q * n_logits;
     uint32_t predicted = kl_argmax(logits, n_logits);
-    int is_target = class == history->classes[sample];
 
     if (predicted == kl_collection_target(history->data, sample)) {
         vote->n_right++;
@@ -68,8 +95,15 @@ static void count_vote(const struct kl_history *history, const struct kl_slice *
     } else {
         vote->n_wrong++;
         vote->target_when_wrong += is_target ? 1 : 0;
-        vote->output_when_wrong += output_of_class(history, class) == predicted ? 1 : 0;
+        vote->output_when_wrong += output == predicted ? 1 : 0;
     }
+}
+
+static void count_vote(const struct kl_history *history, const struct kl_slice *slice, uint32_t q,
+                       uint32_t class, struct kl_vote *vote)
+{
+    count(history, slice, q, class == history->classes[slice->ids[q]],
+          output_of_class(history, class), vote);
 }
 
 /* Adds a query's share of attention, and mean over deviation of its class totals, by the data set
@@ -110,11 +144,14 @@ static void add_slice(struct job *job, uint32_t layer, const struct kl_slice *sl
     size_t n_samples = kl_collection_size(history->data);
 
     for (uint32_t q = 0; q < slice->n; q++) {
-        uint32_t d = kl_collection_place(history->data, slice->ids[q]).dataset;
+        uint32_t d = kl_collection_place(history->data, slice->ids[q]).dataset, output;
         size_t row = (size_t)layer * n_datasets + d;
 
         count_vote(history, slice, q, vote_of(history, slice, q, KL_ANY_CLASS),
-                   &job->report->votes[row]);
+                   &job->report->votes_by_class[row]);
+        output = output_vote(history, slice, q);
+        count(history, slice, q, output == kl_collection_target(history->data, slice->ids[q]),
+              output, &job->report->votes[row]);
         count_vote(history, slice, q, vote_of(history, slice, q, (int)d),
                    &job->report->votes_within[row]);
         if (slice->n_best[q])
@@ -174,6 +211,8 @@ static enum kl_status allocate(struct job *job, struct kl_error *err)
     size_t n_samples = n_layers * kl_collection_size(job->history->data);
     enum kl_status status = kl_alloc(&report->votes, n_rows, sizeof *report->votes, "votes", err);
 
+    if (!status)
+        status = kl_alloc(&report->votes_by_class, n_rows, sizeof *report->votes, "votes", err);
     if (!status)
         status = kl_alloc(&report->votes_within, n_rows, sizeof *report->votes, "votes", err);
     if (!status)
@@ -283,6 +322,7 @@ enum kl_status kl_report(struct kl_pool *pool, const struct kl_history *history,
 void kl_report_clear(struct kl_report *report)
 {
     free(report->votes);
+    free(report->votes_by_class);
     free(report->votes_within);
     free(report->votes_first);
     free(report->attention);

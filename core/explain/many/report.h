@@ -6,9 +6,9 @@
 
 #define KL_REPORT_TOP 10
 
-/* The class vote of one layer over the queries of one data set: the class, of all data sets, with
- * the largest sum |a_t|. It is the target if it is the query's own class, and the output if it
- * stands for the output that the network chose. */
+/* A vote of one layer over the queries of one data set: the class with the largest sum |a_t|. As
+ * the paper's published code counts it, classes of several data sets that share an output are one.
+ * It is the target if it is the query's own, and the output if it is what the network chose. */
 struct kl_vote {
     uint32_t n_right, n_wrong; /* queries by whether the network's answer is right */
     uint32_t target_when_right, target_when_wrong, output_when_wrong; /* how many of these */
@@ -22,10 +22,11 @@ struct kl_most_attended {
 
 struct kl_report {
     uint32_t n_queries, n_layers, n_datasets;
-    struct kl_vote *votes;        /* (n_layers, n_datasets of queries) */
-    struct kl_vote *votes_within; /* the same of the classes of the query's own data set only */
-    struct kl_vote *votes_first;  /* the same of the class of the most attended sample alone: of
-                                     images by sum |a_t|, of a text by one pattern's |a_t| */
+    struct kl_vote *votes;          /* (n_layers, n_datasets of queries) */
+    struct kl_vote *votes_by_class; /* the same of the classes of all data sets, each by itself */
+    struct kl_vote *votes_within;   /* the same of the classes of the query's own data set only */
+    struct kl_vote *votes_first;    /* the same of the class of the most attended sample alone: of
+                                       images by sum |a_t|, of a text by one pattern's |a_t| */
     double *attention;  /* (n_layers, n_datasets of queries, n_datasets of training samples): mean
                            share of sum |a_t| */
     double *dispersion; /* the same shape: mean over queries of mean over deviation of the class

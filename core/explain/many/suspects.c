@@ -16,8 +16,9 @@
 struct work {
     struct kl_pool *pool;
     const struct kl_history *history;
+    struct kl_batch_rows *rows;
     struct kl_suspect *samples; /* (samples of the run) by id */
-    uint32_t *repetitions;      /* (samples of the run) */
+    double repetitions;         /* mean, of those that were trained on */
 };
 
 /* own (not yet in deviations) and loss, from the error signals of the last layer: B d_t = p - y
@@ -45,7 +46,6 @@ static enum kl_status sum_errors(void *argument, unsigned worker, unsigned task,
             for (uint32_t j = 0; j < errors->width; j++)
                 squares += scale * row[j] * (scale * row[j]);
             p = 1 + scale * row[kl_collection_target(history->data, sample)];
-            work->repetitions[sample]++;
             work->samples[sample].own += squares;
             work->samples[sample].loss -= log(fmin(1, fmax(p, SMALLEST_PROBABILITY)));
         }
@@ -53,9 +53,50 @@ static enum kl_status sum_errors(void *argument, unsigned worker, unsigned task,
     return status;
 }
 
+static int is_held_out(const struct kl_history *history, uint32_t sample)
+{
+    return kl_collection_place(history->data, sample).split != KL_SPLIT_TRAIN;
+}
+
+/* own (not yet in deviations) and loss of the held-out samples among a slice of ids, from the
+ * network's answer. Runs as a pool's task. */
+static enum kl_status judge_held_out(void *argument, unsigned worker, unsigned task,
+                                     struct kl_error *err)
+{
+    struct work *work = argument;
+    const struct kl_history *history = work->history;
+    uint32_t n_samples = kl_collection_size(history->data), ids[KL_SLICE], n = 0;
+    uint32_t n_outputs = kl_shape_n_outputs(&history->final->shape);
+    float probabilities[KL_CLASSES_MAX];
+    struct kl_slice *slice = NULL;
+    enum kl_status status;
+
+    for (uint32_t id = task * KL_SLICE; id < n_samples && id < (task + 1) * KL_SLICE; id++)
+        if (is_held_out(history, id))
+            ids[n++] = id;
+    if (n == 0)
+        return KL_OK;
+    status = kl_slice_create(history, work->rows, ids, n, worker, &slice, err);
+    for (uint32_t q = 0; !status && q < n; q++) {
+        struct kl_suspect *one = &work->samples[ids[q]];
+        uint32_t target = kl_collection_target(history->data, ids[q]);
+
+        kl_softmax(slice->activations->keys[history->final->shape.n_layers] + q * n_outputs,
+                   n_outputs, probabilities);
+        for (uint32_t j = 0; j < n_outputs; j++) {
+            double off = (double)probabilities[j] - (j == target);
+
+            one->own += work->repetitions * off * off;
+        }
+        one->loss -=
+            work->repetitions * log(fmax((double)probabilities[target], SMALLEST_PROBABILITY));
+    }
+    kl_slice_free(slice);
+    return status;
+}
+
 struct neighbour_job {
     const struct work *work;
-    struct kl_batch_rows *rows;
     const float *norms;
     const uint32_t *ids;
     uint32_t n, n_tasks, n_done, first_task;
@@ -63,6 +104,66 @@ struct neighbour_job {
     void *self;
     pthread_mutex_t lock;
 };
+
+/* Of the first neighbour with another label: whether it is nearly the same image. */
+static enum kl_status compare(const struct kl_history *history, unsigned worker, const float *x,
+                              uint32_t other, struct kl_suspect *one, struct kl_error *err)
+{
+    uint32_t width = history->final->shape.inputs[0];
+    double product = 0, mine = 0, its = 0;
+    float *row = NULL;
+    enum kl_status status = kl_alloc(&row, width, sizeof *row, "an image", err);
+
+    if (!status)
+        status = kl_read_rows(history->keys[0], worker, other, 1, row, err);
+    if (!status) {
+        kl_dataset_standardise_floats(
+            history->data->datasets[kl_collection_place(history->data, other).dataset], row);
+        for (uint32_t j = 0; j < width; j++) {
+            product += (double)x[j] * (double)row[j];
+            mine += (double)x[j] * (double)x[j];
+            its += (double)row[j] * (double)row[j];
+        }
+        if (product >= KL_NEAR_DUPLICATE * sqrt(mine * its) && mine * its > 0)
+            one->duplicate = other;
+    }
+    free(row);
+    return status;
+}
+
+/* What the neighbours (n of them, best first) say of one sample. */
+static enum kl_status ask(const struct kl_history *history, unsigned worker, const float *x,
+                          uint32_t id, const uint32_t *neighbours, uint32_t n,
+                          struct kl_suspect *one, struct kl_error *err)
+{
+    uint32_t dataset = kl_collection_place(history->data, id).dataset, asked = 0, different = 0;
+    uint32_t votes[KL_CLASSES_MAX] = {0}, label = kl_collection_label(history->data, id);
+    int64_t nearest = -1;
+
+    for (uint32_t i = 0; i < n && asked < KL_NEIGHBOURS; i++) {
+        uint32_t other = neighbours[i];
+
+        if (other == id)
+            continue;
+        asked++;
+        if (kl_collection_place(history->data, other).dataset == dataset)
+            votes[kl_collection_label(history->data, other)]++;
+        if (history->classes[other] == history->classes[id])
+            continue;
+        different++;
+        nearest = nearest < 0 ? other : nearest;
+    }
+    one->duplicate = -1;
+    one->others = asked ? (double)different / asked : 0;
+    one->suggested = label;
+    for (uint32_t c = 0; c < KL_CLASSES_MAX; c++)
+        if (votes[c] > votes[one->suggested])
+            one->suggested = c;
+    one->suggested_share = asked ? (double)votes[one->suggested] / asked : 0;
+    if (one->suggested == label)
+        one->suggested = KL_NO_LABEL;
+    return nearest < 0 ? KL_OK : compare(history, worker, x, (uint32_t)nearest, one, err);
+}
 
 static enum kl_status find_neighbours(void *argument, unsigned worker, unsigned task,
                                       struct kl_error *err)
@@ -73,7 +174,7 @@ static enum kl_status find_neighbours(void *argument, unsigned worker, unsigned 
                                    0};
     uint32_t first = (job->first_task + task) * KL_SLICE, left = job->n - first;
     struct kl_slice *slice = NULL;
-    enum kl_status status = kl_slice_create(history, job->rows, job->ids + first,
+    enum kl_status status = kl_slice_create(history, job->work->rows, job->ids + first,
                                             left < KL_SLICE ? left : KL_SLICE, worker, &slice, err);
 
     if (!status)
@@ -82,19 +183,11 @@ static enum kl_status find_neighbours(void *argument, unsigned worker, unsigned 
         status = kl_slice_scan(slice, worker, 0, history->keys[0]->n_blocks, err);
     if (!status)
         status = kl_slice_finish(slice, err);
-    for (uint32_t q = 0; !status && q < slice->n; q++) {
-        uint32_t id = slice->ids[q], n = 0, different = 0;
-
-        for (uint32_t i = 0; i < slice->n_best[q] && n < KL_NEIGHBOURS; i++) {
-            uint32_t other = slice->best[(size_t)q * query.top + i];
-
-            if (other == id)
-                continue;
-            n++;
-            different += history->classes[other] != history->classes[id];
-        }
-        job->work->samples[id].others = n ? (double)different / n : 0;
-    }
+    for (uint32_t q = 0; !status && q < slice->n; q++)
+        status = ask(history, worker,
+                     slice->activations->keys[0] + (size_t)q * history->final->shape.inputs[0],
+                     slice->ids[q], slice->best + (size_t)q * query.top, slice->n_best[q],
+                     &job->work->samples[slice->ids[q]], err);
     kl_slice_free(slice);
     pthread_mutex_lock(&job->lock);
     job->n_done++;
@@ -161,41 +254,53 @@ static enum kl_status measure(const struct kl_history *history, struct kl_suspec
     enum kl_status status = kl_alloc(&list, suspects->n, sizeof *list, "the scores", err);
 
     for (int which = 0; !status && which < 3; which++) {
+        uint32_t n = 0;
+
         for (uint32_t i = 0; i < suspects->n; i++) {
             const struct kl_suspect *one = &suspects->samples[i];
 
-            list[i].score = which == 0 ? one->score : which == 1 ? one->own : one->loss;
-            list[i].flipped = kl_collection_true_label(history->data, one->sample) !=
-                              kl_collection_label(history->data, one->sample);
+            if (is_held_out(history, one->sample)) /* no label of these was flipped */
+                continue;
+            list[n].score = which == 0 ? one->score : which == 1 ? one->own : one->loss;
+            list[n++].flipped = kl_collection_true_label(history->data, one->sample) !=
+                                kl_collection_label(history->data, one->sample);
         }
-        *areas[which] = area(list, suspects->n);
+        *areas[which] = area(list, n);
     }
     free(list);
     return status;
 }
 
-/* The samples that were trained on, by falling own in deviations: *out (*n). */
-static enum kl_status list_trained(const struct work *work, struct kl_suspect **out, uint32_t *n,
+/* The samples that were trained on and those held out, by falling own, in deviations of the former:
+ * *out (*n). */
+static enum kl_status list_samples(const struct work *work, struct kl_suspect **out, uint32_t *n,
                                    struct kl_error *err)
 {
-    uint32_t n_samples = kl_collection_size(work->history->data);
+    uint32_t n_samples = kl_collection_size(work->history->data), n_trained = 0;
     double sum = 0, squares = 0, deviation;
     struct kl_suspect *list = NULL;
     enum kl_status status = kl_alloc(&list, n_samples, sizeof *list, "the suspects", err);
 
     *n = 0;
     for (uint32_t i = 0; !status && i < n_samples; i++) {
-        if (!work->repetitions[i])
+        struct kl_suspect one = work->samples[i];
+        int is_trained = work->history->repetitions[i] > 0;
+
+        if (!is_trained && !is_held_out(work->history, i))
             continue;
-        list[*n] = work->samples[i];
-        list[*n].sample = i;
-        sum += list[*n].own;
-        squares += list[*n].own * list[*n].own;
-        ++*n;
+        one.sample = i;
+        one.suggested = KL_NO_LABEL;
+        one.duplicate = -1;
+        list[(*n)++] = one;
+        if (!is_trained)
+            continue;
+        n_trained++;
+        sum += one.own;
+        squares += one.own * one.own;
     }
     if (status)
         return status;
-    deviation = sqrt(fmax(0, squares / *n - sum / *n * (sum / *n)));
+    deviation = sqrt(fmax(0, squares / n_trained - sum / n_trained * (sum / n_trained)));
     for (uint32_t i = 0; i < *n; i++)
         list[i].own = deviation > 0 ? list[i].own / deviation : 0;
     qsort(list, *n, sizeof *list, by_own);
@@ -220,9 +325,6 @@ static enum kl_status ask_neighbours(struct work *work, const struct kl_suspect 
     for (uint32_t i = 0; i < n; i++)
         ids[i] = list[i].sample;
     job.ids = ids;
-    status = kl_batch_rows_create(work->history, &job.rows, err);
-    if (status)
-        goto out;
     status = kl_norms_of(work->pool, work->history, 0, &job.norms, err);
     if (status)
         goto out;
@@ -235,7 +337,6 @@ static enum kl_status ask_neighbours(struct work *work, const struct kl_suspect 
     }
     pthread_mutex_destroy(&job.lock);
 out:
-    kl_batch_rows_free(job.rows);
     free(ids);
     return status;
 }
@@ -246,19 +347,25 @@ enum kl_status kl_suspects(struct kl_pool *pool, const struct kl_history *histor
 {
     struct work work = {.pool = pool, .history = history};
     struct kl_suspects suspects = {0};
-    uint32_t n_samples = kl_collection_size(history->data), n_asked;
+    uint32_t n_samples = kl_collection_size(history->data), n_trained = 0, n_asked;
     enum kl_status status =
         kl_alloc(&work.samples, n_samples, sizeof *work.samples, "the suspects", err);
 
     if (status)
         goto out;
-    status = kl_alloc(&work.repetitions, n_samples, sizeof(uint32_t), "the suspects", err);
+    for (uint32_t i = 0; i < n_samples; i++)
+        n_trained += history->repetitions[i] > 0;
+    work.repetitions = (double)history->n_patterns / n_trained;
+    status = kl_batch_rows_create(history, &work.rows, err);
     if (status)
         goto out;
     status = kl_pool_run(pool, sum_errors, &work, 1, err);
     if (status)
         goto out;
-    status = list_trained(&work, &suspects.samples, &suspects.n, err);
+    status = kl_pool_run(pool, judge_held_out, &work, (n_samples + KL_SLICE - 1) / KL_SLICE, err);
+    if (status)
+        goto out;
+    status = list_samples(&work, &suspects.samples, &suspects.n, err);
     if (status)
         goto out;
     n_asked = candidates && candidates < suspects.n ? candidates : suspects.n;
@@ -268,14 +375,21 @@ enum kl_status kl_suspects(struct kl_pool *pool, const struct kl_history *histor
     for (uint32_t i = 0; i < suspects.n; i++) {
         struct kl_suspect *one = &suspects.samples[i];
 
-        one->others = i < n_asked ? work.samples[one->sample].others : NAN;
+        const struct kl_suspect *asked = &work.samples[one->sample];
+
+        one->others = i < n_asked ? asked->others : NAN;
         one->score = one->own + (i < n_asked ? OTHERS_WEIGHT * one->others : 0);
+        if (i >= n_asked)
+            continue;
+        one->suggested = asked->suggested;
+        one->suggested_share = asked->suggested_share;
+        one->duplicate = asked->duplicate;
     }
     qsort(suspects.samples, suspects.n, sizeof *suspects.samples, by_score);
     status = measure(history, &suspects, err);
 out:
     free(work.samples);
-    free(work.repetitions);
+    kl_batch_rows_free(work.rows);
     if (status)
         kl_suspects_clear(&suspects);
     else

@@ -3,7 +3,7 @@
 
 #include "core/data/text/corpus.h"
 #include "api/json_parts.h"
-#include "api/json_text.h"
+#include "api/text/json_text.h"
 #include "api/json_parts.h"
 
 #define PARTS 200 /* of the training text, for attention along it */

@@ -6,7 +6,7 @@
 #include "core/base/top.h"
 #include "api/query_text.h"
 #include "api/json_parts.h"
-#include "api/json_text.h"
+#include "api/text/json_text.h"
 #include "api/answers.h"
 #include "api/json_parts.h"
 
@@ -177,6 +177,12 @@ static void add_subject(struct kl_json *json, const struct kl_run *run,
     kl_json_count(json, "place", place - begin);
     kl_json_add_tokens(json, corpus_of(run), text->tokens + begin,
                        text->spaced ? text->spaced + begin : NULL, place + 1 - begin);
+    if (text->sample < 0) {
+        kl_json_list(json, "missing");
+        for (size_t i = 0; i < text->missing.n; i++)
+            kl_json_string(json, NULL, text->missing.sentences[i]);
+        kl_json_end(json);
+    }
     kl_json_end(json);
 }
 

@@ -1,4 +1,4 @@
-#include "api/json_text.h"
+#include "api/text/json_text.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* Tokens and positions of a text as JSON. Internal to api/. */
-#ifndef KL_API_JSON_TEXT_H
-#define KL_API_JSON_TEXT_H
+#ifndef KL_API_TEXT_JSON_TEXT_H
+#define KL_API_TEXT_JSON_TEXT_H
 
 #include "api/json.h"
 #include "core/data/text/corpus.h"

@@ -1,0 +1,60 @@
+#include "api/csv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void kl_csv_text(FILE *file, const char *text)
+{
+    static const char formulas[] = "=+-@\t\r";
+
+    if (!text || !*text)
+        return;
+    if (!strchr(formulas, *text) && !strpbrk(text, ",\"\r\n\t")) {
+        fputs(text, file);
+        return;
+    }
+    putc('"', file);
+    if (strchr(formulas, *text))
+        putc('\'', file);
+    for (; *text; text++) {
+        if (*text == '"')
+            putc('"', file);
+        putc(*text, file);
+    }
+    putc('"', file);
+}
+
+static void put_mark(FILE *file, const struct kl_run *run, const struct kl_mark *mark)
+{
+    struct kl_sample_place place = kl_collection_place(&run->data, mark->sample);
+    const struct kl_dataset *dataset = run->data.datasets[place.dataset];
+
+    fprintf(file, "%s,%s,%u,", dataset->name, kl_split_name(place.split), place.index);
+    kl_csv_text(file, kl_dataset_path(dataset, place.split, place.index));
+    putc(',', file);
+    kl_csv_text(file,
+                kl_dataset_class_name(dataset, kl_collection_label(&run->data, mark->sample)));
+    fprintf(file, ",%s,", kl_decision_name(mark->decision));
+    if (mark->label >= 0 && mark->label < dataset->n_classes)
+        kl_csv_text(file, kl_dataset_class_name(dataset, (uint32_t)mark->label));
+    fputs("\r\n", file);
+}
+
+char *kl_csv_marks(const struct kl_run *run, const struct kl_mark *marks, uint32_t n, int has_bom)
+{
+    char *text = NULL;
+    size_t n_bytes = 0;
+    FILE *file = open_memstream(&text, &n_bytes);
+
+    if (!file)
+        return NULL;
+    fprintf(file, "%sdataset,split,index,file,label,decision,correct_label\r\n",
+            has_bom ? "\xef\xbb\xbf" : "");
+    for (uint32_t i = 0; i < n; i++)
+        put_mark(file, run, &marks[i]);
+    if (ferror(file) | fclose(file)) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}

@@ -1,0 +1,57 @@
+#include "cli/output/names.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/unicode.h"
+#include "core/base/utf8.h"
+
+#define ELLIPSIS "\xe2\x80\xa6"
+
+/* The name with Unicode's pictures of control characters in their places: the caller's, to free. */
+static char *shown(const char *name)
+{
+    char *text = malloc(3 * strlen(name) + 1), *to = text;
+
+    for (const char *at = name; text && *at;) {
+        size_t length = kl_utf8_character(at);
+        unsigned char byte = (unsigned char)*at;
+
+        if (byte < 0x20 || byte == 0x7f) {
+            *to++ = '\xe2';
+            *to++ = '\x90';
+            *to++ = byte == 0x7f ? '\xa1' : (char)(0x80 + byte);
+            at++;
+        } else if (length == 0 || (byte == 0xc2 && (unsigned char)at[1] < 0xa0)) {
+            *to++ = '?';
+            at += length ? length : 1;
+        } else {
+            memcpy(to, at, length);
+            to += length;
+            at += length;
+        }
+    }
+    if (text)
+        *to = '\0';
+    return text;
+}
+
+void kl_print_name(const char *name, int columns)
+{
+    char *text = shown(name);
+    int width = text ? kl_unicode_columns(text) : 0;
+
+    if (text && columns && width > columns) {
+        size_t n_bytes = kl_unicode_fit(text, columns - 1);
+
+        text[n_bytes] = '\0';
+        printf("%s" ELLIPSIS, text);
+        width = kl_unicode_columns(text) + 1;
+    } else if (text) {
+        fputs(text, stdout);
+    }
+    for (; width < columns; width++)
+        putchar(' ');
+    free(text);
+}

@@ -1,0 +1,10 @@
+/* Names from files and folders on a terminal: nothing in them moves the cursor, and columns stay in
+ * line whatever letters they are of. */
+#ifndef KL_CLI_OUTPUT_NAMES_H
+#define KL_CLI_OUTPUT_NAMES_H
+
+/* Prints a name with signs for what cannot be seen; filled up with spaces to so many columns, and
+ * cut between two letters, with an ellipsis, where it is wider. 0 columns: as wide as it is. */
+void kl_print_name(const char *name, int columns);
+
+#endif

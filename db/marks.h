@@ -1,0 +1,36 @@
+/* What people decided about suspicious labels, in a file of its own beside the run ("RUN.marks"):
+ * a finished run never changes. Another SQLite database, opened through the same VFS; every
+ * decision is durable when kl_marks_set returns. */
+#ifndef KL_DB_MARKS_H
+#define KL_DB_MARKS_H
+
+#include "db/run.h"
+
+enum kl_decision { KL_MARK_WRONG, KL_MARK_FINE, KL_MARK_UNSURE, KL_N_DECISIONS };
+
+/* "wrong", "fine", "unsure"; a static string; and the reverse: 0, or -1 for another word. */
+const char *kl_decision_name(enum kl_decision decision);
+int kl_decision_parse(const char *name, enum kl_decision *decision);
+
+struct kl_mark {
+    uint32_t sample;
+    enum kl_decision decision;
+    int64_t label; /* of what is wrong: the right one, within its data set; -1: not said */
+};
+
+/* The file of a run's marks: the caller's, to free; NULL: memory ran out. */
+char *kl_marks_path(const struct kl_run *run);
+
+/* All marks of a run, by rising sample: *marks (*n) is the caller's, to free. Without a file there
+ * are none. Thread-safe. Errors: KL_ERR_FOREIGN (no file of marks, or of another run), KL_ERR_IO,
+ * KL_ERR_DAMAGED, KL_ERR_MEMORY. */
+enum kl_status kl_marks_read(const struct kl_run *run, struct kl_mark **marks, uint32_t *n,
+                             struct kl_error *err);
+
+/* Marks a sample, or (mark->decision KL_N_DECISIONS) takes its mark back. The file is made with the
+ * first. Thread-safe. Errors: as above, KL_ERR_NOT_FOUND (no such sample), KL_ERR_USAGE (no such
+ * label), KL_ERR_FULL. */
+enum kl_status kl_marks_set(const struct kl_run *run, const struct kl_mark *mark,
+                            struct kl_error *err);
+
+#endif

@@ -1,0 +1,11 @@
+// The file that a sample came from, to be copied.
+
+import {h} from '../dom.js';
+import {notify} from './notices.js';
+
+/** @param {string|undefined} path undefined: it came from no file of its own */
+export function filePath(path) {
+  return path === undefined ? null : h('button.path.quiet', {type: 'button', title: `${path} (copy path)`, onclick: async () => {
+    await navigator.clipboard.writeText(path).then(() => notify(`Copied: ${path}`), () => notify(path));
+  }}, path);
+}
