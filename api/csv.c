@@ -1,35 +1,16 @@
 #include "api/csv.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-void kl_csv_text(FILE *file, const char *text)
-{
-    static const char formulas[] = "=+-@\t\r";
-
-    if (!text || !*text)
-        return;
-    if (!strchr(formulas, *text) && !strpbrk(text, ",\"\r\n\t")) {
-        fputs(text, file);
-        return;
-    }
-    putc('"', file);
-    if (strchr(formulas, *text))
-        putc('\'', file);
-    for (; *text; text++) {
-        if (*text == '"')
-            putc('"', file);
-        putc(*text, file);
-    }
-    putc('"', file);
-}
+#include "core/base/csv.h"
 
 static void put_mark(FILE *file, const struct kl_run *run, const struct kl_mark *mark)
 {
     struct kl_sample_place place = kl_collection_place(&run->data, mark->sample);
     const struct kl_dataset *dataset = run->data.datasets[place.dataset];
 
-    fprintf(file, "%s,%s,%u,", dataset->name, kl_split_name(place.split), place.index);
+    kl_csv_text(file, dataset->name);
+    fprintf(file, ",%s,%u,", kl_split_name(place.split), place.index);
     kl_csv_text(file, kl_dataset_path(dataset, place.split, place.index));
     putc(',', file);
     kl_csv_text(file,

@@ -1,15 +1,9 @@
-/* CSV as spreadsheets read it (RFC 4180). */
+/* Tables of a run's. */
 #ifndef KL_API_CSV_H
 #define KL_API_CSV_H
 
-#include <stdio.h>
-
 #include "db/marks.h"
 #include "db/run.h"
-
-/* Writes a field: quoted where it must be, and with an apostrophe before what a spreadsheet would
- * compute (= + - @ and tabs at its beginning). NULL is empty. */
-void kl_csv_text(FILE *file, const char *text);
 
 /* The marks of a run as a table, which keylight train --corrections takes: dataset, split, index,
  * file, label, decision, correct_label; names of classes, not numbers. has_bom: begins with the

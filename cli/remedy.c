@@ -2,8 +2,10 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "cli/output/names.h"
 #include "core/training/settings.h"
 
 static void append(struct kl_error *err, const char *text, const char *path)
@@ -59,11 +61,12 @@ static const char *flag_at(const char *text, size_t *length)
     return NULL;
 }
 
-/* Names of settings are written as their flags: the one at fault at the beginning, others whose
- * names are no words of a sentence, and those in braces. */
-static void print_sentence(const char *text, const char *parameter)
+/* Prints a sentence with the names of settings in braces as their flags, and, where it is about a
+ * parameter, that at its beginning and others whose names are no words of a sentence. */
+static void print_sentence(const char *sentence, const char *parameter, int names_settings)
 {
-    const char *rest = text;
+    char *text = kl_shown(sentence);
+    const char *rest = text ? text : "not enough memory";
     int is_start = *parameter != '\0';
 
     while (*rest) {
@@ -75,35 +78,31 @@ static void print_sentence(const char *text, const char *parameter)
             rest += length + 2;
             continue;
         }
-        flag = flag_at(rest, &length);
+        flag = names_settings ? flag_at(rest, &length) : NULL;
         if (flag && (is_start || memchr(rest, '_', length)))
             fprintf(stderr, "--%s", flag);
         else if (is_start && length && length == strlen(parameter) &&
                  !memcmp(rest, parameter, length))
             fprintf(stderr, "--%.*s", (int)length, rest);
-        else if (length)
-            fprintf(stderr, "%.*s", (int)length, rest);
         else
-            fputc(rest[length++], stderr);
+            fprintf(stderr, "%.*s", (int)(length += length == 0), rest);
         rest += length;
         is_start = 0;
     }
     fputc('\n', stderr);
+    free(text);
 }
 
 void kl_print_error(const struct kl_error *err)
 {
     fputs("keylight: ", stderr);
-    if (err->parameter[0] || err->status == KL_ERR_USAGE)
-        print_sentence(err->message, err->parameter);
-    else
-        fprintf(stderr, "%s\n", err->message);
+    print_sentence(err->message, err->parameter, err->parameter[0] || err->status == KL_ERR_USAGE);
 }
 
 void kl_print_notes(const char *subject, const struct kl_notes *notes)
 {
     for (size_t i = 0; i < notes->n; i++) {
         fprintf(stderr, "%s: ", subject);
-        print_sentence(notes->sentences[i], "");
+        print_sentence(notes->sentences[i], "", 0);
     }
 }

@@ -180,6 +180,9 @@ static void print_address(const struct kl_server *server, const struct request *
     printf(*public->origin ? "keylight is ready: %s (%s, for its proxy)\n"
                            : "keylight is ready: %s\n",
            url, own);
+    if (*public->origin && !request->server.token)
+        printf("Whoever reaches it can see these runs and mark their suspects; --token asks for a "
+               "secret.\n");
     fflush(stdout);
 }
 

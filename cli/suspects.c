@@ -9,9 +9,9 @@
 #include "cli/output/progress.h"
 #include "cli/session.h"
 #include "core/base/blas.h"
+#include "core/base/csv.h"
 #include "core/explain/many/suspects.h"
 #include "api/answers.h"
-#include "api/csv.h"
 
 #define DEFAULT_TOP 20
 
@@ -158,7 +158,9 @@ static enum kl_status print_csv(struct kl_run *run, const struct kl_suspects *su
         if (kl_samples_get(run, one->sample, &sample, err))
             return err->status;
         named = name_it(run, one, &sample);
-        printf("%u,%s,%s,%u,", i + 1, named.dataset, named.split, sample.place.index);
+        printf("%u,", i + 1);
+        kl_csv_text(stdout, named.dataset);
+        printf(",%s,%u,", named.split, sample.place.index);
         kl_csv_text(stdout, named.path);
         putchar(',');
         kl_csv_text(stdout, named.label);

@@ -10,6 +10,7 @@
 #include "core/data/corrections.h"
 #include "core/data/loading.h"
 #include "core/training/loop.h"
+#include "db/marks.h"
 #include "db/writer.h"
 
 #define DENSE_OUTPUTS_MAX 1024 /* of more, error signals are recorded in part */
@@ -19,10 +20,13 @@ static enum kl_status load_data(const struct kl_train_request *request, struct k
                                 struct kl_error *err)
 {
     const struct kl_training *training = &request->training;
-    struct kl_corrections corrections = {NULL, 0};
+    struct kl_corrections corrections = {0};
     const struct kl_correction *unused;
     enum kl_status status =
         request->corrections ? kl_corrections_read(request->corrections, &corrections, err) : KL_OK;
+
+    if (!status && request->corrections && kl_training_model(training)->kind == KL_DATA_TEXT)
+        status = kl_fail(err, KL_ERR_USAGE, "--corrections are for images: texts have no labels");
 
     data->heads = (enum kl_heads)training->heads;
     for (uint32_t d = 0; !status && d < request->n_data; d++) {
@@ -44,6 +48,10 @@ static enum kl_status load_data(const struct kl_train_request *request, struct k
                          "name the data that it is of",
                          request->corrections, unused->split, unused->dataset,
                          *unused->file ? unused->file : "(its index)");
+    if (!status && request->corrections && !request->quiet)
+        fprintf(stderr, "%s: %u corrected label%s, %u marked wrong without the right class\n",
+                request->corrections, corrections.n, corrections.n == 1 ? "" : "s",
+                corrections.n_without);
     kl_corrections_clear(&corrections);
     return status ? status : kl_collection_check(data, err);
 }
@@ -79,6 +87,20 @@ static void print_notes(const struct kl_collection *data, uint32_t steps)
                 steps);
 }
 
+/* Takes a run of before away; what people marked in it stays. */
+static enum kl_status replace(const char *output, int is_quiet, struct kl_error *err)
+{
+    char *moved = NULL;
+    enum kl_status status = kl_writer_remove(output, err);
+
+    if (!status)
+        status = kl_marks_set_aside(output, &moved, err);
+    if (moved && !is_quiet)
+        fprintf(stderr, "The marks of the run that is replaced are in %s now.\n", moved);
+    free(moved);
+    return status;
+}
+
 static enum kl_status prepare(struct kl_train_request *request, struct kl_collection *data,
                               struct kl_training_state *state, struct kl_writer **writer,
                               char *output, size_t output_bytes, struct kl_error *err)
@@ -112,7 +134,7 @@ static enum kl_status prepare(struct kl_train_request *request, struct kl_collec
     else
         snprintf(output, output_bytes, "%s.keylight", training->name);
     if (request->force)
-        status = kl_writer_remove(output, err);
+        status = replace(output, request->quiet, err);
     if (!status)
         status = kl_writer_create(output, training, data, state, writer, err);
     if (status)

@@ -1,5 +1,8 @@
+#define _GNU_SOURCE /* renameat2 */
 #include "db/marks.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +14,9 @@
 
 #define APPLICATION_ID 0x6b6c6d6b /* "klmk" */
 #define VERSION 1
+
+#define PATIENCE_MS 5000      /* for another server of the same run */
+#define VALUE_BYTES (1 << 20) /* no value of a mark is longer, whatever a file computes */
 
 /* One connection at a time: marks come from people's hands. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -47,7 +53,7 @@ static enum kl_status create(sqlite3 *db, const struct kl_run *run, struct kl_er
     char sql[1200];
 
     snprintf(sql, sizeof sql,
-             "PRAGMA journal_mode = TRUNCATE; BEGIN IMMEDIATE;"
+             "BEGIN IMMEDIATE;"
              "PRAGMA application_id = %d; PRAGMA user_version = %d;"
              "CREATE TABLE IF NOT EXISTS run (fingerprint TEXT NOT NULL) STRICT;"
              "CREATE TABLE IF NOT EXISTS mark (sample INTEGER PRIMARY KEY, dataset TEXT NOT NULL,"
@@ -90,30 +96,65 @@ static enum kl_status check(sqlite3 *db, const char *path, const struct kl_run *
     return status;
 }
 
+/* What SQLite refused, in words of marks; sentences of our own stay. */
+static enum kl_status reword(sqlite3 *db, enum kl_status status, const char *path,
+                             struct kl_error *err)
+{
+    switch (db ? sqlite3_errcode(db) & 0xff : SQLITE_OK) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return kl_fail(err, KL_ERR_BUSY, "%s is being written by another keylight: try again",
+                       path);
+    case SQLITE_NOTADB:
+    case SQLITE_CORRUPT:
+    case SQLITE_ERROR:
+    case SQLITE_CONSTRAINT:
+    case SQLITE_MISMATCH:
+    case SQLITE_TOOBIG:
+        return kl_fail(err, KL_ERR_DAMAGED, "%s cannot be read as marks (%s): move it away", path,
+                       sqlite3_errmsg(db));
+    default:
+        return status;
+    }
+}
+
 /* *db is NULL where there is no file and none is to be made. */
 static enum kl_status open_marks(const struct kl_run *run, int makes, sqlite3 **db,
                                  struct kl_error *err)
 {
     char *path = kl_marks_path(run);
     struct stat info;
-    int is_there = path && stat(path, &info) == 0 && info.st_size > 0;
+    int is_found = path && lstat(path, &info) == 0, is_there = is_found && info.st_size > 0;
     enum kl_status status = path ? KL_OK : kl_fail(err, KL_ERR_MEMORY, "not enough memory");
 
     *db = NULL;
+    if (!status && is_found && (!S_ISREG(info.st_mode) || info.st_nlink != 1))
+        status = kl_fail(err, KL_ERR_FOREIGN, "%s is no file of its own: move it away", path);
     if (status || (!is_there && !makes))
         goto out;
     status = kl_db_open(path, KL_OPEN_WRITE, db, err);
+    if (!status) {
+        sqlite3_busy_timeout(*db, PATIENCE_MS);
+        sqlite3_limit(*db, SQLITE_LIMIT_LENGTH, VALUE_BYTES);
+    }
     if (!status && !is_there)
         status = create(*db, run, err);
     if (!status)
         status = check(*db, path, run, err);
     if (status) {
+        status = reword(*db, status, path, err);
         sqlite3_close(*db);
         *db = NULL;
     }
 out:
     free(path);
     return status;
+}
+
+/* How many classes a sample can be of. */
+static int64_t n_classes_of(const struct kl_run *run, uint32_t sample)
+{
+    return run->data.datasets[kl_collection_place(&run->data, sample).dataset]->n_classes;
 }
 
 static enum kl_status read_marks(sqlite3 *db, const struct kl_run *run, struct kl_mark **out,
@@ -135,12 +176,15 @@ static enum kl_status read_marks(sqlite3 *db, const struct kl_run *run, struct k
         struct kl_mark *mark = &(*out)[*n];
 
         if (sample < 0 || sample >= kl_collection_size(&run->data) || !name ||
-            kl_decision_parse(name, &mark->decision))
+            kl_decision_parse(name, &mark->decision) ||
+            (*n && (*out)[*n - 1].sample == (uint32_t)sample))
             continue;
         mark->sample = (uint32_t)sample;
         mark->label = sqlite3_column_type(statement, 2) == SQLITE_NULL
                           ? -1
                           : sqlite3_column_int64(statement, 2);
+        if (mark->label < 0 || mark->label >= n_classes_of(run, mark->sample))
+            mark->label = -1;
         ++*n;
     }
     sqlite3_finalize(statement);
@@ -159,6 +203,8 @@ enum kl_status kl_marks_read(const struct kl_run *run, struct kl_mark **marks, u
     status = open_marks(run, 0, &db, err);
     if (!status && db)
         status = read_marks(db, run, marks, n, err);
+    if (status && db)
+        status = reword(db, status, sqlite3_db_filename(db, "main"), err);
     sqlite3_close(db);
     pthread_mutex_unlock(&lock);
     if (status) {
@@ -206,20 +252,54 @@ static enum kl_status write_mark(sqlite3 *db, const struct kl_run *run, const st
 enum kl_status kl_marks_set(const struct kl_run *run, const struct kl_mark *mark,
                             struct kl_error *err)
 {
-    const struct kl_dataset *dataset;
     sqlite3 *db = NULL;
     enum kl_status status;
 
     if (mark->sample >= kl_collection_size(&run->data))
         return kl_fail_on(err, KL_ERR_NOT_FOUND, "sample", "there is no sample %u", mark->sample);
-    dataset = run->data.datasets[kl_collection_place(&run->data, mark->sample).dataset];
-    if (mark->label >= (int64_t)dataset->n_classes)
-        return kl_fail_on(err, KL_ERR_USAGE, "label", "label is 0 to %u", dataset->n_classes - 1);
+    if (mark->label >= n_classes_of(run, mark->sample))
+        return kl_fail_on(err, KL_ERR_USAGE, "label", "label is 0 to %lld",
+                          (long long)n_classes_of(run, mark->sample) - 1);
     pthread_mutex_lock(&lock);
     status = open_marks(run, mark->decision != KL_N_DECISIONS, &db, err);
     if (!status && db)
         status = write_mark(db, run, mark, err);
+    if (status && db)
+        status = reword(db, status, sqlite3_db_filename(db, "main"), err);
     sqlite3_close(db);
     pthread_mutex_unlock(&lock);
+    return status;
+}
+
+enum kl_status kl_marks_set_aside(const char *path, char **moved, struct kl_error *err)
+{
+    size_t n_bytes = strlen(path) + sizeof ".marks.old.4294967295";
+    char *from = malloc(n_bytes), *to = malloc(n_bytes);
+    enum kl_status status = KL_OK;
+    int failure = EEXIST;
+
+    *moved = NULL;
+    if (!from || !to) {
+        status = kl_fail(err, KL_ERR_MEMORY, "not enough memory");
+        goto out;
+    }
+    snprintf(from, n_bytes, "%s.marks", path);
+    for (uint32_t i = 1; failure == EEXIST; i++) {
+        if (i == 1)
+            snprintf(to, n_bytes, "%s.marks.old", path);
+        else
+            snprintf(to, n_bytes, "%s.marks.old.%u", path, i);
+        failure = renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) ? errno : 0;
+    }
+    if (failure && failure != ENOENT && failure != ENOTDIR) {
+        status =
+            kl_fail(err, KL_ERR_IO, "cannot move %s out of the way: %s", from, strerror(failure));
+    } else if (!failure) {
+        *moved = to;
+        to = NULL;
+    }
+out:
+    free(from);
+    free(to);
     return status;
 }

@@ -33,4 +33,9 @@ enum kl_status kl_marks_read(const struct kl_run *run, struct kl_mark **marks, u
 enum kl_status kl_marks_set(const struct kl_run *run, const struct kl_mark *mark,
                             struct kl_error *err);
 
+/* Moves the marks of a run at path that is about to be replaced out of the way: to "RUN.marks.old",
+ * or with a number behind it where that is taken; its name is the caller's to free, *moved NULL
+ * where there are none. Errors: KL_ERR_IO, KL_ERR_MEMORY. */
+enum kl_status kl_marks_set_aside(const char *path, char **moved, struct kl_error *err);
+
 #endif

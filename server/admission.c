@@ -86,7 +86,9 @@ static int admit_token(const struct kl_admission *admission, struct MHD_Connecti
     if (given && !request->is_post && kl_guard_secret_equals(given, secret)) {
         name_cookie(admission, name, sizeof name);
         snprintf(welcome->cookie, sizeof welcome->cookie,
-                 "%s=%s; HttpOnly; SameSite=Strict; Path=/", name, secret);
+                 "%s=%s; HttpOnly; SameSite=Strict; Path=%s/%s", name, secret,
+                 admission->options->public_address.path,
+                 strncmp(admission->options->public_address.origin, "https:", 6) ? "" : "; Secure");
         write_location(request, welcome->location, sizeof welcome->location);
         reply->status = 303;
         reply->location = welcome->location;

@@ -16,7 +16,7 @@ struct kl_admission {
 
 /* Texts of a reply that lets a browser in: they must live until it is sent. */
 struct kl_welcome {
-    char cookie[256];    /* Set-Cookie, or empty */
+    char cookie[1024];   /* Set-Cookie, or empty */
     char location[4096]; /* where the browser goes on: room for the largest drawing */
 };
 

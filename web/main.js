@@ -190,7 +190,10 @@ function ready(mode) {
 
 /** @param {Run} shown @param {AbortSignal} signal */
 async function renderSuspects(shown, signal) {
-  const [page, marks] = await Promise.all([listSuspects(shown.id, null, signal), listMarks(shown.id, signal)]);
+  const [page, marks] = await Promise.all([listSuspects(shown.id, null, signal), listMarks(shown.id, signal).catch((error) => {
+    if (!signal.aborted) notify(`The marks cannot be read: ${error.message}`);
+    return [];
+  })]);
   if (signal.aborted) return;
   document.title = `suspicious labels · ${shown.name} · keylight`;
   showSuspects(byId('suspects'), shown, page, marks, actions, signal);

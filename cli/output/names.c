@@ -9,8 +9,7 @@
 
 #define ELLIPSIS "\xe2\x80\xa6"
 
-/* The name with Unicode's pictures of control characters in their places: the caller's, to free. */
-static char *shown(const char *name)
+char *kl_shown(const char *name)
 {
     char *text = malloc(3 * strlen(name) + 1), *to = text;
 
@@ -39,7 +38,7 @@ static char *shown(const char *name)
 
 void kl_print_name(const char *name, int columns)
 {
-    char *text = shown(name);
+    char *text = kl_shown(name);
     int width = text ? kl_unicode_columns(text) : 0;
 
     if (text && columns && width > columns) {

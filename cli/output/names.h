@@ -3,6 +3,9 @@
 #ifndef KL_CLI_OUTPUT_NAMES_H
 #define KL_CLI_OUTPUT_NAMES_H
 
+/* A text with signs for what cannot be seen: the caller's, to free. NULL: memory ran out. */
+char *kl_shown(const char *text);
+
 /* Prints a name with signs for what cannot be seen; filled up with spaces to so many columns, and
  * cut between two letters, with an ellipsis, where it is wider. 0 columns: as wide as it is. */
 void kl_print_name(const char *name, int columns);

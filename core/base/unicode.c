@@ -49,6 +49,10 @@ enum kl_status kl_unicode_from_utf16(const void *bytes, size_t n_bytes, char **o
         const uint8_t *at = byte + 2 * (i + 1);
 
         units[i] = (uint16_t)(is_big ? at[0] << 8 | at[1] : at[1] << 8 | at[0]);
+        if (units[i] == 0) {
+            free(units);
+            return kl_fail(err, KL_ERR_INPUT, "it has characters of 0");
+        }
     }
     text = u16_to_u8(units, n + 1, NULL, &n_out);
     free(units);

@@ -4,26 +4,34 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "core/base/csv.h"
 #include "core/base/memory.h"
 #include "core/base/utf8.h"
 
 #define COLUMNS_MAX 32
 #define BYTES_MAX ((long)64 << 20)
 
-enum column { DATASET, SPLIT, INDEX, FILE_NAME, DECISION, LABEL, N_COLUMNS };
-static const char *const names[N_COLUMNS] = {"dataset", "split",    "index",
-                                             "file",    "decision", "correct_label"};
+enum column { DATASET, SPLIT, INDEX, FILE_NAME, LABEL, DECISION, CORRECT_LABEL, N_COLUMNS };
+static const char *const names[N_COLUMNS] = {"dataset", "split",    "index",        "file",
+                                             "label",   "decision", "correct_label"};
 
 static enum kl_status read_file(const char *path, char **out, struct kl_error *err)
 {
     FILE *file = fopen(path, "rb");
+    struct stat info;
     long n_bytes = -1;
     enum kl_status status;
 
     if (!file)
         return kl_fail(err, KL_ERR_NOT_FOUND, "cannot read the corrections %s: %s", path,
                        strerror(errno));
+    if (fstat(fileno(file), &info) || !S_ISREG(info.st_mode)) {
+        fclose(file);
+        return kl_fail(err, KL_ERR_INPUT,
+                       "%s is no file: name the table that keylight marks writes", path);
+    }
     if (fseek(file, 0, SEEK_END) == 0)
         n_bytes = ftell(file);
     rewind(file);
@@ -34,57 +42,13 @@ static enum kl_status read_file(const char *path, char **out, struct kl_error *e
     if (!status && fread(*out, 1, (size_t)n_bytes, file) != (size_t)n_bytes)
         status = kl_fail(err, KL_ERR_INPUT, "cannot read the corrections %s", path);
     fclose(file);
-    if (!status && kl_utf8_clean(*out))
+    if (!status && (memchr(*out, '\0', (size_t)n_bytes) || kl_utf8_clean(*out)))
         status = kl_fail(err, KL_ERR_INPUT, "%s is not UTF-8: export it as such", path);
     return status;
 }
 
-/* Takes one field in place, ended with NUL, and moves *at behind it: returns what ended it (',' or
- * '\n' or 0). */
-static char take_field(char **at, char **field)
-{
-    char *from = *at, *to = *at, end;
-
-    *field = to;
-    if (*from == '"') {
-        for (from++; *from; from++) {
-            if (*from == '"' && from[1] != '"')
-                break;
-            from += *from == '"';
-            *to++ = *from;
-        }
-        from += *from == '"';
-    }
-    while (*from && *from != ',' && *from != '\n')
-        *to++ = *from++;
-    end = *from;
-    *at = from + (*from != '\0');
-    *to = '\0';
-    if ((*field)[0] == '\'' && strchr("=+-@\t\r", (*field)[1]) && (*field)[1])
-        ++*field; /* what keeps a spreadsheet from computing it */
-    return end;
-}
-
-/* Takes a row's fields; returns how many, 0 at the end of the text. */
-static int take_row(char **at, char *fields[COLUMNS_MAX])
-{
-    int n = 0;
-    char end = ',';
-
-    if (!**at)
-        return 0;
-    while (end == ',') {
-        char *field;
-
-        end = take_field(at, &field);
-        if (n < COLUMNS_MAX)
-            fields[n++] = field;
-    }
-    return n;
-}
-
 static enum kl_status add(struct kl_corrections *corrections, char *const fields[N_COLUMNS],
-                          struct kl_error *err)
+                          uint32_t index, struct kl_error *err)
 {
     struct kl_correction *grown = realloc(corrections->list, (corrections->n + 1) * sizeof *grown);
     struct kl_correction *one;
@@ -94,40 +58,86 @@ static enum kl_status add(struct kl_corrections *corrections, char *const fields
         return kl_fail(err, KL_ERR_MEMORY, "not enough memory for the corrections");
     corrections->list = grown;
     one = &grown[corrections->n++];
-    *one = (struct kl_correction){.index = (uint32_t)strtoul(fields[INDEX], NULL, 10)};
+    *one = (struct kl_correction){.index = index};
     status = kl_copy_text(&one->dataset, fields[DATASET], err);
     if (!status)
         status = kl_copy_text(&one->split, fields[SPLIT], err);
     if (!status)
         status = kl_copy_text(&one->file, fields[FILE_NAME], err);
-    return status ? status : kl_copy_text(&one->label, fields[LABEL], err);
+    if (!status)
+        status = kl_copy_text(&one->label, fields[LABEL], err);
+    return status ? status : kl_copy_text(&one->correct_label, fields[CORRECT_LABEL], err);
+}
+
+/* Where the columns are in the first row. */
+static enum kl_status find_columns(const char *path, char **at, int places[N_COLUMNS], int *n,
+                                   struct kl_error *err)
+{
+    char *fields[COLUMNS_MAX];
+
+    *n = kl_csv_row(at, fields, COLUMNS_MAX);
+    for (int c = 0; c < N_COLUMNS; c++) {
+        places[c] = 0;
+        while (places[c] < *n && strcmp(fields[places[c]], names[c]) != 0)
+            places[c]++;
+        if (places[c] >= *n)
+            return kl_fail(err, KL_ERR_INPUT,
+                           "%s is no table of corrections: its first row names no column '%s' "
+                           "(keylight marks writes such a table)",
+                           path, names[c]);
+    }
+    return KL_OK;
+}
+
+/* One row under the first. */
+static enum kl_status take(struct kl_corrections *corrections, const char *path, uint32_t row,
+                           char *const wanted[N_COLUMNS], struct kl_error *err)
+{
+    const char *decision = wanted[DECISION];
+    unsigned long index;
+    char *end;
+
+    if (!*decision || !strcmp(decision, "fine") || !strcmp(decision, "unsure"))
+        return KL_OK;
+    if (strcmp(decision, "wrong") != 0)
+        return kl_fail(err, KL_ERR_INPUT,
+                       "row %u of %s has the decision '%.60s': it is wrong, fine or unsure", row,
+                       path, decision);
+    if (!*wanted[CORRECT_LABEL]) {
+        corrections->n_without++;
+        return KL_OK;
+    }
+    index = strtoul(wanted[INDEX], &end, 10);
+    if (*wanted[INDEX] < '0' || *wanted[INDEX] > '9' || *end || index > INT32_MAX)
+        return kl_fail(err, KL_ERR_INPUT, "row %u of %s has the index '%.60s': it is a number", row,
+                       path, wanted[INDEX]);
+    return add(corrections, wanted, (uint32_t)index, err);
 }
 
 enum kl_status kl_corrections_read(const char *path, struct kl_corrections *corrections,
                                    struct kl_error *err)
 {
     char *text = NULL, *at, *fields[COLUMNS_MAX], *wanted[N_COLUMNS];
-    int places[N_COLUMNS], n;
+    int places[N_COLUMNS], n_columns = 0, n = 0;
     enum kl_status status = read_file(path, &text, err);
 
-    *corrections = (struct kl_corrections){NULL, 0};
+    *corrections = (struct kl_corrections){NULL, 0, 0};
     at = text;
-    n = status ? 0 : take_row(&at, fields);
-    for (int c = 0; !status && c < N_COLUMNS; c++) {
-        places[c] = 0;
-        while (places[c] < n && strcmp(fields[places[c]], names[c]) != 0)
-            places[c]++;
-        if (places[c] == n)
+    if (!status)
+        status = find_columns(path, &at, places, &n_columns, err);
+    for (uint32_t row = 2; !status && (n = kl_csv_row(&at, fields, COLUMNS_MAX)) != 0; row++) {
+        if (n == 1 && !*fields[0]) /* an empty line */
+            continue;
+        if (n < n_columns) {
             status = kl_fail(err, KL_ERR_INPUT,
-                             "%s is no table of corrections: its first row names no column '%s' "
-                             "(keylight marks writes such a table)",
-                             path, names[c]);
-    }
-    while (!status && (n = take_row(&at, fields)) > 0) {
+                             n < 0 ? "row %u of %s has a quote that is not closed"
+                                   : "row %u of %s has fewer fields than the first one",
+                             row, path);
+            break;
+        }
         for (int c = 0; c < N_COLUMNS; c++)
-            wanted[c] = places[c] < n ? fields[places[c]] : "";
-        if (!strcmp(wanted[DECISION], "wrong") && *wanted[LABEL])
-            status = add(corrections, wanted, err);
+            wanted[c] = fields[places[c]];
+        status = take(corrections, path, row, wanted, err);
     }
     free(text);
     return status;
@@ -140,9 +150,10 @@ void kl_corrections_clear(struct kl_corrections *corrections)
         free(corrections->list[i].split);
         free(corrections->list[i].file);
         free(corrections->list[i].label);
+        free(corrections->list[i].correct_label);
     }
     free(corrections->list);
-    *corrections = (struct kl_corrections){NULL, 0};
+    *corrections = (struct kl_corrections){NULL, 0, 0};
 }
 
 /* Where an image is now: 1, or 0 if it is not there. */
@@ -166,31 +177,61 @@ static int find_image(const struct kl_dataset *dataset, const struct kl_correcti
     return 0;
 }
 
+/* Gives the image its label: 1 if it had another, 0 if it had this, -1 with *err if it had neither
+ * this nor the one that was seen to be wrong. */
+static int correct(const struct kl_correction *one, const struct kl_dataset *dataset,
+                   uint8_t *label, struct kl_error *err)
+{
+    const char *now = kl_dataset_class_name(dataset, *label);
+    uint32_t right = 0;
+
+    while (right < dataset->n_classes &&
+           strcmp(kl_dataset_class_name(dataset, right), one->correct_label) != 0)
+        right++;
+    if (right == dataset->n_classes) {
+        kl_fail(err, KL_ERR_INPUT,
+                "%s has no class '%.100s', which the corrections name: a correct_label is one of "
+                "its classes",
+                dataset->name, one->correct_label);
+        return -1;
+    }
+    if (*label == right)
+        return 0;
+    if (strcmp(now, one->label) != 0) {
+        kl_fail(err, KL_ERR_INPUT,
+                "%s/%s/%u%s%.200s is labelled '%.60s' here, neither '%.60s' nor '%.60s' as in the "
+                "corrections: they are of other data, of another selection of it, or contradict "
+                "themselves",
+                one->split, dataset->name, one->index, *one->file ? ", " : "", one->file, now,
+                one->label, one->correct_label);
+        return -1;
+    }
+    *label = (uint8_t)right;
+    return 1;
+}
+
 enum kl_status kl_corrections_apply(struct kl_corrections *corrections, struct kl_dataset *dataset,
                                     struct kl_error *err)
 {
-    uint32_t n_changed = 0;
+    uint32_t n[2] = {0, 0};
 
     for (uint32_t i = 0; i < corrections->n; i++) {
         struct kl_correction *one = &corrections->list[i];
         enum kl_split split;
-        uint32_t index, label = 0;
+        uint32_t index;
+        int is_changed;
 
         if (strcmp(one->dataset, dataset->name) != 0 || !find_image(dataset, one, &split, &index))
             continue;
-        while (label < dataset->n_classes &&
-               strcmp(kl_dataset_class_name(dataset, label), one->label) != 0)
-            label++;
-        if (label == dataset->n_classes)
-            return kl_fail(err, KL_ERR_INPUT, "%s has no class '%.100s' that the corrections name",
-                           dataset->name, one->label);
-        n_changed += dataset->splits[split].labels[index] != label;
-        dataset->splits[split].labels[index] = (uint8_t)label;
+        is_changed = correct(one, dataset, &dataset->splits[split].labels[index], err);
+        if (is_changed < 0)
+            return err->status;
+        n[is_changed]++;
         one->is_used = 1;
     }
-    if (n_changed)
-        kl_note(&dataset->notes, "%u label%s corrected", n_changed,
-                n_changed > 1 ? "s are" : " is");
+    if (n[0] + n[1])
+        kl_note(&dataset->notes, "%u label%s corrected, %u had the right one before", n[1],
+                n[1] == 1 ? " is" : "s are", n[0]);
     return KL_OK;
 }
 

@@ -74,6 +74,10 @@ static enum kl_status split_off(struct kl_dataset *dataset, uint32_t number, uin
         return kl_fail_on(err, KL_ERR_USAGE, "validation",
                           "validation %u leaves nothing to train on: %s has %u training samples", n,
                           dataset->name, train->count);
+    free(validation->pixels); /* of a validation split whose images could none be read */
+    free(validation->labels);
+    free(validation->paths);
+    *validation = (struct kl_image_set){0};
     status = kl_alloc(&validation->pixels, n, size, "the validation split", err);
     if (!status)
         status = kl_alloc(&validation->labels, n, 1, "the validation split", err);
@@ -128,13 +132,14 @@ static void note_missing(struct kl_dataset *dataset)
             if (members[s][c] || members[0][c] + members[1][c] + members[2][c] == 0)
                 continue;
             if (n++ < NAMED && used < sizeof names)
-                used += (size_t)snprintf(names + used, sizeof names - used, "%s%s",
-                                         used ? ", " : "", kl_dataset_class_name(dataset, c));
+                used += (size_t)snprintf(names + used, sizeof names - used, "%s%s (%u in all)",
+                                         used ? ", " : "", kl_dataset_class_name(dataset, c),
+                                         members[0][c] + members[1][c] + members[2][c]);
         }
         if (n)
-            kl_note(&dataset->notes, "the %s split has nothing of %s%s%s, which %s too few images",
+            kl_note(&dataset->notes, "the %s split has nothing of %s%s%s",
                     kl_split_name((enum kl_split)s), n > 1 ? "these classes: " : "the class ",
-                    names, n > NAMED ? ", ..." : "", n > 1 ? "have" : "has");
+                    names, n > NAMED ? ", ..." : "");
     }
 }
 
@@ -252,13 +257,15 @@ enum kl_status kl_select(struct kl_dataset *dataset, uint32_t number,
         status = split_off(dataset, number, selection->validation, selection->split_seed, err);
     if (!status && selection->limit)
         status = keep(dataset, number, selection->limit, selection->split_seed, err);
-    if (!status && corrections)
-        status = kl_corrections_apply(corrections, dataset, err);
     if (!status)
         status = note_leaks(dataset, err);
     if (status)
         return status;
     note_missing(dataset);
     kl_dataset_measure(dataset);
-    return selection->label_noise > 0 ? flip_labels(dataset, number, selection, err) : KL_OK;
+    if (selection->label_noise > 0)
+        status = flip_labels(dataset, number, selection, err);
+    if (!status && corrections) /* of what somebody saw: with the flips */
+        status = kl_corrections_apply(corrections, dataset, err);
+    return status;
 }

@@ -41,6 +41,11 @@ static int read_mark(const cJSON *body, struct kl_mark *mark, struct kl_reply *r
     const cJSON *label = cJSON_GetObjectItemCaseSensitive(body, "label"), *item;
     double value = 0;
 
+    if (!cJSON_IsObject(body)) {
+        kl_reply_problem(reply, 400, NULL,
+                         "the body is a JSON object with a sample's id and what is decided of it");
+        return -1;
+    }
     cJSON_ArrayForEach(item, body)
     {
         if (strcmp(item->string, "sample") != 0 && strcmp(item->string, "decision") != 0 &&
@@ -50,7 +55,7 @@ static int read_mark(const cJSON *body, struct kl_mark *mark, struct kl_reply *r
         }
     }
     if (read_number(cJSON_GetObjectItemCaseSensitive(body, "sample"), INT32_MAX, &value)) {
-        kl_reply_problem(reply, 400, "sample", "the body is a JSON object with the id of a sample");
+        kl_reply_problem(reply, 400, "sample", "sample is the id of a sample");
         return -1;
     }
     mark->sample = (uint32_t)value;

@@ -58,6 +58,20 @@ test('marks are still there after a reload; a right class can be chosen, and a m
   await page.waitForFunction((n) => document.querySelectorAll('[data-mark="fine"]').length === n, fines - 1);
 });
 
+test('a key that is held down marks one image, and no right class is invented', async () => {
+  await page.focus('#suspect-30');
+  const before = (await api('/marks')).marks.length;
+  for (let i = 0; i < 4; i++) await page.keyboard.down('w');
+  await page.keyboard.up('w');
+  await page.waitForSelector('li:has(> #suspect-30)[data-mark="wrong"]');
+  const {marks} = await api('/marks'), {suspects} = await api('/suspects?limit=60');
+  assert.equal(marks.length, before + 1);
+  const {sample, suggested} = suspects[29], {label} = marks.find((mark) => mark.sample.id === sample.id);
+  assert.equal(label, suggested ? suggested.label : sample.predicted === sample.label ? null : sample.predicted);
+  await page.locator('li:has(> #suspect-30) button[data-decision="wrong"]').click();
+  await page.waitForSelector('li:has(> #suspect-30)[data-mark=""]');
+});
+
 test('the table of marks trains a run in which they are right', async () => {
   const [download] = await Promise.all([page.waitForEvent('download'), page.click('#marks-csv')]);
   const table = path.join(folder, 'fixed.csv');
@@ -88,6 +102,14 @@ test('axe finds nothing wrong, and the list fits a phone', async () => {
 
 test('nothing was wrong on the console', async () => {
   assert.deepEqual(problems, []);
+});
+
+test('marks that cannot be read leave the suspects on the page', async () => {
+  writeFileSync(`${file}.marks`, 'junk '.repeat(200));
+  await page.reload();
+  await ready();
+  assert.equal(await page.$$eval('.suspects .path', (paths) => paths.length), 60);
+  assert.match(await page.textContent('#notices'), /cannot be read as marks.*move it away/);
 });
 
 await runAll(() => {

@@ -2,6 +2,7 @@
 import json
 import os
 import sqlite3
+import struct
 import sys
 import unicodedata
 
@@ -295,6 +296,9 @@ def test_marks_are_kept_exported_and_trained_with():
                     {"sample": 0, "decision": "wrong", "label": 7}, {"sample": 0, "decision": "fine", "label": 1},
                     {"sample": 1.5, "decision": "fine"}, {"sample": 0, "decision": "fine", "other": 1}):
             post(404 if bad.get("sample") == 999 else 400, **bad)
+        for body in ("[1]", "7", "null", "", "[[]]", '"sample"'):
+            got, _, content = server.ask(base, "POST", body, Content_Type="application/json")
+            assert got == 400 and b"JSON object" in content, (body, got, content)
         _, headers, csv = server.ask(f"{base}?format=csv&bom=1")
         assert csv.startswith(b"\xef\xbb\xbfdataset,split") and headers["Content-Type"].startswith("text/csv")
     finally:
@@ -310,9 +314,115 @@ def test_marks_are_kept_exported_and_trained_with():
     refuse("--data", f"d={at('few')}", "--corrections", at("fixed.csv"), says="which is not in the data")
     write("other.csv", "a,b\n1,2\n")
     refuse("--data", f"d={at('marked')}", "--corrections", at("other.csv"), says="names no column 'dataset'")
-    train("marked.keylight", "--data", f"d={at('few')}")  # another run under the same name
+    _, said = train("marked.keylight", "--data", f"d={at('few')}")  # another run under the same name
+    assert f"in {run}.marks.old now" in said and tap.run("marks", run).stdout.count("\n") == 1
+    os.rename(run + ".marks.old", run + ".marks")
     done = tap.run("marks", run)
     assert done.returncode == 1 and "has the marks of another run" in done.stderr
+
+
+def corrections(*rows, columns="dataset,split,index,file,label,decision,correct_label"):
+    write("table.csv", "".join(line + "\n" for line in (columns, *rows)))
+    return at("table.csv")
+
+
+def test_corrections_change_what_they_name_or_nothing():
+    fill("wrong", ["a", "b"], 20)
+    data = ("--data", f"d={at('wrong')}")
+    row = "d,train,0,a/003.png,a,{},{}"
+    for decision, label, says in (("wrong", "b", "1 label is corrected, 0 had the right one before"),
+                                  ("wrong", "a", "0 labels are corrected, 1 had the right one before"),
+                                  ("wrong", "", "0 corrected labels, 1 marked wrong without the right class"),
+                                  ("fine", "", "0 corrected labels, 0 marked")):
+        _, said = train("wrong.keylight", *data, "--corrections", corrections(row.format(decision, label)))
+        assert says in said, (decision, label, said)
+    for rows, says in (([row.format("Wrong", "b")], "row 2 of"), ([row.format("wrong", "zebra")], "has no class 'zebra'"),
+                       (["d,train,0,a/003.png,a,wrong"], "fewer fields"), (['d,train,0,"a/003.png,a,wrong,b'], "a quote that is not closed"),
+                       (["d,train,banana,,a,wrong,b"], "the index 'banana'"), (["d,train,4294967296,,a,wrong,b"], "the index"),
+                       (["d,train,,,a,wrong,b"], "the index ''"), (["d,train,0,,b,wrong,c"], "no class 'c'"),
+                       ([row.format("wrong", "b"), row.format("wrong", "b").replace(",a,wrong,b", ",b,wrong,a"),
+                         row.format("wrong", "b").replace(",a,wrong", ",x,wrong")], "is labelled 'a' here, neither 'x' nor 'b'")):
+        refuse(*data, "--corrections", corrections(*rows), says=says)
+    refuse(*data, "--corrections", at("wrong"), says="is no file")
+    write("text.txt", "one two three four five six seven eight nine ten\n" * 20)
+    refuse("--preset", "text-words", "--data", f"t={at('text.txt')}", "--corrections", corrections(), says="are for images", kind=())
+
+
+def test_labels_flipped_on_purpose_are_corrected_as_they_were_seen():
+    fill("noisy", ["a", "b"], 40)
+    noise = ("--data", f"d={at('noisy')}", "--label-noise", "0.2", "--seed", "3")
+    db, _ = train("noisy.keylight", *noise)
+    flipped = list(db.execute("SELECT name, label, true_label FROM sample WHERE label != true_label"))
+    assert len(flipped) >= 10
+    table = corrections(*(f"d,train,0,{name},{'ab'[label]},wrong,{'ab'[true]}" for name, label, true in flipped))
+    db, said = train("cleaned.keylight", *noise, "--corrections", table)
+    assert f"{len(flipped)} labels are corrected" in said
+    assert db.execute("SELECT count(*) FROM sample WHERE label != true_label").fetchone()[0] == 0
+
+
+def test_splits_without_classes_are_no_classes():
+    fill("bare", ["train", "test"], 6)
+    refuse("--data", f"d={at('bare')}", says="bare/test holds images, but no classes")
+    fill("odd", ["cat", "test"], 6)
+    _, said = train("odd.keylight", "--data", f"d={at('odd')}")
+    assert "the folder test is taken for a class" in said
+
+
+def test_two_spellings_of_one_class_are_refused():
+    for form in ("NFC", "NFD"):
+        fill("twice", [unicodedata.normalize(form, "caf\u00e9"), "tea"], 4)
+    refuse("--data", f"d={at('twice')}", says="differ only in how")
+
+
+def test_names_do_nothing_to_a_terminal():
+    fill("evil", ["a", "b"], 12)
+    write("evil/a/\x1b]0;owned\x07.png", "no image")
+    write("evil/a/split_seed.png", "no image")
+    os.makedirs(at("evil/b/\x1b[31msub"))
+    os.symlink("nowhere", at("evil/a/gone.png"))
+    _, said = train("evil.keylight", "--data", f"d={at('evil')}")
+    assert "\x1b" not in said and "\u241b]0;owned\u2407.png" in said and "--split-seed" not in said, said
+    assert "1 file is not PNG" in said
+
+
+def test_a_tiff_that_is_too_large_is_not_decoded():
+    fill("scans", ["a", "b"], 8)
+    entries = [(256, 4, 1, 21000), (257, 4, 1, 21000), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1), (273, 4, 1, 8), (277, 3, 1, 1),
+               (278, 4, 1, 21000), (279, 4, 1, 4)]
+    write("scans/a/huge.tif", struct.pack("<2sHI4sH", b"II", 42, 12, bytes(4), len(entries)) +
+          b"".join(struct.pack("<HHII", *entry) for entry in entries) + bytes(4))
+    _, said = train("scans.keylight", "--data", f"d={at('scans')}")
+    assert "huge.tif is 21000 x 21000 pixels: a side is at most 20000" in said, said
+
+
+def test_hostile_marks_are_refused():
+    fill("host", ["a", "b"], 12)
+    train("host.keylight", "--data", f"d={at('host')}")
+    marks = at("host.keylight.marks")
+
+    def refused(says):
+        done = tap.run("marks", at("host.keylight"))
+        assert done.returncode == 1 and says in done.stderr and "move it away" in done.stderr, done
+        os.remove(marks)
+    write("host.keylight.marks", "junk " * 200)
+    refused("cannot be read as marks")
+    os.symlink(at("elsewhere"), marks)
+    refused("is no file of its own")
+    assert not os.path.exists(at("elsewhere"))
+    fingerprint = json.loads(tap.succeed("info", at("host.keylight"), "--json"))["fingerprint"]
+
+    def made(table, rows):
+        db = sqlite3.connect(marks)
+        db.executescript("PRAGMA application_id = 1802268011; PRAGMA user_version = 1; CREATE TABLE run (fingerprint TEXT);"
+                         f"INSERT INTO run VALUES ('{fingerprint}'); CREATE TABLE mark ({table});")
+        db.executemany("INSERT INTO mark (sample, label) VALUES (?, ?)", rows)
+        db.commit()
+        db.close()
+    made("sample, label, decision AS (hex(zeroblob(210000000)))", [(0, 0)])
+    refused("cannot be read as marks")
+    made("sample, label, decision DEFAULT 'wrong'", [(1, 1), (1, 0), (2, 1 << 62), (3, -4), (900, 0)])
+    found = json.loads(tap.succeed("marks", at("host.keylight"), "--json"))["marks"]
+    assert [(one["sample"]["id"], one["label"]) for one in found] == [(1, 1), (2, None), (3, None)], found
 
 
 if __name__ == "__main__":

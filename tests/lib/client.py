@@ -17,7 +17,7 @@ class Server:
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                         env={**os.environ, **(environment or {})})
         self.line = self.process.stdout.readline()
-        self.port = int(re.search(r":(\d+)/", self.line).group(1))
+        self.port = int(re.findall(r":(\d+)[/,]", self.line)[-1])  # behind a proxy its own comes last
 
     def connect(self):
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)

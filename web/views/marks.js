@@ -11,14 +11,14 @@ import {notify} from './notices.js';
 const DECISIONS = [{decision: 'wrong', key: 'w', text: 'Wrong'}, {decision: 'fine', key: 'f', text: 'Fine'},
   {decision: 'unsure', key: 'u', text: 'Unsure'}];
 
-/** What the label most likely should be: what the neighbours are called, or else what the network says.
- *  @param {Run} run @param {Suspect} suspect @returns {number} */
+/** What the label most likely should be: what the neighbours are called, or else what the network says; null: neither
+ *  tells of another one.
+ *  @param {Run} run @param {Suspect} suspect @returns {number|null} */
 function likely(run, suspect) {
   const dataset = run.datasets.find(({name}) => name === suspect.sample.dataset);
   const said = suspect.sample.predicted - (dataset?.first_output ?? 0);
   if (suspect.suggested) return suspect.suggested.label;
-  return said >= 0 && said < (dataset?.classes.length ?? 0) && said !== suspect.sample.label ? said :
-    suspect.sample.label === 0 ? 1 : 0;
+  return said >= 0 && said < (dataset?.classes.length ?? 0) && said !== suspect.sample.label ? said : null;
 }
 
 /** All decisions of a run, and how many there are of each. */
@@ -44,12 +44,12 @@ export class Marks {
   async set(sample, decision, label) {
     try {
       const marks = await setMark(this.run.id, {sample, decision, label});
-      this.bySample = new Map(marks.map((mark) => [mark.sample.id, mark]));
+      const mine = marks.find((mark) => mark.sample.id === sample); // of the others an answer on its way may know more
+      if (mine) this.bySample.set(sample, mine);
+      else this.bySample.delete(sample);
       this.drawSummary();
-      return true;
     } catch (error) {
       notify(`The mark was not kept: ${/** @type {Error} */ (error).message}`);
-      return false;
     }
   }
 
@@ -59,8 +59,8 @@ export class Marks {
     const {run} = this, {sample} = suspect, id = sample.id;
     const classes = run.datasets.find(({name}) => name === sample.dataset)?.classes ?? [];
     const right = h('select', {'aria-label': `The right class of ${sample.split} image ${sample.index}`, onchange: () =>
-      this.set(id, 'wrong', Number(right.value))},
-    classes.map((_, label) => label === sample.label ? null : h('option', {value: String(label)}, className(run, sample.dataset, label))));
+      this.set(id, 'wrong', right.value === '' ? null : Number(right.value))},
+    h('option', {value: ''}, 'which class?'), classes.map((_, label) => label === sample.label ? null : h('option', {value: String(label)}, className(run, sample.dataset, label))));
     const buttons = DECISIONS.map(({decision, key, text}) => h('button.quiet', {type: 'button', 'data-decision': decision,
       title: `${text} (${key})`, 'aria-keyshortcuts': key, onclick: () => decide(decision)}, text));
     const draw = () => {
@@ -68,17 +68,17 @@ export class Marks {
       card.dataset.mark = mark?.decision ?? '';
       for (const button of buttons) button.setAttribute('aria-pressed', String(button.dataset.decision === mark?.decision));
       right.hidden = mark?.decision !== 'wrong';
-      right.value = String(mark?.label ?? likely(run, suspect));
+      right.value = String(mark ? mark.label ?? '' : likely(run, suspect) ?? '');
     };
     /** The same again takes the mark back. @param {Mark['decision']} decision */
     const decide = async (decision) => {
       const same = this.bySample.get(id)?.decision === decision;
-      await this.set(id, same ? null : decision, same || decision !== 'wrong' ? null : Number(right.value));
+      await this.set(id, same ? null : decision, same || decision !== 'wrong' ? null : likely(run, suspect));
       draw();
     };
     card.addEventListener('keydown', (event) => {
       const found = DECISIONS.find(({key}) => key === event.key.toLowerCase());
-      if (!found || event.ctrlKey || event.metaKey || event.altKey || event.target instanceof HTMLSelectElement) return;
+      if (!found || event.repeat || event.ctrlKey || event.metaKey || event.altKey || event.target instanceof HTMLSelectElement) return;
       event.preventDefault();
       event.stopPropagation();
       decide(found.decision);

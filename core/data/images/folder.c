@@ -212,12 +212,19 @@ static enum kl_status list_training(struct kl_dataset *dataset, const char *root
     status = kl_list_folder(folder, &listing, err);
     if (!status && (listing.folders.n < 2 || listing.folders.n > KL_CLASSES_MAX))
         status = kl_fail(err, KL_ERR_INPUT,
-                         "%s has %zu sub-folders: it should have one per class, 2 to %d", folder,
-                         listing.folders.n, KL_CLASSES_MAX);
+                         "%s has %zu sub-folder%s: it should have one per class, 2 to %d", folder,
+                         listing.folders.n, listing.folders.n == 1 ? "" : "s", KL_CLASSES_MAX);
     for (size_t c = 0; !status && c < listing.folders.n; c++) {
         const char *class = listing.folders.names[c];
         size_t before = catalogue->n;
 
+        if (find_class(dataset, class) >= 0) {
+            status = kl_fail(err, KL_ERR_INPUT,
+                             "%s has two folders for the class %s, whose names differ only in how "
+                             "their letters are composed: leave one",
+                             folder, class);
+            break;
+        }
         status = kl_dataset_name_class(dataset, (uint32_t)c, class, err);
         dataset->n_classes = (uint32_t)c + 1;
         if (!status)
@@ -291,7 +298,7 @@ static enum kl_status draw_test(struct kl_dataset *dataset, struct kl_catalogue 
                                 uint32_t number, uint64_t seed, struct kl_error *err)
 {
     uint8_t *labels = NULL, *drawn = NULL;
-    uint32_t n = 0, n_test;
+    uint32_t n = 0, n_train, n_test;
     enum kl_status status = kl_alloc(&labels, catalogue->n, 1, "the labels", err);
 
     if (!status)
@@ -301,6 +308,7 @@ static enum kl_status draw_test(struct kl_dataset *dataset, struct kl_catalogue 
     for (size_t i = 0; i < catalogue->n; i++)
         if (catalogue->entries[i].split == KL_SPLIT_TRAIN)
             labels[n++] = catalogue->entries[i].label;
+    n_train = n;
     n_test = (uint32_t)(TEST_SHARE * n + 0.5);
     if (n_test < dataset->n_classes) /* one of each class, where there are so many */
         n_test = n / 4 < dataset->n_classes ? n / 4 : dataset->n_classes;
@@ -309,15 +317,41 @@ static enum kl_status draw_test(struct kl_dataset *dataset, struct kl_catalogue 
     for (size_t i = 0; !status && i < catalogue->n; i++)
         if (catalogue->entries[i].split == KL_SPLIT_TRAIN && drawn[n++])
             catalogue->entries[i].split = KL_SPLIT_TEST;
-    if (!status)
-        kl_note(&dataset->notes,
-                "there is no test split: %u images, a tenth of every class, "
-                "become one",
-                n_test);
+    if (!status && !n_test)
+        kl_note(&dataset->notes, "there is no test split, and there are too few images for one");
+    else if (!status)
+        kl_note(&dataset->notes, "there is no test split: %u image%s%s become%s one", n_test,
+                n_test == 1 ? "" : "s",
+                n_test == (uint32_t)(TEST_SHARE * n_train + 0.5) ? ", a tenth of every class," : "",
+                n_test == 1 ? "s" : "");
 out:
     free(labels);
     free(drawn);
     return status;
+}
+
+/* A folder called as a split is, with images of its own, is a class only among others. */
+static enum kl_status check_class_names(struct kl_dataset *dataset, const char *folder,
+                                        const struct kl_listing *listing, struct kl_error *err)
+{
+    const char *called = NULL;
+    size_t n = 0;
+
+    for (size_t i = 0; i < listing->folders.n; i++)
+        if (kl_split_called(listing->folders.names[i]) >= 0) {
+            called = called ? called : listing->folders.names[i];
+            n++;
+        }
+    if (n && n == listing->folders.n)
+        return kl_fail(err, KL_ERR_INPUT,
+                       "%s/%s holds images, but no classes: put them into one sub-folder per "
+                       "class, as in %s/%s/cat",
+                       folder, called, folder, called);
+    if (n)
+        kl_note(&dataset->notes,
+                "the folder %s is taken for a class, because it holds images and no classes",
+                called);
+    return KL_OK;
 }
 
 static enum kl_status list_images(struct kl_dataset *dataset, const char *folder, uint32_t number,
@@ -342,7 +376,9 @@ static enum kl_status list_images(struct kl_dataset *dataset, const char *folder
                      : diagnose(folder, err);
         goto out;
     }
-    status = list_training(dataset, folder, train ? train : "", catalogue, err);
+    status = train ? KL_OK : check_class_names(dataset, folder, &splits.listing, err);
+    if (!status)
+        status = list_training(dataset, folder, train ? train : "", catalogue, err);
     for (int s = KL_SPLIT_VALIDATION; !status && train && s < KL_N_SPLITS; s++)
         if (splits.names[s])
             status = list_split(dataset, folder, splits.names[s], (enum kl_split)s, catalogue, err);

@@ -71,7 +71,7 @@ static void at_header(GdkPixbufLoader *loader, int width, int height, gpointer d
     decoding->is_too_large =
         width < 1 || height < 1 || width > KL_PICTURE_SIDE_MAX || height > KL_PICTURE_SIDE_MAX;
     if (decoding->is_too_large) {
-        gdk_pixbuf_loader_set_size(loader, 1, 1); /* decode nothing large */
+        gdk_pixbuf_loader_set_size(loader, 0, 0); /* decode nothing */
     } else if (name && !strcmp(name, "jpeg") && wide && width > 2 * wide && height > 2 * high) {
         double factor = (double)wide / width > (double)high / height ? (double)wide / width
                                                                      : (double)high / height;
@@ -123,8 +123,8 @@ static enum kl_status feed(GdkPixbufLoader *loader, const char *path,
     return status;
 }
 
-/* Decodes a file as decoding says: *picture, as it is to be seen, is the caller's to unref; of a
- * header alone it is NULL. */
+/* Decodes a file as decoding says: *picture, as it is stored, is the caller's to unref; of a header
+ * alone it is NULL. */
 static enum kl_status decode(const char *path, struct decoding *decoding, GdkPixbuf **picture,
                              struct kl_error *err)
 {
@@ -147,13 +147,21 @@ static enum kl_status decode(const char *path, struct decoding *decoding, GdkPix
     if (status)
         goto out;
     found = gdk_pixbuf_loader_get_pixbuf(loader);
-    *picture = found ? gdk_pixbuf_apply_embedded_orientation(found) : NULL;
+    *picture = found ? g_object_ref(found) : NULL;
     if (!*picture)
         status = unreadable(path, "nothing is in it", err);
 out:
     g_clear_error(&error);
     g_object_unref(loader);
     return status;
+}
+
+/* Whether it is to be turned by a quarter: EXIF's orientations 5 to 8. */
+static int lies_on_its_side(GdkPixbuf *picture)
+{
+    const char *orientation = gdk_pixbuf_get_option(picture, "orientation");
+
+    return orientation && *orientation >= '5' && *orientation <= '8';
 }
 
 enum kl_status kl_image_file_size(const char *path, uint32_t *width, uint32_t *height,
@@ -170,9 +178,9 @@ enum kl_status kl_image_file_size(const char *path, uint32_t *width, uint32_t *h
     if (*width != *height && *width <= SMALL_SIDE && *height <= SMALL_SIDE) {
         decoding = (struct decoding){.width = *width, .height = *height};
         status = decode(path, &decoding, &picture, err);
-        if (!status) { /* it may be turned */
-            *width = (uint32_t)gdk_pixbuf_get_width(picture);
-            *height = (uint32_t)gdk_pixbuf_get_height(picture);
+        if (!status && lies_on_its_side(picture)) {
+            *width = (uint32_t)decoding.found_height;
+            *height = (uint32_t)decoding.found_width;
         }
     }
     g_clear_object(&picture);
@@ -212,39 +220,50 @@ static enum kl_status take_planes(const uint8_t *image, size_t stride, int n, ui
     return KL_OK;
 }
 
+/* The picture at w x h pixels as it is stored; NULL: memory ran out. */
+static GdkPixbuf *resize(GdkPixbuf *picture, int w, int h)
+{
+    const char *orientation = gdk_pixbuf_get_option(picture, "orientation");
+    int n = gdk_pixbuf_get_n_channels(picture);
+    GdkPixbuf *resized;
+
+    if (gdk_pixbuf_get_width(picture) == w && gdk_pixbuf_get_height(picture) == h)
+        return g_object_ref(picture); /* the filter would blur it */
+    resized = gdk_pixbuf_new(GDK_COLORSPACE_RGB, n == 4, 8, w, h);
+    if (resized && !stbir_resize_uint8_generic(
+                       gdk_pixbuf_read_pixels(picture), gdk_pixbuf_get_width(picture),
+                       gdk_pixbuf_get_height(picture), gdk_pixbuf_get_rowstride(picture),
+                       gdk_pixbuf_get_pixels(resized), w, h, gdk_pixbuf_get_rowstride(resized), n,
+                       n == 4 ? 3 : STBIR_ALPHA_CHANNEL_NONE, 0, STBIR_EDGE_CLAMP,
+                       STBIR_FILTER_DEFAULT, STBIR_COLORSPACE_LINEAR, NULL))
+        g_clear_object(&resized);
+    if (resized && orientation)
+        gdk_pixbuf_set_option(resized, "orientation", orientation);
+    return resized;
+}
+
 enum kl_status kl_image_file_read(const char *path, uint32_t width, uint32_t height,
                                   uint8_t *pixels, uint8_t **alpha, struct kl_error *err)
 {
     struct decoding decoding = {.width = width, .height = height};
-    GdkPixbuf *picture = NULL;
-    uint8_t *resized = NULL;
-    int n, w, h;
+    GdkPixbuf *picture = NULL, *resized, *upright = NULL;
+    int is_turned;
     enum kl_status status = decode(path, &decoding, &picture, err);
 
     if (status)
         return status;
-    n = gdk_pixbuf_get_n_channels(picture);
-    w = gdk_pixbuf_get_width(picture);
-    h = gdk_pixbuf_get_height(picture);
-    if ((uint32_t)w == width && (uint32_t)h == height) { /* the filter would blur it */
+    is_turned = lies_on_its_side(picture);
+    resized = resize(picture, (int)(is_turned ? height : width), (int)(is_turned ? width : height));
+    if (resized)
+        upright = gdk_pixbuf_apply_embedded_orientation(resized);
+    if (upright)
         status =
-            take_planes(gdk_pixbuf_read_pixels(picture), (size_t)gdk_pixbuf_get_rowstride(picture),
-                        n, width, height, pixels, alpha, err);
-        goto out;
-    }
-    status = kl_alloc(&resized, (size_t)width * height, (size_t)n, "an image", err);
-    if (status)
-        goto out;
-    if (!stbir_resize_uint8_generic(
-            gdk_pixbuf_read_pixels(picture), w, h, gdk_pixbuf_get_rowstride(picture), resized,
-            (int)width, (int)height, 0, n, n == 4 ? 3 : STBIR_ALPHA_CHANNEL_NONE, 0,
-            STBIR_EDGE_CLAMP, STBIR_FILTER_DEFAULT, STBIR_COLORSPACE_LINEAR, NULL)) {
+            take_planes(gdk_pixbuf_read_pixels(upright), (size_t)gdk_pixbuf_get_rowstride(upright),
+                        gdk_pixbuf_get_n_channels(upright), width, height, pixels, alpha, err);
+    else
         status = kl_fail(err, KL_ERR_MEMORY, "not enough memory to resize %s", path);
-        goto out;
-    }
-    status = take_planes(resized, (size_t)width * (size_t)n, n, width, height, pixels, alpha, err);
-out:
-    free(resized);
+    g_clear_object(&upright);
+    g_clear_object(&resized);
     g_object_unref(picture);
     return status;
 }

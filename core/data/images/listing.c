@@ -67,11 +67,13 @@ enum kl_status kl_list_folder(const char *folder, struct kl_listing *listing, st
         if (kl_file_is_system(entry->d_name))
             continue;
         status = kl_join_path(path, folder, entry->d_name, err);
-        if (status || stat(path, &info))
+        if (status)
             continue;
-        if (S_ISDIR(info.st_mode))
+        if (stat(path, &info) || (!S_ISDIR(info.st_mode) && !S_ISREG(info.st_mode)))
+            status = add_name(&listing->others, "link to nothing, or pipe", err);
+        else if (S_ISDIR(info.st_mode))
             status = add_name(&listing->folders, entry->d_name, err);
-        else if (S_ISREG(info.st_mode))
+        else
             status =
                 add_name(kl_image_file_named(entry->d_name) ? &listing->images : &listing->others,
                          entry->d_name, err);

@@ -296,7 +296,7 @@ enum kl_status kl_corpus_read(const char *path, const struct kl_corpus_settings 
 {
     struct reading reading = {.settings = settings};
     struct kl_corpus *corpus = NULL;
-    enum kl_status status = kl_text_files_list(&reading.files, path, err);
+    enum kl_status status = kl_text_files_list(&reading.files, path, &dataset->notes, err);
 
     if (!status)
         status = kl_text_files_split(&reading.files, settings->test_files, &dataset->notes, err);

@@ -52,10 +52,25 @@ static int by_name(const void *a, const void *b)
                       ((const struct kl_text_file *)b)->name);
 }
 
-/* The file, or the folder's regular files but for hidden ones. */
-enum kl_status kl_text_files_list(struct kl_text_files *files, const char *path,
-                                  struct kl_error *err)
+/* What a folder of texts holds and is not read. */
+struct unread {
+    char names[200]; /* of the first */
+    uint32_t n;
+};
+
+static void name_unread(struct unread *unread, const char *name)
 {
+    size_t used = strlen(unread->names);
+
+    snprintf(unread->names + used, sizeof unread->names - used, "%s%s", unread->n++ ? ", " : "",
+             name);
+}
+
+/* The file, or the folder's regular files but for hidden and empty ones. */
+enum kl_status kl_text_files_list(struct kl_text_files *files, const char *path,
+                                  struct kl_notes *notes, struct kl_error *err)
+{
+    struct unread unread = {0};
     struct stat info;
     struct dirent *entry;
     enum kl_status status = KL_OK;
@@ -72,15 +87,28 @@ enum kl_status kl_text_files_list(struct kl_text_files *files, const char *path,
         char name[4096];
 
         snprintf(name, sizeof name, "%s/%s", path, entry->d_name);
-        if (kl_file_is_system(entry->d_name) || stat(name, &info) || !S_ISREG(info.st_mode))
+        if (kl_file_is_system(entry->d_name))
             continue;
+        if (stat(name, &info) || !S_ISREG(info.st_mode) || info.st_size == 0) {
+            name_unread(&unread, entry->d_name);
+            continue;
+        }
         status = files->n == FILES_MAX
                      ? kl_fail(err, KL_ERR_INPUT, "%s has more than %d files", path, FILES_MAX)
                      : add_file(files, name, err);
     }
     closedir(dir);
     if (!status && files->n == 0)
-        status = kl_fail(err, KL_ERR_INPUT, "the folder %s has no text files", path);
+        status = unread.n
+                     ? kl_fail(err, KL_ERR_INPUT,
+                               "the folder %s has no text files itself (but %.150s, folders or "
+                               "empty files): put the files into it, or name one of its folders",
+                               path, unread.names)
+                     : kl_fail(err, KL_ERR_INPUT,
+                               "the folder %s has no text files: put some into it", path);
+    else if (!status && unread.n)
+        kl_note(notes, "%u folder%s or empty file%s not read: %s", unread.n,
+                unread.n > 1 ? "s" : "", unread.n > 1 ? "s are" : " is", unread.names);
     if (!status)
         qsort(files->files, files->n, sizeof *files->files, by_name);
     return status;
@@ -256,7 +284,7 @@ void kl_text_files_note_leaks(const struct kl_text_files *files, struct kl_notes
             const struct kl_text_file *other = &files->files[k];
 
             if (other->split == KL_SPLIT_VALIDATION || other->split == KL_SPLIT_TEST ||
-                other->n_tokens != file->n_tokens ||
+                other->n_tokens != file->n_tokens || file->n_tokens == 0 ||
                 memcmp(other->raw, file->raw, file->n_tokens * sizeof *file->raw) != 0)
                 continue;
             first = n++ ? first : file;

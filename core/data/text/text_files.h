@@ -22,11 +22,11 @@ struct kl_text_files {
     struct kl_text_file *files;
 };
 
-/* The file at path, or the folder's regular files but hidden and system ones, in the order of their
- * names. The caller ends *files with kl_text_files_clear, also on failure. Errors:
- * KL_ERR_NOT_FOUND, KL_ERR_INPUT, KL_ERR_IO, KL_ERR_MEMORY. */
+/* The file at path, or the folder's regular files but hidden, system and empty ones, in the order
+ * of their names; notes what else it holds. The caller ends *files with kl_text_files_clear, also
+ * on failure. Errors: KL_ERR_NOT_FOUND, KL_ERR_INPUT, KL_ERR_IO, KL_ERR_MEMORY. */
 enum kl_status kl_text_files_list(struct kl_text_files *files, const char *path,
-                                  struct kl_error *err);
+                                  struct kl_notes *notes, struct kl_error *err);
 void kl_text_files_clear(struct kl_text_files *files);
 
 /* Decides every file's split: by the pattern of test files, if it is not empty; otherwise by the

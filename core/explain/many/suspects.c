@@ -192,7 +192,8 @@ static enum kl_status find_neighbours(void *argument, unsigned worker, unsigned 
     pthread_mutex_lock(&job->lock);
     job->n_done++;
     if (!status && job->progress)
-        job->progress(job->self, job->n_done, job->n_tasks);
+        job->progress(job->self, job->n_done == job->n_tasks ? job->n : job->n_done * KL_SLICE,
+                      job->n);
     pthread_mutex_unlock(&job->lock);
     return status;
 }
