@@ -5,7 +5,7 @@
 #ifndef KL_API_ANSWERS_H
 #define KL_API_ANSWERS_H
 
-#include "core/explain/attention.h"
+#include "core/explain/strips.h"
 #include "core/explain/many/hubness.h"
 #include "core/explain/many/report.h"
 #include "core/explain/many/suspects.h"
@@ -42,6 +42,9 @@ char *kl_json_text_attention(const struct kl_run *run, const struct kl_query *qu
                              const struct kl_query_text *text, uint32_t place,
                              const struct kl_answer *answer, const struct kl_passages *passages,
                              double total_ms);
+
+/* The strips of an answer, with their titles and sentences (api/words.h). */
+char *kl_json_strips(const struct kl_run *run, const struct kl_strips *strips, double total_ms);
 
 /* A stretch of text: its tokens, and what the network thought of each. */
 struct kl_reading;

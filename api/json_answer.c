@@ -245,6 +245,28 @@ static void add_learning(struct kl_json *json, const struct kl_learning *learnin
     kl_json_end(json);
 }
 
+static void add_showings(struct kl_json *json, const struct kl_run *run,
+                         const struct kl_query *query, const struct kl_showings *showings)
+{
+    kl_json_add_sample(json, "training", run, query->training_sample);
+    kl_json_list(json, "showings");
+    for (uint32_t i = 0; i < showings->n; i++) {
+        const struct kl_showing *one = &showings->list[i];
+
+        kl_json_object(json, NULL);
+        kl_json_count(json, "pattern", one->pattern);
+        kl_json_count(json, "step", one->step);
+        kl_json_number(json, "attention", one->attention);
+        kl_json_number(json, "coefficient", one->coefficient);
+        kl_json_number(json, "error", one->error);
+        kl_json_number(json, "contribution", one->contribution);
+        kl_json_end(json);
+    }
+    kl_json_end(json);
+    if (showings->n_products)
+        kl_json_floats(json, "products", showings->products, showings->n_products);
+}
+
 /* What was asked for beyond the spotlight. */
 static void add_views(struct kl_json *json, const struct kl_run *run, const struct kl_query *query,
                       const struct kl_answer *answer)
@@ -257,6 +279,8 @@ static void add_views(struct kl_json *json, const struct kl_run *run, const stru
         add_samples(json, run, answer);
     if (query->parts & KL_ANSWER_LEARNING)
         add_learning(json, &answer->learning);
+    if (query->parts & KL_ANSWER_SHOWINGS)
+        add_showings(json, run, query, &answer->showings);
     if (query->removal) {
         kl_json_object(json, "removed");
         kl_json_count(json, "patterns", answer->removed.n_patterns);

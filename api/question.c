@@ -11,6 +11,7 @@ void kl_question_init(const struct kl_history *history, struct kl_question *ques
                                         .logit = KL_ANY_CLASS,
                                         .only_class = KL_ANY_CLASS,
                                         .top = KL_DEFAULT_TOP,
+                                        .training_sample = UINT32_MAX,
                                         .parts = KL_ANSWER_ALWAYS};
 }
 
@@ -107,6 +108,15 @@ static enum kl_status set_k(struct kl_question *question, const struct kl_histor
     if (kl_parse_number(text, &k) || k < 1 || k > KL_TOP_MAX)
         return kl_fail_on(err, KL_ERR_USAGE, "k", "k is 1 to %d", KL_TOP_MAX);
     question->query.top = k;
+    return KL_OK;
+}
+
+static enum kl_status set_training(struct kl_question *question, const struct kl_history *history,
+                                   const char *text, struct kl_error *err)
+{
+    (void)history;
+    if (kl_parse_number(text, &question->query.training_sample))
+        return kl_fail_on(err, KL_ERR_USAGE, "training", "training is the id of a training sample");
     return KL_OK;
 }
 
@@ -247,9 +257,14 @@ static const struct {
     const char *word;
     enum kl_status (*set)(struct kl_question *question, const struct kl_history *history,
                           const char *text, struct kl_error *err);
-} words[] = {{"layer", set_layer},   {"rank", set_rank}, {"by", set_by},
-             {"class", set_class},   {"k", set_k},       {"views", set_views},
-             {"remove", set_removal}};
+} words[] = {{"layer", set_layer},
+             {"rank", set_rank},
+             {"by", set_by},
+             {"class", set_class},
+             {"k", set_k},
+             {"views", set_views},
+             {"remove", set_removal},
+             {"training", set_training}};
 #define N_WORDS (sizeof words / sizeof words[0])
 
 const char *kl_question_word(uint32_t i)

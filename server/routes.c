@@ -115,7 +115,7 @@ static int is_of_images(const char *rest)
 {
     return !strncmp(rest, "samples", 7) || !strncmp(rest, "images/", 7) ||
            !strcmp(rest, "sheet.png") || !strcmp(rest, "common") || !strcmp(rest, "suspects") ||
-           !strcmp(rest, "marks");
+           !strcmp(rest, "marks") || !strcmp(rest, "why");
 }
 
 /* /api/v1/runs/RUN and what lies below; path starts at RUN. */

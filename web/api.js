@@ -84,6 +84,7 @@ export function listSamples(run, filter, limit, next, signal) {
 /** What each resource about one subject depends on (docs/api.md). @type {Record<string, string[]>} */
 const DEPENDS = {'answer': [], 'spotlight': ['layer', 'rank', 'by', 'class', 'k'], 'views/classes': ['layer'],
   'views/curves': ['layer'], 'views/time': ['layer'], 'views/samples': ['layer', 'rank'], 'views/learning': [],
+  'strips': [], 'why': ['rank', 'training'],
   'removal': ['layer', 'rank', 'by', 'class', 'remove']};
 /** Of a text they tell of the logit that the rank names, too. */
 const OF_LOGIT = ['answer', 'views/time', 'views/learning'];
@@ -115,6 +116,12 @@ export async function askAll(resources, state, pixels, signal, isText = false) {
 export function attend(state, pixels, signal, isText = false) {
   return askAll(['answer', ...(state.remove === null ? [] : ['removal']), ...(isText ? [] : ['views/classes']), 'spotlight'],
     state, pixels, signal, isText);
+}
+
+/** The first screen's answer. @param {State} state @param {number[]|null} pixels the drawing's
+ *  @param {AbortSignal} signal @param {boolean} [isText] @returns {Promise<import('./types.js').Strip[]>} */
+export async function askStrips(state, pixels, signal, isText = false) {
+  return (await askAbout('strips', state, pixels, signal, isText)).strips;
 }
 
 /** @param {string} run @param {AbortSignal} signal @returns {Promise<import('./types.js').TextDocument[]>} */

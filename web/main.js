@@ -1,8 +1,8 @@
 // Wires the page: address -> state -> requests -> views, and clicks back to the address.
 
-import {ApiError, attend, getCommon, getRun, getSample, listMarks, listRanks, listRuns, listSamples, listSuspects} from './api.js';
+import {ApiError, askStrips, attend, getCommon, getRun, getSample, listMarks, listRanks, listRuns, listSamples, listSuspects} from './api.js';
 import {byId, redraw} from './dom.js';
-import {subjectName} from './format.js';
+import {subjectFile, subjectName} from './format.js';
 import {destroyPanels, layOut, showFirst, showFurther} from './panels.js';
 import {decodePixels} from './pixels.js';
 import {setRanks} from './ranks.js';
@@ -11,11 +11,14 @@ import {showAnswer, showFailure} from './views/answer.js';
 import {showCompare} from './views/compare.js';
 import {openPad} from './views/draw.js';
 import {showHeader} from './views/header.js';
+import {introduce} from './views/intro.js';
 import {notify, showNotices} from './views/notices.js';
 import {showRemoval, withTerm} from './views/removal.js';
 import {Gallery} from './views/samples.js';
 import {showCommon, showSpotlight, commonRank} from './views/spotlight.js';
+import {showCards, showStrips} from './views/strips.js';
 import {showSuspects} from './views/suspects.js';
+import {openWhy} from './views/why.js';
 import {firstPosition, neighbour, renderText} from './text/page.js';
 
 // The address changes without a new page, and with it what the icon's, which is relative, would mean.
@@ -41,7 +44,7 @@ function turnTo(next) {
   body.dataset.channels = String(next.datasets[0].channels);
   if (body.dataset.kind === next.kind) return;
   if (body.dataset.kind !== undefined) { // a page made for images cannot become one for text
-    for (const id of ['spotlight', 'removal', 'answer', 'filters', 'gallery', 'total', 'jump-to']) redraw(byId(id));
+    for (const id of ['strips', 'spotlight', 'removal', 'answer', 'filters', 'gallery', 'total', 'jump-to']) redraw(byId(id));
     byId('samples-title').textContent = next.kind === 'text' ? 'Text' : 'Samples';
     gallery.forget();
   }
@@ -175,7 +178,7 @@ async function render() {
     body.dataset.mode = 'query';
     showFailure(byId('answer'), error instanceof ApiError ? error.message :
       `The page failed: ${error}`, () => void render());
-    for (const id of ['spotlight', 'removal']) redraw(byId(id));
+    for (const id of ['strips', 'spotlight', 'removal']) redraw(byId(id));
     destroyPanels();
     body.dataset.state = 'error';
   }
@@ -202,8 +205,8 @@ async function renderSuspects(shown, signal) {
 
 /** @param {Run} shown @param {State} asked @param {number[]|null} pixels @param {AbortSignal} signal */
 async function renderQuery(shown, asked, pixels, signal) {
-  const [answer, sample] = await Promise.all([attend(asked, pixels, signal),
-    asked.sample === null ? null : getSample(shown.id, asked.sample, signal)]);
+  const [answer, strips, sample] = await Promise.all([attend(asked, pixels, signal),
+    asked.with === null ? askStrips(asked, pixels, signal) : [], asked.sample === null ? null : getSample(shown.id, asked.sample, signal)]);
   const subject = sample ?? {pixels: pixels ?? []};
   if (signal.aborted) return;
   document.title = `${subjectName(subject)} · ${shown.name} · keylight`;
@@ -211,7 +214,10 @@ async function renderQuery(shown, asked, pixels, signal) {
     await renderCompare({run: shown, answer, subject}, asked, signal);
     return;
   }
+  introduce(shown, answer, subject);
   showAnswer(byId('answer'), shown, answer, subject, actions);
+  showStrips(byId('strips'), strips, subjectFile(subject), actions, (strip) => showCards(shown, strip,
+    (card) => void openWhy(shown, asked, subject, pixels, card, strip.output, actions)));
   showSpotlight(byId('spotlight'), shown, asked, answer, subject, actions);
   showRemoval(byId('removal'), shown, asked, answer, subject, actions);
   const context = {run: shown, state: asked, subject, answer, layers: [], actions, signal};

@@ -17,6 +17,7 @@
  * @typedef {Omit<Schemas['RunSummary'], 'datasets'> & {datasets: Dataset[]}} RunSummary
  * @typedef {Omit<With<Schemas['Run'], 'initial_share'>, 'datasets'> & {datasets: Dataset[]}} Run
  * @typedef {Schemas['SampleName']} SampleName
+ * @typedef {Schemas['Strip']} Strip
  * @typedef {Schemas['Sample']} Sample
  * @typedef {Sample | {pixels: number[]}} Subject what is explained: a sample, or a drawing
  * @typedef {Schemas['Samples']} SamplePage
@@ -31,8 +32,10 @@
 /**
  * Of images.
  * @typedef {Schemas['Lit']} Lit
+ * @typedef {Schemas['StripCard'] & {sample: SampleName, contribution: number}} Card
  * @typedef {Schemas['ClassTotal']} ClassTotal
  * @typedef {Schemas['Attention']} Answer
+ * @typedef {Schemas['Part']} Part
  * @typedef {With<Answer, 'curves'|'time'|'samples'|'learning'>} Panels an answer with all that takes more
  * @typedef {Answer['scores']} Scores
  * @typedef {Panels['curves'][number]} Curve

@@ -18,6 +18,7 @@ void kl_answer_clear(struct kl_answer *answer)
     kl_timeline_clear(&answer->time);
     kl_sample_totals_clear(&answer->samples);
     kl_learning_clear(&answer->learning);
+    kl_showings_clear(&answer->showings);
     kl_inquiry_free(answer->own_inquiry);
     memset(answer, 0, sizeof *answer);
 }

@@ -8,6 +8,7 @@
 #include "core/explain/views/curves.h"
 #include "core/explain/views/learning.h"
 #include "core/explain/views/sample_totals.h"
+#include "core/explain/views/showings.h"
 #include "core/explain/views/timeline.h"
 
 /* One pattern that is hit, or sample (then attention, contribution and score are sums over
@@ -57,6 +58,7 @@ struct kl_answer {
     struct kl_sample_totals samples; /* of the scores of the rank */
     const float *attention;          /* (n_patterns) in the query's layer, the inquiry's */
     struct kl_learning learning;
+    struct kl_showings showings;
     struct kl_removed removed;
     double scan_ms;                 /* time in the passes over the history */
     struct kl_inquiry *own_inquiry; /* of kl_attend; or NULL */

@@ -6,6 +6,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/memory.h"
+#include "core/explain/scores.h"
 #include "core/explain/spotlight.h"
 
 /* Totals tell contributions, too. */
@@ -60,7 +61,8 @@ static enum kl_status scan_layers(const struct work *work, struct kl_answer *ans
     double started = kl_now_ms();
     enum kl_status status = KL_OK;
 
-    if ((parts & ~(unsigned)(KL_ANSWER_LOGITS | KL_ANSWER_LEARNING)) || work->query->removal)
+    if ((parts & ~(unsigned)(KL_ANSWER_LOGITS | KL_ANSWER_LEARNING | KL_ANSWER_SHOWINGS)) ||
+        work->query->removal)
         status =
             kl_inquiry_attention(work->inquiry, work->query->layer - 1, &answer->attention, err);
     if (!status && (parts & NEEDS_CORRECTION) && history->has_dual)
@@ -105,7 +107,7 @@ static enum kl_status contribution_of(const struct contribution_job *job, unsign
     enum kl_status status;
     double sum = 0;
 
-    if (rank->needs_dual && rank->uses_layer && rank->takes_logit) { /* it is the score */
+    if (rank->score == kl_score_logit) { /* it is the score */
         *contribution = job->work->scores[t];
         return KL_OK;
     }
@@ -286,6 +288,9 @@ static enum kl_status look_further(const struct work *work, struct kl_answer *an
     if (!status && (parts & KL_ANSWER_LEARNING))
         status = kl_learn(work->pool, work->history, kl_inquiry_subject(work->inquiry),
                           &answer->learning, err);
+    if (!status && (parts & KL_ANSWER_SHOWINGS))
+        status = kl_showings_find(work->inquiry, work->query->training_sample, answer->logit,
+                                  &answer->showings, err);
     return status;
 }
 

@@ -15,6 +15,7 @@ enum kl_part_of_answer {
     KL_ANSWER_LOGITS = 16,    /* what the network says: initial guess and correction */
     KL_ANSWER_SPOTLIGHT = 32, /* who is hit */
     KL_ANSWER_CLASSES = 64,   /* core/explain/views/class_totals.h */
+    KL_ANSWER_SHOWINGS = 128, /* core/explain/views/showings.h, of one training sample */
 };
 #define KL_ANSWER_ALWAYS (KL_ANSWER_LOGITS | KL_ANSWER_SPOTLIGHT | KL_ANSWER_CLASSES)
 
@@ -33,6 +34,7 @@ struct kl_query {
                                    KL_ANY_CLASS */
     uint32_t top;               /* 1 .. KL_TOP_MAX */
     unsigned parts;             /* of enum kl_part_of_answer */
+    uint32_t training_sample;   /* the training sample whose showings are asked for */
     const struct kl_removal *removal; /* or NULL */
 };
 

@@ -216,10 +216,38 @@ static uint32_t n_layers_of(const struct kl_scoring *scoring)
     return kl_inquiry_history(scoring->inquiry)->final->shape.n_layers;
 }
 
+static enum kl_status negate_part(void *argument, const struct kl_part *part, struct kl_error *err)
+{
+    const struct job *job = argument;
+
+    (void)err;
+    for (uint64_t t = part->first; t < part->end; t++)
+        job->scores[t] = -job->scores[t];
+    return KL_OK;
+}
+
+/* The opposite of what another function scores. */
+static enum kl_status negated(const struct kl_scoring *scoring,
+                              enum kl_status (*score)(const struct kl_scoring *, float *,
+                                                      struct kl_error *),
+                              float *scores, struct kl_error *err)
+{
+    struct job job = {.scores = scores};
+    enum kl_status status = score(scoring, scores, err);
+
+    return status ? status : for_all(scoring, negate_part, &job, err);
+}
+
 enum kl_status kl_score_logit(const struct kl_scoring *scoring, float *scores, struct kl_error *err)
 {
     return score_effects(scoring, KL_GRADIENT_OF_LOGIT, scoring->logit, scoring->layer,
                          scoring->layer + 1, scores, err);
+}
+
+enum kl_status kl_score_against(const struct kl_scoring *scoring, float *scores,
+                                struct kl_error *err)
+{
+    return negated(scoring, kl_score_logit, scores, err);
 }
 
 enum kl_status kl_score_effect(const struct kl_scoring *scoring, float *scores,
@@ -237,21 +265,8 @@ enum kl_status kl_score_opponents(const struct kl_scoring *scoring, float *score
                          scores, err);
 }
 
-static enum kl_status negate_part(void *argument, const struct kl_part *part, struct kl_error *err)
-{
-    const struct job *job = argument;
-
-    (void)err;
-    for (uint64_t t = part->first; t < part->end; t++)
-        job->scores[t] = -job->scores[t];
-    return KL_OK;
-}
-
 enum kl_status kl_score_proponents(const struct kl_scoring *scoring, float *scores,
                                    struct kl_error *err)
 {
-    struct job job = {.scores = scores};
-    enum kl_status status = kl_score_opponents(scoring, scores, err);
-
-    return status ? status : for_all(scoring, negate_part, &job, err);
+    return negated(scoring, kl_score_opponents, scores, err);
 }

@@ -13,6 +13,7 @@ enum kl_status kl_score_positive(const struct kl_scoring *, float *scores, struc
 enum kl_status kl_score_negative(const struct kl_scoring *, float *scores, struct kl_error *err);
 enum kl_status kl_score_cosine(const struct kl_scoring *, float *scores, struct kl_error *err);
 enum kl_status kl_score_logit(const struct kl_scoring *, float *scores, struct kl_error *err);
+enum kl_status kl_score_against(const struct kl_scoring *, float *scores, struct kl_error *err);
 enum kl_status kl_score_effect(const struct kl_scoring *, float *scores, struct kl_error *err);
 enum kl_status kl_score_proponents(const struct kl_scoring *, float *scores, struct kl_error *err);
 enum kl_status kl_score_opponents(const struct kl_scoring *, float *scores, struct kl_error *err);

@@ -22,12 +22,14 @@ struct resource {
 
 static const struct resource resources[] = {
     {"answer", KL_ANSWER_LOGITS, {"rank"}}, /* the logit that it names */
+    {"strips", 0, {NULL}},                  /* several answers: core/explain/strips.h */
     {"spotlight", KL_ANSWER_SPOTLIGHT, {"layer", "rank", "by", "class", "k"}},
     {"views/classes", KL_ANSWER_CLASSES, {"layer"}},
     {"views/curves", KL_ANSWER_CURVES, {"layer"}},
     {"views/time", KL_ANSWER_TIME, {"layer", "rank"}},
     {"views/samples", KL_ANSWER_SAMPLES, {"layer", "rank"}},
     {"views/learning", KL_ANSWER_LEARNING, {"rank"}},
+    {"why", KL_ANSWER_SHOWINGS, {"rank", "training"}}, /* the logit that the rank names */
     {"removal", KL_ANSWER_LOGITS, {"layer", "rank", "by", "class", "remove"}},
     {"attention", KL_ANSWER_ALWAYS, {"layer", "rank", "by", "class", "k", "views", "remove"}},
 };
@@ -77,6 +79,19 @@ static void reply_text(const struct kl_run *run, const struct asked *asked,
     kl_passages_clear(&passages);
 }
 
+static void reply_strips(struct kl_inquiry *inquiry, const struct kl_run *run, int target,
+                         struct kl_reply *reply)
+{
+    double started = kl_now_ms();
+    struct kl_strips strips;
+    struct kl_error err;
+
+    if (kl_strips_find(inquiry, target, &strips, &err))
+        kl_reply_error(reply, NULL, &err);
+    else
+        kl_reply_json(reply, kl_json_strips(run, &strips, kl_now_ms() - started));
+}
+
 /* Answers with what is found of an inquiry; sample is negative for what was given. */
 static void answer_inquiry(struct kl_inquiry *inquiry, const struct kl_run *run,
                            const struct asked *asked, int64_t sample, struct kl_reply *reply)
@@ -87,6 +102,10 @@ static void answer_inquiry(struct kl_inquiry *inquiry, const struct kl_run *run,
     struct kl_answer answer;
     struct kl_error err;
 
+    if (asked->resource->parts == 0) {
+        reply_strips(inquiry, run, query.target, reply);
+        return;
+    }
     if (is_text && (query.top *= KL_HITS_PER_PASSAGE) > KL_TOP_MAX)
         query.top = KL_TOP_MAX;
     if (kl_attend_to(inquiry, &query, &answer, &err)) {
@@ -167,9 +186,9 @@ static void tag(const struct kl_run *run, const struct asked *asked, uint32_t id
     const struct kl_query *query = &asked->question.query;
     char canonical[120];
 
-    snprintf(canonical, sizeof canonical, "%u %u %s %d %d %d %u %u ", id, query->layer,
+    snprintf(canonical, sizeof canonical, "%u %u %s %d %d %d %u %u %u ", id, query->layer,
              query->rank->name, query->logit, query->by_sample, query->only_class, query->top,
-             query->parts);
+             query->parts, query->training_sample);
     kl_reply_tag(reply, run->fingerprint, asked->resource->name, canonical,
                  removal ? "remove" : "keep", removal ? removal : "", NULL);
 }

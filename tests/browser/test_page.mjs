@@ -80,10 +80,10 @@ test('layer, rank, grouping, class and length are switched, and each stands in t
   const steps = [
     [() => page.click('.choice[aria-label="Layer"] button:text-is("1")'), /layer=1/],
     [() => page.click('.choice[aria-label="By"] button:text-is("sample")'), /by=sample/],
-    [() => page.click('.choice[aria-label="Rank by"] button:text-is("−")'), /rank=negative/],
+    [() => page.click('.choice[aria-label="Rank by"] button:text-is("negative")'), /rank=negative/],
     [() => page.click('.choice[aria-label="Rank by"] button:text-is("cosine")'), /rank=cosine/],
     [() => page.click('.choice[aria-label="Rank by"] button:text-is("lowered its loss")'), /rank=proponents/],
-    [() => page.click('.choice[aria-label="Rank by"] button:text-is("contribution")'), /rank=logit/],
+    [() => page.click('.choice[aria-label="Rank by"] button:text-is("argues for")'), /rank=logit/],
     [() => page.selectOption('select[aria-label="Contribution to"]', '3'), /rank=logit:3/],
     [() => page.selectOption('select[aria-label="Training class"]', '5'), /class=5/],
     [() => page.click('#more'), /k=50/],
@@ -247,7 +247,7 @@ test('everything can be reached and done with the keyboard', async () => {
   assert.match(page.url(), /layer=1/);
   assert.equal(await page.evaluate(() => document.activeElement.textContent), '1');
   for (const label of ['Training class', 'Contribution to']) {
-    if (label === 'Contribution to') await choose(() => page.click('.choice[aria-label="Rank by"] button:text-is("contribution")'));
+    if (label === 'Contribution to') await choose(() => page.click('.choice[aria-label="Rank by"] button:text-is("argues for")'));
     await page.focus(`select[aria-label="${label}"]`);
     await choose(() => page.keyboard.press('ArrowDown'));
     assert.equal(await page.evaluate(() => document.activeElement.getAttribute('aria-label')), label);

@@ -116,7 +116,7 @@ test('attention over time is the API’s, splits by data set, and the switch sta
   const late = time.first_steps.findIndex((step) => step > 60); // nothing of the first data set after the switch
   assert.ok(sums[0].slice(late).every((sum) => sum === 0) && sums[1].slice(0, late - 1).every((sum) => sum === 0));
   assert.ok(sums[0][0] > 0 && sums[1].at(-1) > 0);
-  await choose(() => page.click('#time button:text-is("+")'));
+  await choose(() => page.click('#time button:text-is("positive")'));
   assert.match(page.url(), /of=positive/);
 });
 
@@ -258,7 +258,7 @@ test('parts of the memory are removed and put back, and the answer without them 
     const shown = await page.$$eval('.before-after .without', (cells) => cells.map((cell) => Number(cell.dataset.value)));
     shown.forEach((value, output) => close(value, removed.logits[output]));
     assert.match(await page.textContent('.without-result'), new RegExp(`${removed.patterns} of 910 patterns`));
-    assert.match(await page.textContent('.without-result'), /it is no retraining/);
+    assert.match(await page.textContent('.without-result'), /read no probability out of them/);
   };
   await check('dataset:b,top:5,steps:3-9');
   await choose(() => page.click('button.term:has-text("first 5")'));

@@ -60,6 +60,28 @@ test('next tokens are the API’s, in its order, with guess and correction', asy
   assert.match(await page.textContent('#answer'), /dual = primal within/);
 });
 
+test('the strips are a concordance: what it reads from, what argues for and against, each a line of its context', async () => {
+  const {strips} = await api(`/strips?sample=${SAMPLE}`);
+  assert.match(await page.textContent('#intro'), /^Which passages is this network reading from when it expects “/);
+  const shown = await page.$$eval('.argument', (all) => all.map((strip) => ({title: strip.querySelector('h3').textContent,
+    sentence: strip.querySelector('p').textContent, lines: [...strip.querySelectorAll('.place')].map((line) => ({
+      sample: Number(line.dataset.sample), lit: line.querySelector('.at').textContent, left: line.querySelector('.at').getBoundingClientRect().left}))})));
+  assert.deepEqual(shown.map(({title}) => title.replace(/“.*”/, 'u')), ['It reads from', 'For u', 'Against u', 'For u, which follows'].slice(0, strips.length));
+  strips.forEach((strip, i) => {
+    assert.equal(shown[i].sentence, strip.sentence);
+    assert.deepEqual(shown[i].lines.map(({sample}) => sample), strip.cards.map(({sample}) => sample));
+    shown[i].lines.forEach(({lit}, place) => {
+      const {texts, offset} = strip.cards[place];
+      assert.equal(lit, texts[offset].trim() || {' ': '␣', '\n': '⏎'}[texts[offset]]);
+    });
+    const columns = shown[i].lines.map(({left}) => left);
+    assert.ok(Math.max(...columns) - Math.min(...columns) < 12, 'the attended tokens stand in one column');
+  });
+  await choose(() => page.click('#strip-for-1'));
+  assert.ok(page.url().endsWith(`/q/${strips[1].cards[0].sample}`));
+  await open(`/r/${run}/q/${SAMPLE}`);
+});
+
 test('passages are the API’s, with the attended token lit and what followed framed', async () => {
   const {passages} = await answerOf();
   const shown = await page.$$eval('.passage', (items) => items.map((item) => ({attention: Number(item.dataset.attention),

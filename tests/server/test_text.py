@@ -359,6 +359,34 @@ def test_heat_is_every_token_against_the_history():
     assert typed["texts"] == ["a", "n", "g"]
 
 
+def test_strips_are_places_in_their_context_sorted_and_summed():
+    for name, n in (("characters", None), ("words", None), ("adam", 1)):
+        reader = READERS[name]
+        sample = 100
+        answer = SERVER.json(f"{base(name)}/answer?sample={sample}")
+        strips = SERVER.json(f"{base(name)}/strips?sample={sample}")["strips"]
+        wrong = answer["target"] != answer["predicted"]
+        assert [strip["id"] for strip in strips] == ["looks", "for", "against", "label"][:n or 3 + wrong]
+        validate("Strips", {"run": "0" * 16, "strips": strips, "timing_ms": 1})
+        for strip in strips:
+            sums = [card["contribution"] for card in strip["cards"]]
+            for card in strip["cards"]:
+                assert card["tokens"][card["offset"]] == reader.tokens["train"][card["sample"]]
+                assert card["tokens"][card["offset"] + 1] == reader.tokens["train"][card["sample"] + 1]
+            if strip["id"] == "looks":
+                spotlight = SERVER.json(f"{base(name)}/spotlight?sample={sample}&by=sample&k=100")["passages"]
+                assert spotlight[0]["places"][0]["sample"] == strip["cards"][0]["sample"]
+                assert (sums[0] is None) == (name == "adam")
+                continue
+            sign = -1 if strip["id"] == "against" else 1
+            assert all(sign * one > 0 for one in sums) and sums == sorted(sums, key=lambda one: -sign * one)
+            assert abs(sum(sums) - strip["sum"]) < 1e-5 * (1 + abs(strip["sum"]))
+            told = {one["token"]: one["correction"] for one in answer["next"]}
+            assert abs(told[strip["output"]] - strip["correction"]) < 1e-4 * (1 + abs(strip["correction"]))
+    got, _, content = SERVER.ask(f"{base('words')}/why?sample=100&training=3")
+    assert got == 404 and b"of text" in content
+
+
 def test_a_continuation_is_text_and_the_same_again():
     one = post("characters", "continuation", text="the cat ", count=60, seed=2, temperature=0.5)
     validate("Continuation", one)

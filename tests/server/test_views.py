@@ -189,7 +189,7 @@ def test_ranks_order_by_what_they_say():
         effect = fact.effects(RUN, np.eye(4)[2])
         loss = sum(fact.effects(RUN, p - np.eye(4)[target]))
         scores = {"abs": np.abs(a), "positive": a, "negative": -a, "cosine": a / norms,
-                  "logit:2": effect[layer - 1], "effect:2": sum(effect), "proponents": -loss,
+                  "logit:2": effect[layer - 1], "against:2": -effect[layer - 1], "effect:2": sum(effect), "proponents": -loss,
                   "opponents": loss}
         for rank, score in scores.items():
             for by in ("pattern", "sample"):
@@ -205,6 +205,55 @@ def test_ranks_order_by_what_they_say():
                     close([lit["score"] for lit in answer["spotlight"]], np.sort(score)[::-1][:15])
                     close([lit["score"] for lit in answer["spotlight"]],
                           [score[lit["pattern"]] for lit in answer["spotlight"]])
+
+
+def resource(name, sample, query=""):
+    return SERVER.json(f"/api/v1/runs/{RUN.run['fingerprint']}/{name}?sample={sample}{query}")
+
+
+def test_strips_are_the_samples_that_argue_and_sum_to_what_they_say():
+    target = RUN.column("target")
+    for sample in range(60, 60 + 24):
+        fact = facts(sample)
+        ids = np.unique(fact.samples)
+        parts = {output: np.bincount(fact.samples, fact.effects(RUN, np.eye(4)[output])[2]) for output in range(4)}
+        attention = np.bincount(fact.samples, fact.a[2])
+        by_abs = np.bincount(fact.samples, np.abs(fact.a[2]))
+        said, label = fact.predicted, int(target[sample])
+        expected = {"looks": (by_abs, said), "for": (parts[said], said), "against": (-parts[said], said)}
+        if label != said:
+            expected["label"] = (parts[label], label)
+        strips = resource("strips", sample)["strips"]
+        assert [strip["id"] for strip in strips] == list(expected)
+        for strip in strips:
+            score, output = expected[strip["id"]]
+            best = np.sort(score[ids])[::-1][:10]
+            best = best if strip["id"] == "looks" else best[best > 0]
+            found = [card["sample"]["id"] for card in strip["cards"]]
+            assert len(set(found)) == len(found) == len(best) and strip["output"] == output
+            close(score[found], best)
+            close([card["contribution"] for card in strip["cards"]], parts[output][found])
+            close([card["attention"] for card in strip["cards"]], attention[found])
+            close(strip["sum"], parts[output][found].sum())
+            close(strip["correction"], parts[output].sum())
+            assert strip["samples"] == len(ids) and f"{len(ids)}" in strip["sentence"]
+
+
+def test_why_is_the_arithmetic_of_every_showing():
+    fact = facts()
+    for card in resource("strips", SAMPLE)["strips"][1]["cards"][:4]:
+        sample = card["sample"]["id"]
+        for logit in range(4):
+            why = resource("why", SAMPLE, f"&training={sample}&rank=logit:{logit}")
+            shown = np.flatnonzero(fact.samples == sample)
+            assert [one["pattern"] for one in why["showings"]] == list(shown) and why["logit"] == logit
+            close([one["attention"] for one in why["showings"]], fact.a[2][shown])
+            close([one["coefficient"] for one in why["showings"]], fact.c[shown])
+            close([one["error"] for one in why["showings"]], fact.d[2][shown, logit])
+            close([one["contribution"] for one in why["showings"]], fact.c[shown] * fact.d[2][shown, logit] * (fact.a[2][shown] + 1))
+            close(why["products"], RUN.keys(1)[shown[0]] * fact.keys[0])
+    for bad in ("", "&training=61", "&training=x", "&training=9999"):
+        assert SERVER.ask(f"/api/v1/runs/{RUN.run['fingerprint']}/why?sample={SAMPLE}{bad}")[0] == 400, bad
 
 
 def without(fact, removed):

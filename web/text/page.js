@@ -1,10 +1,13 @@
 // The page of a text run: what is read on the left, what follows on the right, and from which passages.
 
-import {attend} from '../api.js';
+import {askStrips, attend} from '../api.js';
 import {byId} from '../dom.js';
 import {showFirst, showFurther} from '../panels.js';
+import {introduceText} from '../views/intro.js';
 import {notify} from '../views/notices.js';
-import {showTextAnswer} from './answer.js';
+import {showStrips} from '../views/strips.js';
+import {fileOf, showTextAnswer} from './answer.js';
+import {showConcordance} from './concordance.js';
 import {showContinuation} from './continuation.js';
 import {showTextRemoval} from './panels.js';
 import {showPassages} from './passages.js';
@@ -50,11 +53,13 @@ export async function renderText(run, state, actions, signal, ready) {
     notify(`Your text has ${reading.texts.length} tokens, so this is the last of them.`);
     state.place = null; // and so the address stays what it is
   }
-  const [answer] = await Promise.all([attend(state, null, signal, true),
+  const [answer, strips] = await Promise.all([attend(state, null, signal, true), askStrips(state, null, signal, true),
     showReader(byId('filters'), byId('gallery'), run, state, actions, signal)]);
   if (signal.aborted) return;
   document.title = `${title(answer)} · ${run.name} · keylight`;
+  introduceText(answer);
   showTextAnswer(byId('answer'), run, state, answer, actions);
+  showStrips(byId('strips'), strips, fileOf(answer), actions, (strip) => showConcordance(strip, actions));
   showPassages(byId('spotlight'), run, state, answer, actions);
   showTextRemoval(byId('removal'), run, state, answer, actions);
   const context = {run, state, subject: null, answer, layers: [], actions, signal};

@@ -59,7 +59,7 @@ export function showTextTime(section, state, panels, actions) {
       csvButton(`time-${fileOf(panels)}-layer-${panels.layer}`, 'attention over time', ['first_step', 'group', 'sum_abs', 'sum_positive', 'sum_negative'],
         () => panels.time.first_steps.flatMap((step, bin) => GROUPS.map(({name}) => [step, name, panels.time.sum_abs[name][bin],
           panels.time.sum_positive[name][bin], panels.time.sum_negative[name][bin]])))),
-    h('div.controls', {}, choice([{value: 'abs', text: '|attention|'}, {value: 'positive', text: '+'}, {value: 'negative', text: '−'}],
+    h('div.controls', {}, choice([{value: 'abs', text: '|attention|'}, {value: 'positive', text: 'positive'}, {value: 'negative', text: 'negative'}],
       state.of, 'Which attention', (value) => actions.choose({of: /** @type {any} */ (value)}))),
     chart({label: `Attention of layer ${panels.layer} by step`, xLabel: 'from step', x: panels.time.first_steps, lines}),
     legend(lines));
@@ -137,25 +137,26 @@ export function showTextRemoval(section, run, state, answer, actions) {
   const half = Math.floor(run.steps / 2);
   redraw(section,
     h('div.head', {}, h('h2', {id: 'removal-title'}, 'Without part of the memory')),
-    !answer.exactness.dual ? h('p.soft', {}, 'This run was trained with Adam, which has no exact dual form: nothing can be taken out of it.') :
+    !answer.exactness.dual ? h('p.soft', {}, 'This run was trained with Adam, which has no exact dual form: nothing can be taken out of it.') : h('div', {},
+      h('p.soft.what-it-is', {}, 'The stored trajectory without these, not a retraining: take training positions out of the output layer’s memory, ' +
+        'and see what the rest of it sums to.'),
       h('div.controls', {}, h('span.control', {}, 'without',
         select([{value: '', text: 'top of spotlight…'}, ...[1, 10, 100, 1000].map((n) => ({value: `top:${n}`, text: `the first ${n} showings`}))],
           '', 'Remove the top of the spotlight', add),
         select([{value: '', text: 'a continuation…'}, ...answer.next.slice(0, 30).map((one) => ({value: `class:${one.token}`,
           text: `what went on with ${named(one.text)}`}))], '', 'Remove a continuation', add),
-        h('button', {type: 'button', id: 'remove-first-half', onclick: () => add(`steps:1-${half}`)}, `steps 1 to ${count(half)}`))),
+        h('button', {type: 'button', id: 'remove-first-half', onclick: () => add(`steps:1-${half}`)}, `steps 1 to ${count(half)}`)))),
     terms.length ? h('ul.terms', {'aria-label': 'Removed'}, terms.map((term) => h('li', {}, h('button.term', {type: 'button',
       id: `term-${term.replace(/\W/g, '-')}`, 'aria-label': `Put back ${termName(answer, term)}`,
       onclick: () => actions.choose(withTerm(state, term, false))}, termName(answer, term), ' ×')))) : null,
     removed ? h('div.without-result', {},
-      h('p.verdict', {}, removed.predicted.token === answer.predicted ? 'It would still expect ' : 'It would expect ',
-        h('strong', {}, h('code', {}, visible(removed.predicted.text))),
-        h('span.soft', {}, `${count(removed.patterns)} of ${count(answer.patterns)} patterns taken out of the output layer’s memory; what the cells ` +
-          'tell it stays. This removes them from the stored trajectory; it is no retraining.')),
-      h('table.before-after', {}, h('thead', {}, h('tr', {}, ['Next', 'logit', 'without', 'probability', 'without'].map((name, i) =>
+      h('p.verdict', {}, `Without ${count(removed.patterns)} of ${count(answer.patterns)} patterns in the output layer’s memory, what is left of the sum ` +
+        `is ${removed.predicted.token === answer.predicted ? 'still ' : ''}largest for `,
+      h('strong', {}, h('code', {}, visible(removed.predicted.text))), '.',
+      h('span.soft', {}, 'What the cells tell the layer stays. Compare the logits’ order and signs, and read no probability out of them.')),
+      h('table.before-after', {}, h('thead', {}, h('tr', {}, ['Next', 'logit', 'without', 'change'].map((name, i) =>
         h(i ? 'th.number' : 'th', {scope: 'col'}, name)))),
       h('tbody', {}, answer.next.slice(0, 10).map((one) => h('tr', {}, h('th', {scope: 'row'}, h('code', {}, visible(one.text))),
         h('td.number', {}, fixed(one.logit, 2)), h('td.number.without', {}, fixed(one.logit_without ?? 0, 2)),
-        h('td.number', {}, percent(one.probability)), h('td.number', {}, percent(one.probability_without ?? 0))))))) :
-      answer.exactness.dual && h('p.soft', {}, 'Take training positions out of the output layer’s memory and see what the model would expect without them.'));
+        h('td.number', {}, signed((one.logit_without ?? 0) - one.logit))))))) : null);
 }

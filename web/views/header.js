@@ -4,6 +4,7 @@ import {base} from '../base.js';
 import {count, percent, samplePlace, size} from '../format.js';
 import {h, redraw, select} from '../dom.js';
 import {canDraw} from '../pixels.js';
+import {bringIntroBack} from './intro.js';
 
 /** @import {Run, RunSummary} from '../types.js' */
 /** @import {Actions} from '../types.js' */
@@ -86,7 +87,8 @@ function help(run) {
     run.kind === 'text' ? h('p', {}, 'Click a token on the left, or type a text of your own. The answer shows what the model expects after it; the spotlight, ' +
       'the training passages that the chosen layer attends to: a pattern is one showing of a position of the training text. Click “ask” ' +
       'to go there. The address always holds the whole view: share it.') : h('p', {}, 'Pick a sample on the left. The answer shows what the network says and how training built it; the spotlight shows the training images it attends to. Click one of them to ask about it. The address always holds the whole view: share it.'),
-    h('dl.words', {}, words.map(([name, text]) => [h('dt', {}, name), h('dd', {}, text)]).flat()));
+    h('dl.words', {}, words.map(([name, text]) => [h('dt', {}, name), h('dd', {}, text)]).flat()),
+    h('p', {}, h('button', {type: 'button', id: 'intro-back', onclick: bringIntroBack}, 'Show the question on top again')));
 }
 
 /** The other runs that have the same image, as values of the state's with.

@@ -2,7 +2,7 @@
 
 import {csvButton} from '../csv.js';
 import {h, redraw, select} from '../dom.js';
-import {classCount, count, fixed, numberedClass, outputName, percent, sampleName, subjectFile} from '../format.js';
+import {classCount, count, fixed, numberedClass, outputName, sampleName, subjectFile} from '../format.js';
 import {removalTerms} from '../state.js';
 
 /** @import {Actions, Answer, Removed, Run, Subject} from '../types.js' */
@@ -56,8 +56,8 @@ function controls(run, state, actions) {
 /** @param {Run} run @param {Answer} answer @param {Removed} removed */
 function table(run, answer, removed) {
   return h('table.before-after', {},
-    h('caption.hidden', {}, 'Logits and probabilities with the whole memory and without what was removed'),
-    h('thead', {}, h('tr', {}, ['Class', 'logit', 'without', 'change', 'probability', 'without'].map((name, i) =>
+    h('caption.hidden', {}, 'Logits with the whole memory and without what was removed'),
+    h('thead', {}, h('tr', {}, ['Class', 'logit', 'without', 'change'].map((name, i) =>
       h(i ? 'th.number' : 'th', {scope: 'col'}, name)))),
     h('tbody', {}, answer.logits.map((logit, output) => {
       const change = removed.logits[output] - logit;
@@ -66,20 +66,18 @@ function table(run, answer, removed) {
       h('th', {scope: 'row'}, outputName(run, output)),
       h('td.number', {}, fixed(logit, 2)),
       h('td.number.without', {'data-value': removed.logits[output]}, fixed(removed.logits[output], 2)),
-      h(`td.number.${change < 0 ? 'minus' : 'plus'}`, {}, (change > 0 ? '+' : '') + fixed(change, 2)),
-      h('td.number', {}, percent(answer.probabilities[output])),
-      h('td.number', {}, percent(removed.probabilities[output])));
+      h(`td.number.${change < 0 ? 'minus' : 'plus'}`, {}, (change > 0 ? '+' : '') + fixed(change, 2)));
     })));
 }
 
 /** @param {Run} run @param {Answer} answer @param {Removed} removed */
 function verdict(run, answer, removed) {
   const now = outputName(run, removed.predicted), before = outputName(run, answer.predicted);
-  return h('p.verdict', {}, removed.predicted === answer.predicted ? 'It would still say ' : 'It would say ',
-    h('strong', {}, now), removed.predicted === answer.predicted ? '' : ` instead of ${before}`,
-    h('span.soft', {}, `${count(removed.patterns)} of ${count(answer.patterns)} patterns taken out of the memory of all layers. ` +
-      'This removes them from the stored trajectory; it is no retraining: what is left was learned against what is gone, ' +
-      'so logits can grow far beyond any that a trained network would give.'));
+  return h('p.verdict', {}, `Without ${count(removed.patterns)} of ${count(answer.patterns)} patterns, in all layers at once, what is left of the sum `,
+    removed.predicted === answer.predicted ? 'is still largest for ' : 'is largest for ', h('strong', {}, now),
+    removed.predicted === answer.predicted ? '.' : `, not ${before}.`,
+    h('span.soft', {}, 'What is left was learned against what is gone, so the logits can grow far beyond any that a trained network gives: ' +
+      'compare their order and signs, and read no probability out of them.'));
 }
 
 /** @param {HTMLElement} section @param {Run} run @param {State} state @param {Answer} answer
@@ -93,10 +91,11 @@ export function showRemoval(section, run, state, answer, subject, actions) {
     h('div.head', {}, h('h2', {id: 'removal-title'}, 'Without part of the memory'),
       removed ? csvButton(`without-${subjectFile(subject)}`, 'the logits before and after',
         ['class', 'logit', 'logit_without', 'probability', 'probability_without'], rows) : null),
+    h('p.soft.what-it-is', {}, 'The stored trajectory without these, not a retraining: take training images out of the memory of all layers at once, ' +
+      'and see what the rest of it sums to.'),
     controls(run, state, actions),
     terms.length ? h('ul.terms', {'aria-label': 'Removed'}, terms.map((term) => h('li', {}, h('button.term', {type: 'button',
       id: `term-${term.replace(/\W/g, '-')}`, 'aria-label': `Put back ${termName(run, state, term)}`,
       onclick: () => actions.choose(withTerm(state, term, false))}, termName(run, state, term), ' ×')))) : null,
-    removed ? h('div.without-result', {}, verdict(run, answer, removed), table(run, answer, removed)) :
-      h('p.soft', {}, 'Take training images out of the memory, of all layers at once, and see what the network would say without them.'));
+    removed ? h('div.without-result', {}, verdict(run, answer, removed), table(run, answer, removed)) : null);
 }

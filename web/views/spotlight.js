@@ -14,10 +14,6 @@ import {K_MAX} from '../state.js';
 
 const MORE = [20, 50, 100, 200];
 
-/** Ranks whose score is neither the attention nor the contribution that a card tells anyway.
- *  @type {Record<string, string>} */
-const SCORES = {cosine: 'cosine', effect: 'effect', proponents: 'proponents', opponents: 'opponents'};
-
 /** What a rank tells, and what not. @param {Answer} answer @param {string} target */
 function difference(answer, target) {
   if (answer.rank === 'cosine')
@@ -26,7 +22,7 @@ function difference(answer, target) {
     return 'Effect on this sample’s loss, first order, summed over all layers: of the scores here the closest to what retraining without an image would change.';
   if (answer.rank === 'effect')
     return `Effect on the logit of ${target}, first order, summed over all layers.`;
-  return 'Attention tells where the layer looks; the signed contribution, what that did. In a small MNIST network |attention| ' +
+  return 'Attention tells where the layer looks; the contribution, what that did. In a small MNIST network |attention| ' +
     'foretold the effect of retraining without images hardly at all (rank correlation .04), signed contributions over all layers four times better (.16).';
 }
 
@@ -40,7 +36,7 @@ export function controls(run, state, answer, actions) {
     text: numberedClass(run, number)}));
   const last = run.layers.length;
   return h('div', {}, h('div.controls', {},
-    h('span.control', {}, 'layer', choice(run.layers.map((layer) => ({value: String(layer.layer),
+    rankOf(chosen)?.uses_layer === false ? null : h('span.control', {}, 'layer', choice(run.layers.map((layer) => ({value: String(layer.layer),
       text: String(layer.layer), title: `${layer.inputs} inputs, ${layer.outputs} outputs`})),
     String(answer.layer), 'Layer',
     (value) => actions.choose({layer: Number(value) === last ? null : Number(value)}))),
@@ -61,7 +57,10 @@ export function controls(run, state, answer, actions) {
  *  @param {Actions} actions @param {string} prefix of ids */
 function card(run, answer, lit, most, actions, prefix) {
   const name = className(run, lit.sample.dataset, lit.sample.label);
-  const deviations = above(answer.scores, lit.score);
+  const deviations = above(answer.scores, lit.score), rank = rankOf(answer.rank);
+  /** What the ranking is about, if the card does not tell it anyway. */
+  const other = !rank?.of_attention && !rank?.uses_layer || rank.name === 'cosine' ? rank?.score_name : null;
+  const ranked = other ? lit.score : rank?.of_attention ? lit.attention : lit.contribution;
   const out = `Take training image ${lit.sample.index} out of the memory`;
   const when = answer.by === 'sample' ? `× ${lit.repetitions}` : `step ${lit.step}`;
   const target = outputName(run, answer.logit);
@@ -73,12 +72,13 @@ function card(run, answer, lit, most, actions, prefix) {
     title: `${short(deviations)} standard deviations above the mean${lit.sample.path ? `, ${lit.sample.path}` : ''}`,
     style: {'--light': light(deviations).toFixed(3)}, onclick: () => actions.explain(lit.sample.id)},
   h('span.frame', {}, h('img', {src: imageUrl(run.id, lit.sample.id, 4), alt: '', loading: 'lazy'})),
-  h('span.strength', {}, h(lit.attention < 0 ? 'i.minus' : 'i.plus', {
-    style: {width: `${100 * Math.abs(lit.attention) / most}%`}})),
+  h('span.strength', {}, h(ranked < 0 ? 'i.minus' : 'i.plus', {
+    style: {width: `${100 * Math.abs(lit.score) / most}%`}})),
   h('span.line', {}, h('b', {}, h('i.dot', {'data-class': lit.sample.label % 10}), name)),
-  h('span.line', {}, h('span', {}, short(lit.attention)),
+  h('span.line', {}, h('span.soft', {}, 'attention'), h('span', {}, short(lit.attention))),
+  h('span.line', {}, h('span.soft', {}, lit.contribution < 0 ? 'takes' : 'adds'),
     h(lit.contribution < 0 ? 'span.minus' : 'span.plus', {}, signed(lit.contribution))),
-  SCORES[answer.rank] ? h('span.line', {}, h('span.soft', {}, SCORES[answer.rank]),
+  other ? h('span.line', {}, h('span.soft', {title: other}, rank?.label),
     h(lit.score < 0 ? 'span.minus' : 'span.plus', {}, signed(lit.score))) : null,
   h('span.line.soft', {}, h('span', {}, `#${lit.sample.index}`), h('span', {}, when)),
   h('span.line.soft.common', {})),
@@ -88,7 +88,7 @@ function card(run, answer, lit, most, actions, prefix) {
 
 /** @param {Run} run @param {Answer} answer @param {Actions} actions @param {string} [prefix] of ids */
 export function cards(run, answer, actions, prefix = '') {
-  const most = Math.max(...answer.spotlight.map((lit) => Math.abs(lit.attention)), 1e-30);
+  const most = Math.max(...answer.spotlight.map((lit) => Math.abs(lit.score)), 1e-30);
   return answer.spotlight.length ? h('ol.cards', {}, answer.spotlight.map((lit) =>
     card(run, answer, lit, most, actions, prefix))) :
     h('p.empty', {}, 'No training sample of this class was seen in this run.');
@@ -105,10 +105,9 @@ export function legend(run, answer) {
     h('p', {}, `Light: how far the ${scoreName(answer.rank)} stands above the mean of all ${count(answer.scores.count)} ` +
       `${unit} (${short(answer.scores.mean)}), in standard deviations (${short(answer.scores.deviation)}).`),
     h('p.about-common', {}, 'Common: in what share of test queries it is among the top ten.'),
-    h('p', {}, 'Under each image: attention, with ', h('i.swatch.plus'), 'positive or ',
-      h('i.swatch.minus'), `negative bar; then the contribution to ${outputName(run, answer.logit)}, `,
-      answer.contribution_kind === 'exact' ? 'exact in this layer.' :
-        'first-order in this layer.'));
+    h('p', {}, `Bars: its ${scoreName(answer.rank)}, `, h('i.swatch.plus'), 'positive or ', h('i.swatch.minus'),
+      `negative. “adds” and “takes” are its contribution to ${outputName(run, answer.logit)} `,
+      answer.contribution_kind === 'exact' ? 'through this layer, exact.' : 'through this layer, first-order.'));
 }
 
 /** @param {State} state @param {Answer} answer @param {Actions} actions */
@@ -124,14 +123,14 @@ function more(state, answer, actions) {
 export function showSpotlight(section, run, state, answer, subject, actions) {
   const rows = () => answer.spotlight.map((lit) => [lit.rank, lit.sample.dataset, lit.sample.index,
     className(run, lit.sample.dataset, lit.sample.label), lit.pattern, lit.step,
-    lit.repetitions ?? 1, lit.attention, lit.contribution, lit.score, above(answer.scores, lit.score)]);
+    lit.repetitions ?? 1, lit.attention, lit.contribution, rankOf(answer.rank)?.label, lit.score, above(answer.scores, lit.score)]);
   redraw(section,
     h('div.head', {}, h('h2', {id: 'spotlight-title'}, 'The spotlight'),
       h('span.soft', {id: 'exactness', title: 'Largest difference between a logit and initial guess + correction, computed from the whole history'},
         `dual = primal within ${scientific(answer.exactness.max_abs_error)} · ${short(answer.timing_ms)} ms`),
       csvButton(`spotlight-${subjectFile(subject)}-layer-${answer.layer}`,
         'the spotlight', ['rank', 'dataset', 'index', 'class', 'pattern', 'step', 'repetitions',
-          'attention', 'contribution', 'score', 'deviations_above_mean'], rows)),
+          'attention', 'contribution', 'ranked_by', 'score', 'deviations_above_mean'], rows)),
     controls(run, state, answer, actions),
     h('p.common-note', {role: 'status'}),
     cards(run, answer, actions),

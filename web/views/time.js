@@ -44,7 +44,7 @@ export function showTime(section, run, state, panels, subject, actions) {
     h('div.controls', {},
       run.datasets.length > 1 ? choice([{value: 'class', text: 'by class'}, {value: 'dataset', text: 'by data set'}],
         state.over, 'Split by', (value) => actions.choose({over: /** @type {any} */ (value)})) : null,
-      choice([{value: 'abs', text: '|attention|'}, {value: 'positive', text: '+'}, {value: 'negative', text: '−'}],
+      choice([{value: 'abs', text: '|attention|'}, {value: 'positive', text: 'positive'}, {value: 'negative', text: 'negative'}],
         state.of, 'Which attention', (value) => actions.choose({of: /** @type {any} */ (value)}))),
     chart({label: `Attention of layer ${panels.layer} by step`, xLabel: 'from step', x: panels.time.first_steps,
       lines: drawn, marks: switches(run)}),

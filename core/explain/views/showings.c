@@ -1,0 +1,110 @@
+#include "core/explain/views/showings.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/memory.h"
+
+struct job {
+    struct kl_inquiry *inquiry;
+    uint32_t sample, logit;
+    const float *attention;
+    struct kl_showings *showings;
+};
+
+static enum kl_status read_errors(const struct job *job, unsigned worker, struct kl_error *err)
+{
+    const struct kl_history *history = kl_inquiry_history(job->inquiry);
+    const struct kl_block_source *errors = history->errors[history->final->shape.n_layers - 1];
+    float *row = NULL;
+    uint32_t n = 0;
+    enum kl_status status = kl_alloc(&row, errors->width, sizeof *row, "an error signal", err);
+
+    for (uint64_t t = 0; !status && t < history->n_patterns; t++) {
+        struct kl_showing *one = &job->showings->list[n];
+
+        if (history->samples[t] != job->sample)
+            continue;
+        status = kl_read_rows(errors, worker, t, 1, row, err);
+        one->pattern = t;
+        one->step = kl_history_step(history, t);
+        one->attention = (double)job->attention[t];
+        one->coefficient = history->coefficients[one->step - 1];
+        one->error = (double)row[job->logit];
+        one->contribution = one->coefficient * one->error * (one->attention + 1);
+        n++;
+    }
+    free(row);
+    return status;
+}
+
+static enum kl_status multiply(const struct job *job, unsigned worker, struct kl_error *err)
+{
+    const struct kl_history *history = kl_inquiry_history(job->inquiry);
+    const struct kl_block_source *images = history->keys[0];
+    const float *x = kl_inquiry_key(job->inquiry, 0);
+    struct kl_showings *showings = job->showings;
+    enum kl_status status =
+        kl_alloc(&showings->products, images->width, sizeof(float), "an image", err);
+
+    if (status)
+        return status;
+    status = kl_read_rows(images, worker, job->sample, 1, showings->products, err);
+    if (status)
+        return status;
+    kl_dataset_standardise_floats(
+        history->data->datasets[kl_collection_place(history->data, job->sample).dataset],
+        showings->products);
+    for (uint32_t j = 0; j < images->width; j++)
+        showings->products[j] *= x[j];
+    showings->n_products = images->width;
+    return KL_OK;
+}
+
+/* The pool's only task. */
+static enum kl_status find(void *argument, unsigned worker, unsigned task, struct kl_error *err)
+{
+    const struct job *job = argument;
+    const struct kl_history *history = kl_inquiry_history(job->inquiry);
+    enum kl_status status = read_errors(job, worker, err);
+
+    (void)task;
+    return status || !kl_shape_reads_samples(&history->final->shape, 0)
+               ? status
+               : multiply(job, worker, err);
+}
+
+enum kl_status kl_showings_find(struct kl_inquiry *inquiry, uint32_t sample, uint32_t logit,
+                                struct kl_showings *out, struct kl_error *err)
+{
+    const struct kl_history *history = kl_inquiry_history(inquiry);
+    uint32_t last = history->final->shape.n_layers - 1;
+    struct kl_showings showings = {0};
+    struct job job = {inquiry, sample, logit, NULL, &showings};
+    enum kl_status status;
+
+    if (!history->has_dual || !history->errors[last] || history->errors[last]->entries)
+        return kl_fail_on(err, KL_ERR_USAGE, "training",
+                          "this run has no exact contributions to explain");
+    if (sample >= kl_collection_size(history->data) || history->repetitions[sample] == 0)
+        return kl_fail_on(err, KL_ERR_USAGE, "training",
+                          "training is the id of a sample that was trained on");
+    showings.n = history->repetitions[sample];
+    status = kl_alloc(&showings.list, showings.n, sizeof *showings.list, "the showings", err);
+    if (!status)
+        status = kl_inquiry_attention(inquiry, last, &job.attention, err);
+    if (!status)
+        status = kl_pool_run(kl_inquiry_pool(inquiry), find, &job, 1, err);
+    if (status)
+        kl_showings_clear(&showings);
+    else
+        *out = showings;
+    return status;
+}
+
+void kl_showings_clear(struct kl_showings *showings)
+{
+    free(showings->list);
+    free(showings->products);
+    memset(showings, 0, sizeof *showings);
+}

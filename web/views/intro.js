@@ -1,0 +1,58 @@
+// The question that the page answers, on top of it, until the person has read it.
+
+import {outputName, place} from '../format.js';
+import {byId, h, redraw} from '../dom.js';
+import {named} from '../text/tokens.js';
+import {textOf} from '../text/answer.js';
+
+/** @import {Answer, Run, Subject, TextAnswer} from '../types.js' */
+
+const KEY = 'keylight-intro';
+
+function dismissed() {
+  try {
+    return localStorage.getItem(KEY) === 'read';
+  } catch {
+    return false;
+  }
+}
+
+/** @param {boolean} read */
+function remember(read) {
+  try {
+    if (read) localStorage.setItem(KEY, 'read');
+    else localStorage.removeItem(KEY);
+  } catch {
+    // Then it is asked again on the next visit.
+  }
+  byId('intro').hidden = read;
+}
+
+/** Back from the help, whatever was dismissed. */
+export function bringIntroBack() {
+  remember(false);
+}
+
+/** @param {string} question @param {string} seen */
+function show(question, seen) {
+  const section = byId('intro');
+  section.hidden = dismissed();
+  redraw(section, h('p', {}, h('strong', {}, question), ' ', h('span.soft', {}, seen)),
+    h('button.quiet', {type: 'button', id: 'dismiss-intro', 'aria-label': 'Do not show this line again',
+      title: 'Do not show this again; “?” brings it back', onclick: () => remember(true)}, '×'));
+}
+
+/** @param {Run} run @param {Answer} answer @param {Subject} subject */
+export function introduce(run, answer, subject) {
+  const said = outputName(run, answer.predicted);
+  const what = 'pixels' in subject ? 'your picture' : place(subject);
+  show(`Which training images is this network looking at when it says ${said}?`,
+    `For ${what}: what it looks at, what argues for ${said}, what argues against.`);
+}
+
+/** @param {TextAnswer} answer */
+export function introduceText(answer) {
+  const said = named(textOf(answer, answer.predicted));
+  show(`Which passages is this network reading from when it expects ${said}?`,
+    `Below: what it reads from, what argues for ${said}, what against.`);
+}

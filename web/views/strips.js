@@ -1,0 +1,59 @@
+// The first screen's answer: what the network looked at, what argued for its answer, and what against; by sample, in the
+// last layer, where contributions are exact.
+
+import {imageUrl} from '../api.js';
+import {csvButton} from '../csv.js';
+import {className, outputName, short, signed} from '../format.js';
+import {h, redraw} from '../dom.js';
+
+/** @import {Actions, Card, Run, Strip} from '../types.js' */
+
+/** How often it was shown. @param {number} repetitions */
+export function times(repetitions) {
+  return repetitions > 1 ? `× ${repetitions}` : '';
+}
+
+/** @param {Run} run @param {Strip} strip @param {Card} card @param {number} place @param {number} most @param {(card: Card) => void} why */
+function showCard(run, strip, card, place, most, why) {
+  const {sample, attention, contribution, repetitions} = card, name = className(run, sample.dataset, sample.label);
+  const looks = strip.id === 'looks', value = looks ? attention : contribution;
+  const number = looks ? ['attention', short(attention)] : [contribution < 0 ? 'takes' : 'adds', signed(contribution)];
+  const sign = value < 0 ? 'minus' : 'plus', shown = repetitions > 1 ? `, shown ${repetitions} times` : '';
+  return h('li', {}, h('button.strip-card', {type: 'button', id: `strip-${strip.id}-${place + 1}`, 'data-sample': sample.id,
+    'data-contribution': contribution, 'data-attention': attention,
+    title: `training image #${sample.index}${sample.path ? `, ${sample.path}` : ''}: attention ${short(attention)}, ` +
+      `adds ${signed(contribution)} to ${outputName(run, strip.output)}${shown}`,
+    'aria-label': `${name}, training image ${sample.index}, ${number.join(' ')}${shown}. Why?`, onclick: () => why(card)},
+  h('span.frame', {}, h('img', {src: imageUrl(run.id, sample.id, 4), alt: '', loading: 'lazy'})),
+  h('span.strength', {'aria-hidden': 'true'}, h(`i.${sign}`, {style: {width: `${100 * Math.abs(value) / most}%`}})),
+  h('span.line', {}, h('b', {}, h('i.dot', {'data-class': sample.label % 10}), name), h('span.soft', {}, times(repetitions))),
+  h('span.line', {}, h('span.soft', {}, number[0]), h(`span.${sign}`, {}, number[1]))));
+}
+
+/** @param {Run} run @param {Strip} strip @param {(card: Card) => void} why */
+export function showCards(run, strip, why) {
+  const cards = /** @type {Card[]} */ (strip.cards);
+  const most = Math.max(...cards.map((card) => Math.abs(strip.id === 'looks' ? card.attention : card.contribution)), 1e-30);
+  return h('ol.strip-cards', {}, cards.map((card, place) => showCard(run, strip, card, place, most, why)));
+}
+
+/** @param {HTMLElement} section @param {Strip[]} strips @param {string} subject for the names of files @param {Actions} actions
+ *  @param {(strip: Strip) => Node} show what is in one */
+export function showStrips(section, strips, subject, actions, show) {
+  const rows = () => strips.flatMap((strip) => strip.cards.map((card, place) => {
+    const {sample} = card, where = typeof sample === 'number' ? ['', sample, card.document?.name ?? '', card.texts?.[card.offset ?? 0] ?? ''] :
+      [sample.dataset, sample.index, sample.path ?? '', sample.label];
+    return [strip.title, place + 1, ...where, card.repetitions, card.attention, card.contribution ?? ''];
+  }));
+  redraw(section,
+    h('div.head', {}, h('h2.hidden', {id: 'strips-title'}, 'What argued for the answer, and what against'),
+      csvButton(`strips-${subject}`, 'the strips', ['strip', 'rank', 'dataset', 'training_index', 'file', 'label', 'repetitions',
+        'attention', 'contribution'], rows)),
+    ...strips.map((strip) => h('div.argument', {id: `strip-${strip.id}`, role: 'group', 'aria-labelledby': `strip-${strip.id}-title`},
+      h('div.head', {}, h('h3', {id: `strip-${strip.id}-title`}, strip.title),
+        h('button.quiet', {type: 'button', id: `open-${strip.id}`, onclick: () => {
+          actions.choose({rank: strip.rank, by: 'sample', layer: null, class: null});
+          document.getElementById('spotlight')?.scrollIntoView({block: 'start'});
+        }}, 'all of it \u203a')),
+      h('p.soft', {}, strip.sentence), show(strip))));
+}
