@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "core/base/csv.h"
+#include "core/data/csv.h"
 
 static void put_mark(FILE *file, const struct kl_run *run, const struct kl_mark *mark)
 {
@@ -26,6 +26,7 @@ char *kl_csv_marks(const struct kl_run *run, const struct kl_mark *marks, uint32
     char *text = NULL;
     size_t n_bytes = 0;
     FILE *file = open_memstream(&text, &n_bytes);
+    int failed;
 
     if (!file)
         return NULL;
@@ -33,7 +34,9 @@ char *kl_csv_marks(const struct kl_run *run, const struct kl_mark *marks, uint32
             has_bom ? "\xef\xbb\xbf" : "");
     for (uint32_t i = 0; i < n; i++)
         put_mark(file, run, &marks[i]);
-    if (ferror(file) | fclose(file)) {
+    failed = ferror(file);
+    failed |= fclose(file);
+    if (failed) {
         free(text);
         return NULL;
     }

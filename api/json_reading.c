@@ -3,7 +3,7 @@
 
 #include "core/explain/text/attention_map.h"
 #include "core/explain/text/reading.h"
-#include "api/query_text.h"
+#include "api/asked/query_text.h"
 #include "api/json.h"
 #include "api/text/json_text.h"
 #include "api/answers.h"

@@ -216,9 +216,11 @@ static void add_outputs(struct kl_json *json, const struct kl_run *run)
 static void add_summary(struct kl_json *json, const struct kl_run *run)
 {
     const char *before = kl_run_other_setting(run, KL_FINGERPRINT_BEFORE);
+    const char *slash = strrchr(run->path, '/');
 
     kl_json_string(json, "id", run->fingerprint);
     kl_json_string(json, "name", run->training.name);
+    kl_json_string(json, "file", slash ? slash + 1 : run->path);
     kl_json_string(json, "fingerprint", run->fingerprint);
     if (before)
         kl_json_string(json, "fingerprint_before", before);

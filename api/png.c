@@ -52,6 +52,23 @@ static void append(void *context, void *data, int n_bytes)
     file->n_bytes += (size_t)n_bytes;
 }
 
+enum kl_status kl_png_pixels(const uint8_t *pixels, uint32_t width, uint32_t height,
+                             uint32_t channels, uint8_t **png, size_t *n_bytes,
+                             struct kl_error *err)
+{
+    struct memory_file file = {NULL, 0, 0};
+
+    if (!stbi_write_png_to_func(append, &file, (int)width, (int)height, (int)channels, pixels,
+                                (int)(width * channels)) ||
+        file.failed) {
+        free(file.bytes);
+        return kl_fail(err, KL_ERR_MEMORY, "not enough memory for a picture");
+    }
+    *png = file.bytes;
+    *n_bytes = file.n_bytes;
+    return KL_OK;
+}
+
 /* Copies one planar image into the interleaved canvas, enlarged. */
 static void place(const struct kl_dataset *dataset, const uint8_t *image, uint32_t scale,
                   size_t canvas_width, uint8_t *corner)
@@ -72,7 +89,6 @@ enum kl_status kl_png_sheet(const struct kl_dataset *dataset, const uint8_t *ima
     uint32_t rows = (n + columns - 1) / columns, channels = dataset->channels;
     uint64_t width = (uint64_t)columns * dataset->width * scale;
     uint64_t height = (uint64_t)rows * dataset->height * scale;
-    struct memory_file file = {NULL, 0, 0};
     uint8_t *canvas = NULL;
     enum kl_status status;
 
@@ -93,15 +109,7 @@ enum kl_status kl_png_sheet(const struct kl_dataset *dataset, const uint8_t *ima
         place(dataset, images + i * kl_dataset_image_size(dataset), scale, width,
               canvas + (y * width + x) * channels);
     }
-    if (!stbi_write_png_to_func(append, &file, (int)width, (int)height, (int)channels, canvas,
-                                (int)(width * channels)) ||
-        file.failed) {
-        free(file.bytes);
-        status = kl_fail(err, KL_ERR_MEMORY, "not enough memory for a picture");
-    } else {
-        *png = file.bytes;
-        *n_bytes = file.n_bytes;
-    }
+    status = kl_png_pixels(canvas, (uint32_t)width, (uint32_t)height, channels, png, n_bytes, err);
     free(canvas);
     return status;
 }

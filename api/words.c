@@ -95,12 +95,11 @@ void kl_word_sample(const struct kl_run *run, uint32_t sample, char *name, size_
              run->data.datasets[place.dataset]->name, place.index);
 }
 
-/* A token with signs for its white space, in quotes. */
-static void name_token(const char *token, char *name, size_t n_bytes)
+void kl_word_token(const char *token, char *name, size_t n_bytes)
 {
-    size_t used = (size_t)snprintf(name, n_bytes, "\xe2\x80\x9c");
+    size_t used = 0;
 
-    for (; *token && used + 12 < n_bytes;) {
+    for (name[0] = '\0'; *token && used + 8 < n_bytes;) {
         size_t length = kl_utf8_character(token);
         const char *sign = *token == ' '    ? "\xe2\x90\xa3"
                            : *token == '\n' ? "\xe2\x8f\x8e"
@@ -112,19 +111,32 @@ static void name_token(const char *token, char *name, size_t n_bytes)
                                  sign ? (int)strlen(sign) : (int)length, sign ? sign : token);
         token += length;
     }
-    snprintf(name + used, n_bytes - used, "\xe2\x80\x9d");
 }
 
 void kl_word_output(const struct kl_run *run, uint32_t output, char *name, size_t n_bytes)
 {
     if (kl_history_is_text(&run->history)) {
-        name_token(run->data.datasets[0]->corpus->types[output], name, n_bytes);
+        char token[190];
+
+        kl_word_token(run->data.datasets[0]->corpus->types[output], token, sizeof token);
+        snprintf(name, n_bytes, "\xe2\x80\x9c%s\xe2\x80\x9d", token);
     } else {
         char *text = kl_collection_output_name(&run->data, output);
 
         snprintf(name, n_bytes, "%s", text ? text : "?");
         free(text);
     }
+}
+
+void kl_word_class(const struct kl_run *run, uint32_t number, char *name, size_t n_bytes)
+{
+    const struct kl_collection *data = &run->data;
+    uint32_t d = 0;
+
+    while (d + 1 < data->n_datasets && number >= data->datasets[d]->n_classes)
+        number -= data->datasets[d++]->n_classes;
+    snprintf(name, n_bytes, data->n_datasets > 1 ? "%s (%s)" : "%s",
+             kl_dataset_class_name(data->datasets[d], number), data->datasets[d]->name);
 }
 
 void kl_strip_title(const struct kl_run *run, const struct kl_strip *strip, char *text,
@@ -154,7 +166,7 @@ void kl_strip_sentence(const struct kl_run *run, const struct kl_strip *strip, c
 {
     int is_one = strip->n == 1, takes = strip->sum < 0, all_take = strip->correction < 0;
     char output[200], these[32], sum[KL_WORD_BYTES], all[KL_WORD_BYTES], n_all[KL_WORD_BYTES],
-        end[80];
+        end[80], back[KL_WORD_BYTES];
 
     kl_word_output(run, strip->output, output, sizeof output);
     kl_word_signed(strip->sum, sum);
@@ -180,7 +192,8 @@ void kl_strip_sentence(const struct kl_run *run, const struct kl_strip *strip, c
     if (takes != all_take)
         snprintf(end, sizeof end, "the rest outweighs them");
     else if (fabs(strip->sum) > fabs(strip->correction))
-        snprintf(end, sizeof end, "most of what pulls is pulled back");
+        snprintf(end, sizeof end, "the others %s back %s", takes ? "give" : "take",
+                 kl_word_short(fabs(strip->sum - strip->correction), back));
     else
         snprintf(end, sizeof end, "%.0f" SPACE "%% of the correction",
                  100 * strip->sum / strip->correction);

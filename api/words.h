@@ -26,8 +26,15 @@ const char *kl_word_percent(double share, int digits, char word[KL_WORD_BYTES]);
 /* A sample's name as everywhere: "test/fashion-mnist/42". */
 void kl_word_sample(const struct kl_run *run, uint32_t sample, char *name, size_t n_bytes);
 
+/* A token with signs for its white space, in whole characters. */
+void kl_word_token(const char *token, char *name, size_t n_bytes);
+
 /* An output's name; of a text its token in quotes, with signs for white space. */
 void kl_word_output(const struct kl_run *run, uint32_t output, char *name, size_t n_bytes);
+
+/* A class by its number over all data sets, of images; with its data set where there are several.
+ */
+void kl_word_class(const struct kl_run *run, uint32_t number, char *name, size_t n_bytes);
 
 /* What a strip is ("Against Sandal"), and what it shows: what its samples sum to and what share of
  * the correction that is. predicted: the answer's output. */

@@ -9,6 +9,7 @@
 enum kl_status kl_cli_train(int argc, char **argv, struct kl_error *err);
 enum kl_status kl_cli_serve(int argc, char **argv, struct kl_error *err);
 enum kl_status kl_cli_query(int argc, char **argv, struct kl_error *err);
+enum kl_status kl_cli_figure(int argc, char **argv, struct kl_error *err);
 enum kl_status kl_cli_report(int argc, char **argv, struct kl_error *err);
 enum kl_status kl_cli_suspects(int argc, char **argv, struct kl_error *err);
 enum kl_status kl_cli_marks(int argc, char **argv, struct kl_error *err);

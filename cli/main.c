@@ -18,6 +18,7 @@ static const struct command commands[] = {
     {"train", kl_cli_train, "train a network and record its history in one file"},
     {"serve", kl_cli_serve, "explore runs in the browser"},
     {"query", kl_cli_query, "ask which training samples one sample attends to"},
+    {"figure", kl_cli_figure, "a view as a figure to print: SVG or PNG"},
     {"report", kl_cli_report, "the tables of the paper over many test samples"},
     {"suspects", kl_cli_suspects, "samples whose label is likely wrong"},
     {"marks", kl_cli_marks, "what was decided about them on the page"},

@@ -9,7 +9,7 @@
 #include "cli/output/progress.h"
 #include "cli/session.h"
 #include "core/base/blas.h"
-#include "core/base/csv.h"
+#include "core/data/csv.h"
 #include "core/explain/many/suspects.h"
 #include "api/answers.h"
 

@@ -1,4 +1,3 @@
-#define _GNU_SOURCE /* memmem */
 #include "server/routes.h"
 
 #include <inttypes.h>
@@ -51,42 +50,12 @@ static void serve_asset(const char *path, struct kl_reply *reply)
     kl_reply_tag(reply, content, NULL);
 }
 
-/* The page, whose addresses are relative to its own: whatever stands before it in the browser, such
- * as a proxy's path, stays. BASE in it stands for the way up from there to the server's root. */
-static void serve_page(const char *path, struct kl_reply *reply)
-{
-    static const char mark[] = "@BASE@";
-    const struct kl_asset *asset = kl_asset_find("index.html");
-    const char *at = (const char *)asset->bytes, *end = at + asset->n_bytes;
-    char *text = NULL;
-    size_t n_bytes = 0;
-    FILE *stream = open_memstream(&text, &n_bytes);
-
-    while (stream && at < end) {
-        const char *next = memmem(at, (size_t)(end - at), mark, sizeof mark - 1);
-
-        fwrite(at, 1, (size_t)((next ? next : end) - at), stream);
-        at = next ? next + sizeof mark - 1 : end;
-        fputs(next ? "./" : "", stream);
-        for (const char *slash = next ? strchr(path + 1, '/') : NULL; slash;
-             slash = strchr(slash + 1, '/'))
-            fputs("../", stream);
-    }
-    if (!stream || (ferror(stream) | fclose(stream))) {
-        free(text);
-        text = NULL;
-    }
-    kl_reply_text(reply, asset->type, text);
-}
-
 static int is_fingerprint(const char *fingerprint, const char *id, size_t length)
 {
     return fingerprint && strlen(fingerprint) == length && !strncmp(fingerprint, id, length);
 }
 
-/* The run with that fingerprint, or else the one that had it before it was upgraded, so that links
- * of before stay good. */
-static struct kl_run *find_run(struct kl_service *service, const char *id, size_t length)
+struct kl_run *kl_service_run(const struct kl_service *service, const char *id, size_t length)
 {
     for (size_t i = 0; i < service->n_runs; i++)
         if (is_fingerprint(service->runs[i]->fingerprint, id, length))
@@ -123,7 +92,7 @@ static void route_run(struct kl_service *service, const char *path,
                       const struct kl_request *request, struct kl_reply *reply)
 {
     size_t length = strcspn(path, "/");
-    struct kl_run *run = find_run(service, path, length);
+    struct kl_run *run = kl_service_run(service, path, length);
     const char *rest = path + length + (path[length] == '/');
 
     if (!run)
@@ -134,7 +103,8 @@ static void route_run(struct kl_service *service, const char *path,
         reply->allow = "GET, HEAD";
     } else if (is_of_images(rest) && kl_history_is_text(&run->history))
         kl_reply_problem(reply, 404, NULL,
-                         "this run is of text: it has documents, readings and attention");
+                         "this run is of text: it has documents, readings, strips, attention and "
+                         "figures");
     else if (!*rest)
         kl_serve_run(run, request, reply);
     else if (!strcmp(rest, "documents"))
@@ -194,7 +164,7 @@ void kl_route(struct kl_service *service, const struct kl_request *request, stru
         kl_reply_problem(reply, 405, NULL, "this address takes GET only");
         reply->allow = "GET, HEAD";
     } else if (!strcmp(path, "/") || !strncmp(path, "/r/", 3)) {
-        serve_page(path, reply); /* it reads the rest of its address */
+        kl_serve_page(service, request, reply); /* it reads the rest of its address */
     } else if (!strncmp(path, "/assets/", 8)) {
         serve_asset(path + 8, reply);
     } else if (!strcmp(path, "/favicon.ico")) {
@@ -202,7 +172,7 @@ void kl_route(struct kl_service *service, const struct kl_request *request, stru
     } else if (!strncmp(path, "/api/", 5)) {
         no_such_resource(reply);
     } else { /* the page says that there is nothing here, and shows what there is */
-        serve_page(path, reply);
+        kl_serve_page(service, request, reply);
         reply->status = reply->status == 200 ? 404 : reply->status;
     }
 }

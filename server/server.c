@@ -162,6 +162,7 @@ static int read_request(const struct kl_server *server, struct MHD_Connection *c
         .is_post = is_post,
         .body = "",
         .if_none_match = header(connection, MHD_HTTP_HEADER_IF_NONE_MATCH),
+        .host = header(connection, MHD_HTTP_HEADER_HOST),
         .accepts_gzip =
             kl_encoding_accepts_gzip(header(connection, MHD_HTTP_HEADER_ACCEPT_ENCODING)),
     };
@@ -362,6 +363,8 @@ enum kl_status kl_server_start(const struct kl_server_options *options, struct k
     server->options = *options;
     server->admission.options = &server->options;
     kl_service_init(&server->service, runs, n_runs, pool);
+    snprintf(server->service.public_url, sizeof server->service.public_url, "%s%s",
+             server->options.public_address.origin, server->options.public_address.path);
     pthread_mutex_init(&server->lock, NULL);
     pthread_cond_init(&server->idle, NULL);
     status = listen_on(server, &fd, err);

@@ -89,18 +89,38 @@ const DEPENDS = {'answer': [], 'spotlight': ['layer', 'rank', 'by', 'class', 'k'
 /** Of a text they tell of the logit that the rank names, too. */
 const OF_LOGIT = ['answer', 'views/time', 'views/learning'];
 
-/** What is asked about the sample, or about the drawing or the text if there is one.
- *  @param {string} resource @param {State} state @param {number[]|null} pixels the drawing's
- *  @param {AbortSignal} signal @param {boolean} isText @returns {Promise<any>} */
-function askAbout(resource, state, pixels, signal, isText) {
-  const names = isText && OF_LOGIT.includes(resource) ? [...DEPENDS[resource], 'rank'] : DEPENDS[resource];
+/** @param {string} resource @returns {string[]} words of the question that it depends on */
+export function dependsOn(resource) {
+  return DEPENDS[resource] ?? [];
+}
+
+/** What asks about the sample, or about the picture or the text if there is one: an address below the API's root and,
+ *  for what is given, the body to post.
+ *  @param {string} resource @param {State} state @param {number[]|null} pixels the picture's
+ *  @param {boolean} isText @param {string} [sample] its name; its id without
+ *  @returns {{path: string, body?: Record<string, any>}} */
+export function question(resource, state, pixels, isText, sample = String(state.sample)) {
+  const depends = resource.startsWith('figures/') ? DEPENDS.spotlight : DEPENDS[resource];
+  const names = isText && OF_LOGIT.includes(resource) ? [...depends, 'rank'] : depends;
   const words = Object.fromEntries(names.map((name) => [name, /** @type {any} */ (state)[name]])
     .filter(([, value]) => value !== null && value !== undefined).map(([name, value]) => [name, String(value)]));
-  const address = `runs/${state.run}/${resource}`;
-  if (pixels) return ask(address, signal, {...words, pixels, ...(state.as && {dataset: state.as})});
+  const path = `runs/${state.run}/${resource}`;
+  if (pixels) return {path, body: {...words, pixels, ...(state.as && {dataset: state.as})}};
   if (isText && state.text !== null)
-    return ask(address, signal, {...words, text: state.text, ...(state.place !== null && {place: state.place})});
-  return ask(`${address}?${new URLSearchParams({sample: String(state.sample), ...words})}`, signal);
+    return {path, body: {...words, text: state.text, ...(state.place !== null && {place: state.place})}};
+  return {path: `${path}?${new URLSearchParams({sample, ...words})}`.replaceAll('%2F', '/').replaceAll('%3A', ':')};
+}
+
+/** @param {string} resource @param {State} state @param {number[]|null} pixels the picture's
+ *  @param {AbortSignal} signal @param {boolean} isText @returns {Promise<any>} */
+function askAbout(resource, state, pixels, signal, isText) {
+  const {path, body} = question(resource, state, pixels, isText);
+  return ask(path, signal, body);
+}
+
+/** The same address with the server's root. @param {string} path */
+export function apiUrl(path) {
+  return new URL(`${base}api/v1/${path}`, location.origin).href;
 }
 
 /** Several resources about one subject, as one answer; what they all tell, such as the layer, is the last one's.
@@ -146,6 +166,11 @@ export function readText(run, words, signal) {
  *  @returns {Promise<import('./types.js').Heat>} */
 export function getHeat(run, words, signal) {
   return askText(run, 'heat', words, signal);
+}
+
+/** The same as an address and a body. @param {string} run @param {Record<string, any>} words */
+export function heatQuestion(run, words) {
+  return 'text' in words ? {path: `runs/${run}/heat`, body: words} : {path: `runs/${run}/heat?${new URLSearchParams(words)}`};
 }
 
 /** @param {string} run @param {{text: string, count: number, temperature: number, seed: number}} words

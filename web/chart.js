@@ -12,6 +12,7 @@ import {onTheme, whenGone} from './lifetime.js';
  * @typedef {object} Spec
  * @property {string} label what it shows, for screen readers
  * @property {string} xLabel
+ * @property {string} [yLabel]
  * @property {number[]} x rising
  * @property {Line[]} lines
  * @property {Mark[]} [marks]
@@ -25,7 +26,7 @@ import {onTheme, whenGone} from './lifetime.js';
  *   simply x and the lines
  */
 
-const HEIGHT = 190;
+const HEIGHT = 210;
 
 /** @param {string} name of a custom property */
 function colour(name) {
@@ -67,6 +68,11 @@ function drawMarks(plot, marks) {
   ctx.restore();
 }
 
+/** What an axis is of. @param {string} [label] */
+function title(label) {
+  return label ? {label, labelSize: 16, labelGap: 0, labelFont: '11px system-ui, sans-serif'} : {};
+}
+
 /** @param {Spec} spec @param {number} width */
 function options(spec, width) {
   const axis = {stroke: () => colour('--soft'), font: '11px system-ui, sans-serif',
@@ -75,9 +81,9 @@ function options(spec, width) {
     width, height: HEIGHT, legend: {show: false}, padding: [8, 20, spec.axis ? 10 : 0, 0],
     scales: {x: {time: false}, y: spec.range ? {range: () => spec.range} : {}},
     cursor: {y: false, points: {size: 6}, drag: {x: false, y: false, setScale: false}},
-    axes: [{...axis, show: !spec.axis, grid: {show: false}, size: 26, gap: 4,
+    axes: [{...axis, show: !spec.axis, grid: {show: false}, size: 26, gap: 4, ...title(spec.xLabel),
       values: (/** @type {any} */ _, /** @type {number[]} */ ticks) => ticks.map(spec.formatX ?? count)},
-    {...axis, size: 46, gap: 4, values: (/** @type {any} */ _, /** @type {number[]} */ ticks) => ticks.map(short)}],
+    {...axis, size: 46, gap: 4, ...title(spec.yLabel), values: (/** @type {any} */ _, /** @type {number[]} */ ticks) => ticks.map(short)}],
     series: [{}, ...spec.lines.map((line) => ({label: line.label, width: line.width ?? 1.5,
       dash: line.dash, stroke: () => colour(line.colour), points: {show: false}}))],
     hooks: {draw: [(/** @type {any} */ plot) => drawMarks(plot, spec.marks ?? [])]},

@@ -79,10 +79,15 @@ export function samplePlace(run, id) {
   return {dataset: '', split: '', index: id};
 }
 
-/** A sample by its id, in words. @param {RunSummary} run @param {number} id */
-export function sampleName(run, id) {
-  const {dataset, split, index} = samplePlace(run, id);
-  return `${run.datasets.length > 1 ? `${dataset} ` : ''}${split} #${count(index)}`;
+/** The one name of a sample, in addresses, the API, on the command line and here: test/fashion-mnist/42.
+ *  @param {{split: string, dataset: string, index: number}} sample */
+export function sampleName({split, dataset, index}) {
+  return `${split}/${dataset}/${index}`;
+}
+
+/** The name of the sample with an id. @param {RunSummary} run @param {number} id */
+export function nameOf(run, id) {
+  return sampleName(samplePlace(run, id));
 }
 
 /** The custom property with a data set's colour. @param {RunSummary} run @param {string} dataset */
@@ -90,19 +95,14 @@ export function datasetColour(run, dataset) {
   return `--d${run.datasets.findIndex((d) => d.name === dataset) % 4}`;
 }
 
-/** @param {SampleName} sample */
-export function place(sample) {
-  return `${sample.split} #${count(sample.index)}`;
-}
-
 /** What is explained, in words and (with dashes) in names of files. @param {Subject} subject */
 export function subjectName(subject) {
-  return 'pixels' in subject ? 'drawing' : place(subject);
+  return 'pixels' in subject ? 'picture' : sampleName(subject);
 }
 
 /** @param {Subject} subject */
 export function subjectFile(subject) {
-  return 'pixels' in subject ? 'drawing' : `${subject.split}-${subject.index}`;
+  return 'pixels' in subject ? 'picture' : `${subject.split}-${subject.index}`;
 }
 
 /** @param {number} bytes */

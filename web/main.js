@@ -1,15 +1,17 @@
 // Wires the page: address -> state -> requests -> views, and clicks back to the address.
 
-import {ApiError, askStrips, attend, getCommon, getRun, getSample, listMarks, listRanks, listRuns, listSamples, listSuspects} from './api.js';
+import {ApiError, askStrips, attend, getCommon, getRun, getSample, listMarks, listRanks, listRuns, listSamples, listSuspects, question} from './api.js';
 import {byId, redraw} from './dom.js';
-import {subjectFile, subjectName} from './format.js';
+import {nameOf, subjectFile, subjectName} from './format.js';
 import {destroyPanels, layOut, showFirst, showFurther} from './panels.js';
-import {decodePixels} from './pixels.js';
+import {decodePixels, takesPictures} from './pixels.js';
 import {setRanks} from './ranks.js';
-import {fitState, formatUrl, parseUrl} from './state.js';
+import {fitState, formatUrl, isHeld, parseUrl} from './state.js';
+import {openShare} from './views/share.js';
+import {offerAway} from './take.js';
 import {showAnswer, showFailure} from './views/answer.js';
 import {showCompare} from './views/compare.js';
-import {openPad} from './views/draw.js';
+import {openPad, takeDropped} from './views/draw.js';
 import {showHeader} from './views/header.js';
 import {introduce} from './views/intro.js';
 import {notify, showNotices} from './views/notices.js';
@@ -96,13 +98,12 @@ const actions = {
     if (next !== null) actions.explain(next);
     else notify(direction > 0 ? 'This is the last sample.' : 'This is the first sample.');
   },
-  async share() {
-    try {
-      await navigator.clipboard.writeText(location.href);
-      notify('Link copied. It opens this very view wherever the same run file is served.');
-    } catch {
-      notify(`Copy this link: ${location.href}`);
-    }
+  share() {
+    const shown = /** @type {Run} */ (run), pixels = decodePixels(state.pixels ?? '', shown.layers[0].inputs) ?? null;
+    const name = state.sample === null ? undefined : nameOf(shown, state.sample);
+    const hasCard = shown.kind === 'images' && state.view === 'query' && state.with === null;
+    openShare(hasCard ? question('figures/card.png', {...state, remove: null}, pixels, false, name) : null,
+      `${(name ?? 'picture').replaceAll('/', '-')}-card.png`);
   },
 };
 
@@ -124,10 +125,10 @@ function other(asked) {
 /** @param {State} next @param {boolean} replace */
 function go(next, replace) {
   state = next;
-  const url = formatUrl(state);
-  if (url !== location.pathname + location.search) {
-    if (replace) history.replaceState(null, '', url);
-    else history.pushState(null, '', url);
+  const url = formatUrl(state, runs), held = isHeld(state, /** @type {RunSummary} */ (runs.find(({id}) => id === state.run))) ? state.pixels : null;
+  if (url !== location.pathname + location.search || held !== (history.state?.held ?? null)) {
+    if (replace) history.replaceState(held && {held}, '', url);
+    else history.pushState(held && {held}, '', url);
   }
   void render();
 }
@@ -200,8 +201,13 @@ async function renderSuspects(shown, signal) {
   if (signal.aborted) return;
   document.title = `suspicious labels · ${shown.name} · keylight`;
   showSuspects(byId('suspects'), shown, page, marks, actions, signal);
+  offerAway(byId('suspects'), shown, state, null, {title: 'the suspects', resource: 'suspects', figures: []});
   ready('suspects');
 }
+
+/** What the sections above the panels can be taken away as. @type {Array<[string, string, string[]]>} */
+const OFFERS = [['answer', 'answer', ['answer']], ['strips', 'strips', ['strips', 'card']], ['spotlight', 'spotlight', ['spotlight']],
+  ['removal', 'removal', []]];
 
 /** @param {Run} shown @param {State} asked @param {number[]|null} pixels @param {AbortSignal} signal */
 async function renderQuery(shown, asked, pixels, signal) {
@@ -214,17 +220,20 @@ async function renderQuery(shown, asked, pixels, signal) {
     await renderCompare({run: shown, answer, subject}, asked, signal);
     return;
   }
-  introduce(shown, answer, subject);
+  introduce(shown, answer);
   showAnswer(byId('answer'), shown, answer, subject, actions);
   showStrips(byId('strips'), strips, subjectFile(subject), actions, (strip) => showCards(shown, strip,
-    (card) => void openWhy(shown, asked, subject, pixels, card, strip.output, actions)));
+    (card) => void openWhy(shown, asked, subject, pixels, card, strip.output, actions)), 'A click on an image tells why.');
   showSpotlight(byId('spotlight'), shown, asked, answer, subject, actions);
   showRemoval(byId('removal'), shown, asked, answer, subject, actions);
-  const context = {run: shown, state: asked, subject, answer, layers: [], actions, signal};
+  for (const [id, resource, figures] of OFFERS)
+    if (resource !== 'removal' || asked.remove !== null)
+      offerAway(byId(id), shown, asked, pixels, {title: `the ${id}`, resource, figures});
+  const context = {run: shown, state: asked, pixels, subject, answer, layers: [], actions, signal};
   showFirst(context);
   ready('query');
   void further(async () => {
-    await showFurther(context, pixels);
+    await showFurther(context);
     return () => tellCommon(shown, answer, signal);
   }, signal);
 }
@@ -262,7 +271,7 @@ async function renderCompare(mine, asked, signal) {
 
 /** Reads the address anew: at the start, and on back and forward. @param {boolean} first */
 function readAddress(first) {
-  const {state: parsed, notices} = parseUrl(new URL(location.href), runs);
+  const {state: parsed, notices} = parseUrl(new URL(location.href), runs, history.state?.held ?? null);
   showNotices(notices);
   state = parsed;
   if (first || notices.length) go(parsed, true);
@@ -282,6 +291,9 @@ async function start() {
   addEventListener('popstate', () => readAddress(false));
   addEventListener('keydown', (event) => {
     if (event.key === 'Escape') pick(false);
+  });
+  takeDropped((file) => {
+    if (run && takesPictures(run)) openPad(run, state, actions, file);
   });
   readAddress(true);
 }

@@ -2,6 +2,7 @@
 
 import {askAll} from './api.js';
 import {byId, h, redraw} from './dom.js';
+import {offerAway} from './take.js';
 import {showHeat} from './text/heat.js';
 import {showAlong, showStrongest, showTextLearning, showTextTime, showTokenTotals} from './text/panels.js';
 import {showClasses} from './views/classes.js';
@@ -24,6 +25,7 @@ import {showWall} from './views/wall.js';
  * @property {any} answer with what the panel needs
  * @property {any[]} layers one answer per layer, if a panel needs them
  * @property {Actions} actions
+ * @property {number[]|null} pixels of the picture that is asked about, if it is one's own
  * @property {AbortSignal} signal
  *
  * @typedef {object} Panel
@@ -31,40 +33,45 @@ import {showWall} from './views/wall.js';
  * @property {string} title
  * @property {boolean} [wide]
  * @property {'images'|'text'} kind of data
+ * @property {string|((state: State) => string)} figure of the API that shows the same
+ * @property {(state: State) => Partial<State>} [asks] what the figure is asked, where the page has other words for it
+ * @property {string|null} resource of the API with its numbers; null: it offers itself
  * @property {string[]} needs resources of the API, or 'layers'; none: the answer itself
  * @property {(section: HTMLElement, context: Context) => void|Promise<void>} show
  */
 
 /** @type {Panel[]} */
 const PANELS = [
-  {id: 'classes', title: 'Attention by class', kind: 'images', needs: [],
+  {id: 'classes', title: 'Attention by class', kind: 'images', figure: 'classes', resource: 'views/classes', needs: [],
     show: (section, {run, answer, subject}) => showClasses(section, run, answer, of(subject))},
-  {id: 'curves', title: 'The 500 strongest of each class', kind: 'images', needs: ['views/curves'],
+  {id: 'curves', title: 'The 500 strongest of each class', kind: 'images', figure: 'curves', resource: 'views/curves', needs: ['views/curves'],
     show: (section, {run, answer, subject, actions}) => showCurves(section, run, answer, of(subject), actions)},
-  {id: 'time', title: 'Attention over training time', kind: 'images', needs: ['views/time', 'views/classes'],
+  {id: 'time', title: 'Attention over training time', kind: 'images', figure: 'time', resource: 'views/time', needs: ['views/time', 'views/classes'],
+    asks: ({of}) => ({rank: of}),
     show: (section, {run, state, answer, subject, actions}) => showTime(section, run, state, answer, of(subject), actions)},
-  {id: 'matrix', title: 'Who taught which logit', kind: 'images', needs: ['views/classes', 'views/time'],
+  {id: 'matrix', title: 'Who taught which logit', kind: 'images', figure: ({taught}) => ({class: 'matrix', dataset: 'matrix-datasets', steps: 'matrix-steps'})[taught],
+    resource: 'views/classes', needs: ['views/classes', 'views/time'],
     show: (section, {run, state, answer, subject, actions}) => showMatrix(section, run, state, answer, of(subject), actions)},
-  {id: 'learning', title: 'How the answer was learned', wide: true, kind: 'images', needs: ['views/learning', 'views/time'],
+  {id: 'learning', title: 'How the answer was learned', wide: true, kind: 'images', figure: 'learning', resource: 'views/learning', needs: ['views/learning', 'views/time'],
     show: (section, {run, answer, subject}) => showLearning(section, run, answer, of(subject))},
-  {id: 'layers', title: 'All layers', kind: 'images', needs: ['layers'],
+  {id: 'layers', title: 'All layers', kind: 'images', figure: 'layers', resource: 'views/classes', needs: ['layers'],
     show: (section, {run, answer, layers, subject, actions}) => showLayers(section, run, answer, layers, of(subject), actions)},
-  {id: 'totals', title: 'Totals per training image', kind: 'images', needs: ['views/samples'],
+  {id: 'totals', title: 'Totals per training image', kind: 'images', figure: 'totals', resource: 'views/samples', needs: ['views/samples'],
     show: (section, {run, answer, subject, actions}) => showTotals(section, run, answer, of(subject), actions)},
-  {id: 'wall', title: 'The wall', wide: true, kind: 'images', needs: ['views/samples'],
+  {id: 'wall', title: 'The wall', wide: true, kind: 'images', figure: 'wall', resource: 'views/samples', needs: ['views/samples'],
     show: (section, {run, state, answer, subject, actions}) => showWall(section, run, state, answer, of(subject), actions)},
 
-  {id: 'by-token', title: 'Attention by what followed', kind: 'text', needs: [],
+  {id: 'by-token', title: 'Attention by what followed', kind: 'text', figure: 'classes', resource: 'spotlight', needs: [],
     show: (section, {answer}) => showTokenTotals(section, answer)},
-  {id: 'along', title: 'Along the text', kind: 'text', needs: ['views/samples'],
+  {id: 'along', title: 'Along the text', kind: 'text', figure: 'along', resource: 'views/samples', needs: ['views/samples'],
     show: (section, {answer, actions}) => showAlong(section, answer, actions)},
-  {id: 'text-time', title: 'Attention over training time', kind: 'text', needs: ['views/time'],
+  {id: 'text-time', title: 'Attention over training time', kind: 'text', figure: 'time', resource: 'views/time', needs: ['views/time'],
     show: (section, {state, answer, actions}) => showTextTime(section, state, answer, actions)},
-  {id: 'strongest', title: 'The 500 strongest of each', kind: 'text', needs: ['views/curves'],
+  {id: 'strongest', title: 'The 500 strongest of each', kind: 'text', figure: 'curves', resource: 'views/curves', needs: ['views/curves'],
     show: (section, {answer, actions}) => showStrongest(section, answer, actions)},
-  {id: 'text-learning', title: 'How the answer was learned', wide: true, kind: 'text', needs: ['views/learning'],
+  {id: 'text-learning', title: 'How the answer was learned', wide: true, kind: 'text', figure: 'learning', resource: 'views/learning', needs: ['views/learning'],
     show: (section, {run, answer}) => showTextLearning(section, run, answer)},
-  {id: 'heat', title: 'The passage as a heat map', wide: true, kind: 'text', needs: ['answer'],
+  {id: 'heat', title: 'The passage as a heat map', wide: true, kind: 'text', figure: 'heat', resource: null, needs: ['answer'],
     show: (section, {run, state, answer, actions, signal}) => showHeat(section, run, state, answer, actions, signal)},
 ];
 
@@ -89,7 +96,15 @@ export function layOut(kind) {
 export function showFirst(context) {
   for (const panel of PANELS)
     if (panel.kind === context.run.kind && !panel.needs.length)
-      void panel.show(byId(panel.id), context);
+      void show(panel, context);
+}
+
+/** Draws one, with what can be taken away of it. @param {Panel} panel @param {Context} context */
+async function show({id, title, figure, asks, resource, show: draw}, context) {
+  const section = byId(id), {run, state, pixels} = context;
+  await draw(section, context);
+  if (resource !== null) offerAway(section, run, {...state, ...asks?.(state)}, pixels, {title, resource,
+    figures: [typeof figure === 'string' ? figure : figure(state)], words: asks && Object.keys(asks(state))});
 }
 
 /** What decides the panels' numbers; the rest of the state only how they are shown. @param {State} state */
@@ -115,11 +130,11 @@ async function load(panels, run, state, pixels, signal) {
   return known;
 }
 
-/** Draws the others. @param {Context} context @param {number[]|null} pixels */
-export async function showFurther(context, pixels) {
-  const {run, state, signal} = context;
+/** Draws the others. @param {Context} context */
+export async function showFurther(context) {
+  const {run, state, pixels, signal} = context;
   const panels = PANELS.filter((panel) => panel.kind === run.kind && panel.needs.length);
   const {answer, layers} = await load(panels, run, state, pixels, signal);
   if (signal.aborted) return;
-  await Promise.all(panels.map((panel) => panel.show(byId(panel.id), {...context, answer, layers})));
+  await Promise.all(panels.map((panel) => show(panel, {...context, answer, layers})));
 }

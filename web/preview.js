@@ -2,7 +2,7 @@
 
 import {imageUrl} from './api.js';
 import {h} from './dom.js';
-import {sampleName} from './format.js';
+import {nameOf} from './format.js';
 
 /** @import {Run} from './types.js' */
 
@@ -18,7 +18,7 @@ export function showPreview(run, sample, at, line) {
   if (!box.isConnected) document.body.append(box);
   const url = imageUrl(run.id, sample, 4);
   if (image.getAttribute('src') !== url) image.src = url;
-  text.replaceChildren(sampleName(run, sample), h('br'), line);
+  text.replaceChildren(nameOf(run, sample), h('br'), line);
   box.hidden = false;
   const {width, height} = box.getBoundingClientRect();
   const x = at.clientX + AWAY + width > innerWidth ? at.clientX - AWAY - width : at.clientX + AWAY;

@@ -1,12 +1,12 @@
 // What a person chose, and its address. Everything chosen is in the URL, nothing else is:
-//   /r/<run>/q/<sample>?layer=&rank=&by=&class=&k=&split=&dataset=&correct=&label=&predicted=
+//   /r/<run>/q/<split>/<dataset>/<index>?layer=&rank=&by=&class=&k=&split=&dataset=&correct=&label=&predicted=
 //   /r/<run>/q/drawing?pixels=...&layer=...
 //   /r/<run>/q/text?text=...&place=...  what was typed, in a run of text
 //   /r/<run>/suspects
 
 import {base} from './base.js';
-import {classCount} from './format.js';
-import {canDraw, decodePixels} from './pixels.js';
+import {classCount, nameOf} from './format.js';
+import {IN_LINK_MAX, decodePixels, takesPictures} from './pixels.js';
 import {ranksOf, today} from './ranks.js';
 
 /** @import {RunSummary} from './types.js' */
@@ -15,7 +15,7 @@ import {ranksOf, today} from './ranks.js';
  * @typedef {object} State
  * @property {string|null} run
  * @property {number|null} sample null: the drawing, or, without one, whatever is first
- * @property {string|null} pixels the drawing (pixels.js)
+ * @property {string|null} pixels the picture of one's own (pixels.js)
  * @property {string|null} text what was typed, in a run of text
  * @property {number|null} place the token of it whose following is asked; null: the last
  * @property {string|null} as the data set that the drawing is of; null: the first
@@ -80,9 +80,10 @@ function word(text, words) {
 }
 
 /**
- * The settings: how each is read from its text (undefined: invalid) and what holds without it.
+ * The settings: how each is read from its text (undefined: invalid), what holds without it, and, if it is not
+ * simply its value, how it is written.
  * @type {Record<string, {initial: any, parse: (text: string, run: RunSummary, runs: RunSummary[]) => any,
- *   allowed: (run: RunSummary) => string}>}
+ *   allowed: (run: RunSummary) => string, format?: (value: any, run: RunSummary, runs: RunSummary[]) => string}>}
  */
 export const settings = {
   text: {
@@ -97,9 +98,8 @@ export const settings = {
   },
   pixels: {
     initial: null,
-    parse: (text, run) => canDraw(run) && decodePixels(text, run.layers[0].inputs) ? text : undefined,
-    allowed: (run) => canDraw(run) ? `a drawing of ${run.layers[0].inputs} pixels` :
-      'nothing, because images of this run cannot be drawn,',
+    parse: (text, run) => takesPictures(run) && decodePixels(text, run.layers[0].inputs) ? text : undefined,
+    allowed: (run) => takesPictures(run) ? `a picture of ${run.layers[0].inputs} numbers` : 'nothing, because this run takes no pictures,',
   },
   as: {
     initial: null,
@@ -156,9 +156,14 @@ export const settings = {
   with: {
     initial: null,
     parse: (text, run, runs) => {
-      const [, id, sample] = /^(?:(\w{16})\/)?(\d{1,9})$/.exec(text) ?? [];
-      const other = id ? runs.find((one) => one.id === id) : run;
-      return sample && other && sampleExists(other, Number(sample)) ? text : undefined;
+      const other = runs.find((one) => text.startsWith(`${one.id}/`));
+      const sample = sampleNamed(other ?? run, other ? text.slice(other.id.length + 1) : text);
+      return sample === undefined ? undefined : other ? `${other.id}/${sample}` : String(sample);
+    },
+    format: (value, run, runs) => {
+      const [id, sample] = value.includes('/') ? value.split('/') : [null, value];
+      const name = nameOf(runs.find((one) => one.id === id) ?? run, Number(sample));
+      return id ? `${id}/${name}` : name;
     },
     allowed: () => 'a sample of this run, or RUN/SAMPLE of another run that this server has,',
   },
@@ -215,22 +220,42 @@ export function sampleExists(run, sample) {
     (split) => sample >= split.first_sample && sample < split.first_sample + split.samples));
 }
 
+/** A sample by its name, test/fashion-mnist/42, or, as in addresses of before, its id. @param {RunSummary} run
+ *  @param {string} text @returns {number|undefined} its id */
+export function sampleNamed(run, text) {
+  const id = integer(text, 0, 999999999);
+  if (id !== undefined) return sampleExists(run, id) ? id : undefined;
+  const [, split, name, index] = /^([a-z]+)\/(.*)\/(\d{1,9})$/.exec(text) ?? [];
+  const found = run.datasets.find((dataset) => dataset.name === name)?.splits[/** @type {'test'} */ (split)];
+  return found && Number(index) < found.samples ? found.first_sample + Number(index) : undefined;
+}
+
 /** Whether a state ranks by contributions that its layer has not. @param {State} state @param {RunSummary} run */
 function lacksContributions(state, run) {
   return state.rank.startsWith('logit') && run.dual !== false &&
     !run.layers[(state.layer ?? run.layers.length) - 1].errors;
 }
 
+/** @param {string} text of a path */
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 /**
  * Reads an address. What it cannot mean falls back, with a notice for the person.
  * @param {URL} url
  * @param {RunSummary[]} runs at least one
+ * @param {string|null} [held] a picture too large for the address
  * @returns {{state: State, notices: string[]}}
  */
-export function parseUrl(url, runs) {
+export function parseUrl(url, runs, held = null) {
   /** @type {string[]} */
   const notices = [];
-  const path = /^\/(?:r\/([^/]*)(?:\/q\/([^/]*)|\/(suspects))?\/?)?$/.exec(`/${url.pathname.slice(base.length)}`);
+  const path = /^\/(?:r\/([^/]*)(?:\/q\/([^/]*|[^/]+\/.*\/\d+)|\/(suspects))?\/?)?$/.exec(`/${url.pathname.slice(base.length)}`);
   const found = runs.find((run) => run.id === path?.[1]) ??
     runs.find((run) => run.fingerprint_before && run.fingerprint_before === path?.[1]);
   const run = found ?? runs[0];
@@ -242,9 +267,9 @@ export function parseUrl(url, runs) {
   const state = {run: run.id, sample: null, view: path?.[3] && found && run.kind === 'images' ? 'suspects' : 'query'};
   if (path?.[3] && found && run.kind === 'text') notices.push('A run of text has no labels to suspect, so this is a place of its text.');
   if (path?.[2] && path[2] !== 'drawing' && path[2] !== 'text' && found) {
-    const sample = integer(path[2], 0, 999999999);
-    if (sample !== undefined && sampleExists(run, sample)) state.sample = sample;
-    else notices.push(`This run has no sample ${path[2].slice(0, 40)}, so this is the first one.`);
+    const name = decoded(path[2]), sample = sampleNamed(run, name);
+    if (sample !== undefined) state.sample = sample;
+    else notices.push(`This run has no sample ${name.slice(0, 80)}, so this is the first one.`);
   }
   for (const [name, setting] of Object.entries(settings)) {
     const text = url.searchParams.get(name);
@@ -258,9 +283,10 @@ export function parseUrl(url, runs) {
     notices.push('The error signals of this layer are not recorded, so there are no contributions through it: ranked by |attention|.');
     state.rank = 'abs';
   }
+  if (path?.[2] === 'drawing' && held !== null && found) state.pixels = settings.pixels.parse(held, run, runs) ?? null;
   if (path?.[2] !== 'drawing' || !found) state.pixels = null;
   else if (state.pixels === null && !url.searchParams.has('pixels'))
-    notices.push('The address has no drawing in it, so this is the first sample.');
+    notices.push('The address has no picture in it, because it was too large for a link: choose it again. This is the first sample.');
   if (path?.[2] !== 'text' || !found) state.text = state.place = null;
   else if (state.text === null && !url.searchParams.has('text'))
     notices.push('The address has no text in it, so this is a place of the run’s own.');
@@ -288,14 +314,22 @@ export function fitState(state, run, runs) {
   return fitted;
 }
 
-/** @param {State} state @returns {string} path and query */
-export function formatUrl(state) {
+/** Whether a state's picture is too large for its address: then the tab's history holds it.
+ *  @param {State} state @param {RunSummary} run */
+export function isHeld(state, run) {
+  return state.pixels !== null && run.layers[0].inputs > IN_LINK_MAX;
+}
+
+/** @param {State} state @param {RunSummary[]} runs @returns {string} path and query */
+export function formatUrl(state, runs) {
+  const run = /** @type {RunSummary} */ (runs.find((one) => one.id === state.run));
   const query = new URLSearchParams();
   for (const [name, setting] of Object.entries(settings)) {
     const value = /** @type {any} */ (state)[name];
-    if (value !== setting.initial) query.set(name, String(value));
+    if (value !== setting.initial && !(name === 'pixels' && isHeld(state, run))) query.set(name, setting.format?.(value, run, runs) ?? String(value));
   }
-  const subject = state.text !== null ? 'text' : state.pixels === null ? state.sample : 'drawing';
+  const name = state.sample === null ? null : nameOf(run, state.sample).split('/').map(encodeURIComponent).join('/');
+  const subject = state.text !== null ? 'text' : state.pixels === null ? name : 'drawing';
   const path = state.view === 'suspects' ? `${base}r/${state.run}/suspects` :
     subject === null ? `${base}r/${state.run}` : `${base}r/${state.run}/q/${subject}`;
   const text = query.toString().replaceAll('%3A', ':').replaceAll('%2C', ',').replaceAll('%2F', '/');

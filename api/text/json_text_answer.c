@@ -4,7 +4,7 @@
 
 #include "core/explain/text/passages.h"
 #include "core/base/top.h"
-#include "api/query_text.h"
+#include "api/asked/query_text.h"
 #include "api/json_parts.h"
 #include "api/text/json_text.h"
 #include "api/answers.h"

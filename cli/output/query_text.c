@@ -12,58 +12,11 @@
 #include "core/explain/text/passages.h"
 #include "core/explain/text/reading.h"
 #include "core/base/utf8.h"
-#include "api/query_text.h"
-#include "api/question.h"
+#include "api/asked/query_text.h"
+#include "api/asked/question.h"
 #include "api/answers.h"
 
 #define NEXT_TOLD 10
-
-/* The text that is meant, with its last token as the place. The caller ends it with
- * kl_query_text_clear. */
-static enum kl_status find_text(const struct kl_run *run, const struct kl_text_request *request,
-                                struct kl_query *query, struct kl_query_text *text,
-                                struct kl_error *err)
-{
-    const struct kl_corpus *corpus = run->data.datasets[0]->corpus;
-    char *typed = NULL;
-    uint32_t first;
-    enum kl_status status;
-
-    *text = (struct kl_query_text){.sample = -1};
-    if (!request->text) {
-        kl_subject_at(&run->data, request->sample, &query->subject);
-        query->target = (int)kl_collection_target(&run->data, request->sample);
-        text->sample = request->sample;
-        text->tokens = query->subject.tokens;
-        text->n = query->subject.n_tokens;
-        if (corpus->spaced[0]) {
-            struct kl_sample_place place = kl_collection_place(&run->data, request->sample);
-
-            text->spaced = corpus->spaced[place.split] + place.index + 1 - text->n;
-        }
-        return KL_OK;
-    }
-    status = kl_alloc(&typed, strlen(request->text) + 1, 1, "the text", err);
-    if (status)
-        return status;
-    memcpy(typed, request->text, strlen(request->text));
-    status = kl_utf8_clean(typed)
-                 ? kl_fail(err, KL_ERR_USAGE, "--text is text in UTF-8")
-                 : kl_corpus_encode(corpus, typed, &text->own_tokens, &text->own_spaced, &text->n,
-                                    &text->missing, err);
-    free(typed);
-    if (status)
-        return status;
-    if (text->n < 1 || text->n > KL_READING_MAX)
-        return kl_fail(err, KL_ERR_USAGE, "--text has 1 to %d tokens, not %u", KL_READING_MAX,
-                       text->n);
-    text->tokens = text->own_tokens;
-    text->spaced = corpus->spaced[0] ? text->own_spaced : NULL;
-    first = text->n > KL_CONTEXT ? text->n - KL_CONTEXT : 0;
-    query->subject =
-        (struct kl_subject){.tokens = text->tokens + first, .n_tokens = text->n - first};
-    return KL_OK;
-}
 
 static void print_next(const struct kl_run *run, const struct kl_answer *answer)
 {
@@ -171,43 +124,37 @@ static void print_answer(const struct kl_run *run, const struct kl_query *query,
     }
 }
 
-enum kl_status kl_query_text(struct kl_run *run, struct kl_pool *pool,
-                             const struct kl_text_request *request, struct kl_error *err)
+enum kl_status kl_query_text(struct kl_run *run, struct kl_pool *pool, const struct kl_query *asked,
+                             const struct kl_query_text *text, int json, struct kl_error *err)
 {
-    struct kl_query query = request->query;
-    struct kl_query_text text = {0};
+    struct kl_query query = *asked;
     struct kl_answer answer = {0};
     struct kl_passages passages = {0};
     double started = kl_now_ms(), total_ms;
-    enum kl_status status = find_text(run, request, &query, &text, err);
+    enum kl_status status;
 
-    if (status)
-        goto out;
-    query.top = request->query.top * KL_HITS_PER_PASSAGE < KL_TOP_MAX
-                    ? request->query.top * KL_HITS_PER_PASSAGE
-                    : KL_TOP_MAX;
+    query.top = asked->top * KL_HITS_PER_PASSAGE < KL_TOP_MAX ? asked->top * KL_HITS_PER_PASSAGE
+                                                              : KL_TOP_MAX;
     status = kl_attend(pool, &run->history, &query, &answer, err);
-    if (status)
-        goto out;
-    status = kl_passages_find(&run->history, &answer, request->query.top, &passages, err);
+    if (!status)
+        status = kl_passages_find(&run->history, &answer, asked->top, &passages, err);
     if (status)
         goto out;
     total_ms = kl_now_ms() - started;
-    if (request->json) {
-        char *json =
-            kl_json_text_attention(run, &query, &text, text.n - 1, &answer, &passages, total_ms);
+    if (json) {
+        char *written =
+            kl_json_text_attention(run, &query, text, text->n - 1, &answer, &passages, total_ms);
 
-        if (json)
-            puts(json);
+        if (written)
+            puts(written);
         else
             status = kl_fail(err, KL_ERR_MEMORY, "not enough memory for the answer");
-        free(json);
+        free(written);
     } else {
-        print_answer(run, &query, &text, &answer, &passages, total_ms);
+        print_answer(run, &query, text, &answer, &passages, total_ms);
     }
 out:
     kl_passages_clear(&passages);
     kl_answer_clear(&answer);
-    kl_query_text_clear(&text);
     return status;
 }

@@ -80,7 +80,7 @@ char *kl_collection_output_name(const struct kl_collection *collection, uint32_t
     char *name = NULL;
     size_t n_bytes = 0;
     FILE *stream = open_memstream(&name, &n_bytes);
-    int n_told = 0;
+    int n_told = 0, failed;
 
     if (!stream)
         return NULL;
@@ -94,7 +94,9 @@ char *kl_collection_output_name(const struct kl_collection *collection, uint32_t
     }
     if (n_told == 0)
         fprintf(stream, "%u", output);
-    if (ferror(stream) | fclose(stream)) {
+    failed = ferror(stream);
+    failed |= fclose(stream);
+    if (failed) {
         free(name);
         return NULL;
     }

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "core/base/csv.h"
+#include "core/data/csv.h"
 #include "core/base/memory.h"
 #include "core/base/utf8.h"
 

@@ -1,4 +1,5 @@
 /* What is asked about one subject: a stored sample (GET), or given pixels or text (POST). */
+#include <errno.h>
 #include <cJSON.h>
 #include <math.h>
 #include <stdio.h>
@@ -8,21 +9,24 @@
 #include "core/base/clock.h"
 #include "core/base/memory.h"
 #include "core/explain/text/passages.h"
-#include "api/query_text.h"
+#include "api/asked/query_text.h"
 #include "server/handlers/handlers.h"
-#include "api/question.h"
 #include "api/answers.h"
+#include "api/figures/figure.h"
+#include "api/asked/question.h"
+#include "api/asked/sample_name.h"
 
 /* A resource has what it depends on for its words, and is tagged by these alone. */
 struct resource {
     const char *name;
     unsigned parts;       /* of enum kl_part_of_answer */
-    const char *words[8]; /* of api/question.h */
+    const char *words[8]; /* of api/asked/question.h */
 };
 
 static const struct resource resources[] = {
-    {"answer", KL_ANSWER_LOGITS, {"rank"}}, /* the logit that it names */
-    {"strips", 0, {NULL}},                  /* several answers: core/explain/strips.h */
+    {"answer", KL_ANSWER_LOGITS, {"rank"}},                /* the logit that it names */
+    {"figures", 0, {"layer", "rank", "by", "class", "k"}}, /* /VIEW.svg or .png */
+    {"strips", 0, {NULL}}, /* several answers: core/explain/strips.h */
     {"spotlight", KL_ANSWER_SPOTLIGHT, {"layer", "rank", "by", "class", "k"}},
     {"views/classes", KL_ANSWER_CLASSES, {"layer"}},
     {"views/curves", KL_ANSWER_CURVES, {"layer"}},
@@ -36,6 +40,8 @@ static const struct resource resources[] = {
 
 struct asked {
     const struct resource *resource;
+    const struct kl_figure *figure; /* or NULL */
+    int is_png;
     struct kl_question question;
     struct kl_query_text text; /* of a text run */
     uint32_t place;            /* the token of it whose following is asked */
@@ -92,9 +98,36 @@ static void reply_strips(struct kl_inquiry *inquiry, const struct kl_run *run, i
         kl_reply_json(reply, kl_json_strips(run, &strips, kl_now_ms() - started));
 }
 
+static void reply_figure(struct kl_service *service, struct kl_inquiry *inquiry, struct kl_run *run,
+                         const struct asked *asked, int64_t sample, struct kl_reply *reply)
+{
+    struct kl_figure_request request = {.figure = asked->figure,
+                                        .is_png = asked->is_png,
+                                        .sample = sample,
+                                        .query = &asked->question.query};
+    uint8_t *bytes = NULL;
+    size_t n_bytes = 0;
+    struct kl_error err;
+    enum kl_status status;
+
+    while (sem_wait(&service->pictures) && errno == EINTR)
+        ;
+    status = kl_figure_draw(run, inquiry, &request, &bytes, &n_bytes, &err);
+    sem_post(&service->pictures);
+    if (status) {
+        kl_reply_error(reply, NULL, &err);
+        return;
+    }
+    reply->status = 200;
+    reply->type = asked->is_png ? "image/png" : "image/svg+xml";
+    reply->owned = bytes;
+    reply->n_bytes = n_bytes;
+}
+
 /* Answers with what is found of an inquiry; sample is negative for what was given. */
-static void answer_inquiry(struct kl_inquiry *inquiry, const struct kl_run *run,
-                           const struct asked *asked, int64_t sample, struct kl_reply *reply)
+static void answer_inquiry(struct kl_service *service, struct kl_inquiry *inquiry,
+                           struct kl_run *run, const struct asked *asked, int64_t sample,
+                           struct kl_reply *reply)
 {
     int is_text = kl_history_is_text(&run->history);
     struct kl_query query = asked->question.query;
@@ -102,10 +135,12 @@ static void answer_inquiry(struct kl_inquiry *inquiry, const struct kl_run *run,
     struct kl_answer answer;
     struct kl_error err;
 
-    if (asked->resource->parts == 0) {
+    if (asked->figure)
+        reply_figure(service, inquiry, run, asked, sample, reply);
+    else if (asked->resource->parts == 0)
         reply_strips(inquiry, run, query.target, reply);
+    if (asked->resource->parts == 0)
         return;
-    }
     if (is_text && (query.top *= KL_HITS_PER_PASSAGE) > KL_TOP_MAX)
         query.top = KL_TOP_MAX;
     if (kl_attend_to(inquiry, &query, &answer, &err)) {
@@ -136,7 +171,7 @@ static void answer_query(struct kl_service *service, struct kl_run *run, const s
                           &inquiry, &err)) {
         kl_reply_error(reply, NULL, &err);
     } else {
-        answer_inquiry(inquiry, run, asked, sample, reply);
+        answer_inquiry(service, inquiry, run, asked, sample, reply);
         kl_inquiries_give(&service->inquiries, inquiry);
     }
     sem_post(&service->scans);
@@ -189,8 +224,9 @@ static void tag(const struct kl_run *run, const struct asked *asked, uint32_t id
     snprintf(canonical, sizeof canonical, "%u %u %s %d %d %d %u %u %u ", id, query->layer,
              query->rank->name, query->logit, query->by_sample, query->only_class, query->top,
              query->parts, query->training_sample);
-    kl_reply_tag(reply, run->fingerprint, asked->resource->name, canonical,
-                 removal ? "remove" : "keep", removal ? removal : "", NULL);
+    kl_reply_tag(reply, run->fingerprint, asked->resource->name,
+                 asked->figure ? kl_figure_name(asked->figure) : "", asked->is_png ? "png" : "",
+                 canonical, removal ? "remove" : "keep", removal ? removal : "", NULL);
 }
 
 static void attend_stored(struct kl_service *service, struct kl_run *run, struct asked *asked,
@@ -199,14 +235,18 @@ static void attend_stored(struct kl_service *service, struct kl_run *run, struct
     const char *id_text = kl_request_get(request, "sample");
     const char *const *words = asked->resource->words;
     uint8_t *pixels = NULL;
+    struct kl_error err;
     uint32_t id = 0;
 
     if (allows(asked->resource, request, reply))
         return;
-    if (!id_text || kl_parse_number(id_text, &id)) {
+    if (!id_text) {
         kl_reply_problem(reply, 400, "sample",
-                         "sample is the id of the sample to explain; POST takes pixels or text "
-                         "instead");
+                         "sample names the sample to explain; POST takes pixels or text instead");
+        return;
+    }
+    if (kl_sample_named(&run->data, id_text, "sample", &id, &err)) {
+        kl_reply_error(reply, NULL, &err);
         return;
     }
     for (uint32_t i = 0; words[i]; i++) {
@@ -357,12 +397,33 @@ static void attend_given(struct kl_service *service, struct kl_run *run, struct 
     free(pixels);
 }
 
+/* A figure's name may follow its resource's. */
 static const struct resource *find_resource(const char *name)
 {
+    int is_figure = !strncmp(name, "figures/", 8);
+
     for (size_t i = 0; i < sizeof resources / sizeof resources[0]; i++)
-        if (!strcmp(resources[i].name, name))
-            return &resources[i];
+        if (!strcmp(resources[i].name, is_figure ? "figures" : name))
+            return is_figure == !strcmp(resources[i].name, "figures") ? &resources[i] : NULL;
     return NULL;
+}
+
+/* VIEW.svg or VIEW.png: 0, or -1 with the problem in *reply. */
+static int find_figure(const char *name, struct asked *asked, struct kl_reply *reply)
+{
+    const char *dot = strrchr(name, '.');
+    char view[24] = "";
+
+    if (dot && (size_t)(dot - name) < sizeof view)
+        memcpy(view, name, (size_t)(dot - name));
+    asked->figure = kl_figure_find(view);
+    asked->is_png = dot && !strcmp(dot, ".png");
+    if (asked->figure && dot && (asked->is_png || !strcmp(dot, ".svg")))
+        return 0;
+    kl_reply_problem(reply, 404, NULL,
+                     "there is no figure of that name: GET /api/v1/openapi.json lists them, "
+                     "each as .svg and .png");
+    return -1;
 }
 
 int kl_is_about_subject(const char *resource)
@@ -375,6 +436,8 @@ void kl_serve_about_subject(struct kl_service *service, struct kl_run *run, cons
 {
     struct asked asked = {.resource = find_resource(resource)};
 
+    if (!strcmp(asked.resource->name, "figures") && find_figure(resource + 8, &asked, reply))
+        return;
     kl_question_init(&run->history, &asked.question);
     asked.question.query.parts = asked.resource->parts;
     if (kl_history_is_text(&run->history) && (asked.resource->parts & KL_ANSWER_SPOTLIGHT))

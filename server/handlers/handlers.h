@@ -24,8 +24,17 @@ struct kl_service {
     sem_t scans; /* places for queries that scan or wait for their turn; full: 503 */
     struct kl_batch_queries batch; /* what has been asked of many samples already */
     struct kl_inquiries inquiries; /* of the subjects asked about last */
-    sem_t pictures;                /* places for pictures being drawn; full: wait */
+    char public_url[600]; /* where people reach the server, without "/" at its end; or empty */
+    sem_t pictures;       /* places for pictures being drawn; full: wait */
 };
+
+/* The run with that fingerprint, or else the one that had it before it was upgraded, so that links
+ * of before stay good; NULL: there is none. */
+struct kl_run *kl_service_run(const struct kl_service *service, const char *id, size_t length);
+
+/* The page at a path of its own, "/r/RUN/q/...". */
+void kl_serve_page(const struct kl_service *service, const struct kl_request *request,
+                   struct kl_reply *reply);
 
 /* All are thread-safe. id and file are the last segment of the path. */
 void kl_serve_runs(struct kl_service *service, const struct kl_request *request,

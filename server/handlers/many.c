@@ -5,7 +5,7 @@
 
 #include "core/base/memory.h"
 #include "server/handlers/handlers.h"
-#include "api/question.h"
+#include "api/asked/question.h"
 #include "api/answers.h"
 
 /* So many suspects of largest own are asked for their neighbours: two seconds for 60,000 samples on

@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/number.h"
 #include "core/base/memory.h"
 #include "server/handlers/handlers.h"
-#include "api/question.h"
+#include "api/asked/sample_name.h"
+#include "api/asked/question.h"
 #include "api/png.h"
 #include "api/answers.h"
 
@@ -104,11 +106,9 @@ void kl_serve_sample(struct kl_run *run, const char *id, const struct kl_request
 
     if (kl_request_allows(request, reply, NULL))
         return;
-    if (kl_parse_number(id, &number)) {
-        kl_reply_problem(reply, 400, "sample", "a sample's id is a whole number");
-        return;
-    }
-    if (kl_samples_get(run, number, &sample, &err))
+    if (kl_sample_named(&run->data, id, "sample", &number, &err))
+        kl_reply_error(reply, NULL, &err);
+    else if (kl_samples_get(run, number, &sample, &err))
         kl_reply_error(reply, "sample", &err);
     else
         kl_reply_json(reply, kl_json_sample(run, &sample));

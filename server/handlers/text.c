@@ -4,12 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/number.h"
 #include "core/explain/text/attention_map.h"
 #include "core/base/memory.h"
 #include "core/explain/text/reading.h"
-#include "api/query_text.h"
+#include "api/asked/query_text.h"
 #include "server/handlers/handlers.h"
-#include "api/question.h"
+#include "api/asked/question.h"
 #include "api/answers.h"
 
 #define READING_COUNT 400 /* tokens, unless it is said otherwise */

@@ -21,6 +21,7 @@ struct kl_request {
     struct kl_parameter parameters[KL_PARAMETERS_MAX];
     size_t n_parameters;
     const char *if_none_match; /* or NULL */
+    const char *host;          /* as the client named this server, admitted; or NULL */
     int accepts_gzip;
 };
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/question.h"
+#include "core/base/number.h"
 
 const char *kl_request_get(const struct kl_request *request, const char *name)
 {

@@ -1,7 +1,7 @@
 // A person's journey through the page, in a real browser against the real server. Prints TAP.
 import {readFileSync} from 'node:fs';
 import assert from 'node:assert/strict';
-import {api, axeSource, choose, newPage, panelsReady, problems, ready, run as runAll, test, train} from '../lib/browser.mjs';
+import {api, axeSource, choose, idAt, nameOf, newPage, panelsReady, problems, ready, run as runAll, test, train} from '../lib/browser.mjs';
 
 let server, origin, browser, context, page, run, secondRun;
 
@@ -12,7 +12,7 @@ const lit = (at = page) => at.$$eval('.card', (cards) => cards.map((card) =>
 /** What the API says the spotlight of the present address is. */
 async function expectedLit(at = page) {
   const url = new URL(at.url());
-  const query = new URLSearchParams({sample: url.pathname.split('/')[4], k: '20'});
+  const query = new URLSearchParams({sample: String(idAt(at)), k: '20'});
   for (const name of ['layer', 'rank', 'by', 'class', 'k'])
     if (url.searchParams.has(name)) query.set(name, url.searchParams.get(name));
   const answer = await api(`/attention?${query}`);
@@ -22,8 +22,8 @@ async function expectedLit(at = page) {
 test('the first page explains a wrong test sample, at an address that can be shared', async () => {
   await page.goto(origin);
   await ready();
-  assert.match(page.url(), new RegExp(`^${origin}/r/${run}/q/\\d+$`));
-  const sample = await api(`/samples/${page.url().split('/q/')[1]}`);
+  assert.match(page.url(), new RegExp(`^${origin}/r/${run}/q/test/strokes/\\d+$`));
+  const sample = await api(`/samples/${idAt()}`);
   assert.equal(sample.correct, false);
   assert.equal(await page.textContent('.predicted'), String(sample.predicted));
 });
@@ -65,7 +65,7 @@ test('a click on a sample shows its answer, as the API has it', async () => {
 });
 
 test('images are lit by how far they stand above the mean, as the legend says', async () => {
-  const id = Number(page.url().split('/q/')[1].split('?')[0]);
+  const id = idAt();
   const {scores, spotlight} = await api(`/attention?sample=${id}&k=20`);
   const lights = await page.$$eval('.card', (cards) => cards.map((card) =>
     Number(getComputedStyle(card).getPropertyValue('--light'))));
@@ -155,15 +155,15 @@ test('two hundred clicks leave no charts, canvases or memory behind', async () =
 test('a click on a training image makes it the query', async () => {
   const [[sample]] = await lit();
   await choose(() => page.click('.card'));
-  assert.match(page.url(), new RegExp(`/q/${sample}$`));
-  assert.match(await page.textContent('.verdict'), /train #/);
+  assert.match(page.url(), new RegExp(`/q/${nameOf(sample)}$`));
+  assert.match(await page.textContent('.verdict'), /train\/.+\/\d+/);
 });
 
 test('back, forward and reload keep the view', async () => {
   const here = page.url(), spotlight = await lit();
   await page.goBack();
   await ready();
-  assert.match(page.url(), /\/q\/6004$/);
+  assert.match(page.url(), /\/q\/test\/strokes\/4$/);
   await page.goForward();
   await ready();
   assert.equal(page.url(), here);
@@ -178,7 +178,10 @@ test('a shared link opens the very same view in another browser profile', async 
   await ready();
   await context.grantPermissions(['clipboard-read', 'clipboard-write'], {origin});
   await page.click('#share');
-  await page.waitForSelector('.notice');
+  assert.equal(await page.inputValue('#share-link'), page.url());
+  await page.click('#share-copy');
+  await page.waitForSelector('dialog.share [role="status"]:has-text("copied")');
+  await page.keyboard.press('Escape');
   const link = await page.evaluate(() => navigator.clipboard.readText());
   assert.equal(link, page.url());
   const other = await newPage();
@@ -241,7 +244,7 @@ test('everything can be reached and done with the keyboard', async () => {
   const focused = await page.evaluate(() => document.activeElement.dataset.sample);
   assert.notEqual(focused, '6000');
   await choose(() => page.keyboard.press('Enter'));
-  assert.match(page.url(), new RegExp(`/q/${focused}$`));
+  assert.match(page.url(), new RegExp(`/q/${nameOf(focused)}$`));
   await page.focus('.choice[aria-label="Layer"] button:first-child');
   await choose(() => page.keyboard.press('Enter'));
   assert.match(page.url(), /layer=1/);
@@ -254,13 +257,13 @@ test('everything can be reached and done with the keyboard', async () => {
   }
   await page.fill('#jump', '42');
   await choose(() => page.press('#jump', 'Enter'));
-  assert.match(page.url(), /\/q\/6042/);
+  assert.match(page.url(), /\/q\/test\/strokes\/42/);
   await page.click('#help');
   await page.waitForSelector('dialog[open]');
   await page.keyboard.press('Escape');
   await page.waitForSelector('dialog', {state: 'detached'});
   await choose(() => page.click('#next'));
-  assert.match(page.url(), /\/q\/6043/);
+  assert.match(page.url(), /\/q\/test\/strokes\/43/);
 });
 
 test('what is shown can be saved as CSV', async () => {
@@ -278,6 +281,7 @@ test('a drawing is asked about, and its link opens it elsewhere', async () => {
   await page.goto(`${origin}/r/${run}/q/6003?layer=1`);
   await ready();
   await page.click('#draw');
+  await page.waitForSelector('dialog.draw[data-ready]');
   await page.click('#draw-from');
   await page.waitForFunction(() => document.querySelector('.pad').getContext('2d')
     .getImageData(0, 0, 28, 28).data.some((byte, i) => i % 4 === 0 && byte > 200));
@@ -287,7 +291,7 @@ test('a drawing is asked about, and its link opens it elsewhere', async () => {
   await page.mouse.move(box.x + 60, box.y + 20, {steps: 4});
   await page.mouse.up();
   await choose(() => page.click('#draw-ask'));
-  assert.match(page.url(), /\/q\/drawing\?pixels=[\w-]{523}&layer=1$/);
+  assert.match(page.url(), /\/q\/drawing\?pixels=[\w-]{1046}&layer=1$/);
   const pixels = await page.$eval('canvas.subject', (canvas) => [...canvas.getContext('2d')
     .getImageData(0, 0, 28, 28).data].filter((_, i) => i % 4 === 0));
   assert.ok(pixels[28 + 3] > 0, 'the stroke is on the image');
@@ -305,7 +309,7 @@ test('a drawing is asked about, and its link opens it elsewhere', async () => {
   assert.doesNotMatch(page.url(), /pixels/);
   await page.goto(`${origin}/r/${run}/q/drawing?pixels=AAAA`);
   await ready();
-  assert.match(await page.textContent('#notices'), /pixels is a drawing of 784 pixels/);
+  assert.match(await page.textContent('#notices'), /pixels is a picture of 784 numbers/);
 });
 
 test('no sample matching is said, and the filter can be taken away', async () => {

@@ -5,7 +5,7 @@ import {readFileSync} from 'node:fs';
 import path from 'node:path';
 import assert from 'node:assert/strict';
 import {decodePixels} from '../../web/pixels.js';
-import {api, axeSource, choose, folder, newPage, panelsReady, problems, ready, root, run as runAll, test, train}
+import {api, nameOf, axeSource, choose, folder, newPage, panelsReady, problems, ready, root, run as runAll, test, train}
   from '../lib/browser.mjs';
 
 let origin, page, run, other, separate, plain;
@@ -43,7 +43,7 @@ test('the strongest of every class are the API’s, and a curve shows its traini
   const plot = page.locator('#curves .plot').first();
   await plot.scrollIntoViewIfNeeded();
   const box = await plot.boundingBox();
-  await page.mouse.move(box.x + 70, box.y + 60);
+  await page.mouse.move(box.x + 96, box.y + 60);
   await page.waitForSelector('.preview:not([hidden])');
   const shown = Number(await page.getAttribute('.preview', 'data-sample'));
   assert.ok(curves.some((curve) => curve.sample.includes(shown)));
@@ -219,7 +219,7 @@ test('the wall lights every training image by its total; a cell shows and asks',
   await canvas.focus();
   await page.keyboard.press('ArrowRight');
   await choose(() => page.keyboard.press('Enter'));
-  assert.match(page.url(), new RegExp(`/q/${members[1]}\\?`));
+  assert.match(page.url(), new RegExp(`/q/${nameOf(members[1])}\\?`));
 });
 
 test('what is common is told under each image', async () => {
@@ -287,7 +287,7 @@ test('two samples are compared under the same controls, at an address of their o
   await ready();
   await page.selectOption('select[aria-label="Compare"]', 'pick');
   await choose(() => page.click('.thumb:nth-child(3)'));
-  assert.match(page.url(), /with=\d+/);
+  assert.match(page.url(), /with=test\/\w+\/\d+/);
   const withId = new URL(page.url()).searchParams.get('with');
   const check = async (layer) => {
     for (const [side, id] of [['a', SAMPLE], ['b', withId]]) {
@@ -301,7 +301,7 @@ test('two samples are compared under the same controls, at an address of their o
   await choose(() => page.click('#compare .choice[aria-label="Layer"] button:text-is("1")'));
   await check(1);
   await choose(() => page.click('#swap'));
-  assert.match(page.url(), new RegExp(`/q/${withId}\\?.*with=${SAMPLE}`));
+  assert.match(page.url(), new RegExp(`/q/${withId}\\?.*with=${nameOf(SAMPLE)}`));
   await choose(() => page.click('#end-compare'));
   await page.waitForSelector('#answer .predicted');
 });
@@ -310,7 +310,7 @@ test('the same sample is compared in two runs', async () => {
   await page.goto(`${origin}/r/${run}/q/${SAMPLE}`);
   await ready();
   await choose(() => page.selectOption('select[aria-label="Compare"]', {label: 'the same image in joint'}));
-  assert.match(page.url(), new RegExp(`with=${other}/${SAMPLE}`));
+  assert.match(page.url(), new RegExp(`with=${other}/${nameOf(SAMPLE, other)}`));
   const theirs = await api(`/attention?sample=${SAMPLE}`, other);
   assert.equal((await page.$$('[data-side="b"] .card')).length, theirs.spotlight.length);
   assert.deepEqual(await page.$$eval('[data-side="b"] .card', (cards) => cards.map((card) => Number(card.dataset.attention))),
@@ -322,17 +322,17 @@ test('the same sample is compared in two runs', async () => {
 test('an image of the other run is asked about there, and swapping takes what fits', async () => {
   const sample = Number(await page.$eval('[data-side="b"] .card', (card) => card.dataset.sample));
   await choose(() => page.click('[data-side="b"] .card'));
-  assert.equal(new URL(page.url()).pathname, `/r/${other}/q/${sample}`);
+  assert.equal(new URL(page.url()).pathname, `/r/${other}/q/${nameOf(sample, other)}`);
   await page.goto(`${origin}/r/${run}/q/${SAMPLE}?layer=3&rank=logit:3&class=7&remove=class:3&with=${plain}/60`);
   await ready();
   assert.equal(await page.$$eval('[data-side="b"] .card', (cards) => cards.length), 20);
   assert.equal(await page.textContent('#compare-title'), 'Two samples side by side');
   await choose(() => page.click('#swap')); // the other run has one layer, three outputs and one data set
   const url = new URL(page.url());
-  assert.equal(url.pathname, `/r/${plain}/q/60`);
+  assert.equal(url.pathname, `/r/${plain}/q/${nameOf(60, plain)}`);
   assert.equal(url.searchParams.get('rank'), 'logit');
   for (const name of ['layer', 'class', 'remove']) assert.equal(url.searchParams.get(name), null);
-  assert.equal(url.searchParams.get('with'), `${run}/${SAMPLE}`);
+  assert.equal(url.searchParams.get('with'), `${run}/${nameOf(SAMPLE)}`);
 });
 
 test('a drawing is of a data set, and cannot be swapped', async () => {
@@ -340,6 +340,7 @@ test('a drawing is of a data set, and cannot be swapped', async () => {
   await page.goto(`${origin}/r/${run}/q/${second}`);
   await ready();
   await page.click('#draw');
+  await page.waitForSelector('dialog.draw[data-ready]');
   await page.click('#draw-from');
   const posted = page.waitForRequest((request) => request.method() === 'POST');
   await choose(() => page.click('#draw-ask'));
@@ -396,7 +397,7 @@ test('suspicious labels are listed as the API ranks them, and one can be asked a
   assert.equal(rows.length, total);
   close(Number(rows[0][11]), suspects[0].score);
   await choose(() => page.click('#suspect-1'));
-  assert.match(page.url(), new RegExp(`/q/${suspects[0].sample.id}`));
+  assert.match(page.url(), new RegExp(`/q/${nameOf(suspects[0].sample.id)}`));
 });
 
 test('addresses that cannot be fall back with a notice', async () => {

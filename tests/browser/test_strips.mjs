@@ -60,7 +60,7 @@ test('of sixty wrong images every strip shows what its title says, sorted, and s
       if (id === 'looks') continue;
       assert.ok(near(told[1], whole), `${sentence}, but the correction is ${whole}`);
       if (/\s% of the correction/.test(sentence)) assert.ok(Math.abs(Number(/(\d+)\s% of/.exec(sentence)[1]) - 100 * sum / whole) <= 0.51);
-      else assert.match(sentence, Math.sign(sum) === Math.sign(whole) ? /pulled back\.$/ : /the rest outweighs them\.$/);
+      else assert.match(sentence, Math.sign(sum) === Math.sign(whole) ? /the others (take|give) back [\d.,k]+\.$/ : /the rest outweighs them\.$/);
     }
   }
 });
@@ -119,7 +119,7 @@ test('the controls offer what applies: no layer where a ranking sums over all', 
 test('a removal says first that it is no retraining, and shouts no probability', async () => {
   await open('6004?remove=top:5');
   const text = await page.textContent('#removal');
-  assert.match(text, /^Without part of the memory(CSV)?The stored trajectory without these, not a retraining/);
+  assert.match(text, /^Without part of the memory(CSV)?(Take away)?The stored trajectory without these, not a retraining/);
   assert.doesNotMatch(text, /\d\s%/);
 });
 

@@ -3,7 +3,7 @@
 import {mkdirSync, readFileSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import assert from 'node:assert/strict';
-import {api, axeSource, choose, folder, newPage, panelsReady, problems, ready, run as runAll, test, train, world}
+import {api, idAt, nameOf, axeSource, choose, folder, newPage, panelsReady, problems, ready, run as runAll, test, train, world}
   from '../lib/browser.mjs';
 
 let origin, page, run, words, adam, images;
@@ -39,8 +39,8 @@ async function csv(section) {
 
 test('a text run opens at a place of its test text, with what follows there', async () => {
   await open(`/r/${run}`);
-  assert.match(page.url(), new RegExp(`/r/${run}/q/\\d+$`));
-  const sample = Number(/q\/(\d+)/.exec(page.url())[1]);
+  assert.match(page.url(), new RegExp(`/r/${run}/q/test/[^/]+/\\d+$`));
+  const sample = idAt();
   const answer = await api(`/attention?sample=${sample}`);
   assert.equal(answer.subject.split, 'test');
   assert.equal(await page.textContent('#samples-title'), 'Text');
@@ -78,7 +78,7 @@ test('the strips are a concordance: what it reads from, what argues for and agai
     assert.ok(Math.max(...columns) - Math.min(...columns) < 12, 'the attended tokens stand in one column');
   });
   await choose(() => page.click('#strip-for-1'));
-  assert.ok(page.url().endsWith(`/q/${strips[1].cards[0].sample}`));
+  assert.ok(page.url().endsWith(`/q/${nameOf(strips[1].cards[0].sample)}`));
   await open(`/r/${run}/q/${SAMPLE}`);
 });
 
@@ -107,22 +107,22 @@ test('the text is shown as it is: Unicode, spaces and line breaks', async () => 
 test('a click on a token asks what follows it; arrow keys go to its neighbours', async () => {
   await open(`/r/${run}/q/40`);
   await choose(() => page.click('.token[data-i="45"]'));
-  assert.match(page.url(), /\/q\/45$/);
+  assert.match(page.url(), /\/q\/train\/\w+\/45$/);
   await page.focus('#page');
   await choose(() => page.keyboard.press('ArrowRight'));
-  assert.match(page.url(), /\/q\/46$/);
+  assert.match(page.url(), /\/q\/train\/\w+\/46$/);
   assert.equal(await page.evaluate(() => document.activeElement?.id), 'page');
   await choose(() => page.click('#previous'));
-  assert.match(page.url(), /\/q\/45$/);
+  assert.match(page.url(), /\/q\/train\/\w+\/45$/);
   await choose(() => page.goBack());
-  assert.match(page.url(), /\/q\/46$/);
+  assert.match(page.url(), /\/q\/train\/\w+\/46$/);
 });
 
 test('documents and pages lead through the text', async () => {
   const {documents} = await api('/documents');
   const last = documents[1];
   await choose(() => page.selectOption('#documents', String(last.sample)));
-  assert.match(page.url(), new RegExp(`/q/${last.sample}$`));
+  assert.match(page.url(), new RegExp(`/q/${nameOf(last.sample)}$`));
   await choose(() => page.click('#page-on'));
   const first = Number(await page.getAttribute('.page .token.chosen', 'data-i'));
   assert.equal(first, 0);
@@ -148,7 +148,7 @@ test('a typed text is a query, each of its tokens too, and its address says it a
   assert.equal(await stranger.getAttribute('.passage', 'data-sample'), String(answer.passages[0].places[0].sample));
   await stranger.context().close();
   await choose(() => page.click('#own-text'));
-  assert.match(page.url(), /\/q\/\d+$/);
+  assert.match(page.url(), /\/q\/\w+\/\w+\/\d+$/);
 });
 
 test('layer, rank, continuation and summing go to the address and change the spotlight', async () => {
@@ -171,7 +171,7 @@ test('a passage can be asked about in its turn', async () => {
   await open(`/r/${run}/q/${SAMPLE}`);
   const sample = await page.getAttribute('.passage', 'data-sample');
   await choose(() => page.click('#ask-1'));
-  assert.match(page.url(), new RegExp(`/q/${sample}$`));
+  assert.match(page.url(), new RegExp(`/q/${nameOf(sample)}$`));
 });
 
 test('totals, time, learning and the text’s length are told as the API does', async () => {
@@ -197,7 +197,7 @@ test('the heat map shows every token’s best positions', async () => {
   const [best] = heat.rows[10].best;
   await page.waitForFunction((text) => document.querySelector('.heat-best')?.textContent?.includes(text), best.texts.join('').replaceAll('\n', '⏎').slice(0, 5));
   await choose(() => page.click('.heat-best .snippet'));
-  assert.match(page.url(), new RegExp(`/q/${best.sample}$`));
+  assert.match(page.url(), new RegExp(`/q/${nameOf(best.sample)}$`));
 });
 
 test('it writes on, and every token that it wrote is a query', async () => {

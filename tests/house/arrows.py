@@ -31,7 +31,7 @@ ONLY = {("cli/serve.c", "server/server.h")}  # the command that starts the serve
 # A library and the only rooms that may know it.
 LIBRARIES = {
     r"sqlite3": ["db"], r"xxhash": ["db"], r"microhttpd": ["server"], r"cjson|cJSON": ["api", "server"],
-    r"stb_image_write": ["api"], r"stb_image(?!_write)": ["core/data"], r"gdk-pixbuf": ["core/data"],
+    r"stb_image_write": ["api"], r"stb_image(?!_write)": ["core/data"], r"gdk-pixbuf": ["core/data"], r"librsvg|cairo": ["api/figures"],
     r"uni(?:gbrk|norm|str|wbrk|width|ctype)\.h": ["core/base", "core/data"], r"cblas": ["core"], r"zlib": ["core", "api", "server"],
 }
 FILE_LINES = 500

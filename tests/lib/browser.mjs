@@ -84,6 +84,20 @@ export async function api(resource, run = world.runs[0]) {
   return response.json();
 }
 
+/** The name of a sample by its id: test/strokes/4. */
+export function nameOf(id, run = world.runs[0]) {
+  for (const {name, splits} of world.details.find((one) => one.id === run).datasets)
+    for (const [split, {first_sample: first, samples}] of Object.entries(splits))
+      if (id >= first && id < first + samples) return `${split}/${name}/${id - first}`;
+  throw new Error(`there is no sample ${id}`);
+}
+
+/** The id of the sample that the page asks about. */
+export function idAt(at = world.page) {
+  const [, run, split, name, index] = /\/r\/(\w+)\/q\/(\w+)\/([^/]+)\/(\d+)/.exec(at.url());
+  return world.details.find((one) => one.id === run).datasets.find((one) => one.name === name).splits[split].first_sample + Number(index);
+}
+
 /** Does something that changes the address, and waits for its view. */
 export async function choose(action, at = world.page) {
   const before = at.url();
@@ -98,7 +112,8 @@ export async function run(prepare, begin) {
   try {
     world.server = await serve(...prepare());
     world.origin = world.server.origin;
-    world.runs = (await (await fetch(`${world.origin}/api/v1/runs`)).json()).runs.map((each) => each.id);
+    world.details = (await (await fetch(`${world.origin}/api/v1/runs`)).json()).runs;
+    world.runs = world.details.map((each) => each.id);
     world.browser = await chromium.launch({executablePath: chromiumPath, args: ['--no-sandbox', '--disable-gpu',
       '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update',
       '--disable-sync']});

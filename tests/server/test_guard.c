@@ -3,11 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/number.h"
 #include "core/base/random.h"
 #include "server/http/encoding.h"
 #include "server/http/guard.h"
 #include "api/number.h"
-#include "api/question.h"
+#include "api/asked/question.h"
 #include "api/png.h"
 #include "tests/lib/suite.h"
 

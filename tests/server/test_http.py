@@ -74,7 +74,7 @@ def test_every_answer_is_as_the_description_says():
 def test_the_description_knows_every_address_and_is_valid_openapi():
     api = SERVER.json("/api/v1/openapi.json")
     assert api["openapi"].startswith("3.1")
-    example = {"run": base().rsplit("/", 1)[1], "sample": "5"}
+    example = {"run": base().rsplit("/", 1)[1], "sample": "5", "file": "strips.svg"}
     of_text = {f"/runs/{{run}}/{what}" for what in ("documents", "reading", "heat", "continuation")}
     for path, methods in api["paths"].items():
         if path in of_text:

@@ -72,7 +72,7 @@ function curve() {
   const steps = [...new Set(report.curve.map(({step}) => step))];
   const lines = datasets.map((dataset, i) => ({label: `${dataset} test accuracy`, colour: `--c${i}`, width: 2,
     values: steps.map((step) => report.curve.find((point) => point.dataset === dataset && point.step === step)?.accuracy ?? null)}));
-  return section('Learning and forgetting', '', legend(lines), chart({label: 'Accuracy along the training', xLabel: 'step',
+  return section('Learning and forgetting', '', legend(lines), chart({label: 'Accuracy along the training', xLabel: 'step', yLabel: 'test accuracy',
     x: steps, lines, range: [0, 1],
     marks: report.switches.map((x, i) => ({x, label: `${datasets[i + 1]} from here`}))}));
 }

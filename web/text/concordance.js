@@ -24,6 +24,7 @@ function line(strip, card, place, actions) {
   h('span.at', {}, h('mark.lit', {style: {'--light': '1'}}, mark(texts[offset] ?? ''))),
   h('span.behind', {}, h('mark.follows', {title: 'what followed there'}, mark(texts[offset + 1] ?? '')), plain(texts.slice(offset + 2))),
   h('span.soft.often', {}, times(repetitions)),
+  h('span.soft.named', {}, looks ? 'attention' : (contribution ?? 0) < 0 ? 'takes' : 'adds'),
   h(`span.number.${sign}`, {}, looks ? short(attention) : signed(contribution ?? 0))));
 }
 

@@ -1,10 +1,11 @@
 // A whole passage against the training text: what every one of its tokens attends to most.
 
-import {getHeat} from '../api.js';
+import {getHeat, heatQuestion} from '../api.js';
 import {csvButton} from '../csv.js';
 import {h, redraw} from '../dom.js';
 import {short} from '../format.js';
 import {above, light} from '../scale.js';
+import {offerAway} from '../take.js';
 import {bare, marked, where} from './tokens.js';
 
 /** @import {Actions, Heat, Run, Snippet, TextAnswer} from '../types.js' */
@@ -64,7 +65,8 @@ function passageOf(run, state, answer) {
 export async function showHeat(section, run, state, answer, actions, signal) {
   const rank = ['abs', 'positive', 'negative'].includes(state.rank) ? state.rank : 'abs';
   const layer = state.layer ?? run.layers.length;
-  const heat = await getHeat(run.id, {...passageOf(run, state, answer), layer, rank}, signal);
+  const passage = {...passageOf(run, state, answer), layer, rank};
+  const heat = await getHeat(run.id, passage, signal);
   if (signal.aborted) return;
   const detail = h('div.heat-best', {'aria-live': 'polite'});
   const look = (/** @type {number} */ i) => detail.replaceChildren(
@@ -78,5 +80,6 @@ export async function showHeat(section, run, state, answer, actions, signal) {
     h('p.soft', {}, `Every token of the passage as a query of layer ${heat.layer}: lit as far as its best training position stands above the mean of the `,
       'whole history, in full at 12 standard deviations. Below, in full at 6, the positions that stand out most over all tokens.'),
     strip(heat, look), detail, matrix(heat, actions));
+  offerAway(section, run, state, null, {title: 'The passage as a heat map', resource: 'heat', figures: ['heat'], asked: heatQuestion(run.id, passage)});
   look(Math.max(0, heat.rows.length - 1));
 }

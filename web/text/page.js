@@ -3,6 +3,7 @@
 import {askStrips, attend} from '../api.js';
 import {byId} from '../dom.js';
 import {showFirst, showFurther} from '../panels.js';
+import {offerAway} from '../take.js';
 import {introduceText} from '../views/intro.js';
 import {notify} from '../views/notices.js';
 import {showStrips} from '../views/strips.js';
@@ -16,6 +17,9 @@ import {named, where} from './tokens.js';
 
 /** @import {Actions, Run, TextAnswer} from '../types.js' */
 /** @import {State} from '../state.js' */
+
+/** What the sections above the panels can be taken away as. @type {Array<[string, string[]]>} */
+const OFFERS = [['answer', ['answer']], ['strips', ['strips']], ['spotlight', ['spotlight']]];
 
 /** What to ask first: a place in the middle of the first test page. @param {Run} run @returns {number} */
 export function firstPosition(run) {
@@ -59,12 +63,13 @@ export async function renderText(run, state, actions, signal, ready) {
   document.title = `${title(answer)} · ${run.name} · keylight`;
   introduceText(answer);
   showTextAnswer(byId('answer'), run, state, answer, actions);
-  showStrips(byId('strips'), strips, fileOf(answer), actions, (strip) => showConcordance(strip, actions));
+  showStrips(byId('strips'), strips, fileOf(answer), actions, (strip) => showConcordance(strip, actions), 'A click on a line asks about its place.');
   showPassages(byId('spotlight'), run, state, answer, actions);
   showTextRemoval(byId('removal'), run, state, answer, actions);
-  const context = {run, state, subject: null, answer, layers: [], actions, signal};
+  for (const [id, figures] of OFFERS) offerAway(byId(id), run, state, null, {title: `the ${id}`, resource: id, figures});
+  const context = {run, state, pixels: null, subject: null, answer, layers: [], actions, signal};
   showFirst(context);
   showContinuation(byId('continuation'), run, state, answer, actions);
   ready();
-  return () => showFurther(context, null);
+  return () => showFurther(context);
 }

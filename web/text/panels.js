@@ -61,7 +61,7 @@ export function showTextTime(section, state, panels, actions) {
           panels.time.sum_positive[name][bin], panels.time.sum_negative[name][bin]])))),
     h('div.controls', {}, choice([{value: 'abs', text: '|attention|'}, {value: 'positive', text: 'positive'}, {value: 'negative', text: 'negative'}],
       state.of, 'Which attention', (value) => actions.choose({of: /** @type {any} */ (value)}))),
-    chart({label: `Attention of layer ${panels.layer} by step`, xLabel: 'from step', x: panels.time.first_steps, lines}),
+    chart({label: `Attention of layer ${panels.layer} by step`, xLabel: 'from step', yLabel: `Σ ${state.of === 'abs' ? '|attention|' : `${state.of} attention`}`, x: panels.time.first_steps, lines}),
     legend(lines));
 }
 
@@ -77,7 +77,7 @@ export function showStrongest(section, panels, actions) {
       csvButton(`curves-${fileOf(panels)}-layer-${panels.layer}`, 'the strongest of each group', ['group', 'rank', 'attention', 'sample', 'step'],
         () => shown.flatMap((curve) => curve.attention.map((attention, i) => [curve.group, i + 1, attention, curve.sample[i], curve.step[i]])))),
     h('p.soft', {}, `|attention| of layer ${panels.layer}, sorted, by how the attended contexts went on. A click goes to the position.`),
-    chart({label: 'The largest attentions of each group', xLabel: 'rank', x, lines,
+    chart({label: 'The largest attentions of each group', xLabel: 'rank', yLabel: '|attention|', x, lines,
       pick: (index, line) => actions.explain(shown[line].sample[index])}),
     legend(lines));
 }
@@ -95,7 +95,7 @@ export function showTextLearning(section, run, panels) {
       first === since ? ` became what it expects here at step ${count(since)} and stayed it.` :
         ` was first expected at step ${count(first)} and is since step ${count(since)}, as far as ${steps.length} points tell.`),
     run.snapshots ? null : h('p.soft', {}, 'This run keeps no snapshots: only its begin and end are known.'),
-    chart({label: 'Probabilities at points of the training', xLabel: 'step', x: steps, lines,
+    chart({label: 'Probabilities at points of the training', xLabel: 'step', yLabel: 'probability', x: steps, lines,
       marks: since ? [{x: since, label: 'since then'}] : []}),
     legend(lines));
 }
@@ -109,7 +109,7 @@ export function showAlong(section, panels, actions) {
     h('div.head', {}, h('h2', {}, 'Along the text'),
       csvButton(`along-${fileOf(panels)}-layer-${panels.layer}`, 'attention along the text', ['document', 'first_sample', 'patterns', 'sum', 'sum_abs'],
         () => along.documents.map((one) => [one.name, one.sample, one.patterns, one.sum, one.sum_abs]))),
-    chart({label: 'Mean |attention| along the training text', xLabel: 'position', x: along.first,
+    chart({label: 'Mean |attention| along the training text', xLabel: 'position', yLabel: 'mean |attention|', x: along.first,
       lines: [{label: 'mean |attention|', colour: '--c0', values: mean, width: 1.5}],
       pick: (index) => actions.explain(along.first[index])}),
     h('p.soft', {}, 'Mean |attention| of the patterns of every part of the training text. Most in ',

@@ -2,9 +2,9 @@
 
 import {imageUrl} from '../api.js';
 import {csvButton} from '../csv.js';
-import {className, count, fixed, outputName, percent, place, signed, subjectFile} from '../format.js';
+import {className, fixed, outputName, percent, sampleName, signed, subjectFile} from '../format.js';
 import {h, redraw} from '../dom.js';
-import {paint} from './draw.js';
+import {paint} from '../picture.js';
 import {filePath} from './path.js';
 
 /** @import {Answer, Run, Subject} from '../types.js' */
@@ -15,7 +15,7 @@ const PROBABILITIES = 4;
 /** @param {Run} run @param {Answer} answer @param {Subject} subject */
 export function verdict(run, answer, subject) {
   if ('pixels' in subject) return h('p.verdict', {}, h('span.soft', {}, run.datasets.length > 1 ?
-    `your drawing, as an image of ${answer.dataset}` : 'your drawing'));
+    `your picture, as an image of ${answer.dataset}` : 'your picture'));
   const sample = subject;
   const label = className(run, sample.dataset, sample.label);
   const right = answer.predicted === sample.target;
@@ -23,8 +23,7 @@ export function verdict(run, answer, subject) {
     right ? h('span', {}, 'and so it is labelled') : h('span', {}, 'it is labelled ', h('strong', {}, label)),
     sample.true_label === undefined ? null : h('span.flipped', {},
       `flipped on purpose: it was ${className(run, sample.dataset, sample.true_label)}`),
-    h('span.soft', {}, `${run.datasets.length > 1 ? `${sample.dataset} ` : ''}${place(sample)} of ${count(run.datasets.find((d) => d.name === sample.dataset)
-      ?.splits[sample.split].samples ?? 0)}`),
+    h('span.soft', {}, sampleName(sample)),
     filePath(sample.path));
 }
 
@@ -101,9 +100,9 @@ export function picture(run, subject) {
   if (!('pixels' in subject)) {
     const label = className(run, subject.dataset, subject.label);
     return h('img.subject', {src: imageUrl(run.id, subject.id, 8),
-      alt: `${place(subject)}, labelled ${label}`, 'data-channels': channels});
+      alt: `${sampleName(subject)}, labelled ${label}`, 'data-channels': channels});
   }
-  const canvas = h('canvas.subject', {width, height, role: 'img', 'aria-label': 'your drawing'});
+  const canvas = h('canvas.subject', {width, height, role: 'img', 'aria-label': 'your picture'});
   paint(canvas, subject.pixels);
   return canvas;
 }

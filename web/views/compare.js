@@ -1,7 +1,7 @@
 // Two queries side by side, under the same controls.
 
 import {h, redraw} from '../dom.js';
-import {outputName, sampleName, scientific} from '../format.js';
+import {nameOf, outputName, scientific} from '../format.js';
 import {logits, picture, probabilities, verdict} from './answer.js';
 import {totals} from './classes.js';
 import {cards, controls, legend} from './spotlight.js';
@@ -21,7 +21,7 @@ function isSameImage(a, b) {
 function column({run, answer, subject}, name, otherRun, actions) {
   // An image of the other run is asked about there.
   const own = name === 'a' || !otherRun ? actions : {...actions, explain: (/** @type {number} */ sample) => actions.explainIn(run.id, sample)};
-  return h('article.side', {'data-side': name, 'aria-label': 'pixels' in subject ? 'your drawing' : sampleName(run, subject.id)},
+  return h('article.side', {'data-side': name, 'aria-label': 'pixels' in subject ? 'your drawing' : nameOf(run, subject.id)},
     h('div.side-answer', {}, picture(run, subject),
       h('div', {}, otherRun ? h('p.soft', {}, `in ${run.name}`) : null,
         h('p.predicted', {}, outputName(run, answer.predicted)), verdict(run, answer, subject),

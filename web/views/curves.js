@@ -3,7 +3,7 @@
 import {chart} from '../chart.js';
 import {csvButton} from '../csv.js';
 import {h, redraw} from '../dom.js';
-import {className, sampleName, short, subjectFile} from '../format.js';
+import {className, nameOf, short, subjectFile} from '../format.js';
 import {hidePreview, showPreview} from '../preview.js';
 
 /** @import {Actions, Curve, Panels, Run, Subject} from '../types.js' */
@@ -20,7 +20,7 @@ function drawDataset(run, curves, most, actions) {
   return h('div', {},
     run.datasets.length > 1 ? h('h3', {}, curves[0].dataset) : null,
     chart({
-      label: `The ${longest} largest attentions of every class of ${curves[0].dataset}`, xLabel: 'rank', x,
+      label: `The ${longest} largest attentions of every class of ${curves[0].dataset}`, xLabel: 'rank', yLabel: '|attention|', x,
       lines: curves.map((curve, number) => ({label: className(run, curve.dataset, curve.label),
         colour: `--c${curve.label % 10}`, width: 2, values: x.map((i) => {
           const value = curve.attention[i - number * stride - GAP / 2];
@@ -51,7 +51,7 @@ function drawDataset(run, curves, most, actions) {
 export function showCurves(section, run, panels, subject, actions) {
   const most = 1.04 * Math.max(...panels.curves.map((curve) => Math.abs(curve.attention[0] ?? 0)), 1e-30);
   const rows = () => panels.curves.flatMap((curve) => curve.attention.map((attention, rank) => [curve.dataset,
-    className(run, curve.dataset, curve.label), rank + 1, attention, sampleName(run, curve.sample[rank]),
+    className(run, curve.dataset, curve.label), rank + 1, attention, nameOf(run, curve.sample[rank]),
     curve.sample[rank], curve.step[rank]]));
   redraw(section,
     h('div.head', {}, h('h2', {}, 'The 500 strongest of each class'),

@@ -3,7 +3,7 @@
 import {base} from '../base.js';
 import {count, percent, samplePlace, size} from '../format.js';
 import {h, redraw, select} from '../dom.js';
-import {canDraw} from '../pixels.js';
+import {takesPictures} from '../pixels.js';
 import {bringIntroBack} from './intro.js';
 
 /** @import {Run, RunSummary} from '../types.js' */
@@ -135,7 +135,8 @@ export function showHeader(place, runs, run, state, actions) {
       title: 'Training images whose label is likely wrong',
       onclick: () => actions.choose({view: state.view === 'suspects' ? 'query' : 'suspects', with: null})}, 'Suspects'),
     run.kind === 'images' && state.view === 'query' && state.sample !== null && compare(runs, run, state, actions),
-    canDraw(run) && h('button', {type: 'button', id: 'draw', onclick: () => actions.draw()}, 'Draw'),
+    takesPictures(run) && h('button', {type: 'button', id: 'draw', title: 'Ask about a picture or a drawing of your own',
+      onclick: () => actions.draw()}, 'Your image'),
     h('button', {type: 'button', id: 'share', onclick: () => actions.share()}, 'Share'),
     h('button', {type: 'button', id: 'theme', 'aria-label': 'Switch between dark and light',
       onclick: switchTheme}, h('span.theme-mark', {'aria-hidden': 'true'})),

@@ -1,11 +1,11 @@
 // The question that the page answers, on top of it, until the person has read it.
 
-import {outputName, place} from '../format.js';
+import {outputName} from '../format.js';
 import {byId, h, redraw} from '../dom.js';
 import {named} from '../text/tokens.js';
 import {textOf} from '../text/answer.js';
 
-/** @import {Answer, Run, Subject, TextAnswer} from '../types.js' */
+/** @import {Answer, Run, TextAnswer} from '../types.js' */
 
 const KEY = 'keylight-intro';
 
@@ -42,12 +42,11 @@ function show(question, seen) {
       title: 'Do not show this again; “?” brings it back', onclick: () => remember(true)}, '×'));
 }
 
-/** @param {Run} run @param {Answer} answer @param {Subject} subject */
-export function introduce(run, answer, subject) {
+/** @param {Run} run @param {Answer} answer */
+export function introduce(run, answer) {
   const said = outputName(run, answer.predicted);
-  const what = 'pixels' in subject ? 'your picture' : place(subject);
   show(`Which training images is this network looking at when it says ${said}?`,
-    `For ${what}: what it looks at, what argues for ${said}, what argues against.`);
+    `Below: what it looks at, what argues for ${said}, what against.`);
 }
 
 /** @param {TextAnswer} answer */

@@ -57,9 +57,9 @@ export function showLearning(section, run, panels, subject) {
     h('div.pair', {},
       h('div', {}, h('h3', {}, 'The whole network, as it was then'),
         run.snapshots ? null : h('p.soft', {}, 'This run keeps no snapshots: only its begin and end are known.'),
-        chart({label: 'Logits at points of the training', xLabel: 'step', x: steps, lines: drawn, marks})),
+        chart({label: 'Logits at points of the training', xLabel: 'step', yLabel: 'logit', x: steps, lines: drawn, marks})),
       h('div', {}, h('h3', {}, 'Partial sums of the last layer'),
-        chart({label: 'Initial guess plus contributions up to a step, for the final features', xLabel: 'up to step',
+        chart({label: 'Initial guess plus contributions up to a step, for the final features', xLabel: 'up to step', yLabel: 'logit',
           x: ends, lines: lines(run, panels, sums), marks: switches(run)}))),
     legend([...drawn.filter((line) => line.width === 2.5), {label: 'other outputs', colour: '--guess'}]),
     h('p.soft', {}, 'Left: logits of the stored snapshots, exact in every layer. Right: for the final features, what the last ' +

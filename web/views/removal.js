@@ -2,7 +2,7 @@
 
 import {csvButton} from '../csv.js';
 import {h, redraw, select} from '../dom.js';
-import {classCount, count, fixed, numberedClass, outputName, sampleName, subjectFile} from '../format.js';
+import {classCount, count, fixed, nameOf, numberedClass, outputName, subjectFile} from '../format.js';
 import {removalTerms} from '../state.js';
 
 /** @import {Actions, Answer, Removed, Run, Subject} from '../types.js' */
@@ -18,7 +18,7 @@ function termName(run, state, term) {
     case 'class': return `class ${numberedClass(run, Number(value))}`;
     case 'dataset': return `data set ${value}`;
     case 'steps': return `steps ${value.replace('-', ' to ')}`;
-    case 'sample': return sampleName(run, Number(value));
+    case 'sample': return nameOf(run, Number(value));
     default: return 'everything';
   }
 }

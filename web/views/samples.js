@@ -1,7 +1,7 @@
 // The gallery: filters, and endless sheets of thumbnails that load as they come into sight.
 
 import {listSamples, sheetUrl} from '../api.js';
-import {className, count, outputName, place} from '../format.js';
+import {className, count, outputName, sampleName} from '../format.js';
 import {byId, h, redraw, select} from '../dom.js';
 import {sampleExists} from '../state.js';
 
@@ -116,7 +116,7 @@ export class Gallery {
       const x = columns > 1 ? 100 * (i % columns) / (columns - 1) : 0;
       const y = rows > 1 ? 100 * Math.floor(i / columns) / (rows - 1) : 0;
       const label = className(run, sample.dataset, sample.label);
-      const title = `${label}, ${place(sample)}, ` + (sample.correct ? 'called so' :
+      const title = `${label}, ${sampleName(sample)}, ` + (sample.correct ? 'called so' :
         `called ${outputName(run, sample.predicted)}`) + (sample.path ? `, ${sample.path}` : '');
       return h(`button.thumb${sample.correct ? '' : '.wrong'}`, {type: 'button', title,
         'aria-label': title, 'data-sample': sample.id, tabIndex: -1,

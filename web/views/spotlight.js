@@ -105,7 +105,7 @@ export function legend(run, answer) {
     h('p', {}, `Light: how far the ${scoreName(answer.rank)} stands above the mean of all ${count(answer.scores.count)} ` +
       `${unit} (${short(answer.scores.mean)}), in standard deviations (${short(answer.scores.deviation)}).`),
     h('p.about-common', {}, 'Common: in what share of test queries it is among the top ten.'),
-    h('p', {}, `Bars: its ${scoreName(answer.rank)}, `, h('i.swatch.plus'), 'positive or ', h('i.swatch.minus'),
+    h('p', {}, `Bars: its ${scoreName(answer.rank).replace(/[|\u2212]/g, '')}, `, h('i.swatch.plus'), 'positive or ', h('i.swatch.minus'),
       `negative. “adds” and “takes” are its contribution to ${outputName(run, answer.logit)} `,
       answer.contribution_kind === 'exact' ? 'through this layer, exact.' : 'through this layer, first-order.'));
 }

@@ -38,15 +38,15 @@ export function showCards(run, strip, why) {
 }
 
 /** @param {HTMLElement} section @param {Strip[]} strips @param {string} subject for the names of files @param {Actions} actions
- *  @param {(strip: Strip) => Node} show what is in one */
-export function showStrips(section, strips, subject, actions, show) {
+ *  @param {(strip: Strip) => Node} show what is in one @param {string|null} hint what a click does */
+export function showStrips(section, strips, subject, actions, show, hint) {
   const rows = () => strips.flatMap((strip) => strip.cards.map((card, place) => {
     const {sample} = card, where = typeof sample === 'number' ? ['', sample, card.document?.name ?? '', card.texts?.[card.offset ?? 0] ?? ''] :
       [sample.dataset, sample.index, sample.path ?? '', sample.label];
     return [strip.title, place + 1, ...where, card.repetitions, card.attention, card.contribution ?? ''];
   }));
   redraw(section,
-    h('div.head', {}, h('h2.hidden', {id: 'strips-title'}, 'What argued for the answer, and what against'),
+    h('div.head', {}, h('h2', {id: 'strips-title'}, 'What argued for the answer, and what against'), hint && h('span.soft', {}, hint),
       csvButton(`strips-${subject}`, 'the strips', ['strip', 'rank', 'dataset', 'training_index', 'file', 'label', 'repetitions',
         'attention', 'contribution'], rows)),
     ...strips.map((strip) => h('div.argument', {id: `strip-${strip.id}`, role: 'group', 'aria-labelledby': `strip-${strip.id}-title`},
@@ -54,6 +54,6 @@ export function showStrips(section, strips, subject, actions, show) {
         h('button.quiet', {type: 'button', id: `open-${strip.id}`, onclick: () => {
           actions.choose({rank: strip.rank, by: 'sample', layer: null, class: null});
           document.getElementById('spotlight')?.scrollIntoView({block: 'start'});
-        }}, 'all of it \u203a')),
+        }}, 'open in the spotlight \u203a')),
       h('p.soft', {}, strip.sentence), show(strip))));
 }

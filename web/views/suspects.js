@@ -3,7 +3,7 @@
 import {imageUrl, listSuspects} from '../api.js';
 import {csvButton} from '../csv.js';
 import {h, redraw} from '../dom.js';
-import {className, count, fixed, outputName, percent, place, short} from '../format.js';
+import {className, count, fixed, outputName, percent, sampleName, short} from '../format.js';
 import {Marks} from './marks.js';
 import {notify} from './notices.js';
 import {filePath} from './path.js';
@@ -21,7 +21,7 @@ function card(run, suspect, actions, marks) {
       `${better ? `, neighbours are ${better}` : ''}, score ${short(score)}. Ask about it; w: wrong, f: fine, u: unsure.`,
     onclick: () => actions.explain(sample.id)},
   h('span.frame', {}, h('img', {src: imageUrl(run.id, sample.id, 4), alt: '', loading: 'lazy'})),
-  h('span.line', {}, h('b.name', {title: label}, label), h('span.soft', {}, sample.split === 'train' ? `#${sample.index}` : place(sample))),
+  h('span.line', {}, h('b.name', {title: label}, label), h('span.soft', {}, sample.split === 'train' ? `#${sample.index}` : `${sample.split} #${sample.index}`)),
   h('span.line', {title: `called ${called}`}, h('span.name', {}, sample.correct ? 'called so' : `called ${called}`)),
   better ? h('span.line.better', {title: `${percent(suggested.share, 0)} of its neighbours are ${better}`},
     h('span.name', {}, `\u2192 ${better}?`), h('span', {}, percent(suggested.share, 0))) : null,
@@ -31,7 +31,7 @@ function card(run, suspect, actions, marks) {
   h('span.line.soft', {}, h('span', {}, 'others'), h('span', {}, others === null ? '–' : percent(others, 0))),
   h('span.line.soft', {}, h('span', {}, 'loss'), h('span', {}, short(loss)))),
   filePath(sample.path),
-  twin ? h('span.line', {}, h('span.name', {title: twin.path ?? place(twin)}, `nearly ${twin.path ?? place(twin)}, ` +
+  twin ? h('span.line', {}, h('span.name', {title: twin.path ?? sampleName(twin)}, `nearly ${twin.path ?? sampleName(twin)}, ` +
     className(run, twin.dataset, twin.label))) : null);
   item.append(marks.controls(suspect, item));
   return item;
@@ -51,7 +51,7 @@ function row(run, one) {
   return [one.rank, sample.dataset, sample.split, sample.index, sample.path ?? '', className(run, sample.dataset, sample.label),
     outputName(run, sample.predicted), suggested ? className(run, sample.dataset, suggested.label) : '', suggested?.share ?? '',
     sample.true_label === undefined ? '' : className(run, sample.dataset, sample.true_label),
-    twin ? twin.path ?? place(twin) : '', one.score, one.own, one.others, one.loss];
+    twin ? twin.path ?? sampleName(twin) : '', one.score, one.own, one.others, one.loss];
 }
 
 /** @param {HTMLElement} section @param {Run} run @param {SuspectPage} page the first @param {Mark[]} marked

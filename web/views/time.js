@@ -46,7 +46,7 @@ export function showTime(section, run, state, panels, subject, actions) {
         state.over, 'Split by', (value) => actions.choose({over: /** @type {any} */ (value)})) : null,
       choice([{value: 'abs', text: '|attention|'}, {value: 'positive', text: 'positive'}, {value: 'negative', text: 'negative'}],
         state.of, 'Which attention', (value) => actions.choose({of: /** @type {any} */ (value)}))),
-    chart({label: `Attention of layer ${panels.layer} by step`, xLabel: 'from step', x: panels.time.first_steps,
+    chart({label: `Attention of layer ${panels.layer} by step`, xLabel: 'from step', yLabel: `Σ ${state.of === 'abs' ? '|attention|' : `${state.of} attention`}`, x: panels.time.first_steps,
       lines: drawn, marks: switches(run)}),
     legend(drawn),
     h('p.soft', {}, `Sums over ${count(panels.time.first_steps.length)} ranges of steps.`));

@@ -39,7 +39,7 @@ export function showTotals(section, run, panels, subject, actions) {
           [places[i].dataset, places[i].index, id[i], repetitions[i], sum[i], sumAbs[i], score[i]]))),
     h('p.soft', {}, `${scoreName(panels.rank)} summed over all showings of each of ${count(id.length)} training images, sorted` +
       (run.datasets.length > 1 ? ' within each data set.' : '.')),
-    chart({label: 'Totals per training image, sorted', xLabel: 'rank', x: x.map((rank) => rank + 1), lines,
+    chart({label: 'Totals per training image, sorted', xLabel: 'rank', yLabel: `total ${scoreName(panels.rank)}`, x: x.map((rank) => rank + 1), lines,
       hover: (index, line, event) => {
         if (index < 0) return hidePreview();
         const i = at(index, line);

@@ -118,5 +118,5 @@ export function showWall(section, run, state, panels, subject, actions) {
       h('div.scroll.wall', {}, classes.map((members, number) => classPlace(run, number).dataset === dataset.name &&
         block(run, panels, members, number, lights, cell, actions))))),
     h('p.soft', {}, `Light: how far the image’s total ${scoreName(panels.rank)} stands above the mean of all images ` +
-      `(${short(mean)}), full at ${FULL_LIGHT} standard deviations (${short(deviation)}). Point at a cell to see it, click to ask about it.`));
+      `(${short(mean)}), full at ${FULL_LIGHT} standard deviations (${short(deviation)}). `, h('span.pointing', {}, 'Point at a cell to see it, click to ask about it.')));
 }

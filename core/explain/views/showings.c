@@ -88,7 +88,7 @@ enum kl_status kl_showings_find(struct kl_inquiry *inquiry, uint32_t sample, uin
                           "this run has no exact contributions to explain");
     if (sample >= kl_collection_size(history->data) || history->repetitions[sample] == 0)
         return kl_fail_on(err, KL_ERR_USAGE, "training",
-                          "training is the id of a sample that was trained on");
+                          "training names a sample that was trained on, such as train/DATASET/0");
     showings.n = history->repetitions[sample];
     status = kl_alloc(&showings.list, showings.n, sizeof *showings.list, "the showings", err);
     if (!status)

@@ -1,6 +1,9 @@
-#include "api/question.h"
+#include "api/asked/question.h"
 
 #include <string.h>
+
+#include "api/asked/sample_name.h"
+#include "core/base/number.h"
 
 void kl_question_init(const struct kl_history *history, struct kl_question *question)
 {
@@ -13,19 +16,6 @@ void kl_question_init(const struct kl_history *history, struct kl_question *ques
                                         .top = KL_DEFAULT_TOP,
                                         .training_sample = UINT32_MAX,
                                         .parts = KL_ANSWER_ALWAYS};
-}
-
-int kl_parse_number(const char *text, uint32_t *number)
-{
-    size_t length = strlen(text);
-    uint32_t value = 0;
-
-    if (length < 1 || length > 9 || strspn(text, "0123456789") != length)
-        return -1;
-    for (size_t i = 0; i < length; i++)
-        value = 10 * value + (uint32_t)(text[i] - '0');
-    *number = value;
-    return 0;
 }
 
 /* Takes the next term of a list with commas between them: 1, 0 at its end, -1 where a term is
@@ -114,10 +104,7 @@ static enum kl_status set_k(struct kl_question *question, const struct kl_histor
 static enum kl_status set_training(struct kl_question *question, const struct kl_history *history,
                                    const char *text, struct kl_error *err)
 {
-    (void)history;
-    if (kl_parse_number(text, &question->query.training_sample))
-        return kl_fail_on(err, KL_ERR_USAGE, "training", "training is the id of a training sample");
-    return KL_OK;
+    return kl_sample_named(history->data, text, "training", &question->query.training_sample, err);
 }
 
 static enum kl_status set_views(struct kl_question *question, const struct kl_history *history,

@@ -1,4 +1,4 @@
-#include "api/query_text.h"
+#include "api/asked/query_text.h"
 
 #include <cJSON.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* Tables of comma-separated values (RFC 4180) that spreadsheets open without computing anything. */
-#ifndef KL_CORE_BASE_CSV_H
-#define KL_CORE_BASE_CSV_H
+#ifndef KL_CORE_DATA_CSV_H
+#define KL_CORE_DATA_CSV_H
 
 #include <stdio.h>
 

@@ -1,4 +1,4 @@
-#include "core/base/csv.h"
+#include "core/data/csv.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* The words in which a question is put, in addresses, request bodies and on the command line. */
-#ifndef KL_API_QUESTION_H
-#define KL_API_QUESTION_H
+#ifndef KL_API_ASKED_QUESTION_H
+#define KL_API_ASKED_QUESTION_H
 
 #include "core/explain/attention.h"
 #include "core/explain/ranks.h"
@@ -37,8 +37,5 @@ const char *kl_question_word(uint32_t i);
  * attention maps. Errors: KL_ERR_USAGE. */
 enum kl_status kl_question_row_rank(const char *text, int may_need_lengths,
                                     const struct kl_rank **rank, struct kl_error *err);
-
-/* A decimal number of at most nine digits and nothing else. */
-int kl_parse_number(const char *text, uint32_t *number);
 
 #endif

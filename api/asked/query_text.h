@@ -1,6 +1,6 @@
 /* Texts that are asked about: places of the run's own, or what somebody typed. */
-#ifndef KL_API_QUERY_TEXT_H
-#define KL_API_QUERY_TEXT_H
+#ifndef KL_API_ASKED_QUERY_TEXT_H
+#define KL_API_ASKED_QUERY_TEXT_H
 
 #include "db/run.h"
 
