@@ -22,6 +22,9 @@ char *kl_json_ranks(void);
 /* The runs being served, without curves: { "runs": [...] }. */
 char *kl_json_runs(struct kl_run *const *runs, size_t n_runs);
 
+/* How far what takes long is: {"sweep": null}, or its layer and share done. */
+char *kl_json_progress(const struct kl_run *run);
+
 /* A page of samples; next < 0 means there are no more. */
 char *kl_json_samples(const struct kl_run *run, const struct kl_sample *samples, uint32_t n,
                       int64_t next, uint64_t total);

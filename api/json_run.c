@@ -5,6 +5,7 @@
 
 #include "api/json_parts.h"
 #include "api/answers.h"
+#include "core/explain/dual/adam.h"
 #include "core/training/settings.h"
 
 double kl_run_dataset_accuracy(const struct kl_run *run, uint32_t dataset)
@@ -246,11 +247,29 @@ char *kl_json_run(const struct kl_run *run)
     struct kl_json writer = kl_json_begin(), *json = &writer;
 
     add_summary(json, run);
-    if (run->history.has_dual)
+    if (run->history.has_dual && isfinite(run->history.alpha))
         kl_json_number(json, "initial_share", run->history.alpha);
     add_training(json, &run->training);
     add_other_settings(json, run);
     kl_json_add_curve(json, run);
+    return kl_json_finish(json);
+}
+
+char *kl_json_progress(const struct kl_run *run)
+{
+    struct kl_json writer = kl_json_begin(), *json = &writer;
+    struct kl_adam_progress progress = {0};
+
+    if (run->history.adam)
+        kl_adam_tell(run->history.adam, &progress);
+    if (progress.is_sweeping) {
+        kl_json_object(json, "sweep");
+        kl_json_count(json, "layer", progress.layer);
+        kl_json_number(json, "done", progress.done);
+        kl_json_end(json);
+    } else {
+        kl_json_null(json, "sweep");
+    }
     return kl_json_finish(json);
 }
 

@@ -31,6 +31,9 @@ void bench_scans(const struct bench *bench);
 /* Whole requests over HTTP, one client and eight. */
 void bench_requests(const struct bench *bench);
 
+/* The same of a run that Adam trained, loaded. */
+void bench_adam(const struct bench *bench, struct kl_run *run);
+
 /* What a pattern takes among 100,000 and among 10 million. */
 void bench_growth(const struct bench *bench);
 

@@ -13,15 +13,16 @@
 #include "core/data/loading.h"
 
 #define RUN "bench/paper-mnist.keylight"
+#define ADAM_RUN "bench/paper-mnist-adam.keylight"
 #define TRAINED "bench/training.keylight"
 #define KEYS "bench/keys.float32"
 
-static struct kl_run *open_run(const struct bench *bench)
+static struct kl_run *open_run(const struct bench *bench, const char *path)
 {
     struct kl_run *run = NULL;
     struct kl_error err;
 
-    must(kl_run_open(bench->path, kl_pool_n_workers(bench->pool), &run, &err), &err);
+    must(kl_run_open(path, kl_pool_n_workers(bench->pool), &run, &err), &err);
     return run;
 }
 
@@ -30,7 +31,7 @@ static const char *choose_dataset(void)
 {
     struct kl_dataset *dataset = NULL;
     struct kl_error err;
-    int is_there = !kl_dataset_load("mnist", (struct kl_image_size){0, 0}, &dataset, &err);
+    int is_there = !kl_dataset_load("mnist", 0, &(struct kl_selection){0}, &dataset, &err);
 
     kl_dataset_free(dataset);
     if (!is_there)
@@ -39,20 +40,21 @@ static const char *choose_dataset(void)
 }
 
 /* Trains the run with the program itself, unless it is there. */
-static void make_run(const struct bench *bench, const char *dataset)
+static void make_run(const struct bench *bench, const char *path, const char *dataset,
+                     const char *more)
 {
     char command[1024];
     struct stat status;
     struct kl_run *run = NULL;
     struct kl_error err;
 
-    if (!stat(bench->path, &status) && !kl_run_open(bench->path, 0, &run, &err)) {
+    if (!stat(path, &status) && !kl_run_open(path, 0, &run, &err)) {
         kl_run_close(run);
         return;
     }
     snprintf(command, sizeof command,
-             "'%s' train --output %s --preset paper-mnist --data %s --force", bench->keylight,
-             bench->path, dataset);
+             "'%s' train --output %s --preset paper-mnist --data %s --force%s", bench->keylight,
+             path, dataset, more);
     printf("%s\n", command);
     fflush(stdout);
     if (system(command)) {
@@ -86,6 +88,18 @@ static int is_wanted(int argc, char **argv, const char *part)
     return is_named;
 }
 
+static void bench_beside_adam(const struct bench *bench, const char *dataset)
+{
+    struct kl_run *run;
+    struct kl_error err;
+
+    make_run(bench, ADAM_RUN, dataset, " --optimiser adam");
+    run = open_run(bench, ADAM_RUN);
+    must(kl_run_load(run, bench->pool, UINT64_MAX, &err), &err);
+    bench_adam(bench, run);
+    kl_run_close(run);
+}
+
 static void run_parts(struct bench *bench, const char *dataset, int argc, char **argv)
 {
     struct kl_error err;
@@ -94,11 +108,11 @@ static void run_parts(struct bench *bench, const char *dataset, int argc, char *
         bench_opening(bench);
     if (is_wanted(argc, argv, "training"))
         bench_training(dataset, TRAINED);
-    bench->streamed = open_run(bench);
+    bench->streamed = open_run(bench, bench->path);
     note_number("patterns", (double)bench->streamed->history.n_patterns);
     bench_size(bench);
     bench_streaming_memory(bench);
-    bench->resident = open_run(bench);
+    bench->resident = open_run(bench, bench->path);
     must(kl_run_load(bench->resident, bench->pool, UINT64_MAX, &err), &err);
     if (is_wanted(argc, argv, "peers"))
         bench_peers(bench, KEYS);
@@ -106,6 +120,8 @@ static void run_parts(struct bench *bench, const char *dataset, int argc, char *
     bench_scans(bench);
     if (is_wanted(argc, argv, "requests"))
         bench_requests(bench);
+    if (is_wanted(argc, argv, "adam"))
+        bench_beside_adam(bench, dataset);
     if (is_wanted(argc, argv, "growth"))
         bench_growth(bench);
     if (is_wanted(argc, argv, "report"))
@@ -122,7 +138,7 @@ int main(int argc, char **argv)
 
     if (argc < 4) {
         fprintf(stderr, "usage: bench KEYLIGHT PYTHON PEERS.PY [opening] [training] [requests] "
-                        "[growth] [report] [peers]\n");
+                        "[adam] [growth] [report] [peers]\n");
         return 2;
     }
     bench.keylight = argv[1];
@@ -136,7 +152,7 @@ int main(int argc, char **argv)
     note_number("processors", kl_pool_n_workers(bench.pool));
     note_text("kernel", kl_kernels()->name);
     note_text("dataset", dataset);
-    make_run(&bench, dataset);
+    make_run(&bench, bench.path, dataset, "");
     run_parts(&bench, dataset, argc, argv);
     kl_pool_free(bench.pool);
     conclude("bench/bench.json");

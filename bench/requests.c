@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "bench/asker.h"
 #include "bench/bench.h"
-#include "bench/client.h"
 #include "core/base/memory.h"
 #include "core/explain/layer_scan.h"
 #include "core/explain/many/batch_query.h"
@@ -11,31 +11,6 @@
 
 #define CLIENTS 8
 #define REQUESTS 30 /* of each client, one after the other */
-
-/* Somebody who asks for one test sample after the other. */
-struct asker {
-    const struct kl_run *run;
-    const uint32_t *ids; /* (n_ids) test samples */
-    uint32_t n_ids;
-    uint16_t port;
-    uint32_t layer; /* from 1 */
-    const char *more;
-    unsigned n_requests, first;
-    struct client client;
-};
-
-static void ask(void *job)
-{
-    struct asker *asker = job;
-    char path[256];
-
-    for (unsigned i = 0; i < asker->n_requests; i++) {
-        snprintf(path, sizeof path, "/api/v1/runs/%s/attention?sample=%u&layer=%u%s",
-                 asker->run->fingerprint, asker->ids[asker->first++ % asker->n_ids], asker->layer,
-                 asker->more);
-        client_get(&asker->client, path);
-    }
-}
 
 static void *ask_in_thread(void *job)
 {

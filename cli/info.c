@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -60,7 +61,7 @@ static void print_text_run(const struct kl_run *run)
     printf("\nhistory    %s, %.1f MB; ", kl_dtype_name((enum kl_dtype)training->dtype),
            (double)run->file_bytes / 1e6);
     if (!run->history.has_dual)
-        printf("attention only: Adam has no exact dual form\n");
+        printf("attention only: no error signals are recorded\n");
     else if (run->history.left_out > 0)
         printf("contributions approximate: %.3g %% of the error signals left out\n",
                100 * run->history.left_out);
@@ -99,16 +100,22 @@ static void print_run(const struct kl_run *run)
                l ? training->shape.outputs[l - 1] : training->shape.inputs[0]);
     printf(", ReLU, %s initialisation, seed %llu\n", text_of(training, "initialisation", init),
            (unsigned long long)training->seed);
-    printf("training   %u steps of %u = %llu patterns; learning rate %g (%s), momentum %g, weight "
-           "decay %g",
+    printf("training   %u steps of %u = %llu patterns; %s, learning rate %g (%s), ",
            training->n_steps, training->batch_size, (unsigned long long)run->history.n_patterns,
-           training->learning_rate, text_of(training, "lr_schedule", text), training->momentum,
-           training->weight_decay);
+           kl_training_optimiser(training)->name, training->learning_rate,
+           text_of(training, "lr_schedule", text));
+    if (kl_training_optimiser(training)->is_adaptive)
+        printf("betas %g and %g, ", training->beta_1, training->beta_2);
+    else
+        printf("momentum %g, ", training->momentum);
+    printf("weight decay %g", training->weight_decay);
     if (training->clip_norm > 0)
         printf(", gradient norm clipped at %g", training->clip_norm);
-    printf("\nhistory    %s, %.1f MB; %.4f of the initial weights is left\n",
-           kl_dtype_name((enum kl_dtype)training->dtype), (double)run->file_bytes / 1e6,
-           run->history.alpha);
+    printf("\nhistory    %s, %.1f MB", kl_dtype_name((enum kl_dtype)training->dtype),
+           (double)run->file_bytes / 1e6);
+    if (isfinite(run->history.alpha))
+        printf("; %.4f of the initial weights is left", run->history.alpha);
+    putchar('\n');
     for (uint32_t d = 0; d < run->data.n_datasets; d++) {
         const struct kl_dataset *dataset = run->data.datasets[d];
 

@@ -115,8 +115,7 @@ static enum kl_status prepare(struct kl_train_request *request, struct kl_collec
     if (!status)
         status = load_data(request, data, err);
     if (!status && !kl_setting_given(&request->settings, "error_entries") &&
-        kl_training_model(training)->kind == KL_DATA_TEXT &&
-        kl_training_optimiser(training)->has_dual)
+        kl_training_model(training)->kind == KL_DATA_TEXT && !training->attention_only)
         training->error_entries =
             kl_collection_n_outputs(data) > DENSE_OUTPUTS_MAX ? DEFAULT_ERROR_ENTRIES : 0;
     if (!status)

@@ -10,7 +10,8 @@
 #define DEFAULT_SNAPSHOTS 100
 #define DEFAULT_TEXT_SNAPSHOTS 25 /* of networks that are larger */
 #define ADAM_RATE 1e-3            /* as its authors propose, where nobody names another, */
-#define ADAM_RATE_MAX 0.05        /* and the preset's is SGD's */
+#define ADAMW_DECAY 0.01          /* likewise, as PyTorch has it */
+#define ADAM_RATE_MAX 0.02        /* and the preset's is SGD's */
 
 static enum kl_status add_data(void *target, const char *value, struct kl_error *err)
 {
@@ -34,7 +35,8 @@ static enum kl_status parse(int argc, char **argv, struct kl_train_request *requ
                  "quick-continual: MNIST and Fashion-MNIST, together or one after the other; "
                  "paper-mnist, paper-fashion, paper-joint, paper-continual, "
                  "paper-continual-reversed, paper-continual-long: 784-800-800-10, 640,000 to "
-                 "1,280,000 patterns; quick-text, text-words: characters or words of Moby Dick; "
+                 "1,280,000 patterns; quick-text, text-words: characters or words of Moby Dick "
+                 "(quick-text-adam: with Adam); "
                  "paper-characters, paper-words: the paper's, large. Any option below overrides "
                  "what the preset says."},
         {.type = KL_OPTION_CALL,
@@ -182,7 +184,8 @@ int kl_train_fit_steps(struct kl_train_request *request, uint64_t n_patterns)
 static enum kl_status fit_kind(struct kl_train_request *request, struct kl_error *err)
 {
     struct kl_training *training = &request->training;
-    int has_dual = kl_training_optimiser(training)->has_dual;
+    int is_adaptive = kl_training_optimiser(training)->is_adaptive;
+    static const char *const of_adam[] = {"beta_1", "beta_2", "epsilon"};
     const struct kl_setting *setting;
 
     for (uint32_t i = 0; (setting = kl_setting_at(i)); i++) {
@@ -196,12 +199,20 @@ static enum kl_status fit_kind(struct kl_train_request *request, struct kl_error
                        setting->applies == KL_OF_TEXT ? "text: say how to cut it with --tokens"
                                                       : "images");
     }
-    if (!has_dual && !is_given(request, "learning_rate") && training->learning_rate > ADAM_RATE_MAX)
+    if (is_adaptive && !is_given(request, "learning_rate") &&
+        training->learning_rate > ADAM_RATE_MAX)
         training->learning_rate = ADAM_RATE;
-    if (!has_dual && is_given(request, "momentum") && training->momentum > 0)
-        return kl_fail(err, KL_ERR_USAGE, "--momentum is SGD's: Adam has moments of its own");
-    if (!has_dual)
+    if (is_adaptive && is_given(request, "momentum") && training->momentum > 0)
+        return kl_fail(err, KL_ERR_USAGE,
+                       "--momentum is SGD's: Adam has --beta1 and --beta2 instead");
+    for (size_t i = 0; !is_adaptive && i < sizeof of_adam / sizeof of_adam[0]; i++)
+        if (is_given(request, of_adam[i]))
+            return kl_fail(err, KL_ERR_USAGE, "--%s is Adam's: add --optimiser adam or adamw",
+                           kl_setting_find(of_adam[i])->flag);
+    if (is_adaptive)
         training->momentum = 0;
+    if (kl_training_optimiser(training)->is_decoupled && !is_given(request, "weight_decay"))
+        training->weight_decay = ADAMW_DECAY;
     return KL_OK;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/explain/dual/adam.h"
 #include "core/base/memory.h"
 #include "core/explain/norms.h"
 #include "db/tables/chunks.h"
@@ -90,9 +91,11 @@ static enum kl_status read_steps(struct kl_run *run, struct kl_error *err)
             status = damaged(run, "its steps do not follow each other", err);
             break;
         }
-        run->rules[s] = (struct kl_step_rule){
-            sqlite3_column_double(statement, 3), sqlite3_column_double(statement, 4),
-            sqlite3_column_double(statement, 5), sqlite3_column_double(statement, 6)};
+        run->rules[s] = kl_training_rule(&run->training, s + 1); /* the rest the file has */
+        run->rules[s].learning_rate = sqlite3_column_double(statement, 3);
+        run->rules[s].momentum = sqlite3_column_double(statement, 4);
+        run->rules[s].weight_decay = sqlite3_column_double(statement, 5);
+        run->rules[s].clip_factor = sqlite3_column_double(statement, 6);
         run->losses[s] = sqlite3_column_double(statement, 7);
     }
     sqlite3_finalize(statement);
@@ -224,9 +227,15 @@ static enum kl_status prepare_history(struct kl_run *run, struct kl_error *err)
         status = kl_scratch_create(history->n_patterns, &history->scratch, err);
     if (status)
         return status;
-    history->has_dual = kl_training_optimiser(&run->training)->has_dual;
+    history->has_dual = !run->training.attention_only;
+    history->rules = run->rules;
+    history->is_decoupled = kl_training_optimiser(&run->training)->is_decoupled;
     if (!history->has_dual)
         return KL_OK;
+    if (kl_training_optimiser(&run->training)->is_adaptive) {
+        history->alpha = kl_adam_share(history);
+        return kl_adam_create(&history->adam, err);
+    }
     kl_coefficients(run->rules, run->training.n_steps, coefficients, &history->alpha);
     history->coefficients = coefficients;
     for (uint32_t step = 0; step < run->training.n_steps; step++)
@@ -419,6 +428,7 @@ void kl_run_close(struct kl_run *run)
         free(private->snapshot_steps);
         free(private->class_datasets);
         kl_norms_free(run->history.norms);
+        kl_adam_free(run->history.adam);
         kl_scratch_free(run->history.scratch);
         if (run->path)
             pthread_mutex_destroy(&private->lock);

@@ -107,6 +107,8 @@ static void route_run(struct kl_service *service, const char *path,
                          "figures");
     else if (!*rest)
         kl_serve_run(run, request, reply);
+    else if (!strcmp(rest, "progress"))
+        kl_serve_progress(run, request, reply);
     else if (!strcmp(rest, "documents"))
         kl_serve_documents(run, request, reply);
     else if (!strcmp(rest, "reading"))

@@ -1,6 +1,7 @@
 // Every request to the server goes through here.
 
 import {base} from './base.js';
+import {patiently} from './progress.js';
 
 /** @import {Run, RunSummary, Sample, SamplePage} from './types.js' */
 /** @import {State} from './state.js' */
@@ -25,7 +26,8 @@ async function ask(path, signal, posted, tries = TRIES) {
     headers: {'Content-Type': 'application/json'}};
   let response;
   try {
-    response = await fetch(`${base}api/v1/${path}`, {signal, ...post});
+    const run = /^runs\/(\w+)\//.exec(path)?.[1], sent = fetch(`${base}api/v1/${path}`, {signal, ...post});
+    response = await (run ? patiently(run, sent) : sent);
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new ApiError(0, 'The server does not answer: is keylight serve still running?', null);

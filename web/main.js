@@ -1,6 +1,6 @@
 // Wires the page: address -> state -> requests -> views, and clicks back to the address.
 
-import {ApiError, askStrips, attend, getCommon, getRun, getSample, listMarks, listRanks, listRuns, listSamples, listSuspects, question} from './api.js';
+import {ApiError, askAll, askStrips, attend, getCommon, getRun, getSample, listMarks, listRanks, listRuns, listSamples, listSuspects, question} from './api.js';
 import {byId, redraw} from './dom.js';
 import {nameOf, subjectFile, subjectName} from './format.js';
 import {destroyPanels, layOut, showFirst, showFurther} from './panels.js';
@@ -209,10 +209,37 @@ async function renderSuspects(shown, signal) {
 const OFFERS = [['answer', 'answer', ['answer']], ['strips', 'strips', ['strips', 'card']], ['spotlight', 'spotlight', ['spotlight']],
   ['removal', 'removal', []]];
 
+/** The answer, and what argued for and against it. @param {Run} shown @param {State} asked @param {Answer} answer
+ *  @param {import('./types.js').Strip[]} strips @param {import('./types.js').Subject} subject @param {number[]|null} pixels */
+function showFirstScreen(shown, asked, answer, strips, subject, pixels) {
+  introduce(shown, answer);
+  showAnswer(byId('answer'), shown, answer, subject, actions);
+  showStrips(byId('strips'), strips, subjectFile(subject), actions, (strip) => showCards(shown, strip,
+    (card) => void openWhy(shown, asked, subject, pixels, card, strip.output, actions)), 'A click on an image tells why.');
+}
+
+const PATIENCE_MS = 1000;
+
+/** Where the spotlight takes long, the first screen does not wait for it. @param {Run} shown @param {State} asked @param {number[]|null} pixels
+ *  @param {Promise<Answer>} whole @param {Promise<[Answer, import('./types.js').Strip[], import('./types.js').Sample|null]>} quick @param {AbortSignal} signal */
+async function showEarly(shown, asked, pixels, whole, quick, signal) {
+  const late = new Promise((resolve) => setTimeout(() => resolve('late'), PATIENCE_MS));
+  if (asked.with !== null || await Promise.race([whole, late]) !== 'late') return;
+  const [answer, strips, sample] = await quick;
+  if (signal.aborted) return;
+  body.dataset.mode = 'query';
+  showFirstScreen(shown, asked, answer, strips, sample ?? {pixels: pixels ?? []}, pixels);
+  for (const id of ['spotlight', 'removal']) redraw(byId(id));
+}
+
 /** @param {Run} shown @param {State} asked @param {number[]|null} pixels @param {AbortSignal} signal */
 async function renderQuery(shown, asked, pixels, signal) {
-  const [answer, strips, sample] = await Promise.all([attend(asked, pixels, signal),
-    asked.with === null ? askStrips(asked, pixels, signal) : [], asked.sample === null ? null : getSample(shown.id, asked.sample, signal)]);
+  const whole = attend(asked, pixels, signal);
+  const quick = Promise.all([askAll(['answer'], asked, pixels, signal), asked.with === null ? askStrips(asked, pixels, signal) : [],
+    asked.sample === null ? null : getSample(shown.id, asked.sample, signal)]);
+  for (const one of [whole, quick]) one.catch(() => {}); // whichever fails first is told
+  await showEarly(shown, asked, pixels, whole, quick, signal);
+  const [answer, [, strips, sample]] = await Promise.all([whole, quick]);
   const subject = sample ?? {pixels: pixels ?? []};
   if (signal.aborted) return;
   document.title = `${subjectName(subject)} · ${shown.name} · keylight`;
@@ -220,10 +247,7 @@ async function renderQuery(shown, asked, pixels, signal) {
     await renderCompare({run: shown, answer, subject}, asked, signal);
     return;
   }
-  introduce(shown, answer);
-  showAnswer(byId('answer'), shown, answer, subject, actions);
-  showStrips(byId('strips'), strips, subjectFile(subject), actions, (strip) => showCards(shown, strip,
-    (card) => void openWhy(shown, asked, subject, pixels, card, strip.output, actions)), 'A click on an image tells why.');
+  showFirstScreen(shown, asked, answer, strips, subject, pixels);
   showSpotlight(byId('spotlight'), shown, asked, answer, subject, actions);
   showRemoval(byId('removal'), shown, asked, answer, subject, actions);
   for (const [id, resource, figures] of OFFERS)

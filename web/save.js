@@ -3,7 +3,7 @@
 import {h} from './dom.js';
 
 /** What needs the server, or only steers the page. */
-const LEFT_OUT = 'script, link, noscript, dialog, #samples, #notices, #intro button, .skip, .controls, .steps, .take-out, .take-away, ' +
+const LEFT_OUT = 'script, link, noscript, dialog, #samples, #notices, #progress, #intro button, .skip, .controls, .steps, .take-out, .take-away, ' +
   '#more, #continuation, #removal:not(:has(.verdict)), #removal form, .pointing, .preview, #header > button:not(.stats), #header select.compare, .head > button, meta[property], meta[name^="twitter"]';
 
 /** @param {Blob} blob @returns {Promise<string>} a data: URL */

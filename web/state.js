@@ -122,7 +122,7 @@ export const settings = {
     },
     allowed: (run) => {
       const ranks = ranksOf(run.dual !== false), names = ranks.map(({name}) => name);
-      if (run.dual === false) return `${names.slice(0, -1).join(', ')} or ${names.at(-1)} (Adam has no exact dual form)`;
+      if (run.dual === false) return `${names.slice(0, -1).join(', ')} or ${names.at(-1)} (no error signals are recorded)`;
       const ranges = ranks.filter((rank) => rank.takes_logit).map(({name}) => `${name}:0 to ${name}:${outputs(run) - 1}`);
       return `${names.join(', ')}, ${ranges.join(' or ')}`;
     },

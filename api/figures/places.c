@@ -64,7 +64,7 @@ static const char *join_before(const struct kl_corpus *corpus, uint32_t begin, u
                                int columns, char text[LINE_BYTES])
 {
     const uint8_t *spaced = corpus->spaced[KL_SPLIT_TRAIN];
-    char *at = text + LINE_BYTES - 1;
+    char *at = &text[LINE_BYTES - 1];
 
     *at = '\0';
     for (uint32_t i = end; i-- > begin && columns > 0;) {

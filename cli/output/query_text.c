@@ -49,7 +49,7 @@ static void print_next(const struct kl_run *run, const struct kl_answer *answer)
         left[j] = -1;
     }
     if (!run->history.has_dual)
-        printf("Trained with Adam: there is no exact dual form, so there are no contributions.\n");
+        printf("No error signals are recorded, so there are no contributions.\n");
     else if (run->history.left_out > 0)
         printf("Left out: what the smallest error signals, which are not recorded, added.\n");
     else

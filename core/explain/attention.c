@@ -6,6 +6,8 @@
 
 #include "core/base/clock.h"
 #include "core/base/memory.h"
+#include "core/explain/dual/dual.h"
+#include "core/explain/ranks.h"
 #include "core/explain/scores.h"
 #include "core/explain/spotlight.h"
 
@@ -44,9 +46,11 @@ static enum kl_status say(const struct work *work, struct kl_answer *answer, str
     answer->logit = query->logit == KL_ANY_CLASS ? answer->predicted : (uint32_t)query->logit;
     answer->target = query->target == KL_ANY_CLASS ? answer->predicted : (uint32_t)query->target;
     if (work->history->has_dual)
-        kl_initial_guess(work->history, network->shape.n_layers - 1,
-                         kl_inquiry_key(work->inquiry, network->shape.n_layers - 1),
-                         answer->initial_guess);
+        status = kl_initial_guess(work->pool, work->history, network->shape.n_layers - 1,
+                                  kl_inquiry_key(work->inquiry, network->shape.n_layers - 1),
+                                  answer->initial_guess, err);
+    if (status)
+        return status;
     return kl_groups_create(work->history, answer->predicted, answer->target, &answer->groups, err);
 }
 
@@ -92,8 +96,9 @@ static enum kl_status correct(const struct work *work, struct kl_answer *answer,
 struct contribution_job {
     const struct work *work;
     struct kl_answer *answer;
-    const float *gradient;     /* (outputs) of the logit w.r.t. the layer's output */
-    uint32_t *place_of_sample; /* (samples) place in the spotlight + 1, or 0 */
+    const float *contributions; /* (n_patterns) where they are known anyway; or NULL, and */
+    const float *gradient;      /* (outputs) of the logit w.r.t. the layer's output */
+    uint32_t *place_of_sample;  /* (samples) place in the spotlight + 1, or 0 */
 };
 
 /* The contribution of pattern t, from its error signal (one row of the history). */
@@ -102,13 +107,12 @@ static enum kl_status contribution_of(const struct contribution_job *job, unsign
                                       struct kl_error *err)
 {
     const struct kl_history *history = job->work->history;
-    const struct kl_rank *rank = job->work->query->rank;
     const struct kl_block_source *errors = history->errors[job->work->query->layer - 1];
     enum kl_status status;
     double sum = 0;
 
-    if (rank->score == kl_score_logit) { /* it is the score */
-        *contribution = job->work->scores[t];
+    if (job->contributions) {
+        *contribution = (double)job->contributions[t];
         return KL_OK;
     }
     status = kl_read_rows(errors, worker, t, 1, row, err);
@@ -160,8 +164,14 @@ static enum kl_status report_contributions(const struct work *work, struct kl_an
         answer->spotlight[i].contribution = work->history->errors[layer] ? 0 : NAN;
     if (!work->history->errors[layer])
         return KL_OK;
-    status = kl_inquiry_gradients(work->inquiry, KL_GRADIENT_OF_LOGIT, answer->logit, layer, &block,
-                                  gradients, err);
+    if (work->query->rank->score == kl_score_logit)
+        job.contributions = work->scores;
+    else if (work->history->adam)
+        status = kl_inquiry_scores(work->inquiry, kl_rank_find("logit"), layer, answer->logit,
+                                   answer->target, &job.contributions, err);
+    if (!status)
+        status = kl_inquiry_gradients(work->inquiry, KL_GRADIENT_OF_LOGIT, answer->logit, layer,
+                                      &block, gradients, err);
     if (!status)
         status = kl_alloc(&job.place_of_sample, kl_collection_size(work->history->data),
                           sizeof(uint32_t), "the spotlight", err);

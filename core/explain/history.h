@@ -4,6 +4,7 @@
 
 #include "core/scan/blocks.h"
 #include "core/data/collection.h"
+#include "core/models/coefficients.h"
 #include "core/models/model.h"
 #include "core/base/scratch.h"
 
@@ -18,6 +19,8 @@ struct kl_snapshots {
                            struct kl_error *err);
 };
 
+struct kl_adam;
+
 struct kl_history {
     const struct kl_collection *data;
     const struct kl_network *initial, *final;
@@ -28,11 +31,18 @@ struct kl_history {
     const uint32_t *classes;     /* (samples of the run) class number: see kl_collection_classes */
     uint32_t n_classes;          /* of all data sets */
     const uint32_t *class_datasets; /* (n_classes) the data set of each */
-    const double *coefficients;     /* c_s, (n_steps): see core/models/coefficients.h */
-    double alpha;                   /* what is left of the initial weights */
-    /* Whether the network is its dual form, so that there are contributions, or only
-     * attention; then coefficients and errors are NULL. */
+    /* Whether error signals are recorded, so that there are contributions, or only attention: then
+     * coefficients, adam and errors are NULL. */
     int has_dual;
+    /* Of SGD: c_s, (n_steps), and what is left of the initial weights: core/models/coefficients.h
+     */
+    const double *coefficients;
+    double alpha;
+    /* Of Adam, or NULL: core/explain/dual/adam.h; its steps, (n_steps); and whether weights decay
+     * beside the gradient's step. */
+    struct kl_adam *adam;
+    const struct kl_step_rule *rules;
+    int is_decoupled;
     double left_out; /* share of the last layer's error signals (squared length) not recorded */
     struct kl_snapshots snapshots;
     struct kl_norms *norms;     /* see core/explain/norms.h */
@@ -48,10 +58,6 @@ static inline int kl_history_is_text(const struct kl_history *history)
 {
     return kl_collection_kind(history->data) == KL_DATA_TEXT;
 }
-
-/* out[j] = alpha (W_0 x + b_0)[j] of a layer, from 0: (outputs[layer]) doubles. */
-void kl_initial_guess(const struct kl_history *history, uint32_t layer, const float *x,
-                      double *out);
 
 /* The step of a pattern, from 1. */
 static inline uint32_t kl_history_step(const struct kl_history *history, uint64_t pattern)

@@ -33,6 +33,19 @@ const float *kl_inquiry_key(const struct kl_inquiry *inquiry, uint32_t layer);
 enum kl_status kl_inquiry_attention(struct kl_inquiry *inquiry, uint32_t layer,
                                     const float **attention, struct kl_error *err);
 
+/* Of a run that Adam trained: the attention of the last layer weighted by an output's coefficients
+ * (kl_adam_weigh): *weighted (n_patterns) is the inquiry's. Errors: KL_ERR_MEMORY and those of
+ * reading. */
+enum kl_status kl_inquiry_weighted(struct kl_inquiry *inquiry, uint32_t output,
+                                   const float **weighted, struct kl_error *err);
+
+/* Of a run that Adam trained and that has at most KL_INQUIRY_LOGITS outputs: the contributions
+ * through a layer, from 0, to every logit: *effects (n_logits, n_patterns) is the inquiry's, made
+ * by one sweep. Errors: KL_ERR_MEMORY and those of reading. */
+#define KL_INQUIRY_LOGITS 16
+enum kl_status kl_inquiry_effects(struct kl_inquiry *inquiry, uint32_t layer, const float **effects,
+                                  struct kl_error *err);
+
 /* The correction; logit is the one reported of a text: *contributions is the inquiry's. Of
  * histories with a dual form. Errors: KL_ERR_MEMORY and those of reading. */
 enum kl_status kl_inquiry_correction(struct kl_inquiry *inquiry, uint32_t logit,

@@ -7,10 +7,7 @@
 
 _Static_assert(KL_DATASETS_MAX <= KL_FACTORS_MAX, "every data set has a factor of its own");
 
-/* Folds a data set's standardisation into the query: bytes . folded + offset is the product of the
- * standardised image with the query. */
-static float fold_standardisation(const struct kl_dataset *dataset, const float *query,
-                                  float *folded)
+float kl_fold_standardisation(const struct kl_dataset *dataset, const float *query, float *folded)
 {
     size_t area = (size_t)dataset->width * dataset->height;
     double offset = 0;
@@ -61,7 +58,7 @@ static enum kl_status scan_images(struct kl_pool *pool, const struct kl_history 
         float *own = folded + (size_t)d * images->width;
 
         *factor = (struct kl_scan_factor){first, first, own,
-                                          fold_standardisation(data->datasets[d], query, own)};
+                                          kl_fold_standardisation(data->datasets[d], query, own)};
         for (int s = 0; s < KL_N_SPLITS; s++)
             factor->end += data->datasets[d]->splits[s].count;
         first = factor->end;

@@ -4,6 +4,10 @@
 
 #include "core/explain/history.h"
 
+/* Folds a data set's standardisation into a query: bytes . folded + the offset returned is the
+ * product of a standardised image with the query; both (an image's numbers). */
+float kl_fold_standardisation(const struct kl_dataset *dataset, const float *query, float *folded);
+
 /* The attention of every pattern of a layer's history to a query: x_t . x (signed, unnormalised).
  *
  * layer counts from 0; query: (inputs[layer]) float32, the layer's input; attention: (n_patterns).

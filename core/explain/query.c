@@ -8,9 +8,9 @@ static enum kl_status check_contributions(const struct kl_history *history,
 {
     if (query->rank->needs_dual && !history->has_dual)
         return kl_fail_on(err, KL_ERR_USAGE, "rank",
-                          "this run was trained with Adam, which has no exact dual form: attention "
-                          "is defined, contributions are not; rank by abs, positive, negative or "
-                          "cosine");
+                          "this run records no error signals, so there is attention without "
+                          "contributions: rank by abs, positive, negative or cosine, or train it "
+                          "again without attention_only");
     if (query->rank->needs_dual && query->rank->uses_layer && !history->errors[query->layer - 1])
         return kl_fail_on(err, KL_ERR_USAGE, "layer",
                           "the error signals of layer %u are not recorded, so there are no "
@@ -18,8 +18,8 @@ static enum kl_status check_contributions(const struct kl_history *history,
                           query->layer);
     if (query->removal && !history->has_dual)
         return kl_fail_on(err, KL_ERR_USAGE, "remove",
-                          "nothing can be taken out of a run that was trained with Adam: it has no "
-                          "exact dual form");
+                          "nothing can be taken out of a run that records no error signals: train "
+                          "it again without attention_only");
     return KL_OK;
 }
 

@@ -3,9 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/explain/correction.h"
 #include "core/base/memory.h"
-#include "core/explain/layer_scan.h"
+#include "core/explain/dual/dual.h"
 
 static int in_range(const struct kl_removal *removal, uint32_t step)
 {
@@ -45,10 +44,10 @@ struct work {
     struct kl_pool *pool;
     const struct kl_history *history;
     const uint8_t *removed; /* 0 or 1 */
-    int most;               /* most patterns are removed: the rest is added to the initial guess */
-    float *attention;       /* (n_patterns) */
-    float *x;               /* (widest) the input of the layer, which becomes that of the next */
-    double *sums, *y;       /* (widest) */
+    int most; /* most patterns are removed: what is summed are the others, added to the initial
+                 guess */
+    float *x; /* (widest) the input of the layer, which becomes that of the next */
+    double *sums, *y; /* (widest) */
 };
 
 /* One layer: y = W x + b without the removed patterns. */
@@ -58,22 +57,13 @@ static enum kl_status run_layer(struct work *work, uint32_t layer, struct kl_err
     const struct kl_network *final = history->final;
     size_t inputs = final->shape.inputs[layer], outputs = final->shape.outputs[layer];
     double sign = work->most ? 1 : -1;
-    enum kl_status status =
-        kl_scan_attention(work->pool, history, layer, work->x, work->attention, err);
+    enum kl_status status = kl_sum_marked(work->pool, history, layer, work->x, work->removed,
+                                          !work->most, work->sums, err);
 
-    for (uint64_t t = 0; !status && t < history->n_patterns; t++) {
-        double c = history->coefficients[t / history->patterns_per_step];
-
-        /* What is summed: the removed patterns, or, if they are most of all, the others. */
-        work->attention[t] =
-            work->removed[t] != work->most ? (float)(c * ((double)work->attention[t] + 1)) : 0;
-    }
-    if (!status)
-        status = kl_sum_errors(work->pool, history, layer, work->attention, work->sums, err);
+    if (!status && work->most)
+        status = kl_initial_guess(work->pool, history, layer, work->x, work->y, err);
     if (status)
         return status;
-    if (work->most)
-        kl_initial_guess(history, layer, work->x, work->y);
     for (size_t j = 0; j < outputs; j++) {
         const float *row = final->weights[layer] + j * inputs;
 
@@ -106,9 +96,6 @@ enum kl_status kl_logits_without(struct kl_pool *pool, const struct kl_history *
         widest = final->shape.inputs[l] > widest ? final->shape.inputs[l] : widest;
         widest = final->shape.outputs[l] > widest ? final->shape.outputs[l] : widest;
     }
-    status = kl_scratch_take(history->scratch, &work.attention, err);
-    if (status)
-        goto out;
     status = kl_alloc(&work.x, widest, sizeof(float), "a layer", err);
     if (status)
         goto out;
@@ -125,7 +112,6 @@ enum kl_status kl_logits_without(struct kl_pool *pool, const struct kl_history *
         goto out;
     memcpy(logits, work.y, kl_shape_n_outputs(&final->shape) * sizeof(double));
 out:
-    kl_scratch_give(history->scratch, work.attention);
     free(work.x);
     free(work.sums);
     free(work.y);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/memory.h"
+#include "core/explain/dual/adam.h"
 #include "core/explain/norms.h"
 #include "core/scan/scan.h"
 
@@ -155,21 +156,59 @@ static enum kl_status zero_part(void *argument, const struct kl_part *part, stru
     return KL_OK;
 }
 
-/* scores[t] += c_t (a_t + 1) (d_t . gradient) at one layer. */
+/* scores[t] += c_t (a_t + 1) (d_t . gradient) at one layer; of Adam, whose coefficients are in the
+ * weighted attention, that times (d_t . gradient). */
 static enum kl_status effect_part(void *argument, const struct kl_part *part, struct kl_error *err)
 {
     const struct job *job = argument;
     const struct kl_history *history = job->history;
 
     (void)err;
-    for (uint64_t t = part->first; t < part->end; t++)
+    for (uint64_t t = part->first; history->adam && t < part->end; t++)
+        job->scores[t] += job->factors[t] * job->attention[t];
+    for (uint64_t t = part->first; !history->adam && t < part->end; t++)
         job->scores[t] += (float)history->coefficients[t / history->patterns_per_step] *
                           job->factors[t] * (job->attention[t] + 1);
     return KL_OK;
 }
 
+static uint32_t n_layers_of(const struct kl_scoring *scoring)
+{
+    return kl_inquiry_history(scoring->inquiry)->final->shape.n_layers;
+}
+
+/* Of Adam: through one layer by a sweep, whose contributions to every logit are kept where there
+ * are few; those to the loss are their sum, weighted by its gradient. */
+static enum kl_status add_swept(const struct kl_scoring *scoring, enum kl_gradient_of what,
+                                uint32_t layer, const float *gradient, float *scores,
+                                struct kl_error *err)
+{
+    struct kl_inquiry *inquiry = scoring->inquiry;
+    const struct kl_history *history = kl_inquiry_history(inquiry);
+    uint32_t n = kl_shape_n_outputs(&history->final->shape);
+    float weights[KL_INQUIRY_LOGITS] = {0};
+    const float *effects = NULL;
+
+    if (n > KL_INQUIRY_LOGITS)
+        return kl_adam_effects(kl_inquiry_pool(inquiry), history, layer,
+                               kl_inquiry_key(inquiry, layer), 1, &gradient, &scores, err);
+    if (kl_inquiry_effects(inquiry, layer, &effects, err))
+        return err->status;
+    if (what == KL_GRADIENT_OF_LOSS) {
+        kl_softmax(kl_inquiry_key(inquiry, history->final->shape.n_layers), n, weights);
+        weights[scoring->target] -= 1;
+    } else {
+        weights[scoring->logit] = 1;
+    }
+    for (uint32_t j = 0; j < n; j++, effects += history->n_patterns)
+        for (uint64_t t = 0; weights[j] != 0 && t < history->n_patterns; t++)
+            scores[t] += weights[j] * effects[t];
+    return KL_OK;
+}
+
 /* Over the layers first .. end - 1 whose error signals are recorded. */
-static enum kl_status add_effects(const struct kl_scoring *scoring, uint32_t first, uint32_t end,
+static enum kl_status add_effects(const struct kl_scoring *scoring, enum kl_gradient_of what,
+                                  uint32_t first, uint32_t end,
                                   const float *const gradients[KL_LAYERS_MAX], float *scores,
                                   struct kl_error *err)
 {
@@ -184,7 +223,13 @@ static enum kl_status add_effects(const struct kl_scoring *scoring, uint32_t fir
     for (uint32_t l = first; !status && l < end; l++) {
         if (!history->errors[l])
             continue;
-        status = kl_inquiry_attention(scoring->inquiry, l, &job.attention, err);
+        if (history->adam && (what != KL_GRADIENT_OF_LOGIT || l + 1 < n_layers_of(scoring))) {
+            status = add_swept(scoring, what, l, gradients[l], scores, err);
+            continue;
+        }
+        status = history->adam
+                     ? kl_inquiry_weighted(scoring->inquiry, scoring->logit, &job.attention, err)
+                     : kl_inquiry_attention(scoring->inquiry, l, &job.attention, err);
         if (!status)
             status = kl_scan_dot(kl_inquiry_pool(scoring->inquiry), history->errors[l],
                                  gradients[l], 0, products, err);
@@ -206,14 +251,9 @@ static enum kl_status score_effects(const struct kl_scoring *scoring, enum kl_gr
         kl_inquiry_gradients(scoring->inquiry, what, output, first, &block, gradients, err);
 
     if (!status)
-        status = add_effects(scoring, first, end, gradients, scores, err);
+        status = add_effects(scoring, what, first, end, gradients, scores, err);
     free(block);
     return status;
-}
-
-static uint32_t n_layers_of(const struct kl_scoring *scoring)
-{
-    return kl_inquiry_history(scoring->inquiry)->final->shape.n_layers;
 }
 
 static enum kl_status negate_part(void *argument, const struct kl_part *part, struct kl_error *err)

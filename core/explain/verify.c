@@ -7,6 +7,7 @@
 
 #include "core/data/text/corpus.h"
 #include "core/base/memory.h"
+#include "core/explain/dual/adam.h"
 
 #define SLICE 4096 /* patterns at a time: one GEMM, its sums in float32, added up in double */
 #define SLICE_NUMBERS ((size_t)1 << 25) /* of them, where layers are wide */
@@ -106,6 +107,29 @@ static enum kl_status rebuild_weights(void *argument, unsigned worker, unsigned 
         status =
             add_slice(rebuild, first, left < rebuild->slice ? (uint32_t)left : rebuild->slice, err);
     }
+    return status;
+}
+
+/* What is left of the initial weights, and what the patterns made. */
+static enum kl_status rebuild_adam(struct rebuild *rebuild, struct kl_error *err)
+{
+    size_t width = rebuild->inputs + 1, n = rebuild->outputs * width;
+    double *left = NULL, *made = NULL;
+    enum kl_status status = kl_alloc(&left, n, sizeof *left, "the dual form's weights", err);
+
+    if (!status)
+        status = kl_alloc(&made, n, sizeof *made, "the dual form's weights", err);
+    if (!status)
+        status = kl_adam_left(rebuild->pool, rebuild->history, rebuild->layer, left, err);
+    if (!status)
+        status = kl_adam_sum(rebuild->pool, rebuild->history, rebuild->layer, NULL, 0, made, err);
+    for (size_t j = 0; !status && j < rebuild->outputs; j++) {
+        for (size_t i = 0; i < rebuild->inputs; i++)
+            rebuild->weights[j * rebuild->inputs + i] = left[j * width + i] + made[j * width + i];
+        rebuild->biases[j] = left[j * width + width - 1] + made[j * width + width - 1];
+    }
+    free(left);
+    free(made);
     return status;
 }
 
@@ -266,7 +290,8 @@ enum kl_status kl_layer_check(struct kl_pool *pool, const struct kl_history *his
             goto out;
         rebuild.keys = &rebuild.images->source;
     }
-    status = kl_pool_run(pool, rebuild_weights, &rebuild, 1, err);
+    status = history->adam ? rebuild_adam(&rebuild, err)
+                           : kl_pool_run(pool, rebuild_weights, &rebuild, 1, err);
     if (status)
         goto out;
     measure_weights(&rebuild, &found);

@@ -1,5 +1,5 @@
-/* Adam (Kingma and Ba 2015) as PyTorch defines it, with its defaults beta 0.9 and 0.999 and epsilon
- * 1e-8. It is not linear in the gradients, so a network trained with it has no exact dual form. */
+/* Adam (Kingma and Ba 2015) and AdamW (Loshchilov and Hutter 2019) as PyTorch defines them. Their
+ * dual form: core/models/adam_dual.h. */
 #ifndef KL_CORE_MODELS_ADAM_H
 #define KL_CORE_MODELS_ADAM_H
 
@@ -8,11 +8,19 @@
 #include "core/models/coefficients.h"
 #include "core/models/network.h"
 
-/* With g = clip_factor gradient + weight_decay parameters and s the step, from 1:
- * mean = 0.9 mean + 0.1 g, squares = 0.999 squares + 0.001 g^2,
- * parameters -= learning_rate mean / (1 - 0.9^s) / (sqrt(squares / (1 - 0.999^s)) + 1e-8). */
+/* With s the step, from 1, and the rule's beta_1, beta_2, epsilon and learning_rate:
+ *
+ *   Adam:   g = clip_factor gradient + weight_decay parameters
+ *   AdamW:  g = clip_factor gradient;  parameters *= 1 - learning_rate weight_decay
+ *   mean = beta_1 mean + (1 - beta_1) g;  squares = beta_2 squares + (1 - beta_2) g^2
+ *   parameters -= learning_rate mean / (1 - beta_1^s) / (sqrt(squares / (1 - beta_2^s)) + epsilon)
+ *
+ * Biases decay too. */
 void kl_adam_update(const struct kl_step_rule *rule, uint32_t step,
                     const struct kl_network *gradient, struct kl_network *mean,
                     struct kl_network *squares, struct kl_network *network);
+void kl_adamw_update(const struct kl_step_rule *rule, uint32_t step,
+                     const struct kl_network *gradient, struct kl_network *mean,
+                     struct kl_network *squares, struct kl_network *network);
 
 #endif

@@ -18,6 +18,7 @@
 
 struct kl_step_rule {
     double learning_rate, momentum, weight_decay, clip_factor;
+    double beta_1, beta_2, epsilon; /* Adam's: core/models/adam.h */
 };
 
 /* rules, coefficients: (n_steps), entry s belongs to step s + 1. */

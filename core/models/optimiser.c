@@ -41,9 +41,17 @@ static void update_adam(const struct kl_step_rule *rule, uint32_t step,
     kl_adam_update(rule, step, gradient, moments[0], moments[1], network);
 }
 
+static void update_adamw(const struct kl_step_rule *rule, uint32_t step,
+                         const struct kl_network *gradient, struct kl_network *const *moments,
+                         struct kl_network *network)
+{
+    kl_adamw_update(rule, step, gradient, moments[0], moments[1], network);
+}
+
 static const struct kl_optimiser optimisers[] = {
-    {"sgd", 1, 1, update_sgd}, /* with momentum: core/models/sgd.h */
-    {"adam", 0, 2, update_adam},
+    {"sgd", 0, 0, 1, update_sgd}, /* with momentum: core/models/sgd.h */
+    {"adam", 1, 0, 2, update_adam},
+    {"adamw", 1, 1, 2, update_adamw},
 };
 
 const struct kl_optimiser *kl_optimiser_at(uint32_t i)

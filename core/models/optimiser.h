@@ -1,5 +1,5 @@
-/* Optimisers, one behind another table: how gradients change the parameters, and whether what they
- * made is a sum over the history. core/models/optimiser.c lists them. */
+/* Optimisers, one behind another table: how gradients change the parameters, and what their dual
+ * form is like. core/models/optimiser.c lists them. */
 #ifndef KL_CORE_MODELS_OPTIMISER_H
 #define KL_CORE_MODELS_OPTIMISER_H
 
@@ -9,8 +9,12 @@
 #define KL_MOMENTS_MAX 2
 
 struct kl_optimiser {
-    const char *name;   /* in files, settings and answers; static */
-    int has_dual;       /* whether the network is its dual form: core/models/coefficients.h */
+    const char *name; /* in files, settings and answers; static */
+    /* Whether it divides every parameter's step by a denominator of its own, as Adam does: then a
+     * step's coefficient is a number for each (core/models/adam_dual.h), otherwise one for all
+     * (core/models/coefficients.h), and momentum is a setting. */
+    int is_adaptive;
+    int is_decoupled; /* weights decay beside the gradient's step, not by a term of the gradient */
     uint32_t n_moments; /* what it keeps of each parameter: numbers, 1 to KL_MOMENTS_MAX */
     /* Step number step, from 1: moments are networks of what is kept, zeros at the start. */
     void (*update)(const struct kl_step_rule *rule, uint32_t step,

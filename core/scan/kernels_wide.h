@@ -11,9 +11,9 @@
  *                shuffled(in, shuffle, out): eight halves by a shuffle of core/scan/expand.h, and
  *                not_zero(in): a bit for each of eight halves that is not 0
  *
- * Sums are taken in two vectors per key and query, whether one query is asked or four: a query's
- * answer does not depend on its company. Keys come one after the other, because two at once are two
- * streams, which halves the speed of memory. */
+ * Sums are taken in two vectors per key and query, whether one query is asked, two or four: a
+ * query's answer does not depend on its company. Keys come one after the other, because two at once
+ * are two streams, which halves the speed of memory. */
 #include <math.h>
 #include <string.h>
 
@@ -22,14 +22,15 @@
 
 #define LOAD_PLAIN(number) ((float)(number))
 
-/* What is done with LANES numbers of a key and of four queries. */
-TARGET static inline void add_products(vector key, const float *const queries[4], size_t j,
-                                       vector sums[4])
+#define INLINE __attribute__((always_inline)) inline
+
+/* What is done with LANES numbers of a key and of n queries, 2 or 4: a constant where it is
+ * called, so that the sums are registers. */
+TARGET static INLINE void add_products(vector key, const float *const queries[4], size_t n,
+                                       size_t j, vector sums[4])
 {
-    sums[0] = fma_of(key, load_f32(queries[0] + j), sums[0]);
-    sums[1] = fma_of(key, load_f32(queries[1] + j), sums[1]);
-    sums[2] = fma_of(key, load_f32(queries[2] + j), sums[2]);
-    sums[3] = fma_of(key, load_f32(queries[3] + j), sums[3]);
+    for (size_t q = 0; q < n; q++)
+        sums[q] = fma_of(key, load_f32(queries[q] + j), sums[q]);
 }
 
 /* Of one format: LOAD loads LANES stored numbers, LOAD1 one. */
@@ -60,22 +61,23 @@ TARGET static inline void add_products(vector key, const float *const queries[4]
         return sum_of(add(even, odd)) + dot_rest_##suffix(key, query, j, width);                   \
     }                                                                                              \
                                                                                                    \
-    TARGET static inline void dot_four_##suffix(const type *key, const float *const queries[4],    \
-                                                size_t width, float out[4])                        \
+    TARGET static INLINE void dot_some_##suffix(const type *key, const float *const queries[4],    \
+                                                size_t n, size_t width, float out[4])              \
     {                                                                                              \
-        vector even[4] = {zero(), zero(), zero(), zero()};                                         \
-        vector odd[4] = {zero(), zero(), zero(), zero()};                                          \
+        vector even[4], odd[4];                                                                    \
         size_t j = 0;                                                                              \
                                                                                                    \
+        for (size_t q = 0; q < n; q++)                                                             \
+            even[q] = odd[q] = zero();                                                             \
         for (; j + 2 * LANES <= width; j += 2 * LANES) {                                           \
-            add_products(LOAD(key + j), queries, j, even);                                         \
-            add_products(LOAD(key + j + LANES), queries, j + LANES, odd);                          \
+            add_products(LOAD(key + j), queries, n, j, even);                                      \
+            add_products(LOAD(key + j + LANES), queries, n, j + LANES, odd);                       \
         }                                                                                          \
         if (j + LANES <= width) {                                                                  \
-            add_products(LOAD(key + j), queries, j, even);                                         \
+            add_products(LOAD(key + j), queries, n, j, even);                                      \
             j += LANES;                                                                            \
         }                                                                                          \
-        for (size_t q = 0; q < 4; q++)                                                             \
+        for (size_t q = 0; q < n; q++)                                                             \
             out[q] = sum_of(add(even[q], odd[q])) + dot_rest_##suffix(key, queries[q], j, width);  \
     }                                                                                              \
                                                                                                    \
@@ -89,8 +91,13 @@ TARGET static inline void add_products(vector key, const float *const queries[4]
             queries[q] = dots->queries[q < dots->n ? q : 0];                                       \
         for (size_t i = 0; dots->n == 1 && i < n; i++)                                             \
             dots->out[0][i] = dot_one_##suffix(keys + i * width, queries[0], width);               \
-        for (size_t i = 0; dots->n > 1 && i < n; i++) {                                            \
-            dot_four_##suffix(keys + i * width, queries, width, sums);                             \
+        for (size_t i = 0; dots->n == 2 && i < n; i++) {                                           \
+            dot_some_##suffix(keys + i * width, queries, 2, width, sums);                          \
+            dots->out[0][i] = sums[0];                                                             \
+            dots->out[1][i] = sums[1];                                                             \
+        }                                                                                          \
+        for (size_t i = 0; dots->n > 2 && i < n; i++) {                                            \
+            dot_some_##suffix(keys + i * width, queries, 4, width, sums);                          \
             for (size_t q = 0; q < dots->n; q++)                                                   \
                 dots->out[q][i] = sums[q];                                                         \
         }                                                                                          \

@@ -27,8 +27,7 @@ static enum kl_status run_step(struct loop *loop, uint32_t step, double *loss, s
     struct kl_step_record record = {
         .step = step,
         .first_pattern = (uint64_t)(step - 1) * kl_training_patterns(training),
-        .rule = {kl_training_learning_rate(training, step), training->momentum,
-                 training->weight_decay, 1},
+        .rule = kl_training_rule(training, step),
     };
     struct kl_minibatch minibatch;
     enum kl_status status;

@@ -23,6 +23,9 @@
 #define QUICK_TEXT                                                                                 \
     "architecture=lstm tokens=characters hidden=256 embedding=64 batch_size=32 unroll=64 "         \
     "learning_rate=2 momentum=0.9 clip_norm=0.5 lr_schedule=cosine "
+#define QUICK_TEXT_ADAM                                                                            \
+    "architecture=lstm tokens=characters hidden=256 embedding=64 batch_size=32 unroll=64 "         \
+    "learning_rate=3e-3 clip_norm=1 lr_schedule=cosine optimiser=adam "
 #define TEXT_WORDS                                                                                 \
     "architecture=lstm tokens=words min_count=3 hidden=200 embedding=100 batch_size=32 unroll=35 " \
     "learning_rate=4 momentum=0.9 clip_norm=0.5 dropout=0.3 lr_schedule=cosine "
@@ -55,6 +58,7 @@ static const struct preset {
      PAPER_CONTINUAL "steps=10000 lr_period=3333 switches=3000",
      {MNIST, FASHION, NULL}},
     {"quick-text", QUICK_TEXT "steps=1000 lr_period=333", {"moby-dick", NULL}},
+    {"quick-text-adam", QUICK_TEXT_ADAM "steps=1000 lr_period=333", {"moby-dick", NULL}},
     {"text-words", TEXT_WORDS "steps=1200 lr_period=400", {"moby-dick", NULL}},
     {"paper-characters", PAPER_CHARACTERS "steps=5000 lr_period=1666", {"moby-dick", NULL}},
     {"paper-words", PAPER_WORDS "steps=10000 lr_period=3333", {"wikitext-2", NULL}},

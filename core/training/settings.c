@@ -118,8 +118,10 @@ enum kl_status kl_training_check(const struct kl_training *training, struct kl_e
          "embedding is 1 to 65536"},
         {training->error_entries == 1, "error_entries",
          "error_entries is at least 2, or 0 for all"},
-        {training->records_gates && optimiser && !optimiser->has_dual, "gate_errors",
-         "gate_errors needs sgd as optimiser: with Adam nothing could be said with them"},
+        {training->beta_1 * training->beta_1 >= training->beta_2, "beta_2",
+         "beta_2 is above the square of beta_1, without which Adam need not converge"},
+        {training->records_gates && training->attention_only, "gate_errors",
+         "gate_errors records what attention_only leaves out: take one of them"},
         {training->lr_schedule == KL_LR_STEP && training->lr_period < 1, "lr_period",
          "lr_period is at least 1 step"},
     };

@@ -27,10 +27,10 @@ SETTING(uint32_t unroll;, unroll, "unroll", "unroll", INTEGER, "N", 1, 1 << 20, 
         "tokens of each stream a step")
 SETTING(double dropout;, dropout, "dropout", "dropout", REAL, "P", 0, 1, KL_OPEN_HIGH, NULL, KL_OF_TEXT, "0",
         "share of the output layer's keys set to 0 in training")
-SETTING(uint32_t optimiser;, optimiser, "optimiser", "optimiser", CHOICE, NULL, 0, 0, 0, optimiser_name, KL_OF_TEXT, "sgd",
-        "sgd: exact dual form; adam: attention only, no contributions")
+SETTING(uint32_t optimiser;, optimiser, "optimiser", "optimiser", CHOICE, NULL, 0, 0, 0, optimiser_name, KL_OF_ALL, "sgd",
+        "sgd, adam, or adamw, whose weights decay beside the gradient's step")
 SETTING(double learning_rate;, learning_rate, "learning_rate", "lr", REAL, "X", 0, 1000, KL_OPEN_LOW, NULL, KL_OF_ALL, "0.01",
-        "learning rate (with adam by default 0.001)")
+        "learning rate (with adam and adamw by default 0.001)")
 SETTING(uint32_t lr_schedule;, lr_schedule, "lr_schedule", "lr-schedule", CHOICE, NULL, 0, 0, 0, lr_schedule_name, KL_OF_ALL, "constant",
         "constant, cosine (to 0 at the end) or step")
 SETTING(uint32_t lr_period;, lr_period, "lr_period", "lr-period", INTEGER, "N", 0, INTEGER_MAX, 0, NULL, KL_OF_ALL, "0",
@@ -38,13 +38,21 @@ SETTING(uint32_t lr_period;, lr_period, "lr_period", "lr-period", INTEGER, "N", 
 SETTING(double lr_gamma;, lr_gamma, "lr_gamma", "lr-gamma", REAL, "X", 0, 1, KL_OPEN_LOW, NULL, KL_OF_ALL, "0.1",
         "factor of each drop")
 SETTING(double momentum;, momentum, "momentum", "momentum", REAL, "X", 0, 1, KL_OPEN_HIGH, NULL, KL_OF_ALL, "0",
-        "0 up to 1; Adam has its own")
+        "0 up to 1, of sgd; Adam has its own")
+SETTING(double beta_1;, beta_1, "beta_1", "beta1", REAL, "X", 0, 0.99999, 0, NULL, KL_OF_ALL, "0.9",
+        "Adam's: what is left of the mean gradient a step later (default 0.9)")
+SETTING(double beta_2;, beta_2, "beta_2", "beta2", REAL, "X", 0, 0.99999, 0, NULL, KL_OF_ALL, "0.999",
+        "Adam's: what is left of the mean squared gradient a step later (default 0.999)")
+SETTING(double epsilon;, epsilon, "epsilon", "epsilon", REAL, "X", 1e-30, 1, 0, NULL, KL_OF_ALL, "1e-8",
+        "Adam's: what is added to the root of the mean squared gradient (default 1e-8)")
 SETTING(double weight_decay;, weight_decay, "weight_decay", "weight-decay", REAL, "X", 0, 1, 0, NULL, KL_OF_ALL, "0",
-        "L2 penalty, on biases too")
+        "L2 penalty, on biases too; of adamw the share of the learning rate by which weights decay (default 0.01)")
 SETTING(double clip_norm;, clip_norm, "clip_norm", "clip", REAL, "X", 0, HUGE_VAL, KL_OPEN_HIGH, NULL, KL_OF_ALL, "0",
         "largest norm of the gradient; 0 for no clipping")
 SETTING(uint32_t dtype;, dtype, "dtype", "dtype", CHOICE, NULL, KL_F16, 0, 0, dtype_name, KL_OF_ALL, "float16",
         "number format of the history: float16 (default) or float32")
+SETTING(uint32_t attention_only;, attention_only, "attention_only", "attention-only", FLAG, NULL, 0, 1, 0, NULL, KL_OF_TEXT, "0",
+        "record no error signals: a smaller file, attention without contributions")
 SETTING(uint32_t evaluation_steps;, evaluation_steps, "evaluation_steps", "evaluation-steps", INTEGER, "N", 1, INTEGER_MAX, 0, NULL, KL_OF_ALL, "100",
         "steps between evaluations on the test split (default: a 20th of all)")
 SETTING(uint32_t snapshot_steps;, snapshot_steps, "snapshot_steps", "snapshot-steps", INTEGER, "N", 0, INTEGER_MAX, 0, NULL, KL_OF_ALL, "0",

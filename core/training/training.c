@@ -40,21 +40,31 @@ enum kl_status kl_training_fit(struct kl_training *training, const struct kl_col
 void kl_training_layout(const struct kl_training *training, struct kl_layout *layout)
 {
     const struct kl_shape *shape = &training->shape;
-    int has_dual = kl_training_optimiser(training)->has_dual;
     uint32_t last = shape->n_layers - 1;
 
     memset(layout, 0, sizeof *layout);
     layout->n_layers = shape->n_layers;
-    layout->entries = has_dual ? training->error_entries : 0;
+    layout->entries = training->attention_only ? 0 : training->error_entries;
     for (uint32_t l = 0; l <= last; l++) {
         int is_asked_for = l == last || !shape->model->inner_on_demand || training->records_gates;
 
         layout->keys[l] = kl_shape_reads_samples(shape, l) ? 0 : shape->inputs[l];
-        if (has_dual && is_asked_for)
+        if (!training->attention_only && is_asked_for)
             layout->errors[l] = shape->outputs[l];
     }
     if (layout->entries)
         layout->errors[last] = layout->entries;
+}
+
+struct kl_step_rule kl_training_rule(const struct kl_training *training, uint32_t step)
+{
+    return (struct kl_step_rule){.learning_rate = kl_training_learning_rate(training, step),
+                                 .momentum = training->momentum,
+                                 .weight_decay = training->weight_decay,
+                                 .clip_factor = 1,
+                                 .beta_1 = training->beta_1,
+                                 .beta_2 = training->beta_2,
+                                 .epsilon = training->epsilon};
 }
 
 int kl_training_is_snapshot(const struct kl_training *training, uint32_t step)

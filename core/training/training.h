@@ -52,8 +52,7 @@ static inline uint32_t kl_training_patterns(const struct kl_training *training)
     return training->batch_size * training->unroll;
 }
 
-/* What is recorded of every pattern: of optimisers without a dual form no error signals, with which
- * nothing could be said. */
+/* What is recorded of every pattern. */
 void kl_training_layout(const struct kl_training *training, struct kl_layout *layout);
 
 /* Sets the shape of the network from the settings and what the data need at both ends. Errors:
@@ -68,6 +67,9 @@ int kl_training_is_snapshot(const struct kl_training *training, uint32_t step);
 
 /* The learning rate of a step, from 1. */
 double kl_training_learning_rate(const struct kl_training *training, uint32_t step);
+
+/* All that the settings say of a step's update, from 1; nothing is clipped yet. */
+struct kl_step_rule kl_training_rule(const struct kl_training *training, uint32_t step);
 
 /* Where a training stands: all that a resumed one needs. */
 struct kl_training_state {

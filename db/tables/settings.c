@@ -132,6 +132,9 @@ enum kl_status kl_settings_read(sqlite3 *db, struct kl_training *training,
         else if (kl_setting_parse(setting, value, training, err))
             status = no_sense(db, key, value, err);
     }
+    if (!status)
+        status = kl_db_integer(db, "SELECT count(*) FROM layer WHERE errors <> 'none'", &n, err);
+    training->attention_only |= n == 0; /* Adam's runs of before its dual form say it only so */
 out:
     sqlite3_finalize(statement);
     if (status) {

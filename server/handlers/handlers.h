@@ -41,6 +41,8 @@ void kl_serve_runs(struct kl_service *service, const struct kl_request *request,
                    struct kl_reply *reply);
 void kl_serve_ranks(const struct kl_request *request, struct kl_reply *reply);
 void kl_serve_run(struct kl_run *run, const struct kl_request *request, struct kl_reply *reply);
+void kl_serve_progress(struct kl_run *run, const struct kl_request *request,
+                       struct kl_reply *reply);
 void kl_serve_samples(struct kl_run *run, const struct kl_request *request, struct kl_reply *reply);
 void kl_serve_sample(struct kl_run *run, const char *id, const struct kl_request *request,
                      struct kl_reply *reply);

@@ -15,6 +15,12 @@ void kl_serve_run(struct kl_run *run, const struct kl_request *request, struct k
         kl_reply_json(reply, kl_json_run(run));
 }
 
+void kl_serve_progress(struct kl_run *run, const struct kl_request *request, struct kl_reply *reply)
+{
+    if (!kl_request_allows(request, reply, NULL))
+        kl_reply_json(reply, kl_json_progress(run));
+}
+
 void kl_serve_ranks(const struct kl_request *request, struct kl_reply *reply)
 {
     if (!kl_request_allows(request, reply, NULL))

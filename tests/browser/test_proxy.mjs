@@ -41,7 +41,10 @@ test('the page works below the path, and its addresses stay there', async () => 
   await page.locator('.thumb').nth(2).click();
   await page.waitForFunction((url) => location.href !== url, before);
   await panelsReady(page);
-  assert.ok(await page.$$eval('.card img', (images) => images.length > 0 && images.every((image) => image.naturalWidth > 0)));
+  await page.waitForFunction(() => {
+    const images = [...document.querySelectorAll('.card img')];
+    return images.length > 0 && images.every((image) => image.naturalWidth > 0);
+  });
   const again = await open(new URL(page.url()).pathname.slice(PATH.length) + new URL(page.url()).search);
   await panelsReady(again);
   await again.click('.brand');

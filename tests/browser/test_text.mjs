@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import {api, idAt, nameOf, axeSource, choose, folder, newPage, panelsReady, problems, ready, run as runAll, test, train, world}
   from '../lib/browser.mjs';
 
-let origin, page, run, words, adam, images;
+let origin, page, run, words, bare, images;
 const SAMPLE = 300;
 
 /** A small book in which sentences come again, with Unicode and line breaks. */
@@ -237,18 +237,18 @@ test('words keep their spaces, and what is approximate is said', async () => {
   assert.match(await page.textContent('#answer'), /approximate: .* left out/);
 });
 
-test('a run trained with Adam has attention only, and says so', async () => {
-  await open(`/r/${adam}/q/100`);
-  assert.match(await page.textContent('#answer'), /trained with Adam: attention only/);
+test('a run without error signals has attention only, and says so', async () => {
+  await open(`/r/${bare}/q/100`);
+  assert.match(await page.textContent('#answer'), /no error signals are recorded: attention only/);
   assert.equal(await page.locator('#choice-Rank-by-logit').count(), 0);
-  assert.match(await page.textContent('#removal'), /no exact dual form/);
+  assert.match(await page.textContent('#removal'), /records no error signals/);
 });
 
 test('what is not known of a layer is not offered, and no address leads to an error page', async () => {
   await open(`/r/${words}/q/100?layer=1`);
   assert.equal(await page.locator('#choice-Rank-by-logit').count(), 0);
-  for (const [address, says] of [[`/r/${words}/q/100?layer=1&rank=logit`, 'not recorded'], [`/r/${adam}/q/100?rank=proponents`, 'Adam'],
-    [`/r/${adam}/q/100?remove=all`, 'remove is'], [`/r/${run}/suspects`, 'no labels'], [`/r/${run}/q/text?text=abc&place=9`, '3 tokens']]) {
+  for (const [address, says] of [[`/r/${words}/q/100?layer=1&rank=logit`, 'not recorded'], [`/r/${bare}/q/100?rank=proponents`, 'no error signals'],
+    [`/r/${bare}/q/100?remove=all`, 'remove is'], [`/r/${run}/suspects`, 'no labels'], [`/r/${run}/q/text?text=abc&place=9`, '3 tokens']]) {
     await page.goto(origin + address);
     await ready();
     assert.ok((await page.textContent('#notices')).includes(says), `${address}: ${await page.textContent('#notices')}`);
@@ -318,8 +318,8 @@ await runAll(() => {
   const text = ['--data', `book=${writeBook()}`, '--hidden', '16', '--embedding', '8', '--batch', '4', '--unroll', '10', '--steps', '80', '--lr', '1'];
   return [train('letters', '--tokens', 'characters', '--gate-errors', ...text),
     train('words', '--tokens', 'words', '--error-entries', '6', ...text),
-    train('adam', '--tokens', 'characters', '--optimiser', 'adam', ...text, '--lr', '0.01'),
+    train('bare', '--tokens', 'characters', '--attention-only', ...text),
     train('strokes', '--data', 'strokes', '--hidden', '16', '--steps', '40')];
 }, () => {
-  ({origin, page, runs: [run, words, adam, images]} = world);
+  ({origin, page, runs: [run, words, bare, images]} = world);
 });

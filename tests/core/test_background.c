@@ -142,7 +142,8 @@ static enum kl_status give(struct giver *giver, const struct kl_recorder *record
         record.result.keys[l] = giver->keys[l];
         record.result.errors[l] = giver->errors[l];
     }
-    record.rule = (struct kl_step_rule){step, 0.5, 0.25, 1};
+    record.rule = (struct kl_step_rule){
+        .learning_rate = step, .momentum = 0.5, .weight_decay = 0.25, .clip_factor = 1};
     state->steps_done = step;
     state->network->parameters[3] = state->moments[0]->parameters[5] = (float)step;
     status = recorder->step(recorder->self, &record, err);

@@ -132,8 +132,10 @@ START_TEST(coefficients_rebuild_what_sgd_does)
     for (int s = 0; s < STEPS; s++) {
         gradients[s] = make_network(100 + (uint64_t)s);
         rules[s] = (struct kl_step_rule){
-            0.1 * kl_random_uniform(&random), 0.9 * kl_random_uniform(&random),
-            0.05 * kl_random_uniform(&random), kl_random_uniform(&random)};
+            .learning_rate = 0.1 * kl_random_uniform(&random),
+            .momentum = 0.9 * kl_random_uniform(&random),
+            .weight_decay = 0.05 * kl_random_uniform(&random),
+            .clip_factor = kl_random_uniform(&random)};
         kl_sgd_update(&rules[s], gradients[s], velocity, network);
     }
     kl_coefficients(rules, STEPS, coefficients, &alpha);
@@ -154,7 +156,9 @@ END_TEST
 
 START_TEST(plain_sgd_has_minus_the_learning_rate_as_coefficient)
 {
-    struct kl_step_rule rules[3] = {{0.5, 0, 0, 1}, {0.25, 0, 0, 1}, {0.125, 0, 0, 0.5}};
+    struct kl_step_rule rules[3] = {{.learning_rate = 0.5, .clip_factor = 1},
+                                    {.learning_rate = 0.25, .clip_factor = 1},
+                                    {.learning_rate = 0.125, .clip_factor = 0.5}};
     double coefficients[3], alpha;
 
     kl_coefficients(rules, 3, coefficients, &alpha);

@@ -176,7 +176,8 @@ START_TEST(rare_words_are_unknown_and_typed_text_is_encoded_alike)
     write_text("a.txt", "the whale, the sea, the whale", 29);
     dataset = read_corpus(&settings);
     ck_assert_uint_eq(dataset->n_classes, 4); /* <unk> the , whale */
-    ck_ok(kl_corpus_encode(dataset->corpus, "the old whale", &tokens, &spaced, &n, NULL, &err), err);
+    ck_ok(kl_corpus_encode(dataset->corpus, "the old whale", &tokens, &spaced, &n, NULL, &err),
+          err);
     ck_assert_uint_eq(n, 3);
     ck_assert_uint_eq(tokens[0], dataset->corpus->tokens[KL_SPLIT_TRAIN][0]);
     ck_assert_uint_eq(tokens[1], dataset->corpus->unknown);
@@ -370,7 +371,13 @@ static uint32_t torch_token(uint32_t i)
 
 static void follow_torch(int adam, const float *losses, const float *final, size_t n_final)
 {
-    struct kl_step_rule rule = {adam ? 0.01 : 0.5, 0.9, adam ? 0 : 1e-3, 1};
+    struct kl_step_rule rule = {.learning_rate = adam ? 0.01 : 0.5,
+                                .momentum = 0.9,
+                                .weight_decay = adam ? 0 : 1e-3,
+                                .clip_factor = 1,
+                                .beta_1 = 0.9,
+                                .beta_2 = 0.999,
+                                .epsilon = 1e-8};
     struct kl_network *network, *gradient, *velocity, *squares;
     struct kl_lstm_activations *activations;
     struct kl_shape shape;

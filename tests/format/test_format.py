@@ -72,6 +72,38 @@ def test_the_program_gives_the_attention_that_the_file_gives():
         assert abs(answer["correction"][answer["predicted"]] - values.sum()) < 1e-3
 
 
+def test_after_adam_the_dual_form_rebuilt_from_the_file_is_the_network_and_what_the_program_says():
+    for optimiser, decay, dtype in (("adam", 0, "float32"), ("adam", 0.01, "float16"), ("adamw", 0.1, "float32")):
+        reader = Reader(tap.train_strokes(FOLDER, f"{optimiser}{decay}.keylight", "--optimiser", optimiser, "--weight-decay", decay, "--lr", 0.003,
+                                          "--momentum", 0, "--dtype", dtype, "--clip", 0.5))
+        keys, logits = reader.forward(6000 + 17)
+        for layer in reader.layers:
+            number = layer["layer"]
+            c, p = reader.adam(number)
+            w0, w = (np.column_stack(reader.parameters(state, number)) for state in ("initial", "current"))
+            products = np.array([reader.errors(number)[reader.step_of == s].T @ reader.with_bias(reader.keys(number)[reader.step_of == s])
+                                 for s in range(len(reader.steps))])
+            distance = np.linalg.norm(p * w0 + (c * products).sum(0) - w) / np.linalg.norm(w - w0)
+            assert distance < {"float16": 5e-3, "float32": 2e-5}[dtype], (optimiser, number, distance)
+        given, guess = reader.given(number, keys[-1])
+        answer = json.loads(tap.succeed("query", reader.path, "--sample", "test/strokes/17", "--rank", "logit:3", "--top", 30, "--json"))
+        assert np.allclose(answer["logits"], logits, atol=1e-3)
+        assert np.allclose(answer["initial_guess"], guess, atol=1e-3) and np.allclose(answer["correction"], given.sum(0), atol=1e-3)
+        assert [lit["pattern"] for lit in answer["spotlight"]][:5] == np.argsort(-given[:, 3])[:5].tolist()
+        for lit in answer["spotlight"]:
+            assert abs(lit["contribution"] - given[lit["pattern"], 3]) < 1e-4 * (1 + abs(lit["contribution"]))
+        classes = reader.classes()[0][reader.samples]
+        for number_of, total in enumerate(answer["by_class"]):
+            assert np.allclose(total["contributions"], given[classes == number_of].sum(0), atol=1e-3)
+        gradients = reader.gradients(keys, np.eye(10)[3])
+        for l in (1, 2):
+            answer = json.loads(tap.succeed("query", reader.path, "--sample", "test/strokes/17", "--rank", "logit:3", "--layer", l, "--top", 30, "--json"))
+            through = reader.given(l, keys[l - 1])[0] @ gradients[l - 1]
+            for lit in answer["spotlight"]:
+                assert abs(lit["contribution"] - through[lit["pattern"]]) < 1e-3 * (1 + abs(lit["contribution"])), (optimiser, decay, l, lit, through[lit["pattern"]])
+        tap.succeed("verify", reader.path)
+
+
 def test_checksums_and_fingerprint_can_be_recomputed():
     for reader in RUNS.values():
         assert wrong_rows(reader.db) == []

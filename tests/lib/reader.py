@@ -144,6 +144,50 @@ class Reader:
             q *= step["momentum"]
         return c[self.step_of], p
 
+    def adam(self, layer):
+        """After Adam and AdamW: C, (steps, outputs, inputs + 1), and P, (outputs, inputs + 1), of a layer."""
+        b1, b2, epsilon = (float(self.settings.get(name, of)) for name, of in
+                           (("beta_1", 0.9), ("beta_2", 0.999), ("epsilon", 1e-8)))
+        decoupled = self.settings["optimiser"] == "adamw"
+        keys, errors = self.with_bias(self.keys(layer)), self.errors(layer)
+        w = np.column_stack(self.parameters("initial", layer))
+        v, m, denominators = np.zeros_like(w), np.zeros_like(w), []
+        for i, step in enumerate(self.steps):
+            mine = self.step_of == i
+            g = step["clip_factor"] * errors[mine].T @ keys[mine]
+            if not decoupled:
+                g = g + step["weight_decay"] * w
+            v = b2 * v + (1 - b2) * g * g
+            m = b1 * m + (1 - b1) * g
+            d = step["learning_rate"] / ((1 - b1 ** (i + 1)) * (np.sqrt(v / (1 - b2 ** (i + 1))) + epsilon))
+            denominators.append(np.where(v > 0, d, 0))
+            w = w - denominators[-1] * m
+        p, q, c = np.ones_like(w), np.zeros_like(w), np.zeros((len(self.steps), *w.shape))
+        for i in reversed(range(len(self.steps))):
+            step = self.steps[i]
+            q = q - denominators[i] * p
+            c[i] = step["clip_factor"] * (1 - b1) * q
+            p = p * (1 - step["learning_rate"] * step["weight_decay"]) if decoupled else p + step["weight_decay"] * (1 - b1) * q
+            q = b1 * q
+        return c, p
+
+    @staticmethod
+    def with_bias(x):
+        """One input more, which is 1."""
+        return np.concatenate([x, np.ones((*x.shape[:-1], 1))], -1)
+
+    def given(self, layer, x):
+        """What every pattern gives every output of a layer for an input: (patterns, outputs); and the initial guess. Of any optimiser."""
+        w0 = np.column_stack(self.parameters("initial", layer))
+        x = self.with_bias(x)
+        if self.settings["optimiser"] == "sgd":
+            c, alpha = self.coefficients()
+            return (c * (self.with_bias(self.keys(layer)) @ x))[:, None] * self.errors(layer), alpha * w0 @ x
+        c, p = self.adam(layer)
+        weighed = c * x
+        keys, errors = self.with_bias(self.keys(layer)), self.errors(layer)
+        return np.array([errors[t] * (weighed[self.step_of[t]] @ keys[t]) for t in range(len(keys))]), (p * w0) @ x
+
     def column(self, name):
         """A column of all samples, by id."""
         return np.array([row[0] for row in

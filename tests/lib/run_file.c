@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "db/file/checksum.h"
+#include "core/training/settings.h"
 #include "db/file/rows.h"
 #include "tests/lib/suite.h"
 
@@ -34,6 +35,26 @@ void write_run(enum kl_dtype dtype)
     struct small_run small;
 
     small_run_create(&small, dtype);
+    small_run_write(&small, fresh_path(), 0);
+    small_run_clear(&small);
+}
+
+void write_run_with(enum kl_dtype dtype, const char *optimiser, const char *weight_decay)
+{
+    const char *const settings[][2] = {{"optimiser", optimiser},
+                                       {"weight_decay", weight_decay},
+                                       {"learning_rate", "0.02"},
+                                       {"momentum", "0"}};
+    struct small_run small;
+    struct kl_error err;
+
+    small_run_create(&small, dtype);
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
+        ck_ok(kl_setting_parse(kl_setting_find(settings[i][0]), settings[i][1], &small.training,
+                               &err),
+              err);
+    kl_training_state_clear(&small.state);
+    ck_ok(kl_training_start(&small.training, &small.state, &err), err);
     small_run_write(&small, fresh_path(), 0);
     small_run_clear(&small);
 }

@@ -17,6 +17,9 @@ const char *fresh_path(void);
 /* Writes a small run, trained to its end. */
 void write_run(enum kl_dtype dtype);
 
+/* The same, trained with an optimiser ("adam") and its weight decay ("0.1"). */
+void write_run_with(enum kl_dtype dtype, const char *optimiser, const char *weight_decay);
+
 /* Runs SQL on the file, and makes the checksums right for what it holds then; or leaves them. */
 void execute(const char *sql);
 void execute_unsigned(const char *sql);

@@ -22,7 +22,8 @@ def set_up():
                            "--dtype", "float32"),
             "deep": ("--tokens", "characters", "--hidden", "12,12", "--gate-errors", "--lr", "1"),
             "words": ("--tokens", "words", "--min-count", "2", "--error-entries", "5", "--lr", "1"),
-            "adam": ("--tokens", "characters", "--optimiser", "adam", "--lr", "0.01", "--momentum", "0")}
+            "attention": ("--tokens", "characters", "--attention-only"),
+            "adam": ("--tokens", "characters", "--optimiser", "adam", "--lr", "0.01", "--gate-errors")}
     for name, options in runs.items():
         READERS[name] = TextReader(train_text(FOLDER, name, "--name", name, *options))
     SERVER = Server(*(reader.path for reader in READERS.values()))
@@ -117,7 +118,8 @@ def test_verify_says_what_is_approximate_and_what_cannot_be():
                                       "FROM sparse_error_chunk").fetchone()[0]
     assert f"{100 * row:.3g} %" in words
     assert 0 < row < 0.5
-    assert "Adam" in tap.succeed("verify", READERS["adam"].path)
+    assert "No error signals" in tap.succeed("verify", READERS["attention"].path)
+    assert "The dual form holds" in tap.succeed("verify", READERS["adam"].path)
     damaged = os.path.join(FOLDER, "damaged.keylight")
     with open(READERS["characters"].path, "rb") as source, open(damaged, "wb") as copy:
         copy.write(source.read())
@@ -156,7 +158,7 @@ def test_the_curve_is_in_bits_per_token():
 
 
 def test_attention_is_what_the_file_gives_at_every_layer():
-    for name in ("characters", "deep", "words", "adam"):
+    for name in ("characters", "deep", "words", "attention", "adam"):
         reader = READERS[name]
         n_train = len(reader.tokens["train"]) - 1
         index = min(120, len(reader.tokens["test"]) - 3)
@@ -189,101 +191,99 @@ def test_attention_is_what_the_file_gives_at_every_layer():
 
 
 def test_contributions_sum_to_the_correction_and_are_exact_at_the_output():
-    reader = READERS["characters"]
-    sample = len(reader.tokens["train"]) + 99
-    keys, logits = reader.read(reader.context(sample))
-    c, alpha = reader.coefficients()
-    layer = len(reader.layers)
-    answer = SERVER.json(f"{base('characters')}/attention?sample={sample}&rank=logit&views=time,curves,samples,learning&k=7")
-    validate("TextAttention", answer)
-    attention = reader.keys(layer) @ keys[-1][-1]
-    values = c * reader.errors(layer)[:, answer["logit"]] * (attention + 1)
-    assert answer["contribution_kind"] == "exact" and answer["exactness"]["max_abs_error"] < 1e-3
-    top = answer["passages"][0]["places"][0]
-    assert abs(top["contribution"] - values.max()) < 1e-5
-    for total in answer["by_token"]:
-        assert abs(total["contribution"] - values[reader.targets() == total["token"]].sum()) < 1e-3
-    assert abs(sum(answer["time"]["contributions"]) - values.sum()) < 1e-3
-    said = [n for n in answer["next"] if n["token"] == answer["logit"]][0]
-    assert abs(said["initial_guess"] + said["correction"] - logits[-1][answer["logit"]]) < 1e-3
-    assert abs(said["correction"] - values.sum()) < 1e-3
-    groups = answer["time"]["sum_abs"]
-    for name, mask in (("said", reader.targets() == answer["predicted"]),
-                       ("target", (reader.targets() == answer["target"]) & (answer["target"] != answer["predicted"]))):
-        assert abs(sum(groups[name]) - np.abs(attention[mask]).sum()) < 1e-2
-    assert abs(sum(answer["along"]["sum_abs"]) - np.abs(attention).sum()) < 1e-2
-    assert abs(sum(d["sum"] for d in answer["along"]["documents"]) - attention.sum()) < 1e-2
-    last = answer["learning"]["tokens"][0]
-    assert last["token"] == answer["predicted"] and abs(last["logits"][-1] - logits[-1].max()) < 1e-3
+    for name in ("characters", "adam"):
+        reader = READERS[name]
+        sample = len(reader.tokens["train"]) + 99
+        keys, logits = reader.read(reader.context(sample))
+        layer = len(reader.layers)
+        answer = SERVER.json(f"{base(name)}/attention?sample={sample}&rank=logit&views=time,curves,samples,learning&k=7")
+        validate("TextAttention", answer)
+        attention = reader.keys(layer) @ keys[-1][-1]
+        values = reader.given(layer, keys[-1][-1])[0][:, answer["logit"]]
+        assert answer["contribution_kind"] == "exact" and answer["exactness"]["max_abs_error"] < 1e-3
+        top = answer["passages"][0]["places"][0]
+        assert abs(top["contribution"] - values.max()) < 1e-5
+        for total in answer["by_token"]:
+            assert abs(total["contribution"] - values[reader.targets() == total["token"]].sum()) < 1e-3
+        assert abs(sum(answer["time"]["contributions"]) - values.sum()) < 1e-3
+        said = [n for n in answer["next"] if n["token"] == answer["logit"]][0]
+        assert abs(said["initial_guess"] + said["correction"] - logits[-1][answer["logit"]]) < 1e-3
+        assert abs(said["correction"] - values.sum()) < 1e-3
+        groups = answer["time"]["sum_abs"]
+        for name, mask in (("said", reader.targets() == answer["predicted"]),
+                           ("target", (reader.targets() == answer["target"]) & (answer["target"] != answer["predicted"]))):
+            assert abs(sum(groups[name]) - np.abs(attention[mask]).sum()) < 1e-2
+        assert abs(sum(answer["along"]["sum_abs"]) - np.abs(attention).sum()) < 1e-2
+        assert abs(sum(d["sum"] for d in answer["along"]["documents"]) - attention.sum()) < 1e-2
+        last = answer["learning"]["tokens"][0]
+        assert last["token"] == answer["predicted"] and abs(last["logits"][-1] - logits[-1].max()) < 1e-3
 
 
 def test_the_gates_contribute_in_first_order():
-    reader = READERS["characters"]
-    sample = len(reader.tokens["train"]) + 40
-    tokens = reader.context(sample)
-    keys, logits = reader.read(tokens)
-    answer = SERVER.json(f"{base('characters')}/attention?sample={sample}&layer=1&rank=logit&k=3")
-    assert answer["contribution_kind"] == "first_order"
-    weights, biases = reader.parameters("current", 1)
-    c, _ = reader.coefficients()
-    # The gradient w.r.t. the gates at the last token, by differences.
-    hidden = 20
-    before, _ = reader.read(tokens)
-    gates = weights @ before[0][-1] + biases
-    out_w, out_b = reader.parameters("current", 2)
+    for name in ("characters", "adam"):
+        reader = READERS[name]
+        sample = len(reader.tokens["train"]) + 40
+        tokens = reader.context(sample)
+        keys, logits = reader.read(tokens)
+        answer = SERVER.json(f"{base(name)}/attention?sample={sample}&layer=1&rank=logit&k=3")
+        assert answer["contribution_kind"] == "first_order"
+        weights, biases = reader.parameters("current", 1)
+        # The gradient w.r.t. the gates at the last token, by differences.
+        hidden = 20
+        before, _ = reader.read(tokens)
+        gates = weights @ before[0][-1] + biases
+        out_w, out_b = reader.parameters("current", 2)
 
-    def cell_before():
-        x, h, cell = reader.embedding()[tokens], np.zeros(hidden), np.zeros(hidden)
-        for row in x[:-1]:
-            i, f, g, o = np.split(weights @ np.concatenate([row, h]) + biases, 4)
-            cell = 1 / (1 + np.exp(-f)) * cell + 1 / (1 + np.exp(-i)) * np.tanh(g)
-            h = 1 / (1 + np.exp(-o)) * np.tanh(cell)
-        return cell
+        def cell_before():
+            x, h, cell = reader.embedding()[tokens], np.zeros(hidden), np.zeros(hidden)
+            for row in x[:-1]:
+                i, f, g, o = np.split(weights @ np.concatenate([row, h]) + biases, 4)
+                cell = 1 / (1 + np.exp(-f)) * cell + 1 / (1 + np.exp(-i)) * np.tanh(g)
+                h = 1 / (1 + np.exp(-o)) * np.tanh(cell)
+            return cell
 
-    start = cell_before()
+        start = cell_before()
 
-    def logit(z):
-        i, f, g, o = np.split(z, 4)
-        cell = 1 / (1 + np.exp(-f)) * start + 1 / (1 + np.exp(-i)) * np.tanh(g)
-        return (out_w @ (1 / (1 + np.exp(-o)) * np.tanh(cell)) + out_b)[answer["logit"]]
+        def logit(z):
+            i, f, g, o = np.split(z, 4)
+            cell = 1 / (1 + np.exp(-f)) * start + 1 / (1 + np.exp(-i)) * np.tanh(g)
+            return (out_w @ (1 / (1 + np.exp(-o)) * np.tanh(cell)) + out_b)[answer["logit"]]
 
-    gradient = np.array([(logit(gates + 1e-5 * e) - logit(gates - 1e-5 * e)) / 2e-5 for e in np.eye(4 * hidden)])
-    attention = reader.keys(1) @ keys[0][-1]
-    values = c * (attention + 1) * (reader.errors(1) @ gradient)
-    place = answer["passages"][0]["places"][0]
-    assert abs(place["contribution"] - values.max()) < 1e-4 * (1 + abs(values.max()))
+        gradient = np.array([(logit(gates + 1e-5 * e) - logit(gates - 1e-5 * e)) / 2e-5 for e in np.eye(4 * hidden)])
+        values = reader.given(1, keys[0][-1])[0] @ gradient
+        place = answer["passages"][0]["places"][0]
+        assert abs(place["contribution"] - values.max()) < 1e-4 * (1 + abs(values.max()))
 
 
 def test_removal_is_exact_at_the_output_layer():
-    reader = READERS["characters"]
-    sample = len(reader.tokens["train"]) + 70
-    keys, logits = reader.read(reader.context(sample))
-    c, alpha = reader.coefficients()
-    attention = reader.keys(2) @ keys[-1][-1]
-    values = (c * (attention + 1))[:, None] * reader.errors(2)
-    taken = reader.targets()[5]
-    for terms, mask in ((f"class:{taken}", reader.targets() == taken), ("steps:1-30", reader.step_of < 30),
-                        (f"sample:{reader.samples[8]}", reader.samples == reader.samples[8]),
-                        ("", np.zeros(len(values), bool)), ("all", np.ones(len(values), bool))):
-        answer = SERVER.json(f"{base('characters')}/attention?sample={sample}&remove={terms}")
-        without = logits[-1] - values[mask].sum(0)
-        assert answer["removed"]["patterns"] == mask.sum()
-        for token in answer["next"]:
-            assert abs(token["logit_without"] - without[token["token"]]) < 2e-3 * (1 + abs(without).max()), terms
-        assert answer["removed"]["predicted"]["token"] == without.argmax() or \
-            np.sort(without)[-1] - np.sort(without)[-2] < 1e-2
+    for name in ("characters", "adam"):
+        reader = READERS[name]
+        sample = len(reader.tokens["train"]) + 70
+        keys, logits = reader.read(reader.context(sample))
+        values = reader.given(2, keys[-1][-1])[0]
+        taken = reader.targets()[5]
+        for terms, mask in ((f"class:{taken}", reader.targets() == taken), ("steps:1-30", reader.step_of < 30),
+                            (f"sample:{reader.samples[8]}", reader.samples == reader.samples[8]),
+                            ("", np.zeros(len(values), bool)), ("all", np.ones(len(values), bool))):
+            answer = SERVER.json(f"{base(name)}/attention?sample={sample}&remove={terms}")
+            without = logits[-1] - values[mask].sum(0)
+            assert answer["removed"]["patterns"] == mask.sum()
+            for token in answer["next"]:
+                assert abs(token["logit_without"] - without[token["token"]]) < 2e-3 * (1 + abs(without).max()), terms
+            assert answer["removed"]["predicted"]["token"] == without.argmax() or \
+                np.sort(without)[-1] - np.sort(without)[-2] < 1e-2
 
 
-def test_adam_and_unrecorded_gates_have_attention_only():
-    b = base("adam")
-    sample = len(READERS["adam"].tokens["train"]) + 5
+def test_runs_without_error_signals_and_unrecorded_gates_have_attention_only():
+    b = base("attention")
+    sample = len(READERS["attention"].tokens["train"]) + 5
     answer = SERVER.json(f"{b}/attention?sample={sample}&k=2")
     assert answer["exactness"]["dual"] is False and "max_abs_error" not in answer["exactness"]
     assert answer["passages"][0]["places"][0]["contribution"] is None
     assert "initial_guess" not in answer["next"][0] and "contribution" not in answer["by_token"][0]
     for query in ("rank=logit", "rank=proponents", "rank=effect", "remove=all"):
         status, _, content = SERVER.ask(f"{b}/attention?sample={sample}&{query}")
-        assert status == 400 and b"Adam" in content, (query, content)
+        assert status == 400 and b"error signals" in content, (query, content)
     status, _, content = SERVER.ask(f"{base('words')}/attention?sample=100&layer=1&rank=logit")
     assert status == 400 and b"gate_errors" in content
     answer = SERVER.json(f"{base('words')}/attention?sample=100&rank=proponents")
@@ -291,7 +291,7 @@ def test_adam_and_unrecorded_gates_have_attention_only():
     for token in answer["next"]:
         whole = token["initial_guess"] + token["correction"] + token["unrecorded"]
         assert abs(whole - token["logit"]) < 1e-4 and abs(token["unrecorded"]) <= answer["exactness"]["max_abs_error"] + 1e-4
-    assert json.loads(tap.succeed("info", READERS["adam"].path, "--json"))["dual"] is False
+    assert json.loads(tap.succeed("info", READERS["attention"].path, "--json"))["dual"] is False
 
 
 def test_typed_text_is_answered_as_the_stored_one_is():
@@ -360,7 +360,7 @@ def test_heat_is_every_token_against_the_history():
 
 
 def test_strips_are_places_in_their_context_sorted_and_summed():
-    for name, n in (("characters", None), ("words", None), ("adam", 1)):
+    for name, n in (("characters", None), ("words", None), ("adam", None), ("attention", 1)):
         reader = READERS[name]
         sample = 100
         answer = SERVER.json(f"{base(name)}/answer?sample={sample}")
@@ -376,7 +376,7 @@ def test_strips_are_places_in_their_context_sorted_and_summed():
             if strip["id"] == "looks":
                 spotlight = SERVER.json(f"{base(name)}/spotlight?sample={sample}&by=sample&k=100")["passages"]
                 assert spotlight[0]["places"][0]["sample"] == strip["cards"][0]["sample"]
-                assert (sums[0] is None) == (name == "adam")
+                assert (sums[0] is None) == (name == "attention")
                 continue
             sign = -1 if strip["id"] == "against" else 1
             assert all(sign * one > 0 for one in sums) and sums == sorted(sums, key=lambda one: -sign * one)
@@ -446,7 +446,7 @@ def test_query_prints_what_the_api_says():
     assert "the cat[␣]" in text and "expects" in text
     stored = tap.succeed("query", path, "--sample", "test/tale/30", "--remove", "top:5", "--top", 2)
     assert "what follows is" in stored and "no retraining" in stored
-    assert "Adam" in tap.succeed("query", READERS["adam"].path, "--text", "a")
+    assert "No error signals" in tap.succeed("query", READERS["attention"].path, "--text", "a")
     for arguments, says in ((("--text", ""), "1 to 2000 tokens"), (("--text", "a", "--sample", "test/tale/1"), "name what"),
                             (("--sample", "test/tale/99999"), "has samples 0 to")):
         done = tap.run("query", path, *arguments)

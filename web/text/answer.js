@@ -58,7 +58,7 @@ function table(answer) {
 /** How exact the sum is. @param {Run} run @param {TextAnswer} answer */
 export function exactness(run, answer) {
   const {dual, max_abs_error: error, left_out: leftOut} = answer.exactness;
-  if (!dual) return 'trained with Adam: attention only, no contributions';
+  if (!dual) return 'no error signals are recorded: attention only, no contributions';
   return leftOut > 0 ?
     `approximate: the smallest error signals were left out (${percent(leftOut, 2)} of their squared length); for the tokens of this vocabulary they add up to as much as ${short(error ?? 0)} of a logit` :
     `dual = primal within ${scientific(error ?? 0)}`;

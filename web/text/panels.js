@@ -137,7 +137,7 @@ export function showTextRemoval(section, run, state, answer, actions) {
   const half = Math.floor(run.steps / 2);
   redraw(section,
     h('div.head', {}, h('h2', {id: 'removal-title'}, 'Without part of the memory')),
-    !answer.exactness.dual ? h('p.soft', {}, 'This run was trained with Adam, which has no exact dual form: nothing can be taken out of it.') : h('div', {},
+    !answer.exactness.dual ? h('p.soft', {}, 'This run records no error signals: nothing can be taken out of it.') : h('div', {},
       h('p.soft.what-it-is', {}, 'The stored trajectory without these, not a retraining: take training positions out of the output layer’s memory, ' +
         'and see what the rest of it sums to.'),
       h('div.controls', {}, h('span.control', {}, 'without',

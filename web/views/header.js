@@ -52,7 +52,7 @@ function aboutRun(run) {
     ['Patterns', `${count(run.patterns)} in ${count(run.steps)} steps`],
     ['Test accuracy', run.test_accuracy === null ? 'there is no test split' : percent(run.test_accuracy, 2)],
     ...(run.kind === 'text' ? /** @type {[string, string][]} */ ([['Test loss', typeof run.test_bits_per_token !== 'number' ? 'there is no test split' : `${(run.test_bits_per_token ?? 0).toFixed(3)} bits per token, perplexity ${(run.test_perplexity ?? 0).toFixed(2)}`],
-      ['Exactness', !run.dual ? 'attention only: Adam has no exact dual form' : run.left_out ? `${percent(run.left_out, 2)} of the error signals left out` : 'error signals recorded whole']]) : []),
+      ['Exactness', !run.dual ? 'attention only: no error signals recorded' : run.left_out ? `${percent(run.left_out, 2)} of the error signals left out` : 'error signals recorded whole']]) : []),
     ['File', `${size(run.file_bytes)}, fingerprint ${run.fingerprint}`],
     ...(run.initial_share === undefined ? [] : /** @type {[string, string][]} */ ([['Left of the initial weights', percent(run.initial_share, 2)]])),
     ...Object.entries(run.training).filter(([name]) => run.kind === 'images' || name !== 'initialisation').map(([name, value]) => /** @type {[string, string]} */ (

@@ -8,7 +8,7 @@
 struct job {
     struct kl_inquiry *inquiry;
     uint32_t sample, logit;
-    const float *attention;
+    const float *attention, *weighted; /* weighted: of Adam */
     struct kl_showings *showings;
 };
 
@@ -29,9 +29,11 @@ static enum kl_status read_errors(const struct job *job, unsigned worker, struct
         one->pattern = t;
         one->step = kl_history_step(history, t);
         one->attention = (double)job->attention[t];
-        one->coefficient = history->coefficients[one->step - 1];
         one->error = (double)row[job->logit];
-        one->contribution = one->coefficient * one->error * (one->attention + 1);
+        one->coefficient = history->adam ? (double)job->weighted[t] / (one->attention + 1)
+                                         : history->coefficients[one->step - 1];
+        one->contribution = one->error * (history->adam ? (double)job->weighted[t]
+                                                        : one->coefficient * (one->attention + 1));
         n++;
     }
     free(row);
@@ -80,7 +82,7 @@ enum kl_status kl_showings_find(struct kl_inquiry *inquiry, uint32_t sample, uin
     const struct kl_history *history = kl_inquiry_history(inquiry);
     uint32_t last = history->final->shape.n_layers - 1;
     struct kl_showings showings = {0};
-    struct job job = {inquiry, sample, logit, NULL, &showings};
+    struct job job = {inquiry, sample, logit, NULL, NULL, &showings};
     enum kl_status status;
 
     if (!history->has_dual || !history->errors[last] || history->errors[last]->entries)
@@ -93,6 +95,8 @@ enum kl_status kl_showings_find(struct kl_inquiry *inquiry, uint32_t sample, uin
     status = kl_alloc(&showings.list, showings.n, sizeof *showings.list, "the showings", err);
     if (!status)
         status = kl_inquiry_attention(inquiry, last, &job.attention, err);
+    if (!status && history->adam)
+        status = kl_inquiry_weighted(inquiry, logit, &job.weighted, err);
     if (!status)
         status = kl_pool_run(kl_inquiry_pool(inquiry), find, &job, 1, err);
     if (status)

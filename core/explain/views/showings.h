@@ -9,7 +9,8 @@ struct kl_showing {
     uint64_t pattern;
     uint32_t step;
     double attention;    /* a_t = x_t . x in the last layer */
-    double coefficient;  /* c_s of its step */
+    double coefficient;  /* c_s of its step; of Adam what C_s of the logit comes to for this key and
+                            query: weighted over plain attention */
     double error;        /* d_t of the logit */
     double contribution; /* c_s d_t (a_t + 1), exact */
 };

@@ -1,0 +1,432 @@
+#include "core/explain/dual/sweep.h"
+
+#include <cblas.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/memory.h"
+#include "core/explain/dual/adam_private.h"
+#include "core/models/adam_dual.h"
+#include "core/scan/scan.h"
+
+#define ROOM ((size_t)512 << 20)        /* bytes of what is kept of some outputs */
+#define SLICE_NUMBERS ((size_t)1 << 22) /* of keys, or error signals, at a time */
+
+/* What a task keeps of its outputs: matrices (n, width). */
+struct part {
+    struct kl_sweep_rows rows;
+    float *squares, *mean, *weights; /* v, m and W as the sweep goes forward; of W and m without
+                                        weight decay NULL, */
+    float *p, *q;                    /* and as it comes back */
+    float *kept;          /* (n_segments, n_kept, n, width) at each segment's beginning */
+    float *denominators;  /* (steps of a segment, n, width); where C_s is made, too */
+    float *gradients;     /* likewise, if steps are wanted; otherwise one step's */
+    float *keys, *errors; /* (slice, inputs), (slice, outputs) */
+};
+
+/* How much is done; the first task counts for all. */
+struct telling {
+    uint64_t done, all; /* steps that were gone forward, and twice those that were come back */
+};
+
+struct job {
+    const struct kl_sweep *sweep;
+    const struct kl_block_source *keys;
+    int is_penalised; /* weight decay is part of the gradient */
+    uint32_t segment_steps, n_segments, n_kept, slice;
+    uint32_t segment; /* the current one */
+    struct part *parts;
+    unsigned n_parts;
+    float *column; /* (n_patterns) of one output alone: its error signals; or NULL */
+    struct telling *telling;
+    double share; /* P of decoupled weight decay after the current segment */
+};
+
+static size_t numbers_of(const struct part *part)
+{
+    return (size_t)part->rows.n * part->rows.width;
+}
+
+static const struct kl_step_rule *rule_of(const struct job *job, uint32_t step)
+{
+    return &job->sweep->history->rules[step - 1];
+}
+
+/* What AdamW leaves of the weights in one step. */
+static double kept_share(const struct job *job, uint32_t step)
+{
+    const struct kl_step_rule *rule = rule_of(job, step);
+
+    return job->is_penalised ? 1 : 1 - rule->learning_rate * rule->weight_decay;
+}
+
+static enum kl_status read_keys(const struct job *job, unsigned worker, uint64_t first, uint32_t n,
+                                float *keys, struct kl_error *err)
+{
+    const struct kl_history *history = job->sweep->history;
+    const struct kl_collection *data = history->data;
+    enum kl_status status = KL_OK;
+
+    if (!kl_shape_reads_samples(&history->final->shape, job->sweep->layer))
+        return kl_read_rows(job->keys, worker, first, n, keys, err);
+    for (uint32_t i = 0; !status && i < n; i++) {
+        uint32_t sample = history->samples[first + i];
+        float *row = keys + (size_t)i * job->keys->width;
+
+        status = kl_read_rows(job->keys, worker, sample, 1, row, err);
+        kl_dataset_standardise_floats(data->datasets[kl_collection_place(data, sample).dataset],
+                                      row);
+    }
+    return status;
+}
+
+/* Reads the next patterns of a step, as many as fit a slice: returns how many. */
+static enum kl_status read_slice(const struct job *job, struct part *part, unsigned worker,
+                                 uint32_t step, uint32_t done, struct kl_sweep_patterns *patterns,
+                                 struct kl_error *err)
+{
+    const struct kl_history *history = job->sweep->history;
+    const struct kl_block_source *errors = history->errors[job->sweep->layer];
+    uint32_t left = history->patterns_per_step - done;
+    enum kl_status status;
+
+    *patterns = (struct kl_sweep_patterns){
+        .first = (uint64_t)(step - 1) * history->patterns_per_step + done,
+        .n = left < job->slice ? left : job->slice,
+        .step = step,
+        .keys = part->keys,
+        .errors = part->errors + part->rows.first,
+        .stride = errors->width};
+    status = read_keys(job, worker, patterns->first, patterns->n, part->keys, err);
+    if (job->column) {
+        patterns->errors = job->column + patterns->first;
+        patterns->stride = 1;
+        return status;
+    }
+    return status ? status
+                  : kl_read_rows(errors, worker, patterns->first, patterns->n, part->errors, err);
+}
+
+/* G_s = sum over the step of d_t x_t^T, biases as the last column. */
+static enum kl_status find_gradient(const struct job *job, struct part *part, unsigned worker,
+                                    uint32_t step, float *gradient, struct kl_error *err)
+{
+    uint32_t width = part->rows.width, n = part->rows.n, done = 0;
+    struct kl_sweep_patterns patterns;
+
+    while (done < job->sweep->history->patterns_per_step) {
+        if (read_slice(job, part, worker, step, done, &patterns, err))
+            return err->status;
+        cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)n, (int)width - 1,
+                    (int)patterns.n, 1, patterns.errors, (int)patterns.stride, patterns.keys,
+                    (int)width - 1, done ? 1 : 0, gradient, (int)width);
+        for (uint32_t r = 0; r < n; r++) {
+            float sum = 0;
+
+            for (uint32_t i = 0; i < patterns.n; i++)
+                sum += patterns.errors[i * patterns.stride + r];
+            gradient[(size_t)r * width + width - 1] =
+                sum + (done ? gradient[(size_t)r * width + width - 1] : 0);
+        }
+        done += patterns.n;
+    }
+    return KL_OK;
+}
+
+/* The state at the beginning of a segment: put there, or taken from there. */
+static void keep(const struct job *job, struct part *part, int is_back)
+{
+    size_t n = numbers_of(part);
+    float *kept = part->kept + (size_t)job->segment * job->n_kept * n;
+    float *const states[] = {part->squares, part->mean, part->weights};
+
+    for (uint32_t k = 0; k < job->n_kept; k++) {
+        if (is_back)
+            memcpy(states[k], kept + k * n, n * sizeof(float));
+        else
+            memcpy(kept + k * n, states[k], n * sizeof(float));
+    }
+}
+
+static uint32_t first_step(const struct job *job)
+{
+    return job->segment * job->segment_steps + 1;
+}
+
+static uint32_t last_step(const struct job *job)
+{
+    uint32_t last = (job->segment + 1) * job->segment_steps, n = job->sweep->history->n_steps;
+
+    return last < n ? last : n;
+}
+
+static void tell(const struct job *job, const struct part *part, unsigned n)
+{
+    struct telling *telling = job->telling;
+
+    if (part->rows.task > 0)
+        return;
+    telling->done += n;
+    kl_adam_say(job->sweep->history->adam,
+                (struct kl_adam_progress){1, job->sweep->layer + 1,
+                                          (double)telling->done / (double)telling->all});
+}
+
+/* From the beginning of the segment to its end. keeps: D_s (and G_s, if wanted) of every step. */
+static enum kl_status go_forward(const struct job *job, struct part *part, unsigned worker,
+                                 int keeps, struct kl_error *err)
+{
+    size_t n = numbers_of(part);
+
+    for (uint32_t step = first_step(job); step <= last_step(job); step++) {
+        size_t at = keeps ? (step - first_step(job)) * n : 0;
+        float *gradient = part->gradients + (job->sweep->step ? at : 0);
+
+        if (find_gradient(job, part, worker, step, gradient, err))
+            return err->status;
+        kl_adam_forward(rule_of(job, step), step, n, gradient, part->squares, part->mean,
+                        part->weights, part->denominators + at);
+        tell(job, part, 1);
+    }
+    return KL_OK;
+}
+
+static enum kl_status forward_task(void *argument, unsigned worker, unsigned task,
+                                   struct kl_error *err)
+{
+    const struct job *job = argument;
+
+    keep(job, &job->parts[task], 0);
+    return go_forward(job, &job->parts[task], worker, 0, err);
+}
+
+static enum kl_status show_patterns(const struct job *job, struct part *part, unsigned worker,
+                                    uint32_t step, const float *coefficients, struct kl_error *err)
+{
+    uint32_t done = 0;
+
+    while (done < job->sweep->history->patterns_per_step) {
+        struct kl_sweep_patterns patterns;
+
+        if (read_slice(job, part, worker, step, done, &patterns, err))
+            return err->status;
+        patterns.coefficients = coefficients;
+        job->sweep->patterns(job->sweep->self, &part->rows, &patterns);
+        done += patterns.n;
+    }
+    return KL_OK;
+}
+
+static enum kl_status backward_task(void *argument, unsigned worker, unsigned task,
+                                    struct kl_error *err)
+{
+    const struct job *job = argument;
+    struct part *part = &job->parts[task];
+    size_t n = numbers_of(part);
+    double share = job->share;
+    enum kl_status status;
+
+    keep(job, part, 1);
+    status = go_forward(job, part, worker, 1, err);
+    for (uint32_t step = last_step(job); !status && step >= first_step(job); step--) {
+        size_t at = (step - first_step(job)) * n;
+        float *coefficients = part->denominators + at;
+
+        kl_adam_backward(rule_of(job, step), n, coefficients, share, part->p, part->q,
+                         coefficients);
+        share *= kept_share(job, step);
+        if (job->sweep->step)
+            job->sweep->step(job->sweep->self, &part->rows, step, coefficients,
+                             part->gradients + at);
+        if (job->sweep->wants_patterns)
+            status = show_patterns(job, part, worker, step, coefficients, err);
+        tell(job, part, 2);
+    }
+    return status;
+}
+
+static void free_parts(struct job *job)
+{
+    for (unsigned i = 0; job->parts && i < job->n_parts; i++) {
+        struct part *part = &job->parts[i];
+        float *all[] = {part->squares, part->mean,  part->weights,      part->p,
+                        part->q,       part->kept,  part->denominators, part->gradients,
+                        part->keys,    part->errors};
+
+        for (size_t k = 0; k < sizeof all / sizeof all[0]; k++)
+            free(all[k]);
+    }
+    free(job->parts);
+    job->parts = NULL;
+}
+
+static enum kl_status begin_part(const struct job *job, struct part *part, struct kl_error *err)
+{
+    const struct kl_history *history = job->sweep->history;
+    uint32_t layer = job->sweep->layer;
+    size_t n = numbers_of(part), steps = job->segment_steps;
+    const struct {
+        float **numbers;
+        size_t n;
+    } wanted[] = {
+        {&part->squares, n},
+        {&part->mean, job->is_penalised ? n : 0},
+        {&part->weights, job->is_penalised ? n : 0},
+        {&part->p, job->is_penalised ? n : 0},
+        {&part->q, n},
+        {&part->kept, job->n_segments * job->n_kept * n},
+        {&part->denominators, steps * n},
+        {&part->gradients, (job->sweep->step ? steps : 1) * n},
+        {&part->keys, (size_t)job->slice * history->final->shape.inputs[layer]},
+        {&part->errors,
+         job->column ? 0 : (size_t)job->slice * history->final->shape.outputs[layer]},
+    };
+
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
+        if (wanted[i].n &&
+            kl_alloc(wanted[i].numbers, wanted[i].n, sizeof(float), "Adam's coefficients", err))
+            return err->status;
+    for (uint32_t r = 0; part->weights && r < part->rows.n; r++) {
+        const struct kl_network *initial = history->initial;
+        size_t inputs = part->rows.width - 1, row = part->rows.first + r;
+        float *to = part->weights + r * part->rows.width;
+
+        memcpy(to, initial->weights[layer] + row * inputs, inputs * sizeof(float));
+        to[inputs] = initial->biases[layer][row];
+    }
+    for (size_t i = 0; part->p && i < n; i++)
+        part->p[i] = 1;
+    return KL_OK;
+}
+
+/* Outputs first .. first + n - 1, n shared by the workers. */
+static enum kl_status begin_parts(struct job *job, uint32_t first, uint32_t n, struct kl_error *err)
+{
+    unsigned n_workers = kl_pool_n_workers(job->sweep->pool);
+    uint32_t width = job->sweep->history->final->shape.inputs[job->sweep->layer] + 1;
+    enum kl_status status;
+
+    job->n_parts = n < n_workers ? n : n_workers;
+    status = kl_alloc(&job->parts, job->n_parts, sizeof *job->parts, "Adam's coefficients", err);
+    for (unsigned i = 0; !status && i < job->n_parts; i++) {
+        uint32_t begin = (uint32_t)((uint64_t)n * i / job->n_parts);
+        uint32_t end = (uint32_t)((uint64_t)n * (i + 1) / job->n_parts);
+
+        job->parts[i].rows = (struct kl_sweep_rows){i, first + begin, end - begin, width};
+        status = begin_part(job, &job->parts[i], err);
+    }
+    return status;
+}
+
+static enum kl_status sweep_outputs(struct job *job, uint32_t first, uint32_t n,
+                                    struct kl_error *err)
+{
+    const struct kl_sweep *sweep = job->sweep;
+    uint32_t per_step = sweep->history->patterns_per_step;
+    enum kl_status status = begin_parts(job, first, n, err);
+
+    if (!status && sweep->begin)
+        status =
+            sweep->begin(sweep->self, job->n_parts, (uint64_t)job->segment_steps * per_step, err);
+    for (job->segment = 0; !status && job->segment + 1 < job->n_segments; job->segment++)
+        status = kl_pool_run(sweep->pool, forward_task, job, job->n_parts, err);
+    for (unsigned i = 0; !status && i < job->n_parts; i++)
+        keep(job, &job->parts[i], 0);
+    job->share = 1;
+    for (job->segment = job->n_segments; !status && job->segment-- > 0;) {
+        status = kl_pool_run(sweep->pool, backward_task, job, job->n_parts, err);
+        for (uint32_t step = last_step(job); step >= first_step(job); step--)
+            job->share *= kept_share(job, step);
+        if (!status && sweep->segment)
+            sweep->segment(sweep->self, (uint64_t)(first_step(job) - 1) * per_step,
+                           (uint64_t)(last_step(job) + 1 - first_step(job)) * per_step);
+    }
+    for (unsigned i = 0; !status && sweep->end && i < job->n_parts; i++)
+        sweep->end(sweep->self, &job->parts[i].rows, job->parts[i].p, job->share);
+    free_parts(job);
+    return status;
+}
+
+/* How long segments are, and how many outputs are done at a time. */
+static uint32_t plan(struct job *job)
+{
+    const struct kl_sweep *sweep = job->sweep;
+    const struct kl_shape *shape = &sweep->history->final->shape;
+    size_t width = shape->inputs[sweep->layer] + 1, outputs = shape->outputs[sweep->layer];
+    size_t steps = sweep->history->n_steps, per_step = sweep->step ? 2 : 1, row, most;
+    size_t room = sweep->room ? sweep->room : ROOM;
+
+    job->slice = (uint32_t)(SLICE_NUMBERS / (width > outputs ? width : outputs)) + 1;
+    if (job->slice > sweep->history->patterns_per_step)
+        job->slice = sweep->history->patterns_per_step;
+    job->n_kept = job->is_penalised ? 3 : 1;
+    job->segment_steps = sweep->history->n_steps;
+    if (steps * per_step * width * sweep->n * sizeof(float) > room)
+        job->segment_steps = (uint32_t)sqrt((double)steps * job->n_kept / (double)per_step) + 1;
+    job->n_segments = (sweep->history->n_steps + job->segment_steps - 1) / job->segment_steps;
+    row = (job->segment_steps * per_step + (size_t)job->n_segments * job->n_kept) * width *
+          sizeof(float);
+    most = room / row ? room / row : 1;
+    return most < sweep->n ? (uint32_t)most : sweep->n;
+}
+
+int kl_sweep_is_penalised(const struct kl_history *history)
+{
+    for (uint32_t step = 0; !history->is_decoupled && step < history->n_steps; step++)
+        if (history->rules[step].weight_decay > 0)
+            return 1;
+    return 0;
+}
+
+/* The error signals of the only output that is wanted. */
+static enum kl_status read_column(const struct kl_sweep *sweep, float **column,
+                                  struct kl_error *err)
+{
+    const struct kl_block_source *errors = sweep->history->errors[sweep->layer];
+    float *one = NULL;
+    enum kl_status status = kl_alloc(&one, errors->width, sizeof(float), "an output", err);
+
+    if (!status)
+        status = kl_alloc(column, errors->n_rows, sizeof(float), "an output", err);
+    if (!status) {
+        one[sweep->first] = 1;
+        status = kl_scan_dot(sweep->pool, errors, one, 0, *column, err);
+    }
+    free(one);
+    return status;
+}
+
+enum kl_status kl_sweep(const struct kl_sweep *sweep, struct kl_error *err)
+{
+    const struct kl_history *history = sweep->history;
+    struct job job = {.sweep = sweep,
+                      .keys = history->keys[sweep->layer],
+                      .is_penalised = kl_sweep_is_penalised(history)};
+    struct kl_resident *images = NULL;
+    uint32_t most = plan(&job);
+    struct telling telling = {0, (uint64_t)((sweep->n + most - 1) / most) *
+                                     ((job.n_segments - 1) * (uint64_t)job.segment_steps +
+                                      3 * (uint64_t)history->n_steps)};
+    enum kl_status status = KL_OK;
+
+    job.telling = &telling;
+    pthread_mutex_lock(&history->adam->sweeping);
+    kl_adam_say(history->adam, (struct kl_adam_progress){1, sweep->layer + 1, 0});
+
+    if (kl_shape_reads_samples(&history->final->shape, sweep->layer)) {
+        status = kl_resident_create(history->keys[sweep->layer], sweep->pool, &images, err);
+        if (!status)
+            job.keys = &images->source;
+    }
+    if (!status && sweep->n == 1)
+        status = read_column(sweep, &job.column, err);
+    for (uint32_t first = 0; !status && first < sweep->n; first += most)
+        status = sweep_outputs(&job, sweep->first + first,
+                               sweep->n - first < most ? sweep->n - first : most, err);
+    kl_adam_say(history->adam, (struct kl_adam_progress){0});
+    pthread_mutex_unlock(&history->adam->sweeping);
+    kl_resident_free(images);
+    free(job.column);
+    return status;
+}

@@ -1,0 +1,60 @@
+/* One sweep over the history of a layer that Adam trained: every step's coefficients C_s, from the
+ * last step to the first (core/models/adam_dual.h).
+ *
+ * The second moments are rebuilt forward from the recorded gradients, kept at the first step of
+ * every segment of some sqrt(S) steps, and made again within a segment when the sweep comes back to
+ * it; so a sweep reads the history two or three times and needs room for 2 sqrt(S) matrices of the
+ * layer's shape, or, where that is too much, takes the layer's outputs in parts. */
+#ifndef KL_CORE_EXPLAIN_DUAL_SWEEP_H
+#define KL_CORE_EXPLAIN_DUAL_SWEEP_H
+
+#include "core/explain/history.h"
+
+/* Some outputs (rows of the layer's weights) and what one task has of them. width is the layer's
+ * inputs and one more, for the bias, whose key is 1. */
+struct kl_sweep_rows {
+    unsigned task;            /* below the n_tasks of begin */
+    uint32_t first, n, width; /* outputs first .. first + n - 1 */
+};
+
+/* Patterns of one step. */
+struct kl_sweep_patterns {
+    uint64_t first;
+    uint32_t n, step;    /* step from 1 */
+    const float *keys;   /* (n, width - 1) */
+    const float *errors; /* error signals of the task's outputs: row i starts at i * stride */
+    size_t stride;
+    const float *coefficients; /* C_s of the rows: (rows->n, width) */
+};
+
+struct kl_sweep {
+    struct kl_pool *pool;
+    const struct kl_history *history;
+    uint32_t layer;     /* from 0 */
+    uint32_t first, n;  /* the outputs wanted */
+    size_t room;        /* bytes for what is kept of some outputs; 0: 512 MB */
+    int wants_patterns; /* or patterns is not called, and the keys are read once less */
+    void *self;
+    /* Before the first step of some of the outputs: so many tasks, segments of so many
+     * patterns, the last one of at most as many. May be NULL, as all of these. */
+    enum kl_status (*begin)(void *self, unsigned n_tasks, uint64_t n_patterns,
+                            struct kl_error *err);
+    /* Patterns of a step, by several tasks at a time. */
+    void (*patterns)(void *self, const struct kl_sweep_rows *rows,
+                     const struct kl_sweep_patterns *patterns);
+    /* A whole step, likewise: C_s and G_s (rows->n, width). */
+    void (*step)(void *self, const struct kl_sweep_rows *rows, uint32_t step,
+                 const float *coefficients, const float *gradient);
+    /* After all tasks have done patterns first .. first + n - 1. */
+    void (*segment)(void *self, uint64_t first, uint64_t n);
+    /* After the first step: P (rows->n, width), or NULL: it is share everywhere. */
+    void (*end)(void *self, const struct kl_sweep_rows *rows, const float *p, double share);
+};
+
+/* Whether weight decay is part of the gradients, so that P is a matrix. */
+int kl_sweep_is_penalised(const struct kl_history *history);
+
+/* Says in history->adam how far it is. Errors: KL_ERR_MEMORY and those of reading. */
+enum kl_status kl_sweep(const struct kl_sweep *sweep, struct kl_error *err);
+
+#endif
