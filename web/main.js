@@ -221,11 +221,11 @@ function showFirstScreen(shown, asked, answer, strips, subject, pixels) {
 const PATIENCE_MS = 1000;
 
 /** Where the spotlight takes long, the first screen does not wait for it. @param {Run} shown @param {State} asked @param {number[]|null} pixels
- *  @param {Promise<Answer>} whole @param {Promise<[Answer, import('./types.js').Strip[], import('./types.js').Sample|null]>} quick @param {AbortSignal} signal */
+ *  @param {Promise<Answer>} whole @param {Promise<[import('./types.js').Strip[], import('./types.js').Sample|null]>} quick @param {AbortSignal} signal */
 async function showEarly(shown, asked, pixels, whole, quick, signal) {
   const late = new Promise((resolve) => setTimeout(() => resolve('late'), PATIENCE_MS));
   if (asked.with !== null || await Promise.race([whole, late]) !== 'late') return;
-  const [answer, strips, sample] = await quick;
+  const [answer, [strips, sample]] = await Promise.all([askAll(['answer'], asked, pixels, signal), quick]);
   if (signal.aborted) return;
   body.dataset.mode = 'query';
   showFirstScreen(shown, asked, answer, strips, sample ?? {pixels: pixels ?? []}, pixels);
@@ -235,11 +235,11 @@ async function showEarly(shown, asked, pixels, whole, quick, signal) {
 /** @param {Run} shown @param {State} asked @param {number[]|null} pixels @param {AbortSignal} signal */
 async function renderQuery(shown, asked, pixels, signal) {
   const whole = attend(asked, pixels, signal);
-  const quick = Promise.all([askAll(['answer'], asked, pixels, signal), asked.with === null ? askStrips(asked, pixels, signal) : [],
+  const quick = Promise.all([asked.with === null ? askStrips(asked, pixels, signal) : [],
     asked.sample === null ? null : getSample(shown.id, asked.sample, signal)]);
   for (const one of [whole, quick]) one.catch(() => {}); // whichever fails first is told
   await showEarly(shown, asked, pixels, whole, quick, signal);
-  const [answer, [, strips, sample]] = await Promise.all([whole, quick]);
+  const [answer, [strips, sample]] = await Promise.all([whole, quick]);
   const subject = sample ?? {pixels: pixels ?? []};
   if (signal.aborted) return;
   document.title = `${subjectName(subject)} · ${shown.name} · keylight`;

@@ -178,16 +178,6 @@ enum kl_status kl_adam_find_sums(struct kl_pool *pool, const struct kl_history *
     return status;
 }
 
-/* row . (x, 1) */
-static double apply(const double *row, const float *x, uint32_t inputs)
-{
-    double sum = row[inputs];
-
-    for (uint32_t i = 0; i < inputs; i++)
-        sum += row[i] * (double)x[i];
-    return sum;
-}
-
 /* Of a text: the told logit's contributions, d_t[logit] times its weighted attention, by class and
  * by range of steps. */
 static enum kl_status add_told(struct kl_pool *pool, const struct kl_history *history,
@@ -274,9 +264,9 @@ static void apply_parts(const struct kl_adam_sums *sums, const float *x, uint32_
                         size_t n_by_class, size_t n_by_bin, struct kl_contributions *out)
 {
     for (size_t i = 0; i < n_by_class; i++)
-        out->by_class[i] = apply(sums->by_class + i * (inputs + 1), x, inputs);
+        out->by_class[i] = kl_adam_apply(sums->by_class + i * (inputs + 1), x, inputs);
     for (size_t i = 0; i < n_by_bin; i++)
-        out->by_bin[i] = apply(sums->by_bin + i * (inputs + 1), x, inputs);
+        out->by_bin[i] = kl_adam_apply(sums->by_bin + i * (inputs + 1), x, inputs);
 }
 
 enum kl_status kl_adam_correct(struct kl_pool *pool, const struct kl_history *history,
@@ -301,7 +291,7 @@ enum kl_status kl_adam_correct(struct kl_pool *pool, const struct kl_history *hi
     found = (struct kl_contributions){n_reported, numbers, numbers + n_by_class + n_logits,
                                       numbers + n_by_class};
     for (uint32_t j = 0; j < n_logits; j++)
-        found.correction[j] = apply(sums->all + (size_t)j * (inputs + 1), x, inputs);
+        found.correction[j] = kl_adam_apply(sums->all + (size_t)j * (inputs + 1), x, inputs);
     if (weighted)
         status = add_told(pool, history, logit, weighted, &found, err);
     else if (sums->by_class)

@@ -51,6 +51,16 @@ struct kl_adam {
     struct kl_adam_sums sums;       /* all NULL: not made yet */
 };
 
+/* row . (x, 1): what a row of weights, with its bias, makes of a layer's input. */
+static inline double kl_adam_apply(const double *row, const float *x, uint32_t inputs)
+{
+    double sum = row[inputs];
+
+    for (uint32_t i = 0; i < inputs; i++)
+        sum += row[i] * (double)x[i];
+    return sum;
+}
+
 /* What kl_adam_tell tells: of several sweeps, the one that said something last. */
 void kl_adam_say(struct kl_adam *adam, struct kl_adam_progress progress);
 

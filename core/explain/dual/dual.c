@@ -11,11 +11,8 @@
 /* rows . (x, 1): (n, inputs + 1) */
 static void apply(const double *rows, const float *x, uint32_t n, uint32_t inputs, double *out)
 {
-    for (uint32_t j = 0; j < n; j++, rows += inputs + 1) {
-        out[j] = rows[inputs];
-        for (uint32_t i = 0; i < inputs; i++)
-            out[j] += rows[i] * (double)x[i];
-    }
+    for (uint32_t j = 0; j < n; j++, rows += inputs + 1)
+        out[j] = kl_adam_apply(rows, x, inputs);
 }
 
 static void guess_with_share(const struct kl_history *history, uint32_t layer, const float *x,
