@@ -212,21 +212,13 @@ static uint32_t choose_outputs(const struct kl_drawing *drawing, uint32_t *outpu
     return n;
 }
 
-/* Of one output under a softmax of the logits. */
-static double probability(const float *logits, uint32_t n, uint32_t output)
-{
-    double sum = 0;
-
-    for (uint32_t j = 0; j < n; j++)
-        sum += exp((double)logits[j] - (double)logits[output]);
-    return 1 / sum;
-}
-
 enum kl_status kl_draw_learning(struct kl_drawing *drawing, struct kl_error *err)
 {
     const struct kl_answer *answer = drawing->answer;
     const struct kl_learning *learning = &answer->learning;
-    uint32_t *outputs = NULL, n = 0, n_named = answer->target == answer->predicted ? 1 : 2;
+    uint32_t *outputs = NULL, n = 0;
+    float *shares = NULL; /* of a text: of one point */
+    uint32_t n_named = answer->target == answer->predicted ? 1 : 2;
     int is_text = kl_history_is_text(&drawing->run->history);
     struct bundle bundle = {0};
     enum kl_status status = kl_alloc(&outputs, answer->n_logits, sizeof *outputs, "a figure", err);
@@ -235,8 +227,18 @@ enum kl_status kl_draw_learning(struct kl_drawing *drawing, struct kl_error *err
         n = choose_outputs(drawing, outputs);
         status = begin(&bundle, n, learning->n_points, err);
     }
-    for (uint32_t i = 0; !status && i < learning->n_points; i++)
+    if (!status)
+        status = kl_alloc(&shares, answer->n_logits, sizeof *shares, "a figure", err);
+    for (uint32_t i = 0; !status && i < learning->n_points; i++) {
+        const float *logits = learning->logits + (size_t)i * learning->n_logits;
+
         bundle.x[i] = learning->steps[i];
+        if (is_text)
+            kl_softmax(logits, learning->n_logits, shares);
+        for (uint32_t k = 0; k < n; k++)
+            bundle.y[(size_t)k * learning->n_points + i] =
+                (double)(is_text ? shares : logits)[outputs[k]];
+    }
     for (uint32_t k = 0; !status && k < n; k++) {
         int is_named = k < n_named;
 
@@ -248,13 +250,6 @@ enum kl_status kl_draw_learning(struct kl_drawing *drawing, struct kl_error *err
             snprintf(bundle.labels[k], LABEL, "other outputs");
         if (k > n_named)
             bundle.curves[k].label = NULL;
-        for (uint32_t i = 0; i < learning->n_points; i++) {
-            const float *logits = learning->logits + (size_t)i * learning->n_logits;
-
-            bundle.y[(size_t)k * learning->n_points + i] =
-                is_text ? probability(logits, learning->n_logits, outputs[k])
-                        : (double)logits[outputs[k]];
-        }
     }
     if (!status)
         draw(drawing, &bundle, "training step",
@@ -262,6 +257,7 @@ enum kl_status kl_draw_learning(struct kl_drawing *drawing, struct kl_error *err
                      : "logit of the network as it was then",
              is_text);
     end(&bundle);
+    free(shares);
     free(outputs);
     return status;
 }
