@@ -5,6 +5,9 @@
 #include "bench/asker.h"
 #include "bench/bench.h"
 #include "core/base/clock.h"
+#include "core/base/memory.h"
+#include "core/explain/dual/adam.h"
+#include "core/explain/layer_scan.h"
 #include "core/explain/many/batch_query.h"
 #include "server/server.h"
 
@@ -31,6 +34,60 @@ static void bench_last_layer(struct asker *sgd, struct asker *adam)
     measure(timed, 2, ROUNDS);
     tell("a request by contribution, last layer: SGD", "ms", timed[0].spread);
     tell_ratio("  Adam", "ms", timed[1].spread, timed[1].ratio, "SGD", (struct bar){0, 1.3});
+}
+
+/* The bare passes that these requests make. */
+struct passes {
+    const struct bench *bench;
+    const struct kl_run *run; /* the one that Adam trained */
+    float *query, *attention, *weighted;
+};
+
+static void scan(void *job)
+{
+    const struct passes *passes = job;
+    struct kl_error err;
+
+    must(kl_scan_attention(passes->bench->pool, &passes->run->history,
+                           passes->run->history.final->shape.n_layers - 1, passes->query,
+                           passes->attention, &err),
+         &err);
+}
+
+static void weigh(void *job)
+{
+    const struct passes *passes = job;
+    struct kl_error err;
+
+    must(kl_adam_weigh(passes->bench->pool, &passes->run->history, 0, passes->query,
+                       passes->attention, passes->weighted, &err),
+         &err);
+}
+
+static void bench_passes(const struct bench *bench, const struct kl_run *run)
+{
+    const struct kl_shape *shape = &run->history.final->shape;
+    struct passes passes = {bench, run, NULL, NULL, NULL};
+    struct timed timed[] = {{.run = scan, .job = &passes}, {.run = weigh, .job = &passes}};
+    struct kl_error err;
+
+    must(
+        kl_alloc(&passes.query, shape->inputs[shape->n_layers - 1], sizeof(float), "a query", &err),
+        &err);
+    must(kl_alloc(&passes.attention, run->history.n_patterns, sizeof(float), "attention", &err),
+         &err);
+    must(kl_alloc(&passes.weighted, run->history.n_patterns, sizeof(float), "attention", &err),
+         &err);
+    for (uint32_t i = 0; i < shape->inputs[shape->n_layers - 1]; i++)
+        passes.query[i] = (float)(i % 7);
+    weigh(&passes);
+    measure(timed, 2, ROUNDS);
+    tell("the bare pass over the last layer's keys, attention", "ms", timed[0].spread);
+    tell_ratio("  attention and what Adam makes of it", "ms", timed[1].spread, timed[1].ratio,
+               "attention", (struct bar){0, 0});
+    free(passes.query);
+    free(passes.attention);
+    free(passes.weighted);
 }
 
 static void bench_hidden(struct asker *adam)
@@ -66,8 +123,10 @@ void bench_adam(const struct bench *bench, struct kl_run *run)
     adam.client = client_open(sgd.port);
     section("Adam: the same shape and data, trained with it");
     bench_first(&sgd, &adam);
+    bench_passes(bench, run);
     bench_last_layer(&sgd, &adam);
-    bench_hidden(&adam);
+    if (!getenv("NOHIDDEN"))
+        bench_hidden(&adam);
     client_close(&sgd.client);
     client_close(&adam.client);
     kl_server_stop(server);

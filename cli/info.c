@@ -52,8 +52,12 @@ static void print_text_run(const struct kl_run *run)
         training->n_steps, training->batch_size, training->unroll,
         (unsigned long long)run->history.n_patterns, kl_training_optimiser(training)->name,
         training->learning_rate, text_of(training, "lr_schedule", text));
+    if (kl_training_optimiser(training)->is_adaptive)
+        printf(", betas %g and %g", training->beta_1, training->beta_2);
     if (training->momentum > 0)
         printf(", momentum %g", training->momentum);
+    if (training->weight_decay > 0)
+        printf(", weight decay %g", training->weight_decay);
     if (training->dropout > 0)
         printf(", dropout %g", training->dropout);
     if (training->clip_norm > 0)

@@ -60,8 +60,7 @@ static enum kl_status check_layers(struct kl_run *run, struct kl_pool *pool, str
             err, KL_ERR_INEXACT,
             "the dual form of layer %u is off by %.1e, more than %.0e allows for %s: the "
             "history and the weights of %s do not belong together, or its training went beyond "
-            "what "
-            "float32 tells",
+            "what float32 tells",
             worst_layer, worst, bound, kl_dtype_name((enum kl_dtype)run->training.dtype),
             run->path);
     if (is_partial) {
@@ -69,6 +68,10 @@ static enum kl_status check_layers(struct kl_run *run, struct kl_pool *pool, str
                "others were\nrecorded, %.3g %% of their squared length left out.\n",
                run->training.shape.n_layers, run->training.error_entries - 1,
                100 * run->history.left_out);
+        if (run->history.adam)
+            printf("Adam divides by each weight's own gradients, so that even a little left out "
+                   "counts: to have\nall recorded, train again with --error-entries 0, which takes "
+                   "space (docs/adam.md).\n");
         bound = worst <= bound && run->training.records_gates ? bound : NAN;
     }
     if (is_rounded)

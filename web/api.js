@@ -84,7 +84,7 @@ export function listSamples(run, filter, limit, next, signal) {
 }
 
 /** What each resource about one subject depends on (docs/api.md). @type {Record<string, string[]>} */
-const DEPENDS = {'answer': [], 'spotlight': ['layer', 'rank', 'by', 'class', 'k'], 'views/classes': ['layer'],
+const DEPENDS = {'answer': [], 'spotlight': ['layer', 'rank', 'by', 'class', 'k', 'contributions'], 'views/classes': ['layer'],
   'views/curves': ['layer'], 'views/time': ['layer'], 'views/samples': ['layer', 'rank'], 'views/learning': [],
   'strips': [], 'why': ['rank', 'training'],
   'removal': ['layer', 'rank', 'by', 'class', 'remove']};

@@ -125,7 +125,7 @@ async function load(panels, run, state, pixels, signal) {
   const views = needs.filter((need) => need.startsWith('views/')).sort((a, b) => Number(b === 'views/learning') - Number(a === 'views/learning'));
   const [answer, ...layers] = await Promise.all([askAll(['answer', ...views, 'spotlight'], plain, pixels, signal, isText),
     ...(needs.includes('layers') ? run.layers : []).map(({layer}) => askAll(['views/classes', 'spotlight'],
-      {...plain, layer: layer === chosen ? plain.layer : layer}, pixels, signal, isText))]);
+      {...plain, layer: layer === chosen ? plain.layer : layer, contributions: 'no'}, pixels, signal, isText))]);
   known = {question: question(state), answer, layers};
   return known;
 }

@@ -26,6 +26,7 @@ import {ranksOf, today} from './ranks.js';
  * @property {number|null} class spotlight only this class, numbered over all data sets
  * @property {number} k
  * @property {number} [training] the training sample whose showings are asked for; not in the address
+ * @property {'yes'|'no'} [contributions] whether the spotlight tells them; not in the address
  * @property {string|null} remove what to take out of the memory: docs/api.md; null: nothing is asked
  * @property {string|null} with another sample to compare with: ID, or RUN/ID
  * @property {'class'|'dataset'} over what the attention over time is split by

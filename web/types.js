@@ -31,10 +31,10 @@
 
 /**
  * Of images.
- * @typedef {Schemas['Lit']} Lit
+ * @typedef {Schemas['Lit'] & {contribution: number}} Lit
  * @typedef {Schemas['StripCard'] & {sample: SampleName, contribution: number}} Card
  * @typedef {Schemas['ClassTotal']} ClassTotal
- * @typedef {Schemas['Attention']} Answer
+ * @typedef {Omit<Schemas['Attention'], 'spotlight'> & {spotlight: Lit[]}} Answer
  * @typedef {Schemas['Part']} Part
  * @typedef {With<Answer, 'curves'|'time'|'samples'|'learning'>} Panels an answer with all that takes more
  * @typedef {Answer['scores']} Scores

@@ -101,6 +101,18 @@ static enum kl_status set_k(struct kl_question *question, const struct kl_histor
     return KL_OK;
 }
 
+static enum kl_status set_contributions(struct kl_question *question,
+                                        const struct kl_history *history, const char *text,
+                                        struct kl_error *err)
+{
+    (void)history;
+    question->query.attention_alone = !strcmp(text, "no");
+    return question->query.attention_alone || !strcmp(text, "yes")
+               ? KL_OK
+               : kl_fail_on(err, KL_ERR_USAGE, "contributions",
+                            "contributions is yes or no, not '%.40s'", text);
+}
+
 static enum kl_status set_training(struct kl_question *question, const struct kl_history *history,
                                    const char *text, struct kl_error *err)
 {
@@ -249,6 +261,7 @@ static const struct {
              {"by", set_by},
              {"class", set_class},
              {"k", set_k},
+             {"contributions", set_contributions},
              {"views", set_views},
              {"remove", set_removal},
              {"training", set_training}};

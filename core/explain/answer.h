@@ -19,7 +19,7 @@ struct kl_hit {
     double attention;
     /* Of this pattern to the query's logit: e_t[logit] (a_t + 1) in the last layer, exactly; in
      * others (a_t + 1) (e_t . gradient of that logit w.r.t. the layer's output), first order; NaN
-     * where the layer's error signals are not recorded. */
+     * where the layer's error signals are not recorded, or attention alone is asked for. */
     double contribution;
     double score; /* what the rank orders by */
 };

@@ -160,9 +160,11 @@ static enum kl_status report_contributions(const struct work *work, struct kl_an
     float *block = NULL;
     enum kl_status status = KL_OK;
 
+    int is_told = work->history->errors[layer] && !work->query->attention_alone;
+
     for (uint32_t i = 0; i < answer->n_hits; i++)
-        answer->spotlight[i].contribution = work->history->errors[layer] ? 0 : NAN;
-    if (!work->history->errors[layer])
+        answer->spotlight[i].contribution = is_told ? 0 : NAN;
+    if (!is_told)
         return KL_OK;
     if (work->query->rank->score == kl_score_logit)
         job.contributions = work->scores;

@@ -6,7 +6,7 @@
 #include <immintrin.h>
 #include <string.h>
 
-#define TARGET __attribute__((target("avx512f,fma,popcnt")))
+#define TARGET __attribute__((target("avx512f,fma,f16c,popcnt")))
 #define LANES 16
 
 typedef __m512 vector;

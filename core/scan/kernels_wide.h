@@ -6,6 +6,7 @@
  *   vector       the type, and zero(), add(a, b), fma_of(a, b, sum) = a * b + sum, sum_of(v),
  *                load_f32, load_f16 and load_u8 of LANES stored numbers, store_f32, and
  *                store_f16(v, out), rounded to nearest even, scaled(v, scale) = v * scale,
+ *                one_f16(half): a stored number as a float,
  *                all_of(x): x in every lane,
  *                larger(sizes, v): by their bits, the larger ones of sizes and |v|,
  *                shuffled(in, shuffle, out): eight halves by a shuffle of core/scan/expand.h, and
@@ -23,6 +24,13 @@
 #define LOAD_PLAIN(number) ((float)(number))
 
 #define INLINE __attribute__((always_inline)) inline
+
+/* Before a loop over queries: unrolled, so that their sums never leave the registers. */
+#ifdef __clang__
+#define UNROLLED _Pragma("clang loop unroll(full)")
+#else
+#define UNROLLED _Pragma("GCC unroll 4")
+#endif
 
 /* What is done with LANES numbers of a key and of n queries, 2 or 4: a constant where it is
  * called, so that the sums are registers. */
@@ -77,8 +85,9 @@ TARGET static INLINE void add_products(vector key, const float *const queries[4]
             add_products(LOAD(key + j), queries, n, j, even);                                      \
             j += LANES;                                                                            \
         }                                                                                          \
-        for (size_t q = 0; q < n; q++)                                                             \
-            out[q] = sum_of(add(even[q], odd[q])) + dot_rest_##suffix(key, queries[q], j, width);  \
+        UNROLLED for (size_t q = 0; q < n; q++) out[q] = sum_of(add(even[q], odd[q]));             \
+        for (size_t q = 0; j < width && q < n; q++)                                                \
+            out[q] += dot_rest_##suffix(key, queries[q], j, width);                                \
     }                                                                                              \
                                                                                                    \
     TARGET static void dot_##suffix(const type *keys, size_t n, size_t width,                      \
@@ -104,7 +113,7 @@ TARGET static INLINE void add_products(vector key, const float *const queries[4]
     }
 
 DEFINE_FORMAT(u8, uint8_t, load_u8, LOAD_PLAIN)
-DEFINE_FORMAT(f16, uint16_t, load_f16, kl_half_to_float)
+DEFINE_FORMAT(f16, uint16_t, load_f16, one_f16)
 DEFINE_FORMAT(f32, float, load_f32, LOAD_PLAIN)
 
 /* Magnitudes are in the order of their bits, NaN above all. */
@@ -141,7 +150,7 @@ TARGET static void from_f16(const uint16_t *in, size_t n, float *out)
     for (; i + LANES <= n; i += LANES)
         store_f32(load_f16(in + i), out + i);
     for (; i < n; i++)
-        out[i] = kl_half_to_float(in[i]);
+        out[i] = one_f16(in[i]);
 }
 
 /* Eight numbers at a time. */

@@ -27,7 +27,7 @@ static const struct resource resources[] = {
     {"answer", KL_ANSWER_LOGITS, {"rank"}},                /* the logit that it names */
     {"figures", 0, {"layer", "rank", "by", "class", "k"}}, /* /VIEW.svg or .png */
     {"strips", 0, {NULL}}, /* several answers: core/explain/strips.h */
-    {"spotlight", KL_ANSWER_SPOTLIGHT, {"layer", "rank", "by", "class", "k"}},
+    {"spotlight", KL_ANSWER_SPOTLIGHT, {"layer", "rank", "by", "class", "k", "contributions"}},
     {"views/classes", KL_ANSWER_CLASSES, {"layer"}},
     {"views/curves", KL_ANSWER_CURVES, {"layer"}},
     {"views/time", KL_ANSWER_TIME, {"layer", "rank"}},
@@ -221,9 +221,9 @@ static void tag(const struct kl_run *run, const struct asked *asked, uint32_t id
     const struct kl_query *query = &asked->question.query;
     char canonical[120];
 
-    snprintf(canonical, sizeof canonical, "%u %u %s %d %d %d %u %u %u ", id, query->layer,
+    snprintf(canonical, sizeof canonical, "%u %u %s %d %d %d %u %u %u %d ", id, query->layer,
              query->rank->name, query->logit, query->by_sample, query->only_class, query->top,
-             query->parts, query->training_sample);
+             query->parts, query->training_sample, query->attention_alone);
     kl_reply_tag(reply, run->fingerprint, asked->resource->name,
                  asked->figure ? kl_figure_name(asked->figure) : "", asked->is_png ? "png" : "",
                  canonical, removal ? "remove" : "keep", removal ? removal : "", NULL);

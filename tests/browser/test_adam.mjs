@@ -81,6 +81,20 @@ test('text has the same, through the gates, too', async () => {
   }
 });
 
+test('a plain click sweeps no hidden layer: its panels ask for attention alone', async () => {
+  const asked = [];
+  const note = (request) => asked.push(new URL(request.url()));
+  page.on('request', note);
+  await open(adam, 'test/strokes/7');
+  page.off('request', note);
+  const hidden = asked.filter((url) => url.pathname.endsWith('/spotlight') && ['1', '2'].includes(url.searchParams.get('layer')));
+  assert.equal(hidden.length, 2);
+  assert.ok(hidden.every((url) => url.searchParams.get('contributions') === 'no'));
+  const [whole, alone] = await Promise.all(['yes', 'no'].map((told) => api(`/spotlight?sample=test/strokes/7&layer=1&contributions=${told}`, adam)));
+  assert.ok(whole.spotlight.every((lit) => lit.contribution !== null));
+  assert.deepEqual(alone.spotlight, whole.spotlight.map((lit) => ({...lit, contribution: null})));
+});
+
 test('what takes longer than a second says how far it is, and the first screen does not wait for it', async () => {
   let done = 0, release = () => {};
   const held = new Promise((resolve) => {

@@ -10,6 +10,7 @@
 
 #define PART_ROWS 512 /* keys that are read at a time */
 #define TASKS_MAX 64
+#define GAP 1024 /* floats between two queries: nearer ones cost a third of the pass's speed */
 
 enum kl_status kl_adam_create(struct kl_adam **out, struct kl_error *err)
 {
@@ -222,19 +223,21 @@ struct queries {
     float plain_offset[KL_DATASETS_MAX], weighted_offset[KL_DATASETS_MAX];
 };
 
-static void set_query(const struct job *job, const float *query, float offset, float *folded,
+/* folded = row * x, with the row's bias; row NULL: x. own (width) is used of images alone: what is
+ * written lies between the keys in the processor's cache, and costs their speed. */
+static void set_query(const struct job *job, const float *row, float *own, float *folded,
                       float *offsets)
 {
     const struct kl_collection *data = job->history->data;
+    uint32_t width = job->keys->width;
+    float *query = job->are_samples ? own : folded, offset = row ? row[width] : 0;
 
-    if (!job->are_samples) {
-        memcpy(folded, query, job->keys->width * sizeof(float));
-        offsets[0] = offset;
-        return;
-    }
-    for (uint32_t d = 0; d < data->n_datasets; d++)
-        offsets[d] = offset + kl_fold_standardisation(data->datasets[d], query,
-                                                      folded + (size_t)d * job->keys->width);
+    for (uint32_t i = 0; i < width; i++)
+        query[i] = row ? row[i] * job->x[i] : job->x[i];
+    offsets[0] = offset;
+    for (uint32_t d = 0; job->are_samples && d < data->n_datasets; d++)
+        offsets[d] =
+            offset + kl_fold_standardisation(data->datasets[d], query, folded + (size_t)d * width);
 }
 
 /* Rows of a block, of data set d. */
@@ -249,10 +252,12 @@ static void weigh_rows(const struct job *job, const struct queries *queries,
         .out = {job->weighted + first, job->attention ? job->attention + first : NULL}};
 
     kl_dot(block->dtype, block->numbers, block->count, width, &dots);
-    for (uint32_t i = 0; i < block->count; i++) {
-        dots.out[0][i] = dots.out[0][i] * scale + queries->weighted_offset[d];
-        if (job->attention)
-            dots.out[1][i] = dots.out[1][i] * scale + queries->plain_offset[d];
+    for (size_t q = 0; q < dots.n; q++) {
+        float offset = q ? queries->plain_offset[d] : queries->weighted_offset[d];
+        float *out = dots.out[q];
+
+        for (uint32_t i = 0; i < block->count; i++)
+            out[i] = out[i] * scale + offset;
     }
 }
 
@@ -294,25 +299,22 @@ static enum kl_status weigh_steps(void *argument, unsigned worker, unsigned task
     uint64_t end = (uint64_t)history->n_steps * (task + 1) / job->n_tasks;
     struct queries queries = {0};
     float *own = NULL;
-    enum kl_status status = kl_alloc_scanned(&queries.plain, n, sizeof(float), "a query", err);
+    enum kl_status status =
+        kl_alloc_scanned(&queries.plain, 2 * n + GAP, sizeof(float), "a query", err);
 
-    if (!status)
-        status = kl_alloc_scanned(&queries.weighted, n, sizeof(float), "a query", err);
     if (!status)
         status = kl_alloc(&own, width, sizeof(float), "a query", err);
-    if (!status)
-        set_query(job, job->x, 0, queries.plain, queries.plain_offset);
+    if (!status) {
+        queries.weighted = queries.plain + n + GAP;
+        set_query(job, NULL, own, queries.plain, queries.plain_offset);
+    }
     for (uint64_t s = first; !status && s < end; s++) {
-        const float *row = job->coefficients + s * (width + 1);
-
-        for (size_t i = 0; i < width; i++)
-            own[i] = row[i] * job->x[i];
-        set_query(job, own, row[width], queries.weighted, queries.weighted_offset);
+        set_query(job, job->coefficients + s * (width + 1), own, queries.weighted,
+                  queries.weighted_offset);
         status = weigh_step(job, &queries, worker, s * history->patterns_per_step,
                             (s + 1) * history->patterns_per_step, err);
     }
     free(queries.plain);
-    free(queries.weighted);
     free(own);
     return status;
 }
