@@ -259,13 +259,14 @@ static enum journal find_journal(const char *path)
     return found;
 }
 
-/* Takes a look at the file, so that whoever writes it is noticed, and at its journal. */
+/* Takes a look at the file, so that whoever writes it is noticed, and at its journal: where that is
+ * hot, what the file itself says may make no sense. */
 static enum kl_status check_at_rest(sqlite3 *db, const char *path, struct kl_error *err)
 {
     sqlite3_int64 version = 0;
     enum kl_status status = kl_db_integer(db, "PRAGMA user_version", &version, err);
 
-    if (!status &&
+    if (status != KL_ERR_BUSY &&
         find_journal(sqlite3_filename_journal(sqlite3_db_filename(db, "main"))) != JOURNAL_NONE)
         status = kl_fail(err, KL_ERR_UNFINISHED,
                          "%s is not finished: its training was cut off while it wrote (%s-journal "

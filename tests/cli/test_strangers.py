@@ -162,6 +162,23 @@ def test_readers_never_roll_back_and_a_resumed_training_does():
         assert open(victim).read() == "precious"
 
 
+def test_a_file_that_was_torn_while_it_was_written_is_what_its_journal_says():
+    folder, run, _ = put_down("torn", UNFINISHED)
+    with open(run + "-journal", "wb") as out:
+        out.write(journal(run, records=3))
+    with open(run, "r+b") as file:
+        file.seek(28)
+        file.write(struct.pack(">I", 1 << 20))  # the page that says how many there are came before them,
+        file.seek(100)
+        file.write(b"\xff" * (3 * PAGE - 100))  # and a schema that is none
+    before = state(folder)
+    for command in ("info", "verify"):
+        assert "was cut off while it wrote" in refuses((command, run))
+        assert state(folder) == before
+    tap.succeed("train", "--resume", run, "--quiet")
+    tap.succeed("verify", run)
+
+
 def test_an_empty_journal_is_none():
     folder, run, _ = put_down("empty", RUN)
     open(run + "-journal", "w").close()
