@@ -53,7 +53,8 @@ static void print_text_run(const struct kl_run *run)
         (unsigned long long)run->history.n_patterns, kl_training_optimiser(training)->name,
         training->learning_rate, text_of(training, "lr_schedule", text));
     if (kl_training_optimiser(training)->is_adaptive)
-        printf(", betas %g and %g", training->beta_1, training->beta_2);
+        printf(", betas %g and %g, epsilon %g", training->beta_1, training->beta_2,
+               training->epsilon);
     if (training->momentum > 0)
         printf(", momentum %g", training->momentum);
     if (training->weight_decay > 0)
@@ -109,7 +110,8 @@ static void print_run(const struct kl_run *run)
            kl_training_optimiser(training)->name, training->learning_rate,
            text_of(training, "lr_schedule", text));
     if (kl_training_optimiser(training)->is_adaptive)
-        printf("betas %g and %g, ", training->beta_1, training->beta_2);
+        printf("betas %g and %g, epsilon %g, ", training->beta_1, training->beta_2,
+               training->epsilon);
     else
         printf("momentum %g, ", training->momentum);
     printf("weight decay %g", training->weight_decay);

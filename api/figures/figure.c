@@ -161,6 +161,7 @@ enum kl_status kl_figure_draw(struct kl_run *run, struct kl_inquiry *inquiry,
         query.top = HITS_MAX;
     query.parts = KL_ANSWER_LOGITS | figure->parts;
     query.removal = NULL;
+    query.attention_alone = !query.rank->needs_dual; /* then no contribution is drawn */
     status = kl_attend_to(inquiry, &query, &answer, err);
     if (!status && figure->has_strips) {
         status = kl_strips_find(inquiry, query.target, &strips, err);

@@ -158,9 +158,9 @@ static enum kl_status report_contributions(const struct work *work, struct kl_an
     const float *gradients[KL_LAYERS_MAX];
     struct contribution_job job = {.work = work, .answer = answer};
     float *block = NULL;
+    int is_told = work->history->errors[layer] &&
+                  (!work->query->attention_alone || work->query->rank->score == kl_score_logit);
     enum kl_status status = KL_OK;
-
-    int is_told = work->history->errors[layer] && !work->query->attention_alone;
 
     for (uint32_t i = 0; i < answer->n_hits; i++)
         answer->spotlight[i].contribution = is_told ? 0 : NAN;
@@ -171,14 +171,15 @@ static enum kl_status report_contributions(const struct work *work, struct kl_an
     else if (work->history->adam)
         status = kl_inquiry_scores(work->inquiry, kl_rank_find("logit"), layer, answer->logit,
                                    answer->target, &job.contributions, err);
-    if (!status)
+    if (!status && !job.contributions) {
         status = kl_inquiry_gradients(work->inquiry, KL_GRADIENT_OF_LOGIT, answer->logit, layer,
                                       &block, gradients, err);
+        job.gradient = gradients[layer];
+    }
     if (!status)
         status = kl_alloc(&job.place_of_sample, kl_collection_size(work->history->data),
                           sizeof(uint32_t), "the spotlight", err);
     if (!status) {
-        job.gradient = gradients[layer];
         for (uint32_t i = 0; i < answer->n_hits; i++)
             job.place_of_sample[answer->spotlight[i].sample] = i + 1;
         status = kl_pool_run(work->pool, light_contributions, &job, 1, err);

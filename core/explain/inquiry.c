@@ -40,7 +40,8 @@ struct kl_inquiry {
     void *own;                 /* here */
     struct kl_activations *activations;
     pthread_mutex_t back; /* of the activations' error signals, which gradients are made in */
-    pthread_mutex_t layer_locks[KL_LAYERS_MAX]; /* held while a layer is scanned */
+    pthread_mutex_t layer_locks[KL_LAYERS_MAX]; /* held while a layer is scanned, */
+    pthread_mutex_t sweep_locks[KL_LAYERS_MAX]; /* or swept: attention does not wait for that */
     float *attention[KL_LAYERS_MAX];            /* (n_patterns), or NULL */
     float *effects[KL_LAYERS_MAX];              /* (n_logits, n_patterns), or NULL */
     struct known_weighted *weighted;            /* under the last layer's lock */
@@ -99,8 +100,10 @@ enum kl_status kl_inquiry_create(struct kl_pool *pool, const struct kl_history *
     pthread_mutex_init(&inquiry->back, NULL);
     pthread_mutex_init(&inquiry->lists, NULL);
     pthread_mutex_init(&inquiry->count, NULL);
-    for (uint32_t l = 0; l < KL_LAYERS_MAX; l++)
+    for (uint32_t l = 0; l < KL_LAYERS_MAX; l++) {
         pthread_mutex_init(&inquiry->layer_locks[l], NULL);
+        pthread_mutex_init(&inquiry->sweep_locks[l], NULL);
+    }
     status = copy_subject(inquiry, subject, err);
     if (!status)
         status = kl_model_read(history->final, history->data, &inquiry->subject,
@@ -141,6 +144,7 @@ void kl_inquiry_free(struct kl_inquiry *inquiry)
         kl_scratch_give(inquiry->history->scratch, inquiry->attention[l]);
         free(inquiry->effects[l]);
         pthread_mutex_destroy(&inquiry->layer_locks[l]);
+        pthread_mutex_destroy(&inquiry->sweep_locks[l]);
     }
     pthread_mutex_destroy(&inquiry->back);
     pthread_mutex_destroy(&inquiry->lists);
@@ -303,7 +307,7 @@ enum kl_status kl_inquiry_effects(struct kl_inquiry *inquiry, uint32_t layer, co
     float *effects = NULL;
     enum kl_status status = KL_OK;
 
-    pthread_mutex_lock(&inquiry->layer_locks[layer]);
+    pthread_mutex_lock(&inquiry->sweep_locks[layer]);
     if (!inquiry->effects[layer]) {
         status = kl_alloc(&effects, n, sizeof *effects, "contributions", err);
         if (!status)
@@ -317,7 +321,7 @@ enum kl_status kl_inquiry_effects(struct kl_inquiry *inquiry, uint32_t layer, co
     }
     if (!status)
         *out = inquiry->effects[layer];
-    pthread_mutex_unlock(&inquiry->layer_locks[layer]);
+    pthread_mutex_unlock(&inquiry->sweep_locks[layer]);
     return status;
 }
 

@@ -34,8 +34,8 @@ struct kl_query {
                                    KL_ANY_CLASS */
     uint32_t top;               /* 1 .. KL_TOP_MAX */
     unsigned parts;             /* of enum kl_part_of_answer */
-    int attention_alone;        /* tell no contributions of what the spotlight lights by attention:
-                                   under Adam these take a sweep in hidden layers */
+    int attention_alone;        /* tell no contributions of what is lit, unless it is ranked by
+                                   them: under Adam they take a sweep in hidden layers */
     uint32_t training_sample;   /* the training sample whose showings are asked for */
     const struct kl_removal *removal; /* or NULL */
 };

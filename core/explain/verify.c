@@ -114,21 +114,17 @@ static enum kl_status rebuild_weights(void *argument, unsigned worker, unsigned 
 static enum kl_status rebuild_adam(struct rebuild *rebuild, struct kl_error *err)
 {
     size_t width = rebuild->inputs + 1, n = rebuild->outputs * width;
-    double *left = NULL, *made = NULL;
-    enum kl_status status = kl_alloc(&left, n, sizeof *left, "the dual form's weights", err);
+    double *made = NULL;
+    enum kl_status status = kl_alloc(&made, n, sizeof *made, "the dual form's weights", err);
 
     if (!status)
-        status = kl_alloc(&made, n, sizeof *made, "the dual form's weights", err);
-    if (!status)
-        status = kl_adam_left(rebuild->pool, rebuild->history, rebuild->layer, left, err);
-    if (!status)
-        status = kl_adam_sum(rebuild->pool, rebuild->history, rebuild->layer, NULL, 0, made, err);
+        status =
+            kl_adam_sum(rebuild->pool, rebuild->history, rebuild->layer, NULL, 0, 1, made, err);
     for (size_t j = 0; !status && j < rebuild->outputs; j++) {
-        for (size_t i = 0; i < rebuild->inputs; i++)
-            rebuild->weights[j * rebuild->inputs + i] = left[j * width + i] + made[j * width + i];
-        rebuild->biases[j] = left[j * width + width - 1] + made[j * width + width - 1];
+        memcpy(rebuild->weights + j * rebuild->inputs, made + j * width,
+               rebuild->inputs * sizeof *made);
+        rebuild->biases[j] = made[j * width + width - 1];
     }
-    free(left);
     free(made);
     return status;
 }

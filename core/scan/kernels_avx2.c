@@ -81,14 +81,10 @@ TARGET static inline void store_f16(vector v, uint16_t *out)
 
 #include "core/scan/kernels_wide.h"
 
-/* By cpuid, because clang 14 does not know "f16c" in __builtin_cpu_supports. The builtin's "avx2"
- * includes the check that the system saves the wide registers. */
+/* The builtin's "avx2" includes the check that the system saves the wide registers. */
 static int supported(void)
 {
-    unsigned a, b, c, d;
-
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-           __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
 }
 
 const struct kl_kernels kl_kernels_avx2 = {

@@ -3,6 +3,7 @@
 
 #ifdef __x86_64__
 
+#include <cpuid.h>
 #include <immintrin.h>
 #include <string.h>
 
@@ -86,7 +87,7 @@ TARGET static inline void store_f16(vector v, uint16_t *out)
 /* Includes the check that the system saves the wide registers. */
 static int supported(void)
 {
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("fma");
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("fma") && has_f16c();
 }
 
 const struct kl_kernels kl_kernels_avx512 = {

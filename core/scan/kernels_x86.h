@@ -1,5 +1,14 @@
 /* What the x86 variants do with one half and with eight at a time, for core/scan/kernels_wide.h:
  * included with TARGET defined, which has F16C. */
+
+/* By cpuid, because clang 14 does not know "f16c" in __builtin_cpu_supports. */
+static inline int has_f16c(void)
+{
+    unsigned a, b, c, d;
+
+    return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+}
+
 TARGET static inline float one_f16(uint16_t half)
 {
     return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(half)));

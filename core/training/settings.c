@@ -119,7 +119,7 @@ enum kl_status kl_training_check(const struct kl_training *training, struct kl_e
         {training->error_entries == 1, "error_entries",
          "error_entries is at least 2, or 0 for all"},
         {training->beta_1 * training->beta_1 >= training->beta_2, "beta_2",
-         "beta_2 is above the square of beta_1, without which Adam need not converge"},
+         "beta_2 has to be above the square of beta_1, or Adam need not converge"},
         {training->records_gates && training->attention_only, "gate_errors",
          "gate_errors records what attention_only leaves out: take one of them"},
         {training->lr_schedule == KL_LR_STEP && training->lr_period < 1, "lr_period",

@@ -36,10 +36,10 @@ function arithmetic(run, part, name) {
     h('caption.hidden', {}, `What every showing adds to ${name}`),
     h('thead', {}, h('tr', {}, [['step', 'It was shown at this step'], ['attention + 1', 'How much its key meets this image’s; the 1 is the bias'],
       ['\u00d7 error', `How the network’s answer for it was to change at ${name}: its error signal`],
-      ['\u00d7 weight', 'What that step’s update still weighs: learning rate, momentum, decay'], ['= adds', '']].map(([text, title]) =>
+      ['\u00d7 weight', 'What that step’s update still weighs: learning rate, momentum, decay; after Adam, which has a weight for every number, of all of them together'], ['= adds', '']].map(([text, title]) =>
       h('th.number', {scope: 'col', title}, text)))),
     h('tbody', {}, showings.map((one) => h('tr', {}, h('td.number', {}, count(one.step)), h('td.number', {}, fixed(one.attention + 1, 2)),
-      h('td.number', {}, short(one.error)), h('td.number', {}, fixed(one.coefficient, 3)),
+      h('td.number', {}, short(one.error)), h('td.number', {}, short(one.coefficient)),
       h(one.contribution < 0 ? 'td.number.minus' : 'td.number.plus', {}, signed(one.contribution))))),
     h('tfoot', {}, h('tr', {}, h('th', {scope: 'row', colSpan: 4}, `together (${showings.length === 1 ? 'one showing' : `${count(showings.length)} showings`})`),
       h(total < 0 ? 'td.number.minus' : 'td.number.plus', {id: 'why-total', 'data-value': total}, signed(total))))));

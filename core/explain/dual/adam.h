@@ -55,11 +55,13 @@ enum kl_status kl_adam_correct(struct kl_pool *pool, const struct kl_history *hi
 double kl_adam_share(const struct kl_history *history);
 
 /* Of a layer's weights, biases as the last column, (outputs, inputs + 1) float64: what is left of
- * the initial ones; and what the patterns made whose mark (n_patterns; NULL: all) is value.
+ * the initial ones; and what the patterns made whose mark (n_patterns; NULL: all) is value, with
+ * what is left in the same sweep or without.
  * Errors: KL_ERR_MEMORY and those of reading. */
 enum kl_status kl_adam_left(struct kl_pool *pool, const struct kl_history *history, uint32_t layer,
                             double *weights, struct kl_error *err);
 enum kl_status kl_adam_sum(struct kl_pool *pool, const struct kl_history *history, uint32_t layer,
-                           const uint8_t *marks, int value, double *weights, struct kl_error *err);
+                           const uint8_t *marks, int value, int with_left, double *weights,
+                           struct kl_error *err);
 
 #endif

@@ -149,7 +149,7 @@ static enum kl_status make_sums(struct kl_pool *pool, const struct kl_history *h
     if (!status)
         status = kl_adam_left(pool, history, last, sums->left, err);
     if (!status)
-        status = is_whole ? kl_adam_sum(pool, history, last, NULL, 0, sums->all, err)
+        status = is_whole ? kl_adam_sum(pool, history, last, NULL, 0, 0, sums->all, err)
                           : make_parts(pool, history, sums, err);
     return status;
 }

@@ -10,7 +10,8 @@
 
 #define PART_ROWS 512 /* keys that are read at a time */
 #define TASKS_MAX 64
-#define GAP 1024 /* floats between two queries: nearer ones cost a third of the pass's speed */
+#define GAP                                                                                        \
+    1024 /* floats, 4 KB, between two queries: nearer, they cost a third of the pass's speed */
 
 enum kl_status kl_adam_create(struct kl_adam **out, struct kl_error *err)
 {

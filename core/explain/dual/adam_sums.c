@@ -157,7 +157,8 @@ enum kl_status kl_adam_left(struct kl_pool *pool, const struct kl_history *histo
 }
 
 enum kl_status kl_adam_sum(struct kl_pool *pool, const struct kl_history *history, uint32_t layer,
-                           const uint8_t *marks, int value, double *weights, struct kl_error *err)
+                           const uint8_t *marks, int value, int with_left, double *weights,
+                           struct kl_error *err)
 {
     const struct kl_shape *shape = &history->final->shape;
     size_t n = (size_t)shape->outputs[layer] * (shape->inputs[layer] + 1);
@@ -172,6 +173,12 @@ enum kl_status kl_adam_sum(struct kl_pool *pool, const struct kl_history *histor
     enum kl_status status;
 
     memset(weights, 0, n * sizeof *weights);
+    if (with_left && kl_sweep_is_penalised(history))
+        sweep.end = add_left;
+    else if (with_left)
+        add_left(&job,
+                 &(struct kl_sweep_rows){0, 0, sweep.n, history->final->shape.inputs[layer] + 1},
+                 NULL, kl_adam_share(history));
     if (marks) {
         sweep.wants_patterns = 1;
         sweep.begin = begin_marked;

@@ -43,7 +43,7 @@ static enum kl_status apply_made(struct kl_pool *pool, const struct kl_history *
                                      "a layer's weights", err);
 
     if (!status)
-        status = marks ? kl_adam_sum(pool, history, layer, marks, value, weights, err)
+        status = marks ? kl_adam_sum(pool, history, layer, marks, value, 0, weights, err)
                        : kl_adam_left(pool, history, layer, weights, err);
     if (!status)
         apply(weights, x, outputs, inputs, out);

@@ -30,8 +30,10 @@ static enum kl_status read_errors(const struct job *job, unsigned worker, struct
         one->step = kl_history_step(history, t);
         one->attention = (double)job->attention[t];
         one->error = (double)row[job->logit];
-        one->coefficient = history->adam ? (double)job->weighted[t] / (one->attention + 1)
-                                         : history->coefficients[one->step - 1];
+        if (!history->adam)
+            one->coefficient = history->coefficients[one->step - 1];
+        else if (one->attention != -1)
+            one->coefficient = (double)job->weighted[t] / (one->attention + 1);
         one->contribution = one->error * (history->adam ? (double)job->weighted[t]
                                                         : one->coefficient * (one->attention + 1));
         n++;
