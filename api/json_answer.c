@@ -50,9 +50,10 @@ static void add_classes(struct kl_json *json, const struct kl_run *run,
         kl_json_number(json, "sum_abs", total->sum_abs);
         kl_json_number(json, "sum_positive", total->sum_positive);
         kl_json_number(json, "sum_negative", total->sum_negative);
-        kl_json_doubles(json, "contributions",
-                        answer->contributions->by_class + (size_t)i * answer->n_logits,
-                        answer->n_logits);
+        if (answer->contributions)
+            kl_json_doubles(json, "contributions",
+                            answer->contributions->by_class + (size_t)i * answer->n_logits,
+                            answer->n_logits);
         kl_json_end(json);
     }
     kl_json_end(json);
@@ -151,7 +152,8 @@ static void add_time(struct kl_json *json, const struct kl_run *run, const struc
     add_by_class(json, "sum_abs", timeline, kl_sum_abs);
     add_by_class(json, "sum_positive", timeline, kl_sum_positive);
     add_by_class(json, "sum_negative", timeline, kl_sum_negative);
-    add_bin_contributions(json, run, answer);
+    if (answer->contributions)
+        add_bin_contributions(json, run, answer);
     kl_json_end(json);
 }
 
@@ -309,14 +311,19 @@ static void add_query(struct kl_json *json, const struct kl_run *run, const stru
 }
 
 /* What the network says, and what it is made of. */
-static void add_logits(struct kl_json *json, const struct kl_answer *answer)
+static void add_logits(struct kl_json *json, const struct kl_run *run,
+                       const struct kl_answer *answer)
 {
     kl_json_floats(json, "logits", answer->logits, answer->n_logits);
     kl_json_floats(json, "probabilities", answer->probabilities, answer->n_logits);
-    kl_json_doubles(json, "initial_guess", answer->initial_guess, answer->n_logits);
-    kl_json_doubles(json, "correction", answer->correction, answer->n_logits);
+    if (run->history.has_dual) {
+        kl_json_doubles(json, "initial_guess", answer->initial_guess, answer->n_logits);
+        kl_json_doubles(json, "correction", answer->correction, answer->n_logits);
+    }
     kl_json_object(json, "exactness");
-    kl_json_number(json, "max_abs_error", answer->max_abs_error);
+    kl_json_bool(json, "dual", run->history.has_dual);
+    if (run->history.has_dual)
+        kl_json_number(json, "max_abs_error", answer->max_abs_error);
     kl_json_end(json);
 }
 
@@ -333,7 +340,7 @@ char *kl_json_attention(const struct kl_run *run, const struct kl_query *query, 
     kl_json_string(json, "dataset", run->data.datasets[query->subject.dataset]->name);
     kl_json_count(json, "predicted", answer->predicted);
     if (query->parts & KL_ANSWER_LOGITS)
-        add_logits(json, answer);
+        add_logits(json, run, answer);
     if ((query->parts & ~(unsigned)KL_ANSWER_LOGITS) || query->removal)
         add_query(json, run, query, answer);
     kl_json_count(json, "patterns", answer->n_patterns);

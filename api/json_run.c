@@ -41,12 +41,15 @@ double kl_run_test_bits(const struct kl_run *run)
 static void add_layers(struct kl_json *json, const struct kl_training *training)
 {
     struct kl_layout layout;
+    char name[KL_LAYER_NAME_MAX];
 
     kl_json_list(json, "layers");
     kl_training_layout(training, &layout);
     for (uint32_t l = 0; l < training->shape.n_layers; l++) {
         kl_json_object(json, NULL);
+        kl_shape_layer_name(&training->shape, l, name);
         kl_json_count(json, "layer", l + 1);
+        kl_json_string(json, "name", name);
         kl_json_count(json, "inputs", training->shape.inputs[l]);
         kl_json_count(json, "outputs", training->shape.outputs[l]);
         kl_json_string(json, "activation",
@@ -230,9 +233,10 @@ static void add_summary(struct kl_json *json, const struct kl_run *run)
     if (kl_history_is_text(&run->history)) {
         kl_json_number(json, "test_bits_per_token", kl_run_test_bits(run));
         kl_json_number(json, "test_perplexity", pow(2, kl_run_test_bits(run)));
-        kl_json_bool(json, "dual", run->history.has_dual);
         kl_json_number(json, "left_out", run->history.left_out);
     }
+    kl_json_bool(json, "dual", run->history.has_dual);
+    kl_json_bool(json, "recorded", run->history.queries != NULL);
     kl_json_count(json, "patterns", run->history.n_patterns);
     kl_json_count(json, "steps", run->training.n_steps);
     kl_json_count(json, "file_bytes", run->file_bytes);
@@ -244,11 +248,12 @@ static void add_summary(struct kl_json *json, const struct kl_run *run)
 
 char *kl_json_run(const struct kl_run *run)
 {
+    const struct kl_layer_steps *last = &run->history.layers[run->training.shape.n_layers - 1];
     struct kl_json writer = kl_json_begin(), *json = &writer;
 
     add_summary(json, run);
-    if (run->history.has_dual && isfinite(run->history.alpha))
-        kl_json_number(json, "initial_share", run->history.alpha);
+    if (run->history.has_dual && isfinite(last->alpha))
+        kl_json_number(json, "initial_share", last->alpha);
     add_training(json, &run->training);
     add_other_settings(json, run);
     kl_json_add_curve(json, run);

@@ -60,6 +60,7 @@ struct longer {
     struct tiled keys[KL_LAYERS_MAX], errors[KL_LAYERS_MAX];
     uint32_t *samples, *repetitions;
     double *coefficients;
+    uint64_t *starts;
     struct kl_pool *pool;
     struct kl_query query;
     float *direction, *out; /* of a bare scan */
@@ -78,18 +79,23 @@ static void make_longer(const struct bench *bench, uint64_t about, struct longer
     must(kl_alloc(&longer->repetitions, kl_collection_size(run->data), sizeof(uint32_t), "samples",
                   &err),
          &err);
+    must(kl_alloc(&longer->starts, (size_t)history->n_steps + 1, sizeof(uint64_t), "steps", &err),
+         &err);
+    for (uint64_t s = 0; s <= history->n_steps; s++)
+        longer->starts[s] = s * run->patterns_per_step;
+    history->starts = longer->starts;
     must(kl_alloc(&longer->coefficients, history->n_steps, sizeof(double), "steps", &err), &err);
     for (uint64_t t = 0; t < history->n_patterns; t++) {
         longer->samples[t] = run->samples[t % run->n_patterns];
         longer->repetitions[longer->samples[t]]++;
     }
     for (uint32_t s = 0; s < history->n_steps; s++)
-        longer->coefficients[s] = run->coefficients[s % run->n_steps];
+        longer->coefficients[s] = run->layers[0].coefficients[s % run->n_steps];
     must(kl_scratch_create(history->n_patterns, &history->scratch, &err), &err);
     history->samples = longer->samples;
     history->repetitions = longer->repetitions;
-    history->coefficients = longer->coefficients;
     for (uint32_t l = 0; l < run->final->shape.n_layers; l++) {
+        history->layers[l].coefficients = longer->coefficients;
         if (l > 0) { /* layer 1 has a row for each sample */
             tile(run->keys[l], history->n_patterns, &longer->keys[l]);
             history->keys[l] = &longer->keys[l].source;
@@ -109,6 +115,7 @@ static void clear(struct longer *longer)
     free(longer->samples);
     free(longer->repetitions);
     free(longer->coefficients);
+    free(longer->starts);
     free(longer->direction);
     free(longer->out);
 }

@@ -143,12 +143,13 @@ static enum kl_status find_image(struct kl_asking *asking, struct kl_run *run, u
 {
     struct kl_query *query = &asking->question.query;
     enum kl_status status =
-        kl_alloc(&asking->pixels, run->training.shape.inputs[0], 1, "an image", err);
+        kl_alloc(&asking->pixels, kl_dataset_image_size(run->data.datasets[0]), 1, "an image", err);
 
     if (!status)
         status = kl_run_image(run, sample, asking->pixels, err);
     query->subject.pixels = asking->pixels;
     query->subject.dataset = kl_collection_place(&run->data, sample).dataset;
+    query->subject.stored = sample + 1;
     query->target = (int)kl_collection_target(&run->data, sample);
     return status;
 }

@@ -89,22 +89,38 @@ static void print_other_settings(const struct kl_run *run)
                run->other_settings[i].value);
 }
 
+static void print_network(const struct kl_run *run)
+{
+    const struct kl_training *training = &run->training;
+    const struct kl_shape *shape = &training->shape;
+    char init[KL_VALUE_BYTES], name[KL_LAYER_NAME_MAX];
+
+    printf("network    ");
+    for (uint32_t l = 0; shape->layers && l < shape->n_layers; l++) {
+        kl_shape_layer_name(shape, l, name);
+        printf("%s%s %u-%u%s", l ? ", " : "recorded: ", name, shape->inputs[l], shape->outputs[l],
+               shape->layers[l].has_errors ? "" : " (attention only)");
+    }
+    for (uint32_t l = 0; !shape->layers && l <= shape->n_layers; l++)
+        printf("%s%u", l ? "-" : "", l ? shape->outputs[l - 1] : shape->inputs[0]);
+    if (!shape->layers)
+        printf(", ReLU, %s initialisation, seed %llu", text_of(training, "initialisation", init),
+               (unsigned long long)training->seed);
+    putchar('\n');
+}
+
 static void print_run(const struct kl_run *run)
 {
     const struct kl_training *training = &run->training;
-    char text[KL_VALUE_BYTES], init[KL_VALUE_BYTES];
+    const struct kl_layer_steps *last = &run->history.layers[training->shape.n_layers - 1];
+    char text[KL_VALUE_BYTES];
 
     printf("%s (%s)\n", training->name, run->fingerprint);
     if (kl_history_is_text(&run->history)) {
         print_text_run(run);
         return;
     }
-    printf("network    ");
-    for (uint32_t l = 0; l <= training->shape.n_layers; l++)
-        printf("%s%u", l ? "-" : "",
-               l ? training->shape.outputs[l - 1] : training->shape.inputs[0]);
-    printf(", ReLU, %s initialisation, seed %llu\n", text_of(training, "initialisation", init),
-           (unsigned long long)training->seed);
+    print_network(run);
     printf("training   %u steps of %u = %llu patterns; %s, learning rate %g (%s), ",
            training->n_steps, training->batch_size, (unsigned long long)run->history.n_patterns,
            kl_training_optimiser(training)->name, training->learning_rate,
@@ -119,8 +135,8 @@ static void print_run(const struct kl_run *run)
         printf(", gradient norm clipped at %g", training->clip_norm);
     printf("\nhistory    %s, %.1f MB", kl_dtype_name((enum kl_dtype)training->dtype),
            (double)run->file_bytes / 1e6);
-    if (isfinite(run->history.alpha))
-        printf("; %.4f of the initial weights is left", run->history.alpha);
+    if (isfinite(last->alpha))
+        printf("; %.4f of the initial weights is left", last->alpha);
     putchar('\n');
     for (uint32_t d = 0; d < run->data.n_datasets; d++) {
         const struct kl_dataset *dataset = run->data.datasets[d];

@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,15 +69,24 @@ static void print_output(const struct kl_run *run, uint32_t output)
 
 static void print_logits(const struct kl_run *run, const struct kl_answer *answer)
 {
-    printf("\n%-16s %11s   %9s = %13s + %10s\n", "class", "probability", "logit", "initial guess",
-           "correction");
+    int has_dual = run->history.has_dual;
+
+    printf("\n%-16s %11s   %9s", "class", "probability", "logit");
+    if (has_dual)
+        printf(" = %13s + %10s", "initial guess", "correction");
+    putchar('\n');
     for (uint32_t j = 0; j < answer->n_logits; j++) {
         print_output(run, j);
-        printf(" %9.2f %%   %9.4f = %13.4f + %10.4f%s\n", 100 * (double)answer->probabilities[j],
-               (double)answer->logits[j], answer->initial_guess[j], answer->correction[j],
-               j == answer->predicted ? "  <- predicted" : "");
+        printf(" %9.2f %%   %9.4f", 100 * (double)answer->probabilities[j],
+               (double)answer->logits[j]);
+        if (has_dual)
+            printf(" = %13.4f + %10.4f", answer->initial_guess[j], answer->correction[j]);
+        printf("%s\n", j == answer->predicted ? "  <- predicted" : "");
     }
-    printf("The sum is the logit within %.1e.\n", answer->max_abs_error);
+    if (has_dual)
+        printf("The sum is the logit within %.1e.\n", answer->max_abs_error);
+    else
+        printf("No error signals are recorded, so there are no contributions.\n");
 }
 
 static void print_spotlight(const struct kl_run *run, const struct kl_query *query,
@@ -99,15 +109,20 @@ static void print_spotlight(const struct kl_run *run, const struct kl_query *que
         printf("%4u  %-26s %7u  ", i + 1, name, hit->sample);
         kl_print_name(kl_dataset_class_name(dataset, kl_collection_label(&run->data, hit->sample)),
                       14);
-        printf(" %7u %5s %12.4f %14.6f %12.6g", hit->step, times, hit->attention, hit->contribution,
-               hit->score);
+        printf(" %7u %5s %12.4f ", hit->step, times, hit->attention);
+        if (isnan(hit->contribution))
+            printf("%14s", "");
+        else
+            printf("%14.6f", hit->contribution);
+        printf(" %12.6g", hit->score);
         if (path) {
             printf("  ");
             kl_print_name(path, 0);
         }
         putchar('\n');
     }
-    printf("Contributions are to the logit of output %u (%s).\n", answer->logit, exact);
+    if (run->history.errors[query->layer - 1])
+        printf("Contributions are to the logit of output %u (%s).\n", answer->logit, exact);
 }
 
 static void print_classes(const struct kl_run *run, const struct kl_answer *answer)
@@ -129,10 +144,11 @@ static void print_removed(const struct kl_run *run, const struct kl_answer *answ
 {
     const struct kl_removed *removed = &answer->removed;
 
-    printf("\nWithout %llu of %llu patterns, in all layers (no retraining):\n%-16s %11s %11s   "
+    printf("\nWithout %llu of %llu patterns, in %s (no retraining):\n%-16s %11s %11s   "
            "%11s\n",
-           (unsigned long long)removed->n_patterns, (unsigned long long)answer->n_patterns, "class",
-           "logit", "without", "probability");
+           (unsigned long long)removed->n_patterns, (unsigned long long)answer->n_patterns,
+           run->history.queries ? "the last layer" : "all layers", "class", "logit", "without",
+           "probability");
     for (uint32_t j = 0; j < answer->n_logits; j++) {
         print_output(run, j);
         printf(" %11.4f %11.4f   %9.2f %%%s\n", (double)answer->logits[j], removed->logits[j],

@@ -49,6 +49,11 @@ static enum kl_status allow_host(void *target, const char *value, struct kl_erro
     return KL_OK;
 }
 
+static enum kl_status allow_frame(void *target, const char *value, struct kl_error *err)
+{
+    return kl_frame_allow(value, &((struct request *)target)->server, err);
+}
+
 static enum kl_status set_public_url(void *target, const char *value, struct kl_error *err)
 {
     return kl_public_address_parse(value, &((struct request *)target)->server.public_address, err);
@@ -92,6 +97,14 @@ static enum kl_status parse(int argc, char **argv, struct request *request, stru
          .target = request,
          .call = allow_host,
          .help = "answer to this host name besides localhost; may be repeated"},
+        {.type = KL_OPTION_CALL,
+         .name = "allow-frame",
+         .value = "ORIGIN",
+         .target = request,
+         .call = allow_frame,
+         .help =
+             "let pages of this origin, such as http://localhost:8888, show this one in a frame; "
+             "may be repeated"},
         {.type = KL_OPTION_CALL,
          .name = "public-url",
          .value = "URL",

@@ -202,9 +202,11 @@ static enum kl_status fit_kind(struct kl_train_request *request, struct kl_error
     if (is_adaptive && !is_given(request, "learning_rate") &&
         training->learning_rate > ADAM_RATE_MAX)
         training->learning_rate = ADAM_RATE;
-    if (is_adaptive && is_given(request, "momentum") && training->momentum > 0)
+    if (is_adaptive && ((is_given(request, "momentum") && training->momentum > 0) ||
+                        is_given(request, "nesterov") || is_given(request, "dampening")))
         return kl_fail(err, KL_ERR_USAGE,
-                       "--momentum is SGD's: Adam has --beta1 and --beta2 instead");
+                       "--momentum, --nesterov and --dampening are SGD's: Adam has --beta1 and "
+                       "--beta2 instead");
     for (size_t i = 0; !is_adaptive && i < sizeof of_adam / sizeof of_adam[0]; i++)
         if (is_given(request, of_adam[i]))
             return kl_fail(err, KL_ERR_USAGE, "--%s is Adam's: add --optimiser adam or adamw",

@@ -32,7 +32,8 @@ static enum kl_status check_layers(struct kl_run *run, struct kl_pool *pool, str
         enum kl_status status;
 
         if (!run->history.errors[l]) {
-            printf("%5u             error signals not recorded (see train --gate-errors)\n", l + 1);
+            printf("%5u             error signals not recorded%s\n", l + 1,
+                   run->training.shape.layers ? "" : " (see train --gate-errors)");
             continue;
         }
         status = kl_layer_check(pool, &run->history, l, &check, err);

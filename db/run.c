@@ -15,6 +15,7 @@
 #include "db/run_private.h"
 #include "db/file/run_row.h"
 #include "db/tables/datasets.h"
+#include "db/tables/layers.h"
 #include "db/tables/settings.h"
 
 static enum kl_status damaged(const struct kl_run *run, const char *what, struct kl_error *err)
@@ -29,7 +30,7 @@ static enum kl_status damaged(const struct kl_run *run, const char *what, struct
 static enum kl_status check_finished(const char *path, struct kl_error *err)
 {
     sqlite3 *db = NULL;
-    sqlite3_int64 finished = 0, done = 0, steps = 0;
+    sqlite3_int64 finished = 0, done = 0, steps = 0, is_recorded = 0;
     enum kl_status status = kl_db_open(path, KL_OPEN_READ, &db, err);
 
     if (!status)
@@ -41,7 +42,15 @@ static enum kl_status check_finished(const char *path, struct kl_error *err)
             db,
             "SELECT coalesce((SELECT CAST(value AS INTEGER) FROM setting WHERE key = 'steps'), 0)",
             &steps, err);
+    if (!status)
+        status = kl_db_integer(db, "SELECT count(*) FROM setting WHERE key = 'framework'",
+                               &is_recorded, err);
     sqlite3_close(db);
+    if (!status && !finished && is_recorded)
+        return kl_fail(err, KL_ERR_RECORDING,
+                       "%s is not finished: its recording stopped at step %lld, or still goes on; "
+                       "go on with it in the program that records it (resume=True)",
+                       path, (long long)done);
     if (!status && !finished)
         return kl_fail(err, KL_ERR_UNFINISHED,
                        "%s is not finished: its training stopped at step %lld of %lld", path,
@@ -65,86 +74,6 @@ static enum kl_status read_fingerprint(struct kl_run *run, struct kl_error *err)
     if (!status)
         memcpy(run->fingerprint, text, 17);
     sqlite3_finalize(statement);
-    return status;
-}
-
-static enum kl_status read_steps(struct kl_run *run, struct kl_error *err)
-{
-    sqlite3_stmt *statement = NULL;
-    uint32_t n_steps = run->training.n_steps, s = 0;
-    uint32_t per_step = kl_training_patterns(&run->training);
-    int row = 1;
-    enum kl_status status = kl_alloc(&run->rules, n_steps, sizeof *run->rules, "the steps", err);
-
-    if (!status)
-        status = kl_alloc(&run->losses, n_steps, sizeof *run->losses, "the steps", err);
-    if (!status)
-        status = kl_db_prepare(run->private->db,
-                               "SELECT step.step, first_showing, count, learning_rate, momentum, "
-                               "weight_decay, clip_factor, loss FROM step JOIN rule ON rule.step = "
-                               "step.step AND parameter_group = 0 ORDER BY step.step",
-                               &statement, err);
-    for (; !status && !(status = kl_db_next(statement, &row, err)) && row; s++) {
-        if (s >= n_steps || sqlite3_column_int64(statement, 0) != s + 1 ||
-            sqlite3_column_int64(statement, 1) != (sqlite3_int64)s * per_step ||
-            sqlite3_column_int64(statement, 2) != per_step) {
-            status = damaged(run, "its steps do not follow each other", err);
-            break;
-        }
-        run->rules[s] = kl_training_rule(&run->training, s + 1); /* the rest the file has */
-        run->rules[s].learning_rate = sqlite3_column_double(statement, 3);
-        run->rules[s].momentum = sqlite3_column_double(statement, 4);
-        run->rules[s].weight_decay = sqlite3_column_double(statement, 5);
-        run->rules[s].clip_factor = sqlite3_column_double(statement, 6);
-        run->losses[s] = sqlite3_column_double(statement, 7);
-    }
-    sqlite3_finalize(statement);
-    if (!status && s != n_steps)
-        status = damaged(run, "steps are missing", err);
-    return status;
-}
-
-static enum kl_status read_patterns(struct kl_run *run, struct kl_error *err)
-{
-    sqlite3_stmt *statement = NULL;
-    uint64_t n_patterns = run->history.n_patterns, next = 0;
-    uint32_t n_samples = kl_collection_size(&run->data);
-    uint32_t *samples = NULL;
-    int row = 1;
-    enum kl_status status = kl_alloc(&samples, n_patterns, sizeof *samples, "the patterns", err);
-
-    run->private->samples = samples;
-    run->history.samples = samples;
-    if (!status)
-        status = kl_db_prepare(run->private->db,
-                               "SELECT first, count, data FROM showing_chunk ORDER BY first",
-                               &statement, err);
-    while (!status && !(status = kl_db_next(statement, &row, err)) && row) {
-        uint64_t first = (uint64_t)sqlite3_column_int64(statement, 0);
-        uint64_t count = (uint64_t)sqlite3_column_int64(statement, 1);
-
-        if (first != next || count > n_patterns - next ||
-            (uint64_t)sqlite3_column_bytes(statement, 2) != count * sizeof(uint32_t)) {
-            status = damaged(run, "its patterns do not follow each other", err);
-            break;
-        }
-        memcpy(samples + first, sqlite3_column_blob(statement, 2), count * sizeof(uint32_t));
-        next += count;
-    }
-    sqlite3_finalize(statement);
-    if (!status && next != n_patterns)
-        status = damaged(run, "patterns are missing", err);
-    if (!status)
-        status =
-            kl_alloc(&run->private->repetitions, n_samples, sizeof(uint32_t), "the samples", err);
-    run->history.repetitions = run->private->repetitions;
-    for (uint64_t t = 0; !status && t < n_patterns; t++) {
-        if (samples[t] >= n_samples ||
-            kl_collection_place(&run->data, samples[t]).split != KL_SPLIT_TRAIN)
-            status = damaged(run, "a pattern is no training sample", err);
-        else
-            run->private->repetitions[samples[t]]++;
-    }
     return status;
 }
 
@@ -184,65 +113,6 @@ static enum kl_status read_networks(struct kl_run *run, struct kl_error *err)
     if (!status)
         status = kl_tensors_read(run->private->db, "initial", 0, run->initial, err);
     return status ? status : kl_tensors_read(run->private->db, "current", 0, run->final, err);
-}
-
-static enum kl_status name_class_datasets(struct kl_run *run, struct kl_error *err)
-{
-    uint32_t *datasets = NULL, class = 0;
-    enum kl_status status =
-        kl_alloc(&datasets, run->history.n_classes, sizeof *datasets, "the classes", err);
-
-    run->private->class_datasets = datasets;
-    run->history.class_datasets = datasets;
-    for (uint32_t d = 0; !status && d < run->data.n_datasets; d++)
-        for (uint32_t label = 0; label < run->data.datasets[d]->n_classes; label++)
-            datasets[class ++] = d;
-    return status;
-}
-
-static enum kl_status prepare_history(struct kl_run *run, struct kl_error *err)
-{
-    struct kl_history *history = &run->history;
-    uint32_t *classes = NULL;
-    double *coefficients = NULL;
-    enum kl_status status =
-        kl_alloc(&classes, kl_collection_size(&run->data), sizeof *classes, "the classes", err);
-
-    run->private->classes = classes;
-    if (!status)
-        status = kl_alloc(&coefficients, run->training.n_steps, sizeof *coefficients,
-                          "the coefficients", err);
-    run->private->coefficients = coefficients;
-    if (status)
-        return status;
-    history->data = &run->data;
-    history->initial = run->initial;
-    history->final = run->final;
-    history->classes = classes;
-    history->n_classes = kl_collection_classes(&run->data, classes);
-    status = name_class_datasets(run, err);
-    if (!status)
-        status = kl_norms_create(&history->norms, err);
-    if (!status)
-        status = kl_scratch_create(history->n_patterns, &history->scratch, err);
-    if (status)
-        return status;
-    history->has_dual = !run->training.attention_only;
-    history->rules = run->rules;
-    history->is_decoupled = kl_training_optimiser(&run->training)->is_decoupled;
-    if (!history->has_dual)
-        return KL_OK;
-    if (kl_training_optimiser(&run->training)->is_adaptive) {
-        history->alpha = kl_adam_share(history);
-        return kl_adam_create(&history->adam, err);
-    }
-    kl_coefficients(run->rules, run->training.n_steps, coefficients, &history->alpha);
-    history->coefficients = coefficients;
-    for (uint32_t step = 0; step < run->training.n_steps; step++)
-        if (!isfinite(coefficients[step]))
-            return damaged(run, "its steps have no finite coefficients", err);
-    return isfinite(history->alpha) ? KL_OK
-                                    : damaged(run, "its steps have no finite coefficients", err);
 }
 
 /* Runs as a pool's task: every worker has a connection of its own. */
@@ -336,7 +206,8 @@ static enum kl_status read_start(struct kl_run *run, struct kl_error *err)
     if (!status)
         status = kl_datasets_read(db, kl_training_model(&run->training)->kind,
                                   (enum kl_heads)run->training.heads, &run->data, err);
-    return status ? status : kl_layers_check(db, &run->data, &run->training, err);
+    return status ? status
+                  : kl_layers_read(db, &run->data, &run->training, &run->private->layers, err);
 }
 
 static enum kl_status read_all(struct kl_run *run, unsigned n_workers, struct kl_error *err)
@@ -351,22 +222,20 @@ static enum kl_status read_all(struct kl_run *run, unsigned n_workers, struct kl
     if (!status)
         status = read_networks(run, err);
     if (!status)
-        status = read_steps(run, err);
+        status = kl_run_read_steps(run, err);
     if (status)
         return status;
-    run->history.patterns_per_step = kl_training_patterns(&run->training);
-    run->history.n_steps = run->training.n_steps;
-    run->history.n_patterns = (uint64_t)run->training.n_steps * run->history.patterns_per_step;
     run->file_bytes = stat(run->path, &info) == 0 ? (uint64_t)info.st_size : 0;
-    status = read_patterns(run, err);
+    status = read_curve(run, err);
     if (!status)
-        status = read_curve(run, err);
-    if (!status)
-        status = prepare_history(run, err);
+        status = kl_run_prepare_history(run, err);
     if (!status)
         status = read_left_out(run, err);
     if (!status)
         status = read_snapshots(run, err);
+    if (!status && run->private->layers)
+        status = kl_queries_open(run->path, &run->training.shape, &run->private->queries, err);
+    run->history.queries = run->private->queries;
     return status || n_workers == 0 ? status : open_sources(run, n_workers, err);
 }
 
@@ -425,6 +294,9 @@ void kl_run_close(struct kl_run *run)
         free(private->repetitions);
         free(private->classes);
         free(private->coefficients);
+        free(private->starts);
+        free(private->layers);
+        kl_queries_close(private->queries);
         free(private->snapshot_steps);
         free(private->class_datasets);
         kl_norms_free(run->history.norms);

@@ -42,7 +42,7 @@ static enum kl_status seek_image(struct kl_run *run, uint32_t sample, sqlite3_in
 enum kl_status kl_run_image(struct kl_run *run, uint32_t sample, uint8_t *pixels,
                             struct kl_error *err)
 {
-    size_t size = run->training.shape.inputs[0];
+    size_t size = kl_dataset_image_size(run->data.datasets[0]);
     sqlite3_int64 first = 0;
     enum kl_status status;
 

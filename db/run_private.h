@@ -7,6 +7,7 @@
 
 #include "db/tables/chunks.h"
 #include "db/run.h"
+#include "db/tables/queries.h"
 
 struct kl_run_private {
     pthread_mutex_t lock; /* of db and image, which requests share */
@@ -21,7 +22,18 @@ struct kl_run_private {
     uint32_t *samples, *repetitions;
     uint32_t *classes;
     double *coefficients;
+    uint64_t *starts;
+    uint32_t n_groups;             /* of parameters */
+    struct kl_layer_facts *layers; /* of a recorded network, or NULL */
+    struct kl_queries *queries;    /* likewise */
     uint32_t *snapshot_steps, *class_datasets;
 };
+
+/* Reads steps, rules and showings, once settings, data and layers are known. Errors:
+ * KL_ERR_DAMAGED, KL_ERR_MEMORY. */
+enum kl_status kl_run_read_steps(struct kl_run *run, struct kl_error *err);
+
+/* Fills run->history but for its sources, once all small tables are read. Errors: likewise. */
+enum kl_status kl_run_prepare_history(struct kl_run *run, struct kl_error *err);
 
 #endif

@@ -11,6 +11,7 @@
 #include "core/base/memory.h"
 #include "db/file/database.h"
 #include "db/tables/images.h"
+#include "db/tables/layers.h"
 #include "db/tables/tensors.h"
 #include "db/tables/patterns.h"
 #include "db/file/create.h"
@@ -287,6 +288,7 @@ static enum kl_status read_start(struct kl_writer *writer, struct kl_collection 
                                  uint32_t *steps_done, struct kl_error *err)
 {
     struct kl_other_setting *others = NULL;
+    struct kl_layer_facts *facts = NULL;
     uint32_t n_others;
     enum kl_status status = kl_rows_check_small(writer->db, err);
 
@@ -297,7 +299,12 @@ static enum kl_status read_start(struct kl_writer *writer, struct kl_collection 
         status = kl_datasets_read(writer->db, kl_training_model(&writer->training)->kind,
                                   (enum kl_heads)writer->training.heads, data, err);
     if (!status)
-        status = kl_layers_check(writer->db, data, &writer->training, err);
+        status = kl_layers_read(writer->db, data, &writer->training, &facts, err);
+    if (!status && facts)
+        status =
+            kl_fail(err, KL_ERR_USAGE, "%s was recorded by another program: go on with it there",
+                    sqlite3_db_filename(writer->db, "main"));
+    free(facts);
     return status ? status : kl_run_row_read(writer->db, writer->training.n_steps, steps_done, err);
 }
 

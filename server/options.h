@@ -8,6 +8,7 @@
 #include "core/base/error.h"
 
 #define KL_ALLOWED_HOSTS_MAX 16
+#define KL_FRAMES_BYTES 512 /* of the origins that may show the page in a frame */
 
 struct kl_public_address {
     char origin[272], host[256], path[256]; /* "https://host:1", "host", "/path" or "" */
@@ -20,6 +21,8 @@ struct kl_server_options {
         *token; /* asked of every request, or NULL; needed on other than loopback addresses */
     const char *allowed_hosts[KL_ALLOWED_HOSTS_MAX]; /* besides loopback names */
     size_t n_allowed_hosts;
+    char frames[KL_FRAMES_BYTES]; /* origins that may show the page in a frame, with a space before
+                                     each; empty: none */
     /* The address that people use, behind a proxy: "https://host/path", as kl_public_address takes
      * it apart; all empty: none. */
     struct kl_public_address public_address;
@@ -29,5 +32,10 @@ struct kl_server_options {
  * KL_ERR_USAGE (it is no such address). */
 enum kl_status kl_public_address_parse(const char *url, struct kl_public_address *address,
                                        struct kl_error *err);
+
+/* Adds an origin ("http://localhost:8888") to those that may show the page in a frame. Errors:
+ * KL_ERR_USAGE (it is none, or there are too many). */
+enum kl_status kl_frame_allow(const char *origin, struct kl_server_options *options,
+                              struct kl_error *err);
 
 #endif

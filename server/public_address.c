@@ -73,3 +73,20 @@ enum kl_status kl_public_address_parse(const char *url, struct kl_public_address
         address->path[strlen(address->path) - 1] = '\0';
     return KL_OK;
 }
+
+enum kl_status kl_frame_allow(const char *origin, struct kl_server_options *options,
+                              struct kl_error *err)
+{
+    struct kl_public_address address;
+    size_t used = strlen(options->frames);
+
+    if (kl_public_address_parse(origin, &address, err) || *address.path)
+        return kl_fail(err, KL_ERR_USAGE,
+                       "--allow-frame is a scheme, a host and a port, as in http://localhost:8888, "
+                       "not '%.100s'",
+                       origin);
+    if (used + 1 + strlen(address.origin) >= sizeof options->frames)
+        return kl_fail(err, KL_ERR_USAGE, "there are too many of --allow-frame");
+    snprintf(options->frames + used, sizeof options->frames - used, " %s", address.origin);
+    return KL_OK;
+}

@@ -57,11 +57,16 @@ static void add_header(struct MHD_Response *response, const char *name, const ch
     (void)MHD_add_response_header(response, name, value);
 }
 
-static void add_security_headers(struct MHD_Response *response)
+static void add_security_headers(const struct kl_server_options *options,
+                                 struct MHD_Response *response)
 {
-    add_header(response, "Content-Security-Policy",
-               "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
-               "object-src 'none'");
+    char policy[KL_FRAMES_BYTES + 160];
+
+    snprintf(policy, sizeof policy,
+             "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors%s; "
+             "object-src 'none'",
+             *options->frames ? options->frames : " 'none'");
+    add_header(response, "Content-Security-Policy", policy);
     add_header(response, "X-Content-Type-Options", "nosniff");
     add_header(response, "Referrer-Policy", "no-referrer");
     add_header(response, "Cross-Origin-Resource-Policy", "same-origin");
@@ -103,8 +108,8 @@ static struct MHD_Response *make_response(struct kl_reply *reply)
                                            MHD_RESPMEM_PERSISTENT);
 }
 
-static enum MHD_Result send_reply(struct MHD_Connection *connection, struct kl_reply *reply,
-                                  const char *cookie)
+static enum MHD_Result send_reply(const struct kl_server *server, struct MHD_Connection *connection,
+                                  struct kl_reply *reply, const char *cookie)
 {
     struct MHD_Response *response = make_response(reply);
     enum MHD_Result result;
@@ -113,7 +118,7 @@ static enum MHD_Result send_reply(struct MHD_Connection *connection, struct kl_r
         free(reply->owned);
         return MHD_NO;
     }
-    add_security_headers(response);
+    add_security_headers(&server->options, response);
     add_reply_headers(response, reply);
     if (cookie)
         add_header(response, "Set-Cookie", cookie);
@@ -200,7 +205,7 @@ static enum MHD_Result answer(struct kl_server *server, struct MHD_Connection *c
             kl_guard_etag_matches(request.if_none_match, reply.etag))
             reply.status = 304;
     }
-    return send_reply(connection, &reply, welcome.cookie[0] ? welcome.cookie : NULL);
+    return send_reply(server, connection, &reply, welcome.cookie[0] ? welcome.cookie : NULL);
 }
 
 /* Whether the headers alone refuse a request, so that its body need not be kept. */
@@ -237,13 +242,14 @@ static void take_body(struct exchange *exchange, const char *data, size_t n_byte
     grown[exchange->n_bytes] = '\0';
 }
 
-static enum MHD_Result refuse_method(struct MHD_Connection *connection)
+static enum MHD_Result refuse_method(const struct kl_server *server,
+                                     struct MHD_Connection *connection)
 {
     struct kl_reply reply = {0};
 
     kl_reply_problem(&reply, 405, NULL, "this server knows GET, HEAD and POST");
     reply.allow = "GET, HEAD, POST";
-    return send_reply(connection, &reply, NULL);
+    return send_reply(server, connection, &reply, NULL);
 }
 
 /* Called for the headers, then for every piece of the body, then once more at its end. */
@@ -271,7 +277,7 @@ static enum MHD_Result handle(void *self, struct MHD_Connection *connection, con
     }
     if (!is_post && strcmp(method, MHD_HTTP_METHOD_GET) != 0 &&
         strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
-        return refuse_method(connection);
+        return refuse_method(server, connection);
     return answer(server, connection, path, is_post, exchange);
 }
 

@@ -1,12 +1,12 @@
 // Wires the page: address -> state -> requests -> views, and clicks back to the address.
 
 import {ApiError, askAll, askStrips, attend, getCommon, getRun, getSample, listMarks, listRanks, listRuns, listSamples, listSuspects, question} from './api.js';
-import {byId, redraw} from './dom.js';
+import {byId, h, redraw} from './dom.js';
 import {nameOf, subjectFile, subjectName} from './format.js';
 import {destroyPanels, layOut, showFirst, showFurther} from './panels.js';
 import {decodePixels, takesPictures} from './pixels.js';
 import {setRanks} from './ranks.js';
-import {fitState, formatUrl, isHeld, parseUrl} from './state.js';
+import {canAsk, fitState, formatUrl, isHeld, onlyTest, parseUrl} from './state.js';
 import {openShare} from './views/share.js';
 import {offerAway} from './take.js';
 import {showAnswer, showFailure} from './views/answer.js';
@@ -44,13 +44,15 @@ const body = document.body;
  *  @param {Run} next */
 function turnTo(next) {
   body.dataset.channels = String(next.datasets[0].channels);
-  if (body.dataset.kind === next.kind) return;
-  if (body.dataset.kind !== undefined) { // a page made for images cannot become one for text
+  const form = `${next.kind}${next.dual ? '' : ' attention-only'}${next.recorded ? ' recorded' : ''}`;
+  if (body.dataset.form === form) return;
+  body.dataset.form = form;
+  if (body.dataset.kind !== undefined && body.dataset.kind !== next.kind) { // a page made for images cannot become one for text
     for (const id of ['strips', 'spotlight', 'removal', 'answer', 'filters', 'gallery', 'total', 'jump-to']) redraw(byId(id));
     byId('samples-title').textContent = next.kind === 'text' ? 'Text' : 'Samples';
     gallery.forget();
   }
-  layOut(next.kind);
+  layOut(next);
   body.dataset.kind = next.kind;
 }
 
@@ -62,7 +64,8 @@ const actions = {
     go({...state, ...change}, false);
   },
   explain(sample) {
-    if ('picking' in body.dataset) actions.choose({with: String(sample)});
+    if (run && !canAsk(run, sample)) notify(onlyTest(nameOf(run, sample)));
+    else if ('picking' in body.dataset) actions.choose({with: String(sample)});
     else actions.choose({sample, pixels: null, as: null, text: null, place: null, view: 'query'});
   },
   explainIn(id, sample) {
@@ -249,7 +252,8 @@ async function renderQuery(shown, asked, pixels, signal) {
   }
   showFirstScreen(shown, asked, answer, strips, subject, pixels);
   showSpotlight(byId('spotlight'), shown, asked, answer, subject, actions);
-  showRemoval(byId('removal'), shown, asked, answer, subject, actions);
+  if (shown.dual) showRemoval(byId('removal'), shown, asked, answer, subject, actions);
+  else redraw(byId('removal'), h('p.soft', {}, 'No error signals are recorded: there are no contributions, and nothing can be taken out of the memory.'));
   for (const [id, resource, figures] of OFFERS)
     if (resource !== 'removal' || asked.remove !== null)
       offerAway(byId(id), shown, asked, pixels, {title: `the ${id}`, resource, figures});

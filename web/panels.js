@@ -37,6 +37,7 @@ import {showWall} from './views/wall.js';
  * @property {(state: State) => Partial<State>} [asks] what the figure is asked, where the page has other words for it
  * @property {string|null} resource of the API with its numbers; null: it offers itself
  * @property {string[]} needs resources of the API, or 'layers'; none: the answer itself
+ * @property {(run: Run) => boolean} [applies] whether a run has what it tells; without: every run of the kind
  * @property {(section: HTMLElement, context: Context) => void|Promise<void>} show
  */
 
@@ -50,9 +51,10 @@ const PANELS = [
     asks: ({of}) => ({rank: of}),
     show: (section, {run, state, answer, subject, actions}) => showTime(section, run, state, answer, of(subject), actions)},
   {id: 'matrix', title: 'Who taught which logit', kind: 'images', figure: ({taught}) => ({class: 'matrix', dataset: 'matrix-datasets', steps: 'matrix-steps'})[taught],
-    resource: 'views/classes', needs: ['views/classes', 'views/time'],
+    resource: 'views/classes', needs: ['views/classes', 'views/time'], applies: (run) => run.dual,
     show: (section, {run, state, answer, subject, actions}) => showMatrix(section, run, state, answer, of(subject), actions)},
   {id: 'learning', title: 'How the answer was learned', wide: true, kind: 'images', figure: 'learning', resource: 'views/learning', needs: ['views/learning', 'views/time'],
+    applies: (run) => run.dual && !run.recorded,
     show: (section, {run, answer, subject}) => showLearning(section, run, answer, of(subject))},
   {id: 'layers', title: 'All layers', kind: 'images', figure: 'layers', resource: 'views/classes', needs: ['layers'],
     show: (section, {run, answer, layers, subject, actions}) => showLayers(section, run, answer, layers, of(subject), actions)},
@@ -80,22 +82,27 @@ function of(subject) {
   return /** @type {Subject} */ (subject);
 }
 
+/** Whether a panel is of a run. @param {Panel} panel @param {Run} run */
+function isOf({kind, applies}, run) {
+  return kind === run.kind && (!applies || applies(run));
+}
+
 /** Ends all panels. */
 export function destroyPanels() {
   for (const section of byId('panels').children) redraw(/** @type {HTMLElement} */ (section));
 }
 
-/** Makes room for the panels of a kind of data, in the order of the list. @param {string} kind */
-export function layOut(kind) {
+/** Makes room for the panels of a run, in the order of the list. @param {Run} run */
+export function layOut(run) {
   destroyPanels();
-  redraw(byId('panels'), ...PANELS.filter((panel) => panel.kind === kind).map(({id, title, wide}) =>
+  redraw(byId('panels'), ...PANELS.filter((panel) => isOf(panel, run)).map(({id, title, wide}) =>
     h(wide ? 'section.wide' : 'section', {id, 'aria-label': title})));
 }
 
 /** Draws those that need no more than the answer. @param {Context} context */
 export function showFirst(context) {
   for (const panel of PANELS)
-    if (panel.kind === context.run.kind && !panel.needs.length)
+    if (isOf(panel, context.run) && !panel.needs.length)
       void show(panel, context);
 }
 
@@ -133,7 +140,7 @@ async function load(panels, run, state, pixels, signal) {
 /** Draws the others. @param {Context} context */
 export async function showFurther(context) {
   const {run, state, pixels, signal} = context;
-  const panels = PANELS.filter((panel) => panel.kind === run.kind && panel.needs.length);
+  const panels = PANELS.filter((panel) => isOf(panel, run) && panel.needs.length);
   const {answer, layers} = await load(panels, run, state, pixels, signal);
   if (signal.aborted) return;
   await Promise.all(panels.map((panel) => show(panel, {...context, answer, layers})));

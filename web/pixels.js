@@ -53,7 +53,7 @@ export function decodePixels(text, n) {
 
 /** Whether a run can be asked about pictures of one's own. @param {import('./types.js').RunSummary} run */
 export function takesPictures(run) {
-  return run.kind === 'images' && run.layers[0].inputs <= NUMBERS_MAX;
+  return run.kind === 'images' && !run.recorded && run.layers[0].inputs <= NUMBERS_MAX;
 }
 
 /** Whether they can be drawn by hand, too. @param {import('./types.js').RunSummary} run */

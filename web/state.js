@@ -221,6 +221,17 @@ export function sampleExists(run, sample) {
     (split) => sample >= split.first_sample && sample < split.first_sample + split.samples));
 }
 
+/** Why a sample cannot be asked about. @param {string} name */
+export function onlyTest(name) {
+  return `This network was recorded: only the program that trained it can run it, so that only its test samples can be asked about, not ${name.slice(0, 80)}.`;
+}
+
+/** Whether a sample can be asked about: of a network that only its framework can run, those of the test split.
+ *  @param {RunSummary} run @param {number} sample its id */
+export function canAsk(run, sample) {
+  return !run.recorded || run.datasets.some(({splits: {test}}) => sample >= test.first_sample && sample < test.first_sample + test.samples);
+}
+
 /** A sample by its name, test/fashion-mnist/42, or, as in addresses of before, its id. @param {RunSummary} run
  *  @param {string} text @returns {number|undefined} its id */
 export function sampleNamed(run, text) {
@@ -269,7 +280,8 @@ export function parseUrl(url, runs, held = null) {
   if (path?.[3] && found && run.kind === 'text') notices.push('A run of text has no labels to suspect, so this is a place of its text.');
   if (path?.[2] && path[2] !== 'drawing' && path[2] !== 'text' && found) {
     const name = decoded(path[2]), sample = sampleNamed(run, name);
-    if (sample !== undefined) state.sample = sample;
+    if (sample !== undefined && !canAsk(run, sample)) notices.push(onlyTest(name));
+    else if (sample !== undefined) state.sample = sample;
     else notices.push(`This run has no sample ${name.slice(0, 80)}, so this is the first one.`);
   }
   for (const [name, setting] of Object.entries(settings)) {

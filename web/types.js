@@ -33,8 +33,9 @@
  * Of images.
  * @typedef {Schemas['Lit'] & {contribution: number}} Lit
  * @typedef {Schemas['StripCard'] & {sample: SampleName, contribution: number}} Card
- * @typedef {Schemas['ClassTotal']} ClassTotal
- * @typedef {Omit<Schemas['Attention'], 'spotlight'> & {spotlight: Lit[]}} Answer
+ * @typedef {Required<Schemas['ClassTotal']>} ClassTotal
+ * @typedef {Omit<Schemas['Attention'], 'spotlight'|'initial_guess'|'correction'|'by_class'|'time'> & {spotlight: Lit[], initial_guess: number[],
+ *   correction: number[], by_class: ClassTotal[], time?: Required<NonNullable<Schemas['Attention']['time']>>}} Answer
  * @typedef {Schemas['Part']} Part
  * @typedef {With<Answer, 'curves'|'time'|'samples'|'learning'>} Panels an answer with all that takes more
  * @typedef {Answer['scores']} Scores

@@ -159,7 +159,8 @@ enum kl_status kl_draw_sample(struct kl_drawing *drawing, uint32_t sample, doubl
     struct kl_sample_place place = kl_collection_place(&run->data, sample);
     uint8_t *pixels = NULL;
     char name[KL_NAME_MAX + 40];
-    enum kl_status status = kl_alloc(&pixels, run->training.shape.inputs[0], 1, "an image", err);
+    enum kl_status status =
+        kl_alloc(&pixels, kl_dataset_image_size(run->data.datasets[0]), 1, "an image", err);
 
     kl_word_sample(run, sample, name, sizeof name);
     if (!status)

@@ -18,6 +18,7 @@ enum kl_status {
     KL_ERR_OLDER,       /* written by an earlier keylight: it has to be upgraded */
     KL_ERR_NEWER,       /* written by a later keylight */
     KL_ERR_UNFINISHED,  /* training was cut off or still goes on */
+    KL_ERR_RECORDING,   /* likewise, of a training in another program */
     KL_ERR_BUSY,        /* a file or port held by another process */
     KL_ERR_IO,          /* the system refused to read or write */
     KL_ERR_FULL,        /* disk full */

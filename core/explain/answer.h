@@ -35,7 +35,7 @@ struct kl_removed {
 struct kl_answer {
     uint32_t n_logits, predicted, logit, target;
     float *logits, *probabilities; /* (n_logits), as the network itself computes them */
-    /* Without a dual form (see kl_history), these are 0, and contributions NaN. */
+    /* Without a dual form (see kl_history), these and contributions are NaN. */
     double *initial_guess; /* (n_logits) alpha (W_0 x + b_0) of the last layer */
     double *correction;    /* (n_logits) sum over all patterns of e_t (a_t + 1), there */
     double max_abs_error;  /* of initial_guess + correction against logits */

@@ -45,6 +45,8 @@ static enum kl_status say(const struct work *work, struct kl_answer *answer, str
     answer->predicted = kl_argmax(answer->logits, n_logits);
     answer->logit = query->logit == KL_ANY_CLASS ? answer->predicted : (uint32_t)query->logit;
     answer->target = query->target == KL_ANY_CLASS ? answer->predicted : (uint32_t)query->target;
+    for (uint32_t j = 0; j < n_logits && !work->history->has_dual; j++)
+        answer->initial_guess[j] = answer->correction[j] = NAN;
     if (work->history->has_dual)
         status = kl_initial_guess(work->pool, work->history, network->shape.n_layers - 1,
                                   kl_inquiry_key(work->inquiry, network->shape.n_layers - 1),
@@ -107,7 +109,8 @@ static enum kl_status contribution_of(const struct contribution_job *job, unsign
                                       struct kl_error *err)
 {
     const struct kl_history *history = job->work->history;
-    const struct kl_block_source *errors = history->errors[job->work->query->layer - 1];
+    uint32_t layer = job->work->query->layer - 1;
+    const struct kl_block_source *errors = history->errors[layer];
     enum kl_status status;
     double sum = 0;
 
@@ -118,8 +121,8 @@ static enum kl_status contribution_of(const struct contribution_job *job, unsign
     status = kl_read_rows(errors, worker, t, 1, row, err);
     for (uint32_t j = 0; !status && j < errors->width; j++)
         sum += (double)row[j] * job->gradient[j];
-    *contribution = history->coefficients[t / history->patterns_per_step] *
-                    ((double)job->answer->attention[t] + 1) * sum;
+    *contribution = kl_history_coefficient(history, layer, t) *
+                    ((double)job->answer->attention[t] + (double)history->layers[layer].bias) * sum;
     return status;
 }
 

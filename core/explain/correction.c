@@ -50,9 +50,9 @@ struct job {
 /* The patterns of a bin: first .. end - 1. */
 static uint64_t first_of_bin(const struct job *job, uint32_t bin)
 {
-    return bin == job->n_bins ? job->history->n_patterns
-                              : (uint64_t)(kl_bin_first_step(job->history, bin) - 1) *
-                                    job->history->patterns_per_step;
+    return bin == job->n_bins
+               ? job->history->n_patterns
+               : kl_history_start(job->history, kl_bin_first_step(job->history, bin));
 }
 
 static enum kl_status add_bin(const struct job *job, unsigned worker, uint32_t bin,
@@ -137,14 +137,15 @@ static void weigh(const struct job *job, const struct rows *rows, float *weights
 {
     const struct kl_history *history = job->history;
     const float *numbers = job->numbers + rows->first;
-    uint64_t step = rows->first / history->patterns_per_step;
+    const struct kl_layer_steps *last = &history->layers[history->final->shape.n_layers - 1];
+    uint32_t step = kl_history_step(history, rows->first) - 1;
 
     for (uint32_t i = 0; i < rows->n; step++) {
-        uint64_t end = (step + 1) * history->patterns_per_step - rows->first;
-        float coefficient = (float)history->coefficients[step];
+        uint64_t end = history->starts[step + 1] - rows->first;
+        float coefficient = (float)last->coefficients[step];
 
         for (; i < rows->n && i < end; i++)
-            weights[i] = coefficient * (numbers[i] + 1);
+            weights[i] = coefficient * (numbers[i] + last->bias);
     }
 }
 

@@ -21,28 +21,49 @@ struct kl_snapshots {
 
 struct kl_adam;
 
+/* How the steps made a layer, of what its parameter group says. */
+struct kl_layer_steps {
+    const struct kl_step_rule *rules; /* (n_steps) */
+    /* Of SGD: c_s, (n_steps), and what is left of the initial weights (core/models/coefficients.h);
+     * of Adam NULL, and what is left by core/explain/dual/adam.h. */
+    const double *coefficients;
+    double alpha;
+    float bias; /* what the bias adds to attention: 1, or 0 where the layer has none */
+};
+
+/* Samples that only the framework could run that trained the network; db reads them. */
+struct kl_queries {
+    void *self;
+    /* Fills row 0 of keys and logits of a sample of the run. Errors: KL_ERR_NOT_FOUND (it is not
+     * among them), KL_ERR_IO, KL_ERR_DAMAGED. Thread-safe. */
+    enum kl_status (*read)(void *self, uint32_t sample, struct kl_activations *activations,
+                           struct kl_error *err);
+    /* Fills row 0 of errors with the gradients of one logit, or of the loss of one target. Errors:
+     * likewise. */
+    enum kl_status (*back)(void *self, uint32_t sample, int is_logit, uint32_t output,
+                           struct kl_activations *activations, struct kl_error *err);
+};
+
 struct kl_history {
     const struct kl_collection *data;
     const struct kl_network *initial, *final;
     uint64_t n_patterns;
-    uint32_t patterns_per_step, n_steps;
+    uint32_t n_steps;
+    const uint64_t *starts;      /* (n_steps + 1) the first pattern of each step; n_patterns */
+    uint32_t patterns_per_step;  /* of every step, or 0: they differ; */
+    uint32_t most_per_step;      /* of the longest */
     const uint32_t *samples;     /* (n_patterns) training sample ids */
     const uint32_t *repetitions; /* (samples of the run) how many patterns each one is */
     const uint32_t *classes;     /* (samples of the run) class number: see kl_collection_classes */
     uint32_t n_classes;          /* of all data sets */
     const uint32_t *class_datasets; /* (n_classes) the data set of each */
-    /* Whether error signals are recorded, so that there are contributions, or only attention: then
-     * coefficients, adam and errors are NULL. */
+    /* Whether the last layer's error signals are recorded, so that there are contributions, or only
+     * attention. */
     int has_dual;
-    /* Of SGD: c_s, (n_steps), and what is left of the initial weights: core/models/coefficients.h
-     */
-    const double *coefficients;
-    double alpha;
-    /* Of Adam, or NULL: core/explain/dual/adam.h; its steps, (n_steps); and whether weights decay
-     * beside the gradient's step. */
-    struct kl_adam *adam;
-    const struct kl_step_rule *rules;
-    int is_decoupled;
+    struct kl_layer_steps layers[KL_LAYERS_MAX];
+    struct kl_adam *adam;             /* of Adam, or NULL: core/explain/dual/adam.h */
+    int is_decoupled;                 /* whether weights decay beside the gradient's step */
+    const struct kl_queries *queries; /* of a network that cannot be run here; or NULL */
     double left_out; /* share of the last layer's error signals (squared length) not recorded */
     struct kl_snapshots snapshots;
     struct kl_norms *norms;     /* see core/explain/norms.h */
@@ -62,7 +83,37 @@ static inline int kl_history_is_text(const struct kl_history *history)
 /* The step of a pattern, from 1. */
 static inline uint32_t kl_history_step(const struct kl_history *history, uint64_t pattern)
 {
-    return (uint32_t)(pattern / history->patterns_per_step) + 1;
+    uint32_t low = 0, high = history->n_steps; /* starts[low] <= pattern < starts[high] */
+
+    if (history->patterns_per_step)
+        return (uint32_t)(pattern / history->patterns_per_step) + 1;
+    while (high - low > 1) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (history->starts[middle] <= pattern)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low + 1;
+}
+
+/* The first pattern of a step, from 1, and how many it has. */
+static inline uint64_t kl_history_start(const struct kl_history *history, uint32_t step)
+{
+    return history->starts[step - 1];
+}
+
+static inline uint32_t kl_history_count(const struct kl_history *history, uint32_t step)
+{
+    return (uint32_t)(history->starts[step] - history->starts[step - 1]);
+}
+
+/* Of SGD: c_s of a pattern's step at a layer, from 0. */
+static inline double kl_history_coefficient(const struct kl_history *history, uint32_t layer,
+                                            uint64_t pattern)
+{
+    return history->layers[layer].coefficients[kl_history_step(history, pattern) - 1];
 }
 
 #endif

@@ -7,6 +7,7 @@
 #include "core/base/memory.h"
 #include "core/explain/dual/adam.h"
 #include "core/explain/layer_scan.h"
+#include "core/explain/passes.h"
 
 /* Entries of lists are there before what they stand for is made: whoever finds it missing makes it,
  * holding the entry alone, so that nobody waits for what he did not ask for. */
@@ -72,7 +73,7 @@ size_t kl_inquiry_bytes(struct kl_inquiry *inquiry)
 static enum kl_status copy_subject(struct kl_inquiry *inquiry, const struct kl_subject *subject,
                                    struct kl_error *err)
 {
-    size_t n_bytes = subject->pixels ? inquiry->history->final->shape.inputs[0]
+    size_t n_bytes = subject->pixels ? kl_dataset_image_size(inquiry->history->data->datasets[0])
                                      : subject->n_tokens * sizeof(uint32_t);
     const void *from = subject->pixels ? (const void *)subject->pixels : subject->tokens;
     enum kl_status status = kl_alloc(&inquiry->own, n_bytes, 1, "a query", err);
@@ -106,8 +107,7 @@ enum kl_status kl_inquiry_create(struct kl_pool *pool, const struct kl_history *
     }
     status = copy_subject(inquiry, subject, err);
     if (!status)
-        status = kl_model_read(history->final, history->data, &inquiry->subject,
-                               &inquiry->activations, err);
+        status = kl_pass_forward(history, &inquiry->subject, &inquiry->activations, err);
     if (status)
         kl_inquiry_free(inquiry);
     else
@@ -458,6 +458,7 @@ enum kl_status kl_inquiry_gradients(struct kl_inquiry *inquiry, enum kl_gradient
     uint32_t n_layers = final->shape.n_layers;
     size_t n = 0;
     float *next;
+    enum kl_status status;
 
     for (uint32_t l = 0; l < n_layers; l++)
         n += final->shape.outputs[l];
@@ -465,16 +466,14 @@ enum kl_status kl_inquiry_gradients(struct kl_inquiry *inquiry, enum kl_gradient
         return err->status;
     next = *block;
     pthread_mutex_lock(&inquiry->back);
-    if (what == KL_GRADIENT_OF_LOGIT)
-        kl_model_back_logit(final, output, layer, inquiry->activations);
-    else
-        kl_model_back_loss(final, output, inquiry->activations);
-    for (uint32_t l = 0; l < n_layers; l++) {
+    status = kl_pass_back(inquiry->history, &inquiry->subject, what, output, layer,
+                          inquiry->activations, err);
+    for (uint32_t l = 0; !status && l < n_layers; l++) {
         if (l >= layer)
             memcpy(next, inquiry->activations->errors[l], final->shape.outputs[l] * sizeof(float));
         gradients[l] = next;
         next += final->shape.outputs[l];
     }
     pthread_mutex_unlock(&inquiry->back);
-    return KL_OK;
+    return status;
 }

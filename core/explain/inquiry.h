@@ -6,6 +6,7 @@
 
 #include "core/explain/correction.h"
 #include "core/explain/history.h"
+#include "core/explain/passes.h"
 #include "core/explain/rank.h"
 
 struct kl_inquiry;
@@ -60,8 +61,7 @@ enum kl_status kl_inquiry_scores(struct kl_inquiry *inquiry, const struct kl_ran
 
 /* Gradients w.r.t. every layer's output, of the last layer down to a layer, from 0: of a logit, or
  * of the loss of a target. gradients[l] (outputs[l]) points into *block, which the caller frees.
- * Errors: KL_ERR_MEMORY. */
-enum kl_gradient_of { KL_GRADIENT_OF_LOGIT, KL_GRADIENT_OF_LOSS };
+ * Errors: KL_ERR_MEMORY, and those of kl_pass_back. */
 enum kl_status kl_inquiry_gradients(struct kl_inquiry *inquiry, enum kl_gradient_of what,
                                     uint32_t output, uint32_t layer, float **block,
                                     const float *gradients[KL_LAYERS_MAX], struct kl_error *err);

@@ -41,5 +41,10 @@ enum kl_status kl_query_check(const struct kl_history *history, const struct kl_
         (query->only_class < 0 || (uint32_t)query->only_class >= history->n_classes))
         return kl_fail_on(err, KL_ERR_USAGE, "class", "the class is 0 to %u in this run",
                           history->n_classes - 1);
+    if ((query->parts & KL_ANSWER_LEARNING) && history->queries)
+        return kl_fail_on(
+            err, KL_ERR_USAGE, "views",
+            "how an answer was learned takes the network along the way, which only the "
+            "framework that trained it can run");
     return check_contributions(history, query, err);
 }

@@ -12,6 +12,7 @@
 /* What the scores of a part of the patterns are made of. */
 struct job {
     const struct kl_history *history;
+    uint32_t layer;         /* whose effects are added, from 0 */
     const float *attention; /* (n_patterns) */
     const float *factors;   /* (n_patterns) the keys' lengths, or products with error signals */
     double length;          /* of the query */
@@ -167,8 +168,8 @@ static enum kl_status effect_part(void *argument, const struct kl_part *part, st
     for (uint64_t t = part->first; history->adam && t < part->end; t++)
         job->scores[t] += job->factors[t] * job->attention[t];
     for (uint64_t t = part->first; !history->adam && t < part->end; t++)
-        job->scores[t] += (float)history->coefficients[t / history->patterns_per_step] *
-                          job->factors[t] * (job->attention[t] + 1);
+        job->scores[t] += (float)kl_history_coefficient(history, job->layer, t) * job->factors[t] *
+                          (job->attention[t] + history->layers[job->layer].bias);
     return KL_OK;
 }
 
@@ -189,7 +190,7 @@ static enum kl_status add_swept(const struct kl_scoring *scoring, enum kl_gradie
     float weights[KL_INQUIRY_LOGITS] = {0};
     const float *effects = NULL;
 
-    if (n > KL_INQUIRY_LOGITS)
+    if (n > KL_INQUIRY_LOGITS || history->queries)
         return kl_adam_effects(kl_inquiry_pool(inquiry), history, layer,
                                kl_inquiry_key(inquiry, layer), 1, &gradient, &scores, err);
     if (kl_inquiry_effects(inquiry, layer, &effects, err))
@@ -223,6 +224,7 @@ static enum kl_status add_effects(const struct kl_scoring *scoring, enum kl_grad
     for (uint32_t l = first; !status && l < end; l++) {
         if (!history->errors[l])
             continue;
+        job.layer = l;
         if (history->adam && (what != KL_GRADIENT_OF_LOGIT || l + 1 < n_layers_of(scoring))) {
             status = add_swept(scoring, what, l, gradients[l], scores, err);
             continue;

@@ -70,12 +70,12 @@ static enum kl_status add_slice(struct rebuild *rebuild, uint64_t first, uint32_
     rebuild->non_finite += count_non_finite(rebuild->slice_keys, n * rebuild->inputs) +
                            count_non_finite(rebuild->slice_errors, n * rebuild->outputs);
     for (uint32_t i = 0; i < n; i++) {
-        double c = history->coefficients[(first + i) / history->patterns_per_step];
+        double c = kl_history_coefficient(history, rebuild->layer, first + i);
         float *row = rebuild->slice_errors + i * rebuild->outputs;
 
         for (size_t j = 0; j < rebuild->outputs; j++) {
             row[j] = (float)(c * row[j]);
-            rebuild->biases[j] += row[j];
+            rebuild->biases[j] += (double)(history->layers[rebuild->layer].bias * row[j]);
         }
     }
     cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, outputs, inputs, (int)n, 1,
@@ -92,15 +92,16 @@ static enum kl_status rebuild_weights(void *argument, unsigned worker, unsigned 
 {
     struct rebuild *rebuild = argument;
     const struct kl_history *history = rebuild->history;
+    const struct kl_layer_steps *steps = &history->layers[rebuild->layer];
     const struct kl_network *initial = history->initial;
     enum kl_status status = KL_OK;
 
     (void)worker;
     (void)task;
     for (size_t i = 0; i < rebuild->inputs * rebuild->outputs; i++)
-        rebuild->weights[i] = history->alpha * initial->weights[rebuild->layer][i];
+        rebuild->weights[i] = steps->alpha * initial->weights[rebuild->layer][i];
     for (size_t j = 0; j < rebuild->outputs; j++)
-        rebuild->biases[j] = history->alpha * initial->biases[rebuild->layer][j];
+        rebuild->biases[j] = steps->alpha * initial->biases[rebuild->layer][j];
     for (uint64_t first = 0; !status && first < history->n_patterns; first += rebuild->slice) {
         uint64_t left = history->n_patterns - first;
 
@@ -231,6 +232,29 @@ static enum kl_status measure_text(const struct rebuild *rebuild, double *distan
     return KL_OK;
 }
 
+/* Over the recorded test samples. */
+static enum kl_status measure_queries(const struct rebuild *rebuild, double *distance,
+                                      struct kl_error *err)
+{
+    const struct kl_history *history = rebuild->history;
+    uint32_t count = history->data->datasets[0]->splits[KL_SPLIT_TEST].count;
+    uint32_t first = kl_collection_id(history->data, (struct kl_sample_place){0, KL_SPLIT_TEST, 0});
+    struct kl_activations *activations = NULL;
+    enum kl_status status = kl_activations_create(&history->final->shape, 1, &activations, err);
+
+    for (uint32_t i = 0; !status && i < count; i++) {
+        status = history->queries->read(history->queries->self, first + i, activations, err);
+        if (status == KL_ERR_NOT_FOUND) {
+            status = KL_OK;
+            continue;
+        }
+        if (!status)
+            measure_outputs(rebuild, activations->keys[rebuild->layer], 1, distance);
+    }
+    kl_activations_free(activations);
+    return status;
+}
+
 static enum kl_status output_distance(const struct rebuild *rebuild, double *distance,
                                       struct kl_error *err)
 {
@@ -239,6 +263,8 @@ static enum kl_status output_distance(const struct rebuild *rebuild, double *dis
     for (size_t i = 0; i < rebuild->inputs * rebuild->outputs; i++)
         rebuild->product[i] =
             (float)(rebuild->weights[i] - history->final->weights[rebuild->layer][i]);
+    if (history->queries)
+        return measure_queries(rebuild, distance, err);
     return history->final->shape.model->forward ? measure_samples(rebuild, distance, err)
                                                 : measure_text(rebuild, distance, err);
 }

@@ -12,8 +12,8 @@
  *     Q -= D_s * P;  C_s = kappa_s (1 - beta_1) Q;
  *     P += lambda (1 - beta_1) Q  [Adam],  P *= 1 - eta_s lambda  [AdamW];  Q *= beta_1
  *
- * While v is 0, so is m (beta_2 is above beta_1^2), and any D_s is right: 0 is taken, because 1 / epsilon would make P, of
- * Adam with weight decay, grow beyond all bounds.
+ * While v is 0, so is m (beta_2 is above beta_1^2), and any D_s is right: 0 is taken, because 1 /
+ * epsilon would make P, of Adam with weight decay, grow beyond all bounds.
  *
  * The functions do one step for n parameters, in float32. */
 #ifndef KL_CORE_MODELS_ADAM_DUAL_H

@@ -110,7 +110,9 @@ int kl_shape_reads_samples(const struct kl_shape *shape, uint32_t layer)
 
 void kl_shape_layer_name(const struct kl_shape *shape, uint32_t layer, char name[KL_LAYER_NAME_MAX])
 {
-    if (layer + 1 == shape->n_layers)
+    if (shape->layers)
+        snprintf(name, KL_LAYER_NAME_MAX, "%s", shape->layers[layer].name);
+    else if (layer + 1 == shape->n_layers)
         snprintf(name, KL_LAYER_NAME_MAX, "output");
     else
         snprintf(name, KL_LAYER_NAME_MAX, "%s%u", shape->model->layer_name, layer + 1);

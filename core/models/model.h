@@ -22,6 +22,7 @@ enum kl_initialisation { KL_INIT_XAVIER, KL_INIT_HE };
 /* What is asked about: a sample's numbers, or the end of a text. Borrowed. */
 struct kl_subject {
     uint32_t dataset;       /* whose standardisation the pixels take, from 0 */
+    uint32_t stored;        /* 1 and the id of the sample that it is; 0: it is none of the run's */
     const uint8_t *pixels;  /* (image size); or NULL */
     const uint32_t *tokens; /* (n_tokens) read from an empty state; what follows is asked */
     uint32_t n_tokens;      /* at least 1 */
@@ -105,7 +106,8 @@ struct kl_model {
                                struct kl_error *err);
 
     /* Runs a subject through: fills row 0 of keys and logits, and inner if it needs that to go
-     * back. The subject must live as long. Errors: KL_ERR_MEMORY. */
+     * back. The subject must live as long. Errors: KL_ERR_MEMORY. NULL, as all that runs samples:
+     * the network cannot be run here. */
     enum kl_status (*read)(const struct kl_network *network, const struct kl_collection *data,
                            const struct kl_subject *subject, struct kl_activations *activations,
                            struct kl_error *err);
@@ -133,7 +135,8 @@ struct kl_model {
 /* Every one of them, for X(name): the first is the one where nobody names another. */
 #define KL_MODELS(X)                                                                               \
     X(kl_mlp)                                                                                      \
-    X(kl_lstm)
+    X(kl_lstm)                                                                                     \
+    X(kl_recorded)
 #define KL_DECLARE_MODEL(name) extern const struct kl_model name;
 KL_MODELS(KL_DECLARE_MODEL)
 
@@ -146,8 +149,7 @@ enum kl_status kl_shape_check(const struct kl_shape *shape, struct kl_error *err
 /* Whether the layer's keys are the samples themselves, which are stored once, not per pattern. */
 int kl_shape_reads_samples(const struct kl_shape *shape, uint32_t layer);
 
-/* What a layer is called: "hidden1", "lstm2", and at the end "output". */
-#define KL_LAYER_NAME_MAX 64
+/* What a layer is called: as its framework does, or "hidden1", "lstm2", and at the end "output". */
 void kl_shape_layer_name(const struct kl_shape *shape, uint32_t layer,
                          char name[KL_LAYER_NAME_MAX]);
 

@@ -39,6 +39,10 @@ SETTING(double lr_gamma;, lr_gamma, "lr_gamma", "lr-gamma", REAL, "X", 0, 1, KL_
         "factor of each drop")
 SETTING(double momentum;, momentum, "momentum", "momentum", REAL, "X", 0, 1, KL_OPEN_HIGH, NULL, KL_OF_ALL, "0",
         "0 up to 1, of sgd; Adam has its own")
+SETTING(double dampening;, dampening, "dampening", "dampening", REAL, "X", 0, 1, KL_OPEN_HIGH, NULL, KL_OF_ALL, "0",
+        "what the momentum leaves out of each gradient, of sgd")
+SETTING(uint32_t nesterov;, nesterov, "nesterov", "nesterov", FLAG, NULL, 0, 1, 0, NULL, KL_OF_ALL, "0",
+        "Nesterov's momentum, of sgd")
 SETTING(double beta_1;, beta_1, "beta_1", "beta1", REAL, "X", 0, 0.99999, 0, NULL, KL_OF_ALL, "0.9",
         "Adam's: what is left of the mean gradient a step later (default 0.9)")
 SETTING(double beta_2;, beta_2, "beta_2", "beta2", REAL, "X", 0, 0.99999, 0, NULL, KL_OF_ALL, "0.999",
@@ -51,7 +55,7 @@ SETTING(double clip_norm;, clip_norm, "clip_norm", "clip", REAL, "X", 0, HUGE_VA
         "largest norm of the gradient; 0 for no clipping")
 SETTING(uint32_t dtype;, dtype, "dtype", "dtype", CHOICE, NULL, KL_F16, 0, 0, dtype_name, KL_OF_ALL, "float16",
         "number format of the history: float16 (default) or float32")
-SETTING(uint32_t attention_only;, attention_only, "attention_only", "attention-only", FLAG, NULL, 0, 1, 0, NULL, KL_OF_TEXT, "0",
+SETTING(uint32_t attention_only;, attention_only, "attention_only", "attention-only", FLAG, NULL, 0, 1, 0, NULL, KL_OF_ALL, "0",
         "record no error signals: a smaller file, attention without contributions")
 SETTING(uint32_t evaluation_steps;, evaluation_steps, "evaluation_steps", "evaluation-steps", INTEGER, "N", 1, INTEGER_MAX, 0, NULL, KL_OF_ALL, "100",
         "steps between evaluations on the test split (default: a 20th of all)")

@@ -49,6 +49,8 @@ void kl_training_layout(const struct kl_training *training, struct kl_layout *la
         int is_asked_for = l == last || !shape->model->inner_on_demand || training->records_gates;
 
         layout->keys[l] = kl_shape_reads_samples(shape, l) ? 0 : shape->inputs[l];
+        if (shape->layers)
+            is_asked_for = shape->layers[l].has_errors;
         if (!training->attention_only && is_asked_for)
             layout->errors[l] = shape->outputs[l];
     }
@@ -62,6 +64,8 @@ struct kl_step_rule kl_training_rule(const struct kl_training *training, uint32_
                                  .momentum = training->momentum,
                                  .weight_decay = training->weight_decay,
                                  .clip_factor = 1,
+                                 .dampening = step > 1 ? training->dampening : 0,
+                                 .is_nesterov = (int)training->nesterov,
                                  .beta_1 = training->beta_1,
                                  .beta_2 = training->beta_2,
                                  .epsilon = training->epsilon};

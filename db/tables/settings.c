@@ -9,6 +9,7 @@
 #include "core/training/settings.h"
 #include "db/file/database.h"
 #include "db/file/rows.h"
+#include "db/tables/layers.h"
 
 static enum kl_status damaged(sqlite3 *db, const char *what, struct kl_error *err)
 {
@@ -47,46 +48,12 @@ static enum kl_status write_settings(sqlite3 *db, const struct kl_training *trai
     return status;
 }
 
-static enum kl_status write_layers(sqlite3 *db, const struct kl_training *training,
-                                   struct kl_error *err)
-{
-    const struct kl_shape *shape = &training->shape;
-    sqlite3_stmt *insert = NULL;
-    struct kl_layout layout;
-    char name[KL_NAME_MAX];
-    enum kl_status status = kl_rows_insert(db, "layer", 0, &insert, err);
-
-    kl_training_layout(training, &layout);
-    for (uint32_t l = 0; !status && l < shape->n_layers; l++) {
-        int is_last = l + 1 == shape->n_layers;
-        const char *errors = !layout.errors[l]           ? "none"
-                             : is_last && layout.entries ? "entries"
-                                                         : "whole";
-
-        kl_shape_layer_name(shape, l, name);
-        sqlite3_bind_int64(insert, 1, l + 1);
-        sqlite3_bind_text(insert, 2, name, -1, SQLITE_TRANSIENT);
-        sqlite3_bind_int64(insert, 3, shape->inputs[l]);
-        sqlite3_bind_int64(insert, 4, shape->outputs[l]);
-        sqlite3_bind_int64(insert, 5, 1); /* it has a bias, */
-        sqlite3_bind_int64(insert, 6, 1); /* a row a showing, */
-        sqlite3_bind_int64(insert, 7, 0); /* and is of the only group */
-        sqlite3_bind_text(insert, 8, is_last ? "softmax" : shape->model->inner, -1, SQLITE_STATIC);
-        sqlite3_bind_text(insert, 9, kl_shape_reads_samples(shape, l) ? "samples" : "chunks", -1,
-                          SQLITE_STATIC);
-        sqlite3_bind_text(insert, 10, errors, -1, SQLITE_STATIC);
-        status = kl_db_run(insert, err);
-    }
-    sqlite3_finalize(insert);
-    return status;
-}
-
 enum kl_status kl_settings_write(sqlite3 *db, const struct kl_training *training,
                                  struct kl_error *err)
 {
     enum kl_status status = write_settings(db, training, err);
 
-    return status ? status : write_layers(db, training, err);
+    return status ? status : kl_layers_write(db, training, err);
 }
 
 /* One that this program does not know is kept as it is, as far as there is room. */
@@ -144,43 +111,4 @@ out:
     *out = others;
     *n_others = found;
     return KL_OK;
-}
-
-/* Whether a row of layer, as kl_layers_check selects it, is layer l of the shape. */
-static int is_layer(sqlite3_stmt *row, const struct kl_shape *shape, uint32_t l)
-{
-    const char *keys = (const char *)sqlite3_column_text(row, 3);
-
-    return l < shape->n_layers && sqlite3_column_int64(row, 0) == l + 1 &&
-           sqlite3_column_int64(row, 1) == shape->inputs[l] &&
-           sqlite3_column_int64(row, 2) == shape->outputs[l] && keys &&
-           !strcmp(keys, kl_shape_reads_samples(shape, l) ? "samples" : "chunks") &&
-           sqlite3_column_int64(row, 4) == 1 && sqlite3_column_int64(row, 5) == 1;
-}
-
-enum kl_status kl_layers_check(sqlite3 *db, const struct kl_collection *data,
-                               struct kl_training *training, struct kl_error *err)
-{
-    sqlite3_stmt *statement = NULL;
-    uint32_t l = 0, entries = training->error_entries;
-    int row = 1;
-    enum kl_status status = KL_OK;
-
-    /* What nobody could have trained with is damage here. */
-    if (kl_training_check(training, err))
-        return damaged(db, "it has settings that cannot be", err);
-    if (kl_training_fit(training, data, err) || training->error_entries != entries)
-        return damaged(db, "its settings do not fit its data", err);
-    if (kl_training_check_schedule(training, data->n_datasets, err))
-        return damaged(db, "its schedule does not fit its data sets", err);
-    status = kl_db_prepare(
-        db, "SELECT layer, inputs, outputs, keys, bias, places FROM layer ORDER BY layer",
-        &statement, err);
-    while (!status && !(status = kl_db_next(statement, &row, err)) && row)
-        if (!is_layer(statement, &training->shape, l++))
-            status = damaged(db, "its layers are not those of its settings", err);
-    sqlite3_finalize(statement);
-    if (!status && l != training->shape.n_layers)
-        status = damaged(db, "its layers are not those of its settings", err);
-    return status;
 }

@@ -17,9 +17,4 @@ enum kl_status kl_settings_read(sqlite3 *db, struct kl_training *training,
                                 struct kl_other_setting **others, uint32_t *n_others,
                                 struct kl_error *err);
 
-/* Makes the training's shape from its settings and the data, and refuses a file whose layers are
- * not these, or whose settings could not have been trained with. Errors: KL_ERR_DAMAGED. */
-enum kl_status kl_layers_check(sqlite3 *db, const struct kl_collection *data,
-                               struct kl_training *training, struct kl_error *err);
-
 #endif

@@ -42,7 +42,8 @@ static uint32_t list(const struct kl_network *network, struct tensor tensors[TEN
         kl_shape_layer_name(shape, l, weights.name);
         kl_shape_layer_name(shape, l, biases.name);
         tensors[n++] = weights;
-        tensors[n++] = biases;
+        if (!shape->layers || shape->layers[l].has_bias)
+            tensors[n++] = biases;
     }
     return n;
 }

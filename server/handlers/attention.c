@@ -193,12 +193,13 @@ static int find_stored(struct kl_run *run, uint32_t id, struct asked *asked, uin
         asked->place = asked->text.n - 1;
         kl_subject_at(&run->data, id, &query->subject);
     } else {
-        if (kl_alloc(pixels, run->training.shape.inputs[0], 1, "an image", &err) ||
+        if (kl_alloc(pixels, kl_dataset_image_size(run->data.datasets[0]), 1, "an image", &err) ||
             kl_run_image(run, id, *pixels, &err)) {
             kl_reply_error(reply, "sample", &err);
             return -1;
         }
         query->subject.pixels = *pixels;
+        query->subject.stored = id + 1;
         query->subject.dataset = kl_collection_place(&run->data, id).dataset;
     }
     query->target = (int)kl_collection_target(&run->data, id);
@@ -265,7 +266,7 @@ static void attend_stored(struct kl_service *service, struct kl_run *run, struct
 static int read_pixels(const struct kl_run *run, const cJSON *array, uint8_t *pixels,
                        struct kl_reply *reply)
 {
-    uint32_t n = run->training.shape.inputs[0], i = 0;
+    uint32_t n = (uint32_t)kl_dataset_image_size(run->data.datasets[0]), i = 0;
     const cJSON *item;
 
     if (cJSON_IsArray(array) && cJSON_GetArraySize(array) == (int)n) {
@@ -375,7 +376,8 @@ static void attend_given(struct kl_service *service, struct kl_run *run, struct 
     } else if (!cJSON_IsObject(body) || !cJSON_HasObjectItem(body, subject)) {
         kl_reply_problem(reply, 400, subject, "the body is a JSON object with %s", subject);
         failed = 1;
-    } else if (!is_text && kl_alloc(&pixels, run->training.shape.inputs[0], 1, "an image", &err)) {
+    } else if (!is_text && kl_alloc(&pixels, kl_dataset_image_size(run->data.datasets[0]), 1,
+                                    "an image", &err)) {
         kl_reply_error(reply, NULL, &err);
         failed = 1;
     }

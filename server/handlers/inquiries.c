@@ -35,10 +35,11 @@ static int is_about(const struct kl_known_inquiry *known, const struct kl_run *r
 {
     const struct kl_subject *own = kl_inquiry_subject(known->inquiry);
 
-    if (known->run != run || own->dataset != subject->dataset || !own->pixels != !subject->pixels)
+    if (known->run != run || own->dataset != subject->dataset || own->stored != subject->stored ||
+        !own->pixels != !subject->pixels)
         return 0;
     if (subject->pixels)
-        return !memcmp(own->pixels, subject->pixels, run->training.shape.inputs[0]);
+        return !memcmp(own->pixels, subject->pixels, kl_dataset_image_size(run->data.datasets[0]));
     return own->n_tokens == subject->n_tokens &&
            !memcmp(own->tokens, subject->tokens, subject->n_tokens * sizeof *own->tokens);
 }

@@ -96,7 +96,7 @@ def test_what_cannot_be_trained_is_refused_in_a_sentence():
             (("--tokens", "words", "--data", tale, "--data", f"y={tale[5:]}"), "one text"),
             (("--tokens", "words", "--data", tale, "--attention-only", "--gate-errors"), "take one of them"),
             (("--tokens", "words", "--data", tale, "--beta1", "0.8"), "--beta1 is Adam's"),
-            (("--tokens", "words", "--data", tale, "--optimiser", "adam", "--momentum", "0.9"), "--momentum is SGD's"),
+            (("--tokens", "words", "--data", tale, "--optimiser", "adam", "--momentum", "0.9"), "--momentum, --nesterov and --dampening are SGD's"),
             (("--preset", "quick", "--tokens", "words"), "is of images"),
             (("--data", "strokes", "--error-entries", "3"), "for text"),
             (("--data", "strokes", "--gate-errors"), "for text"),

@@ -118,7 +118,7 @@ START_TEST(the_forward_pass_agrees_with_its_naive_twin)
 END_TEST
 
 /* Random gradients for some steps, by the update rule and by the coefficients. */
-START_TEST(coefficients_rebuild_what_sgd_does)
+static void rebuild(double dampening, int is_nesterov)
 {
     enum { STEPS = 40 };
     struct kl_step_rule rules[STEPS];
@@ -131,11 +131,12 @@ START_TEST(coefficients_rebuild_what_sgd_does)
     kl_random_seed(&random, 11, 0);
     for (int s = 0; s < STEPS; s++) {
         gradients[s] = make_network(100 + (uint64_t)s);
-        rules[s] = (struct kl_step_rule){
-            .learning_rate = 0.1 * kl_random_uniform(&random),
-            .momentum = 0.9 * kl_random_uniform(&random),
-            .weight_decay = 0.05 * kl_random_uniform(&random),
-            .clip_factor = kl_random_uniform(&random)};
+        rules[s] = (struct kl_step_rule){.learning_rate = 0.1 * kl_random_uniform(&random),
+                                         .momentum = 0.9 * kl_random_uniform(&random),
+                                         .weight_decay = 0.05 * kl_random_uniform(&random),
+                                         .clip_factor = kl_random_uniform(&random),
+                                         .dampening = s ? dampening : 0,
+                                         .is_nesterov = is_nesterov};
         kl_sgd_update(&rules[s], gradients[s], velocity, network);
     }
     kl_coefficients(rules, STEPS, coefficients, &alpha);
@@ -151,6 +152,23 @@ START_TEST(coefficients_rebuild_what_sgd_does)
     kl_network_free(network);
     kl_network_free(initial);
     kl_network_free(velocity);
+}
+
+START_TEST(coefficients_rebuild_what_sgd_does)
+{
+    rebuild(0, 0);
+}
+END_TEST
+
+START_TEST(coefficients_rebuild_dampened_momentum)
+{
+    rebuild(0.4, 0);
+}
+END_TEST
+
+START_TEST(coefficients_rebuild_nesterovs_momentum)
+{
+    rebuild(0, 1);
 }
 END_TEST
 
@@ -255,6 +273,7 @@ END_TEST
 
 MAIN("network", gradients_agree_with_finite_differences,
      the_forward_pass_agrees_with_its_naive_twin, coefficients_rebuild_what_sgd_does,
+     coefficients_rebuild_dampened_momentum, coefficients_rebuild_nesterovs_momentum,
      plain_sgd_has_minus_the_learning_rate_as_coefficient,
      the_clip_factor_brings_the_gradient_to_the_norm, learning_rates_follow_their_schedules,
      initial_weights_have_the_deviation_of_their_kind, settings_that_cannot_be_trained_are_refused)

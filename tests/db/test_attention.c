@@ -47,7 +47,7 @@ static void naive_attention(const struct kl_run *run, uint32_t layer, const floa
         for (uint32_t j = 0; j < shape->outputs[layer]; j++)
             e += (double)error[j] * gradient[j];
         twin->attention[t] = a;
-        twin->contribution[t] = run->history.coefficients[t / 10] * (a + 1) * e;
+        twin->contribution[t] = run->history.layers[0].coefficients[t / 10] * (a + 1) * e;
     }
 }
 

@@ -445,6 +445,18 @@ def test_loopback_of_ipv6_needs_no_token():
         server.stop()
 
 
+def test_only_named_origins_may_frame_the_page():
+    server = Server(RUN, "--allow-frame", "http://LocalHost:8888", "--allow-frame", "https://lab.example")
+    try:
+        for path in ("/", "/api/v1/runs"):
+            policy = server.ask(path)[1]["Content-Security-Policy"]
+            assert "frame-ancestors http://localhost:8888 https://lab.example;" in policy, policy
+    finally:
+        server.stop()
+    for origin in ("*", "localhost", "http://a.example/path", "http://a.example;script-src *", "http://a b"):
+        assert "--allow-frame is a scheme" in tap.run("serve", RUN, "--allow-frame", origin).stderr, origin
+
+
 def test_a_head_of_64_kilobytes_is_read():
     status, _, _ = SERVER.ask("/r/abc?text=" + "%e4" * 6000, Cookie="other=" + "x" * 45000)
     assert status == 200

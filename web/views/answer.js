@@ -48,16 +48,17 @@ function bar(kind, from, to, low, high) {
 
 /** @param {Run} run @param {Answer} answer @param {number|null} label the output that stands for the sample's label, if it has one */
 export function logits(run, answer, label) {
-  const values = [...answer.logits, ...answer.initial_guess, 0];
+  const dual = answer.exactness.dual;
+  const values = [...answer.logits, ...(dual ? answer.initial_guess : []), 0];
   const low = Math.min(...values), high = Math.max(...values, low + 1e-9);
   const zero = `${100 * -low / (high - low)}%`;
   return h('table.logits', {},
     h('caption.hidden', {}, 'Each logit is the initial guess plus the correction that training added'),
-    h('thead', {}, h('tr', {}, [['Class', ''], ['', 'scale'], ['guess', 'number part'],
-      ['correction', 'number part'], ['logit', 'number']].map(([name, kind]) =>
+    h('thead', {}, h('tr', {}, [['Class', ''], ['', 'scale'], ...(dual ? [['guess', 'number part'],
+      ['correction', 'number part']] : []), ['logit', 'number']].map(([name, kind]) =>
       h(name ? 'th' : 'td', {scope: name ? 'col' : null, className: kind}, name)))),
     h('tbody', {}, answer.logits.map((logit, output) => {
-      const guess = answer.initial_guess[output], correction = answer.correction[output];
+      const guess = dual ? answer.initial_guess[output] : 0, correction = dual ? answer.correction[output] : logit;
       const mark = [output === answer.predicted ? 'said' : '', output === label ? 'labelled' : '']
         .filter(Boolean).join(' ');
       return h('tr', {className: mark},
@@ -65,8 +66,7 @@ export function logits(run, answer, label) {
         h('td.scale', {'aria-hidden': 'true', style: {'--zero': zero}},
           bar('guess', 0, guess, low, high),
           bar(correction > 0 ? 'plus' : 'minus', guess, guess + correction, low, high)),
-        h('td.number.part', {}, fixed(guess, 2)),
-        h('td.number.part', {}, (correction > 0 ? '+' : '') + fixed(correction, 2)),
+        dual ? [h('td.number.part', {}, fixed(guess, 2)), h('td.number.part', {}, (correction > 0 ? '+' : '') + fixed(correction, 2))] : null,
         h('td.number', {}, fixed(logit, 2)));
     })));
 }
@@ -74,7 +74,7 @@ export function logits(run, answer, label) {
 /** Where attention and contributions come from, in runs of several data sets.
  *  @param {Run} run @param {Answer} answer @param {number|null} label the output that stands for the label */
 function origins(run, answer, label) {
-  if (run.datasets.length < 2) return null;
+  if (run.datasets.length < 2 || !run.dual) return null;
   const all = answer.by_class.reduce((sum, total) => sum + total.sum_abs, 0) || 1;
   const outputs = label === null || label === answer.predicted ? [answer.predicted] : [answer.predicted, label];
   return h('table.origins', {},
@@ -111,7 +111,7 @@ export function picture(run, subject) {
  *  @param {Actions} actions */
 export function showAnswer(section, run, answer, subject, actions) {
   const rows = () => answer.logits.map((logit, output) => [outputName(run, output),
-    answer.initial_guess[output], answer.correction[output], logit, answer.probabilities[output]]);
+    answer.initial_guess?.[output], answer.correction?.[output], logit, answer.probabilities[output]]);
   redraw(section,
     picture(run, subject),
     h('div.said-what', {},
@@ -123,11 +123,11 @@ export function showAnswer(section, run, answer, subject, actions) {
         h('button', {type: 'button', id: 'previous', onclick: () => actions.step(-1)}, '‹ previous'),
         h('button', {type: 'button', id: 'next', onclick: () => actions.step(1)}, 'next ›'))),
     h('div.why', {},
-      h('div.head', {}, h('h2', {}, 'Logit = initial guess + what training added'),
+      h('div.head', {}, h('h2', {}, run.dual ? 'Logit = initial guess + what training added' : 'Logits'),
         csvButton(`logits-${subjectFile(subject)}`, 'the logits',
           ['class', 'initial_guess', 'correction', 'logit', 'probability'], rows)),
       logits(run, answer, 'pixels' in subject ? null : subject.target),
-      h('p.legend', {}, [['guess', 'initial guess'], ['plus', 'raised by training'],
+      !run.dual ? null : h('p.legend', {}, [['guess', 'initial guess'], ['plus', 'raised by training'],
         ['minus', 'lowered by training']].map(([kind, text]) =>
         [h('span.key', {}, h(`i.swatch.${kind}`), text), ' ']).flat()),
       origins(run, answer, 'pixels' in subject ? null : subject.target)));

@@ -32,7 +32,7 @@ function column({run, answer, subject}, name, otherRun, actions) {
     legend(run, answer),
     h('h3', {}, 'Attention by class'),
     totals(run, answer),
-    h('p.soft', {}, `dual = primal within ${scientific(answer.exactness.max_abs_error)}`));
+    h('p.soft', {}, answer.exactness.dual ? `dual = primal within ${scientific(answer.exactness.max_abs_error ?? 0)}` : 'attention only'));
 }
 
 /** @param {HTMLElement} section @param {State} state @param {Side} a @param {Side} b @param {Actions} actions */

@@ -21,7 +21,7 @@ function multiple(run, answer, chosen, actions) {
     h('button.layer-name', {type: 'button', id: `multiple-${answer.layer}`,
       'aria-pressed': String(answer.layer === chosen.layer), title: `Show layer ${answer.layer}`,
       onclick: () => actions.choose({layer: answer.layer === run.layers.length ? null : answer.layer})},
-    `Layer ${answer.layer}`, h('span.soft', {}, ` ${inputs} → ${outputs}`)),
+    run.recorded ? run.layers[answer.layer - 1].name : `Layer ${answer.layer}`, h('span.soft', {}, ` ${inputs} → ${outputs}`)),
     h('div.strip', {}, answer.spotlight.map((lit) => h('button.mini', {type: 'button',
       'aria-label': `${className(run, lit.sample.dataset, lit.sample.label)}, training image ${lit.sample.index}. Ask about it.`,
       title: `${className(run, lit.sample.dataset, lit.sample.label)} #${lit.sample.index}, score ${short(lit.score)}`,

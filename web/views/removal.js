@@ -73,7 +73,7 @@ function table(run, answer, removed) {
 /** @param {Run} run @param {Answer} answer @param {Removed} removed */
 function verdict(run, answer, removed) {
   const now = outputName(run, removed.predicted), before = outputName(run, answer.predicted);
-  return h('p.verdict', {}, `Without ${count(removed.patterns)} of ${count(answer.patterns)} patterns, in all layers at once, what is left of the sum `,
+  return h('p.verdict', {}, `Without ${count(removed.patterns)} of ${count(answer.patterns)} patterns, ${run.recorded ? 'in the last layer' : 'in all layers at once'}, what is left of the sum `,
     removed.predicted === answer.predicted ? 'is still largest for ' : 'is largest for ', h('strong', {}, now),
     removed.predicted === answer.predicted ? '.' : `, not ${before}.`,
     h('span.soft', {}, 'What is left was learned against what is gone, so the logits can grow far beyond any that a trained network gives: ' +
@@ -91,8 +91,8 @@ export function showRemoval(section, run, state, answer, subject, actions) {
     h('div.head', {}, h('h2', {id: 'removal-title'}, 'Without part of the memory'),
       removed ? csvButton(`without-${subjectFile(subject)}`, 'the logits before and after',
         ['class', 'logit', 'logit_without', 'probability', 'probability_without'], rows) : null),
-    h('p.soft.what-it-is', {}, 'The stored trajectory without these, not a retraining: take training images out of the memory of all layers at once, ' +
-      'and see what the rest of it sums to.'),
+    h('p.soft.what-it-is', {}, 'The stored trajectory without these, not a retraining: take training images out of the memory of ' +
+      `${run.recorded ? 'the last layer, which reaches the logits by itself' : 'all layers at once'}, and see what the rest of it sums to.`),
     controls(run, state, actions),
     terms.length ? h('ul.terms', {'aria-label': 'Removed'}, terms.map((term) => h('li', {}, h('button.term', {type: 'button',
       id: `term-${term.replace(/\W/g, '-')}`, 'aria-label': `Put back ${termName(run, state, term)}`,

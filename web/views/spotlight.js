@@ -37,7 +37,7 @@ export function controls(run, state, answer, actions) {
   const last = run.layers.length;
   return h('div', {}, h('div.controls', {},
     rankOf(chosen)?.uses_layer === false ? null : h('span.control', {}, 'layer', choice(run.layers.map((layer) => ({value: String(layer.layer),
-      text: String(layer.layer), title: `${layer.inputs} inputs, ${layer.outputs} outputs`})),
+      text: run.recorded ? layer.name : String(layer.layer), title: `${layer.name}: ${layer.inputs} inputs, ${layer.outputs} outputs`})),
     String(answer.layer), 'Layer',
     (value) => actions.choose({layer: Number(value) === last ? null : Number(value)}))),
     h('span.control', {}, 'by', choice([
@@ -47,7 +47,7 @@ export function controls(run, state, answer, actions) {
     h('span.control', {}, 'from', select([{value: '', text: 'all classes'}, ...classes],
       String(state.class ?? ''), 'Training class',
       (value) => actions.choose({class: value === '' ? null : Number(value)}))),
-    h('span.control.ranks', {}, h('span', {}, 'rank by'), choice(rankChoices(ranksOf(true)), chosen, 'Rank by', (value) => actions.choose({rank: value})),
+    h('span.control.ranks', {}, h('span', {}, 'rank by'), choice(rankChoices(ranksOf(run.dual)), chosen, 'Rank by', (value) => actions.choose({rank: value})),
       rankOf(chosen)?.takes_logit ? select([{value: '', text: `as called (${said})`}, ...outputs], logit,
         'Contribution to', (value) => actions.choose({rank: value === '' ? chosen : `${chosen}:${value}`})) : null)),
   h('p.soft.difference', {}, difference(answer, outputName(run, answer.logit))));
@@ -65,7 +65,7 @@ function card(run, answer, lit, most, actions, prefix) {
   const when = answer.by === 'sample' ? `× ${lit.repetitions}` : `step ${lit.step}`;
   const target = outputName(run, answer.logit);
   const label = `${lit.rank}. ${name}, training image ${lit.sample.index}, ` +
-    `attention ${short(lit.attention)}, contribution to ${target} ${signed(lit.contribution)}, ` +
+    `attention ${short(lit.attention)}, ${lit.contribution === null ? '' : `contribution to ${target} ${signed(lit.contribution)}, `}` +
     `${short(deviations)} deviations above the mean, ${when}. Ask about it.`;
   return h('li', {}, h('button.card', {type: 'button', id: `${prefix}lit-${lit.rank}`, 'aria-label': label,
     'data-sample': lit.sample.id, 'data-attention': lit.attention,
@@ -76,13 +76,13 @@ function card(run, answer, lit, most, actions, prefix) {
     style: {width: `${100 * Math.abs(lit.score) / most}%`}})),
   h('span.line', {}, h('b', {}, h('i.dot', {'data-class': lit.sample.label % 10}), name)),
   h('span.line', {}, h('span.soft', {}, 'attention'), h('span', {}, short(lit.attention))),
-  h('span.line', {}, h('span.soft', {}, lit.contribution < 0 ? 'takes' : 'adds'),
+  lit.contribution === null ? null : h('span.line', {}, h('span.soft', {}, lit.contribution < 0 ? 'takes' : 'adds'),
     h(lit.contribution < 0 ? 'span.minus' : 'span.plus', {}, signed(lit.contribution))),
   other ? h('span.line', {}, h('span.soft', {title: other}, rank?.label),
     h(lit.score < 0 ? 'span.minus' : 'span.plus', {}, signed(lit.score))) : null,
   h('span.line.soft', {}, h('span', {}, `#${lit.sample.index}`), h('span', {}, when)),
   h('span.line.soft.common', {})),
-  prefix ? null : h('button.take-out', {type: 'button', 'aria-label': out, title: out,
+  prefix || !run.dual ? null : h('button.take-out', {type: 'button', 'aria-label': out, title: out,
     onclick: () => actions.remove(`sample:${lit.sample.id}`)}, '−'));
 }
 
@@ -127,7 +127,7 @@ export function showSpotlight(section, run, state, answer, subject, actions) {
   redraw(section,
     h('div.head', {}, h('h2', {id: 'spotlight-title'}, 'The spotlight'),
       h('span.soft', {id: 'exactness', title: 'Largest difference between a logit and initial guess + correction, computed from the whole history'},
-        `dual = primal within ${scientific(answer.exactness.max_abs_error)} · ${short(answer.timing_ms)} ms`),
+        `${answer.exactness.dual ? `dual = primal within ${scientific(answer.exactness.max_abs_error ?? 0)} · ` : 'attention only · '}${short(answer.timing_ms)} ms`),
       csvButton(`spotlight-${subjectFile(subject)}-layer-${answer.layer}`,
         'the spotlight', ['rank', 'dataset', 'index', 'class', 'pattern', 'step', 'repetitions',
           'attention', 'contribution', 'ranked_by', 'score', 'deviations_above_mean'], rows)),

@@ -22,7 +22,7 @@ function showCard(run, strip, card, place, most, why) {
   return h('li', {}, h('button.strip-card', {type: 'button', id: `strip-${strip.id}-${place + 1}`, 'data-sample': sample.id,
     'data-contribution': contribution, 'data-attention': attention,
     title: `training image #${sample.index}${sample.path ? `, ${sample.path}` : ''}: attention ${short(attention)}, ` +
-      `adds ${signed(contribution)} to ${outputName(run, strip.output)}${shown}`,
+      `${contribution === null ? '' : `adds ${signed(contribution)} to ${outputName(run, strip.output)}`}${shown}`,
     'aria-label': `${name}, training image ${sample.index}, ${number.join(' ')}${shown}. Why?`, onclick: () => why(card)},
   h('span.frame', {}, h('img', {src: imageUrl(run.id, sample.id, 4), alt: '', loading: 'lazy'})),
   h('span.strength', {'aria-hidden': 'true'}, h(`i.${sign}`, {style: {width: `${100 * Math.abs(value) / most}%`}})),

@@ -51,8 +51,9 @@ enum kl_status kl_adam_correct(struct kl_pool *pool, const struct kl_history *hi
                                const float *x, uint32_t logit, const float *weighted,
                                struct kl_contributions *out, struct kl_error *err);
 
-/* What is left of every initial weight; NaN of Adam with weight decay, where each has its own. */
-double kl_adam_share(const struct kl_history *history);
+/* What is left of every initial weight of a layer, from 0; NaN of Adam with weight decay, where
+ * each has its own. */
+double kl_adam_share(const struct kl_history *history, uint32_t layer);
 
 /* Of a layer's weights, biases as the last column, (outputs, inputs + 1) float64: what is left of
  * the initial ones; and what the patterns made whose mark (n_patterns; NULL: all) is value, with

@@ -59,7 +59,7 @@ static enum kl_status begin(void *self, unsigned n_tasks, uint64_t n_patterns, s
             status =
                 kl_alloc(&own->gradients, job->n_gradients * outputs, sizeof(float), what, err);
         if (!status)
-            status = kl_alloc(&own->products, job->history->patterns_per_step * outputs,
+            status = kl_alloc(&own->products, (size_t)job->history->most_per_step * outputs,
                               sizeof(float), what, err);
         if (!status)
             status =

@@ -312,8 +312,7 @@ static enum kl_status weigh_steps(void *argument, unsigned worker, unsigned task
     for (uint64_t s = first; !status && s < end; s++) {
         set_query(job, job->coefficients + s * (width + 1), own, queries.weighted,
                   queries.weighted_offset);
-        status = weigh_step(job, &queries, worker, s * history->patterns_per_step,
-                            (s + 1) * history->patterns_per_step, err);
+        status = weigh_step(job, &queries, worker, history->starts[s], history->starts[s + 1], err);
     }
     free(queries.plain);
     free(own);

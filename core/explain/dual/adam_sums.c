@@ -129,14 +129,15 @@ static struct kl_sweep sweep_of(struct kl_pool *pool, struct job *job)
                              .self = job};
 }
 
-double kl_adam_share(const struct kl_history *history)
+double kl_adam_share(const struct kl_history *history, uint32_t layer)
 {
+    const struct kl_step_rule *rules = history->layers[layer].rules;
     double share = 1;
 
-    if (kl_sweep_is_penalised(history))
+    if (kl_sweep_is_penalised(history, layer))
         return NAN;
     for (uint32_t step = 0; step < history->n_steps; step++)
-        share *= 1 - history->rules[step].learning_rate * history->rules[step].weight_decay;
+        share *= 1 - rules[step].learning_rate * rules[step].weight_decay;
     return share;
 }
 
@@ -148,11 +149,11 @@ enum kl_status kl_adam_left(struct kl_pool *pool, const struct kl_history *histo
     uint32_t n = sweep.n, width = history->final->shape.inputs[layer] + 1;
 
     memset(weights, 0, (size_t)n * width * sizeof *weights);
-    if (kl_sweep_is_penalised(history)) {
+    if (kl_sweep_is_penalised(history, layer)) {
         sweep.end = add_left;
         return kl_sweep(&sweep, err);
     }
-    add_left(&job, &(struct kl_sweep_rows){0, 0, n, width}, NULL, kl_adam_share(history));
+    add_left(&job, &(struct kl_sweep_rows){0, 0, n, width}, NULL, kl_adam_share(history, layer));
     return KL_OK;
 }
 
@@ -168,17 +169,17 @@ enum kl_status kl_adam_sum(struct kl_pool *pool, const struct kl_history *histor
                       .marks = marks,
                       .value = value,
                       .n_own = n,
-                      .n_rows = (size_t)history->patterns_per_step * shape->outputs[layer]};
+                      .n_rows = (size_t)history->most_per_step * shape->outputs[layer]};
     struct kl_sweep sweep = sweep_of(pool, &job);
     enum kl_status status;
 
     memset(weights, 0, n * sizeof *weights);
-    if (with_left && kl_sweep_is_penalised(history))
+    if (with_left && kl_sweep_is_penalised(history, layer))
         sweep.end = add_left;
     else if (with_left)
         add_left(&job,
                  &(struct kl_sweep_rows){0, 0, sweep.n, history->final->shape.inputs[layer] + 1},
-                 NULL, kl_adam_share(history));
+                 NULL, kl_adam_share(history, layer));
     if (marks) {
         sweep.wants_patterns = 1;
         sweep.begin = begin_marked;

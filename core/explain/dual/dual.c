@@ -27,7 +27,7 @@ static void guess_with_share(const struct kl_history *history, uint32_t layer, c
 
         for (size_t i = 0; i < inputs; i++)
             sum += (double)row[i] * x[i];
-        out[j] = history->alpha * sum;
+        out[j] = history->layers[layer].alpha * sum;
     }
 }
 
@@ -81,9 +81,10 @@ static enum kl_status sum_weighted(struct kl_pool *pool, const struct kl_history
     if (!status)
         status = kl_scan_attention(pool, history, layer, x, weights, err);
     for (uint64_t t = 0; !status && t < history->n_patterns; t++) {
-        double c = history->coefficients[t / history->patterns_per_step];
+        double c = kl_history_coefficient(history, layer, t);
 
-        weights[t] = marks[t] == value ? (float)(c * ((double)weights[t] + 1)) : 0;
+        weights[t] =
+            marks[t] == value ? (float)(c * (double)(weights[t] + history->layers[layer].bias)) : 0;
     }
     if (!status)
         status = kl_sum_errors(pool, history, layer, weights, out, err);

@@ -50,7 +50,7 @@ static size_t numbers_of(const struct part *part)
 
 static const struct kl_step_rule *rule_of(const struct job *job, uint32_t step)
 {
-    return &job->sweep->history->rules[step - 1];
+    return &job->sweep->history->layers[job->sweep->layer].rules[step - 1];
 }
 
 /* What AdamW leaves of the weights in one step. */
@@ -88,16 +88,15 @@ static enum kl_status read_slice(const struct job *job, struct part *part, unsig
 {
     const struct kl_history *history = job->sweep->history;
     const struct kl_block_source *errors = history->errors[job->sweep->layer];
-    uint32_t left = history->patterns_per_step - done;
+    uint32_t left = kl_history_count(history, step) - done;
     enum kl_status status;
 
-    *patterns = (struct kl_sweep_patterns){
-        .first = (uint64_t)(step - 1) * history->patterns_per_step + done,
-        .n = left < job->slice ? left : job->slice,
-        .step = step,
-        .keys = part->keys,
-        .errors = part->errors + part->rows.first,
-        .stride = errors->width};
+    *patterns = (struct kl_sweep_patterns){.first = kl_history_start(history, step) + done,
+                                           .n = left < job->slice ? left : job->slice,
+                                           .step = step,
+                                           .keys = part->keys,
+                                           .errors = part->errors + part->rows.first,
+                                           .stride = errors->width};
     status = read_keys(job, worker, patterns->first, patterns->n, part->keys, err);
     if (job->column) {
         patterns->errors = job->column + patterns->first;
@@ -115,7 +114,7 @@ static enum kl_status find_gradient(const struct job *job, struct part *part, un
     uint32_t width = part->rows.width, n = part->rows.n, done = 0;
     struct kl_sweep_patterns patterns;
 
-    while (done < job->sweep->history->patterns_per_step) {
+    while (done < kl_history_count(job->sweep->history, step)) {
         if (read_slice(job, part, worker, step, done, &patterns, err))
             return err->status;
         cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)n, (int)width - 1,
@@ -206,7 +205,7 @@ static enum kl_status show_patterns(const struct job *job, struct part *part, un
 {
     uint32_t done = 0;
 
-    while (done < job->sweep->history->patterns_per_step) {
+    while (done < kl_history_count(job->sweep->history, step)) {
         struct kl_sweep_patterns patterns;
 
         if (read_slice(job, part, worker, step, done, &patterns, err))
@@ -223,6 +222,7 @@ static enum kl_status backward_task(void *argument, unsigned worker, unsigned ta
 {
     const struct job *job = argument;
     struct part *part = &job->parts[task];
+    int has_bias = job->sweep->history->layers[job->sweep->layer].bias > 0;
     size_t n = numbers_of(part);
     double share = job->share;
     enum kl_status status;
@@ -235,6 +235,8 @@ static enum kl_status backward_task(void *argument, unsigned worker, unsigned ta
 
         kl_adam_backward(rule_of(job, step), n, coefficients, share, part->p, part->q,
                          coefficients);
+        for (size_t i = part->rows.width - 1; !has_bias && i < n; i += part->rows.width)
+            coefficients[i] = 0;
         share *= kept_share(job, step);
         if (job->sweep->step)
             job->sweep->step(job->sweep->self, &part->rows, step, coefficients,
@@ -323,12 +325,17 @@ static enum kl_status sweep_outputs(struct job *job, uint32_t first, uint32_t n,
                                     struct kl_error *err)
 {
     const struct kl_sweep *sweep = job->sweep;
-    uint32_t per_step = sweep->history->patterns_per_step;
+    const uint64_t *starts = sweep->history->starts;
+    uint64_t most = 0;
     enum kl_status status = begin_parts(job, first, n, err);
 
+    for (job->segment = 0; job->segment < job->n_segments; job->segment++) {
+        uint64_t n_patterns = starts[last_step(job)] - starts[first_step(job) - 1];
+
+        most = n_patterns > most ? n_patterns : most;
+    }
     if (!status && sweep->begin)
-        status =
-            sweep->begin(sweep->self, job->n_parts, (uint64_t)job->segment_steps * per_step, err);
+        status = sweep->begin(sweep->self, job->n_parts, most, err);
     for (job->segment = 0; !status && job->segment + 1 < job->n_segments; job->segment++)
         status = kl_pool_run(sweep->pool, forward_task, job, job->n_parts, err);
     for (unsigned i = 0; !status && i < job->n_parts; i++)
@@ -339,8 +346,8 @@ static enum kl_status sweep_outputs(struct job *job, uint32_t first, uint32_t n,
         for (uint32_t step = last_step(job); step >= first_step(job); step--)
             job->share *= kept_share(job, step);
         if (!status && sweep->segment)
-            sweep->segment(sweep->self, (uint64_t)(first_step(job) - 1) * per_step,
-                           (uint64_t)(last_step(job) + 1 - first_step(job)) * per_step);
+            sweep->segment(sweep->self, starts[first_step(job) - 1],
+                           starts[last_step(job)] - starts[first_step(job) - 1]);
     }
     for (unsigned i = 0; !status && sweep->end && i < job->n_parts; i++)
         sweep->end(sweep->self, &job->parts[i].rows, job->parts[i].p, job->share);
@@ -358,8 +365,8 @@ static uint32_t plan(struct job *job)
     size_t room = sweep->room ? sweep->room : ROOM;
 
     job->slice = (uint32_t)(SLICE_NUMBERS / (width > outputs ? width : outputs)) + 1;
-    if (job->slice > sweep->history->patterns_per_step)
-        job->slice = sweep->history->patterns_per_step;
+    if (job->slice > sweep->history->most_per_step)
+        job->slice = sweep->history->most_per_step;
     job->n_kept = job->is_penalised ? 3 : 1;
     job->segment_steps = sweep->history->n_steps;
     if (steps * per_step * width * sweep->n * sizeof(float) > room)
@@ -371,10 +378,12 @@ static uint32_t plan(struct job *job)
     return most < sweep->n ? (uint32_t)most : sweep->n;
 }
 
-int kl_sweep_is_penalised(const struct kl_history *history)
+int kl_sweep_is_penalised(const struct kl_history *history, uint32_t layer)
 {
+    const struct kl_step_rule *rules = history->layers[layer].rules;
+
     for (uint32_t step = 0; !history->is_decoupled && step < history->n_steps; step++)
-        if (history->rules[step].weight_decay > 0)
+        if (rules[step].weight_decay > 0)
             return 1;
     return 0;
 }
@@ -402,7 +411,7 @@ enum kl_status kl_sweep(const struct kl_sweep *sweep, struct kl_error *err)
     const struct kl_history *history = sweep->history;
     struct job job = {.sweep = sweep,
                       .keys = history->keys[sweep->layer],
-                      .is_penalised = kl_sweep_is_penalised(history)};
+                      .is_penalised = kl_sweep_is_penalised(history, sweep->layer)};
     struct kl_resident *images = NULL;
     uint32_t most = plan(&job);
     struct telling telling = {0, (uint64_t)((sweep->n + most - 1) / most) *

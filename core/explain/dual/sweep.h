@@ -11,7 +11,8 @@
 #include "core/explain/history.h"
 
 /* Some outputs (rows of the layer's weights) and what one task has of them. width is the layer's
- * inputs and one more, for the bias, whose key is 1. */
+ * inputs and one more, for the bias, whose key is 1; of a layer without bias its coefficients
+ * are 0. */
 struct kl_sweep_rows {
     unsigned task;            /* below the n_tasks of begin */
     uint32_t first, n, width; /* outputs first .. first + n - 1 */
@@ -51,8 +52,8 @@ struct kl_sweep {
     void (*end)(void *self, const struct kl_sweep_rows *rows, const float *p, double share);
 };
 
-/* Whether weight decay is part of the gradients, so that P is a matrix. */
-int kl_sweep_is_penalised(const struct kl_history *history);
+/* Whether weight decay is part of a layer's gradients, so that P is a matrix. */
+int kl_sweep_is_penalised(const struct kl_history *history, uint32_t layer);
 
 /* Says in history->adam how far it is. Errors: KL_ERR_MEMORY and those of reading. */
 enum kl_status kl_sweep(const struct kl_sweep *sweep, struct kl_error *err);

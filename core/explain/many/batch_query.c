@@ -18,7 +18,7 @@ struct kl_batch_rows {
     uint32_t *places;  /* (samples of the run) place among those trained on */
     uint32_t *trained; /* (n_trained) ids */
     uint32_t n_trained;
-    uint64_t *first; /* (samples of the run) the first pattern of those trained on */
+    uint64_t *first, *last; /* (samples of the run) first and last pattern of those trained on */
 };
 
 struct kl_slice_work {
@@ -48,12 +48,16 @@ enum kl_status kl_batch_rows_create(const struct kl_history *history, struct kl_
         status = kl_alloc(&rows->trained, n, sizeof(uint32_t), "the samples", err);
     if (!status)
         status = kl_alloc(&rows->first, n, sizeof(uint64_t), "the samples", err);
+    if (!status)
+        status = kl_alloc(&rows->last, n, sizeof(uint64_t), "the samples", err);
     if (status) {
         kl_batch_rows_free(rows);
         return status;
     }
     for (uint64_t t = history->n_patterns; t-- > 0;)
         rows->first[history->samples[t]] = t;
+    for (uint64_t t = 0; t < history->n_patterns; t++)
+        rows->last[history->samples[t]] = t;
     for (uint32_t i = 0; i < n; i++) {
         if (!history->repetitions[i])
             continue;
@@ -71,6 +75,7 @@ void kl_batch_rows_free(struct kl_batch_rows *rows)
     free(rows->places);
     free(rows->trained);
     free(rows->first);
+    free(rows->last);
     free(rows);
 }
 
@@ -113,6 +118,49 @@ static enum kl_status read_samples(const struct kl_history *history, struct kl_s
     return status;
 }
 
+enum kl_status kl_batch_rows_key(const struct kl_batch_rows *rows, uint32_t layer, uint32_t sample,
+                                 unsigned worker, float *key, struct kl_error *err)
+{
+    const struct kl_history *history = rows->history;
+    const struct kl_collection *data = history->data;
+    int is_image = kl_shape_reads_samples(&history->final->shape, layer);
+    enum kl_status status = kl_read_rows(history->keys[layer], worker,
+                                         is_image ? sample : rows->last[sample], 1, key, err);
+
+    if (!status && is_image)
+        kl_dataset_standardise_floats(data->datasets[kl_collection_place(data, sample).dataset],
+                                      key);
+    return status;
+}
+
+/* Of a network that cannot be run here: training samples as it last saw them, whose logits are
+ * not known, and the others as they were recorded. */
+static enum kl_status read_recorded(const struct kl_history *history, struct kl_slice *slice,
+                                    unsigned worker, struct kl_error *err)
+{
+    const struct kl_shape *shape = &history->final->shape;
+    struct kl_activations *all = slice->activations, *one = NULL;
+    enum kl_status status = kl_activations_create(shape, 1, &one, err);
+
+    for (uint32_t q = 0; !status && q < slice->n; q++) {
+        int is_trained = history->repetitions[slice->ids[q]] > 0;
+
+        if (!is_trained)
+            status = history->queries->read(history->queries->self, slice->ids[q], one, err);
+        for (uint32_t l = 0; !status && l <= shape->n_layers; l++) {
+            size_t width = l < shape->n_layers ? shape->inputs[l] : kl_shape_n_outputs(shape);
+            float *key = all->keys[l] + q * width;
+
+            if (!is_trained)
+                memcpy(key, one->keys[l], width * sizeof(float));
+            else if (l < shape->n_layers)
+                status = kl_batch_rows_key(slice->work->rows, l, slice->ids[q], worker, key, err);
+        }
+    }
+    kl_activations_free(one);
+    return status;
+}
+
 static enum kl_status read_subjects(const struct kl_history *history, struct kl_slice *slice,
                                     struct kl_error *err)
 {
@@ -151,7 +199,9 @@ enum kl_status kl_slice_create(const struct kl_history *history, const struct kl
         slice->work->rows = rows;
     if (!status)
         status = kl_activations_create(&history->final->shape, n, &slice->activations, err);
-    if (!status)
+    if (!status && history->queries)
+        status = read_recorded(history, slice, worker, err);
+    else if (!status)
         status = history->final->shape.model->forward ? read_samples(history, slice, worker, err)
                                                       : read_subjects(history, slice, err);
     if (status)

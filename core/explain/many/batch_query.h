@@ -31,6 +31,11 @@ enum kl_status kl_batch_rows_create(const struct kl_history *history, struct kl_
                                     struct kl_error *err);
 void kl_batch_rows_free(struct kl_batch_rows *rows);
 
+/* What a layer, from 0, saw of a training sample at its last showing: key (inputs). Within a pool's
+ * task. Errors: those of reading. */
+enum kl_status kl_batch_rows_key(const struct kl_batch_rows *rows, uint32_t layer, uint32_t sample,
+                                 unsigned worker, float *key, struct kl_error *err);
+
 /* Some queries run through the network, and what has been found of them. */
 struct kl_slice {
     uint32_t n;                         /* queries */

@@ -40,7 +40,8 @@ static enum kl_status sum_errors(void *argument, unsigned worker, unsigned task,
         status = kl_read_block(errors, worker, b, &block, err);
         for (uint32_t i = 0; !status && i < block.count; i++) {
             uint32_t sample = history->samples[block.first + i];
-            double scale = history->patterns_per_step, squares = 0, p;
+            double scale = kl_history_count(history, kl_history_step(history, block.first + i));
+            double squares = 0, p;
 
             kl_block_to_float(&block, (size_t)i * errors->width, errors->width, row);
             for (uint32_t j = 0; j < errors->width; j++)
@@ -106,19 +107,17 @@ struct neighbour_job {
 };
 
 /* Of the first neighbour with another label: whether it is nearly the same image. */
-static enum kl_status compare(const struct kl_history *history, unsigned worker, const float *x,
+static enum kl_status compare(const struct work *work, unsigned worker, const float *x,
                               uint32_t other, struct kl_suspect *one, struct kl_error *err)
 {
-    uint32_t width = history->final->shape.inputs[0];
+    uint32_t width = work->history->final->shape.inputs[0];
     double product = 0, mine = 0, its = 0;
     float *row = NULL;
     enum kl_status status = kl_alloc(&row, width, sizeof *row, "an image", err);
 
     if (!status)
-        status = kl_read_rows(history->keys[0], worker, other, 1, row, err);
+        status = kl_batch_rows_key(work->rows, 0, other, worker, row, err);
     if (!status) {
-        kl_dataset_standardise_floats(
-            history->data->datasets[kl_collection_place(history->data, other).dataset], row);
         for (uint32_t j = 0; j < width; j++) {
             product += (double)x[j] * (double)row[j];
             mine += (double)x[j] * (double)x[j];
@@ -132,10 +131,11 @@ static enum kl_status compare(const struct kl_history *history, unsigned worker,
 }
 
 /* What the neighbours (n of them, best first) say of one sample. */
-static enum kl_status ask(const struct kl_history *history, unsigned worker, const float *x,
-                          uint32_t id, const uint32_t *neighbours, uint32_t n,
-                          struct kl_suspect *one, struct kl_error *err)
+static enum kl_status ask(const struct work *work, unsigned worker, const float *x, uint32_t id,
+                          const uint32_t *neighbours, uint32_t n, struct kl_suspect *one,
+                          struct kl_error *err)
 {
+    const struct kl_history *history = work->history;
     uint32_t dataset = kl_collection_place(history->data, id).dataset, asked = 0, different = 0;
     uint32_t votes[KL_CLASSES_MAX] = {0}, label = kl_collection_label(history->data, id);
     int64_t nearest = -1;
@@ -162,7 +162,7 @@ static enum kl_status ask(const struct kl_history *history, unsigned worker, con
     one->suggested_share = asked ? (double)votes[one->suggested] / asked : 0;
     if (one->suggested == label)
         one->suggested = KL_NO_LABEL;
-    return nearest < 0 ? KL_OK : compare(history, worker, x, (uint32_t)nearest, one, err);
+    return nearest < 0 ? KL_OK : compare(work, worker, x, (uint32_t)nearest, one, err);
 }
 
 static enum kl_status find_neighbours(void *argument, unsigned worker, unsigned task,
@@ -184,7 +184,7 @@ static enum kl_status find_neighbours(void *argument, unsigned worker, unsigned 
     if (!status)
         status = kl_slice_finish(slice, err);
     for (uint32_t q = 0; !status && q < slice->n; q++)
-        status = ask(history, worker,
+        status = ask(job->work, worker,
                      slice->activations->keys[0] + (size_t)q * history->final->shape.inputs[0],
                      slice->ids[q], slice->best + (size_t)q * query.top, slice->n_best[q],
                      &job->work->samples[slice->ids[q]], err);
@@ -352,6 +352,10 @@ enum kl_status kl_suspects(struct kl_pool *pool, const struct kl_history *histor
     enum kl_status status =
         kl_alloc(&work.samples, n_samples, sizeof *work.samples, "the suspects", err);
 
+    if (!status && !history->has_dual)
+        status = kl_fail(err, KL_ERR_USAGE,
+                         "this run records no error signals of its last layer, which suspects are "
+                         "found by");
     if (status)
         goto out;
     for (uint32_t i = 0; i < n_samples; i++)

@@ -16,6 +16,8 @@ static enum kl_status read_errors(const struct job *job, unsigned worker, struct
 {
     const struct kl_history *history = kl_inquiry_history(job->inquiry);
     const struct kl_block_source *errors = history->errors[history->final->shape.n_layers - 1];
+    uint32_t last = history->final->shape.n_layers - 1;
+    double bias = (double)history->layers[last].bias;
     float *row = NULL;
     uint32_t n = 0;
     enum kl_status status = kl_alloc(&row, errors->width, sizeof *row, "an error signal", err);
@@ -31,11 +33,12 @@ static enum kl_status read_errors(const struct job *job, unsigned worker, struct
         one->attention = (double)job->attention[t];
         one->error = (double)row[job->logit];
         if (!history->adam)
-            one->coefficient = history->coefficients[one->step - 1];
-        else if (one->attention != -1)
-            one->coefficient = (double)job->weighted[t] / (one->attention + 1);
-        one->contribution = one->error * (history->adam ? (double)job->weighted[t]
-                                                        : one->coefficient * (one->attention + 1));
+            one->coefficient = kl_history_coefficient(history, last, t);
+        else if (one->attention + bias != 0)
+            one->coefficient = (double)job->weighted[t] / (one->attention + bias);
+        one->contribution =
+            one->error *
+            (history->adam ? (double)job->weighted[t] : one->coefficient * (one->attention + bias));
         n++;
     }
     free(row);

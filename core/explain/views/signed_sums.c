@@ -61,9 +61,9 @@ static enum kl_status add_part(void *argument, const struct kl_part *part, struc
         uint64_t end = part->end;
 
         if (bin + 1 < job->n_bins) {
-            uint64_t step = kl_bin_first_step(history, bin + 1) - 1;
+            uint64_t next = kl_history_start(history, kl_bin_first_step(history, bin + 1));
 
-            end = step * history->patterns_per_step < end ? step * history->patterns_per_step : end;
+            end = next < end ? next : end;
         }
         add_patterns(job, first, end, sums + (size_t)bin * job->n_groups);
         first = end;

@@ -1,0 +1,16 @@
+/* Samples that only the framework could run that trained the network: their logits, keys and
+ * gradients. Internal to db/. */
+#ifndef KL_DB_TABLES_QUERIES_H
+#define KL_DB_TABLES_QUERIES_H
+
+#include <sqlite3.h>
+
+#include "core/explain/history.h"
+
+/* Those of a run of the shape, whose file has a connection of its own for them. The caller ends
+ * *queries with kl_queries_close. Errors: KL_ERR_MEMORY and those of opening. */
+enum kl_status kl_queries_open(const char *path, const struct kl_shape *shape,
+                               struct kl_queries **queries, struct kl_error *err);
+void kl_queries_close(struct kl_queries *queries);
+
+#endif

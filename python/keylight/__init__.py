@@ -1,0 +1,7 @@
+"""Records the training of a PyTorch model into one file that keylight explores: docs/pytorch.md."""
+from .client import Answer, Client, Lit, ServerError, Strip
+from .data import Images, indexed
+from .errors import NotRecorded, RecordError
+from .recorder import Recorder
+
+__all__ = ["Answer", "Client", "Images", "Lit", "NotRecorded", "RecordError", "Recorder", "ServerError", "Strip", "indexed"]

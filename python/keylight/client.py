@@ -1,0 +1,173 @@
+"""Asks a running server: for notebooks and scripts. What it answers is docs/api.md's."""
+from __future__ import annotations
+
+import base64
+import html
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .errors import RecordError
+
+
+class ServerError(RecordError):
+    """What a server refused, in its own words."""
+
+
+@dataclass
+class Lit:
+    """One training sample that is lit: its attention and contribution, summed over its showings."""
+
+    name: str
+    label: str
+    attention: float
+    contribution: float | None
+    score: float
+    path: str | None
+    id: int = field(repr=False)
+
+
+@dataclass
+class Strip:
+    """One question's training samples: what it looks at, what argues for an output, what against."""
+
+    title: str
+    sentence: str
+    lit: list[Lit]
+
+
+class Answer:
+    """What the network says of one sample. Shows itself in a notebook.
+
+    outputs: their names; logits, probabilities: (outputs); initial_guess, correction: (outputs), whose sum is the
+    logits, or None in a run without error signals; strips: the first screen's; link: to the page."""
+
+    def __init__(self, client: Client, asked: dict[str, Any], answer: dict[str, Any], strips: dict[str, Any]):
+        self._client, self._asked = client, asked
+        run = client.run
+        self.outputs: list[str] = run["outputs"]
+        self.logits = np.array(answer["logits"])
+        self.probabilities = np.array(answer["probabilities"])
+        self.initial_guess = np.array(answer["initial_guess"]) if "initial_guess" in answer else None
+        self.correction = np.array(answer["correction"]) if "correction" in answer else None
+        self.predicted: str = self.outputs[answer["predicted"]]
+        self.strips = [Strip(one["title"], one["sentence"],
+                             [client._lit(card, card["attention"]) for card in one["cards"]]) for one in strips["strips"]]
+        self.link = client.link(asked.get("sample"))
+
+    def spotlight(self, rank: str = "abs", layer: int | str | None = None, by: str = "sample", k: int = 20) -> list[Lit]:
+        """Who is lit by a rank (docs/api.md) in a layer, by its number from 1 or its name; default: the last."""
+        words: dict[str, Any] = {"rank": rank, "by": by, "k": k}
+        if layer is not None:
+            words["layer"] = self._client._layer(layer)
+        found = self._client._ask("spotlight", {**self._asked, **words})
+        return [self._client._lit(one, one["score"]) for one in found["spotlight"]]
+
+    def __repr__(self) -> str:
+        sure = 100 * float(self.probabilities.max())
+        lines = [f"{self.predicted} with {sure:.1f} %: {self.link}"]
+        for strip in self.strips:
+            lines.append(f"  {strip.title}: {', '.join(one.name for one in strip.lit[:3])} ..")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        parts = [f"<p><b>{html.escape(self.predicted)}</b> with {100 * float(self.probabilities.max()):.1f} % &middot; "
+                 f"<a href='{html.escape(self.link)}' target='_blank'>open in keylight</a></p>"]
+        for strip in self.strips:
+            parts.append(f"<p style='margin:.8em 0 .3em'><b>{html.escape(strip.title)}</b> {html.escape(strip.sentence)}</p>")
+            parts.append("<div style='display:flex;gap:8px;flex-wrap:wrap'>")
+            for one in strip.lit:
+                number = one.attention if one.contribution is None else one.contribution
+                parts.append(f"<figure style='margin:0;text-align:center;font-size:11px'>"
+                             f"<img src='{self._client._picture(one.id)}' alt='' width='64' "
+                             "style='image-rendering:pixelated'>"
+                             f"<figcaption>{html.escape(one.label)}<br>{number:+.3g}</figcaption></figure>")
+            parts.append("</div>")
+        return "".join(parts)
+
+
+class Client:
+    """A running keylight. url: as it printed it; run: a run's name or id (default: the only one)."""
+
+    def __init__(self, url: str = "http://127.0.0.1:8420", run: str | None = None, token: str | None = None):
+        self._url, self._token = url.rstrip("/"), token
+        runs = self._json("runs")["runs"]
+        found = [one for one in runs if run is None or run in (one["name"], one["id"], one["file"])]
+        if len(found) != 1:
+            raise ServerError(f"{self._url} has the runs {', '.join(one['name'] for one in runs)}: name one of them")
+        self.run: dict[str, Any] = self._json(f"runs/{found[0]['id']}")
+
+    def ask(self, sample: str | int | np.ndarray | Any) -> Answer:
+        """About a sample: its name (test/fashion-mnist/42), its index in the test split, or a picture's numbers (bytes
+        from 0 to 255), where keylight can run the network itself."""
+        if isinstance(sample, (int, np.integer)):
+            sample = f"test/{self.run['datasets'][0]['name']}/{int(sample)}"
+        asked = ({"sample": sample} if isinstance(sample, str) else
+                 {"pixels": np.asarray(sample).astype(np.uint8).flatten().tolist()})
+        return Answer(self, asked, self._ask("answer", asked), self._ask("strips", asked))
+
+    def link(self, sample: str | None = None) -> str:
+        """The page's address, of a sample or of the run."""
+        return f"{self._url}/r/{self.run['id']}" + (f"/q/{urllib.parse.quote(sample)}" if sample else "")
+
+    def frame(self, sample: str | None = None, height: int = 800) -> Any:
+        """The page itself in a notebook, whose origin the server must have been told: serve --allow-frame."""
+        return _Frame(f"<iframe src='{html.escape(self.link(sample))}' width='100%' height='{int(height)}' "
+                      "style='border:0'></iframe>")
+
+    def _layer(self, layer: int | str) -> int:
+        names = [one["name"] for one in self.run["layers"]]
+        if isinstance(layer, str):
+            if layer not in names:
+                raise ServerError(f"the run has the layers {', '.join(names)}, not {layer}")
+            return names.index(layer) + 1
+        return layer
+
+    def _ask(self, resource: str, words: dict[str, Any]) -> dict[str, Any]:
+        path = f"runs/{self.run['id']}/{resource}"
+        if "pixels" in words:
+            return self._json(path, words)
+        return self._json(f"{path}?{urllib.parse.urlencode(words, safe='/:')}")
+
+    def _lit(self, card: dict[str, Any], score: float) -> Lit:
+        sample = card["sample"]
+        classes = next(one["classes"] for one in self.run["datasets"] if one["name"] == sample["dataset"])
+        return Lit(f"train/{sample['dataset']}/{sample['index']}", str(classes[sample["label"]]), card["attention"],
+                   card["contribution"], score, sample.get("path"), sample["id"])
+
+    def _json(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        return json.loads(self._get(f"api/v1/{path}", body))
+
+    def _picture(self, sample: int) -> str:
+        content = self._get(f"api/v1/runs/{self.run['id']}/images/{sample}.png")
+        return f"data:image/png;base64,{base64.b64encode(content).decode()}"
+
+    def _get(self, path: str, body: dict[str, Any] | None = None) -> bytes:
+        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        data = None
+        if body is not None:
+            data, headers["Content-Type"] = json.dumps(body).encode(), "application/json"
+        try:
+            with urllib.request.urlopen(urllib.request.Request(f"{self._url}/{path}", data, headers), timeout=600) as reply:
+                return reply.read()
+        except urllib.error.HTTPError as error:
+            try:
+                detail = json.loads(error.read()).get("detail", str(error))
+            except ValueError:
+                detail = str(error)
+            raise ServerError(detail) from None
+        except urllib.error.URLError as error:
+            raise ServerError(f"{self._url} does not answer ({error.reason}): start it with 'keylight serve'") from None
+
+
+class _Frame:
+    def __init__(self, content: str):
+        self._content = content
+
+    def _repr_html_(self) -> str:
+        return self._content

@@ -1,0 +1,198 @@
+"""The samples of a recording: pictures, labels and names, taken from what PyTorch trains on."""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Iterator, Sequence
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from .errors import RecordError
+
+CLASSES_MAX = 256
+CHUNK_BYTES = 1 << 20
+
+
+@dataclass
+class Images:
+    """Pictures with labels, as keylight shows them.
+
+    pixels: (n, channels, height, width) bytes; labels: (n); classes: a name for every label; mean, deviation:
+    (channels) of the standardisation, in units of a byte, so that (pixels - mean) / deviation is what the model
+    reads, if it reads the pictures themselves; files: the name of each sample's file, or None."""
+
+    pixels: np.ndarray
+    labels: np.ndarray
+    classes: list[str]
+    mean: np.ndarray = field(default_factory=lambda: np.zeros(1))
+    deviation: np.ndarray = field(default_factory=lambda: np.full(1, 255.0))
+    files: Sequence[str] | None = None
+
+    def __post_init__(self) -> None:
+        self.pixels = np.ascontiguousarray(self.pixels)
+        if self.pixels.ndim == 3:
+            self.pixels = self.pixels[:, None]
+        if self.pixels.ndim != 4 or self.pixels.dtype != np.uint8 or not 1 <= self.pixels.shape[1] <= 4:
+            raise RecordError(f"pixels are bytes (n, channels, height, width) with 1 to 4 channels, not "
+                              f"{self.pixels.dtype} {self.pixels.shape}")
+        self.labels = np.asarray(self.labels, np.int64)
+        self.classes = [str(name) for name in self.classes]
+        if self.labels.shape != (len(self.pixels),):
+            raise RecordError(f"there are {len(self.pixels)} pictures and {self.labels.shape} labels")
+        if not 1 <= len(self.classes) <= CLASSES_MAX:
+            raise RecordError(f"there are {len(self.classes)} classes: 1 to {CLASSES_MAX} can be recorded")
+        if len(self) and not 0 <= self.labels.min() <= self.labels.max() < len(self.classes):
+            raise RecordError(f"labels count the {len(self.classes)} classes from 0, not up to {self.labels.max()}")
+        channels = self.pixels.shape[1]
+        self.mean = np.broadcast_to(np.asarray(self.mean, np.float64), channels)
+        self.deviation = np.broadcast_to(np.asarray(self.deviation, np.float64), channels)
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def standardised(self, index: np.ndarray) -> torch.Tensor:
+        """What a model reads of some samples: (n, channels * height * width), float32."""
+        pixels = (self.pixels[index] - self.mean[:, None, None]) / self.deviation[:, None, None]
+        return torch.from_numpy(pixels.reshape(len(index), -1).astype(np.float32))
+
+
+def _normalisation(dataset: Any) -> tuple[Any, Any] | None:
+    """Mean and deviation of a torchvision Normalize among a data set's transforms, if there is one."""
+    while dataset is not None:
+        transform = getattr(dataset, "transform", None)
+        for one in reversed(getattr(transform, "transforms", [transform])):
+            if hasattr(one, "mean") and hasattr(one, "std"):
+                return one.mean, one.std
+        dataset = getattr(dataset, "dataset", None)  # of a Subset
+    return None
+
+
+def _base(dataset: Any) -> tuple[Any, Any]:
+    """What Subsets are made of, and which of its samples they take, or None for all."""
+    indices = None
+    while hasattr(dataset, "dataset") and hasattr(dataset, "indices"):
+        own = np.asarray(dataset.indices)
+        indices = own if indices is None else own[indices]
+        dataset = dataset.dataset
+    return dataset, indices
+
+
+def _files(dataset: Any, n: int) -> list[str] | None:
+    """The names of files that torchvision's folders keep, below the folder."""
+    base, indices = _base(dataset)
+    listed = getattr(base, "samples", None)
+    if not isinstance(listed, (list, tuple)) or not listed or not isinstance(listed[0], tuple):
+        return None
+    root = str(getattr(base, "root", ""))
+    names = [str(one[0]) for one in listed]
+    names = [name[len(root):].lstrip("/") if root and name.startswith(root) else name for name in names]
+    return names if indices is None else [names[i] for i in indices][:n]
+
+
+def _tensor(item: Any) -> torch.Tensor:
+    """An item's picture (channels, height, width): of a tensor that, of a PIL image its bytes."""
+    if not isinstance(item, torch.Tensor):
+        item = torch.from_numpy(np.array(item, np.uint8))
+        item = item.permute(2, 0, 1) if item.ndim == 3 else item
+    return item[None] if item.ndim == 2 else item
+
+
+def _bytes_of(items: torch.Tensor, mean: torch.Tensor, std: torch.Tensor) -> np.ndarray:
+    if items.dtype == torch.uint8:
+        return items.numpy()
+    shaped = items.float() * std[:, None, None] + mean[:, None, None]
+    return (shaped * 255).round().clamp(0, 255).to(torch.uint8).numpy()
+
+
+def _items(dataset: Any) -> tuple[torch.Tensor, np.ndarray]:
+    tensors = getattr(dataset, "tensors", None)
+    if tensors is not None and len(tensors) >= 2:
+        return tensors[0].detach().cpu(), tensors[1].detach().cpu().numpy()
+    pictures, labels = [], []
+    for i in range(len(dataset)):
+        item = dataset[i]
+        pictures.append(_tensor(item[0]))
+        labels.append(int(item[1]))
+    return torch.stack(pictures), np.array(labels, np.int64)
+
+
+def images_of(dataset: Any, classes: Sequence[str] | None, normalise: tuple[Any, Any] | None) -> Images:
+    """The pictures of a data set of (picture, label): one of Images, or one that PyTorch trains on.
+
+    classes, normalise: where the data set does not tell them itself. Every item is taken once. Raises RecordError."""
+    if isinstance(dataset, Images):
+        return dataset
+    if isinstance(dataset, Indexed):
+        dataset = dataset.dataset
+    try:
+        items, labels = _items(dataset)
+    except (TypeError, IndexError, ValueError, RuntimeError) as error:
+        raise RecordError(f"the data set's items are no pictures of one size with a label ({error}): give "
+                          f"keylight.Images") from error
+    if items.ndim == 3:
+        items = items[:, None]
+    if items.ndim != 4 or not 1 <= items.shape[1] <= 4:
+        raise RecordError(f"the data set's items are no pictures (channels, height, width) but {tuple(items.shape[1:])}: "
+                          "give keylight.Images, which says what is to be shown of each sample")
+    mean, std = normalise or _normalisation(dataset) or (0.0, 1.0)
+    channels = items.shape[1]
+    mean = torch.as_tensor(mean, dtype=torch.float64).flatten().expand(channels)
+    std = torch.as_tensor(std, dtype=torch.float64).flatten().expand(channels)
+    names = classes or getattr(_base(dataset)[0], "classes", None) or range(int(labels.max()) + 1)
+    return Images(_bytes_of(items, mean.float(), std.float()), labels, [str(name) for name in names], mean.numpy() * 255,
+                  std.numpy() * 255, _files(dataset, len(labels)))
+
+
+class Indexed(Dataset):
+    """A data set whose items begin with their index, so that a loader tells which samples a batch has."""
+
+    def __init__(self, dataset: Any):
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> tuple:
+        item = self.dataset[index]
+        return (index, *item) if isinstance(item, (tuple, list)) else (index, item)
+
+
+def indexed(dataset: Any) -> Indexed:
+    """The data set with every item's index before it: for samples, x, y in DataLoader(keylight.indexed(train))."""
+    return Indexed(dataset)
+
+
+def write(file: Any, name: str, train: Images, test: Images) -> None:
+    """The rows of dataset, class, channel, sample and image_chunk; the samples' predictions come at the end."""
+    shape = train.pixels.shape[1:]
+    if test.pixels.shape[1:] != shape:
+        raise RecordError(f"test pictures are {test.pixels.shape[1:]}, those of training {shape}")
+    file.insert("dataset", 0, name, "images", shape[2], shape[1], shape[0], len(train.classes), len(train), 0, len(test))
+    for label, text in enumerate(train.classes):
+        file.insert("class", 0, label, text)
+    for channel in range(shape[0]):
+        file.insert("channel", 0, channel, float(train.mean[channel]), float(train.deviation[channel]))
+    for first, rows in _pixel_chunks(train, test):
+        file.insert("image_chunk", first, len(rows), int(np.prod(shape)), rows.tobytes())
+
+
+def _pixel_chunks(train: Images, test: Images) -> Iterator[tuple[int, np.ndarray]]:
+    first = 0
+    for images in (train, test):
+        for rows in np.array_split(images.pixels, max(1, images.pixels.nbytes // CHUNK_BYTES)):
+            if len(rows):
+                yield first, rows
+            first += len(rows)
+
+
+def write_samples(file: Any, train: Images, test: Images, predictions: np.ndarray, sure: np.ndarray) -> None:
+    """The rows of sample. predictions, sure: (samples) an output, or -1 for none, and its probability."""
+    number = 0
+    for split, images in (("train", train), ("test", test)):
+        for i in range(len(images)):
+            label = int(images.labels[i])
+            told = int(predictions[number]) if predictions[number] >= 0 else None
+            file.insert("sample", number, 0, split, i, label, label, label, images.files[i] if images.files else None,
+                        told, None if told is None else float(sure[number]))
+            number += 1

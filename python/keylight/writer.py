@@ -1,0 +1,118 @@
+"""The thread that writes a history while the training goes on."""
+from __future__ import annotations
+
+import queue
+import threading
+from dataclasses import dataclass
+from typing import Any, Callable
+
+import torch
+
+from .file import Chunks, HistoryFile, numbers
+from .rules import Rule
+
+WAITING_MAX = 8  # steps: a training that is faster than the disk waits
+
+
+@dataclass
+class Step:
+    """One update: by layer, keys (n, inputs) or None where they are the samples themselves, and error signals
+    (n, outputs) or None where they are not recorded; on the CPU, nobody else's."""
+
+    number: int
+    samples: torch.Tensor
+    loss: float
+    clip_factor: float
+    rules: list[Rule]
+    keys: list[torch.Tensor | None]
+    errors: list[torch.Tensor | None]
+
+
+class Writer:
+    """Writes steps in the order in which they come. What fails in the thread is raised by the next call."""
+
+    def __init__(self, open_file: Callable[[], HistoryFile], dtype: str, first_pattern: int = 0):
+        self._open, self._dtype = open_file, dtype
+        self.first = first_pattern  # of the next step
+        self._tasks: queue.Queue[Callable[[], None] | None] = queue.Queue(WAITING_MAX)
+        self._failure: BaseException | None = None
+        self._chunks: dict[tuple[str, int], Chunks] = {}
+        self._samples: list[torch.Tensor] = []
+        self._thread = threading.Thread(target=self._run, name="keylight", daemon=True)
+        self.file: HistoryFile
+        self._thread.start()
+        self.call(lambda: None)  # so that a file that cannot be opened is told at once
+
+    def _run(self) -> None:
+        while (task := self._tasks.get()) is not None:
+            try:
+                if self._failure is None:
+                    if not hasattr(self, "file"):
+                        self.file = self._open()
+                    task()
+            except BaseException as failure:  # the training's thread raises it
+                self._failure = failure
+            finally:
+                self._tasks.task_done()
+        if hasattr(self, "file"):
+            self.file.close()
+
+    def _check(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+    def call(self, task: Callable[[], Any]) -> None:
+        """Runs in the thread after all that came before, and is waited for."""
+        self._tasks.put(task)
+        self._tasks.join()
+        self._check()
+
+    def add(self, step: Step) -> None:
+        self._check()
+        self._tasks.put(lambda: self._add(step))
+
+    def _add(self, step: Step) -> None:
+        count = len(step.samples)
+        self.file.insert("step", step.number, self.first, count, step.loss)
+        for group, rule in enumerate(step.rules):
+            self.file.insert("rule", step.number, group, rule.learning_rate, rule.momentum, rule.weight_decay,
+                             step.clip_factor)
+        for layer, (keys, errors) in enumerate(zip(step.keys, step.errors), 1):
+            for table, rows in (("key_chunk", keys), ("error_chunk", errors)):
+                if rows is None:
+                    continue
+                if (table, layer) not in self._chunks:
+                    self._chunks[table, layer] = Chunks(self.file, table, layer, self._dtype, self.first)
+                self._chunks[table, layer].add(rows)
+        self._samples.append(step.samples)
+        self.first += count
+
+    def _flush(self) -> None:
+        for chunks in self._chunks.values():
+            chunks.flush()
+        if self._samples:
+            samples = torch.cat(self._samples)
+            self.file.insert("showing_chunk", self.first - len(samples), len(samples),
+                             samples.numpy().astype("<u4").tobytes())
+            self._samples = []
+
+    def checkpoint(self, steps_done: int, parameters: list[tuple[int, str, str, torch.Tensor]]) -> None:
+        """All steps so far are kept, with the parameters as they are: (layer, its name, role, copy)."""
+        def keep() -> None:
+            self._flush()
+            write_tensors(self.file, "current", parameters)
+            self.file.checkpoint(steps_done)
+        self._check()
+        self._tasks.put(keep)
+
+    def end(self) -> None:
+        """Ends the thread. What no checkpoint kept is gone, unless the file was finished."""
+        self._tasks.put(None)
+        self._thread.join()
+
+
+def write_tensors(file: HistoryFile, state: str, parameters: list[tuple[int, str, str, torch.Tensor]]) -> None:
+    """Writes, or overwrites, parameters in a state: initial or current."""
+    file.delete("tensor", "state = ?", (state,))
+    for layer, name, role, tensor in parameters:
+        file.insert("tensor", layer, name, role, state, 0, ",".join(map(str, tensor.shape)), "float32", numbers(tensor))

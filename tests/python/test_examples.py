@@ -1,0 +1,94 @@
+"""The worked examples, on small settings, from training to a client's question."""
+import os
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SOURCE = os.path.join(HERE, "..", "..")
+sys.path[:0] = [os.path.join(HERE, "..", "lib"), os.path.join(SOURCE, "python")]
+import numpy as np  # noqa: E402
+
+import made_data  # noqa: E402
+import tap  # noqa: E402
+from client import Server  # noqa: E402
+
+
+def example(name, *arguments):
+    """Runs an example; returns the path of what it recorded."""
+    path = os.path.join(FOLDER, f"{name}.keylight")
+    done = subprocess.run([sys.executable, os.path.join(SOURCE, "examples", f"{name}.py"), *map(str, arguments)],
+                          capture_output=True, text=True, timeout=300, cwd=FOLDER,
+                          env={**os.environ, "PYTHONPATH": os.path.join(SOURCE, "python")})
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    assert "The dual form holds" in tap.succeed("verify", path)
+    return path
+
+
+def fashion(folder):
+    """A folder as Fashion-MNIST's, with a few pictures that are made up."""
+    os.makedirs(folder)
+    random = np.random.default_rng(1)
+    for part, n in (("train", 256), ("t10k", 40)):
+        labels = random.integers(0, 10, n).astype(np.uint8)
+        pixels = random.integers(0, 120, (n, 28, 28)).astype(np.uint8)
+        pixels[np.arange(n), 2 * labels] = 255
+        for name, array in ((f"{part}-images-idx3-ubyte", pixels), (f"{part}-labels-idx1-ubyte", labels)):
+            with open(os.path.join(folder, name), "wb") as file:
+                file.write(bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">i4").tobytes() + array.tobytes())
+
+
+def test_a_convolutional_network():
+    import keylight
+    folder = os.path.join(FOLDER, "fashion")
+    fashion(folder)
+    path = example("cnn", "cnn.keylight", "--data", folder, "--epochs", 12, "--test", 30)
+    server = Server(path)
+    try:
+        client = keylight.Client(f"http://127.0.0.1:{server.port}")
+        assert [layer["name"] for layer in client.run["layers"]] == ["hidden", "output"]
+        answer = client.ask(3)
+        assert np.abs(answer.initial_guess + answer.correction - answer.logits).max() < 5e-2
+        assert answer.predicted in answer.outputs and answer.strips[0].title == "It looks at"
+        hidden = answer.spotlight("logit", layer="hidden", k=5)
+        assert len(hidden) == 5 and all(one.contribution == one.score for one in hidden)
+        assert answer.link.endswith("/q/test/fashion-cnn/3") and answer.predicted in repr(answer)
+        assert answer._repr_html_().count("data:image/png;base64,") == sum(len(strip.lit) for strip in answer.strips)
+        for wrong, words in ((lambda: client.ask("train/fashion-cnn/3"), "ask about one of the test split"),
+                             (lambda: client.ask(np.zeros((28, 28))), "only the framework that trained it can run"),
+                             (lambda: client.ask("test/fashion-cnn/999"), "has samples 0 to 29"),
+                             (lambda: answer.spotlight(layer="conv"), "the layers hidden, output"),
+                             (lambda: keylight.Client(f"http://127.0.0.1:{server.port}", "other"), "name one of them")):
+            try:
+                wrong()
+                raise AssertionError(words)
+            except keylight.ServerError as error:
+                assert words in str(error), error
+    finally:
+        server.stop()
+    assert "does not answer" in refusal(lambda: keylight.Client("http://127.0.0.1:1"))
+
+
+def refusal(run):
+    import keylight
+    try:
+        run()
+    except keylight.ServerError as error:
+        return str(error)
+    raise AssertionError("not refused")
+
+
+def test_a_frozen_networks_head():
+    random = np.random.default_rng(2)
+    for name, colour in (("red", (200, 40, 40)), ("green", (40, 180, 60))):
+        os.makedirs(os.path.join(FOLDER, "pictures", name))
+        for i in range(16):
+            pixels = np.clip(np.array(colour) + random.normal(0, 40, (40, 40, 3)), 0, 255).astype(np.uint8)
+            made_data.png(os.path.join(FOLDER, "pictures", name, f"{name} {i}.png"), pixels)
+    path = example("head", "pictures", "head.keylight", "--epochs", 3)
+    out = tap.succeed("query", path, "--sample", "test/head/1", "--rank", "logit", "--top", "3")
+    assert ".png" in out
+    assert ".png" in tap.succeed("suspects", path)
+
+
+if __name__ == "__main__":
+    tap.main(sys.modules["__main__"])

@@ -1,0 +1,404 @@
+"""The recorder of PyTorch trainings: what it writes against PyTorch and against keylight's own runs."""
+import copy
+import json
+import os
+import sqlite3
+import sys
+import warnings
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, "..", "lib"), os.path.join(HERE, "..", "..", "python")]
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+from torch import nn  # noqa: E402
+from torch.nn.functional import cross_entropy  # noqa: E402
+
+import keylight  # noqa: E402
+import tap  # noqa: E402
+from reader import Reader  # noqa: E402
+
+torch.set_num_threads(2)
+SIDE, CLASSES = 6, 4
+
+
+def made(n, seed):
+    """Pictures whose class is a bright row."""
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, CLASSES, n)
+    pixels = random.integers(0, 200, (n, 1, SIDE, SIDE)).astype(np.uint8)
+    pixels[np.arange(n), 0, labels] = 255
+    return keylight.Images(pixels, labels, ["ant", "bee", "cat", "dog"], 110.0, 80.0)
+
+
+TRAIN, TEST = made(150, 1), made(40, 2)
+X = TRAIN.standardised(np.arange(len(TRAIN))).reshape(-1, 1, SIDE, SIDE)
+Y = torch.from_numpy(TRAIN.labels)
+
+
+class Convolution(nn.Module):
+    """Two linear layers, the first without bias, behind what is not recorded."""
+
+    def __init__(self):
+        super().__init__()
+        self.features = nn.Conv2d(1, 5, 3)
+        self.inner = nn.Linear(5 * 16, 12, bias=False)
+        self.head = nn.Linear(12, CLASSES)
+
+    def forward(self, x):
+        return self.head(torch.relu(self.inner(torch.relu(self.features(x)).flatten(1))))
+
+
+def perceptron():
+    torch.manual_seed(3)
+    return nn.Sequential(nn.Flatten(), nn.Linear(SIDE * SIDE, 16), nn.ReLU(inplace=True), nn.Linear(16, 12), nn.ReLU(),
+                         nn.Linear(12, CLASSES))
+
+
+def convolution():
+    torch.manual_seed(3)
+    return Convolution()
+
+
+def path_of(name):
+    path = os.path.join(FOLDER, f"{name}.keylight")
+    if os.path.exists(path):
+        os.remove(path)
+    return path
+
+
+def sgd(model, **options):
+    return torch.optim.SGD(model.parameters(), **{"lr": 0.05, **options})
+
+
+def record(name, model, optimizer, update=None, epochs=3, schedule=None, batch=32, **options):
+    """Records a training, its last batch of an epoch smaller; update does one step of it. Returns the path."""
+    path = path_of(name)
+
+    def plain(samples):
+        optimizer.zero_grad()
+        cross_entropy(model(X[samples]), Y[samples]).backward()
+        optimizer.step()
+
+    torch.manual_seed(9)
+    with keylight.Recorder(path, model, optimizer, train=TRAIN, test=TEST, **{"dtype": "float32", **options}) as recorder:
+        for _ in range(epochs):
+            for samples in torch.randperm(len(TRAIN)).split(batch):
+                with recorder.step(samples):
+                    (update or plain)(samples)
+                if schedule:
+                    schedule.step()
+    return path
+
+
+def verified(path):
+    out = tap.succeed("verify", path)
+    assert "The dual form holds" in out, out
+    return out
+
+
+def test_the_tables_are_those_of_keylight():
+    path = record("tables", perceptron(), sgd(perceptron()), epochs=0)
+    assert not os.path.exists(path)  # nothing was recorded
+    model = perceptron()
+    schemas = []
+    for run in (record("tables", model, sgd(model), epochs=1), tap.train_strokes(FOLDER)):
+        schemas.append(sqlite3.connect(run).execute("SELECT type, name, tbl_name, sql FROM sqlite_schema").fetchall())
+        for pragma in ("application_id", "user_version", "page_size"):
+            schemas[-1].append(sqlite3.connect(run).execute(f"PRAGMA {pragma}").fetchone())
+    assert schemas[0] == schemas[1]
+
+
+def test_every_kind_of_training_verifies():
+    for make in (perceptron, convolution):
+        for name, options in {"plain": {}, "momentum": {"momentum": 0.9}, "decay": {"momentum": 0.8, "weight_decay": 0.01},
+                              "nesterov": {"momentum": 0.9, "nesterov": True, "weight_decay": 0.001},
+                              "dampening": {"momentum": 0.9, "dampening": 0.3}}.items():
+            model = make()
+            verified(record(name, model, sgd(model, **options)))
+        for name, kind, options in (("adam", torch.optim.Adam, {}), ("l2", torch.optim.Adam, {"weight_decay": 0.01}),
+                                    ("adamw", torch.optim.AdamW, {"weight_decay": 0.1, "betas": (0.8, 0.99), "eps": 1e-6})):
+            model = make()
+            optimizer = kind(model.parameters(), lr=0.003, **options)
+            verified(record(name, model, optimizer,
+                            schedule=torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 15)))
+
+
+def test_groups_have_rules_of_their_own():
+    for kind, options in ((torch.optim.SGD, {"momentum": 0.9}), (torch.optim.Adam, {}), (torch.optim.AdamW, {})):
+        model = convolution()
+        optimizer = kind([{"params": [*model.features.parameters(), model.inner.weight], "lr": 0.002, "weight_decay": 0.1},
+                          {"params": model.head.parameters(), "lr": 0.01, "weight_decay": 0.0}], lr=1.0, **options)
+        verified(record("groups", model, optimizer))
+
+
+def test_what_is_done_to_gradients_is_recognised():
+    def clipped(model, optimizer):
+        def update(samples):
+            optimizer.zero_grad()
+            cross_entropy(model(X[samples]), Y[samples]).backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 0.3)
+            optimizer.step()
+        return update
+
+    def accumulated(model, optimizer):
+        def update(samples):
+            optimizer.zero_grad()
+            for part in samples.split(8):
+                (cross_entropy(model(X[part]), Y[part]) * len(part) / len(samples)).backward()
+            optimizer.step()
+        return update
+
+    def scaled(model, optimizer):  # as GradScaler does
+        def update(samples):
+            optimizer.zero_grad()
+            (cross_entropy(model(X[samples]), Y[samples]) * 1024).backward()
+            for parameter in model.parameters():
+                parameter.grad /= 1024
+            optimizer.step()
+        return update
+
+    def summed(model, optimizer):
+        def update(samples):
+            optimizer.zero_grad()
+            cross_entropy(model(X[samples]), Y[samples], reduction="sum").backward()
+            optimizer.step()
+        return update
+
+    for name, make_update, rate in (("clipped", clipped, 0.1), ("scaled", scaled, 0.05), ("summed", summed, 0.002),
+                                    ("accumulated", accumulated, 0.05)):
+        for make in (perceptron, convolution):
+            model = make()
+            optimizer = sgd(model, lr=rate, momentum=0.9)
+            path = record(name, model, optimizer, make_update(model, optimizer))
+            verified(path)
+            factors = [row[0] for row in sqlite3.connect(path).execute("SELECT clip_factor FROM rule")]
+            assert name != "clipped" or min(factors) < 0.9
+            assert name != "scaled" or max(abs(factor * 1024 - 1) for factor in factors) < 1e-4
+
+
+def test_dropout_and_frozen_layers():
+    torch.manual_seed(3)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(36, 16), nn.ReLU(), nn.Dropout(0.4), nn.Linear(16, CLASSES))
+    path = record("dropout", model, sgd(model))
+    verified(path)
+    assert json.loads(tap.succeed("info", path, "--json"))["training"]["architecture"] == "mlp"
+    model = convolution()
+    model.inner.weight.requires_grad_(False)
+    path = record("frozen", model, torch.optim.SGD(model.head.parameters(), lr=0.05))
+    out = verified(path)
+    assert "error signals not recorded" in out
+    assert [row[0] for row in sqlite3.connect(path).execute("SELECT errors FROM layer ORDER BY layer")] == ["none", "whole"]
+
+
+def native_run(*options):
+    """A run that keylight trains, and what PyTorch needs to train the very same."""
+    path = os.path.join(FOLDER, "native.keylight")
+    tap.succeed("train", "--data", "strokes", "--hidden", "24,16", "--steps", "60", "--batch", "24", "--lr", "0.05",
+                "--momentum", "0.9", "--clip", "0.7", "--weight-decay", "0.001", "--snapshot-steps", "0", "--force",
+                "--output", path, "--quiet", *options)
+    return path, Reader(path)
+
+
+def of_native(reader):
+    """Data sets of a native run's pictures."""
+    rows = reader.db.execute("SELECT * FROM image_chunk ORDER BY first").fetchall()
+    pixels = np.concatenate([np.frombuffer(row["data"], np.uint8).reshape(row["count"], 1, 28, 28) for row in rows])
+    splits, labels = zip(*reader.db.execute("SELECT split, label FROM sample ORDER BY sample"))
+    mean, deviation = reader.db.execute("SELECT mean, deviation FROM channel").fetchone()
+    return [keylight.Images(pixels[np.array(splits) == split], np.array(labels)[np.array(splits) == split],
+                            [str(digit) for digit in range(10)], mean, deviation) for split in ("train", "test")]
+
+
+def test_a_perceptron_is_the_native_run():
+    for options in ((), ("--optimiser", "adam", "--lr", "0.003", "--momentum", "0")):
+        native, reader = native_run(*options)
+        train, test = of_native(reader)
+        model = nn.Sequential(nn.Flatten(), nn.Linear(784, 24), nn.ReLU(), nn.Linear(24, 16), nn.ReLU(), nn.Linear(16, 10))
+        layers = [module for module in model if isinstance(module, nn.Linear)]
+        with torch.no_grad():
+            for number, layer in enumerate(layers, 1):
+                weights, biases = reader.parameters("initial", number)
+                layer.weight.copy_(torch.from_numpy(weights))
+                layer.bias.copy_(torch.from_numpy(biases))
+        optimizer = (torch.optim.Adam(model.parameters(), weight_decay=0.001) if options else
+                     torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=0.001))
+        inputs = train.standardised(np.arange(len(train)))
+        path = path_of("torch")
+        with keylight.Recorder(path, model, optimizer, train=train, test=test, name="strokes") as recorder:
+            for step in reader.steps:
+                samples = torch.from_numpy(reader.samples[step["first_showing"]:][:step["count"]].astype(np.int64))
+                optimizer.param_groups[0]["lr"] = step["learning_rate"]
+                with recorder.step(samples):
+                    optimizer.zero_grad()
+                    cross_entropy(model(inputs[samples]), torch.from_numpy(train.labels)[samples]).backward()
+                    nn.utils.clip_grad_norm_(model.parameters(), 0.7)
+                    optimizer.step()
+        verified(path)
+        for layer in (1, 2, 3):
+            own, other = (json.loads(tap.succeed("query", run, "--sample", "test/strokes/7", "--layer", layer, "--top", 200,
+                                                 "--json")) for run in (native, path))
+            assert own["predicted"] == other["predicted"]
+            by_pattern = {lit["pattern"]: lit for lit in own["spotlight"]}
+            common = [(by_pattern[lit["pattern"]], lit) for lit in other["spotlight"] if lit["pattern"] in by_pattern]
+            assert len(common) > 180
+            most = max(abs(lit["attention"]) for lit in own["spotlight"])
+            largest = max(abs(lit["contribution"]) for lit in own["spotlight"])
+            assert max(abs(a["attention"] - b["attention"]) for a, b in common) < 2e-3 * most
+            assert max(abs(a["contribution"] - b["contribution"]) for a, b in common) < 1e-3 * max(largest, 1)
+        removed = [json.loads(tap.succeed("query", run, "--sample", "test/strokes/7", "--remove", "class:3", "--json"))["removed"]
+                   for run in (native, path)]
+        assert np.allclose(removed[0]["logits"], removed[1]["logits"], atol=2e-2)
+
+
+def coefficients(reader, group):
+    """c_s of SGD, from docs/format.md."""
+    rules = reader.db.execute("SELECT * FROM rule WHERE parameter_group = ? ORDER BY step", (group,)).fetchall()
+    p, q, out = 1.0, 0.0, []
+    for rule in reversed(rules):
+        q -= rule["learning_rate"] * p
+        out.append(rule["clip_factor"] * q)
+        p += rule["weight_decay"] * q
+        q *= rule["momentum"]
+    return np.array(out[::-1])
+
+
+def test_contributions_are_per_sample_gradients_times_coefficients():
+    model = convolution()
+    optimizer = torch.optim.SGD([{"params": [*model.features.parameters(), model.inner.weight]},
+                                 {"params": model.head.parameters(), "lr": 0.02}], lr=0.05, momentum=0.9, weight_decay=0.01)
+    path = record("gradients", model, optimizer)
+    reader = Reader(path)
+    place, logit = 5, 2
+    x = TEST.standardised(np.arange(len(TEST))).reshape(-1, 1, SIDE, SIDE)[place:place + 1]
+    model.zero_grad()
+    model(x)[0, logit].backward()
+    steps = np.repeat(np.arange(len(reader.db.execute("SELECT * FROM step").fetchall())),
+                      [row["count"] for row in reader.db.execute("SELECT count FROM step ORDER BY step")])
+    for layer, (module, group) in enumerate(((model.inner, 0), (model.head, 1)), 1):
+        keys, errors = reader.chunks("key_chunk", layer), reader.chunks("error_chunk", layer)
+        product = (errors @ module.weight.grad.double().numpy() * keys).sum(1)
+        if module.bias is not None:
+            product += errors @ module.bias.grad.double().numpy()
+        expected = coefficients(reader, group)[steps] * product
+        found = json.loads(tap.succeed("query", path, "--sample", f"test/gradients/{place}", "--layer", layer, "--top", 400,
+                                       "--rank", f"logit:{logit}", "--json"))
+        assert len(found["spotlight"]) == 400
+        for lit in found["spotlight"]:
+            assert abs(lit["contribution"] - expected[lit["pattern"]]) < 1e-3 * np.abs(expected).max(), layer
+    guess = found["initial_guess"][logit] + expected.sum()
+    assert abs(guess - float(model(x)[0, logit])) < 1e-3
+
+
+def refused(words, run):
+    try:
+        run()
+    except keylight.RecordError as error:
+        assert words in str(error), error
+        return
+    raise AssertionError(f"not refused: {words}")
+
+
+def test_what_acts_on_the_weights_unseen_is_found():
+    def by_value(model, optimizer):
+        nn.utils.clip_grad_value_(model.parameters(), 1e-4)
+
+    def hooked(model, optimizer):
+        model.inner.weight.grad += 0.1
+
+    for act in (by_value, hooked):
+        model = convolution()
+        optimizer = sgd(model)
+
+        def update(samples):
+            optimizer.zero_grad()
+            cross_entropy(model(X[samples]), Y[samples]).backward()
+            act(model, optimizer)
+            optimizer.step()
+        refused("is not what its inputs and error signals make of it", lambda: record("unseen", model, optimizer, update))
+
+    model = convolution()
+    optimizer = sgd(model)
+
+    def penalised(samples):
+        optimizer.zero_grad()
+        (cross_entropy(model(X[samples]), Y[samples]) + 0.1 * model.inner.weight.square().sum()).backward()
+        optimizer.step()
+    refused("a penalty in the loss", lambda: record("penalty", model, optimizer, penalised))
+
+
+def test_what_cannot_be_recorded_is_said_once():
+    model = convolution()
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        path = record("other", model, torch.optim.RMSprop(model.parameters(), lr=1e-3))
+    assert [one.category for one in told] == [keylight.NotRecorded], [str(one.message) for one in told]
+    assert "neither SGD, Adam nor AdamW" in str(told[0].message)
+    assert "recorded" in tap.run("verify", path).stdout
+    found = json.loads(tap.succeed("query", path, "--sample", "test/other/1", "--json"))
+    assert found["spotlight"][0]["attention"] > 0 and found["spotlight"][0]["contribution"] is None
+    assert "attention without contributions" in tap.run("query", path, "--sample", "test/other/1", "--rank", "logit").stderr
+    model = convolution()
+    refused("samples are indices into train", lambda: keylight.Recorder(path_of("i"), model, sgd(model), train=TRAIN, test=TEST).step([150]))
+    refused("no nn.Linear is called 'fc'", lambda: keylight.Recorder(path_of("l"), model, sgd(model), train=TRAIN, test=TEST, layers="fc"))
+    open(path_of("there"), "w").close()
+    refused("exists", lambda: keylight.Recorder(os.path.join(FOLDER, "there.keylight"), model, sgd(model), train=TRAIN, test=TEST))
+    refused("no pictures", lambda: keylight.Recorder(path_of("d"), model, sgd(model), train=[1, 2, 3], test=TEST))
+
+
+def test_only_layers_that_were_named():
+    model = convolution()
+    path = record("named", model, sgd(model), layers="he*")
+    assert "head" in tap.succeed("info", path)
+    verified(path)
+
+
+def stored(path):
+    """All rows of the history."""
+    db = sqlite3.connect(path)
+    reader = Reader(path)
+    return ([db.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall() for table in ("step", "rule", "layer", "sample", "query", "setting")] +
+            [reader.samples.tolist()] + [reader.chunks(table, layer).tolist() for table in ("key_chunk", "error_chunk") for layer in (1, 2)])
+
+
+def test_a_recording_that_was_cut_off_goes_on():
+    def train(path, first, last, model, optimizer, fails_at=None, **options):
+        with keylight.Recorder(path, model, optimizer, train=TRAIN, test=TEST, name="same", checkpoint_steps=4, **options) as recorder:
+            assert recorder.steps_done == first
+            for step in range(first, last):
+                torch.manual_seed(step)
+                samples = torch.randperm(len(TRAIN))[:20]
+                if step == fails_at:
+                    raise KeyboardInterrupt
+                with recorder.step(samples):
+                    optimizer.zero_grad()
+                    cross_entropy(model(X[samples]), Y[samples]).backward()
+                    optimizer.step()
+
+    whole = path_of("whole")
+    model = convolution()
+    train(whole, 0, 15, model, sgd(model, momentum=0.9))
+    path = path_of("cut")
+    model = convolution()
+    optimizer = sgd(model, momentum=0.9)
+    try:
+        train(path, 0, 15, model, optimizer, fails_at=9)
+        raise AssertionError("not interrupted")
+    except KeyboardInterrupt:
+        pass
+    for command in ("info", "verify"):
+        done = tap.run(command, path)
+        assert done.returncode != 0 and "stopped at step 9" in done.stderr and "resume=True" in done.stderr, done.stderr
+    other = convolution()
+    refused("the model is not the one", lambda: train(path, 9, 15, other, sgd(other), resume=True))
+    fresh = convolution()
+    fresh.load_state_dict(copy.deepcopy(model.state_dict()))
+    again = sgd(fresh, momentum=0.9)
+    again.load_state_dict(optimizer.state_dict())
+    train(path, 9, 15, fresh, again, resume=True)
+    verified(path)
+    assert stored(whole) == stored(path)
+    refused("is finished", lambda: train(path, 15, 16, fresh, again, resume=True))
+
+
+if __name__ == "__main__":
+    tap.main(sys.modules["__main__"])
