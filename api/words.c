@@ -49,6 +49,8 @@ const char *kl_word_short(double value, char word[KL_WORD_BYTES])
 
     if (isnan(value))
         snprintf(text, sizeof text, "unknown");
+    else if (isinf(value))
+        snprintf(text, sizeof text, "infinite");
     else if (size == 0)
         snprintf(text, sizeof text, "0");
     else if (size >= 1e6 && size < 1e12)

@@ -12,6 +12,8 @@ enum kl_status kl_cli_query(int argc, char **argv, struct kl_error *err);
 enum kl_status kl_cli_figure(int argc, char **argv, struct kl_error *err);
 enum kl_status kl_cli_report(int argc, char **argv, struct kl_error *err);
 enum kl_status kl_cli_suspects(int argc, char **argv, struct kl_error *err);
+enum kl_status kl_cli_influence(int argc, char **argv, struct kl_error *err);
+enum kl_status kl_cli_retrain(int argc, char **argv, struct kl_error *err);
 enum kl_status kl_cli_marks(int argc, char **argv, struct kl_error *err);
 enum kl_status kl_cli_verify(int argc, char **argv, struct kl_error *err);
 enum kl_status kl_cli_upgrade(int argc, char **argv, struct kl_error *err);

@@ -103,7 +103,9 @@ static void print_network(const struct kl_run *run)
     }
     for (uint32_t l = 0; !shape->layers && l <= shape->n_layers; l++)
         printf("%s%u", l ? "-" : "", l ? shape->outputs[l - 1] : shape->inputs[0]);
-    if (!shape->layers)
+    if (!shape->layers && kl_run_other_setting(run, "framework"))
+        printf(", ReLU");
+    else if (!shape->layers)
         printf(", ReLU, %s initialisation, seed %llu", text_of(training, "initialisation", init),
                (unsigned long long)training->seed);
     putchar('\n');

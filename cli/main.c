@@ -21,6 +21,8 @@ static const struct command commands[] = {
     {"figure", kl_cli_figure, "a view as a figure to print: SVG or PNG"},
     {"report", kl_cli_report, "the tables of the paper over many test samples"},
     {"suspects", kl_cli_suspects, "samples whose label is likely wrong"},
+    {"influence", kl_cli_influence, "how far scores foretell what retraining would change"},
+    {"retrain", kl_cli_retrain, "what it says when trained again without some samples"},
     {"marks", kl_cli_marks, "what was decided about them on the page"},
     {"verify", kl_cli_verify, "check a run file and its dual form"},
     {"upgrade", kl_cli_upgrade, "bring a run of an earlier format up to date"},
@@ -33,7 +35,7 @@ static void print_help(void)
     printf("keylight: see which training examples a neural network is looking at.\n\n"
            "usage: keylight COMMAND [OPTION...]\n\n");
     for (size_t i = 0; i < n_commands; i++)
-        printf("  %-8s %s\n", commands[i].name, commands[i].summary);
+        printf("  %-9s %s\n", commands[i].name, commands[i].summary);
     printf("\n'keylight COMMAND --help' tells more. A first run:\n\n"
            "  keylight train --preset quick --data strokes --output strokes.keylight\n"
            "  keylight serve strokes.keylight\n");

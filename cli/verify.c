@@ -19,9 +19,11 @@ static enum kl_status check_layers(struct kl_run *run, struct kl_pool *pool, str
                                                  : BOUND_F16,
            worst = 0;
     uint32_t worst_layer = 0;
-    int is_partial = 0, is_rounded = 0;
+    int is_partial = 0, is_rounded = 0, has_errors = 0;
 
-    if (!run->history.has_dual) {
+    for (uint32_t l = 0; l < run->training.shape.n_layers; l++)
+        has_errors |= run->history.errors[l] != NULL;
+    if (!has_errors) {
         printf("No error signals are recorded: there is no dual form to check, only attention.\n");
         return KL_OK;
     }

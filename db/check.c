@@ -135,6 +135,35 @@ static enum kl_status check_fingerprint(struct kl_run *run, struct kl_error *err
     return status;
 }
 
+/* Of a recorded network: that every test sample can be asked about, and has the pixels of one. */
+static enum kl_status check_queries(struct kl_run *run, struct kl_error *err)
+{
+    const struct kl_queries *queries = run->history.queries;
+    uint32_t count = run->data.datasets[0]->splits[KL_SPLIT_TEST].count;
+    uint32_t first = kl_collection_id(&run->data, (struct kl_sample_place){0, KL_SPLIT_TEST, 0});
+    struct kl_activations *activations = NULL;
+    enum kl_status status = kl_images_read(run->private->db, &run->data, err);
+
+    if (!status)
+        status = kl_activations_create(&run->final->shape, 1, &activations, err);
+    for (uint32_t i = 0; !status && i < count; i++) {
+        struct kl_sample sample = {0};
+
+        status = kl_samples_get(run, first + i, &sample, err);
+        if (!status)
+            status = queries->read(queries->self, first + i, activations, err);
+        if (!status)
+            status = queries->back(queries->self, first + i, 1, sample.target, activations, err);
+        if (status == KL_ERR_NOT_FOUND)
+            status = kl_fail(err, KL_ERR_DAMAGED,
+                             "%s is damaged: test sample %u has no keys, or no gradients of its "
+                             "label; restore it from a copy or record it again",
+                             run->path, i);
+    }
+    kl_activations_free(activations);
+    return status;
+}
+
 enum kl_status kl_check_file(struct kl_run *run, struct kl_error *err)
 {
     enum kl_status status = check_integrity(run, err);
@@ -146,7 +175,7 @@ enum kl_status kl_check_file(struct kl_run *run, struct kl_error *err)
     if (status)
         return status;
     if (!run->final->shape.model->evaluate)
-        return KL_OK; /* what it says nobody here can find out */
+        return check_queries(run, err); /* what it says of others nobody here can find out */
     return run->final->shape.model->has_predictions ? check_predictions(run, err)
                                                     : check_text(run, err);
 }

@@ -8,6 +8,7 @@
 
 #include "core/explain/dual/adam.h"
 #include "core/base/memory.h"
+#include "core/explain/influence/decorrelation.h"
 #include "core/explain/norms.h"
 #include "db/tables/chunks.h"
 #include "db/file/database.h"
@@ -300,6 +301,7 @@ void kl_run_close(struct kl_run *run)
         free(private->snapshot_steps);
         free(private->class_datasets);
         kl_norms_free(run->history.norms);
+        kl_decorrelation_free(run->history.decorrelation);
         kl_adam_free(run->history.adam);
         kl_scratch_free(run->history.scratch);
         if (run->path)

@@ -45,6 +45,10 @@ enum kl_status kl_run_load(struct kl_run *run, struct kl_pool *pool, uint64_t bu
 /* The value of a setting that this program does not know by that key; NULL if the run has none. */
 const char *kl_run_other_setting(const struct kl_run *run, const char *key);
 
+/* Reads the pixels of all samples into run->data, for who trains with them. Errors:
+ * KL_ERR_DAMAGED, KL_ERR_MEMORY. */
+enum kl_status kl_run_read_images(struct kl_run *run, struct kl_error *err);
+
 /* Bytes that kl_run_load has copied. */
 uint64_t kl_run_resident_bytes(const struct kl_run *run);
 

@@ -6,10 +6,12 @@
 
 #include "core/base/memory.h"
 #include "core/explain/dual/adam.h"
+#include "core/explain/influence/decorrelation.h"
 #include "core/explain/norms.h"
 #include "db/file/database.h"
 #include "db/run_private.h"
 
+#define RATE_MAX 1e9                    /* of rates, decay, and what gradients were scaled by */
 #define PATTERNS_PER_STEP_MAX (1 << 28) /* far more than fits any memory */
 
 static enum kl_status damaged(const struct kl_run *run, const char *what, struct kl_error *err)
@@ -63,6 +65,14 @@ static enum kl_status read_steps(struct kl_run *run, struct kl_error *err)
     return status;
 }
 
+/* Whether a rule is one that could have been followed: NaN is none. */
+static int is_rule(const struct kl_step_rule *rule)
+{
+    return rule->learning_rate >= 0 && rule->learning_rate <= RATE_MAX && rule->momentum >= 0 &&
+           rule->momentum <= 1 && rule->weight_decay >= 0 && rule->weight_decay <= RATE_MAX &&
+           fabs(rule->clip_factor) <= RATE_MAX;
+}
+
 /* The rules of one parameter group. */
 static enum kl_status read_group(struct kl_run *run, uint32_t group, struct kl_step_rule *rules,
                                  struct kl_error *err)
@@ -88,6 +98,10 @@ static enum kl_status read_group(struct kl_run *run, uint32_t group, struct kl_s
         rules[s].momentum = sqlite3_column_double(statement, 2);
         rules[s].weight_decay = sqlite3_column_double(statement, 3);
         rules[s].clip_factor = sqlite3_column_double(statement, 4);
+        if (!is_rule(&rules[s])) {
+            status = damaged(run, "a step's rule is none that anybody could have trained by", err);
+            break;
+        }
     }
     sqlite3_finalize(statement);
     return status || s == n_steps ? status : damaged(run, "rules of steps are missing", err);
@@ -221,6 +235,8 @@ enum kl_status kl_run_prepare_history(struct kl_run *run, struct kl_error *err)
     status = name_class_datasets(run, err);
     if (!status)
         status = kl_norms_create(&history->norms, err);
+    if (!status)
+        status = kl_decorrelation_create(&history->decorrelation, err);
     if (!status)
         status = kl_scratch_create(history->n_patterns, &history->scratch, err);
     if (status)

@@ -1,6 +1,7 @@
 /* The pixels of a run's samples, one by one. */
 #include "db/file/database.h"
 #include "db/run_private.h"
+#include "db/tables/images.h"
 
 /* Points the run's own blob handle at the chunk that holds a sample. */
 static enum kl_status seek_image(struct kl_run *run, uint32_t sample, sqlite3_int64 *first,
@@ -58,4 +59,9 @@ enum kl_status kl_run_image(struct kl_run *run, uint32_t sample, uint8_t *pixels
         status = kl_db_fail(run->private->db, err);
     pthread_mutex_unlock(&run->private->lock);
     return status;
+}
+
+enum kl_status kl_run_read_images(struct kl_run *run, struct kl_error *err)
+{
+    return kl_images_read(run->private->db, &run->data, err);
 }

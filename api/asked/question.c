@@ -52,7 +52,7 @@ static enum kl_status set_rank(struct kl_question *question, const struct kl_his
 {
     int n_logits = (int)kl_shape_n_outputs(&history->final->shape), logit = KL_ANY_CLASS;
     const struct kl_rank *rank = kl_rank_parse(text, &logit);
-    char names[200];
+    char names[300];
 
     if (!rank) {
         kl_rank_names(0, names, sizeof names);

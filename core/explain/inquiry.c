@@ -230,7 +230,7 @@ static enum kl_status scan(struct kl_inquiry *inquiry, uint32_t layer, float *at
     uint32_t n_layers = history->final->shape.n_layers;
     const float *logits = kl_inquiry_key(inquiry, n_layers);
 
-    if (history->adam && layer + 1 == n_layers && !inquiry->weighted)
+    if (history->adam && history->has_dual && layer + 1 == n_layers && !inquiry->weighted)
         return weigh(inquiry, kl_argmax(logits, history->final->shape.outputs[layer]), attention,
                      err);
     return kl_scan_attention(inquiry->pool, history, layer, kl_inquiry_key(inquiry, layer),

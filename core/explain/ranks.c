@@ -28,6 +28,12 @@ static const struct kl_rank table[] = {
      kl_score_proponents, NULL},
     {"opponents", "harmed", "raised its loss", "What raised the loss most, summed over all layers",
      "raising of its loss", 0, 0, 1, 0, kl_score_opponents, NULL},
+    {"influence", NULL, "would be missed",
+     "What its loss would rise by most without them: an estimate, over all layers",
+     "estimated rise of its loss", 0, 0, 1, 0, kl_score_influence, NULL},
+    {"hindrance", NULL, "would not be missed",
+     "What its loss would fall by most without them: an estimate, over all layers",
+     "estimated fall of its loss", 0, 0, 1, 0, kl_score_hindrance, NULL},
 };
 
 const struct kl_rank *kl_rank_at(uint32_t i)

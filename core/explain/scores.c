@@ -6,6 +6,8 @@
 
 #include "core/base/memory.h"
 #include "core/explain/dual/adam.h"
+#include "core/explain/influence/decorrelation.h"
+#include "core/explain/layer_scan.h"
 #include "core/explain/norms.h"
 #include "core/scan/scan.h"
 
@@ -15,7 +17,7 @@ struct job {
     uint32_t layer;         /* whose effects are added, from 0 */
     const float *attention; /* (n_patterns) */
     const float *factors;   /* (n_patterns) the keys' lengths, or products with error signals */
-    double length;          /* of the query */
+    double length;          /* of the query; or what is added to attention */
     float *scores;          /* (n_patterns) */
 };
 
@@ -305,6 +307,91 @@ enum kl_status kl_score_opponents(const struct kl_scoring *scoring, float *score
 {
     return score_effects(scoring, KL_GRADIENT_OF_LOSS, scoring->target, 0, n_layers_of(scoring),
                          scores, err);
+}
+
+/* What a pattern's step weighs, as a number: of Adam, whose steps are divided by every weight's own
+ * gradients, the rate of the step. */
+static double weight_of(const struct kl_history *history, uint32_t layer, uint64_t pattern)
+{
+    const struct kl_step_rule *rule;
+
+    if (!history->adam)
+        return kl_history_coefficient(history, layer, pattern);
+    rule = &history->layers[layer].rules[kl_history_step(history, pattern) - 1];
+    return -rule->learning_rate * rule->clip_factor;
+}
+
+/* scores[t] += c_t (x^ . x_t + its offset) (d_t . gradient) at one layer. */
+static enum kl_status decorrelated_part(void *argument, const struct kl_part *part,
+                                        struct kl_error *err)
+{
+    const struct job *job = argument;
+
+    (void)err;
+    for (uint64_t t = part->first; t < part->end; t++)
+        job->scores[t] += (float)weight_of(job->history, job->layer, t) * job->factors[t] *
+                          (job->attention[t] + (float)job->length);
+    return KL_OK;
+}
+
+/* One layer's part of what raises the loss, its query decorrelated: attention and products are room
+ * for it. */
+static enum kl_status add_decorrelated(const struct kl_scoring *scoring, struct job *job,
+                                       const float *gradient, float *attention, float *products,
+                                       struct kl_error *err)
+{
+    const struct kl_history *history = kl_inquiry_history(scoring->inquiry);
+    struct kl_pool *pool = kl_inquiry_pool(scoring->inquiry);
+    float *query = NULL, offset = 0;
+    enum kl_status status =
+        kl_alloc(&query, history->final->shape.inputs[job->layer], sizeof *query, "a query", err);
+
+    if (!status)
+        status = kl_decorrelate(pool, history, job->layer,
+                                kl_inquiry_key(scoring->inquiry, job->layer), query, &offset, err);
+    if (!status)
+        status = kl_scan_attention(pool, history, job->layer, query, attention, err);
+    if (!status)
+        status = kl_scan_dot(pool, history->errors[job->layer], gradient, 0, products, err);
+    job->attention = attention;
+    job->factors = products;
+    job->length = (double)offset;
+    if (!status)
+        status = for_all(scoring, decorrelated_part, job, err);
+    free(query);
+    return status;
+}
+
+enum kl_status kl_score_hindrance(const struct kl_scoring *scoring, float *scores,
+                                  struct kl_error *err)
+{
+    const struct kl_history *history = kl_inquiry_history(scoring->inquiry);
+    struct job job = {.scores = scores};
+    const float *gradients[KL_LAYERS_MAX];
+    float *block = NULL, *attention = NULL, *products = NULL;
+    enum kl_status status = for_all(scoring, zero_part, &job, err);
+
+    if (!status)
+        status = kl_inquiry_gradients(scoring->inquiry, KL_GRADIENT_OF_LOSS, scoring->target, 0,
+                                      &block, gradients, err);
+    if (!status)
+        status = kl_scratch_take(history->scratch, &attention, err);
+    if (!status)
+        status = kl_scratch_take(history->scratch, &products, err);
+    for (job.layer = 0; !status && job.layer < n_layers_of(scoring); job.layer++)
+        if (history->errors[job.layer])
+            status =
+                add_decorrelated(scoring, &job, gradients[job.layer], attention, products, err);
+    kl_scratch_give(history->scratch, attention);
+    kl_scratch_give(history->scratch, products);
+    free(block);
+    return status;
+}
+
+enum kl_status kl_score_influence(const struct kl_scoring *scoring, float *scores,
+                                  struct kl_error *err)
+{
+    return negated(scoring, kl_score_hindrance, scores, err);
 }
 
 enum kl_status kl_score_proponents(const struct kl_scoring *scoring, float *scores,

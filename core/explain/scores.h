@@ -18,6 +18,11 @@ enum kl_status kl_score_effect(const struct kl_scoring *, float *scores, struct 
 enum kl_status kl_score_proponents(const struct kl_scoring *, float *scores, struct kl_error *err);
 enum kl_status kl_score_opponents(const struct kl_scoring *, float *scores, struct kl_error *err);
 
+/* What the loss of the target would rise (influence) or fall (hindrance) by without a pattern, as
+ * an estimate: core/explain/influence/decorrelation.h. */
+enum kl_status kl_score_influence(const struct kl_scoring *, float *scores, struct kl_error *err);
+enum kl_status kl_score_hindrance(const struct kl_scoring *, float *scores, struct kl_error *err);
+
 /* The same of one pattern and n queries, in place, up to a factor per query. */
 void kl_row_abs(float *row, uint32_t n, float length);
 void kl_row_positive(float *row, uint32_t n, float length);

@@ -155,6 +155,10 @@ static enum kl_status step(void *trainer, const struct kl_network *network,
     forward(network, n, activations);
     result->loss = kl_cross_entropy(activations->keys[last + 1], n, network->shape.outputs[last],
                                     minibatch->targets, activations->errors[last]);
+    for (uint32_t i = 0; minibatch->ignored && i < n; i++)
+        if (minibatch->ignored[i])
+            memset(activations->errors[last] + (size_t)i * network->shape.outputs[last], 0,
+                   network->shape.outputs[last] * sizeof(float));
     back(network, n, activations);
     find_gradient(network, n, activations, gradient);
     for (uint32_t l = 0; l <= last; l++) {

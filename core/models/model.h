@@ -46,6 +46,7 @@ struct kl_minibatch {
     const float *inputs;     /* (n, inputs[0]) of models that read samples whole, or NULL */
     const uint32_t *tokens;  /* (n) of the others */
     const uint32_t *targets; /* (n) */
+    const uint8_t *ignored;  /* (n) 1: the row weighs nothing; or NULL */
     int begins;              /* whether what is carried from step to step begins anew */
 };
 

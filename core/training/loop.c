@@ -18,6 +18,8 @@ struct loop {
     void *trainer; /* the model's */
     struct kl_task task;
     struct kl_network *gradient;
+    const uint8_t *without; /* (samples of the run) 1: it weighs nothing; or NULL, */
+    uint8_t *ignored;       /* and (batch_size) the same of a minibatch */
 };
 
 static enum kl_status run_step(struct loop *loop, uint32_t step, double *loss, struct kl_error *err)
@@ -34,6 +36,9 @@ static enum kl_status run_step(struct loop *loop, uint32_t step, double *loss, s
 
     loop->task.load(loop->task.self, step, &minibatch, &record.samples);
     record.count = minibatch.n;
+    for (uint32_t i = 0; loop->without && i < minibatch.n; i++)
+        loop->ignored[i] = loop->without[record.samples[i]];
+    minibatch.ignored = loop->without ? loop->ignored : NULL;
     status = loop->model->step(loop->trainer, state->network, &minibatch, state->carried,
                                loop->gradient, &record.result, err);
     if (status)
@@ -165,6 +170,15 @@ static enum kl_status prepare(struct loop *loop, struct kl_error *err)
     return status ? status : kl_network_create(&training->shape, &loop->gradient, err);
 }
 
+static void end(struct loop *loop)
+{
+    kl_network_free(loop->gradient);
+    if (loop->trainer)
+        loop->model->trainer_free(loop->trainer);
+    if (loop->task.free)
+        loop->task.free(loop->task.self);
+}
+
 enum kl_status kl_train(const struct kl_training *training, const struct kl_collection *data,
                         struct kl_training_state *state, const struct kl_recorder *recorder,
                         const struct kl_progress *progress, struct kl_error *err)
@@ -192,10 +206,46 @@ enum kl_status kl_train(const struct kl_training *training, const struct kl_coll
         *err = late;
         status = late.status;
     }
-    kl_network_free(loop.gradient);
-    if (loop.trainer)
-        loop.model->trainer_free(loop.trainer);
-    if (loop.task.free)
-        loop.task.free(loop.task.self);
+    end(&loop);
+    return status;
+}
+
+enum kl_status kl_retrain(const struct kl_training *training, const struct kl_collection *data,
+                          const struct kl_network *initial, const uint8_t *without,
+                          const struct kl_progress *progress, struct kl_network **network,
+                          struct kl_error *err)
+{
+    struct kl_training again = *training;
+    struct kl_training_state state = {0};
+    struct loop loop = {.training = &again,
+                        .data = data,
+                        .state = &state,
+                        .progress = progress,
+                        .model = kl_training_model(training),
+                        .without = without};
+    enum kl_status status;
+
+    if (kl_collection_kind(data) != KL_DATA_IMAGES || !loop.model->step)
+        return kl_fail(err, KL_ERR_USAGE,
+                       "only runs of images that keylight trained can be trained "
+                       "again");
+    again.evaluation_steps = again.n_steps; /* only at the end */
+    status = kl_training_start(&again, &state, err);
+    if (!status && initial)
+        memcpy(state.network->parameters, initial->parameters,
+               initial->n_parameters * sizeof(float));
+    if (!status)
+        status = kl_alloc(&loop.ignored, again.batch_size, 1, "a minibatch", err);
+    if (!status)
+        status = prepare(&loop, err);
+    if (!status)
+        status = run(&loop, err);
+    if (!status) {
+        *network = state.network;
+        state.network = NULL;
+    }
+    kl_training_state_clear(&state);
+    free(loop.ignored);
+    end(&loop);
     return status;
 }

@@ -1,14 +1,15 @@
 """The samples of a recording: pictures, labels and names, taken from what PyTorch trains on."""
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from typing import Any, Iterator, Sequence
 
 import numpy as np
 import torch
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, TensorDataset
 
-from .errors import RecordError
+from .errors import NotRecorded, RecordError
 
 CLASSES_MAX = 256
 CHUNK_BYTES = 1 << 20
@@ -20,7 +21,8 @@ class Images:
 
     pixels: (n, channels, height, width) bytes; labels: (n); classes: a name for every label; mean, deviation:
     (channels) of the standardisation, in units of a byte, so that (pixels - mean) / deviation is what the model
-    reads, if it reads the pictures themselves; files: the name of each sample's file, or None."""
+    reads, if it reads the pictures themselves; files: the name of each sample's file, or None; inputs: what the model reads,
+    where that is something else: a tensor (n, ...), or a data set whose items begin with it."""
 
     pixels: np.ndarray
     labels: np.ndarray
@@ -28,6 +30,7 @@ class Images:
     mean: np.ndarray = field(default_factory=lambda: np.zeros(1))
     deviation: np.ndarray = field(default_factory=lambda: np.full(1, 255.0))
     files: Sequence[str] | None = None
+    inputs: Any = None
 
     def __post_init__(self) -> None:
         self.pixels = np.ascontiguousarray(self.pixels)
@@ -92,6 +95,8 @@ def _files(dataset: Any, n: int) -> list[str] | None:
 
 def _tensor(item: Any) -> torch.Tensor:
     """An item's picture (channels, height, width): of a tensor that, of a PIL image its bytes."""
+    if isinstance(item, np.ndarray):
+        item = torch.from_numpy(item)
     if not isinstance(item, torch.Tensor):
         item = torch.from_numpy(np.array(item, np.uint8))
         item = item.permute(2, 0, 1) if item.ndim == 3 else item
@@ -102,13 +107,15 @@ def _bytes_of(items: torch.Tensor, mean: torch.Tensor, std: torch.Tensor) -> np.
     if items.dtype == torch.uint8:
         return items.numpy()
     shaped = items.float() * std[:, None, None] + mean[:, None, None]
+    if shaped.numel() and not (-0.01 < float(shaped.min()) and float(shaped.max()) < 1.01):
+        warnings.warn("the pictures' values leave 0 to 1, and are shown cut off there: say normalise=(mean, std), or give "
+                      "keylight.Images", NotRecorded, stacklevel=5)
     return (shaped * 255).round().clamp(0, 255).to(torch.uint8).numpy()
 
 
 def _items(dataset: Any) -> tuple[torch.Tensor, np.ndarray]:
-    tensors = getattr(dataset, "tensors", None)
-    if tensors is not None and len(tensors) >= 2:
-        return tensors[0].detach().cpu(), tensors[1].detach().cpu().numpy()
+    if type(dataset) is TensorDataset and len(dataset.tensors) >= 2:
+        return dataset.tensors[0].detach().cpu(), dataset.tensors[1].detach().cpu().numpy()
     pictures, labels = [], []
     for i in range(len(dataset)):
         item = dataset[i]
@@ -127,7 +134,7 @@ def images_of(dataset: Any, classes: Sequence[str] | None, normalise: tuple[Any,
         dataset = dataset.dataset
     try:
         items, labels = _items(dataset)
-    except (TypeError, IndexError, ValueError, RuntimeError) as error:
+    except (TypeError, IndexError, KeyError, ValueError, RuntimeError) as error:
         raise RecordError(f"the data set's items are no pictures of one size with a label ({error}): give "
                           f"keylight.Images") from error
     if items.ndim == 3:

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.utils.data import TensorDataset
 
-from .data import Images
+from .data import Images, Indexed
+from .errors import RecordError
 from .file import HistoryFile, numbers
 from .watch import Layer, Watch, logits_and_keys
 
@@ -38,15 +40,23 @@ class Found:
 
 def batches(dataset: Any, images: Images) -> Any:
     """(labels, inputs) of a data set as the model reads them, a batch at a time."""
-    own = getattr(dataset, "dataset", dataset) if type(dataset).__name__ == "Indexed" else dataset
+    own = dataset.dataset if isinstance(dataset, Indexed) else dataset
+    if images.inputs is not None:
+        own = images.inputs
     for first in range(0, len(images), BATCH):
         index = np.arange(first, min(first + BATCH, len(images)))
         if isinstance(own, Images):
             x = own.standardised(index).reshape(len(index), *own.pixels.shape[1:])
-        elif getattr(own, "tensors", None) is not None:
+        elif isinstance(own, torch.Tensor):
+            x = own[torch.from_numpy(index)]
+        elif type(own) is TensorDataset:
             x = own.tensors[0][torch.from_numpy(index)]
         else:
-            x = torch.stack([own[i][0] for i in index])
+            items = [own[i][0] for i in index]
+            if not all(isinstance(item, torch.Tensor) for item in items):
+                raise RecordError("the data set's items are no tensors that the model reads: give keylight.Images with inputs=, "
+                                  "which says what it reads of each sample")
+            x = torch.stack(items)
         yield torch.from_numpy(images.labels[index]), x
 
 
@@ -73,9 +83,27 @@ def scores(model: nn.Module, dataset: Any, images: Images) -> tuple[float, float
     return right / len(images), loss / len(images)
 
 
+def makes_logits(model: nn.Module, last: Layer, dataset: Any, images: Images) -> bool:
+    """Whether a layer makes what the model returns: one number for every class."""
+    _, x = next(iter(batches(dataset, images)))
+    x = x[:2].to(_device(model))
+    was_training = model.training
+    calls, last.calls = last.calls, []
+    try:
+        outputs, _ = logits_and_keys(model, [last], x)
+        model.eval()
+        with torch.no_grad():
+            returned = model(x)
+    finally:
+        model.train(was_training)
+        last.calls = calls
+    return (isinstance(returned, torch.Tensor) and returned.ndim == 2 and outputs.shape == returned.shape and
+            outputs.shape[1] >= len(images.classes) and torch.equal(outputs, returned.float().cpu()))
+
+
 def _gradients(model: nn.Module, layers: list[Layer], x: torch.Tensor, outputs: torch.Tensor) -> list[torch.Tensor]:
     """Of one output of each sample, w.r.t. every layer's output: (n, out_features) by layer."""
-    watch = Watch(layers, lambda: True, keeps_outputs=True)
+    watch = Watch(layers, lambda: True, shields=True)
     try:
         with torch.enable_grad():
             model(x.clone().requires_grad_(x.is_floating_point()))

@@ -1,7 +1,9 @@
 """Records a training as it goes on, from inside its loop."""
 from __future__ import annotations
 
+import math
 import os
+import types
 import warnings
 from typing import Any, Iterable, Sequence
 
@@ -17,6 +19,8 @@ from .rules import Rule, describe, rule_of
 from .watch import Layer, Watch, choose
 from .writer import Step, Writer, write_tensors
 
+HALF_MAX = 65504
+LAYERS_MAX, GROUPS_MAX, NAME_MAX, WIDTH_MAX = 64, 32, 63, 65536  # what keylight reads; names in bytes of UTF-8
 WHOLE, ROUNDED = 1e-3, 3e-2  # how far a gradient may be from D^T X: in float32; under autocast
 ROWS_CHECKED = 4  # outputs of a layer whose gradients are looked at in every step
 
@@ -61,6 +65,8 @@ class Recorder:
                  layers: str | Iterable[str] | None = None, name: str | None = None,
                  classes: Sequence[str] | None = None, normalise: tuple[Any, Any] | None = None,
                  dtype: str = "float16", checkpoint_steps: int = 100, check_steps: int = 100, resume: bool = False):
+        if checkpoint_steps < 1 or check_steps < 1:
+            raise RecordError("checkpoint_steps and check_steps are at least 1")
         if dtype not in ("float16", "float32"):
             raise RecordError(f"dtype is float16 or float32, not {dtype!r}")
         if os.path.exists(path) and not resume:
@@ -85,23 +91,34 @@ class Recorder:
         self._layers: list[Layer] = []
         self._writer: Writer | None = None
         self._step: Any = None
+        self._patched: Any = None
+        self._is_ahead = False  # whether the optimizer made a step that is not recorded yet
         self._watch: Watch
         self.current: Recording | None = None
-        self.steps_done = 0
+        self.steps_done = self._steps_of_file() if resume else 0
+
+    def _steps_of_file(self) -> int:
+        file = HistoryFile(self.path, resume=True)
+        try:
+            return int(file.select("SELECT steps_done FROM run")[0][0])
+        finally:
+            file.close()
 
     # The loop.
 
     def __enter__(self) -> Recorder:
-        self._watch = Watch(self._chosen, lambda: self.current is not None and torch.is_grad_enabled(), True)
+        self._watch = Watch(self._chosen, lambda: self.current is not None and torch.is_grad_enabled())
         self._step = self._optimizer.step
 
-        def step(*args: Any, **kwargs: Any) -> Any:
+        def step(optimizer: torch.optim.Optimizer, *args: Any, **kwargs: Any) -> Any:
             if self.current is not None:
                 self._before_update(self.current)
+                self._is_ahead = True
             return self._step(*args, **kwargs)
 
         step._with_counter = True  # type: ignore[attr-defined] # or schedulers think that nobody counts its calls
-        self._optimizer.step = step  # type: ignore[assignment]
+        self._patched = types.MethodType(step, self._optimizer)
+        self._optimizer.step = self._patched  # type: ignore
         if self._resume:
             self._go_on()
         else:
@@ -109,14 +126,16 @@ class Recorder:
         return self
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        self._optimizer.step = self._step  # type: ignore[assignment]
+        if self._optimizer.step is self._patched:
+            self._optimizer.step = self._step  # type: ignore
         self._watch.end()
         if self._writer is None:
             return
         try:
             if kind is None:
                 self._finish()
-            elif self._writer is not None:
+            elif not self._is_ahead:  # or the weights are those of a step that is not in the record
+                self._writer.call(lambda: None)
                 self._checkpoint()
         finally:
             self._writer.end()
@@ -124,11 +143,18 @@ class Recorder:
     def step(self, samples: Sequence[int] | torch.Tensor | np.ndarray) -> Recording:
         """Records one update: forward, backward and optimizer.step() happen within. samples: the indices in train of
         the batch, in its order. A step in which the optimizer did not step is not recorded."""
-        numbers = torch.as_tensor(samples, dtype=torch.int64).flatten().cpu()
-        if len(numbers) == 0 or int(numbers.min()) < 0 or int(numbers.max()) >= len(self._train):
+        indices = torch.as_tensor(samples, dtype=torch.int64).flatten().cpu().clone()  # they are kept for a while
+        if len(indices) == 0 or int(indices.min()) < 0 or int(indices.max()) >= len(self._train):
             raise RecordError(f"samples are indices into train, from 0 to {len(self._train) - 1}: "
                               "keylight.indexed(train) adds them to a data set's items")
-        return Recording(self, numbers)
+        return Recording(self, indices)
+
+    def checkpoint(self) -> None:
+        """Keeps what was recorded so far: a place to go on from (resume=True), at which the model's and the optimizer's state
+        are to be saved."""
+        if self._writer is not None:
+            self._checkpoint()
+            self.wait()
 
     def wait(self) -> None:
         """Until all steps so far are written."""
@@ -144,6 +170,10 @@ class Recorder:
             raise RecordError("none of the layers was called: is the loop's model the recorder's?")
         if not self._layers:
             self._layers = self._find_layers(len(recording.samples))
+        if describe(self._optimizer, True) != self._optimiser and not self._optimiser.reason:
+            raise RecordError(f"step {self.steps_done + 1}: the optimizer's constants (betas, eps, dampening, nesterov) changed: "
+                              "only rates, momentum and decay may; OneCycleLR takes cycle_momentum=False")
+        self._check_groups()
         is_checked = self.steps_done % self._check_steps == 0
         recording.factor = self._find_factor(is_checked) if not self._optimiser.reason else 1.0
         recording.rules = [rule_of(group) for group in self._optimizer.param_groups]
@@ -178,26 +208,43 @@ class Recorder:
         bias = number(layer.module.bias)
         return weights if bias is not None and rule_of(groups[bias]) == rule_of(groups[weights]) else None
 
+    def _check_groups(self) -> None:
+        """That every layer still follows the group that it was recorded with."""
+        for layer, errors, group in zip(self._layers, self._errors, self._groups):
+            if errors == "whole" and self._group_of(layer) != group:
+                raise RecordError(f"step {self.steps_done + 1}: the weights and the bias of {layer.name} no longer follow one rule "
+                                  "(their parameter groups differ in rate or decay): put them into one group, or leave it out")
+
     def _find_factor(self, is_checked: bool) -> float:
         """By what the gradients were scaled or clipped: grad = factor D^T X, the same for all layers.
 
         Raises RecordError where it is not so."""
         seen = []
         for layer in self._layers:
-            gradient = layer.module.weight.grad
-            if gradient is None or not layer.came_back:
+            gradient, bias = layer.module.weight.grad, layer.module.bias
+            if not layer.came_back or not layer.is_trained or self._group_of(layer) is None:
                 continue
+            if gradient is None or bias is not None and bias.grad is None:
+                raise RecordError(f"step {self.steps_done + 1}: {layer.name} has error signals, but its weights or bias no gradient: "
+                                  "what is frozen, or set to None, in some steps cannot be recorded. Leave the layer out (layers=...)")
             errors, inputs = layer.errors.float(), layer.inputs.float()
+            bias_gradient = None if bias is None else bias.grad.float()
             if not is_checked and errors.shape[1] > ROWS_CHECKED:
                 outputs = errors.abs().sum(0).topk(ROWS_CHECKED).indices
                 errors, gradient = errors[:, outputs], gradient[outputs]
-            seen.append((layer, errors.T @ inputs, gradient.float()))
+                bias_gradient = None if bias_gradient is None else bias_gradient[outputs]
+            made, found = errors.T @ inputs, gradient.float()
+            if bias_gradient is not None:
+                made = torch.cat([made, errors.sum(0)[:, None]], 1)
+                found = torch.cat([found, bias_gradient[:, None]], 1)
+            seen.append((layer, made, found))
         square = sum(float((made * made).sum()) for _, made, _ in seen)
         factor = sum(float((made * found).sum()) for _, made, found in seen) / square if square > 0 else 1.0
-        bound = ROUNDED if torch.is_autocast_enabled() or any(
-            rows.inputs.dtype != torch.float32 for layer in self._layers for rows in layer.calls) else WHOLE
+        bound = ROUNDED if any(rows.is_rounded for layer in self._layers for rows in layer.calls) else WHOLE
         for layer, made, found in seen:
             off, size = float((found - factor * made).norm()), float(found.norm())
+            if not math.isfinite(off + size):
+                raise RecordError(f"step {self.steps_done + 1}: the training diverged: the gradient of {layer.name} is no number")
             if not off <= bound * size + 1e-30:
                 raise RecordError(
                     f"step {self.steps_done + 1}: the gradient of {layer.name} is not what its inputs and error signals "
@@ -211,6 +258,8 @@ class Recorder:
             return float(recording.loss)
         outputs = torch.cat([call.outputs for call in self._layers[-1].calls if call.outputs is not None])
         labels = torch.from_numpy(self._train.labels[recording.samples.numpy()])
+        if outputs.shape[-1] <= int(labels.max()):
+            return 0.0  # no cross-entropy: the loop did not say what it is
         return float(nn.functional.cross_entropy(outputs.detach().float().cpu().reshape(len(labels), -1), labels))
 
     def _keep(self, recording: Recording) -> None:
@@ -226,13 +275,14 @@ class Recorder:
         keys: list[torch.Tensor | None] = []
         errors: list[torch.Tensor | None] = []
         for number, layer in enumerate(self._layers):
-            keys.append(None if self._is_native and number == 0 else _to_cpu(layer.inputs, self._dtype))
-            errors.append(None if self._errors[number] == "none" else _to_cpu(layer.errors, "float32"))
+            keys.append(None if self._is_native and number == 0 else _to_cpu(layer.inputs, self._dtype, layer.name))
+            errors.append(None if self._errors[number] == "none" else _to_cpu(layer.errors, "float32", layer.name))
         assert self._writer is not None and recording.factor is not None
         self._writer.add(Step(self.steps_done + 1, recording.samples, self._loss_of(recording), recording.factor,
                               recording.rules, keys, errors))
         self._batch_max = max(self._batch_max, n)
         self.steps_done += 1
+        self._is_ahead = False
         if self.steps_done % self._checkpoint_steps == 0:
             self._checkpoint()
 
@@ -251,6 +301,7 @@ class Recorder:
 
     def _begin(self, recording: Recording) -> None:
         """What stands before the first step. Of the first one the layers are known."""
+        self._check_limits()
         modules = perceptron(self._model)
         groups = [None if self._optimiser.reason or not layer.is_trained else self._group_of(layer)
                   for layer in self._layers]
@@ -264,8 +315,25 @@ class Recorder:
                            set(groups) == {0} and len(self._optimizer.param_groups) == 1 and
                            self._layers[-1].module.out_features == len(self._train.classes) and
                            self._reads_pictures(recording.samples))
-        self._writer = Writer(lambda: HistoryFile(self.path), self._dtype, 0)
+        self._writer = Writer(self.path, self._dtype)
         self._writer.call(self._write_start)
+
+    def _check_limits(self) -> None:
+        last = self._layers[-1]
+        for layer in self._layers:
+            if len(layer.name.encode()) > NAME_MAX:
+                raise RecordError(f"the name of layer {layer.name} is longer than {NAME_MAX} bytes: leave it out (layers=...)")
+            if max(layer.module.in_features, layer.module.out_features) > WIDTH_MAX:
+                raise RecordError(f"layer {layer.name} is wider than {WIDTH_MAX}: leave it out (layers=...)")
+        if len(self._layers) > LAYERS_MAX:
+            raise RecordError(f"there are {len(self._layers)} layers: at most {LAYERS_MAX} can be recorded, choose them (layers=...)")
+        if len(self._optimizer.param_groups) > GROUPS_MAX:
+            raise RecordError(f"there are {len(self._optimizer.param_groups)} parameter groups: at most {GROUPS_MAX} can be recorded")
+        if len(self.name.encode()) > NAME_MAX:
+            raise RecordError(f"the name {self.name} is longer than {NAME_MAX} bytes: give another (name=...)")
+        if not queries.makes_logits(self._model, last, self._test_set, self._test):
+            raise RecordError(f"layer {last.name}, the last that is recorded, does not make the model's outputs, one for each of the "
+                              f"{len(self._train.classes)} classes: record the layer that does (layers=...)")
 
     def _write_start(self) -> None:
         assert self._writer is not None
@@ -284,6 +352,9 @@ class Recorder:
         if self._scores_before is not None:
             file.insert("curve", 0, 0, *self._scores_before)
         file.insert("setting", "framework", _framework())
+        file.insert("setting", "optimiser", self._optimiser.name)
+        for key, value in self._optimiser.settings.items():
+            file.insert("setting", key, value)
         file.checkpoint(0)
 
     def _name_of(self, number: int) -> str:
@@ -301,12 +372,14 @@ class Recorder:
         self._writer.checkpoint(self.steps_done, self._parameters())
 
     def _settings(self, rule: Rule) -> dict[str, str]:
-        """rule: that of the first step."""
-        hidden = ",".join(str(layer.module.out_features) for layer in self._layers[:-1])
+        """rule: that of the first step. What each really used stands in its own; these are for people, within what a setting
+        may be."""
+        hidden = ",".join(str(layer.module.out_features) for layer in self._layers[:-1]) if self._is_native else ""
         return {"name": self.name, "architecture": "mlp" if self._is_native else "recorded", "hidden": hidden or "none",
                 "steps": str(self.steps_done), "batch_size": str(self._batch_max),
-                "optimiser": self._optimiser.name, "learning_rate": repr(rule.learning_rate or 1e-30),
-                "momentum": repr(rule.momentum), "weight_decay": repr(rule.weight_decay), "dtype": self._dtype,
+                "optimiser": self._optimiser.name,
+                "learning_rate": repr(min(max(rule.learning_rate, 1e-30), 1000.0)),
+                "momentum": repr(rule.momentum), "weight_decay": repr(min(rule.weight_decay, 1.0)), "dtype": self._dtype,
                 "checkpoint_steps": str(self._checkpoint_steps), "evaluation_steps": str(max(self.steps_done, 1)),
                 "snapshot_steps": "0", "framework": _framework(), **self._optimiser.settings}
 
@@ -334,7 +407,7 @@ class Recorder:
 
     def _go_on(self) -> None:
         """Takes up an unfinished file where its last checkpoint stands."""
-        self._writer = Writer(lambda: HistoryFile(self.path, resume=True), self._dtype, 0)
+        self._writer = Writer(self.path, self._dtype, resume=True)
         try:
             self._writer.call(self._read_start)
         except BaseException:
@@ -373,7 +446,13 @@ class Recorder:
         self.steps_done = done
         (self._writer.first,), = file.select("SELECT coalesce(sum(count), 0) FROM step")
         (self._batch_max,), = file.select("SELECT coalesce(max(count), 0) FROM step")
-        file.delete("setting", "1")
+        before = {str(key): value for key, value in file.select("SELECT key, value FROM setting")}
+        now = {"optimiser": self._optimiser.name, **self._optimiser.settings}
+        if any(before.get(key) != value for key, value in now.items()):
+            raise RecordError(f"{self.path} was recorded with another optimizer, or other constants of it")
+        keeps = self._optimiser.name != "sgd" or any(group.get("momentum") for group in self._optimizer.param_groups)
+        if done and keeps and not self._optimizer.state:
+            raise RecordError(f"the optimizer has no state: load it as it was after step {done}")
 
 
 def _framework() -> str:
@@ -391,7 +470,10 @@ def _copies(layer: Layer) -> list[tuple[str, torch.Tensor]]:
     return [(role, tensor.detach().float().cpu().clone()) for role, tensor in tensors]
 
 
-def _to_cpu(rows: torch.Tensor, dtype: str) -> torch.Tensor:
+def _to_cpu(rows: torch.Tensor, dtype: str, name: str) -> torch.Tensor:
     """Rows as they wait to be written: halves take half the memory, and keys are stored so."""
+    if dtype == "float16" and rows.numel() and float(rows.abs().max()) > HALF_MAX:
+        raise RecordError(f"the keys of {name} reach {float(rows.abs().max()):g}, more than float16 holds: record with "
+                          "dtype='float32'")
     wanted = torch.float16 if dtype == "float16" else torch.float32
     return rows.to(wanted).cpu()

@@ -43,6 +43,8 @@ def describe(optimizer: torch.optim.Optimizer, goes_on: bool = False) -> Optimis
         if dampening is None or nesterov is None:
             return Optimiser("sgd", {}, "its groups differ in dampening or nesterov")
         has_momentum = any(group["momentum"] for group in groups)
+        if dampening >= 1 or dampening and not all(group["momentum"] for group in groups):
+            return Optimiser("sgd", {}, "dampening is 1, or of groups of which some have no momentum")
         return Optimiser("sgd", {"dampening": repr(float(dampening if has_momentum else 0)),
                                  "nesterov": str(int(nesterov))})
     if kind in (torch.optim.Adam, torch.optim.AdamW):
@@ -50,6 +52,10 @@ def describe(optimizer: torch.optim.Optimizer, goes_on: bool = False) -> Optimis
         name = "adam" if kind is torch.optim.Adam else "adamw"
         if any(group.get("amsgrad") for group in groups):
             return Optimiser(name, {}, "amsgrad has no dual form")
+        if betas is not None and not (betas[0] ** 2 < betas[1] <= 0.99999 and betas[0] <= 0.99999):
+            return Optimiser(name, {}, f"betas {betas} are beyond what is recorded: beta2 above beta1 squared, at most .99999")
+        if epsilon is not None and not 1e-30 <= epsilon <= 1:
+            return Optimiser(name, {}, f"eps {epsilon} is not between 1e-30 and 1")
         if betas is None or epsilon is None:
             return Optimiser(name, {}, "its groups differ in betas or eps")
         return Optimiser(name, {"beta_1": repr(float(betas[0])), "beta_2": repr(float(betas[1])),

@@ -19,6 +19,7 @@ class Rows:
     inputs: torch.Tensor
     outputs: torch.Tensor | None = None
     errors: torch.Tensor | None = None
+    is_rounded: bool = False  # whether it was computed in less than float32
 
 
 @dataclass
@@ -72,23 +73,26 @@ def choose(model: nn.Module, names: Iterable[str] | None) -> list[Layer]:
 class Watch:
     """Hooks on layers, in the order in which the model calls them: rows are kept while is_on says so."""
 
-    def __init__(self, layers: list[Layer], is_on: Callable[[], bool], keeps_outputs: bool = False):
+    def __init__(self, layers: list[Layer], is_on: Callable[[], bool], shields: bool = False):
+        """shields: what comes behind a layer gets a copy of its outputs, so that it cannot change those that are kept."""
         self.order: list[Layer] = []
-        self._is_on, self._keeps_outputs = is_on, keeps_outputs
+        self._is_on, self._shields = is_on, shields
         self._handles = [layer.module.register_forward_hook(self._hook_of(layer)) for layer in layers]
 
     def _hook_of(self, layer: Layer) -> Callable:
-        def hook(module: nn.Module, inputs: tuple, output: torch.Tensor) -> None:
+        def hook(module: nn.Module, inputs: tuple, output: torch.Tensor) -> torch.Tensor | None:
             if not self._is_on():
-                return
+                return None
             rows = Rows(inputs[0].detach().reshape(-1, module.in_features).clone())
             if layer not in self.order:
                 self.order.append(layer)
             layer.calls.append(rows)
-            if self._keeps_outputs:
-                rows.outputs = output
+            rows.outputs = output if self._shields else output.detach().clone()
+            rows.is_rounded = (torch.is_autocast_enabled() or torch.is_autocast_cpu_enabled() or
+                               output.dtype != torch.float32)
             if output.requires_grad:
                 output.register_hook(lambda gradient: self._came_back(rows, gradient))
+            return output.clone() if self._shields else None
         return hook
 
     @staticmethod
@@ -108,7 +112,7 @@ class Watch:
 def logits_and_keys(model: nn.Module, layers: list[Layer], x: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
     """What a model in evaluation says of inputs, without learning: outputs of its last recorded layer, and the keys of
     every layer (n, in_features)."""
-    watch = Watch(layers, lambda: True, keeps_outputs=True)
+    watch = Watch(layers, lambda: True, shields=True)
     was_training = model.training
     try:
         model.eval()

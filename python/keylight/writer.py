@@ -2,12 +2,14 @@
 from __future__ import annotations
 
 import queue
+import sqlite3
 import threading
 from dataclasses import dataclass
 from typing import Any, Callable
 
 import torch
 
+from .errors import RecordError
 from .file import Chunks, HistoryFile, numbers
 from .rules import Rule
 
@@ -31,8 +33,8 @@ class Step:
 class Writer:
     """Writes steps in the order in which they come. What fails in the thread is raised by the next call."""
 
-    def __init__(self, open_file: Callable[[], HistoryFile], dtype: str, first_pattern: int = 0):
-        self._open, self._dtype = open_file, dtype
+    def __init__(self, path: str, dtype: str, resume: bool = False, first_pattern: int = 0):
+        self._path, self._open, self._dtype = path, lambda: HistoryFile(path, resume), dtype
         self.first = first_pattern  # of the next step
         self._tasks: queue.Queue[Callable[[], None] | None] = queue.Queue(WAITING_MAX)
         self._failure: BaseException | None = None
@@ -50,7 +52,9 @@ class Writer:
                     if not hasattr(self, "file"):
                         self.file = self._open()
                     task()
-            except BaseException as failure:  # the training's thread raises it
+            except (sqlite3.Error, OSError, ValueError, OverflowError) as failure:  # the training's thread raises it
+                self._failure = RecordError(f"{self._path} cannot be written: {failure}")
+            except BaseException as failure:
                 self._failure = failure
             finally:
                 self._tasks.task_done()
@@ -109,6 +113,7 @@ class Writer:
         """Ends the thread. What no checkpoint kept is gone, unless the file was finished."""
         self._tasks.put(None)
         self._thread.join()
+        self._check()
 
 
 def write_tensors(file: HistoryFile, state: str, parameters: list[tuple[int, str, str, torch.Tensor]]) -> None:

@@ -326,6 +326,74 @@ def test_what_acts_on_the_weights_unseen_is_found():
     refused("a penalty in the loss", lambda: record("penalty", model, optimizer, penalised))
 
 
+def test_indices_and_outputs_are_copied():
+    order, shown = np.arange(len(TRAIN)), []
+    model = nn.Sequential(nn.Conv2d(1, 3, 3), nn.Flatten(), nn.Linear(48, 12), nn.ReLU(inplace=True), nn.Linear(12, CLASSES))
+    optimizer, path = sgd(model), path_of("copied")
+    with keylight.Recorder(path, model, optimizer, train=TRAIN, test=TEST) as recorder:
+        for _ in range(3):
+            np.random.default_rng(len(shown)).shuffle(order)
+            for first in range(0, 150, 50):
+                samples = order[first:first + 50]
+                shown += samples.tolist()
+                with recorder.step(samples):
+                    optimizer.zero_grad()
+                    cross_entropy(model(X[samples]), Y[samples]).backward()
+                    optimizer.step()
+    reader = Reader(path)
+    assert reader.samples.tolist() == shown
+    verified(path)
+    x = TEST.standardised(np.arange(3)).reshape(3, 1, SIDE, SIDE)
+    inner = model[2](model[1](model[0](x)))
+    expected = (inner > 0) * model[4].weight[1]
+    for query in range(3):
+        data, = reader.db.execute("SELECT data FROM query_key_chunk WHERE query = ? AND layer = 1 AND role = 'gradient' AND output = 1",
+                                  (150 + query,)).fetchone()
+        assert np.allclose(np.frombuffer(data, "<f4"), expected[query].detach(), atol=1e-6)
+
+
+def test_what_changes_on_the_way_is_found():
+    def training(model, optimizer, change, at=2, name="changed"):
+        count = 0
+
+        def update(samples):
+            nonlocal count
+            count += 1
+            optimizer.zero_grad(set_to_none=True)
+            loss = cross_entropy(model(X[samples]), Y[samples])
+            if count == at:
+                loss = change(loss)
+            loss.backward()
+            optimizer.step()
+        return lambda: record(name, model, optimizer, update)
+
+    model = convolution()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    refused("the optimizer's constants",
+            training(model, optimizer, lambda loss: optimizer.param_groups[0].update(betas=(0.8, 0.99)) or loss))
+    model = convolution()
+    refused("is not what its inputs", training(model, sgd(model), lambda loss: loss + model.head.bias.sum(), at=1))
+    model = convolution()
+    groups = [{"params": [model.inner.weight, model.head.weight, *model.features.parameters()]}, {"params": [model.head.bias]}]
+    optimizer = torch.optim.SGD(groups, lr=0.05)
+    refused("no longer follow one rule",
+            training(model, optimizer, lambda loss: optimizer.param_groups[1].update(lr=0.01) or loss, name="parted"))
+    model = convolution()
+    refused("does not make the model's outputs", lambda: record("inner", model, sgd(model), layers="inner"))
+    model = convolution()
+    refused("the training diverged", training(model, sgd(model), lambda loss: loss * float("nan")))
+
+
+def test_a_frozen_head_has_attention_only():
+    for kind in (torch.optim.Adam, torch.optim.SGD):
+        model = convolution()
+        model.head.requires_grad_(False)
+        path = record("headless", model, kind([p for p in model.parameters() if p.requires_grad], lr=0.003))
+        found = json.loads(tap.succeed("query", path, "--sample", "test/headless/1", "--json"))
+        assert found["spotlight"][0]["contribution"] is None and "correction" not in found
+        assert "The dual form holds" in tap.succeed("verify", path)
+
+
 def test_what_cannot_be_recorded_is_said_once():
     model = convolution()
     with warnings.catch_warnings(record=True) as told:
@@ -358,6 +426,43 @@ def stored(path):
     reader = Reader(path)
     return ([db.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall() for table in ("step", "rule", "layer", "sample", "query", "setting")] +
             [reader.samples.tolist()] + [reader.chunks(table, layer).tolist() for table in ("key_chunk", "error_chunk") for layer in (1, 2)])
+
+
+def test_an_update_that_is_not_in_the_record_is_not_kept():
+    model = convolution()
+    optimizer, path = sgd(model, momentum=0.9), path_of("ahead")
+    try:
+        with keylight.Recorder(path, model, optimizer, train=TRAIN, test=TEST, checkpoint_steps=2) as recorder:
+            for step in range(5):
+                samples = torch.arange(20)
+                with recorder.step(samples):
+                    optimizer.zero_grad()
+                    cross_entropy(model(X[samples]), Y[samples]).backward()
+                    optimizer.step()
+                    if step == 2:
+                        state = copy.deepcopy(model.state_dict())
+                        raise KeyboardInterrupt
+                if step == 1:
+                    kept = copy.deepcopy((model.state_dict(), optimizer.state_dict()))
+    except KeyboardInterrupt:
+        pass
+    fresh = convolution()
+    fresh.load_state_dict(state)
+
+    def go_on(optimizer):
+        keylight.Recorder(path, fresh, optimizer, train=TRAIN, test=TEST, resume=True).__enter__()
+
+    refused("the model is not the one", lambda: go_on(sgd(fresh, momentum=0.9)))
+    fresh.load_state_dict(kept[0])
+    refused("the optimizer has no state", lambda: go_on(sgd(fresh, momentum=0.9)))
+    refused("another optimizer", lambda: go_on(torch.optim.Adam(fresh.parameters())))
+    again = sgd(fresh, momentum=0.9)
+    again.load_state_dict(kept[1])
+    recorder = keylight.Recorder(path, fresh, again, train=TRAIN, test=TEST, checkpoint_steps=2, resume=True)
+    assert recorder.steps_done == 2
+    with recorder:
+        pass
+    verified(path)
 
 
 def test_a_recording_that_was_cut_off_goes_on():

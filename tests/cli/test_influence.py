@@ -1,0 +1,125 @@
+"""What would be missed: the estimate against its definition, and retraining."""
+import json
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+import numpy as np  # noqa: E402
+
+import tap  # noqa: E402
+from reader import Reader  # noqa: E402
+
+RUN = None
+
+
+def set_up():
+    global RUN
+    RUN = tap.train_strokes(FOLDER, "run.keylight", "--momentum", "0.9")
+
+
+def evenly(n_patterns, wanted):
+    """The patterns that a second moment is made of: runs of 32, evenly over the training."""
+    n, chosen = min(n_patterns, wanted), []
+    while len(chosen) < n:
+        run = min(32, n - len(chosen))
+        first = min(int(len(chosen) / n * n_patterns), n_patterns - run)
+        chosen += range(first, first + run)
+    return chosen
+
+
+def estimates(path, position):
+    """docs/influence.md's score of every pattern, by NumPy from the file."""
+    reader, n_layers = Reader(path), len(Reader(path).layers)
+    images = reader.images()
+    sample, target = reader.db.execute("SELECT sample, target FROM sample WHERE split = 'test' AND position = ?",
+                                       (position,)).fetchone()
+    layers = [reader.parameters("current", layer) for layer in range(1, n_layers + 1)]
+    queries = [images[sample]]
+    for weights, biases in layers[:-1]:
+        queries.append(np.maximum(weights @ queries[-1] + biases, 0))
+    logits = layers[-1][0] @ queries[-1] + layers[-1][1]
+    gradients = [np.exp(logits - logits.max())]
+    gradients[0] /= gradients[0].sum()
+    gradients[0][target] -= 1
+    for layer in range(n_layers - 1, 0, -1):
+        gradients.insert(0, layers[layer][0].T @ gradients[0] * (queries[layer] > 0))
+    p, q, coefficients = 1.0, 0.0, []
+    for step in reversed(reader.steps):
+        q -= step["learning_rate"] * p
+        coefficients.append(step["clip_factor"] * q)
+        p += step["weight_decay"] * q
+        q *= step["momentum"]
+    weights, total = np.array(coefficients[::-1])[reader.step_of], 0
+    for layer in range(n_layers):
+        keys = images[reader.samples] if layer == 0 else reader.chunks("key_chunk", layer + 1)
+        keys = np.concatenate([keys, np.ones((len(keys), 1))], 1)
+        width = keys.shape[1]
+        some = keys[evenly(len(keys), max(2 * width, 4096))]
+        moment = some.T @ some / len(some)
+        mean = np.trace(moment) / width
+        query = mean * np.linalg.solve(moment + 0.03 * mean * np.eye(width), np.append(queries[layer], 1))
+        total = total + weights * (keys @ query) * (reader.chunks("error_chunk", layer + 1) @ gradients[layer])
+    return -total
+
+
+def test_the_estimate_is_what_its_definition_says():
+    for position in (3, 40):
+        expected = estimates(RUN, position)
+        for rank, sign in (("influence", 1), ("hindrance", -1)):
+            found = json.loads(tap.succeed("query", RUN, "--sample", f"test/strokes/{position}", "--rank", rank, "--top", 100,
+                                           "--json"))["spotlight"]
+            assert abs(found[0]["score"] - (sign * expected).max()) < 1e-4 * np.abs(expected).max()
+            for lit in found:
+                assert abs(lit["score"] - sign * expected[lit["pattern"]]) < 1e-4 * np.abs(expected).max(), (rank, lit)
+
+
+def test_it_is_there_after_adam_and_for_text():
+    path = tap.train_strokes(FOLDER, "adam.keylight", "--optimiser", "adam", "--momentum", "0", "--lr", "0.003")
+    found = json.loads(tap.succeed("query", path, "--sample", "test/strokes/1", "--rank", "influence", "--json"))["spotlight"]
+    assert found[0]["score"] > 0
+
+
+def retrain(*options):
+    return json.loads(tap.succeed("retrain", RUN, "--sample", "test/strokes/5", "--json", *options))
+
+
+def test_with_nobody_left_out_it_is_the_run():
+    again = retrain("--without", "")
+    assert again["without"] == 0 and again["logits"] == again["logits_without"]
+    assert again["loss"] == again["loss_without"] and again["test_accuracy"] == again["test_accuracy_without"]
+    assert again["foretold"] == {"influence": 0, "proponents": 0}
+
+
+def test_who_is_left_out_teaches_nothing():
+    whole = json.loads(tap.succeed("query", RUN, "--sample", "test/strokes/5", "--json"))
+    again = retrain("--without", f"class:{whole['target']}")
+    assert again["without"] > 300 and again["loss_without"] > again["loss"] + 1
+    assert again["foretold"]["influence"] > 0
+    assert again["logits_without"][whole["target"]] == min(again["logits_without"])
+    one, other = retrain("--without", "sample:7,sample:7,top:3"), retrain("--without", "sample:7,top:3", "--rank", "abs")
+    assert 3 <= one["without"] <= 4 and 3 <= other["without"] <= 4
+    assert retrain("--without", "", "--seed", "9")["logits_without"] != again["logits"]
+    assert "from the same initial weights" in tap.succeed("retrain", RUN, "--sample", "test/strokes/5", "--without", "top:3")
+
+
+def test_a_check_tells_every_score():
+    once, again = (json.loads(tap.succeed("influence", RUN, "--check", 6, "--leave", "0.3", "--queries", 5, "--json")) for _ in range(2))
+    assert once == again and once["subsets"] == 6 and once["queries"] == 5
+    assert [one["rank"] for one in once["scores"]] == ["abs", "cosine", "proponents", "influence"]
+    assert all(-1 <= one["rank_correlation"] <= 1 and 0 <= one["standard_error"] < 1 for one in once["scores"])
+    assert "would be missed" in tap.succeed("influence", RUN, "--check", 3, "--queries", 2)
+
+
+def test_what_makes_no_sense_is_refused():
+    for arguments, words in ((("retrain", RUN, "--sample", "test/strokes/5"), "say who is left out"),
+                             (("retrain", RUN, "--sample", "test/strokes/5", "--without", "steps:1-3"), "not steps and not all"),
+                             (("retrain", RUN, "--sample", "test/strokes/5", "--without", "all"), "not steps and not all"),
+                             (("retrain", RUN, "--without", "top:3"), "--sample"),
+                             (("influence", RUN, "--leave", "1"), "--leave is a share"),
+                             (("influence", RUN, "--check", "2"), "--check")):
+        done = tap.run(*arguments)
+        assert done.returncode != 0 and words in done.stderr, (arguments, done.stderr)
+
+
+if __name__ == "__main__":
+    tap.main(sys.modules["__main__"])
