@@ -6,6 +6,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 import numpy as np  # noqa: E402
 
+import made_data  # noqa: E402
 import tap  # noqa: E402
 from reader import Reader  # noqa: E402
 
@@ -54,7 +55,7 @@ def estimates(path, position):
         keys = images[reader.samples] if layer == 0 else reader.chunks("key_chunk", layer + 1)
         keys = np.concatenate([keys, np.ones((len(keys), 1))], 1)
         width = keys.shape[1]
-        some = keys[evenly(len(keys), max(2 * width, 4096))]
+        some = keys[evenly(len(keys), 2048 if width > 2048 else max(2 * width, 4096))]
         moment = some.T @ some / len(some)
         mean = np.trace(moment) / width
         query = mean * np.linalg.solve(moment + 0.03 * mean * np.eye(width), np.append(queries[layer], 1))
@@ -73,7 +74,24 @@ def test_the_estimate_is_what_its_definition_says():
                 assert abs(lit["score"] - sign * expected[lit["pattern"]]) < 1e-4 * np.abs(expected).max(), (rank, lit)
 
 
-def test_it_is_there_after_adam_and_for_text():
+def test_wide_layers_are_decorrelated_too():
+    random = np.random.default_rng(1)
+    for label in range(3):
+        os.makedirs(os.path.join(FOLDER, "wide", str(label)))
+        for i in range(40):
+            pixels = random.integers(0, 150, (48, 48)).astype(np.uint8)
+            pixels[12 * label:12 * label + 8] = 255
+            made_data.png(os.path.join(FOLDER, "wide", str(label), f"{i}.png"), pixels)
+    path = os.path.join(FOLDER, "wide.keylight")
+    tap.succeed("train", "--data", f"w={os.path.join(FOLDER, 'wide')}", "--hidden", "none", "--steps", "60", "--batch", "16", "--lr", "0.001",
+                "--clip", "1", "--output", path, "--quiet", "--dtype", "float32")
+    assert json.loads(tap.succeed("info", path, "--json"))["layers"][0]["inputs"] == 2304
+    expected = estimates(path, 0)
+    for lit in json.loads(tap.succeed("query", path, "--sample", "test/w/0", "--rank", "influence", "--top", 50, "--json"))["spotlight"]:
+        assert abs(lit["score"] - expected[lit["pattern"]]) < 1e-4 * np.abs(expected).max(), lit
+
+
+def test_it_is_there_after_adam():
     path = tap.train_strokes(FOLDER, "adam.keylight", "--optimiser", "adam", "--momentum", "0", "--lr", "0.003")
     found = json.loads(tap.succeed("query", path, "--sample", "test/strokes/1", "--rank", "influence", "--json"))["spotlight"]
     assert found[0]["score"] > 0
