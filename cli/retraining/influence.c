@@ -87,7 +87,8 @@ static enum kl_status parse(int argc, char **argv, struct request *request, stru
             "again, from the same initial weights with the same minibatches, without random "
             "subsets of its training samples, and prints the rank correlation between what the "
             "score foretold of a test sample's loss and what it became: the mean over the test "
-            "samples, and its standard error. 0 is chance, 1 foretells the order perfectly.",
+            "samples, and its standard error over them (all share the same subsets: more of these "
+            "make it surer). 0 is chance, 1 foretells the order perfectly.",
         .options = table};
     int n_operands;
     enum kl_status status;
@@ -108,6 +109,11 @@ static enum kl_status choose_subsets(struct check *check, struct kl_error *err)
     uint32_t n_train = kl_collection_train_size(data), n_samples = kl_collection_size(data);
     uint32_t n = (uint32_t)(check->request->share * n_train + 0.5), *order = NULL;
     enum kl_status status = kl_alloc(&order, n_train, sizeof *order, "subsets", err);
+
+    if (!status && (n == 0 || n == n_train))
+        status = kl_fail(err, KL_ERR_USAGE,
+                         "--leave %g leaves out %s of %u training samples: take another share",
+                         check->request->share, n ? "all" : "none", n_train);
 
     if (!status)
         status = kl_alloc(&check->left_out, (size_t)check->request->n_checks * n_samples, 1,
@@ -310,8 +316,12 @@ static enum kl_status prepare(struct check *check, struct kl_error *err)
     size_t n_checks = check->request->n_checks;
     enum kl_status status;
 
-    if (!run->training.shape.model->step || kl_history_is_text(&run->history) ||
-        !run->history.has_dual)
+    if (!run->history.has_dual)
+        return kl_fail(err, KL_ERR_USAGE,
+                       "%s records no error signals, so that it has no scores to compare: train it "
+                       "without --attention-only",
+                       run->path);
+    if (!run->training.shape.model->step || kl_history_is_text(&run->history))
         return kl_fail(err, KL_ERR_USAGE,
                        "%s cannot be trained again here: that takes a run of images that keylight "
                        "trained",

@@ -1,4 +1,5 @@
 /* keylight retrain: what a network says that never saw some of its training samples. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +33,8 @@ struct retrained {
     uint8_t *without;                                                   /* (samples of the run) */
     float *before, *after, *probabilities_before, *probabilities_after; /* (n_outputs) each */
     double loss_before, loss_after;
-    double influence, signed_sum; /* what the scores of those left out foretold of the loss */
+    double influence, signed_sum; /* what the scores of those left out foretold of the loss; NaN: no
+                                     error signals are recorded */
     double accuracy_before, accuracy_after;
 };
 
@@ -144,8 +146,8 @@ static enum kl_status foretell(const struct retrained *retrained, const char *ra
                                               history->final->shape.n_layers - 1, retrained->target,
                                               retrained->target, &scores, err);
 
-    *sum = 0;
-    for (uint64_t t = 0; !status && t < history->n_patterns; t++)
+    *sum = history->has_dual ? 0 : NAN;
+    for (uint64_t t = 0; !status && history->has_dual && t < history->n_patterns; t++)
         *sum += retrained->without[history->samples[t]] ? (double)scores[t] : 0;
     return status;
 }
@@ -221,11 +223,15 @@ static void print_text(const struct retrained *retrained, const struct request *
                100 * (double)retrained->probabilities_after[j], (double)retrained->after[j]);
         free(name);
     }
-    printf("\nThe loss of its label, %s, was %.4f and became %.4f (%+.4f).\nForetold: %+.4f by "
-           "influence, %+.4f by signed contributions; test accuracy %.2f %%, then %.2f %%.\n",
-           label ? label : "", retrained->loss_before, retrained->loss_after,
-           retrained->loss_after - retrained->loss_before, retrained->influence,
-           retrained->signed_sum, 100 * retrained->accuracy_before,
+    printf("\nThe loss of its label, %s, was %.4g and became %.4g (%+.4g).\n", label ? label : "",
+           retrained->loss_before, retrained->loss_after,
+           retrained->loss_after - retrained->loss_before);
+    if (isnan(retrained->influence))
+        printf("No error signals are recorded, so nothing was foretold; ");
+    else
+        printf("Foretold: %+.4g by influence, %+.4g by signed contributions; ",
+               retrained->influence, retrained->signed_sum);
+    printf("test accuracy %.2f %%, then %.2f %%.\n", 100 * retrained->accuracy_before,
            100 * retrained->accuracy_after);
     free(label);
 }

@@ -141,7 +141,11 @@ static enum kl_status run(struct loop *loop, struct kl_error *err)
         if (!status && loop->recorder &&
             (step % training->checkpoint_steps == 0 || step == training->n_steps))
             status = loop->recorder->checkpoint(loop->recorder->self, state, err);
-        if (!status && stop && step < training->n_steps)
+        if (!status && stop && step < training->n_steps && !loop->recorder)
+            status =
+                kl_fail(err, KL_ERR_INTERRUPTED, "the training was interrupted at step %u of %u",
+                        step, training->n_steps);
+        else if (!status && stop && step < training->n_steps)
             status = kl_fail(err, KL_ERR_INTERRUPTED,
                              "the training was interrupted; %u of %u steps are kept",
                              step - step % training->checkpoint_steps, training->n_steps);

@@ -23,7 +23,7 @@ def evenly(n_patterns, wanted):
     n, chosen = min(n_patterns, wanted), []
     while len(chosen) < n:
         run = min(32, n - len(chosen))
-        first = min(int(len(chosen) / n * n_patterns), n_patterns - run)
+        first = min(len(chosen) * n_patterns // n, n_patterns - run)
         chosen += range(first, first + run)
     return chosen
 
@@ -120,6 +120,14 @@ def test_who_is_left_out_teaches_nothing():
     assert "from the same initial weights" in tap.succeed("retrain", RUN, "--sample", "test/strokes/5", "--without", "top:3")
 
 
+def test_a_run_without_error_signals_foretells_nothing():
+    path = tap.train_strokes(FOLDER, "alone.keylight", "--attention-only")
+    words = ("retrain", path, "--sample", "test/strokes/5", "--without", "class:3")
+    assert json.loads(tap.succeed(*words, "--json"))["foretold"] == {"influence": None, "proponents": None}
+    assert "nothing was foretold" in tap.succeed(*words)
+    assert "records no error signals" in tap.run("influence", path).stderr
+
+
 def test_a_check_tells_every_score():
     once, again = (json.loads(tap.succeed("influence", RUN, "--check", 6, "--leave", "0.3", "--queries", 5, "--json")) for _ in range(2))
     assert once == again and once["subsets"] == 6 and once["queries"] == 5
@@ -134,6 +142,7 @@ def test_what_makes_no_sense_is_refused():
                              (("retrain", RUN, "--sample", "test/strokes/5", "--without", "all"), "not steps and not all"),
                              (("retrain", RUN, "--without", "top:3"), "--sample"),
                              (("influence", RUN, "--leave", "1"), "--leave is a share"),
+                             (("influence", RUN, "--leave", "0.00001"), "leaves out none"),
                              (("influence", RUN, "--check", "2"), "--check")):
         done = tap.run(*arguments)
         assert done.returncode != 0 and words in done.stderr, (arguments, done.stderr)

@@ -96,7 +96,7 @@ static enum kl_status read_keys(void *argument, unsigned worker, unsigned task,
         uint64_t left = sample->n_rows - done;
         uint32_t n = left < ROWS ? (uint32_t)left : ROWS;
         /* Evenly over all patterns, without going beyond them. */
-        uint64_t first = (uint64_t)((double)done / (double)sample->n_rows * (double)n_patterns);
+        uint64_t first = done * n_patterns / sample->n_rows; /* both far below 2^32 times 4096 */
 
         if (first + n > n_patterns)
             first = n_patterns - n;
