@@ -4,26 +4,19 @@ from __future__ import annotations
 from torch import nn
 
 
-def _parts(module: nn.Module) -> list[nn.Module] | None:
-    """The modules of nested Sequentials, in order; None: something else calls them."""
+def _parts(module: nn.Module) -> list[nn.Module]:
+    """The modules of nested Sequentials, in order."""
     if type(module) is not nn.Sequential:
         return [module]
-    parts: list[nn.Module] = []
-    for child in module:
-        own = _parts(child)
-        if own is None:
-            return None
-        parts += own
-    return parts
+    return [part for child in module for part in _parts(child)]
 
 
 def perceptron(model: nn.Module) -> list[nn.Linear] | None:
     """The layers of a multilayer perceptron: Linear, ReLU, Linear, .., Linear in Sequentials, with Flatten, Identity
     and, behind the first layer, Dropout anywhere. None: the model is none."""
-    parts = _parts(model)
     layers: list[nn.Linear] = []
     is_linear = False
-    for part in parts or []:
+    for part in _parts(model):
         if isinstance(part, nn.Linear) and not is_linear and part.bias is not None:
             layers.append(part)
             is_linear = True

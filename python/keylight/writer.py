@@ -33,9 +33,9 @@ class Step:
 class Writer:
     """Writes steps in the order in which they come. What fails in the thread is raised by the next call."""
 
-    def __init__(self, path: str, dtype: str, resume: bool = False, first_pattern: int = 0):
+    def __init__(self, path: str, dtype: str, resume: bool = False):
         self._path, self._open, self._dtype = path, lambda: HistoryFile(path, resume), dtype
-        self.first = first_pattern  # of the next step
+        self.first = 0  # the next step's first pattern
         self._tasks: queue.Queue[Callable[[], None] | None] = queue.Queue(WAITING_MAX)
         self._failure: BaseException | None = None
         self._chunks: dict[tuple[str, int], Chunks] = {}
