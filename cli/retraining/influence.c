@@ -321,12 +321,7 @@ static enum kl_status prepare(struct check *check, struct kl_error *err)
                        "%s records no error signals, so that it has no scores to compare: train it "
                        "without --attention-only",
                        run->path);
-    if (!run->training.shape.model->step || kl_history_is_text(&run->history))
-        return kl_fail(err, KL_ERR_USAGE,
-                       "%s cannot be trained again here: that takes a run of images that keylight "
-                       "trained",
-                       run->path);
-    status = kl_run_read_images(run, err);
+    status = kl_session_read_trainable(&check->session, err);
     if (!status)
         status = kl_batch_query_choose(&run->data, check->request->n_queries, &check->queries,
                                        &check->n_queries, err);

@@ -287,19 +287,14 @@ static enum kl_status retrain(struct kl_session *session, struct request *reques
 {
     struct kl_run *run = session->run;
     struct kl_asking *asking = &request->asking;
-    enum kl_status status;
+    enum kl_status status = kl_session_read_trainable(session, err);
 
-    if (!run->training.shape.model->step || kl_history_is_text(&run->history))
-        return kl_fail(err, KL_ERR_USAGE,
-                       "%s cannot be trained again here: that takes a run of images that keylight "
-                       "trained",
-                       run->path);
+    if (status)
+        return status;
     retrained->run = run;
     retrained->n_outputs = kl_shape_n_outputs(&run->training.shape);
     asking->default_rank = "influence";
     status = kl_asking_find(asking, run, err);
-    if (!status)
-        status = kl_run_read_images(run, err);
     if (!status)
         status = kl_inquiry_create(session->pool, &run->history, &asking->question.query.subject,
                                    &retrained->inquiry, err);
