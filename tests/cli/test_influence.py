@@ -9,6 +9,7 @@ import numpy as np  # noqa: E402
 import made_data  # noqa: E402
 import tap  # noqa: E402
 from reader import Reader  # noqa: E402
+from text_reader import train_text  # noqa: E402
 
 RUN = None
 
@@ -126,6 +127,13 @@ def test_a_run_without_error_signals_foretells_nothing():
     assert json.loads(tap.succeed(*words, "--json"))["foretold"] == {"influence": None, "proponents": None}
     assert "nothing was foretold" in tap.succeed(*words)
     assert "records no error signals" in tap.run("influence", path).stderr
+
+
+def test_a_text_is_not_trained_again():
+    path = train_text(FOLDER, "words", "--tokens", "words")
+    for arguments in (("influence", path), ("retrain", path, "--sample", "test/tale/0", "--without", "top:3")):
+        done = tap.run(*arguments)
+        assert done.returncode == 2 and "cannot be trained again here" in done.stderr, (arguments, done.stderr)
 
 
 def test_a_check_tells_every_score():
