@@ -235,6 +235,17 @@ test('what is common is told under each image', async () => {
   assert.equal((await page.textContent('.common-note')).length > 0, often > 5);
 });
 
+test('what a rank is called is not cut off on its cards', async () => {
+  for (const name of ['lowered its loss', 'would be missed', 'would not be missed', 'argues for, all layers']) {
+    await choose(() => page.click(`.choice[aria-label="Rank by"] button:text-is("${name}")`));
+    const labels = await page.$$eval('#spotlight .line.named > .soft', (spans) =>
+      spans.map((span) => ({text: span.textContent, cut: span.scrollWidth - span.clientWidth})));
+    assert.ok(labels.length > 0);
+    for (const label of labels)
+      assert.deepEqual(label, {text: name, cut: 0});
+  }
+});
+
 test('the rank by effect on the loss says what it is, and shows its score', async () => {
   await choose(() => page.click('button:text-is("lowered its loss")'));
   const {spotlight} = await api(`/attention?sample=${SAMPLE}&rank=proponents`);
