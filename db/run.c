@@ -149,7 +149,7 @@ static enum kl_status open_layer(struct kl_run *run, const struct kl_layout *lay
     struct kl_chunk_table keys = {KL_CHUNKS_KEYS, l + 1, run->history.n_patterns, layout->keys[l],
                                   0};
     struct kl_chunk_table errors = {KL_CHUNKS_ERRORS, l + 1, run->history.n_patterns,
-                                    shape->outputs[l], 0};
+                                    kl_shape_error_row(shape, l), 0};
     enum kl_status status = KL_OK;
 
     if (kl_shape_reads_samples(shape, l))

@@ -171,7 +171,7 @@ static enum kl_status report_contributions(const struct work *work, struct kl_an
         return KL_OK;
     if (work->query->rank->score == kl_score_logit)
         job.contributions = work->scores;
-    else if (work->history->adam)
+    else if (work->history->adam || kl_inquiry_places(work->inquiry, layer))
         status = kl_inquiry_scores(work->inquiry, kl_rank_find("logit"), layer, answer->logit,
                                    answer->target, &job.contributions, err);
     if (!status && !job.contributions) {

@@ -28,7 +28,8 @@ struct kl_layer_steps {
      * of Adam NULL, and what is left by core/explain/dual/adam.h. */
     const double *coefficients;
     double alpha;
-    float bias; /* what the bias adds to attention: 1, or 0 where the layer has none */
+    float bias; /* what the bias adds to attention: 1, or 0 where the layer has none, or one that
+                   has no dual form and is part of the initial guess as it ended */
 };
 
 /* Samples that only the framework could run that trained the network; db reads them. */

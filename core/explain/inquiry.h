@@ -26,8 +26,13 @@ const struct kl_subject *kl_inquiry_subject(const struct kl_inquiry *inquiry);
 /* Bytes that are kept by now. */
 size_t kl_inquiry_bytes(struct kl_inquiry *inquiry);
 
-/* The input of a layer, from 0: (inputs[layer]); of layer n_layers the logits. */
+/* What the rows of a layer's history, from 0, are multiplied with: its input (inputs[layer]), or
+ * what its places make of it (core/explain/places/places.h); of layer n_layers the logits. */
 const float *kl_inquiry_key(const struct kl_inquiry *inquiry, uint32_t layer);
+
+/* The places at which a layer, from 0, saw the subject, their keys and the one that attention is
+ * of; NULL: it saw it whole. Their errors are for kl_inquiry_gradients. */
+const struct kl_places *kl_inquiry_places(const struct kl_inquiry *inquiry, uint32_t layer);
 
 /* a_t of every pattern at a layer, from 0: *attention (n_patterns), the inquiry's. Errors:
  * KL_ERR_MEMORY and those of reading. */
@@ -60,7 +65,8 @@ enum kl_status kl_inquiry_scores(struct kl_inquiry *inquiry, const struct kl_ran
                                  const float **scores, struct kl_error *err);
 
 /* Gradients w.r.t. every layer's output, of the last layer down to a layer, from 0: of a logit, or
- * of the loss of a target. gradients[l] (outputs[l]) points into *block, which the caller frees.
+ * of the loss of a target. gradients[l] (outputs[l]), or of a layer with places their matrix M
+ * (outputs[l], inputs[l] + 1), points into *block, which the caller frees.
  * Errors: KL_ERR_MEMORY, and those of kl_pass_back. */
 enum kl_status kl_inquiry_gradients(struct kl_inquiry *inquiry, enum kl_gradient_of what,
                                     uint32_t output, uint32_t layer, float **block,

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "core/base/memory.h"
+#include "core/explain/places/places.h"
 #include "core/scan/scan.h"
 
 _Static_assert(KL_DATASETS_MAX <= KL_FACTORS_MAX, "every data set has a factor of its own");
@@ -82,6 +83,12 @@ enum kl_status kl_scan_attention(struct kl_pool *pool, const struct kl_history *
     return kl_scan_dot(pool, history->keys[layer], query, 0, attention, err);
 }
 
+struct places_job {
+    const struct kl_history *history;
+    uint32_t layer;
+    float *out; /* (n_patterns) */
+};
+
 struct squares_job {
     const struct kl_block_source *source;
     const struct kl_history *standardise; /* rows are images by sample id; or NULL */
@@ -135,6 +142,36 @@ static enum kl_status scan_image_squares(struct kl_pool *pool, const struct kl_h
     return status;
 }
 
+/* |sum over the places of x_p|^2 of the showings of a block of keys. */
+static enum kl_status square_places(void *argument, unsigned worker, unsigned task,
+                                    struct kl_error *err)
+{
+    const struct places_job *job = argument;
+    const struct kl_history *history = job->history;
+    const struct kl_shape *shape = &history->final->shape;
+    size_t inputs = shape->inputs[job->layer], places = kl_shape_places(shape, job->layer);
+    const struct kl_extent *extent = &history->keys[job->layer]->extents[task];
+    float *keys = NULL;
+    enum kl_status status = kl_alloc(&keys, inputs * places, sizeof *keys, "keys", err);
+
+    for (uint32_t i = 0; !status && i < extent->count; i++) {
+        double squares = 0;
+
+        status = kl_read_keys(history, history->keys[job->layer], job->layer, worker,
+                              extent->first + i, 1, keys, err);
+        for (size_t j = 0; !status && j < inputs; j++) {
+            double sum = 0;
+
+            for (size_t p = 0; p < places; p++)
+                sum += (double)keys[p * inputs + j];
+            squares += sum * sum;
+        }
+        job->out[extent->first + i] = (float)squares;
+    }
+    free(keys);
+    return status;
+}
+
 enum kl_status kl_scan_key_squares(struct kl_pool *pool, const struct kl_history *history,
                                    uint32_t layer, float *out, struct kl_error *err)
 {
@@ -142,5 +179,8 @@ enum kl_status kl_scan_key_squares(struct kl_pool *pool, const struct kl_history
 
     if (kl_shape_reads_samples(&history->final->shape, layer))
         return scan_image_squares(pool, history, out, err);
+    if (kl_shape_places(&history->final->shape, layer) > 1)
+        return kl_pool_run(pool, square_places, &(struct places_job){history, layer, out},
+                           history->keys[layer]->n_blocks, err);
     return kl_pool_run(pool, square_block, &job, job.source->n_blocks, err);
 }

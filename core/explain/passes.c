@@ -1,9 +1,26 @@
 #include "core/explain/passes.h"
 
+#include "core/explain/places/places.h"
+
+/* Which of a layer's places attention is of: the one that is asked about, of texts otherwise the
+ * last, whose token is asked about. */
+static uint32_t attended_place(const struct kl_history *history, const struct kl_subject *subject,
+                               const struct kl_activations *activations, uint32_t layer)
+{
+    uint32_t n = activations->places[layer]->n;
+
+    if (subject->place && subject->place_layer == layer + 1 && subject->place <= n)
+        return subject->place - 1;
+    return kl_history_is_text(history) && kl_shape_places(&history->final->shape, layer) == 1
+               ? n - 1
+               : KL_ALL_PLACES;
+}
+
 enum kl_status kl_pass_forward(const struct kl_history *history, const struct kl_subject *subject,
                                struct kl_activations **out, struct kl_error *err)
 {
     const struct kl_queries *queries = history->queries;
+    const struct kl_shape *final = &history->final->shape;
     struct kl_activations *activations = NULL;
     enum kl_status status;
 
@@ -13,9 +30,12 @@ enum kl_status kl_pass_forward(const struct kl_history *history, const struct kl
         return kl_fail_on(err, KL_ERR_USAGE, "sample",
                           "this network was recorded: only the framework that trained it can run "
                           "it, so that only its recorded test samples can be asked about");
-    status = kl_activations_create(&history->final->shape, 1, &activations, err);
+    status = kl_activations_create(final, 1, &activations, err);
     if (!status)
         status = queries->read(queries->self, subject->stored - 1, activations, err);
+    for (uint32_t l = 0; !status && l < final->n_layers; l++)
+        if (activations->places[l])
+            kl_attend_to_place(l, attended_place(history, subject, activations, l), activations);
     if (status)
         kl_activations_free(activations);
     else

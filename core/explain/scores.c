@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/memory.h"
+#include "core/explain/places/bilinear.h"
 #include "core/explain/dual/adam.h"
 #include "core/explain/influence/decorrelation.h"
 #include "core/explain/layer_scan.h"
@@ -128,7 +129,8 @@ enum kl_status kl_score_cosine(const struct kl_scoring *scoring, float *scores,
                                struct kl_error *err)
 {
     const struct kl_history *history = kl_inquiry_history(scoring->inquiry);
-    const float *x = kl_inquiry_key(scoring->inquiry, scoring->layer);
+    const struct kl_places *places = kl_inquiry_places(scoring->inquiry, scoring->layer);
+    const float *x = places ? places->attended : kl_inquiry_key(scoring->inquiry, scoring->layer);
     struct job job = {.scores = scores};
     double squares = 0;
     enum kl_status status =
@@ -209,6 +211,46 @@ static enum kl_status add_swept(const struct kl_scoring *scoring, enum kl_gradie
     return KL_OK;
 }
 
+/* What a pattern's step weighs, as a number: of Adam, whose steps are divided by every weight's own
+ * gradients, the rate of the step. */
+static double weight_of(const struct kl_history *history, uint32_t layer, uint64_t pattern)
+{
+    const struct kl_step_rule *rule;
+
+    if (!history->adam)
+        return kl_history_coefficient(history, layer, pattern);
+    rule = &history->layers[layer].rules[kl_history_step(history, pattern) - 1];
+    return -rule->learning_rate * rule->clip_factor;
+}
+
+/* scores[t] += c_t times the factor. */
+static enum kl_status bilinear_part(void *argument, const struct kl_part *part,
+                                    struct kl_error *err)
+{
+    const struct job *job = argument;
+
+    (void)err;
+    for (uint64_t t = part->first; t < part->end; t++)
+        job->scores[t] += (float)weight_of(job->history, job->layer, t) * job->factors[t];
+    return KL_OK;
+}
+
+/* Through a layer with places, by their matrix: with every step's own coefficients, or, swept = 0,
+ * with what each weighs as a number. products is room for it. */
+static enum kl_status add_bilinear(const struct kl_scoring *scoring, struct job *job, int swept,
+                                   const float *matrix, float *products, struct kl_error *err)
+{
+    const struct kl_history *history = kl_inquiry_history(scoring->inquiry);
+    struct kl_pool *pool = kl_inquiry_pool(scoring->inquiry);
+    enum kl_status status;
+
+    if (history->adam && swept)
+        return kl_adam_bilinear(pool, history, job->layer, matrix, job->scores, err);
+    status = kl_scan_bilinear(pool, history, job->layer, matrix, products, err);
+    job->factors = products;
+    return status ? status : for_all(scoring, bilinear_part, job, err);
+}
+
 /* Over the layers first .. end - 1 whose error signals are recorded. */
 static enum kl_status add_effects(const struct kl_scoring *scoring, enum kl_gradient_of what,
                                   uint32_t first, uint32_t end,
@@ -222,11 +264,14 @@ static enum kl_status add_effects(const struct kl_scoring *scoring, enum kl_grad
 
     if (!status)
         status = kl_scratch_take(history->scratch, &products, err);
-    job.factors = products;
     for (uint32_t l = first; !status && l < end; l++) {
         if (!history->errors[l])
             continue;
         job.layer = l;
+        if (kl_inquiry_places(scoring->inquiry, l)) {
+            status = add_bilinear(scoring, &job, 1, gradients[l], products, err);
+            continue;
+        }
         if (history->adam && (what != KL_GRADIENT_OF_LOGIT || l + 1 < n_layers_of(scoring))) {
             status = add_swept(scoring, what, l, gradients[l], scores, err);
             continue;
@@ -237,6 +282,7 @@ static enum kl_status add_effects(const struct kl_scoring *scoring, enum kl_grad
         if (!status)
             status = kl_scan_dot(kl_inquiry_pool(scoring->inquiry), history->errors[l],
                                  gradients[l], 0, products, err);
+        job.factors = products;
         if (!status)
             status = for_all(scoring, effect_part, &job, err);
     }
@@ -309,18 +355,6 @@ enum kl_status kl_score_opponents(const struct kl_scoring *scoring, float *score
                          scores, err);
 }
 
-/* What a pattern's step weighs, as a number: of Adam, whose steps are divided by every weight's own
- * gradients, the rate of the step. */
-static double weight_of(const struct kl_history *history, uint32_t layer, uint64_t pattern)
-{
-    const struct kl_step_rule *rule;
-
-    if (!history->adam)
-        return kl_history_coefficient(history, layer, pattern);
-    rule = &history->layers[layer].rules[kl_history_step(history, pattern) - 1];
-    return -rule->learning_rate * rule->clip_factor;
-}
-
 /* scores[t] += c_t (x^ . x_t + its offset) (d_t . gradient) at one layer. */
 static enum kl_status decorrelated_part(void *argument, const struct kl_part *part,
                                         struct kl_error *err)
@@ -334,31 +368,42 @@ static enum kl_status decorrelated_part(void *argument, const struct kl_part *pa
     return KL_OK;
 }
 
-/* One layer's part of what raises the loss, its query decorrelated: attention and products are room
- * for it. */
+/* One layer's part of what raises the loss, its query (a row, or a matrix of places) decorrelated.
+ * attention and products are room for it. */
 static enum kl_status add_decorrelated(const struct kl_scoring *scoring, struct job *job,
                                        const float *gradient, float *attention, float *products,
                                        struct kl_error *err)
 {
     const struct kl_history *history = kl_inquiry_history(scoring->inquiry);
     struct kl_pool *pool = kl_inquiry_pool(scoring->inquiry);
-    float *query = NULL, offset = 0;
-    enum kl_status status =
-        kl_alloc(&query, history->final->shape.inputs[job->layer], sizeof *query, "a query", err);
+    const struct kl_shape *shape = &history->final->shape;
+    int has_places = kl_inquiry_places(scoring->inquiry, job->layer) != NULL;
+    uint32_t inputs = shape->inputs[job->layer], n = has_places ? shape->outputs[job->layer] : 1;
+    size_t n_numbers = n * ((size_t)inputs + 1);
+    float *rows = NULL;
+    enum kl_status status = kl_alloc(&rows, n_numbers, sizeof *rows, "a query", err);
 
+    if (status)
+        return status;
+    rows[inputs] = 1;
+    memcpy(rows, has_places ? gradient : kl_inquiry_key(scoring->inquiry, job->layer),
+           (has_places ? n_numbers : inputs) * sizeof *rows);
+    status = kl_decorrelate(pool, history, job->layer, n, rows, err);
+    if (!status && has_places) {
+        status = add_bilinear(scoring, job, 0, rows, products, err);
+        free(rows);
+        return status;
+    }
     if (!status)
-        status = kl_decorrelate(pool, history, job->layer,
-                                kl_inquiry_key(scoring->inquiry, job->layer), query, &offset, err);
-    if (!status)
-        status = kl_scan_attention(pool, history, job->layer, query, attention, err);
+        status = kl_scan_attention(pool, history, job->layer, rows, attention, err);
     if (!status)
         status = kl_scan_dot(pool, history->errors[job->layer], gradient, 0, products, err);
     job->attention = attention;
     job->factors = products;
-    job->length = (double)offset;
+    job->length = (double)rows[inputs];
     if (!status)
         status = for_all(scoring, decorrelated_part, job, err);
-    free(query);
+    free(rows);
     return status;
 }
 

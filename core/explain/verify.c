@@ -8,8 +8,11 @@
 #include "core/data/text/corpus.h"
 #include "core/base/memory.h"
 #include "core/explain/dual/adam.h"
+#include "core/explain/places/places.h"
 
-#define SLICE 4096 /* patterns at a time: one GEMM, its sums in float32, added up in double */
+#define SLICE                                                                                      \
+    4096 /* patterns at a time, or one showing's: one GEMM, its sums in float32, added up in       \
+            double */
 #define SLICE_NUMBERS ((size_t)1 << 25) /* of them, where layers are wide */
 
 struct rebuild {
@@ -19,8 +22,8 @@ struct rebuild {
     const struct kl_block_source *keys, *errors;
     struct kl_resident *images; /* layer 0 only */
     size_t inputs, outputs;
-    uint32_t slice;
-    float *slice_keys, *slice_errors; /* (slice, inputs), (slice, outputs) */
+    uint32_t places, slice;           /* patterns of a showing; showings at a time */
+    float *slice_keys, *slice_errors; /* (slice * places, inputs), (slice * places, outputs) */
     float *product;                   /* (outputs, inputs) of one slice */
     double *weights, *biases;         /* the dual form's */
     uint64_t non_finite;
@@ -35,42 +38,24 @@ static uint64_t count_non_finite(const float *numbers, size_t n)
     return count;
 }
 
-static enum kl_status read_keys(struct rebuild *rebuild, uint64_t first, uint32_t n,
-                                struct kl_error *err)
-{
-    const struct kl_history *history = rebuild->history;
-    const struct kl_collection *data = history->data;
-    enum kl_status status = KL_OK;
-
-    if (!kl_shape_reads_samples(&history->final->shape, rebuild->layer))
-        return kl_read_rows(rebuild->keys, 0, first, n, rebuild->slice_keys, err);
-    for (uint32_t i = 0; !status && i < n; i++) {
-        uint32_t sample = history->samples[first + i];
-        const struct kl_dataset *dataset =
-            data->datasets[kl_collection_place(data, sample).dataset];
-        float *row = rebuild->slice_keys + i * rebuild->inputs;
-
-        status = kl_read_rows(rebuild->keys, 0, sample, 1, row, err);
-        kl_dataset_standardise_floats(dataset, row);
-    }
-    return status;
-}
-
-static enum kl_status add_slice(struct rebuild *rebuild, uint64_t first, uint32_t n,
+/* Of so many showings from first on. */
+static enum kl_status add_slice(struct rebuild *rebuild, uint64_t first, uint32_t n_showings,
                                 struct kl_error *err)
 {
     const struct kl_history *history = rebuild->history;
     int inputs = (int)rebuild->inputs, outputs = (int)rebuild->outputs;
-    enum kl_status status = read_keys(rebuild, first, n, err);
+    uint32_t n = n_showings * rebuild->places;
+    enum kl_status status = kl_read_keys(history, rebuild->keys, rebuild->layer, 0, first,
+                                         n_showings, rebuild->slice_keys, err);
 
     if (!status)
-        status = kl_read_rows(rebuild->errors, 0, first, n, rebuild->slice_errors, err);
+        status = kl_read_rows(rebuild->errors, 0, first, n_showings, rebuild->slice_errors, err);
     if (status)
         return status;
     rebuild->non_finite += count_non_finite(rebuild->slice_keys, n * rebuild->inputs) +
                            count_non_finite(rebuild->slice_errors, n * rebuild->outputs);
     for (uint32_t i = 0; i < n; i++) {
-        double c = kl_history_coefficient(history, rebuild->layer, first + i);
+        double c = kl_history_coefficient(history, rebuild->layer, first + i / rebuild->places);
         float *row = rebuild->slice_errors + i * rebuild->outputs;
 
         for (size_t j = 0; j < rebuild->outputs; j++) {
@@ -101,7 +86,8 @@ static enum kl_status rebuild_weights(void *argument, unsigned worker, unsigned 
     for (size_t i = 0; i < rebuild->inputs * rebuild->outputs; i++)
         rebuild->weights[i] = steps->alpha * initial->weights[rebuild->layer][i];
     for (size_t j = 0; j < rebuild->outputs; j++)
-        rebuild->biases[j] = steps->alpha * initial->biases[rebuild->layer][j];
+        rebuild->biases[j] = steps->bias > 0 ? steps->alpha * initial->biases[rebuild->layer][j]
+                                             : history->final->biases[rebuild->layer][j];
     for (uint64_t first = 0; !status && first < history->n_patterns; first += rebuild->slice) {
         uint64_t left = history->n_patterns - first;
 
@@ -143,7 +129,7 @@ static void measure_weights(const struct rebuild *rebuild, struct kl_layer_check
         off += (rebuild->weights[i] - w) * (rebuild->weights[i] - w);
         way += (w - initial->weights[l][i]) * (w - initial->weights[l][i]);
     }
-    for (size_t j = 0; j < rebuild->outputs; j++) {
+    for (size_t j = 0; rebuild->history->layers[l].bias > 0 && j < rebuild->outputs; j++) {
         double b = final->biases[l][j];
 
         size += b * b;
@@ -232,6 +218,19 @@ static enum kl_status measure_text(const struct rebuild *rebuild, double *distan
     return KL_OK;
 }
 
+/* Over all places of a recorded sample, as many at a time as fit a slice. */
+static void measure_query(const struct rebuild *rebuild, const struct kl_activations *activations,
+                          double *distance)
+{
+    const struct kl_places *places = activations->places[rebuild->layer];
+    const float *keys = places ? places->keys : activations->keys[rebuild->layer];
+    uint32_t n = places ? places->n : 1, most = rebuild->slice * rebuild->places;
+
+    for (uint32_t first = 0; first < n; first += most)
+        measure_outputs(rebuild, keys + first * rebuild->inputs,
+                        n - first < most ? n - first : most, distance);
+}
+
 /* Over the recorded test samples. */
 static enum kl_status measure_queries(const struct rebuild *rebuild, double *distance,
                                       struct kl_error *err)
@@ -249,7 +248,7 @@ static enum kl_status measure_queries(const struct rebuild *rebuild, double *dis
             continue;
         }
         if (!status)
-            measure_outputs(rebuild, activations->keys[rebuild->layer], 1, distance);
+            measure_query(rebuild, activations, distance);
     }
     kl_activations_free(activations);
     return status;
@@ -272,12 +271,12 @@ static enum kl_status output_distance(const struct rebuild *rebuild, double *dis
 static enum kl_status allocate(struct rebuild *rebuild, struct kl_error *err)
 {
     const char *what = "the dual form's weights";
+    size_t n = (size_t)rebuild->slice * rebuild->places;
     enum kl_status status =
-        kl_alloc(&rebuild->slice_keys, rebuild->slice * rebuild->inputs, sizeof(float), what, err);
+        kl_alloc(&rebuild->slice_keys, n * rebuild->inputs, sizeof(float), what, err);
 
     if (!status)
-        status = kl_alloc(&rebuild->slice_errors, rebuild->slice * rebuild->outputs, sizeof(float),
-                          what, err);
+        status = kl_alloc(&rebuild->slice_errors, n * rebuild->outputs, sizeof(float), what, err);
     if (!status)
         status = kl_alloc(&rebuild->product, rebuild->inputs * rebuild->outputs, sizeof(float),
                           what, err);
@@ -300,9 +299,11 @@ enum kl_status kl_layer_check(struct kl_pool *pool, const struct kl_history *his
     rebuild.outputs = history->final->shape.outputs[layer];
     rebuild.keys = history->keys[layer];
     rebuild.errors = history->errors[layer];
+    rebuild.places = kl_shape_places(&history->final->shape, layer);
     rebuild.slice = SLICE_NUMBERS / rebuild.outputs < SLICE
                         ? (uint32_t)(SLICE_NUMBERS / rebuild.outputs) + 1
                         : SLICE;
+    rebuild.slice = rebuild.slice / rebuild.places + (rebuild.places > 1);
     status = allocate(&rebuild, err);
     if (status)
         goto out;

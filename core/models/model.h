@@ -26,6 +26,9 @@ struct kl_subject {
     const uint8_t *pixels;  /* (image size); or NULL */
     const uint32_t *tokens; /* (n_tokens) read from an empty state; what follows is asked */
     uint32_t n_tokens;      /* at least 1 */
+    /* Of a layer that sees it at several places, from 1: attention is of this place, from 1; 0: of
+     * all of them, of a text of the last one. */
+    uint32_t place_layer, place;
 };
 
 struct kl_prediction {

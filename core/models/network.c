@@ -57,8 +57,8 @@ enum kl_status kl_activations_create(const struct kl_shape *shape, uint32_t capa
     activations->shape = *shape;
     activations->capacity = capacity;
     for (uint32_t l = 0; !status && l < shape->n_layers; l++) {
-        status = kl_alloc(&activations->keys[l], (size_t)capacity * shape->inputs[l], sizeof(float),
-                          "the layers' keys", err);
+        status = kl_alloc(&activations->keys[l], (size_t)capacity * kl_shape_key_row(shape, l),
+                          sizeof(float), "the layers' keys", err);
         if (!status)
             status = kl_alloc(&activations->errors[l], (size_t)capacity * shape->outputs[l],
                               sizeof(float), "the layers' error signals", err);
@@ -75,6 +75,35 @@ enum kl_status kl_activations_create(const struct kl_shape *shape, uint32_t capa
     return KL_OK;
 }
 
+static void free_places(struct kl_places *places)
+{
+    if (places)
+        free(places->keys);
+    free(places);
+}
+
+enum kl_status kl_activations_set_places(struct kl_activations *activations, uint32_t layer,
+                                         uint32_t n, struct kl_error *err)
+{
+    size_t inputs = activations->shape.inputs[layer], outputs = activations->shape.outputs[layer];
+    struct kl_places *places = NULL;
+    enum kl_status status = kl_alloc(&places, 1, sizeof *places, "a layer's places", err);
+
+    if (!status)
+        status = kl_alloc(&places->keys, (size_t)n * (inputs + outputs) + inputs, sizeof(float),
+                          "a layer's places", err);
+    if (status) {
+        free(places);
+        return status;
+    }
+    places->n = n;
+    places->errors = places->keys + n * inputs;
+    places->attended = places->errors + n * outputs;
+    free_places(activations->places[layer]);
+    activations->places[layer] = places;
+    return KL_OK;
+}
+
 void kl_activations_free(struct kl_activations *activations)
 {
     if (!activations)
@@ -82,6 +111,7 @@ void kl_activations_free(struct kl_activations *activations)
     for (uint32_t l = 0; l < KL_LAYERS_MAX; l++) {
         free(activations->keys[l]);
         free(activations->errors[l]);
+        free_places(activations->places[l]);
     }
     free(activations->keys[KL_LAYERS_MAX]);
     if (activations->inner)

@@ -26,12 +26,23 @@ enum kl_status kl_network_create(const struct kl_shape *shape, struct kl_network
                                  struct kl_error *err);
 void kl_network_free(struct kl_network *network);
 
+/* What a layer saw of one sample at several places, in one block. */
+struct kl_places {
+    uint32_t n;
+    float *keys;     /* (n, inputs) */
+    float *errors;   /* (n, outputs) gradients */
+    float *attended; /* (inputs) the key that attention is of: the places' sum, or one of them */
+};
+
 /* What the layers saw and put out, one row a sample: of a sequence, at its last place. */
 struct kl_activations {
     struct kl_shape shape;
-    uint32_t capacity;               /* rows */
-    float *keys[KL_LAYERS_MAX + 1];  /* (capacity, inputs[l]); keys[n_layers] are logits */
-    float *errors[KL_LAYERS_MAX];    /* (capacity, outputs[l]) error signals, or other gradients */
+    uint32_t capacity; /* rows */
+    /* (capacity, kl_shape_key_row(l)); keys[n_layers] are logits. Of a layer that has places, what
+     * the rows of its history are multiplied with for attention. */
+    float *keys[KL_LAYERS_MAX + 1];
+    float *errors[KL_LAYERS_MAX]; /* (capacity, outputs[l]) error signals, or other gradients */
+    struct kl_places *places[KL_LAYERS_MAX]; /* of row 0, or NULL: it is seen whole */
     void *inner;                     /* what else the architecture keeps to go back, or NULL, */
     void (*free_inner)(void *inner); /* and how it ends */
 };
@@ -41,6 +52,10 @@ struct kl_activations {
 enum kl_status kl_activations_create(const struct kl_shape *shape, uint32_t capacity,
                                      struct kl_activations **activations, struct kl_error *err);
 void kl_activations_free(struct kl_activations *activations);
+
+/* Room for n places of a layer, instead of those that it had. Errors: KL_ERR_MEMORY. */
+enum kl_status kl_activations_set_places(struct kl_activations *activations, uint32_t layer,
+                                         uint32_t n, struct kl_error *err);
 
 /* probabilities[j] = exp(logits[j]) / sum; both (n_classes). */
 void kl_softmax(const float *logits, uint32_t n_classes, float *probabilities);

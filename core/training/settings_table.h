@@ -1,10 +1,11 @@
-/* The settings of a training: one entry each, and nothing else to write for a new one. Included where SETTING says what
- * of an entry is wanted: its field for struct kl_training (core/training/training.h), or its row of the table
- * (core/training/settings.h, where the columns are explained).
+/* The settings of a training: one entry each, and nothing else to write for a new one. Included
+ * where SETTING says what of an entry is wanted: its field for struct kl_training
+ * (core/training/training.h), or its row of the table (core/training/settings.h, where the columns
+ * are explained).
  *
- *   SETTING(declaration of its field, or nothing where another room's struct has it; the field; name in files and
- *           answers; flag; type; what stands for its value in help; low; high; open bounds; choice; kinds of data;
- *           fallback; help) */
+ *   SETTING(declaration of its field, or nothing where another room's struct has it; the field;
+ * name in files and answers; flag; type; what stands for its value in help; low; high; open bounds;
+ * choice; kinds of data; fallback; help) */
 /* clang-format off */
 SETTING(char name[KL_NAME_MAX];, name, "name", "name", TEXT, "TEXT", 0, 0, 0, NULL, KL_OF_ALL, "",
         "the run's name (default: the preset's, or the data set's when other options change the preset)")

@@ -48,11 +48,11 @@ void kl_training_layout(const struct kl_training *training, struct kl_layout *la
     for (uint32_t l = 0; l <= last; l++) {
         int is_asked_for = l == last || !shape->model->inner_on_demand || training->records_gates;
 
-        layout->keys[l] = kl_shape_reads_samples(shape, l) ? 0 : shape->inputs[l];
+        layout->keys[l] = kl_shape_reads_samples(shape, l) ? 0 : kl_shape_key_row(shape, l);
         if (shape->layers)
             is_asked_for = shape->layers[l].has_errors;
         if (!training->attention_only && is_asked_for)
-            layout->errors[l] = shape->outputs[l];
+            layout->errors[l] = kl_shape_error_row(shape, l);
     }
     if (layout->entries)
         layout->errors[last] = layout->entries;

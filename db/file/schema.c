@@ -109,6 +109,13 @@ const char kl_schema[] =
     " activation TEXT NOT NULL,"
     " keys TEXT NOT NULL CHECK (keys IN ('samples', 'chunks', 'none')),"
     " errors TEXT NOT NULL CHECK (errors IN ('whole', 'entries', 'none'))," CHECKSUM ") STRICT;"
+    "CREATE TABLE convolution ("
+    " layer INTEGER PRIMARY KEY REFERENCES layer,"
+    " channels INTEGER NOT NULL, height INTEGER NOT NULL, width INTEGER NOT NULL,"
+    " kernel_height INTEGER NOT NULL, kernel_width INTEGER NOT NULL,"
+    " stride_down INTEGER NOT NULL, stride_right INTEGER NOT NULL,"
+    " padding_height INTEGER NOT NULL, padding_width INTEGER NOT NULL,"
+    " dilation_down INTEGER NOT NULL, dilation_right INTEGER NOT NULL," CHECKSUM ") STRICT;"
     "CREATE TABLE tensor ("
     " layer INTEGER REFERENCES layer,"
     " name TEXT NOT NULL,"
@@ -181,6 +188,23 @@ const char kl_schema[] =
                                 " output INTEGER,"
                                 " data BLOB NOT NULL," CHECKSUM
                                 ", UNIQUE (query, layer, role, output)"
+                                ") STRICT;"
+
+                                "CREATE TABLE query_place_chunk ("
+                                " query INTEGER NOT NULL REFERENCES query,"
+                                " layer INTEGER NOT NULL REFERENCES layer,"
+                                " role TEXT NOT NULL CHECK (role IN ('key', 'gradient')),"
+                                " output INTEGER,"
+                                " count INTEGER NOT NULL CHECK (count > 0),"
+                                " width INTEGER NOT NULL CHECK (width > 0)," DTYPE
+                                " exponent INTEGER NOT NULL CHECK (exponent BETWEEN -100 AND 100),"
+                                " stored INTEGER NOT NULL CHECK (stored BETWEEN 0 AND count * "
+                                "width),"
+                                " data BLOB NOT NULL," CHECKSUM
+                                ", UNIQUE (query, layer, role, output),"
+                                " CHECK (length(data) = stored * " NUMBER_BYTES " + "
+                                "        CASE stored WHEN count * width THEN 0 "
+                                "        ELSE count * ((width + 7) / 8) END)"
                                 ") STRICT;"
 
                                 /* Which part of a history this file is, if it is one of several. */

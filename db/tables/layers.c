@@ -50,13 +50,62 @@ enum kl_status kl_layers_write(sqlite3 *db, const struct kl_training *training,
     return status;
 }
 
+/* How a convolution cuts its patches: facts are the layer's, from 0. A file that knows no
+ * convolutions has none. */
+static enum kl_status read_convolution(sqlite3 *db, uint32_t l, struct kl_layer_facts *facts,
+                                       struct kl_error *err)
+{
+    struct kl_convolution *found = &facts->convolution;
+    uint32_t *const numbers[] = {&found->channels,    &found->size[0],    &found->size[1],
+                                 &found->kernel[0],   &found->kernel[1],  &found->stride[0],
+                                 &found->stride[1],   &found->padding[0], &found->padding[1],
+                                 &found->dilation[0], &found->dilation[1]};
+    sqlite3_int64 has_table = 0;
+    sqlite3_stmt *row = NULL;
+    int is_there = 0;
+    enum kl_status status = kl_db_integer(
+        db, "SELECT count(*) FROM sqlite_schema WHERE name = 'convolution'", &has_table, err);
+
+    if (status || !has_table)
+        return status;
+    status = kl_db_prepare(db,
+                           "SELECT channels, height, width, kernel_height, kernel_width, "
+                           "stride_down, stride_right, padding_height, padding_width, "
+                           "dilation_down, dilation_right FROM convolution WHERE layer = ?1",
+                           &row, err);
+    if (!status)
+        sqlite3_bind_int64(row, 1, l + 1);
+    if (!status)
+        status = kl_db_next(row, &is_there, err);
+    for (int i = 0; !status && is_there && i < 11; i++) {
+        sqlite3_int64 number = sqlite3_column_int64(row, i);
+
+        *numbers[i] = number < 0 || number > UINT32_MAX ? UINT32_MAX : (uint32_t)number;
+    }
+    sqlite3_finalize(row);
+    return status;
+}
+
+/* Whether the places of a layer, from 0, are what a layer can have: the last is asked about as a
+ * whole. */
+static int has_possible_places(const struct kl_shape *shape, const struct kl_layer_facts *facts,
+                               uint32_t l)
+{
+    uint64_t widest = shape->inputs[l] > shape->outputs[l] ? shape->inputs[l] : shape->outputs[l];
+
+    if (facts->places < 1 || facts->places > KL_PLACES_MAX || widest * facts->places > KL_ROW_MAX)
+        return 0;
+    return !kl_is_convolution(&facts->convolution) ||
+           kl_convolution_fits(&facts->convolution, shape->inputs[l], facts->places);
+}
+
 /* One row of a recorded network's layers; facts is its place. */
 static enum kl_status read_layer(sqlite3 *db, sqlite3_stmt *row, struct kl_shape *shape,
                                  struct kl_layer_facts *facts, struct kl_error *err)
 {
     uint32_t l = shape->n_layers;
     sqlite3_int64 sizes[] = {sqlite3_column_int64(row, 1), sqlite3_column_int64(row, 2)};
-    sqlite3_int64 group = sqlite3_column_int64(row, 6);
+    sqlite3_int64 group = sqlite3_column_int64(row, 6), places = sqlite3_column_int64(row, 5);
     const char *keys = (const char *)sqlite3_column_text(row, 3);
     const char *name = (const char *)sqlite3_column_text(row, 7);
     const char *errors = (const char *)sqlite3_column_text(row, 8);
@@ -66,18 +115,23 @@ static enum kl_status read_layer(sqlite3 *db, sqlite3_stmt *row, struct kl_shape
                        sqlite3_db_filename(db, "main"), KL_LAYERS_MAX);
     if (sqlite3_column_int64(row, 0) != l + 1 || sizes[0] < 1 || sizes[0] > KL_WIDTH_MAX ||
         sizes[1] < 1 || sizes[1] > KL_WIDTH_MAX || group < 0 || group >= KL_GROUPS_MAX || !keys ||
-        strcmp(keys, "chunks") != 0 || sqlite3_column_int64(row, 5) != 1 || !name || !*name ||
+        strcmp(keys, "chunks") != 0 || places < 1 || places > KL_PLACES_MAX || !name || !*name ||
         strlen(name) >= KL_LAYER_NAME_MAX || !errors || !strcmp(errors, "entries"))
         return damaged(db, "a layer is none that could have been recorded", err);
     shape->inputs[l] = (uint32_t)sizes[0];
     shape->outputs[l] = (uint32_t)sizes[1];
     facts[l] = (struct kl_layer_facts){.group = (uint32_t)group,
                                        .has_bias = sqlite3_column_int64(row, 4) != 0,
-                                       .has_errors = !strcmp(errors, "whole")};
+                                       .has_errors = !strcmp(errors, "whole"),
+                                       .places = (uint32_t)places};
     snprintf(facts[l].name, sizeof facts[l].name, "%s", name);
     kl_utf8_repair(facts[l].name);
     shape->n_layers++;
-    return KL_OK;
+    if (read_convolution(db, l, &facts[l], err))
+        return err->status;
+    return has_possible_places(shape, &facts[l], l)
+               ? KL_OK
+               : damaged(db, "a layer's places are none that could have been recorded", err);
 }
 
 static const char select_layers[] = "SELECT layer, inputs, outputs, keys, bias, places, "
@@ -100,6 +154,8 @@ static enum kl_status read_layers(sqlite3 *db, const struct kl_collection *data,
     sqlite3_finalize(statement);
     shape.layers = *facts;
     training->shape = shape;
+    if (!status && shape.n_layers > 0 && (*facts)[shape.n_layers - 1].places != 1)
+        status = damaged(db, "its last layer has several places", err);
     if (!status &&
         (shape.n_layers == 0 || kl_shape_n_outputs(&shape) < kl_collection_n_outputs(data)))
         status = damaged(db, "its layers do not end with an output for every class", err);

@@ -1,6 +1,10 @@
 #include "db/tables/packing.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#include "core/base/memory.h"
+#include "core/scan/blocks.h"
 
 static uint32_t *pack_row_of_four_bytes(const uint32_t *row, size_t width, uint8_t *bits,
                                         uint32_t *numbers)
@@ -62,4 +66,30 @@ void kl_unpack(enum kl_dtype dtype, const uint8_t *bits, const void *numbers, si
         else
             floats = unpack_row_of_four_bytes(bits, floats, width, (uint32_t *)rows + i * width);
     }
+}
+
+enum kl_status kl_decode(enum kl_dtype dtype, int exponent, const uint8_t *bits, const void *stored,
+                         size_t n_stored, size_t n_rows, size_t width, float **out,
+                         struct kl_error *err)
+{
+    size_t n = n_rows * width, number = kl_dtype_size(dtype);
+    char *aligned = NULL, *rows = NULL;
+    struct kl_block block = {.dtype = dtype, .exponent = exponent};
+    enum kl_status status =
+        kl_alloc_scanned(&aligned, (bits ? n_stored : n) * number, 1, "a sample's layer", err);
+
+    if (!status)
+        memcpy(aligned, stored, (bits ? n_stored : n) * number);
+    if (!status && bits)
+        status = kl_alloc_scanned(&rows, n * number, 1, "a sample's layer", err);
+    if (!status && bits)
+        kl_unpack(dtype, bits, aligned, n_rows, width, rows);
+    block.numbers = bits ? rows : aligned;
+    if (!status)
+        status = kl_alloc(out, n, sizeof **out, "a sample's layer", err);
+    if (!status)
+        kl_block_to_float(&block, 0, n, *out);
+    free(rows);
+    free(aligned);
+    return status;
 }

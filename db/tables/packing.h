@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/base/error.h"
 #include "core/scan/kernels.h"
 
 /* Bytes of the bits of one row. */
@@ -27,5 +28,12 @@ size_t kl_packed_count(const uint8_t *bits, size_t n_rows, size_t width);
  * may be read, as there are behind rows that may be written. */
 void kl_unpack(enum kl_dtype dtype, const uint8_t *bits, const void *numbers, size_t n_rows,
                size_t width, void *rows);
+
+/* Rows as floats: numbers (n_rows, width), the caller's to free, each stored one times 2^-exponent.
+ * bits: those of packed rows, of which n_stored numbers follow; or NULL: all are stored. Neither
+ * need be aligned. Errors: KL_ERR_MEMORY. */
+enum kl_status kl_decode(enum kl_dtype dtype, int exponent, const uint8_t *bits, const void *stored,
+                         size_t n_stored, size_t n_rows, size_t width, float **numbers,
+                         struct kl_error *err);
 
 #endif

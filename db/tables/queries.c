@@ -7,6 +7,7 @@
 
 #include "core/base/memory.h"
 #include "db/file/database.h"
+#include "db/tables/packing.h"
 
 struct stored {
     struct kl_queries queries; /* first, so that a pointer to it is one to this */
@@ -14,7 +15,14 @@ struct stored {
     pthread_mutex_t lock; /* of all below */
     sqlite3 *db;
     sqlite3_stmt *logits, *numbers;
+    sqlite3_stmt *places; /* NULL: no layer is seen at several places */
 };
+
+static void add(const float *numbers, size_t n, float weight, float *sums)
+{
+    for (size_t i = 0; i < n; i++)
+        sums[i] += weight * numbers[i];
+}
 
 static enum kl_status damaged(const struct stored *stored, struct kl_error *err)
 {
@@ -45,19 +53,123 @@ static enum kl_status read_floats(const struct stored *stored, sqlite3_stmt *sta
     return status;
 }
 
+static void bind(sqlite3_stmt *numbers, uint32_t sample, uint32_t layer, int64_t output)
+{
+    sqlite3_bind_int64(numbers, 1, sample);
+    sqlite3_bind_int64(numbers, 2, layer + 1);
+    sqlite3_bind_text(numbers, 3, output < 0 ? "key" : "gradient", -1, SQLITE_STATIC);
+    if (output < 0)
+        sqlite3_bind_null(numbers, 4);
+    else
+        sqlite3_bind_int64(numbers, 4, output);
+}
+
 /* A key (output negative) or the gradient of an output, of a layer from 0. */
 static enum kl_status read_numbers(const struct stored *stored, uint32_t sample, uint32_t layer,
                                    int64_t output, uint32_t n, float *out, int *is_there,
                                    struct kl_error *err)
 {
-    sqlite3_bind_int64(stored->numbers, 1, sample);
-    sqlite3_bind_int64(stored->numbers, 2, layer + 1);
-    sqlite3_bind_text(stored->numbers, 3, output < 0 ? "key" : "gradient", -1, SQLITE_STATIC);
-    if (output < 0)
-        sqlite3_bind_null(stored->numbers, 4);
-    else
-        sqlite3_bind_int64(stored->numbers, 4, output);
+    bind(stored->numbers, sample, layer, output);
     return read_floats(stored, stored->numbers, n, out, is_there, err);
+}
+
+/* Numbers of several places, as rows. */
+struct place_rows {
+    uint32_t n, width;
+    float *numbers; /* (n, width); the caller's to free */
+};
+
+/* The columns that a row says its numbers by, checked against each other. */
+static enum kl_status decode(const struct stored *stored, sqlite3_stmt *row,
+                             struct place_rows *rows, struct kl_error *err)
+{
+    sqlite3_int64 count = sqlite3_column_int64(row, 0), width = sqlite3_column_int64(row, 1);
+    sqlite3_int64 exponent = sqlite3_column_int64(row, 3), n_stored = sqlite3_column_int64(row, 4);
+    const char *name = (const char *)sqlite3_column_text(row, 2);
+    const uint8_t *blob = sqlite3_column_blob(row, 5);
+    size_t n_bytes = (size_t)sqlite3_column_bytes(row, 5), n, bits, number;
+    enum kl_dtype dtype;
+
+    if (count < 1 || count > KL_ROW_MAX || width < 1 || width > KL_ROW_MAX ||
+        count * width > KL_ROW_MAX || !name || kl_dtype_parse(name, &dtype) || dtype == KL_U8 ||
+        exponent < -100 || exponent > 100 || n_stored < 0 || n_stored > count * width || !blob)
+        return damaged(stored, err);
+    n = (size_t)(count * width);
+    number = kl_dtype_size(dtype);
+    bits = (size_t)n_stored < n ? (size_t)count * kl_bits_bytes((size_t)width) : 0;
+    if (n_bytes != bits + (size_t)n_stored * number ||
+        (bits && kl_packed_count(blob, (size_t)count, (size_t)width) != (size_t)n_stored))
+        return damaged(stored, err);
+    *rows = (struct place_rows){.n = (uint32_t)count, .width = (uint32_t)width};
+    return kl_decode(dtype, (int)exponent, bits ? blob : NULL, blob + bits, (size_t)n_stored,
+                     (size_t)count, (size_t)width, &rows->numbers, err);
+}
+
+/* A key (output negative) or the gradients of an output, of a layer from 0, at all its places. */
+static enum kl_status read_places(const struct stored *stored, uint32_t sample, uint32_t layer,
+                                  int64_t output, struct place_rows *rows, int *is_there,
+                                  struct kl_error *err)
+{
+    enum kl_status status;
+
+    *is_there = 0;
+    *rows = (struct place_rows){0};
+    if (!stored->places)
+        return KL_OK;
+    bind(stored->places, sample, layer, output);
+    status = kl_db_next(stored->places, is_there, err);
+    if (!status && *is_there)
+        status = decode(stored, stored->places, rows, err);
+    sqlite3_reset(stored->places);
+    for (size_t i = 0; !status && i < (size_t)rows->n * rows->width; i++)
+        if (!isfinite(rows->numbers[i]))
+            status = damaged(stored, err);
+    if (status)
+        free(rows->numbers);
+    return status;
+}
+
+/* A layer's keys at all places: of a convolution cut out of the map that it read. */
+static enum kl_status take_places(const struct stored *stored, uint32_t layer,
+                                  const struct place_rows *rows, struct kl_activations *activations,
+                                  struct kl_error *err)
+{
+    const struct kl_shape *shape = stored->shape;
+    const struct kl_convolution *convolution = kl_shape_convolution(shape, layer);
+    uint32_t width = convolution ? kl_convolution_map(convolution) : shape->inputs[layer];
+
+    if (rows->width != width || (convolution && rows->n != 1) || rows->n > KL_PLACES_MAX)
+        return damaged(stored, err);
+    if (kl_activations_set_places(activations, layer,
+                                  convolution ? kl_shape_places(shape, layer) : rows->n, err))
+        return err->status;
+    if (convolution)
+        kl_unfold(convolution, rows->numbers, activations->places[layer]->keys);
+    else
+        memcpy(activations->places[layer]->keys, rows->numbers,
+               (size_t)rows->n * width * sizeof(float));
+    return KL_OK;
+}
+
+static enum kl_status read_layer(struct stored *stored, uint32_t sample, uint32_t l,
+                                 struct kl_activations *activations, struct kl_error *err)
+{
+    const struct kl_shape *shape = stored->shape;
+    struct place_rows rows;
+    int is_there = 0;
+    enum kl_status status = read_places(stored, sample, l, -1, &rows, &is_there, err);
+
+    if (status)
+        return status;
+    if (is_there) {
+        status = take_places(stored, l, &rows, activations, err);
+        free(rows.numbers);
+        return status;
+    }
+    if (kl_shape_places(shape, l) == 1)
+        status = read_numbers(stored, sample, l, -1, shape->inputs[l], activations->keys[l],
+                              &is_there, err);
+    return status || is_there ? status : damaged(stored, err);
 }
 
 static enum kl_status read_keys(struct stored *stored, uint32_t sample,
@@ -75,12 +187,8 @@ static enum kl_status read_keys(struct stored *stored, uint32_t sample,
             err, KL_ERR_NOT_FOUND, "sample",
             "this network was recorded, and this sample is not among those whose keys "
             "were: ask about one of the test split");
-    for (uint32_t l = 0; !status && l < shape->n_layers; l++) {
-        status = read_numbers(stored, sample, l, -1, shape->inputs[l], activations->keys[l],
-                              &is_there, err);
-        if (!status && !is_there)
-            status = damaged(stored, err);
-    }
+    for (uint32_t l = 0; !status && l < shape->n_layers; l++)
+        status = read_layer(stored, sample, l, activations, err);
     return status;
 }
 
@@ -96,26 +204,50 @@ static enum kl_status read_query(void *self, uint32_t sample, struct kl_activati
     return status;
 }
 
-/* errors[l] += weight times the gradient of an output, of all layers but the last. */
+/* A layer's errors += weight times the gradient of an output, at every place that it has. */
+static enum kl_status add_to_layer(struct stored *stored, uint32_t sample, uint32_t l,
+                                   uint32_t output, float weight, float *row,
+                                   struct kl_activations *activations, int *is_there,
+                                   struct kl_error *err)
+{
+    const struct kl_places *places = activations->places[l];
+    uint32_t outputs = stored->shape->outputs[l];
+    struct place_rows rows = {0};
+    enum kl_status status;
+
+    if (!places) {
+        status = read_numbers(stored, sample, l, output, outputs, row, is_there, err);
+        if (!status && *is_there)
+            add(row, outputs, weight, activations->errors[l]);
+        return status;
+    }
+    status = read_places(stored, sample, l, output, &rows, is_there, err);
+    if (!status && *is_there && (rows.n != places->n || rows.width != outputs))
+        status = damaged(stored, err);
+    if (!status && *is_there)
+        add(rows.numbers, (size_t)rows.n * rows.width, weight, places->errors);
+    if (*is_there)
+        free(rows.numbers);
+    return status;
+}
+
+/* Of all layers but the last. */
 static enum kl_status add_gradient(struct stored *stored, uint32_t sample, uint32_t output,
                                    float weight, float *row, struct kl_activations *activations,
                                    struct kl_error *err)
 {
-    const struct kl_shape *shape = stored->shape;
     enum kl_status status = KL_OK;
 
-    for (uint32_t l = 0; !status && l + 1 < shape->n_layers; l++) {
+    for (uint32_t l = 0; !status && l + 1 < stored->shape->n_layers; l++) {
         int is_there = 0;
 
-        status = read_numbers(stored, sample, l, output, shape->outputs[l], row, &is_there, err);
+        status = add_to_layer(stored, sample, l, output, weight, row, activations, &is_there, err);
         if (!status && !is_there)
             return kl_fail_on(
                 err, KL_ERR_NOT_FOUND, "rank",
                 "of this sample the gradients of output %u were not recorded: ask for "
                 "the predicted output or the label, or in the last layer",
                 output);
-        for (uint32_t j = 0; !status && j < shape->outputs[l]; j++)
-            activations->errors[l][j] += weight * row[j];
     }
     return status;
 }
@@ -132,6 +264,9 @@ static enum kl_status read_back(void *self, uint32_t sample, int is_logit, uint3
     for (uint32_t l = 0; l < last; l++) {
         widest = shape->outputs[l] > widest ? shape->outputs[l] : widest;
         memset(activations->errors[l], 0, shape->outputs[l] * sizeof(float));
+        if (activations->places[l])
+            memset(activations->places[l]->errors, 0,
+                   (size_t)activations->places[l]->n * shape->outputs[l] * sizeof(float));
     }
     status = kl_alloc(&row, widest, sizeof *row, "gradients", err);
     memset(weights, 0, n * sizeof *weights);
@@ -151,6 +286,7 @@ enum kl_status kl_queries_open(const char *path, const struct kl_shape *shape,
                                struct kl_queries **out, struct kl_error *err)
 {
     struct stored *stored = NULL;
+    sqlite3_int64 has_places = 0;
     enum kl_status status = kl_alloc(&stored, 1, sizeof *stored, "the recorded samples", err);
 
     if (status)
@@ -167,6 +303,17 @@ enum kl_status kl_queries_open(const char *path, const struct kl_shape *shape,
                                "SELECT data FROM query_key_chunk WHERE query = ?1 AND layer = ?2 "
                                "AND role = ?3 AND output IS ?4",
                                &stored->numbers, err);
+    if (!status)
+        status = kl_db_integer(
+            stored->db, "SELECT count(*) FROM sqlite_schema WHERE name = 'query_place_chunk'",
+            &has_places, err);
+    if (!status && has_places)
+        status =
+            kl_db_prepare(stored->db,
+                          "SELECT count, width, dtype, exponent, stored, data FROM "
+                          "query_place_chunk WHERE query = ?1 AND layer = ?2 AND role = ?3 AND "
+                          "output IS ?4",
+                          &stored->places, err);
     if (status)
         kl_queries_close(&stored->queries);
     else
@@ -182,6 +329,7 @@ void kl_queries_close(struct kl_queries *queries)
         return;
     sqlite3_finalize(stored->logits);
     sqlite3_finalize(stored->numbers);
+    sqlite3_finalize(stored->places);
     sqlite3_close(stored->db);
     pthread_mutex_destroy(&stored->lock);
     free(stored);

@@ -18,6 +18,7 @@ struct tensor {
     const char *role;
     uint32_t rows, columns; /* columns 0: a vector */
     float *numbers;
+    int is_optional; /* zeros, if it is not there */
 };
 
 static size_t size_of(const struct tensor *tensor)
@@ -33,17 +34,22 @@ static uint32_t list(const struct kl_network *network, struct tensor tensors[TEN
 
     if (network->embedding)
         tensors[n++] = (struct tensor){
-            0, "embedding", "embedding", shape->vocabulary, shape->embedding, network->embedding};
+            0, "embedding", "embedding", shape->vocabulary, shape->embedding, network->embedding,
+            0};
     for (uint32_t l = 0; l < shape->n_layers; l++) {
         struct tensor weights = {
-            (int)l + 1, "", "weights", shape->outputs[l], shape->inputs[l], network->weights[l]};
-        struct tensor biases = {(int)l + 1, "", "bias", shape->outputs[l], 0, network->biases[l]};
+            (int)l + 1, "", "weights", shape->outputs[l], shape->inputs[l], network->weights[l], 0};
+        struct tensor biases = {(int)l + 1,         "", "bias", shape->outputs[l], 0,
+                                network->biases[l], 0};
 
         kl_shape_layer_name(shape, l, weights.name);
         kl_shape_layer_name(shape, l, biases.name);
         tensors[n++] = weights;
-        if (!shape->layers || shape->layers[l].has_bias)
-            tensors[n++] = biases;
+        if (shape->layers && !shape->layers[l].has_bias) {
+            biases.role = "offset";
+            biases.is_optional = 1;
+        }
+        tensors[n++] = biases;
     }
     return n;
 }
@@ -103,9 +109,9 @@ static enum kl_status read_tensor(sqlite3 *db, sqlite3_stmt *select, const char 
     sqlite3_bind_text(select, 3, tensor->name, -1, SQLITE_STATIC);
     sqlite3_bind_text(select, 4, tensor->role, -1, SQLITE_STATIC);
     status = kl_db_next(select, &row, err);
-    if (!status && !row)
+    if (!status && !row && !tensor->is_optional)
         status = damaged(db, "a tensor of its network is missing", err);
-    if (!status) {
+    if (!status && row) {
         blob = sqlite3_column_blob(select, 0);
         if (!blob || (size_t)sqlite3_column_bytes(select, 0) != n * sizeof(float))
             status = damaged(db, "a tensor of its network has the wrong size", err);
@@ -144,7 +150,7 @@ enum kl_status kl_tensors_end(sqlite3 *db, struct kl_error *err)
 
 static struct tensor carried_tensor(float *carried, size_t n)
 {
-    return (struct tensor){0, "carried", "carried", (uint32_t)n, 0, carried};
+    return (struct tensor){0, "carried", "carried", (uint32_t)n, 0, carried, 0};
 }
 
 enum kl_status kl_carried_write(sqlite3 *db, const float *carried, size_t n, struct kl_error *err)

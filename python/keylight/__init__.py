@@ -3,5 +3,7 @@ from .client import Answer, Client, Lit, ServerError, Strip
 from .data import Images, indexed
 from .errors import NotRecorded, RecordError
 from .recorder import Recorder
+from .text import Text
 
-__all__ = ["Answer", "Client", "Images", "Lit", "NotRecorded", "RecordError", "Recorder", "ServerError", "Strip", "indexed"]
+__all__ = ["Answer", "Client", "Images", "Lit", "NotRecorded", "RecordError", "Recorder", "ServerError", "Strip", "Text",
+           "indexed"]

@@ -1,7 +1,9 @@
 """The samples of a recording: pictures, labels and names, taken from what PyTorch trains on."""
 from __future__ import annotations
 
+import random
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Iterator, Sequence
 
@@ -10,9 +12,11 @@ import torch
 from torch.utils.data import Dataset, TensorDataset
 
 from .errors import NotRecorded, RecordError
+from .text import Text
 
 CLASSES_MAX = 256
 CHUNK_BYTES = 1 << 20
+BATCH, QUERIES = 256, 64  # samples that a model reads at a time, to be judged and to be asked about
 
 
 @dataclass
@@ -31,6 +35,7 @@ class Images:
     deviation: np.ndarray = field(default_factory=lambda: np.full(1, 255.0))
     files: Sequence[str] | None = None
     inputs: Any = None
+    dataset: Any = field(default=None, repr=False)  # whose pictures these are, whose items the model reads
 
     def __post_init__(self) -> None:
         self.pixels = np.ascontiguousarray(self.pixels)
@@ -58,6 +63,58 @@ class Images:
         """What a model reads of some samples: (n, channels * height * width), float32."""
         pixels = (self.pixels[index] - self.mean[:, None, None]) / self.deviation[:, None, None]
         return torch.from_numpy(pixels.reshape(len(index), -1).astype(np.float32))
+
+    def _read(self, index: np.ndarray) -> torch.Tensor:
+        """What the model reads of some samples."""
+        source = self.inputs if self.inputs is not None else self.dataset
+        if source is None:
+            return self.standardised(index).reshape(len(index), *self.pixels.shape[1:])
+        if isinstance(source, torch.Tensor):
+            return source[torch.from_numpy(index)]
+        if type(source) is TensorDataset:
+            return source.tensors[0][torch.from_numpy(index)]
+        items = [source[int(i)][0] for i in index]
+        if not all(isinstance(item, torch.Tensor) for item in items):
+            raise RecordError("the data set's items are no tensors that the model reads: give keylight.Images with inputs=, "
+                              "which says what it reads of each sample")
+        return torch.stack(items)
+
+    def batches(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        for first in range(0, len(self), BATCH):
+            index = np.arange(first, min(first + BATCH, len(self)))
+            yield torch.from_numpy(self.labels[index]), self._read(index)
+
+    def queries(self, wanted: np.ndarray) -> Iterator[tuple[np.ndarray, torch.Tensor, torch.Tensor]]:
+        for first in range(0, len(wanted), QUERIES):
+            index = wanted[first:first + QUERIES]
+            yield index, torch.from_numpy(self.labels[index]), self._read(index)
+
+    def asked_by_default(self) -> np.ndarray:
+        return np.arange(len(self))
+
+    def write(self, file: Any, name: str, test: Images) -> None:
+        """The rows of dataset, class, channel and image_chunk."""
+        shape = self.pixels.shape[1:]
+        if test.pixels.shape[1:] != shape:
+            raise RecordError(f"test pictures are {test.pixels.shape[1:]}, those of training {shape}")
+        file.insert("dataset", 0, name, "images", shape[2], shape[1], shape[0], len(self.classes), len(self), 0, len(test))
+        for label, text in enumerate(self.classes):
+            file.insert("class", 0, label, text)
+        for channel in range(shape[0]):
+            file.insert("channel", 0, channel, float(self.mean[channel]), float(self.deviation[channel]))
+        for first, rows in _pixel_chunks(self, test):
+            file.insert("image_chunk", first, len(rows), int(np.prod(shape)), rows.tobytes())
+
+    def write_samples(self, file: Any, test: Images, predicted: np.ndarray, probability: np.ndarray) -> None:
+        """The rows of sample."""
+        number = 0
+        for split, images in (("train", self), ("test", test)):
+            for i in range(len(images)):
+                label = int(images.labels[i])
+                told = int(predicted[number]) if predicted[number] >= 0 else None
+                file.insert("sample", number, 0, split, i, label, label, label, images.files[i] if images.files else None,
+                            told, None if told is None else float(probability[number]))
+                number += 1
 
 
 def _normalisation(dataset: Any) -> tuple[Any, Any] | None:
@@ -113,6 +170,18 @@ def _bytes_of(items: torch.Tensor, mean: torch.Tensor, std: torch.Tensor) -> np.
     return (shaped * 255).round().clamp(0, 255).to(torch.uint8).numpy()
 
 
+@contextmanager
+def _unmoved_chance() -> Iterator[None]:
+    """Random numbers go on as if nothing had been drawn: items may be random, and are taken before the training is."""
+    python, numpy_state = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy_state)
+
+
 def _items(dataset: Any) -> tuple[torch.Tensor, np.ndarray]:
     if type(dataset) is TensorDataset and len(dataset.tensors) >= 2:
         return dataset.tensors[0].detach().cpu(), dataset.tensors[1].detach().cpu().numpy()
@@ -124,16 +193,17 @@ def _items(dataset: Any) -> tuple[torch.Tensor, np.ndarray]:
     return torch.stack(pictures), np.array(labels, np.int64)
 
 
-def images_of(dataset: Any, classes: Sequence[str] | None, normalise: tuple[Any, Any] | None) -> Images:
-    """The pictures of a data set of (picture, label): one of Images, or one that PyTorch trains on.
+def samples_of(dataset: Any, classes: Sequence[str] | None, normalise: tuple[Any, Any] | None) -> Any:
+    """The samples of a data set: Images or a Text as they are, or the pictures of one that PyTorch trains on.
 
     classes, normalise: where the data set does not tell them itself. Every item is taken once. Raises RecordError."""
-    if isinstance(dataset, Images):
+    if isinstance(dataset, (Images, Text)):
         return dataset
     if isinstance(dataset, Indexed):
         dataset = dataset.dataset
     try:
-        items, labels = _items(dataset)
+        with _unmoved_chance():
+            items, labels = _items(dataset)
     except (TypeError, IndexError, KeyError, ValueError, RuntimeError) as error:
         raise RecordError(f"the data set's items are no pictures of one size with a label ({error}): give "
                           f"keylight.Images") from error
@@ -148,7 +218,7 @@ def images_of(dataset: Any, classes: Sequence[str] | None, normalise: tuple[Any,
     std = torch.as_tensor(std, dtype=torch.float64).flatten().expand(channels)
     names = classes or getattr(_base(dataset)[0], "classes", None) or range(int(labels.max()) + 1)
     return Images(_bytes_of(items, mean.float(), std.float()), labels, [str(name) for name in names], mean.numpy() * 255,
-                  std.numpy() * 255, _files(dataset, len(labels)))
+                  std.numpy() * 255, _files(dataset, len(labels)), dataset=dataset)
 
 
 class Indexed(Dataset):
@@ -170,20 +240,6 @@ def indexed(dataset: Any) -> Indexed:
     return Indexed(dataset)
 
 
-def write(file: Any, name: str, train: Images, test: Images) -> None:
-    """The rows of dataset, class, channel, sample and image_chunk; the samples' predictions come at the end."""
-    shape = train.pixels.shape[1:]
-    if test.pixels.shape[1:] != shape:
-        raise RecordError(f"test pictures are {test.pixels.shape[1:]}, those of training {shape}")
-    file.insert("dataset", 0, name, "images", shape[2], shape[1], shape[0], len(train.classes), len(train), 0, len(test))
-    for label, text in enumerate(train.classes):
-        file.insert("class", 0, label, text)
-    for channel in range(shape[0]):
-        file.insert("channel", 0, channel, float(train.mean[channel]), float(train.deviation[channel]))
-    for first, rows in _pixel_chunks(train, test):
-        file.insert("image_chunk", first, len(rows), int(np.prod(shape)), rows.tobytes())
-
-
 def _pixel_chunks(train: Images, test: Images) -> Iterator[tuple[int, np.ndarray]]:
     first = 0
     for images in (train, test):
@@ -191,15 +247,3 @@ def _pixel_chunks(train: Images, test: Images) -> Iterator[tuple[int, np.ndarray
             if len(rows):
                 yield first, rows
             first += len(rows)
-
-
-def write_samples(file: Any, train: Images, test: Images, predictions: np.ndarray, sure: np.ndarray) -> None:
-    """The rows of sample. predictions, sure: (samples) an output, or -1 for none, and its probability."""
-    number = 0
-    for split, images in (("train", train), ("test", test)):
-        for i in range(len(images)):
-            label = int(images.labels[i])
-            told = int(predictions[number]) if predictions[number] >= 0 else None
-            file.insert("sample", number, 0, split, i, label, label, label, images.files[i] if images.files else None,
-                        told, None if told is None else float(sure[number]))
-            number += 1

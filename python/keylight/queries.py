@@ -1,27 +1,26 @@
-"""What a finished model says of its samples; and of those that only PyTorch can run, all that keylight asks."""
+"""What a model says of its samples; and of those that only PyTorch can run, all that keylight asks."""
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Iterator
 
 import numpy as np
 import torch
 from torch import nn
-from torch.utils.data import TensorDataset
 
-from .data import Images, Indexed
 from .errors import RecordError
-from .file import HistoryFile, numbers
-from .watch import Layer, Watch, logits_and_keys
+from .file import HistoryFile, encode, numbers
+from .layers import Layer
+from .samples import Samples
+from .watch import Watch, evaluating
 
-BATCH = 256
 OUTPUTS_MAX = 16  # of so many, gradients of all are recorded; of more, those of the predicted one and the label
 
 
 @dataclass
 class Query:
-    """One sample: its keys and logits, and gradients of some outputs w.r.t. each layer's output but
-    the last one's, where they are 0 and 1."""
+    """One sample: logits (outputs); by layer its keys, (places, in_features) or a convolution's map (1, numbers), and
+    gradients of some outputs w.r.t. the layer's output (places, out_features) but the last one's, where they are 0 and 1."""
 
     logits: torch.Tensor
     keys: list[torch.Tensor]
@@ -29,143 +28,170 @@ class Query:
 
 
 @dataclass
-class Found:
-    """predicted, probability: (train and test samples); scores: accuracy and loss on test; queries: of test."""
+class Scores:
+    """Of a split: what the model predicts, with which probability (samples); accuracy and mean cross-entropy."""
 
     predicted: np.ndarray
     probability: np.ndarray
-    scores: tuple[float, float] | None
-    queries: list[Query] = field(default_factory=list)
-
-
-def batches(dataset: Any, images: Images) -> Any:
-    """(labels, inputs) of a data set as the model reads them, a batch at a time."""
-    own = dataset.dataset if isinstance(dataset, Indexed) else dataset
-    if images.inputs is not None:
-        own = images.inputs
-    for first in range(0, len(images), BATCH):
-        index = np.arange(first, min(first + BATCH, len(images)))
-        if isinstance(own, Images):
-            x = own.standardised(index).reshape(len(index), *own.pixels.shape[1:])
-        elif isinstance(own, torch.Tensor):
-            x = own[torch.from_numpy(index)]
-        elif type(own) is TensorDataset:
-            x = own.tensors[0][torch.from_numpy(index)]
-        else:
-            items = [own[i][0] for i in index]
-            if not all(isinstance(item, torch.Tensor) for item in items):
-                raise RecordError("the data set's items are no tensors that the model reads: give keylight.Images with inputs=, "
-                                  "which says what it reads of each sample")
-            x = torch.stack(items)
-        yield torch.from_numpy(images.labels[index]), x
+    accuracy: float
+    loss: float
 
 
 def _device(model: nn.Module) -> torch.device:
     return next(model.parameters()).device
 
 
-def scores(model: nn.Module, dataset: Any, images: Images) -> tuple[float, float] | None:
-    """Accuracy and mean cross-entropy of the model's outputs; None where they are not one row a sample and class."""
-    right, loss = 0, 0.0
-    was_training = model.training
-    model.eval()
-    try:
-        with torch.no_grad():
-            for labels, x in batches(dataset, images):
-                logits = model(x.to(_device(model)))
-                if not isinstance(logits, torch.Tensor) or logits.ndim != 2 or logits.shape[1] <= int(labels.max()):
-                    return None
-                logits = logits.float().cpu()
-                right += int((logits.argmax(1) == labels).sum())
-                loss += float(nn.functional.cross_entropy(logits, labels, reduction="sum"))
-    finally:
-        model.train(was_training)
-    return right / len(images), loss / len(images)
+def first_tensor(outputs: object) -> torch.Tensor | None:
+    """What a model returns, or the first thing of several."""
+    if isinstance(outputs, (tuple, list)) and outputs:
+        outputs = outputs[0]
+    return outputs if isinstance(outputs, torch.Tensor) else None
 
 
-def makes_logits(model: nn.Module, last: Layer, dataset: Any, images: Images) -> bool:
-    """Whether a layer makes what the model returns: one number for every class."""
-    _, x = next(iter(batches(dataset, images)))
-    x = x[:2].to(_device(model))
-    was_training = model.training
-    calls, last.calls = last.calls, []
-    try:
-        outputs, _ = logits_and_keys(model, [last], x)
-        model.eval()
-        with torch.no_grad():
-            returned = model(x)
-    finally:
-        model.train(was_training)
-        last.calls = calls
-    return (isinstance(returned, torch.Tensor) and returned.ndim == 2 and outputs.shape == returned.shape and
-            outputs.shape[1] >= len(images.classes) and torch.equal(outputs, returned.float().cpu()))
-
-
-def _gradients(model: nn.Module, layers: list[Layer], x: torch.Tensor, outputs: torch.Tensor) -> list[torch.Tensor]:
-    """Of one output of each sample, w.r.t. every layer's output: (n, out_features) by layer."""
-    watch = Watch(layers, lambda: True, shields=True)
-    try:
-        with torch.enable_grad():
-            model(x.clone().requires_grad_(x.is_floating_point()))
-            logits = layers[-1].calls[-1].outputs
-            assert logits is not None
-            seen = [layer.calls[-1].outputs for layer in layers]
-            logits.gather(1, outputs.to(logits.device)[:, None]).sum().backward(
-                inputs=[one for one in seen if one is not None and one.requires_grad])
-        return [rows.errors.float().cpu() if (rows := layer.calls[-1]).errors is not None else
-                torch.zeros(len(x), layer.module.out_features) for layer in layers]
-    finally:
-        watch.end()
-        for layer in layers:
-            layer.calls.clear()
-
-
-def ask(model: nn.Module, layers: list[Layer], x: torch.Tensor, labels: torch.Tensor) -> list[Query]:
-    """All that keylight asks about samples: x as the model reads them, labels (n) outputs of the last layer."""
-    x = x.to(_device(model))
-    logits, keys = logits_and_keys(model, layers, x)
-    n_outputs = logits.shape[1]
-    wanted = ([torch.full((len(x),), output) for output in range(n_outputs)] if n_outputs <= OUTPUTS_MAX else
-              [logits.argmax(1), labels])
-    was_training = model.training
-    model.eval()
-    try:
-        found = [(outputs, _gradients(model, layers, x, outputs)) for outputs in wanted] if len(layers) > 1 else []
-    finally:
-        model.train(was_training)
-    return [Query(logits[i], [key[i] for key in keys],
-                  {int(outputs[i]): [one[i] for one in gradients[:-1]] for outputs, gradients in found})
-            for i in range(len(x))]
-
-
-def run_all(model: nn.Module, layers: list[Layer], train: tuple[Any, Images], test: tuple[Any, Images],
-            wants_queries: bool) -> Found:
-    """Predictions of all samples, and what keylight asks about those of test."""
-    predicted, probability, found = [], [], []
-    right, loss = 0, 0.0
-    for split, (dataset, images) in enumerate((train, test)):
-        for labels, x in batches(dataset, images):
-            logits, _ = logits_and_keys(model, layers, x.to(_device(model)))
+def scores(model: nn.Module, samples: Samples) -> Scores | None:
+    """Of all samples; None where the model's outputs are not one row a sample, with a number for every class."""
+    predicted, probability, loss = [], [], 0.0
+    with evaluating(model), torch.no_grad():
+        for labels, x in samples.batches():
+            logits = first_tensor(model(x.to(_device(model))))
+            if logits is None:
+                return None
+            logits = logits.reshape(-1, logits.shape[-1]).float().cpu()
+            if len(logits) != len(labels) or logits.shape[1] < len(samples.classes):
+                return None
             sure, best = logits.softmax(1).max(1)
             predicted.append(best.numpy())
             probability.append(sure.numpy())
-            if split == 1:
-                right += int((best == labels).sum())
-                loss += float(nn.functional.cross_entropy(logits, labels, reduction="sum"))
-                if wants_queries:
-                    found += ask(model, layers, x, labels)
-    n = len(test[1])
-    return Found(np.concatenate(predicted), np.concatenate(probability).astype(np.float64),
-                 (right / n, loss / n) if n else None, found)
+            loss += float(nn.functional.cross_entropy(logits, labels, reduction="sum"))
+    if not predicted:
+        return Scores(np.zeros(0, np.int64), np.zeros(0), 0.0, 0.0)
+    told = np.concatenate(predicted)
+    return Scores(told, np.concatenate(probability).astype(np.float64), float((told == samples.labels).mean()),
+                  loss / len(told))
 
 
-def write(file: HistoryFile, images: Images, first: int, found: Found) -> None:
-    """The rows of query and query_key_chunk, named as their samples are."""
+class Passage:
+    """Some samples on their way through a model in evaluation: x as it reads them. Ended by `end`."""
+
+    def __init__(self, model: nn.Module, layers: list[Layer], x: torch.Tensor, batch_first: bool = True):
+        self._layers, self._before = layers, [layer.calls for layer in layers]
+        for layer in layers:
+            layer.calls = []
+        self._watch = Watch(model, layers, lambda: True, shields=True, batch_first=batch_first)
+        self._n = len(x)
+        try:
+            # With gradients, though none may be asked for: without, PyTorch runs whole blocks past their layers.
+            with evaluating(model), torch.enable_grad():
+                self.returned = first_tensor(model(x.clone().requires_grad_(x.is_floating_point())))
+        except BaseException:
+            self.end()
+            raise
+        self._last = layers[-1].calls[-1] if layers[-1].calls else None
+
+    @property
+    def logits(self) -> torch.Tensor | None:
+        """(samples, outputs): what the last layer makes of each, at its last place; None: the model does not call it."""
+        if self._last is None:
+            return None
+        rows = self._last.output_rows
+        return rows.reshape(self._n, -1, rows.shape[-1])[:, -1]
+
+    def keys(self) -> list[list[torch.Tensor]]:
+        """By layer and sample, as Query has them."""
+        found = []
+        for layer in self._layers:
+            if not layer.places(self._n):
+                raise RecordError(f"layer {layer.name} saw {layer.n_rows} rows of {self._n} samples when these were asked about")
+            kept = layer.inputs(self._n).float().cpu()
+            if layer is self._layers[-1]:
+                kept = kept[:, -1:]
+            found.append([one.reshape(1, -1) if layer.convolution else one for one in kept])
+        return found
+
+    def gradients(self, outputs: torch.Tensor) -> list[list[torch.Tensor]]:
+        """Of one output of each sample, by layer and sample: (places, out_features)."""
+        logits = self.logits
+        assert logits is not None
+        calls = [call for layer in self._layers for call in layer.calls]
+        for call in calls:
+            call.errors = None
+        logits.gather(1, outputs.to(logits.device)[:, None]).sum().backward(
+            inputs=[call.outputs for call in calls if call.outputs is not None and call.outputs.requires_grad], retain_graph=True)
+        for call in calls:
+            if call.outputs is not None:
+                call.outputs.grad = None
+        return [list(layer.errors(self._n).float().cpu()) for layer in self._layers[:-1]]
+
+    def end(self) -> None:
+        self._watch.end()
+        for layer, before in zip(self._layers, self._before):
+            layer.calls = before
+
+
+def _last_of_each(returned: torch.Tensor, n: int, outputs: int) -> torch.Tensor:
+    """(n, outputs) of what a model returns of n samples, at its last place; of sequences that go first, too."""
+    if returned.ndim == 3 and returned.shape[0] != n and returned.shape[1] == n:
+        returned = returned.transpose(0, 1)
+    return returned.reshape(n, -1, outputs)[:, -1]
+
+
+def makes_logits(model: nn.Module, layers: list[Layer], samples: Samples, batch_first: bool) -> bool:
+    """Whether the last layer makes what the model returns: one number for every class."""
+    _, x = next(iter(samples.batches()))
+    passage = Passage(model, layers[-1:], x[:2].to(_device(model)), batch_first)
+    try:
+        made, returned = passage.logits, passage.returned
+        if made is None or returned is None or made.shape[1] < len(samples.classes) or returned.numel() % made.numel():
+            return False
+        return torch.equal(made, _last_of_each(returned, len(made), made.shape[1]))
+    finally:
+        passage.end()
+
+
+def ask(model: nn.Module, layers: list[Layer], x: torch.Tensor, labels: torch.Tensor, batch_first: bool = True) -> list[Query]:
+    """All that keylight asks about samples: x as the model reads them, labels (n) outputs of the last layer."""
+    passage = Passage(model, layers, x.to(_device(model)), batch_first)
+    try:
+        assert passage.logits is not None
+        logits = passage.logits.detach().float().cpu()
+        keys = passage.keys()
+        n_outputs = logits.shape[1]
+        wanted = ([torch.full((len(labels),), output) for output in range(n_outputs)] if n_outputs <= OUTPUTS_MAX else
+                  [logits.argmax(1), labels])
+        found = [(outputs, passage.gradients(outputs)) for outputs in wanted] if len(layers) > 1 else []
+        return [Query(logits[i], [key[i] for key in keys],
+                      {int(outputs[i]): [one[i] for one in gradients] for outputs, gradients in found})
+                for i in range(len(labels))]
+    finally:
+        passage.end()
+
+
+def all_of(model: nn.Module, layers: list[Layer], samples: Samples, wanted: np.ndarray,
+           batch_first: bool = True) -> Iterator[tuple[np.ndarray, list[Query]]]:
+    """What keylight asks about some samples, a few at a time."""
+    for index, labels, x in samples.queries(wanted):
+        yield index, ask(model, layers, x, labels, batch_first)
+
+
+def write(file: HistoryFile, samples: Samples, first: int, index: np.ndarray, found: list[Query], places: list[int],
+          dtype: str) -> None:
+    """The rows of query, query_key_chunk and query_place_chunk. first: the id of the split's first sample; places: what the
+    layers have of every sample in training."""
     name, = file.select("SELECT name FROM dataset")[0]
-    for i, query in enumerate(found.queries):
-        file.insert("query", first + i, f"test/{name}/{i}", int(images.labels[i]), numbers(query.logits))
+    for i, query in zip(index, found):
+        number = first + int(i)
+        file.insert("query", number, f"test/{name}/{int(i)}", int(samples.labels[i]), numbers(query.logits))
         for layer, key in enumerate(query.keys, 1):
-            file.insert("query_key_chunk", first + i, layer, "key", None, numbers(key))
+            _write_rows(file, number, layer, "key", None, key, places[layer - 1], dtype)
         for output, gradients in query.gradients.items():
             for layer, gradient in enumerate(gradients, 1):
-                file.insert("query_key_chunk", first + i, layer, "gradient", output, numbers(gradient))
+                _write_rows(file, number, layer, "gradient", output, gradient, places[layer - 1], dtype)
+
+
+def _write_rows(file: HistoryFile, query: int, layer: int, role: str, output: int | None, rows: torch.Tensor, places: int,
+                dtype: str) -> None:
+    if places == 1 and len(rows) == 1:
+        file.insert("query_key_chunk", query, layer, role, output, numbers(rows))
+        return
+    exponent, stored, data = encode(rows, dtype, scaled=role == "gradient")
+    file.insert("query_place_chunk", query, layer, role, output, *rows.shape, dtype, exponent, stored, data)

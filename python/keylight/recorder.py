@@ -1,7 +1,6 @@
 """Records a training as it goes on, from inside its loop."""
 from __future__ import annotations
 
-import math
 import os
 import types
 import warnings
@@ -13,16 +12,17 @@ from torch import nn
 
 from . import data, queries
 from .errors import NotRecorded, RecordError
-from .file import HistoryFile, numbers
+from .file import HistoryFile
+from .gradients import find_factor, is_rounding
+from .layers import Layer, choose, tied_to_embedding, why_not
 from .native import perceptron
 from .rules import Rule, describe, rule_of
-from .watch import Layer, Watch, choose
-from .writer import Step, Writer, write_tensors
+from .run_file import Recorded, RunFile, copies, read_layers
+from .samples import Samples
+from .watch import Watch
+from .writer import Step, Writer
 
 HALF_MAX = 65504
-LAYERS_MAX, GROUPS_MAX, NAME_MAX, WIDTH_MAX = 64, 32, 63, 65536  # what keylight reads; names in bytes of UTF-8
-WHOLE, ROUNDED = 1e-3, 3e-2  # how far a gradient may be from D^T X: in float32; under autocast
-ROWS_CHECKED = 4  # outputs of a layer whose gradients are looked at in every step
 
 
 class Recording:
@@ -52,19 +52,23 @@ class Recording:
 class Recorder:
     """Writes down what every linear layer of a model sees while it is trained.
 
-    path: the file to make. train, test: data sets of (picture, label), or keylight.Images. layers: names or patterns
-    of nn.Linear (default: all). classes: their names; normalise: (mean, std) per channel of what the pictures were
-    standardised by, in units of 1 (both only where the data set does not tell). dtype: float16 or float32.
-    checkpoint_steps: after how many steps what is written is kept; check_steps: after how many steps whole gradients
-    are compared. resume: go on with an unfinished file, from step recorder.steps_done, with the model and the
-    optimizer as they were there.
+    path: the file to make. train, test: data sets of (picture, label), or keylight.Images; of a language model keylight.Text.
+    layers: names or patterns of linear layers (default: every nn.Linear, and each Conv1d, Conv2d, MultiheadAttention, LSTM and GRU
+    that is trained).
+    classes: their names; normalise: (mean, std) per channel of what the pictures were standardised by, in units of 1 (both only
+    where the data set does not tell). asked: which samples of test can be asked about, by their indices, or how many (default:
+    all of images, some of a text). dtype: float16 or float32. batch_first: whether samples are the first dimension of what
+    layers read, or the second. checkpoint_steps: after how many steps what is written is kept; check_steps: after how many
+    steps whole gradients are compared. resume: go on with an unfinished file, from step recorder.steps_done, with the model and
+    the optimizer as they were there.
 
     Raises RecordError for what cannot be recorded, and warns NotRecorded of what is left out."""
 
     def __init__(self, path: str, model: nn.Module, optimizer: torch.optim.Optimizer, *, train: Any, test: Any,
                  layers: str | Iterable[str] | None = None, name: str | None = None,
                  classes: Sequence[str] | None = None, normalise: tuple[Any, Any] | None = None,
-                 dtype: str = "float16", checkpoint_steps: int = 100, check_steps: int = 100, resume: bool = False):
+                 asked: int | Sequence[int] | None = None, dtype: str = "float16", batch_first: bool = True,
+                 checkpoint_steps: int = 100, check_steps: int = 100, resume: bool = False):
         if checkpoint_steps < 1 or check_steps < 1:
             raise RecordError("checkpoint_steps and check_steps are at least 1")
         if dtype not in ("float16", "float32"):
@@ -73,22 +77,24 @@ class Recorder:
             raise RecordError(f"{path} exists: record to another file, or remove it, or go on with it (resume=True)")
         resume = resume and os.path.exists(path)
         self.path, self.name = path, name or os.path.splitext(os.path.basename(path))[0]
-        self._model, self._optimizer, self._dtype = model, optimizer, dtype
+        self._model, self._optimizer, self._dtype, self._batch_first = model, optimizer, dtype, batch_first
         self._checkpoint_steps, self._check_steps, self._resume = checkpoint_steps, check_steps, resume
-        self._train_set, self._test_set = train, test
-        self._train = data.images_of(train, classes, normalise)
-        self._test = data.images_of(test, classes or self._train.classes, normalise)
+        self._train: Samples = data.samples_of(train, classes, normalise)
+        self._test: Samples = data.samples_of(test, classes or self._train.classes, normalise)
+        self._asked = _indices(asked, self._test)
         self._chosen = choose(model, layers)
-        self._initial = {layer.name: _copies(layer) for layer in self._chosen}
+        self._initial = {layer: copies(layer) for layer in self._chosen}
         self._optimiser = describe(optimizer, resume)
         if self._optimiser.reason:
             _tell(f"contributions are not defined, only attention: {self._optimiser.reason}")
+        if layers is None:
+            for name_of, module in model.named_modules():
+                if (reason := why_not(module)) is not None:
+                    _tell(f"{name_of} is left out: {reason}")
         self._batch_max = 0
-        self._errors: list[str] = []
-        self._groups: list[int] = []
-        self._scores_before: tuple[float, float] | None = None
-        self._is_native = False
-        self._layers: list[Layer] = []
+        self._scores_before: queries.Scores | None = None
+        self._layers: list[Recorded] = []
+        self._run: RunFile
         self._writer: Writer | None = None
         self._step: Any = None
         self._patched: Any = None
@@ -107,7 +113,10 @@ class Recorder:
     # The loop.
 
     def __enter__(self) -> Recorder:
-        self._watch = Watch(self._chosen, lambda: self.current is not None and torch.is_grad_enabled())
+        if not self._resume:
+            self._scores_before = queries.scores(self._model, self._test)
+        self._watch = Watch(self._model, self._chosen, lambda: self.current is not None and torch.is_grad_enabled(),
+                            batch_first=self._batch_first)
         self._step = self._optimizer.step
 
         def step(optimizer: torch.optim.Optimizer, *args: Any, **kwargs: Any) -> Any:
@@ -121,8 +130,6 @@ class Recorder:
         self._optimizer.step = self._patched  # type: ignore
         if self._resume:
             self._go_on()
-        else:
-            self._scores_before = queries.scores(self._model, self._test_set, self._test)
         return self
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
@@ -142,7 +149,8 @@ class Recorder:
 
     def step(self, samples: Sequence[int] | torch.Tensor | np.ndarray) -> Recording:
         """Records one update: forward, backward and optimizer.step() happen within. samples: the indices in train of
-        the batch, in its order. A step in which the optimizer did not step is not recorded."""
+        the batch, in its order; of a text the positions of the tokens that the model reads, (batch, tokens). A step in
+        which the optimizer did not step is not recorded."""
         indices = torch.as_tensor(samples, dtype=torch.int64).flatten().cpu().clone()  # they are kept for a while
         if len(indices) == 0 or int(indices.min()) < 0 or int(indices.max()) >= len(self._train):
             raise RecordError(f"samples are indices into train, from 0 to {len(self._train) - 1}: "
@@ -164,119 +172,107 @@ class Recorder:
     # A step.
 
     def _before_update(self, recording: Recording) -> None:
+        step, n = self.steps_done + 1, len(recording.samples)
         if recording.factor is not None:
             raise RecordError("the optimizer stepped twice within one recorded step: record each by itself")
         if not self._watch.order:
             raise RecordError("none of the layers was called: is the loop's model the recorder's?")
         if not self._layers:
-            self._layers = self._find_layers(len(recording.samples))
+            self._layers = self._find_layers(n)
         if describe(self._optimizer, True) != self._optimiser and not self._optimiser.reason:
-            raise RecordError(f"step {self.steps_done + 1}: the optimizer's constants (betas, eps, dampening, nesterov) changed: "
+            raise RecordError(f"step {step}: the optimizer's constants (betas, eps, dampening, nesterov) changed: "
                               "only rates, momentum and decay may; OneCycleLR takes cycle_momentum=False")
-        self._check_groups()
-        is_checked = self.steps_done % self._check_steps == 0
-        recording.factor = self._find_factor(is_checked) if not self._optimiser.reason else 1.0
+        for one in self._layers:
+            places = one.layer.places(n)
+            if not 1 <= places <= one.places:
+                raise RecordError(f"step {step}: layer {one.layer.name} saw {one.layer.n_rows} rows of {n} samples, not "
+                                  f"{one.places} of each: pad sequences to one length")
+            if one.has_errors and (self._group_of(one.layer.weights) != one.group or
+                                   one.has_bias and not self._follow_one_rule(one.layer)):
+                raise RecordError(f"step {step}: the weights and the bias of {one.layer.name} no longer follow one rule "
+                                  "(their parameter groups differ in rate or decay): put them into one group, or leave it out")
+        is_whole = self.steps_done % self._check_steps == 0
+        checked = [one.layer for one in self._layers if one.has_errors]
+        recording.factor = find_factor(checked, n, is_whole, step) if not self._optimiser.reason else 1.0
         recording.rules = [rule_of(group) for group in self._optimizer.param_groups]
 
-    def _find_layers(self, n: int) -> list[Layer]:
-        """Those that can be recorded, in the order in which the model calls them."""
-        layers = []
+    def _find_layers(self, n: int) -> list[Recorded]:
+        """Those that can be recorded, in the order in which the model calls them; in the first step, of n samples."""
+        found = []
         for layer in self._watch.order:
-            if layer.n_rows == n:
-                layers.append(layer)
+            places = layer.places(n)
+            if places:
+                found.append(Recorded(layer, False, layer.bias is not None, 0, places, self._initial[layer]))
             else:
                 _tell(f"layer {layer.name} is left out: it saw {layer.n_rows} rows for {n} samples, in "
                       f"{len(layer.calls)} call{'s' * (len(layer.calls) > 1)}")
         for layer in self._chosen:
             if layer not in self._watch.order:
                 _tell(f"layer {layer.name} is left out: the model does not call it")
-        if not layers:
-            raise RecordError("no layer sees one row a sample: nothing can be recorded")
-        return layers
+        if not found:
+            raise RecordError("no layer sees as many rows of every sample: nothing can be recorded")
+        for one in found:
+            self._judge(one, n)
+        return found
 
-    def _group_of(self, layer: Layer) -> int | None:
-        """The number of the parameter group that a layer's weights and bias follow; None: none, or two rules."""
-        def number(parameter: torch.Tensor) -> int | None:
-            for i, group in enumerate(self._optimizer.param_groups):
-                if any(one is parameter for one in group["params"]):
-                    return i
-            return None
-        weights = number(layer.module.weight)
-        if weights is None or layer.module.bias is None:
-            return weights
+    def _judge(self, one: Recorded, n: int) -> None:
+        """What of a layer has a dual form, seen in the first step, of n samples."""
+        layer, group = one.layer, self._group_of(one.layer.weights)
+        tied = tied_to_embedding(self._model, layer)
+        one.has_errors = layer.is_trained and group is not None and not tied and not self._optimiser.reason
+        one.group = group or 0
+        if layer.is_trained and not one.has_errors and not self._optimiser.reason:
+            _tell(f"contributions through {layer.name} are not defined: " +
+                  ("its weights are an embedding's, too" if tied else "the optimizer does not update it"))
+        if not one.has_errors or not one.has_bias:
+            return
+        is_adaptive = self._optimiser.name != "sgd"
+        if layer.is_moot or is_adaptive and layer.came_back and is_rounding(layer.errors(n)):
+            one.has_bias = False
+            if not layer.is_moot:
+                _tell(f"contributions through the bias of {layer.name} are not defined: its gradient is rounding, which "
+                      f"{self._optimiser.name} makes as large as any")
+        elif not self._follow_one_rule(layer):
+            one.has_bias = False
+            _tell(f"contributions through the bias of {layer.name} are not defined, only through its weights: it follows another rule")
+
+    def _group_of(self, parameter: torch.Tensor) -> int | None:
+        """The number of the parameter group that a parameter follows; None: none."""
+        for number, group in enumerate(self._optimizer.param_groups):
+            if any(one is parameter for one in group["params"]):
+                return number
+        return None
+
+    def _follow_one_rule(self, layer: Layer) -> bool:
+        """Whether a layer's weights and bias do now."""
+        if layer.biases is None:
+            return True
         groups = self._optimizer.param_groups
-        bias = number(layer.module.bias)
-        return weights if bias is not None and rule_of(groups[bias]) == rule_of(groups[weights]) else None
-
-    def _check_groups(self) -> None:
-        """That every layer still follows the group that it was recorded with."""
-        for layer, errors, group in zip(self._layers, self._errors, self._groups):
-            if errors == "whole" and self._group_of(layer) != group:
-                raise RecordError(f"step {self.steps_done + 1}: the weights and the bias of {layer.name} no longer follow one rule "
-                                  "(their parameter groups differ in rate or decay): put them into one group, or leave it out")
-
-    def _find_factor(self, is_checked: bool) -> float:
-        """By what the gradients were scaled or clipped: grad = factor D^T X, the same for all layers.
-
-        Raises RecordError where it is not so."""
-        seen = []
-        for layer in self._layers:
-            gradient, bias = layer.module.weight.grad, layer.module.bias
-            if not layer.came_back or not layer.is_trained or self._group_of(layer) is None:
-                continue
-            if gradient is None or bias is not None and bias.grad is None:
-                raise RecordError(f"step {self.steps_done + 1}: {layer.name} has error signals, but its weights or bias no gradient: "
-                                  "what is frozen, or set to None, in some steps cannot be recorded. Leave the layer out (layers=...)")
-            errors, inputs = layer.errors.float(), layer.inputs.float()
-            bias_gradient = None if bias is None else bias.grad.float()
-            if not is_checked and errors.shape[1] > ROWS_CHECKED:
-                outputs = errors.abs().sum(0).topk(ROWS_CHECKED).indices
-                errors, gradient = errors[:, outputs], gradient[outputs]
-                bias_gradient = None if bias_gradient is None else bias_gradient[outputs]
-            made, found = errors.T @ inputs, gradient.float()
-            if bias_gradient is not None:
-                made = torch.cat([made, errors.sum(0)[:, None]], 1)
-                found = torch.cat([found, bias_gradient[:, None]], 1)
-            seen.append((layer, made, found))
-        square = sum(float((made * made).sum()) for _, made, _ in seen)
-        factor = sum(float((made * found).sum()) for _, made, found in seen) / square if square > 0 else 1.0
-        bound = ROUNDED if any(rows.is_rounded for layer in self._layers for rows in layer.calls) else WHOLE
-        for layer, made, found in seen:
-            off, size = float((found - factor * made).norm()), float(found.norm())
-            if not math.isfinite(off + size):
-                raise RecordError(f"step {self.steps_done + 1}: the training diverged: the gradient of {layer.name} is no number")
-            if not off <= bound * size + 1e-30:
-                raise RecordError(
-                    f"step {self.steps_done + 1}: the gradient of {layer.name} is not what its inputs and error signals "
-                    f"make of it, it is off by {100 * off / size if size else 100:.3g} %. Something else acts on its "
-                    "weights: a gradient that was not zeroed, a functional use of them, a penalty in the loss, a hook, "
-                    "or clipping by value, which has no dual form. Leave the layer out (layers=...), or that")
-        return factor
+        weights, bias = self._group_of(layer.weights), self._group_of(layer.biases)
+        return weights is not None and bias is not None and rule_of(groups[weights]) == rule_of(groups[bias])
 
     def _loss_of(self, recording: Recording) -> float:
         if recording.loss is not None:
             return float(recording.loss)
-        outputs = torch.cat([call.outputs for call in self._layers[-1].calls if call.outputs is not None])
+        outputs = torch.cat([call.output_rows for call in self._layers[-1].layer.calls])
         labels = torch.from_numpy(self._train.labels[recording.samples.numpy()])
-        if outputs.shape[-1] <= int(labels.max()):
+        if outputs.shape[-1] <= int(labels.max()) or len(outputs) != len(labels):
             return 0.0  # no cross-entropy: the loop did not say what it is
-        return float(nn.functional.cross_entropy(outputs.detach().float().cpu().reshape(len(labels), -1), labels))
+        return float(nn.functional.cross_entropy(outputs.detach().float().cpu(), labels))
 
     def _keep(self, recording: Recording) -> None:
         n = len(recording.samples)
-        for layer in self._layers:
-            if layer.n_rows != n:
-                raise RecordError(f"step {self.steps_done + 1}: layer {layer.name} did not see one row for each of the "
-                                  f"{n} samples")
         if self._writer is None:
             self._begin(recording)
-        if self._is_native:
-            self._check_pictures(recording.samples)
+        if self._run.is_native and not self._reads_pictures(recording.samples):
+            raise RecordError(f"step {self.steps_done + 1}: what the model read is not what train has for these samples "
+                              "(another order, or augmentation that began later)")
         keys: list[torch.Tensor | None] = []
         errors: list[torch.Tensor | None] = []
-        for number, layer in enumerate(self._layers):
-            keys.append(None if self._is_native and number == 0 else _to_cpu(layer.inputs, self._dtype, layer.name))
-            errors.append(None if self._errors[number] == "none" else _to_cpu(layer.errors, "float32", layer.name))
+        for number, one in enumerate(self._layers):
+            is_sample = self._run.is_native and number == 0
+            keys.append(None if is_sample else _rows(one.layer.inputs(n), one, self._dtype))
+            errors.append(_rows(one.layer.errors(n), one, "float32") if one.has_errors else None)
         assert self._writer is not None and recording.factor is not None
         self._writer.add(Step(self.steps_done + 1, recording.samples, self._loss_of(recording), recording.factor,
                               recording.rules, keys, errors))
@@ -286,124 +282,49 @@ class Recorder:
         if self.steps_done % self._checkpoint_steps == 0:
             self._checkpoint()
 
-    def _check_pictures(self, samples: torch.Tensor) -> None:
-        if not self._reads_pictures(samples):
-            raise RecordError(f"step {self.steps_done + 1}: what the model read is not what train has for these samples "
-                              "(another order, or augmentation that began later)")
-
     def _reads_pictures(self, samples: torch.Tensor) -> bool:
         """Whether the first layer's inputs are the standardised pictures themselves."""
-        inputs = self._layers[0].inputs.float().cpu()
+        inputs = self._layers[0].layer.patterns(len(samples)).float().cpu()
         pictures = self._train.standardised(samples.numpy())
-        return inputs.shape == pictures.shape and bool((inputs - pictures).abs().max() < 1e-3)
+        return (pictures is not None and inputs.shape == pictures.shape and
+                bool((inputs - pictures).abs().max() < 1e-3))
 
     # The file.
 
     def _begin(self, recording: Recording) -> None:
         """What stands before the first step. Of the first one the layers are known."""
-        self._check_limits()
         modules = perceptron(self._model)
-        groups = [None if self._optimiser.reason or not layer.is_trained else self._group_of(layer)
-                  for layer in self._layers]
-        self._errors = ["none" if group is None else "whole" for group in groups]
-        self._groups = [group or 0 for group in groups]
-        for layer, group in zip(self._layers, groups):
-            if group is None and layer.is_trained and not self._optimiser.reason:
-                _tell(f"contributions through {layer.name} are not defined: the optimizer does not update it, or its "
-                      "bias by another rule")
-        self._is_native = (modules is not None and modules == [layer.module for layer in self._layers] and
-                           set(groups) == {0} and len(self._optimizer.param_groups) == 1 and
-                           self._layers[-1].module.out_features == len(self._train.classes) and
-                           self._reads_pictures(recording.samples))
-        self._writer = Writer(self.path, self._dtype)
-        self._writer.call(self._write_start)
-
-    def _check_limits(self) -> None:
+        groups = {one.group if one.has_errors and one.has_bias else None for one in self._layers}
+        is_native = (modules is not None and modules == [one.layer.modules[0] for one in self._layers] and
+                     groups == {0} and len(self._optimizer.param_groups) == 1 and
+                     self._layers[-1].layer.out_features == len(self._train.classes) and
+                     self._reads_pictures(recording.samples))
+        self._run = RunFile(self.name, self._dtype, self._train, self._test, self._optimiser, self._layers, is_native)
+        self._run.check(len(self._optimizer.param_groups))
         last = self._layers[-1]
-        for layer in self._layers:
-            if len(layer.name.encode()) > NAME_MAX:
-                raise RecordError(f"the name of layer {layer.name} is longer than {NAME_MAX} bytes: leave it out (layers=...)")
-            if max(layer.module.in_features, layer.module.out_features) > WIDTH_MAX:
-                raise RecordError(f"layer {layer.name} is wider than {WIDTH_MAX}: leave it out (layers=...)")
-        if len(self._layers) > LAYERS_MAX:
-            raise RecordError(f"there are {len(self._layers)} layers: at most {LAYERS_MAX} can be recorded, choose them (layers=...)")
-        if len(self._optimizer.param_groups) > GROUPS_MAX:
-            raise RecordError(f"there are {len(self._optimizer.param_groups)} parameter groups: at most {GROUPS_MAX} can be recorded")
-        if len(self.name.encode()) > NAME_MAX:
-            raise RecordError(f"the name {self.name} is longer than {NAME_MAX} bytes: give another (name=...)")
-        if not queries.makes_logits(self._model, last, self._test_set, self._test):
-            raise RecordError(f"layer {last.name}, the last that is recorded, does not make the model's outputs, one for each of the "
-                              f"{len(self._train.classes)} classes: record the layer that does (layers=...)")
-
-    def _write_start(self) -> None:
-        assert self._writer is not None
-        file = self._writer.file
-        data.write(file, self.name, self._train, self._test)
-        last = len(self._layers)
-        for number, layer in enumerate(self._layers, 1):
-            native = self._is_native
-            file.insert("layer", number, self._name_of(number), layer.module.in_features, layer.module.out_features,
-                        int(layer.module.bias is not None), 1, self._groups[number - 1],
-                        "softmax" if number == last else "relu" if native else "",
-                        "samples" if native and number == 1 else "chunks", self._errors[number - 1])
-        write_tensors(file, "initial", [(number, self._name_of(number), role, tensor)
-                                        for number, layer in enumerate(self._layers, 1)
-                                        for role, tensor in self._initial[layer.name]])
-        if self._scores_before is not None:
-            file.insert("curve", 0, 0, *self._scores_before)
-        file.insert("setting", "framework", _framework())
-        file.insert("setting", "optimiser", self._optimiser.name)
-        for key, value in self._optimiser.settings.items():
-            file.insert("setting", key, value)
-        file.checkpoint(0)
-
-    def _name_of(self, number: int) -> str:
-        """What a layer is called: as the framework calls it, unless keylight knows the model itself."""
-        if not self._is_native:
-            return self._layers[number - 1].name
-        return "output" if number == len(self._layers) else f"hidden{number}"
-
-    def _parameters(self) -> list[tuple[int, str, str, torch.Tensor]]:
-        return [(number, self._name_of(number), role, tensor) for number, layer in enumerate(self._layers, 1)
-                for role, tensor in _copies(layer)]
+        if last.places != 1 or not queries.makes_logits(self._model, [last.layer], self._test, self._batch_first):
+            raise RecordError(f"layer {last.layer.name}, the last that is recorded, does not make the model's outputs, one for each "
+                              f"of the {len(self._train.classes)} classes: record the layer that does (layers=...)")
+        self._writer = Writer(self.path, self._dtype)
+        writer = self._writer
+        writer.call(lambda: self._run.write_start(writer.file, self._scores_before))
 
     def _checkpoint(self) -> None:
         assert self._writer is not None
-        self._writer.checkpoint(self.steps_done, self._parameters())
-
-    def _settings(self, rule: Rule) -> dict[str, str]:
-        """rule: that of the first step. What each really used stands in its own; these are for people, within what a setting
-        may be."""
-        hidden = ",".join(str(layer.module.out_features) for layer in self._layers[:-1]) if self._is_native else ""
-        return {"name": self.name, "architecture": "mlp" if self._is_native else "recorded", "hidden": hidden or "none",
-                "steps": str(self.steps_done), "batch_size": str(self._batch_max),
-                "optimiser": self._optimiser.name,
-                "learning_rate": repr(min(max(rule.learning_rate, 1e-30), 1000.0)),
-                "momentum": repr(rule.momentum), "weight_decay": repr(min(rule.weight_decay, 1.0)), "dtype": self._dtype,
-                "checkpoint_steps": str(self._checkpoint_steps), "evaluation_steps": str(max(self.steps_done, 1)),
-                "snapshot_steps": "0", "framework": _framework(), **self._optimiser.settings}
+        self._writer.checkpoint(self.steps_done, self._run.parameters())
 
     def _finish(self) -> None:
         self._checkpoint()
         assert self._writer is not None
-        file_of = self._writer
-        found = queries.run_all(self._model, self._layers, (self._train_set, self._train), (self._test_set, self._test),
-                                wants_queries=not self._is_native)
-
-        def finish() -> None:
-            file = file_of.file
-            (first,) = file.select(
-                "SELECT learning_rate, momentum, weight_decay FROM rule WHERE step = 1 AND parameter_group = 0")
-            file.delete("setting", "1")
-            for key, value in self._settings(Rule(*first)).items():
-                file.insert("setting", key, value)
-            data.write_samples(file, self._train, self._test, found.predicted, found.probability)
-            if found.scores is not None:
-                file.insert("curve", self.steps_done, 0, *found.scores)
-            queries.write(file, self._test, len(self._train), found)
-            file.checkpoint(self.steps_done)
-            file.finish(self.steps_done)
-        self._writer.call(finish)
+        writer = self._writer
+        scores = queries.scores(self._model, self._train), queries.scores(self._model, self._test)
+        if not self._run.is_native:
+            layers, places = [one.layer for one in self._layers], [one.places for one in self._layers]
+            for index, found in queries.all_of(self._model, layers, self._test, self._asked, self._batch_first):
+                def write(index: np.ndarray = index, found: list[queries.Query] = found) -> None:
+                    queries.write(writer.file, self._test, len(self._train), index, found, places, self._dtype)
+                writer.call(write)
+        writer.call(lambda: self._run.write_end(writer.file, self.steps_done, self._batch_max, self._checkpoint_steps, scores))
 
     def _go_on(self) -> None:
         """Takes up an unfinished file where its last checkpoint stands."""
@@ -417,63 +338,42 @@ class Recorder:
     def _read_start(self) -> None:
         assert self._writer is not None
         file = self._writer.file
-        (done, finished), = file.select("SELECT steps_done, finished FROM run")
-        if finished:
-            raise RecordError(f"{self.path} is finished: there is nothing to go on with")
         counts = file.select("SELECT train_samples, test_samples, classes FROM dataset")
         if counts != [(len(self._train), len(self._test), len(self._train.classes))]:
             raise RecordError(f"{self.path} was recorded with other data sets")
-        rows = file.select("SELECT name, keys, errors, parameter_group FROM layer ORDER BY layer")
-        self._is_native = rows[0][1] == "samples"
-        modules = perceptron(self._model) if self._is_native else None
-        for number, (name, _, errors, group) in enumerate(rows):
-            found = [layer for layer in self._chosen
-                     if (layer.module is modules[number] if modules else layer.name == name)]
-            if not found:
-                raise RecordError(f"{self.path} was recorded with other layers: this model has no {name}")
-            self._layers.append(found[0])
-            self._errors.append(errors)
-            self._groups.append(group)
-        state = "current" if done else "initial"
-        stored = dict(((name, role), data) for name, role, data in file.select(
-            "SELECT name, role, data FROM tensor WHERE state = ?", (state,)))
-        for _, name, role, tensor in self._parameters():
-            if stored.get((name, role)) != numbers(tensor):
-                raise RecordError(f"the model is not the one that {self.path} holds: load its parameters, and the "
-                                  f"optimizer's state, as they were after step {done}")
-        if {row[0] for row in file.select("SELECT DISTINCT dtype FROM key_chunk")} - {self._dtype}:
-            raise RecordError(f"{self.path} was recorded with another dtype")
-        self.steps_done = done
+        self._layers, is_native = read_layers(file, self.path, self._chosen, perceptron(self._model))
+        self._run = RunFile(self.name, self._dtype, self._train, self._test, self._optimiser, self._layers, is_native)
+        self.steps_done = self._run.check_is_of(file, self.path)
         (self._writer.first,), = file.select("SELECT coalesce(sum(count), 0) FROM step")
         (self._batch_max,), = file.select("SELECT coalesce(max(count), 0) FROM step")
-        before = {str(key): value for key, value in file.select("SELECT key, value FROM setting")}
-        now = {"optimiser": self._optimiser.name, **self._optimiser.settings}
-        if any(before.get(key) != value for key, value in now.items()):
-            raise RecordError(f"{self.path} was recorded with another optimizer, or other constants of it")
         keeps = self._optimiser.name != "sgd" or any(group.get("momentum") for group in self._optimizer.param_groups)
-        if done and keeps and not self._optimizer.state:
-            raise RecordError(f"the optimizer has no state: load it as it was after step {done}")
-
-
-def _framework() -> str:
-    return f"PyTorch {torch.__version__}"
+        if self.steps_done and keeps and not self._optimizer.state:
+            raise RecordError(f"the optimizer has no state: load it as it was after step {self.steps_done}")
 
 
 def _tell(what: str) -> None:
     warnings.warn(what, NotRecorded, stacklevel=3)
 
 
-def _copies(layer: Layer) -> list[tuple[str, torch.Tensor]]:
-    tensors = [("weights", layer.module.weight)]
-    if layer.module.bias is not None:
-        tensors.append(("bias", layer.module.bias))
-    return [(role, tensor.detach().float().cpu().clone()) for role, tensor in tensors]
+def _indices(asked: int | Sequence[int] | None, test: Samples) -> np.ndarray:
+    """Which samples of test are asked about: of a number so many, evenly."""
+    if asked is None:
+        return test.asked_by_default()
+    if isinstance(asked, (int, np.integer)):
+        count = min(max(int(asked), 0), len(test))
+        return np.arange(count) * len(test) // max(count, 1)
+    found = np.unique(np.asarray(asked, np.int64))
+    if len(found) and not 0 <= found[0] <= found[-1] < len(test):
+        raise RecordError(f"asked are indices into test, from 0 to {len(test) - 1}")
+    return found
 
 
-def _to_cpu(rows: torch.Tensor, dtype: str, name: str) -> torch.Tensor:
-    """Rows as they wait to be written: halves take half the memory, and keys are stored so."""
-    if dtype == "float16" and rows.numel() and float(rows.abs().max()) > HALF_MAX:
-        raise RecordError(f"the keys of {name} reach {float(rows.abs().max()):g}, more than float16 holds: record with "
+def _rows(kept: torch.Tensor, one: Recorded, dtype: str) -> torch.Tensor:
+    """All that a layer saw of each sample, or got back, as one row each, that waits to be written: halves take half the
+    memory, and keys are stored so. Places that a shorter sequence has not are 0."""
+    if dtype == "float16" and kept.numel() and float(kept.abs().max()) > HALF_MAX:
+        raise RecordError(f"the keys of {one.layer.name} reach {float(kept.abs().max()):g}, more than float16 holds: record with "
                           "dtype='float32'")
-    wanted = torch.float16 if dtype == "float16" else torch.float32
-    return rows.to(wanted).cpu()
+    if kept.ndim == 3 and kept.shape[1] < one.places:
+        kept = nn.functional.pad(kept, (0, 0, 0, one.places - kept.shape[1]))
+    return kept.flatten(1).to(torch.float16 if dtype == "float16" else torch.float32).cpu()

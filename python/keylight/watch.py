@@ -1,104 +1,115 @@
 """Sees what linear layers see: the rows that go into them, and the gradients that come back."""
 from __future__ import annotations
 
-import fnmatch
-from dataclasses import dataclass, field
-from typing import Callable, Iterable
+from contextlib import contextmanager
+from typing import Callable, Iterator
 
 import torch
 from torch import nn
 
-from .errors import RecordError
+from . import exposed
+from .layers import Layer, Rows, convolution_of
 
 
-@dataclass
-class Rows:
-    """What one call of a layer saw: inputs (n, in_features) and, once backward came by, the gradients of the loss
-    w.r.t. its outputs (n, out_features)."""
-
-    inputs: torch.Tensor
-    outputs: torch.Tensor | None = None
-    errors: torch.Tensor | None = None
-    is_rounded: bool = False  # whether it was computed in less than float32
-
-
-@dataclass
-class Layer:
-    """One linear layer of a model, by its name there."""
-
-    name: str
-    module: nn.Linear
-    calls: list[Rows] = field(default_factory=list)
-
-    @property
-    def is_trained(self) -> bool:
-        return self.module.weight.requires_grad
-
-    @property
-    def n_rows(self) -> int:
-        return sum(len(call.inputs) for call in self.calls)
-
-    @property
-    def came_back(self) -> bool:
-        return any(call.errors is not None for call in self.calls)
-
-    @property
-    def inputs(self) -> torch.Tensor:
-        """Of all calls, in their order: (n, in_features)."""
-        return torch.cat([call.inputs for call in self.calls])
-
-    @property
-    def errors(self) -> torch.Tensor:
-        """Of all calls (n, out_features): 0 where no gradient came back."""
-        return torch.cat([torch.zeros(len(call.inputs), self.module.out_features, device=call.inputs.device)
-                          if call.errors is None else call.errors for call in self.calls])
-
-
-def choose(model: nn.Module, names: Iterable[str] | None) -> list[Layer]:
-    """The linear layers of a model, or those whose names match one of the patterns ("blocks.*.mlp.*").
-
-    Raises RecordError where a pattern matches none."""
-    linear = [Layer(name or "model", module) for name, module in model.named_modules() if isinstance(module, nn.Linear)]
-    if not linear:
-        raise RecordError("the model has no nn.Linear: there is nothing to record")
-    if names is None:
-        return linear
-    patterns = [names] if isinstance(names, str) else list(names)
-    for pattern in patterns:
-        if not any(fnmatch.fnmatchcase(layer.name, pattern) for layer in linear):
-            raise RecordError(f"no nn.Linear is called '{pattern}': there are {', '.join(one.name for one in linear)}")
-    return [layer for layer in linear if any(fnmatch.fnmatchcase(layer.name, pattern) for pattern in patterns)]
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """A model in evaluation, and afterwards as it was."""
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)
 
 
 class Watch:
     """Hooks on layers, in the order in which the model calls them: rows are kept while is_on says so."""
 
-    def __init__(self, layers: list[Layer], is_on: Callable[[], bool], shields: bool = False):
-        """shields: what comes behind a layer gets a copy of its outputs, so that it cannot change those that are kept."""
+    def __init__(self, model: nn.Module, layers: list[Layer], is_on: Callable[[], bool], shields: bool = False,
+                 batch_first: bool = True):
+        """shields: what comes behind a layer gets a copy of its outputs, so that it cannot change those that are kept.
+        batch_first: whether samples are the first dimension of what layers read, or the second one."""
         self.order: list[Layer] = []
-        self._is_on, self._shields = is_on, shields
-        self._handles = [layer.module.register_forward_hook(self._hook_of(layer)) for layer in layers]
+        self._is_on, self._shields, self._batch_first = is_on, shields, batch_first
+        self._forward = 0
+        self._replaced: list[nn.Module] = []
+        self._handles = [model.register_forward_pre_hook(self._begin_forward)]
+        by_module: dict[nn.Module, list[Layer]] = {}
+        for layer in layers:
+            for module in layer.modules:
+                by_module.setdefault(module, []).append(layer)
+        for module, own in by_module.items():
+            self._look_at(module, own)
 
-    def _hook_of(self, layer: Layer) -> Callable:
+    def _begin_forward(self, module: nn.Module, inputs: tuple) -> None:
+        self._forward += 1
+
+    def _look_at(self, module: nn.Module, layers: list[Layer]) -> None:
+        if isinstance(module, (nn.MultiheadAttention, nn.LSTM, nn.GRU)):
+            named = {layer.name.rsplit(".", 1)[-1]: layer for layer in layers}
+
+            def see(suffix: str, x: torch.Tensor, output: torch.Tensor) -> torch.Tensor:
+                if not self._is_on() or suffix not in named:
+                    return output
+                rows = Rows(x.detach().reshape(-1, x.shape[-1]).clone(), x.numel() // x.shape[-1], self._forward)
+                return self._keep(named[suffix], rows, output, lambda tensor: tensor.reshape(-1, tensor.shape[-1]))
+            replacement = exposed.attention if isinstance(module, nn.MultiheadAttention) else exposed.recurrent
+            module.forward = replacement(module, see)  # type: ignore
+            self._replaced.append(module)
+        elif isinstance(module, nn.Linear):
+            self._handles.append(module.register_forward_hook(self._linear_hook(layers[0])))
+        else:
+            self._handles.append(module.register_forward_hook(self._convolution_hook(layers)))
+
+    def _linear_hook(self, layer: Layer) -> Callable:
         def hook(module: nn.Module, inputs: tuple, output: torch.Tensor) -> torch.Tensor | None:
             if not self._is_on():
                 return None
-            rows = Rows(inputs[0].detach().reshape(-1, module.in_features).clone())
-            if layer not in self.order:
-                self.order.append(layer)
-            layer.calls.append(rows)
-            rows.outputs = output if self._shields else output.detach().clone()
-            rows.is_rounded = (torch.is_autocast_enabled() or torch.is_autocast_cpu_enabled() or
-                               output.dtype != torch.float32)
-            if output.requires_grad:
-                output.register_hook(lambda gradient: self._came_back(rows, gradient))
-            return output.clone() if self._shields else None
+
+            def rows_of(tensor: torch.Tensor) -> torch.Tensor:
+                turned = tensor if self._batch_first or tensor.ndim < 3 else tensor.transpose(0, 1)
+                return turned.reshape(-1, tensor.shape[-1])
+            x = rows_of(inputs[0].detach())
+            kept = self._keep(layer, Rows(x.clone(), len(x), self._forward), output, rows_of)
+            return kept if self._shields else None
         return hook
 
-    @staticmethod
-    def _came_back(rows: Rows, gradient: torch.Tensor) -> None:
-        own = gradient.detach().reshape(rows.inputs.shape[0], -1)
-        rows.errors = own.clone() if rows.errors is None else rows.errors + own  # of a second backward
+    def _convolution_hook(self, layers: list[Layer]) -> Callable:
+        """Of all groups of a convolution."""
+        def hook(module: nn.Module, inputs: tuple, output: torch.Tensor) -> torch.Tensor | None:
+            if not self._is_on():
+                return None
+            flat = isinstance(module, nn.Conv1d)
+            maps = inputs[0].detach().reshape(-1, *inputs[0].shape[-(2 if flat else 3):])
+            maps = maps[:, :, None] if flat else maps
+            kept = output
+            for layer in layers:
+                own = maps[:, layer.channels].clone()
+                layer.convolution = convolution_of(module, *own.shape[1:])
+
+                def rows_of(tensor: torch.Tensor, part: slice = layer.part) -> torch.Tensor:
+                    of_places = tensor.reshape(len(maps), module.out_channels, -1)[:, part]  # type: ignore
+                    return of_places.transpose(1, 2).reshape(-1, of_places.shape[1])
+                kept = self._keep(layer, Rows(own, output.numel() // module.out_channels, self._forward),  # type: ignore
+                                  kept, rows_of)
+            return kept if self._shields else None
+        return hook
+
+    def _keep(self, layer: Layer, rows: Rows, output: torch.Tensor,
+              rows_of: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+        """rows_of: makes of the output, and of its gradient, rows (rows.n, out_features). Returns what is to be gone on with."""
+        def came_back(gradient: torch.Tensor) -> None:
+            own = rows_of(gradient.detach())
+            rows.errors = own.clone() if rows.errors is None else rows.errors + own  # of a second backward
+        if layer not in self.order:
+            self.order.append(layer)
+        layer.calls.append(rows)
+        rows.outputs, rows.rows_of = output if self._shields else output.detach().clone(), rows_of
+        rows.is_rounded = (torch.is_autocast_enabled() or torch.is_autocast_cpu_enabled() or
+                           output.dtype != torch.float32)
+        if output.requires_grad:
+            output.register_hook(came_back)
+        return output.clone() if self._shields else output
 
     def forget(self) -> None:
         for layer in self.order:
@@ -107,23 +118,5 @@ class Watch:
     def end(self) -> None:
         for handle in self._handles:
             handle.remove()
-
-
-def logits_and_keys(model: nn.Module, layers: list[Layer], x: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
-    """What a model in evaluation says of inputs, without learning: outputs of its last recorded layer, and the keys of
-    every layer (n, in_features)."""
-    watch = Watch(layers, lambda: True, shields=True)
-    was_training = model.training
-    try:
-        model.eval()
-        with torch.no_grad():
-            model(x)
-        keys = [torch.cat([rows.inputs for rows in layer.calls]).float().cpu() for layer in layers]
-        outputs = layers[-1].calls[-1].outputs
-        assert outputs is not None
-        return outputs.detach().reshape(-1, layers[-1].module.out_features).float().cpu(), keys
-    finally:
-        model.train(was_training)
-        watch.end()
-        for layer in layers:
-            layer.calls.clear()
+        for module in self._replaced:
+            del module.forward

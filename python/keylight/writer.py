@@ -10,16 +10,17 @@ from typing import Any, Callable
 import torch
 
 from .errors import RecordError
-from .file import Chunks, HistoryFile, numbers
+from .file import Chunks, HistoryFile
 from .rules import Rule
+from .run_file import write_tensors
 
 WAITING_MAX = 8  # steps: a training that is faster than the disk waits
 
 
 @dataclass
 class Step:
-    """One update: by layer, keys (n, inputs) or None where they are the samples themselves, and error signals
-    (n, outputs) or None where they are not recorded; on the CPU, nobody else's."""
+    """One update: by layer, keys (n, numbers of all places, or of a convolution's map) or None where they are the samples
+    themselves, and error signals (n, places * outputs) or None where they are not recorded; on the CPU, nobody else's."""
 
     number: int
     samples: torch.Tensor
@@ -114,10 +115,3 @@ class Writer:
         self._tasks.put(None)
         self._thread.join()
         self._check()
-
-
-def write_tensors(file: HistoryFile, state: str, parameters: list[tuple[int, str, str, torch.Tensor]]) -> None:
-    """Writes, or overwrites, parameters in a state: initial or current."""
-    file.delete("tensor", "state = ?", (state,))
-    for layer, name, role, tensor in parameters:
-        file.insert("tensor", layer, name, role, state, 0, ",".join(map(str, tensor.shape)), "float32", numbers(tensor))

@@ -45,7 +45,7 @@ def test_a_convolutional_network():
     server = Server(path)
     try:
         client = keylight.Client(f"http://127.0.0.1:{server.port}")
-        assert [layer["name"] for layer in client.run["layers"]] == ["hidden", "output"]
+        assert [layer["name"] for layer in client.run["layers"]] == ["features.0", "features.3", "hidden", "output"]
         answer = client.ask(3)
         assert np.abs(answer.initial_guess + answer.correction - answer.logits).max() < 5e-2
         assert answer.predicted in answer.outputs and answer.strips[0].title == "It looks at"
@@ -56,7 +56,7 @@ def test_a_convolutional_network():
         for wrong, words in ((lambda: client.ask("train/fashion-cnn/3"), "ask about one of the test split"),
                              (lambda: client.ask(np.zeros((28, 28))), "only the framework that trained it can run"),
                              (lambda: client.ask("test/fashion-cnn/999"), "has samples 0 to 29"),
-                             (lambda: answer.spotlight(layer="conv"), "the layers hidden, output"),
+                             (lambda: answer.spotlight(layer="conv"), "the layers features.0, features.3, hidden, output"),
                              (lambda: keylight.Client(f"http://127.0.0.1:{server.port}", "other"), "name one of them")):
             try:
                 wrong()

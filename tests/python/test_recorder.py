@@ -184,6 +184,7 @@ def test_dropout_and_frozen_layers():
     assert json.loads(tap.succeed("info", path, "--json"))["training"]["architecture"] == "mlp"
     model = convolution()
     model.inner.weight.requires_grad_(False)
+    model.features.requires_grad_(False)
     path = record("frozen", model, torch.optim.SGD(model.head.parameters(), lr=0.05))
     out = verified(path)
     assert "error signals not recorded" in out
@@ -266,7 +267,7 @@ def test_contributions_are_per_sample_gradients_times_coefficients():
     model = convolution()
     optimizer = torch.optim.SGD([{"params": [*model.features.parameters(), model.inner.weight]},
                                  {"params": model.head.parameters(), "lr": 0.02}], lr=0.05, momentum=0.9, weight_decay=0.01)
-    path = record("gradients", model, optimizer)
+    path = record("gradients", model, optimizer, layers=["inner", "head"])
     reader = Reader(path)
     place, logit = 5, 2
     x = TEST.standardised(np.arange(len(TEST))).reshape(-1, 1, SIDE, SIDE)[place:place + 1]
@@ -347,7 +348,7 @@ def test_indices_and_outputs_are_copied():
     inner = model[2](model[1](model[0](x)))
     expected = (inner > 0) * model[4].weight[1]
     for query in range(3):
-        data, = reader.db.execute("SELECT data FROM query_key_chunk WHERE query = ? AND layer = 1 AND role = 'gradient' AND output = 1",
+        data, = reader.db.execute("SELECT data FROM query_key_chunk WHERE query = ? AND layer = 2 AND role = 'gradient' AND output = 1",
                                   (150 + query,)).fetchone()
         assert np.allclose(np.frombuffer(data, "<f4"), expected[query].detach(), atol=1e-6)
 
@@ -407,7 +408,7 @@ def test_what_cannot_be_recorded_is_said_once():
     assert "attention without contributions" in tap.run("query", path, "--sample", "test/other/1", "--rank", "logit").stderr
     model = convolution()
     refused("samples are indices into train", lambda: keylight.Recorder(path_of("i"), model, sgd(model), train=TRAIN, test=TEST).step([150]))
-    refused("no nn.Linear is called 'fc'", lambda: keylight.Recorder(path_of("l"), model, sgd(model), train=TRAIN, test=TEST, layers="fc"))
+    refused("no linear layer is called 'fc'", lambda: keylight.Recorder(path_of("l"), model, sgd(model), train=TRAIN, test=TEST, layers="fc"))
     open(path_of("there"), "w").close()
     refused("exists", lambda: keylight.Recorder(os.path.join(FOLDER, "there.keylight"), model, sgd(model), train=TRAIN, test=TEST))
     refused("no pictures", lambda: keylight.Recorder(path_of("d"), model, sgd(model), train=[1, 2, 3], test=TEST))

@@ -7,7 +7,7 @@
 #include "core/data/selection.h"
 
 struct kl_catalogue_entry {
-    char *path; /* below the data set's folder; owned */
+    char *path;      /* below the data set's folder; owned */
     int is_left_out; /* it cannot be read */
     uint8_t label;
     enum kl_split split;

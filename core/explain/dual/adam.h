@@ -43,6 +43,12 @@ enum kl_status kl_adam_effects(struct kl_pool *pool, const struct kl_history *hi
                                const float *const *gradients, float *const *scores,
                                struct kl_error *err);
 
+/* The same of a query at several places, of layers of several places: scores[t] += sum over the
+ * showing's places p of d_p^T (C_s * M) (x_p, 1), matrix M (outputs, inputs + 1). */
+enum kl_status kl_adam_bilinear(struct kl_pool *pool, const struct kl_history *history,
+                                uint32_t layer, const float *matrix, float *scores,
+                                struct kl_error *err);
+
 /* What kl_correct tells, from x, the last layer's input; of a text, of the told logit by its
  * weighted attention (n_patterns, kl_adam_weigh); of images weighted is NULL. Of so many classes
  * that their sums would take more than KL_ADAM_ROOM, a sweep. Errors: KL_ERR_MEMORY and those of

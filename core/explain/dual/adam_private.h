@@ -26,7 +26,8 @@ struct kl_adam_sums {
  * for the sweep. */
 struct kl_adam_request {
     struct kl_adam_request *next;
-    uint32_t layer, n; /* n gradients */
+    uint32_t layer, n;   /* n gradients */
+    const float *matrix; /* M (core/explain/places/places.h), n is 1; or NULL, and */
     const float *x;
     const float *const *gradients;
     float *const *scores;

@@ -100,7 +100,7 @@ static enum kl_status begin_marked(void *self, unsigned n_tasks, uint64_t n_patt
     return status;
 }
 
-/* P * W_0 of some outputs. */
+/* P * W_0 of some outputs, and a bias that has no dual form as it ended. */
 static void add_left(void *self, const struct kl_sweep_rows *rows, const float *p, double share)
 {
     const struct job *job = self;
@@ -117,6 +117,8 @@ static void add_left(void *self, const struct kl_sweep_rows *rows, const float *
 
             to[i] += (p ? (double)p[(size_t)r * rows->width + i] : share) * from;
         }
+        if (job->history->layers[job->layer].bias == 0)
+            to[inputs] = (double)job->history->final->biases[job->layer][row];
     }
 }
 

@@ -23,11 +23,13 @@ static void guess_with_share(const struct kl_history *history, uint32_t layer, c
 
     for (uint32_t j = 0; j < initial->shape.outputs[layer]; j++) {
         const float *row = initial->weights[layer] + j * inputs;
-        double sum = initial->biases[layer][j];
+        int has_bias = history->layers[layer].bias > 0;
+        double sum = has_bias ? initial->biases[layer][j] : 0;
 
         for (size_t i = 0; i < inputs; i++)
             sum += (double)row[i] * x[i];
-        out[j] = history->layers[layer].alpha * sum;
+        out[j] = history->layers[layer].alpha * sum +
+                 (has_bias ? 0 : (double)history->final->biases[layer][j]);
     }
 }
 

@@ -6,7 +6,8 @@
 
 #include "core/explain/history.h"
 
-/* out[j] = (P * (W_0 x + b_0))[j]: (outputs[layer]) doubles. Errors: KL_ERR_MEMORY and those of
+/* out[j] = (P * (W_0 x + b_0))[j], or with a bias that has no dual form (P * W_0 x)[j] + b[j]:
+ * (outputs[layer]) doubles. Errors: KL_ERR_MEMORY and those of
  * reading. */
 enum kl_status kl_initial_guess(struct kl_pool *pool, const struct kl_history *history,
                                 uint32_t layer, const float *x, double *out, struct kl_error *err);

@@ -7,6 +7,7 @@
 
 #include "core/base/memory.h"
 #include "core/explain/dual/adam_private.h"
+#include "core/explain/places/places.h"
 #include "core/models/adam_dual.h"
 #include "core/scan/scan.h"
 
@@ -22,7 +23,7 @@ struct part {
     float *kept;          /* (n_segments, n_kept, n, width) at each segment's beginning */
     float *denominators;  /* (steps of a segment, n, width); where C_s is made, too */
     float *gradients;     /* likewise, if steps are wanted; otherwise one step's */
-    float *keys, *errors; /* (slice, inputs), (slice, outputs) */
+    float *keys, *errors; /* (slice * places, inputs), (slice * places, outputs) */
 };
 
 /* How much is done; the first task counts for all. */
@@ -34,8 +35,8 @@ struct job {
     const struct kl_sweep *sweep;
     const struct kl_block_source *keys;
     int is_penalised; /* weight decay is part of the gradient */
-    uint32_t segment_steps, n_segments, n_kept, slice;
-    uint32_t segment; /* the current one */
+    uint32_t segment_steps, n_segments, n_kept, places, slice; /* showings at a time */
+    uint32_t segment;                                          /* the current one */
     struct part *parts;
     unsigned n_parts;
     float *column; /* (n_patterns) of one output alone: its error signals; or NULL */
@@ -61,50 +62,34 @@ static double kept_share(const struct job *job, uint32_t step)
     return job->is_penalised ? 1 : 1 - rule->learning_rate * rule->weight_decay;
 }
 
-static enum kl_status read_keys(const struct job *job, unsigned worker, uint64_t first, uint32_t n,
-                                float *keys, struct kl_error *err)
-{
-    const struct kl_history *history = job->sweep->history;
-    const struct kl_collection *data = history->data;
-    enum kl_status status = KL_OK;
-
-    if (!kl_shape_reads_samples(&history->final->shape, job->sweep->layer))
-        return kl_read_rows(job->keys, worker, first, n, keys, err);
-    for (uint32_t i = 0; !status && i < n; i++) {
-        uint32_t sample = history->samples[first + i];
-        float *row = keys + (size_t)i * job->keys->width;
-
-        status = kl_read_rows(job->keys, worker, sample, 1, row, err);
-        kl_dataset_standardise_floats(data->datasets[kl_collection_place(data, sample).dataset],
-                                      row);
-    }
-    return status;
-}
-
-/* Reads the next patterns of a step, as many as fit a slice: returns how many. */
+/* Reads the next showings of a step, as many as fit a slice: returns how many. */
 static enum kl_status read_slice(const struct job *job, struct part *part, unsigned worker,
                                  uint32_t step, uint32_t done, struct kl_sweep_patterns *patterns,
                                  struct kl_error *err)
 {
     const struct kl_history *history = job->sweep->history;
-    const struct kl_block_source *errors = history->errors[job->sweep->layer];
     uint32_t left = kl_history_count(history, step) - done;
+    uint32_t n = left < job->slice ? left : job->slice;
     enum kl_status status;
 
-    *patterns = (struct kl_sweep_patterns){.first = kl_history_start(history, step) + done,
-                                           .n = left < job->slice ? left : job->slice,
-                                           .step = step,
-                                           .keys = part->keys,
-                                           .errors = part->errors + part->rows.first,
-                                           .stride = errors->width};
-    status = read_keys(job, worker, patterns->first, patterns->n, part->keys, err);
+    *patterns =
+        (struct kl_sweep_patterns){.first = kl_history_start(history, step) + done,
+                                   .n_showings = n,
+                                   .n = n * job->places,
+                                   .step = step,
+                                   .keys = part->keys,
+                                   .errors = part->errors + part->rows.first,
+                                   .stride = history->final->shape.outputs[job->sweep->layer]};
+    status = kl_read_keys(history, job->keys, job->sweep->layer, worker, patterns->first, n,
+                          part->keys, err);
     if (job->column) {
         patterns->errors = job->column + patterns->first;
         patterns->stride = 1;
         return status;
     }
     return status ? status
-                  : kl_read_rows(errors, worker, patterns->first, patterns->n, part->errors, err);
+                  : kl_read_rows(history->errors[job->sweep->layer], worker, patterns->first, n,
+                                 part->errors, err);
 }
 
 /* G_s = sum over the step of d_t x_t^T, biases as the last column. */
@@ -128,7 +113,7 @@ static enum kl_status find_gradient(const struct job *job, struct part *part, un
             gradient[(size_t)r * width + width - 1] =
                 sum + (done ? gradient[(size_t)r * width + width - 1] : 0);
         }
-        done += patterns.n;
+        done += patterns.n_showings;
     }
     return KL_OK;
 }
@@ -212,7 +197,7 @@ static enum kl_status show_patterns(const struct job *job, struct part *part, un
             return err->status;
         patterns.coefficients = coefficients;
         job->sweep->patterns(job->sweep->self, &part->rows, &patterns);
-        done += patterns.n;
+        done += patterns.n_showings;
     }
     return KL_OK;
 }
@@ -280,9 +265,9 @@ static enum kl_status begin_part(const struct job *job, struct part *part, struc
         {&part->kept, job->n_segments * job->n_kept * n},
         {&part->denominators, steps * n},
         {&part->gradients, (job->sweep->step ? steps : 1) * n},
-        {&part->keys, (size_t)job->slice * history->final->shape.inputs[layer]},
+        {&part->keys, (size_t)job->slice * job->places * history->final->shape.inputs[layer]},
         {&part->errors,
-         job->column ? 0 : (size_t)job->slice * history->final->shape.outputs[layer]},
+         job->column ? 0 : (size_t)job->slice * job->places * history->final->shape.outputs[layer]},
     };
 
     for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
@@ -364,7 +349,9 @@ static uint32_t plan(struct job *job)
     size_t steps = sweep->history->n_steps, per_step = sweep->step ? 2 : 1, row, most;
     size_t room = sweep->room ? sweep->room : ROOM;
 
-    job->slice = (uint32_t)(SLICE_NUMBERS / (width > outputs ? width : outputs)) + 1;
+    job->places = kl_shape_places(shape, sweep->layer);
+    job->slice =
+        (uint32_t)(SLICE_NUMBERS / ((width > outputs ? width : outputs) * job->places)) + 1;
     if (job->slice > sweep->history->most_per_step)
         job->slice = sweep->history->most_per_step;
     job->n_kept = job->is_penalised ? 3 : 1;
@@ -428,7 +415,7 @@ enum kl_status kl_sweep(const struct kl_sweep *sweep, struct kl_error *err)
         if (!status)
             job.keys = &images->source;
     }
-    if (!status && sweep->n == 1)
+    if (!status && sweep->n == 1 && job.places == 1)
         status = read_column(sweep, &job.column, err);
     for (uint32_t first = 0; !status && first < sweep->n; first += most)
         status = sweep_outputs(&job, sweep->first + first,

@@ -18,10 +18,11 @@ struct kl_sweep_rows {
     uint32_t first, n, width; /* outputs first .. first + n - 1 */
 };
 
-/* Patterns of one step. */
+/* Patterns of one step: all places of so many showings, one showing after the other. */
 struct kl_sweep_patterns {
-    uint64_t first;
-    uint32_t n, step;    /* step from 1 */
+    uint64_t first; /* showing */
+    uint32_t n_showings;
+    uint32_t n, step;    /* patterns; step from 1 */
     const float *keys;   /* (n, width - 1) */
     const float *errors; /* error signals of the task's outputs: row i starts at i * stride */
     size_t stride;
@@ -37,8 +38,8 @@ struct kl_sweep {
     int wants_patterns; /* or patterns is not called, and the keys are read once less */
     void *self;
     /* Before the first step of some of the outputs: so many tasks, segments of so many
-     * patterns, the last one of at most as many. May be NULL, as all of these. */
-    enum kl_status (*begin)(void *self, unsigned n_tasks, uint64_t n_patterns,
+     * showings, the last one of at most as many. May be NULL, as all of these. */
+    enum kl_status (*begin)(void *self, unsigned n_tasks, uint64_t n_showings,
                             struct kl_error *err);
     /* Patterns of a step, by several tasks at a time. */
     void (*patterns)(void *self, const struct kl_sweep_rows *rows,
@@ -46,7 +47,7 @@ struct kl_sweep {
     /* A whole step, likewise: C_s and G_s (rows->n, width). */
     void (*step)(void *self, const struct kl_sweep_rows *rows, uint32_t step,
                  const float *coefficients, const float *gradient);
-    /* After all tasks have done patterns first .. first + n - 1. */
+    /* After all tasks have done showings first .. first + n - 1. */
     void (*segment)(void *self, uint64_t first, uint64_t n);
     /* After the first step: P (rows->n, width), or NULL: it is share everywhere. */
     void (*end)(void *self, const struct kl_sweep_rows *rows, const float *p, double share);

@@ -7,8 +7,10 @@
 
 #include "core/base/memory.h"
 #include "core/explain/history.h"
+#include "core/explain/places/places.h"
 
 #define ROWS 32       /* patterns that are read together */
+#define SHOWINGS 1024 /* of a layer with places: patterns of so many at least, where there are */
 #define ROWS_MIN 4096 /* patterns that C is made of, at least, and two for each of its columns */
 #define WIDTH_MAX                                                                                  \
     2048 /* up to which C itself is factored; of wider layers the patterns' products */
@@ -57,59 +59,58 @@ void kl_decorrelation_free(struct kl_decorrelation *decorrelation)
 struct sample {
     const struct kl_history *history;
     uint32_t layer, inputs, width;
-    uint64_t n_rows;
+    uint32_t places, per_showing, n_showings; /* of a showing: all, and those that are taken */
+    uint64_t n_rows;                          /* n_showings * per_showing */
+    uint32_t n_read;                          /* showings */
     double *keys;
 };
 
-static enum kl_status read_key(const struct sample *sample, unsigned worker, uint64_t pattern,
-                               uint32_t n, float *rows, struct kl_error *err)
+/* Of n showings that were read, some places each: further rows of the sample. */
+static void take(struct sample *sample, const float *rows, uint32_t n)
 {
-    const struct kl_history *history = sample->history;
-    const struct kl_collection *data = history->data;
-    enum kl_status status = KL_OK;
+    for (uint32_t i = 0; i < n * sample->per_showing; i++) {
+        uint32_t showing = i / sample->per_showing;
+        /* Evenly over the places, beginning elsewhere in every showing. */
+        uint32_t place =
+            (uint32_t)((uint64_t)(i % sample->per_showing) * sample->places / sample->per_showing +
+                       sample->n_read + showing) %
+            sample->places;
+        const float *row = rows + ((size_t)showing * sample->places + place) * sample->inputs;
+        double *key =
+            sample->keys + ((size_t)sample->n_read * sample->per_showing + i) * sample->width;
 
-    if (!kl_shape_reads_samples(&history->final->shape, sample->layer))
-        return kl_read_rows(history->keys[sample->layer], worker, pattern, n, rows, err);
-    for (uint32_t i = 0; !status && i < n; i++, rows += sample->inputs) {
-        uint32_t id = history->samples[pattern + i];
-
-        status = kl_read_rows(history->keys[0], worker, id, 1, rows, err);
-        if (!status)
-            kl_dataset_standardise_floats(data->datasets[kl_collection_place(data, id).dataset],
-                                          rows);
+        for (uint32_t j = 0; j < sample->inputs; j++)
+            key[j] = (double)row[j];
+        if (sample->width > sample->inputs)
+            key[sample->inputs] = 1;
     }
-    return status;
+    sample->n_read += n;
 }
 
 /* Runs as the pool's only task, so that it may read as a worker. */
 static enum kl_status read_keys(void *argument, unsigned worker, unsigned task,
                                 struct kl_error *err)
 {
-    const struct sample *sample = argument;
-    uint64_t n_patterns = sample->history->n_patterns, done = 0;
+    struct sample *sample = argument;
+    const struct kl_history *history = sample->history;
+    uint32_t together = sample->places > 1 ? 1 : ROWS;
     float *rows = NULL;
-    enum kl_status status =
-        kl_alloc(&rows, (size_t)ROWS * sample->inputs, sizeof *rows, "keys", err);
+    enum kl_status status = kl_alloc(&rows, (size_t)together * sample->places * sample->inputs,
+                                     sizeof *rows, "keys", err);
 
     (void)task;
-    while (!status && done < sample->n_rows) {
-        uint64_t left = sample->n_rows - done;
-        uint32_t n = left < ROWS ? (uint32_t)left : ROWS;
-        /* Evenly over all patterns, without going beyond them. */
-        uint64_t first = done * n_patterns / sample->n_rows; /* both far below 2^32 times 4096 */
+    while (!status && sample->n_read < sample->n_showings) {
+        uint32_t left = sample->n_showings - sample->n_read;
+        uint32_t n = left < together ? left : together;
+        /* Evenly over all showings, without going beyond them; both far below 2^32 times 4096. */
+        uint64_t first = sample->n_read * history->n_patterns / sample->n_showings;
 
-        if (first + n > n_patterns)
-            first = n_patterns - n;
-        status = read_key(sample, worker, first, n, rows, err);
-        for (uint32_t i = 0; !status && i < n; i++) {
-            double *key = sample->keys + (done + i) * sample->width;
-
-            for (uint32_t j = 0; j < sample->inputs; j++)
-                key[j] = (double)rows[(size_t)i * sample->inputs + j];
-            if (sample->width > sample->inputs)
-                key[sample->inputs] = 1;
-        }
-        done += n;
+        if (first + n > history->n_patterns)
+            first = history->n_patterns - n;
+        status = kl_read_keys(history, history->keys[sample->layer], sample->layer, worker, first,
+                              n, rows, err);
+        if (!status)
+            take(sample, rows, n);
     }
     free(rows);
     return status;
@@ -146,6 +147,22 @@ static enum kl_status factor_keys(const struct sample *sample, struct layer *lay
     return KL_OK;
 }
 
+/* How many patterns are taken: so many, as far as there are as many. */
+static void plan(struct sample *sample, uint64_t wanted)
+{
+    uint64_t n_showings = sample->history->n_patterns, per_showing;
+
+    per_showing = (wanted - 1) / (n_showings < SHOWINGS ? n_showings : SHOWINGS) + 1;
+    if (sample->places == 1)
+        per_showing = 1;
+    else if (per_showing > sample->places)
+        per_showing = sample->places;
+    wanted = (wanted - 1) / per_showing + 1;
+    sample->per_showing = (uint32_t)per_showing;
+    sample->n_showings = (uint32_t)(n_showings < wanted ? n_showings : wanted);
+    sample->n_rows = (uint64_t)sample->n_showings * per_showing;
+}
+
 static enum kl_status make_layer(struct kl_pool *pool, const struct kl_history *history, uint32_t l,
                                  struct layer *layer, struct kl_error *err)
 {
@@ -153,13 +170,12 @@ static enum kl_status make_layer(struct kl_pool *pool, const struct kl_history *
     struct sample sample = {.history = history,
                             .layer = l,
                             .inputs = inputs,
-                            .width = inputs + (history->layers[l].bias > 0)};
+                            .width = inputs + (history->layers[l].bias > 0),
+                            .places = kl_shape_places(&history->final->shape, l)};
     uint64_t wanted = 2 * (uint64_t)sample.width > ROWS_MIN ? 2 * (uint64_t)sample.width : ROWS_MIN;
     enum kl_status status;
 
-    if (sample.width > WIDTH_MAX)
-        wanted = WIDTH_MAX;
-    sample.n_rows = history->n_patterns < wanted ? history->n_patterns : wanted;
+    plan(&sample, sample.width > WIDTH_MAX ? WIDTH_MAX : wanted);
     status = kl_alloc(&sample.keys, sample.n_rows * sample.width, sizeof(double), "keys", err);
     if (!status)
         status = kl_pool_run(pool, read_keys, &sample, 1, err);
@@ -199,28 +215,28 @@ static enum kl_status solve(const struct layer *layer, uint32_t width, double *s
 }
 
 enum kl_status kl_decorrelate(struct kl_pool *pool, const struct kl_history *history, uint32_t l,
-                              const float *x, float *out, float *offset, struct kl_error *err)
+                              uint32_t n, float *rows, struct kl_error *err)
 {
     struct kl_decorrelation *all = history->decorrelation;
     uint32_t inputs = history->final->shape.inputs[l];
-    int has_bias = history->layers[l].bias > 0;
+    uint32_t width = inputs + (history->layers[l].bias > 0);
     double *solved = NULL;
-    enum kl_status status = kl_alloc(&solved, (size_t)inputs + 1, sizeof *solved, "a query", err);
+    enum kl_status status = kl_alloc(&solved, width, sizeof *solved, "a query", err);
 
     if (status)
         return status;
-    for (uint32_t i = 0; i < inputs; i++)
-        solved[i] = (double)x[i];
-    solved[inputs] = 1;
     pthread_mutex_lock(&all->locks[l]);
     if (all->layers[l].size == 0)
         status = make_layer(pool, history, l, &all->layers[l], err);
     pthread_mutex_unlock(&all->locks[l]);
-    if (!status)
-        status = solve(&all->layers[l], inputs + (uint32_t)has_bias, solved, err);
-    for (uint32_t i = 0; !status && i < inputs; i++)
-        out[i] = (float)solved[i];
-    *offset = has_bias && !status ? (float)solved[inputs] : 0;
+    for (uint32_t r = 0; !status && r < n; r++, rows += inputs + 1) {
+        for (uint32_t i = 0; i < width; i++)
+            solved[i] = (double)rows[i];
+        status = solve(&all->layers[l], width, solved, err);
+        rows[inputs] = 0;
+        for (uint32_t i = 0; !status && i < width; i++)
+            rows[i] = (float)solved[i];
+    }
     free(solved);
     return status;
 }

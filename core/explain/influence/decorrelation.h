@@ -26,10 +26,10 @@ enum kl_status kl_decorrelation_create(struct kl_decorrelation **decorrelation,
                                        struct kl_error *err);
 void kl_decorrelation_free(struct kl_decorrelation *decorrelation);
 
-/* Of a layer, from 0: out (inputs) the first numbers of x^, *offset its last, whose key is 1 (0 of
- * a layer without bias). Thread-safe. Errors: KL_ERR_MEMORY and those of reading. */
+/* Decorrelates n rows of a layer, from 0, in place: (n, inputs + 1) each (x, 1), or another row of
+ * the layer's weights with its bias. Of a layer without bias the last number becomes 0.
+ * Thread-safe. Errors: KL_ERR_MEMORY and those of reading. */
 enum kl_status kl_decorrelate(struct kl_pool *pool, const struct kl_history *history,
-                              uint32_t layer, const float *x, float *out, float *offset,
-                              struct kl_error *err);
+                              uint32_t layer, uint32_t n, float *rows, struct kl_error *err);
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/base/memory.h"
+#include "core/explain/passes.h"
 #include "core/base/top.h"
 
 #define ROWS                                                                                       \
@@ -133,38 +134,48 @@ enum kl_status kl_batch_rows_key(const struct kl_batch_rows *rows, uint32_t laye
     return status;
 }
 
-/* Of a network that cannot be run here: training samples as it last saw them, whose logits are
- * not known, and the others as they were recorded. */
+/* Row q of a slice becomes what one subject's activations are. */
+static void take_activations(struct kl_slice *slice, uint32_t q, const struct kl_activations *one)
+{
+    const struct kl_shape *shape = &one->shape;
+
+    for (uint32_t l = 0; l <= shape->n_layers; l++) {
+        size_t width = l < shape->n_layers ? kl_shape_key_row(shape, l) : kl_shape_n_outputs(shape);
+
+        memcpy(slice->activations->keys[l] + q * width, one->keys[l], width * sizeof(float));
+    }
+}
+
+/* Of a network that cannot be run here: training samples as it last saw them, in the layers that
+ * see them whole; their logits are not known. The others as they were recorded. */
 static enum kl_status read_recorded(const struct kl_history *history, struct kl_slice *slice,
                                     unsigned worker, struct kl_error *err)
 {
     const struct kl_shape *shape = &history->final->shape;
-    struct kl_activations *all = slice->activations, *one = NULL;
-    enum kl_status status = kl_activations_create(shape, 1, &one, err);
+    enum kl_status status = KL_OK;
 
     for (uint32_t q = 0; !status && q < slice->n; q++) {
+        struct kl_subject subject = {.stored = slice->ids[q] + 1};
+        struct kl_activations *one = NULL;
         int is_trained = history->repetitions[slice->ids[q]] > 0;
 
         if (!is_trained)
-            status = history->queries->read(history->queries->self, slice->ids[q], one, err);
-        for (uint32_t l = 0; !status && l <= shape->n_layers; l++) {
-            size_t width = l < shape->n_layers ? shape->inputs[l] : kl_shape_n_outputs(shape);
-            float *key = all->keys[l] + q * width;
-
-            if (!is_trained)
-                memcpy(key, one->keys[l], width * sizeof(float));
-            else if (l < shape->n_layers)
-                status = kl_batch_rows_key(slice->work->rows, l, slice->ids[q], worker, key, err);
-        }
+            status = kl_pass_forward(history, &subject, &one, err);
+        if (one)
+            take_activations(slice, q, one);
+        kl_activations_free(one);
+        for (uint32_t l = 0; !status && is_trained && l < shape->n_layers; l++)
+            if (kl_shape_places(shape, l) == 1)
+                status = kl_batch_rows_key(
+                    slice->work->rows, l, slice->ids[q], worker,
+                    slice->activations->keys[l] + (size_t)q * shape->inputs[l], err);
     }
-    kl_activations_free(one);
     return status;
 }
 
 static enum kl_status read_subjects(const struct kl_history *history, struct kl_slice *slice,
                                     struct kl_error *err)
 {
-    const struct kl_shape *shape = &history->final->shape;
     enum kl_status status = KL_OK;
 
     for (uint32_t q = 0; !status && q < slice->n; q++) {
@@ -173,11 +184,8 @@ static enum kl_status read_subjects(const struct kl_history *history, struct kl_
 
         kl_subject_at(history->data, slice->ids[q], &subject);
         status = kl_model_read(history->final, history->data, &subject, &one, err);
-        for (uint32_t l = 0; !status && l <= shape->n_layers; l++) {
-            size_t width = l < shape->n_layers ? shape->inputs[l] : kl_shape_n_outputs(shape);
-
-            memcpy(slice->activations->keys[l] + q * width, one->keys[l], width * sizeof(float));
-        }
+        if (one)
+            take_activations(slice, q, one);
         kl_activations_free(one);
     }
     return status;
@@ -252,7 +260,7 @@ enum kl_status kl_slice_begin(struct kl_slice *slice, const struct kl_batch_quer
 {
     const struct kl_history *history = slice->work->rows->history;
     struct kl_slice_work *work = slice->work;
-    size_t width = history->final->shape.inputs[query->layer], n = slice->n;
+    size_t width = kl_shape_key_row(&history->final->shape, query->layer), n = slice->n;
     enum kl_status status;
 
     end_query(slice);
@@ -339,7 +347,7 @@ static void take_product(struct kl_slice *slice, const struct kl_block *block, u
     struct kl_slice_work *work = slice->work;
     const struct kl_history *history = work->rows->history;
     uint32_t layer = work->query.layer;
-    size_t width = history->final->shape.inputs[layer];
+    size_t width = kl_shape_key_row(&history->final->shape, layer);
 
     kl_block_to_float(block, first * width, n_rows * width, work->keys);
     for (uint32_t i = 0; kl_shape_reads_samples(&history->final->shape, layer) && i < n_rows; i++) {

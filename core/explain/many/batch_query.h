@@ -31,7 +31,8 @@ enum kl_status kl_batch_rows_create(const struct kl_history *history, struct kl_
                                     struct kl_error *err);
 void kl_batch_rows_free(struct kl_batch_rows *rows);
 
-/* What a layer, from 0, saw of a training sample at its last showing: key (inputs). Within a pool's
+/* What a layer, from 0, that sees samples whole saw of a training sample at its last showing: key
+ * (inputs). Within a pool's
  * task. Errors: those of reading. */
 enum kl_status kl_batch_rows_key(const struct kl_batch_rows *rows, uint32_t layer, uint32_t sample,
                                  unsigned worker, float *key, struct kl_error *err);
@@ -40,7 +41,7 @@ enum kl_status kl_batch_rows_key(const struct kl_batch_rows *rows, uint32_t laye
 struct kl_slice {
     uint32_t n;                         /* queries */
     const uint32_t *ids;                /* (n) samples of the run, borrowed */
-    struct kl_activations *activations; /* keys[l]: (n, inputs[l]), keys[n_layers]: logits */
+    struct kl_activations *activations; /* keys[l]: (n, kl_shape_key_row(l)), [n_layers]: logits */
     double *class_totals;               /* (n_classes, n) of |a_t|, if wanted */
     double *sample_totals; /* (samples of the run) of |a_t|, over the queries, if wanted */
     uint32_t *n_best;      /* (n) */

@@ -110,13 +110,14 @@ struct neighbour_job {
 static enum kl_status compare(const struct work *work, unsigned worker, const float *x,
                               uint32_t other, struct kl_suspect *one, struct kl_error *err)
 {
-    uint32_t width = work->history->final->shape.inputs[0];
+    uint32_t layer = kl_shape_first_whole(&work->history->final->shape);
+    uint32_t width = work->history->final->shape.inputs[layer];
     double product = 0, mine = 0, its = 0;
     float *row = NULL;
     enum kl_status status = kl_alloc(&row, width, sizeof *row, "an image", err);
 
     if (!status)
-        status = kl_batch_rows_key(work->rows, 0, other, worker, row, err);
+        status = kl_batch_rows_key(work->rows, layer, other, worker, row, err);
     if (!status) {
         for (uint32_t j = 0; j < width; j++) {
             product += (double)x[j] * (double)row[j];
@@ -170,8 +171,9 @@ static enum kl_status find_neighbours(void *argument, unsigned worker, unsigned 
 {
     struct neighbour_job *job = argument;
     const struct kl_history *history = job->work->history;
-    struct kl_batch_query query = {0, kl_rank_find("cosine"), KL_UNIT_DISTINCT, KL_NEIGHBOURS + 1,
-                                   0};
+    uint32_t layer = kl_shape_first_whole(&history->final->shape);
+    struct kl_batch_query query = {layer, kl_rank_find("cosine"), KL_UNIT_DISTINCT,
+                                   KL_NEIGHBOURS + 1, 0};
     uint32_t first = (job->first_task + task) * KL_SLICE, left = job->n - first;
     struct kl_slice *slice = NULL;
     enum kl_status status = kl_slice_create(history, job->work->rows, job->ids + first,
@@ -180,14 +182,15 @@ static enum kl_status find_neighbours(void *argument, unsigned worker, unsigned 
     if (!status)
         status = kl_slice_begin(slice, &query, job->norms, err);
     if (!status)
-        status = kl_slice_scan(slice, worker, 0, history->keys[0]->n_blocks, err);
+        status = kl_slice_scan(slice, worker, 0, history->keys[layer]->n_blocks, err);
     if (!status)
         status = kl_slice_finish(slice, err);
     for (uint32_t q = 0; !status && q < slice->n; q++)
-        status = ask(job->work, worker,
-                     slice->activations->keys[0] + (size_t)q * history->final->shape.inputs[0],
-                     slice->ids[q], slice->best + (size_t)q * query.top, slice->n_best[q],
-                     &job->work->samples[slice->ids[q]], err);
+        status =
+            ask(job->work, worker,
+                slice->activations->keys[layer] + (size_t)q * history->final->shape.inputs[layer],
+                slice->ids[q], slice->best + (size_t)q * query.top, slice->n_best[q],
+                &job->work->samples[slice->ids[q]], err);
     kl_slice_free(slice);
     pthread_mutex_lock(&job->lock);
     job->n_done++;
@@ -326,7 +329,8 @@ static enum kl_status ask_neighbours(struct work *work, const struct kl_suspect 
     for (uint32_t i = 0; i < n; i++)
         ids[i] = list[i].sample;
     job.ids = ids;
-    status = kl_norms_of(work->pool, work->history, 0, &job.norms, err);
+    status = kl_norms_of(work->pool, work->history,
+                         kl_shape_first_whole(&work->history->final->shape), &job.norms, err);
     if (status)
         goto out;
     pthread_mutex_init(&job.lock, NULL);

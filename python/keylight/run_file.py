@@ -1,0 +1,170 @@
+"""The file of one recording: what stands in it before the first step, at checkpoints and at the end, and how it is taken
+up again."""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from . import queries
+from .errors import RecordError
+from .file import HistoryFile, numbers
+from .layers import Layer
+from .rules import Optimiser, Rule
+from .samples import Samples
+
+LAYERS_MAX, GROUPS_MAX, NAME_MAX, WIDTH_MAX, ROW_MAX = 64, 32, 63, 65536, 1 << 24  # what keylight reads; names in bytes
+
+
+@dataclass
+class Recorded:
+    """One layer as it is recorded: whether its error signals are, and its bias by the same rule as its weights; which parameter
+    group these follow, and how many rows it has of every sample."""
+
+    layer: Layer
+    has_errors: bool
+    has_bias: bool
+    group: int
+    places: int
+    initial: list[tuple[str, torch.Tensor]] = field(repr=False)
+
+
+def copies(layer: Layer) -> list[tuple[str, torch.Tensor]]:
+    """A layer's parameters as they are."""
+    tensors = [("weights", layer.weight)] + ([("bias", layer.bias)] if layer.bias is not None else [])
+    return [(role, tensor.detach().float().cpu().clone()) for role, tensor in tensors]
+
+
+@dataclass
+class RunFile:
+    """What all rows of a recording's file say. layers: in the order of their numbers, the last makes the outputs."""
+
+    name: str
+    dtype: str
+    train: Samples
+    test: Samples
+    optimiser: Optimiser
+    layers: list[Recorded]
+    is_native: bool
+
+    def name_of(self, number: int) -> str:
+        """What a layer, from 1, is called: as the framework calls it, unless keylight knows the model itself."""
+        if not self.is_native:
+            return self.layers[number - 1].layer.name
+        return "output" if number == len(self.layers) else f"hidden{number}"
+
+    def parameters(self, initial: bool = False) -> list[tuple[int, str, str, torch.Tensor]]:
+        """(layer, name, role, copy) of all, as they are or as they were before the first step."""
+        return [(number, self.name_of(number), "offset" if role == "bias" and not one.has_bias else role, tensor)
+                for number, one in enumerate(self.layers, 1)
+                for role, tensor in (one.initial if initial else copies(one.layer))]
+
+    def check(self, n_groups: int) -> None:
+        """Raises RecordError for what keylight would not read."""
+        for one in self.layers:
+            layer = one.layer
+            if len(layer.name.encode()) > NAME_MAX:
+                raise RecordError(f"the name of layer {layer.name} is longer than {NAME_MAX} bytes: leave it out (layers=...)")
+            if max(layer.in_features, layer.out_features) > WIDTH_MAX:
+                raise RecordError(f"layer {layer.name} is wider than {WIDTH_MAX}: leave it out (layers=...)")
+            if max(layer.in_features, layer.out_features) * one.places > ROW_MAX:
+                raise RecordError(f"layer {layer.name} sees more than {ROW_MAX} numbers of every sample: leave it out (layers=...)")
+        if len(self.layers) > LAYERS_MAX:
+            raise RecordError(f"there are {len(self.layers)} layers: at most {LAYERS_MAX} can be recorded, choose them (layers=...)")
+        if n_groups > GROUPS_MAX:
+            raise RecordError(f"there are {n_groups} parameter groups: at most {GROUPS_MAX} can be recorded")
+        if len(self.name.encode()) > NAME_MAX:
+            raise RecordError(f"the name {self.name} is longer than {NAME_MAX} bytes: give another (name=...)")
+
+    def write_start(self, file: HistoryFile, scores: queries.Scores | None) -> None:
+        """scores: those of test before the first step."""
+        self.train.write(file, self.name, self.test)
+        last = len(self.layers)
+        for number, one in enumerate(self.layers, 1):
+            layer = one.layer
+            file.insert("layer", number, self.name_of(number), layer.in_features, layer.out_features,
+                        int(one.has_bias), one.places, one.group,
+                        "softmax" if number == last else "relu" if self.is_native else "",
+                        "samples" if self.is_native and number == 1 else "chunks", "whole" if one.has_errors else "none")
+            cut = layer.convolution
+            if cut is not None:
+                file.insert("convolution", number, cut.channels, *cut.size, *cut.kernel, *cut.stride, *cut.padding, *cut.dilation)
+        write_tensors(file, "initial", self.parameters(initial=True))
+        if scores is not None:
+            file.insert("curve", 0, 0, scores.accuracy, scores.loss)
+        for key, value in {"framework": _framework(), "optimiser": self.optimiser.name, **self.optimiser.settings}.items():
+            file.insert("setting", key, value)
+        file.checkpoint(0)
+
+    def _settings(self, steps: int, batch_max: int, checkpoint_steps: int, rules: list[Rule]) -> dict[str, str]:
+        """rules: of the first and the last step. What each really used stands in its own; these are for people, within what
+        a setting may be."""
+        hidden = ",".join(str(one.layer.out_features) for one in self.layers[:-1]) if self.is_native else ""
+        return {"name": self.name, "architecture": "mlp" if self.is_native else "recorded", "hidden": hidden or "none",
+                "steps": str(steps), "batch_size": str(batch_max), "optimiser": self.optimiser.name,
+                "learning_rate": repr(min(max(rules[0].learning_rate, 1e-30), 1000.0)),
+                "momentum": repr(rules[0].momentum), "weight_decay": repr(min(rules[0].weight_decay, 1.0)), "dtype": self.dtype,
+                "checkpoint_steps": str(checkpoint_steps), "evaluation_steps": str(max(steps, 1)),
+                "snapshot_steps": "0", "framework": _framework(), **self.optimiser.settings}
+
+    def write_end(self, file: HistoryFile, steps: int, batch_max: int, checkpoint_steps: int,
+                  scores: tuple[queries.Scores | None, queries.Scores | None]) -> None:
+        """All but the queries, which stand in the file already. scores: of train and test."""
+        first, = file.select("SELECT learning_rate, momentum, weight_decay FROM rule WHERE step = 1 AND parameter_group = 0")
+        file.delete("setting", "1")
+        for key, value in self._settings(steps, batch_max, checkpoint_steps, [Rule(*first)]).items():
+            file.insert("setting", key, value)
+        told = [(one.predicted, one.probability) if one is not None else (np.full(len(samples), -1), np.zeros(len(samples)))
+                for one, samples in zip(scores, (self.train, self.test))]
+        self.train.write_samples(file, self.test, *(np.concatenate(parts) for parts in zip(*told)))
+        if scores[1] is not None and len(self.test):
+            file.insert("curve", steps, 0, scores[1].accuracy, scores[1].loss)
+        file.checkpoint(steps)
+        file.finish(steps)
+
+    def check_is_of(self, file: HistoryFile, path: str) -> int:
+        """That a file that is taken up again is of this recording, and holds what the model is now: returns its steps."""
+        (done, finished), = file.select("SELECT steps_done, finished FROM run")
+        if finished:
+            raise RecordError(f"{path} is finished: there is nothing to go on with")
+        state = "current" if done else "initial"
+        stored = dict(((name, role), data) for name, role, data in file.select(
+            "SELECT name, role, data FROM tensor WHERE state = ?", (state,)))
+        for _, name, role, tensor in self.parameters():
+            if stored.get((name, role)) != numbers(tensor):
+                raise RecordError(f"the model is not the one that {path} holds: load its parameters, and the "
+                                  f"optimizer's state, as they were after step {done}")
+        if {row[0] for row in file.select("SELECT DISTINCT dtype FROM key_chunk")} - {self.dtype}:
+            raise RecordError(f"{path} was recorded with another dtype")
+        before = {str(key): value for key, value in file.select("SELECT key, value FROM setting")}
+        now = {"optimiser": self.optimiser.name, **self.optimiser.settings}
+        if any(before.get(key) != value for key, value in now.items()):
+            raise RecordError(f"{path} was recorded with another optimizer, or other constants of it")
+        return int(done)
+
+
+def read_layers(file: HistoryFile, path: str, chosen: list[Layer], native: list[Any] | None) -> tuple[list[Recorded], bool]:
+    """The layers of a file that is taken up again, among those of the model; native: the modules of a perceptron."""
+    found: list[Recorded] = []
+    rows = file.select("SELECT name, keys, errors, bias, parameter_group, places FROM layer ORDER BY layer")
+    is_native = rows[0][1] == "samples"
+    for number, (name, _, errors, bias, group, places) in enumerate(rows):
+        same = [layer for layer in chosen
+                if (layer.modules[0] is native[number] if is_native and native else layer.name == name)]
+        if not same:
+            raise RecordError(f"{path} was recorded with other layers: this model has no {name}")
+        found.append(Recorded(same[0], errors == "whole", bool(bias), group, places, []))
+    return found, is_native
+
+
+def write_tensors(file: HistoryFile, state: str, parameters: list[tuple[int, str, str, torch.Tensor]]) -> None:
+    """Writes, or overwrites, parameters in a state: initial or current."""
+    file.delete("tensor", "state = ?", (state,))
+    for layer, name, role, tensor in parameters:
+        file.insert("tensor", layer, name, role, state, 0, ",".join(map(str, tensor.shape)), "float32", numbers(tensor))
+
+
+def _framework() -> str:
+    return f"PyTorch {torch.__version__}"

@@ -1,0 +1,385 @@
+"""Layers that see a sample at several places: convolutions, tokens, repeated and tied layers, attention, LSTM and GRU,
+against PyTorch's own gradients and against the format's recurrences in NumPy."""
+import json
+import os
+import sqlite3
+import sys
+import warnings
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, "..", "lib"), os.path.join(HERE, "..", "..", "python")]
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+from torch import nn  # noqa: E402
+from torch.nn.functional import cross_entropy, unfold  # noqa: E402
+
+import keylight  # noqa: E402
+import tap  # noqa: E402
+from reader import Reader  # noqa: E402
+
+torch.set_num_threads(2)
+SIDE, CLASSES = 6, 4
+
+
+def made(n, seed):
+    """Pictures whose class is a bright row."""
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, CLASSES, n)
+    pixels = random.integers(0, 200, (n, 1, SIDE, SIDE)).astype(np.uint8)
+    pixels[np.arange(n), 0, labels] = 255
+    return keylight.Images(pixels, labels, ["ant", "bee", "cat", "dog"], 110.0, 80.0)
+
+
+TRAIN, TEST = made(90, 1), made(20, 2)
+X, XT = (split.standardised(np.arange(len(split))).reshape(-1, 1, SIDE, SIDE) for split in (TRAIN, TEST))
+Y = torch.from_numpy(TRAIN.labels)
+
+
+class Cut(nn.Module):
+    """Convolutions of every kind: stride, padding, dilation, groups, one dimension."""
+
+    def __init__(self):
+        super().__init__()
+        self.one = nn.Conv2d(1, 4, 3, padding=1, bias=False)
+        self.two = nn.Conv2d(4, 6, (3, 2), stride=(1, 2), padding=(2, 1), dilation=(2, 1), groups=2)
+        self.line = nn.Conv1d(6, 3, 3, padding="same")
+        self.head = nn.Linear(72, CLASSES)
+
+    def forward(self, x):
+        x = torch.relu(self.two(torch.relu(self.one(x))))
+        return self.head(torch.tanh(self.line(x.flatten(2))).flatten(1))
+
+
+class Rows(nn.Module):
+    """Each row of the picture is a token; what stands between is given."""
+
+    def __init__(self, between, width=8, turned=False):
+        super().__init__()
+        self.embed, self.between, self.head = nn.Linear(SIDE, width), between, nn.Linear(width, CLASSES)
+        self.turned = turned
+
+    def forward(self, x):
+        x = self.embed(x[:, 0])
+        x = self.between(x.transpose(0, 1)).transpose(0, 1) if self.turned else self.between(x)
+        return self.head(x.mean(1))
+
+
+class First(nn.Module):
+    """The first of what a module returns."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x):
+        return self.inner(x)[0]
+
+
+class Repeated(nn.Module):
+    """A layer that is called three times, and two modules that share its weights."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.again, self.twin, self.head = nn.Linear(36, 7), nn.Linear(7, 7), nn.Linear(7, 7), nn.Linear(7, CLASSES)
+        self.twin.weight, self.twin.bias = self.again.weight, self.again.bias
+
+    def forward(self, x):
+        x = torch.tanh(self.first(x.flatten(1)))
+        for _ in range(2):
+            x = x + torch.tanh(self.again(x))
+        return self.head(x + torch.tanh(self.twin(x)))
+
+
+def encoder(width=8):
+    return nn.TransformerEncoder(nn.TransformerEncoderLayer(width, 2, 12, dropout=0.1, batch_first=True), 1)
+
+
+MODELS = {"cut": Cut, "tokens": lambda: Rows(nn.Sequential(nn.Linear(8, 8), nn.Tanh())), "repeated": Repeated,
+          "attention": lambda: Rows(encoder()), "lstm": lambda: Rows(First(nn.LSTM(8, 5, 2, batch_first=True, bidirectional=True)), 8),
+          "gru": lambda: Rows(First(nn.GRU(8, 8, bias=False)), 8, turned=True)}
+
+
+def model_of(kind):
+    torch.manual_seed(5)
+    model = MODELS[kind]()
+    if kind == "lstm":
+        model.head = nn.Linear(10, CLASSES)
+    return model
+
+
+def path_of(name):
+    path = os.path.join(FOLDER, f"{name}.keylight")
+    if os.path.exists(path):
+        os.remove(path)
+    return path
+
+
+def record(name, model, optimizer, parts=1, epochs=2, clip=None, scale=1.0, **options):
+    """Records a training with the gradients of so many parts of every batch added up. Returns the path."""
+    path = path_of(name)
+    torch.manual_seed(9)
+    with keylight.Recorder(path, model, optimizer, train=TRAIN, test=TEST, **{"dtype": "float32", **options}) as recorder:
+        for _ in range(epochs):
+            for samples in torch.randperm(len(TRAIN)).split(30):
+                with recorder.step(samples):
+                    optimizer.zero_grad()
+                    for part in samples.split(30 // parts):
+                        (scale * cross_entropy(model(X[part]), Y[part], reduction="sum") / len(samples)).backward()
+                    if clip:
+                        nn.utils.clip_grad_norm_(model.parameters(), clip)
+                    optimizer.step()
+    return path
+
+
+def verified(path):
+    out = tap.succeed("verify", path)
+    assert "The dual form holds" in out, out
+
+
+def test_every_kind_of_layer_verifies():
+    for kind in MODELS:
+        for name, make, options in (
+                ("sgd", lambda m: torch.optim.SGD(m.parameters(), lr=0.05, momentum=0.9, weight_decay=0.01), {}),
+                ("nesterov", lambda m: torch.optim.SGD(m.parameters(), lr=0.03, momentum=0.8, nesterov=True), {"clip": 0.5}),
+                ("parts", lambda m: torch.optim.SGD(m.parameters(), lr=0.05), {"parts": 3, "scale": 16.0, "clip": 1.0}),
+                ("adam", lambda m: torch.optim.Adam(m.parameters(), lr=0.004, weight_decay=0.01), {"parts": 2}),
+                ("adamw", lambda m: torch.optim.AdamW(m.parameters(), lr=0.004, weight_decay=0.1), {"clip": 0.5})):
+            model = model_of(kind)
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                verified(record(f"{kind}-{name}", model, make(model), **options))
+
+
+def rows_of(reader, layer, table):
+    """(showings, places, width) of a layer's keys or error signals."""
+    row = reader.layers[layer - 1]
+    kept = reader.chunks(table, layer)
+    cut = reader.db.execute("SELECT * FROM convolution WHERE layer = ?", (layer,)).fetchone()
+    if table == "key_chunk" and cut is not None:
+        maps = torch.from_numpy(kept.reshape(-1, cut["channels"], cut["height"], cut["width"]))
+        kept = unfold(maps, (cut["kernel_height"], cut["kernel_width"]), (cut["dilation_down"], cut["dilation_right"]),
+                      (cut["padding_height"], cut["padding_width"]), (cut["stride_down"], cut["stride_right"])).transpose(1, 2).numpy()
+    return kept.reshape(len(kept), row["places"], -1)
+
+
+def coefficients(reader, layer, gradients, initial):
+    """C_s of a layer's weights and bias, (outputs, inputs + 1), by docs/format.md."""
+    rules = reader.db.execute("SELECT * FROM rule WHERE parameter_group = ? ORDER BY step",
+                              (reader.layers[layer - 1]["parameter_group"],)).fetchall()
+    settings, n = reader.settings, len(rules)
+    found = [None] * n
+    if settings["optimiser"] == "sgd":
+        p, q = 1.0, 0.0
+        for s in range(n - 1, -1, -1):
+            q -= rules[s]["learning_rate"] * p
+            found[s] = np.full_like(initial, rules[s]["clip_factor"] * q)
+            p += rules[s]["weight_decay"] * q
+            q *= rules[s]["momentum"]
+        return found
+    b1, b2, eps = (float(settings[key]) for key in ("beta_1", "beta_2", "epsilon"))
+    v, steps = np.zeros_like(initial), []
+    for s, rule in enumerate(rules, 1):
+        g = rule["clip_factor"] * gradients[s - 1]
+        v = b2 * v + (1 - b2) * g * g
+        with np.errstate(divide="ignore", invalid="ignore"):
+            steps.append(np.where(v > 0, rule["learning_rate"] / ((1 - b1 ** s) * (np.sqrt(v / (1 - b2 ** s)) + eps)), 0))
+    p, q = np.ones_like(initial), np.zeros_like(initial)
+    for s in range(n - 1, -1, -1):
+        q = q - steps[s] * p
+        found[s] = rules[s]["clip_factor"] * (1 - b1) * q
+        p = (1 - rules[s]["learning_rate"] * rules[s]["weight_decay"]) * p
+        q = b1 * q
+    return found
+
+
+def parameters_of(model, layer):
+    """The parameters of a recorded layer, and which of their rows and channels are its own."""
+    name, _, group = layer["name"].partition("[")
+    module = dict(model.named_modules()).get(name)
+    if module is not None and hasattr(module, "weight"):
+        n = layer["outputs"]
+        rows = slice(int(group[:-1]) * n, (int(group[:-1]) + 1) * n) if group else slice(None)
+        return module.weight, module.bias, rows
+    owner, _, kind = name.rpartition(".")
+    module = dict(model.named_modules())[owner]
+    if isinstance(module, nn.MultiheadAttention):
+        number = "qkv".index(kind)
+        rows = slice(number * module.embed_dim, (number + 1) * module.embed_dim)
+        return module.in_proj_weight, module.in_proj_bias, rows
+    return getattr(module, f"weight_{kind}"), getattr(module, f"bias_{kind}", None), slice(None)
+
+
+def test_contributions_are_per_sample_gradients_times_coefficients():
+    place = 3
+    for kind in MODELS:
+        for name, make in (("sgd", lambda m: torch.optim.SGD(m.parameters(), lr=0.05, momentum=0.9)),
+                           ("adamw", lambda m: torch.optim.AdamW(m.parameters(), lr=0.004, weight_decay=0.1))):
+            model = model_of(kind)
+            path = record(f"of-{kind}-{name}", model, make(model))
+            reader = Reader(path)
+            counts = [row["count"] for row in reader.db.execute("SELECT count FROM step ORDER BY step")]
+            step_of = np.repeat(np.arange(len(counts)), counts)
+            model.eval()
+            model.zero_grad()
+            logits = model(XT[place:place + 1])[0]
+            logit = int(logits.argmax())
+            logits[logit].backward()
+            for number, layer in enumerate(reader.layers, 1):
+                x, d = rows_of(reader, number, "key_chunk"), rows_of(reader, number, "error_chunk")
+                weights, bias, rows = parameters_of(model, layer)
+                asked = weights.grad[rows].flatten(1).double().numpy()
+                asked = np.concatenate([asked, bias.grad[rows].double().numpy()[:, None] if bias is not None else
+                                        np.zeros((len(asked), 1))], 1)
+                per_sample = np.einsum("tpo,tpi->toi", d, np.concatenate([x, np.ones((*x.shape[:2], 1))], 2))
+                if not layer["bias"]:
+                    per_sample[:, :, -1] = 0
+                gradients = [per_sample[step_of == s].sum(0) for s in range(len(counts))]
+                made = coefficients(reader, number, gradients, np.zeros_like(asked))
+                expected = np.array([(made[step_of[t]] * per_sample[t] * asked).sum() for t in range(len(step_of))])
+                found = json.loads(tap.succeed("query", path, "--sample", f"test/of-{kind}-{name}/{place}", "--layer", number,
+                                               "--top", 180, "--rank", f"logit:{logit}", "--json"))
+                assert len(found["spotlight"]) == 180
+                for lit in found["spotlight"]:
+                    assert abs(lit["contribution"] - expected[lit["pattern"]]) < 1e-3 * np.abs(expected).max(), (kind, name, number)
+                attention = json.loads(tap.succeed("query", path, "--sample", f"test/of-{kind}-{name}/{place}", "--layer", number,
+                                                   "--top", 180, "--rank", "positive", "--json"))["spotlight"]
+                whole = x.sum(1) @ asked_key(path, reader, number, place)
+                assert all(abs(lit["attention"] - whole[lit["pattern"]]) < 1e-3 * np.abs(whole).max() for lit in attention)
+                assert all(abs(lit["contribution"] - expected[lit["pattern"]]) < 1e-3 * np.abs(expected).max() for lit in attention)
+
+
+def asked_key(path, reader, number, place):
+    """The sum of a query's keys over its places."""
+    layer = reader.layers[number - 1]
+    sample = len(TRAIN) + place
+    row = reader.db.execute("SELECT * FROM query_place_chunk WHERE query = ? AND layer = ? AND role = 'key'", (sample, number)).fetchone()
+    if row is None:
+        data, = reader.db.execute("SELECT data FROM query_key_chunk WHERE query = ? AND layer = ? AND role = 'key'",
+                                  (sample, number)).fetchone()
+        return np.frombuffer(data, "<f4").astype(np.float64)
+    kept = reader.rows(row, "<f4").astype(np.float64)
+    cut = reader.db.execute("SELECT * FROM convolution WHERE layer = ?", (number,)).fetchone()
+    if cut is not None:
+        kept = unfold(torch.from_numpy(kept.reshape(1, cut["channels"], cut["height"], cut["width"])),
+                      (cut["kernel_height"], cut["kernel_width"]), (cut["dilation_down"], cut["dilation_right"]),
+                      (cut["padding_height"], cut["padding_width"]), (cut["stride_down"], cut["stride_right"]))[0].T.numpy()
+    return kept.reshape(-1, layer["inputs"]).sum(0)
+
+
+def test_exposed_modules_compute_what_they_did():
+    torch.manual_seed(1)
+    x, mask, padded = torch.randn(3, 5, 8), torch.triu(torch.ones(5, 5, dtype=torch.bool), 1), torch.zeros(3, 5, dtype=torch.bool)
+    padded[1, 3:] = True
+    attention = nn.MultiheadAttention(8, 2, batch_first=True)
+    other = nn.MultiheadAttention(8, 4, kdim=6, vdim=7)
+    lstm = nn.LSTM(8, 5, 2, bidirectional=True, batch_first=True)
+    gru = nn.GRU(8, 6, 2)
+    state = torch.randn(4, 3, 5), torch.randn(4, 3, 5)
+    calls = [(attention, (x, x, x), {"attn_mask": mask, "key_padding_mask": padded}), (attention, (x[0], x[0], x[0]), {"need_weights": False}),
+             (attention, (x, x, x), {"attn_mask": torch.randn(6, 5, 5), "average_attn_weights": False}),
+             (other, (torch.randn(5, 3, 8), torch.randn(4, 3, 6), torch.randn(4, 3, 7)), {}),
+             (lstm, (x,), {}), (lstm, (x, state), {}), (lstm, (x[0],), {}), (gru, (x.transpose(0, 1),), {}),
+             (gru, (x.transpose(0, 1), torch.randn(2, 3, 6)), {})]
+    for module, arguments, options in calls:
+        expected = module(*arguments, **options)
+        watch = keylight.watch.Watch(module, keylight.layers.linear_layers(module), lambda: True)
+        found = module(*arguments, **options)
+        watch.end()
+        again = module(*arguments, **options)
+
+        def flat(answer):
+            return [answer] if isinstance(answer, torch.Tensor) else [] if answer is None else [t for one in answer for t in flat(one)]
+        assert len(flat(expected)) == len(flat(found))
+        for a, b, c in zip(flat(expected), flat(found), flat(again)):
+            assert a.shape == b.shape and torch.allclose(a, b, atol=1e-6) and torch.equal(a, c)
+
+
+def test_turned_around_and_padded_batches():
+    class Turned(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embed, self.head = nn.Linear(SIDE, 8), nn.Linear(8, CLASSES)
+
+        def forward(self, x):
+            return self.head(torch.tanh(self.embed(x[:, 0].transpose(0, 1))).mean(0))
+    torch.manual_seed(2)
+    model = Turned()
+    path = record("turned", model, torch.optim.SGD(model.parameters(), lr=0.05), batch_first=False)
+    verified(path)
+    reader = Reader(path)
+    first = X[reader.samples[:1].astype(np.int64)][0, 0].numpy()
+    assert np.allclose(rows_of(reader, 1, "key_chunk")[0], first, atol=1e-5)
+
+    class Growing(nn.Module):  # sees fewer rows of every sample in some steps
+        def __init__(self):
+            super().__init__()
+            self.embed, self.head, self.rows = nn.Linear(SIDE, 8), nn.Linear(8, CLASSES), SIDE
+
+        def forward(self, x):
+            return self.head(torch.tanh(self.embed(x[:, 0, :self.rows])).mean(1))
+    model = Growing()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    path = path_of("padded")
+    with keylight.Recorder(path, model, optimizer, train=TRAIN, test=TEST, dtype="float32") as recorder:
+        for rows in (6, 4, 5):
+            model.rows = rows
+            with recorder.step(range(30)):
+                optimizer.zero_grad()
+                cross_entropy(model(X[:30]), Y[:30]).backward()
+                optimizer.step()
+    verified(path)
+    path = path_of("longer")
+    try:
+        with keylight.Recorder(path, model, optimizer, train=TRAIN, test=TEST) as recorder:
+            for rows in (4, 6):
+                model.rows = rows
+                with recorder.step(range(30)):
+                    optimizer.zero_grad()
+                    cross_entropy(model(X[:30]), Y[:30]).backward()
+                    optimizer.step()
+    except keylight.RecordError as error:
+        assert "pad sequences to one length" in str(error)
+    else:
+        raise AssertionError("a longer sequence was not refused")
+
+
+def test_what_is_left_out_is_named():
+    class Odd(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.around, self.even = nn.Conv2d(1, 2, 3, padding=1, padding_mode="circular"), nn.Conv2d(2, 2, 2, padding="same")
+            self.up, self.head = nn.ConvTranspose2d(2, 1, 3), nn.Linear(64, CLASSES)
+
+        def forward(self, x):
+            return self.head(self.up(self.even(self.around(x))).flatten(1))
+    torch.manual_seed(2)
+    model = Odd()
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        path = record("odd", model, torch.optim.SGD(model.parameters(), lr=0.05))
+    messages = sorted(str(one.message) for one in told if one.category is keylight.NotRecorded)
+    assert len(messages) == 3 and "circular" in messages[0] and "one side more" in messages[1] and "ConvTranspose2d" in messages[2], messages
+    verified(path)
+    assert [layer["name"] for layer in Reader(path).layers] == ["head"]
+
+
+def test_damage_to_places_is_told():
+    model = model_of("cut")
+    path = record("whole", model, torch.optim.SGD(model.parameters(), lr=0.05), epochs=1)
+    for change in ("UPDATE convolution SET kernel_width = 2 WHERE layer = 1", "UPDATE convolution SET stride_down = 0 WHERE layer = 1",
+                   "UPDATE convolution SET padding_width = -1 WHERE layer = 1", "DELETE FROM convolution WHERE layer = 1",
+                   "UPDATE layer SET places = 4294967297 WHERE layer = 1", "UPDATE layer SET places = 2 WHERE name = 'head'"):
+        damaged = path_of("damaged")
+        with open(path, "rb") as source, open(damaged, "wb") as target:
+            target.write(source.read())
+        with sqlite3.connect(damaged) as db:
+            db.execute(change)
+        db.close()
+        from reader import sign
+        sign(damaged)
+        done = tap.run("verify", damaged)
+        assert done.returncode != 0 and "damaged" in done.stderr, (change, done.returncode, done.stderr, done.stdout)
+
+
+if __name__ == "__main__":
+    tap.main(sys.modules[__name__])
