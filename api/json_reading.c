@@ -29,6 +29,17 @@ static void add_stretch(struct kl_json *json, const struct kl_run *run,
                        text->spaced ? text->spaced + text->first : NULL, text->n - text->first);
 }
 
+/* Which of the tokens can be asked about, of a network that cannot be run here. */
+static void add_asked(struct kl_json *json, const struct kl_run *run,
+                      const struct kl_query_text *text)
+{
+    kl_json_list(json, "asked");
+    for (uint32_t i = 0; i < text->n - text->first; i++)
+        if (text->sample >= 0 && kl_history_can_ask(&run->history, (uint32_t)text->sample + i))
+            kl_json_count(json, NULL, i);
+    kl_json_end(json);
+}
+
 char *kl_json_reading(const struct kl_run *run, const struct kl_query_text *text,
                       const struct kl_reading *reading)
 {
@@ -42,6 +53,9 @@ char *kl_json_reading(const struct kl_run *run, const struct kl_query_text *text
             kl_json_null(json, NULL);
         else
             kl_json_add_token_text(json, NULL, corpus_of(run), reading->predicted[i], 0);
+    kl_json_end(json);
+    if (run->history.queries)
+        add_asked(json, run, text);
     return kl_json_finish(json);
 }
 

@@ -38,6 +38,33 @@ double kl_run_test_bits(const struct kl_run *run)
                : NAN;
 }
 
+/* How a layer's places are cut out of what it reads; of none null. */
+static void add_convolution(struct kl_json *json, const struct kl_convolution *convolution)
+{
+    const struct {
+        const char *name;
+        const uint32_t *pair; /* down, and to the right */
+    } pairs[] = {{"size", convolution ? convolution->size : NULL},
+                 {"kernel", convolution ? convolution->kernel : NULL},
+                 {"stride", convolution ? convolution->stride : NULL},
+                 {"padding", convolution ? convolution->padding : NULL},
+                 {"dilation", convolution ? convolution->dilation : NULL}};
+
+    if (!convolution) {
+        kl_json_null(json, "convolution");
+        return;
+    }
+    kl_json_object(json, "convolution");
+    kl_json_count(json, "channels", convolution->channels);
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        kl_json_list(json, pairs[i].name);
+        kl_json_count(json, NULL, pairs[i].pair[0]);
+        kl_json_count(json, NULL, pairs[i].pair[1]);
+        kl_json_end(json);
+    }
+    kl_json_end(json);
+}
+
 static void add_layers(struct kl_json *json, const struct kl_training *training)
 {
     struct kl_layout layout;
@@ -52,12 +79,27 @@ static void add_layers(struct kl_json *json, const struct kl_training *training)
         kl_json_string(json, "name", name);
         kl_json_count(json, "inputs", training->shape.inputs[l]);
         kl_json_count(json, "outputs", training->shape.outputs[l]);
+        kl_json_count(json, "places", kl_shape_places(&training->shape, l));
+        add_convolution(json, kl_shape_convolution(&training->shape, l));
         kl_json_string(json, "activation",
                        l + 1 == training->shape.n_layers ? "softmax"
                                                          : training->shape.model->inner);
         kl_json_bool(json, "errors", layout.errors[l] > 0);
         kl_json_end(json);
     }
+    kl_json_end(json);
+}
+
+/* The samples that can be asked about, where these are not all of the test split. */
+static void add_asked(struct kl_json *json, const struct kl_history *history)
+{
+    const struct kl_queries *queries = history->queries;
+
+    if (!queries || queries->n == history->data->datasets[0]->splits[KL_SPLIT_TEST].count)
+        return;
+    kl_json_list(json, "asked");
+    for (uint32_t i = 0; i < queries->n; i++)
+        kl_json_count(json, NULL, queries->samples[i]);
     kl_json_end(json);
 }
 
@@ -237,6 +279,7 @@ static void add_summary(struct kl_json *json, const struct kl_run *run)
     }
     kl_json_bool(json, "dual", run->history.has_dual);
     kl_json_bool(json, "recorded", run->history.queries != NULL);
+    add_asked(json, &run->history);
     kl_json_count(json, "patterns", run->history.n_patterns);
     kl_json_count(json, "steps", run->training.n_steps);
     kl_json_count(json, "file_bytes", run->file_bytes);

@@ -112,7 +112,7 @@ void bench_adam(const struct bench *bench, struct kl_run *run)
     uint32_t *ids = NULL;
     struct kl_error err;
 
-    must(kl_batch_query_choose(&run->data, 10000, &ids, &sgd.n_ids, &err), &err);
+    must(kl_batch_query_choose(&run->history, 10000, &ids, &sgd.n_ids, &err), &err);
     sgd.ids = ids;
     sgd.layer = run->history.final->shape.n_layers;
     must(kl_server_start(&options, runs, 2, bench->pool, &server, &err), &err);

@@ -84,7 +84,7 @@ void bench_report(const struct bench *bench)
     section("The report: 128 queries a pass, by matrix products");
     sgemm = bench_sgemm(bench->pool, run->history.final->shape.inputs[1]);
     tell("cblas_sgemm on products of the same shape", "GFLOP/s", sgemm);
-    must(kl_batch_query_choose(&run->data, SAMPLES, &ids, &n, &err), &err);
+    must(kl_batch_query_choose(&run->history, SAMPLES, &ids, &n, &err), &err);
     must(kl_report(bench->pool, &run->history, ids, n, NULL, NULL, &report, &err), &err);
     rate = report.flop / report.seconds / 1e9;
     tell("the report of 10,000 samples", "s", single(report.seconds));

@@ -105,7 +105,7 @@ void bench_requests(const struct bench *bench)
     struct kl_error err;
     uint32_t widest = 0, *ids = NULL;
 
-    must(kl_batch_query_choose(&bench->resident->data, 10000, &ids, &asker.n_ids, &err), &err);
+    must(kl_batch_query_choose(&bench->resident->history, 10000, &ids, &asker.n_ids, &err), &err);
     asker.ids = ids;
     for (uint32_t l = 0; l < network->shape.n_layers; l++)
         widest = network->shape.inputs[l] > widest ? network->shape.inputs[l] : widest;

@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 #include "cli/options/options.h"
 #include "cli/remedy.h"
+#include "cli/output/recorded_run.h"
 #include "cli/output/text_output.h"
 #include "core/data/text/corpus.h"
 #include "db/run.h"
@@ -93,22 +94,26 @@ static void print_network(const struct kl_run *run)
 {
     const struct kl_training *training = &run->training;
     const struct kl_shape *shape = &training->shape;
-    char init[KL_VALUE_BYTES], name[KL_LAYER_NAME_MAX];
+    char init[KL_VALUE_BYTES];
 
     printf("network    ");
-    for (uint32_t l = 0; shape->layers && l < shape->n_layers; l++) {
-        kl_shape_layer_name(shape, l, name);
-        printf("%s%s %u-%u%s", l ? ", " : "recorded: ", name, shape->inputs[l], shape->outputs[l],
-               shape->layers[l].has_errors ? "" : " (attention only)");
-    }
-    for (uint32_t l = 0; !shape->layers && l <= shape->n_layers; l++)
+    for (uint32_t l = 0; l <= shape->n_layers; l++)
         printf("%s%u", l ? "-" : "", l ? shape->outputs[l - 1] : shape->inputs[0]);
-    if (!shape->layers && kl_run_other_setting(run, "framework"))
+    if (kl_run_other_setting(run, "framework"))
         printf(", ReLU");
-    else if (!shape->layers)
+    else
         printf(", ReLU, %s initialisation, seed %llu", text_of(training, "initialisation", init),
                (unsigned long long)training->seed);
     putchar('\n');
+}
+
+static void print_curve(const struct kl_run *run)
+{
+    printf("curve      step   %-20s   test accuracy   test loss\n", "data set");
+    for (uint32_t i = 0; i < run->n_curve; i++)
+        printf("     %10u   %-20.20s   %11.2f %%   %9.4f\n", run->curve[i].step,
+               run->data.datasets[run->curve[i].dataset]->name, 100 * run->curve[i].accuracy,
+               run->curve[i].loss);
 }
 
 static void print_run(const struct kl_run *run)
@@ -118,6 +123,14 @@ static void print_run(const struct kl_run *run)
     char text[KL_VALUE_BYTES];
 
     printf("%s (%s)\n", training->name, run->fingerprint);
+    if (training->shape.layers) {
+        kl_print_recorded_run(run);
+        if (kl_history_is_text(&run->history))
+            kl_print_text_curve(run);
+        else
+            print_curve(run);
+        return;
+    }
     if (kl_history_is_text(&run->history)) {
         print_text_run(run);
         return;
@@ -153,11 +166,7 @@ static void print_run(const struct kl_run *run)
                dataset->n_classes, 100 * kl_run_dataset_accuracy(run, d));
     }
     print_schedule(run);
-    printf("curve      step   %-20s   test accuracy   test loss\n", "data set");
-    for (uint32_t i = 0; i < run->n_curve; i++)
-        printf("     %10u   %-20.20s   %11.2f %%   %9.4f\n", run->curve[i].step,
-               run->data.datasets[run->curve[i].dataset]->name, 100 * run->curve[i].accuracy,
-               run->curve[i].loss);
+    print_curve(run);
 }
 
 enum kl_status kl_cli_info(int argc, char **argv, struct kl_error *err)

@@ -328,7 +328,7 @@ enum kl_status kl_cli_report(int argc, char **argv, struct kl_error *err)
         status = kl_html_check(request.html, request.path, err);
     if (status)
         goto out;
-    status = kl_batch_query_choose(&session.run->data, request.samples, &ids, &n, err);
+    status = kl_batch_query_choose(&session.run->history, request.samples, &ids, &n, err);
     if (status)
         goto out;
     kl_counter_start(&counter, "samples");

@@ -135,30 +135,29 @@ static enum kl_status check_fingerprint(struct kl_run *run, struct kl_error *err
     return status;
 }
 
-/* Of a recorded network: that every test sample can be asked about, and has the pixels of one. */
+/* Of a recorded network: that what can be asked about has all that it is asked, and images pixels. */
 static enum kl_status check_queries(struct kl_run *run, struct kl_error *err)
 {
     const struct kl_queries *queries = run->history.queries;
-    uint32_t count = run->data.datasets[0]->splits[KL_SPLIT_TEST].count;
-    uint32_t first = kl_collection_id(&run->data, (struct kl_sample_place){0, KL_SPLIT_TEST, 0});
     struct kl_activations *activations = NULL;
-    enum kl_status status = kl_images_read(run->private->db, &run->data, err);
+    enum kl_status status = kl_history_is_text(&run->history)
+                                ? KL_OK
+                                : kl_images_read(run->private->db, &run->data, err);
 
     if (!status)
         status = kl_activations_create(&run->final->shape, 1, &activations, err);
-    for (uint32_t i = 0; !status && i < count; i++) {
-        struct kl_sample sample = {0};
+    for (uint32_t i = 0; !status && i < queries->n; i++) {
+        uint32_t id = queries->samples[i];
 
-        status = kl_samples_get(run, first + i, &sample, err);
+        status = queries->read(queries->self, id, activations, err);
         if (!status)
-            status = queries->read(queries->self, first + i, activations, err);
-        if (!status)
-            status = queries->back(queries->self, first + i, 1, sample.target, activations, err);
+            status = queries->back(queries->self, id, 1, kl_collection_target(&run->data, id),
+                                   activations, err);
         if (status == KL_ERR_NOT_FOUND)
             status = kl_fail(err, KL_ERR_DAMAGED,
                              "%s is damaged: test sample %u has no keys, or no gradients of its "
                              "label; restore it from a copy or record it again",
-                             run->path, i);
+                             run->path, id);
     }
     kl_activations_free(activations);
     return status;

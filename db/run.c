@@ -205,7 +205,7 @@ static enum kl_status read_start(struct kl_run *run, struct kl_error *err)
         status =
             kl_settings_read(db, &run->training, &run->other_settings, &run->n_other_settings, err);
     if (!status)
-        status = kl_datasets_read(db, kl_training_model(&run->training)->kind,
+        status = kl_datasets_read(db, kl_training_model(&run->training),
                                   (enum kl_heads)run->training.heads, &run->data, err);
     return status ? status
                   : kl_layers_read(db, &run->data, &run->training, &run->private->layers, err);
@@ -235,7 +235,8 @@ static enum kl_status read_all(struct kl_run *run, unsigned n_workers, struct kl
     if (!status)
         status = read_snapshots(run, err);
     if (!status && run->private->layers)
-        status = kl_queries_open(run->path, &run->training.shape, &run->private->queries, err);
+        status = kl_queries_open(run->path, &run->training.shape, kl_collection_size(&run->data),
+                                 &run->private->queries, err);
     run->history.queries = run->private->queries;
     return status || n_workers == 0 ? status : open_sources(run, n_workers, err);
 }

@@ -296,7 +296,7 @@ static enum kl_status read_start(struct kl_writer *writer, struct kl_collection 
         status = kl_settings_read(writer->db, &writer->training, &others, &n_others, err);
     free(others); /* they stay in the file */
     if (!status)
-        status = kl_datasets_read(writer->db, kl_training_model(&writer->training)->kind,
+        status = kl_datasets_read(writer->db, kl_training_model(&writer->training),
                                   (enum kl_heads)writer->training.heads, data, err);
     if (!status)
         status = kl_layers_read(writer->db, data, &writer->training, &facts, err);

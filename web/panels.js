@@ -72,8 +72,10 @@ const PANELS = [
   {id: 'strongest', title: 'The 500 strongest of each', kind: 'text', figure: 'curves', resource: 'views/curves', needs: ['views/curves'],
     show: (section, {answer, actions}) => showStrongest(section, answer, actions)},
   {id: 'text-learning', title: 'How the answer was learned', wide: true, kind: 'text', figure: 'learning', resource: 'views/learning', needs: ['views/learning'],
+    applies: (run) => !run.recorded,
     show: (section, {run, answer}) => showTextLearning(section, run, answer)},
   {id: 'heat', title: 'The passage as a heat map', wide: true, kind: 'text', figure: 'heat', resource: null, needs: ['answer'],
+    applies: (run) => !run.recorded,
     show: (section, {run, state, answer, actions, signal}) => showHeat(section, run, state, answer, actions, signal)},
 ];
 

@@ -223,12 +223,13 @@ export function sampleExists(run, sample) {
 
 /** Why a sample cannot be asked about. @param {string} name */
 export function onlyTest(name) {
-  return `This network was recorded: only the program that trained it can run it, so that only its test samples can be asked about, not ${name.slice(0, 80)}.`;
+  return `This network was recorded: only the program that trained it can run it, so that only its recorded test samples can be asked about, not ${name.slice(0, 80)}.`;
 }
 
 /** Whether a sample can be asked about: of a network that only its framework can run, those of the test split.
  *  @param {RunSummary} run @param {number} sample its id */
 export function canAsk(run, sample) {
+  if (run.asked) return run.asked.includes(sample);
   return !run.recorded || run.datasets.some(({splits: {test}}) => sample >= test.first_sample && sample < test.first_sample + test.samples);
 }
 

@@ -323,7 +323,7 @@ static enum kl_status prepare(struct check *check, struct kl_error *err)
                        run->path);
     status = kl_session_read_trainable(&check->session, err);
     if (!status)
-        status = kl_batch_query_choose(&run->data, check->request->n_queries, &check->queries,
+        status = kl_batch_query_choose(&run->history, check->request->n_queries, &check->queries,
                                        &check->n_queries, err);
     if (!status)
         status = choose_subsets(check, err);

@@ -35,6 +35,10 @@ struct kl_layer_steps {
 /* Samples that only the framework could run that trained the network; db reads them. */
 struct kl_queries {
     void *self;
+    uint32_t n;
+    const uint32_t *samples; /* (n) their ids, rising */
+    /* logits (outputs of the last layer) of a sample. Errors: those of read. */
+    enum kl_status (*logits)(void *self, uint32_t sample, float *logits, struct kl_error *err);
     /* Fills row 0 of keys and logits of a sample of the run. Errors: KL_ERR_NOT_FOUND (it is not
      * among them), KL_ERR_IO, KL_ERR_DAMAGED. Thread-safe. */
     enum kl_status (*read)(void *self, uint32_t sample, struct kl_activations *activations,
@@ -75,6 +79,9 @@ struct kl_history {
     const struct kl_block_source *keys[KL_LAYERS_MAX];
     const struct kl_block_source *errors[KL_LAYERS_MAX]; /* NULL: not recorded */
 };
+
+/* Whether a sample of the run can be asked about. */
+int kl_history_can_ask(const struct kl_history *history, uint32_t sample);
 
 /* Whether samples are positions in a text, and classes the tokens that follow. */
 static inline int kl_history_is_text(const struct kl_history *history)

@@ -236,17 +236,12 @@ static enum kl_status measure_queries(const struct rebuild *rebuild, double *dis
                                       struct kl_error *err)
 {
     const struct kl_history *history = rebuild->history;
-    uint32_t count = history->data->datasets[0]->splits[KL_SPLIT_TEST].count;
-    uint32_t first = kl_collection_id(history->data, (struct kl_sample_place){0, KL_SPLIT_TEST, 0});
     struct kl_activations *activations = NULL;
     enum kl_status status = kl_activations_create(&history->final->shape, 1, &activations, err);
 
-    for (uint32_t i = 0; !status && i < count; i++) {
-        status = history->queries->read(history->queries->self, first + i, activations, err);
-        if (status == KL_ERR_NOT_FOUND) {
-            status = KL_OK;
-            continue;
-        }
+    for (uint32_t i = 0; !status && i < history->queries->n; i++) {
+        status = history->queries->read(history->queries->self, history->queries->samples[i],
+                                        activations, err);
         if (!status)
             measure_query(rebuild, activations, distance);
     }

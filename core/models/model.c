@@ -78,7 +78,7 @@ void kl_subject_at(const struct kl_collection *data, uint32_t id, struct kl_subj
     uint32_t n = place.index + 1 < KL_CONTEXT ? place.index + 1 : KL_CONTEXT;
 
     *subject = (struct kl_subject){
-        .dataset = place.dataset, .tokens = tokens + place.index + 1 - n, .n_tokens = n};
+        .dataset = place.dataset, .stored = id + 1, .tokens = tokens + place.index + 1 - n, .n_tokens = n};
 }
 
 enum kl_status kl_shape_check(const struct kl_shape *shape, struct kl_error *err)

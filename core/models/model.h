@@ -74,7 +74,8 @@ struct kl_step_result {
 
 struct kl_model {
     const char *name;       /* in files, settings and answers; static */
-    enum kl_data_kind kind; /* what it learns from */
+    enum kl_data_kind kind; /* what it learns from, */
+    int is_any_kind;        /* unless it is whatever the data are */
     const char *inner;      /* what follows its inner layers: "relu", "lstm" */
     const char *layer_name; /* what they are called, before their number */
     int reads_samples;      /* whether layer 1's keys are the samples themselves */

@@ -29,6 +29,7 @@ static uint32_t last_layer(const struct kl_shape *shape)
 const struct kl_model kl_recorded = {
     .name = "recorded",
     .kind = KL_DATA_IMAGES,
+    .is_any_kind = 1,
     .inner = "",
     .layer_name = "layer",
     .shape = refuse_training,

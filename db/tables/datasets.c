@@ -287,16 +287,22 @@ static enum kl_status read_labels(sqlite3 *db, struct kl_collection *data, struc
     return status;
 }
 
-enum kl_status kl_datasets_read(sqlite3 *db, enum kl_data_kind kind, enum kl_heads heads,
+enum kl_status kl_datasets_read(sqlite3 *db, const struct kl_model *model, enum kl_heads heads,
                                 struct kl_collection *data, struct kl_error *err)
 {
     sqlite3_stmt *statement = NULL;
-    sqlite3_int64 n_samples = 0;
-    int row = 1, is_text = kind == KL_DATA_TEXT;
-    enum kl_status status = kl_db_integer(
-        db,
-        is_text ? "SELECT coalesce(sum(count), 0) FROM token_chunk" : "SELECT count(*) FROM sample",
-        &n_samples, err);
+    sqlite3_int64 n_samples = 0, n_texts = 0;
+    int row = 1, is_text = model->kind == KL_DATA_TEXT;
+    enum kl_status status = KL_OK;
+
+    if (model->is_any_kind)
+        status = kl_db_integer(db, "SELECT count(*) FROM dataset WHERE kind = 'text'", &n_texts, err);
+    is_text |= n_texts > 0;
+    if (!status)
+        status = kl_db_integer(db,
+                               is_text ? "SELECT coalesce(sum(count), 0) FROM token_chunk"
+                                       : "SELECT count(*) FROM sample",
+                               &n_samples, err);
 
     memset(data, 0, sizeof *data);
     data->heads = heads;

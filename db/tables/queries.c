@@ -11,10 +11,12 @@
 
 struct stored {
     struct kl_queries queries; /* first, so that a pointer to it is one to this */
+    uint32_t *samples;
     const struct kl_shape *shape;
+    uint32_t n_samples; /* of the run */
     pthread_mutex_t lock; /* of all below */
     sqlite3 *db;
-    sqlite3_stmt *logits, *numbers;
+    sqlite3_stmt *logits, *label, *numbers;
     sqlite3_stmt *places; /* NULL: no layer is seen at several places */
 };
 
@@ -53,18 +55,23 @@ static enum kl_status read_floats(const struct stored *stored, sqlite3_stmt *sta
     return status;
 }
 
+/* What is recorded of a layer: its key, the gradient of an output (0 and up), or of the loss of the
+ * sample's label. */
+#define THE_KEY (-1)
+#define OF_LOSS (-2)
+
 static void bind(sqlite3_stmt *numbers, uint32_t sample, uint32_t layer, int64_t output)
 {
     sqlite3_bind_int64(numbers, 1, sample);
     sqlite3_bind_int64(numbers, 2, layer + 1);
-    sqlite3_bind_text(numbers, 3, output < 0 ? "key" : "gradient", -1, SQLITE_STATIC);
+    sqlite3_bind_text(numbers, 3, output == THE_KEY ? "key" : "gradient", -1, SQLITE_STATIC);
     if (output < 0)
         sqlite3_bind_null(numbers, 4);
     else
         sqlite3_bind_int64(numbers, 4, output);
 }
 
-/* A key (output negative) or the gradient of an output, of a layer from 0. */
+/* Numbers of a layer, from 0, that saw the sample whole. */
 static enum kl_status read_numbers(const struct stored *stored, uint32_t sample, uint32_t layer,
                                    int64_t output, uint32_t n, float *out, int *is_there,
                                    struct kl_error *err)
@@ -105,7 +112,7 @@ static enum kl_status decode(const struct stored *stored, sqlite3_stmt *row,
                      (size_t)count, (size_t)width, &rows->numbers, err);
 }
 
-/* A key (output negative) or the gradients of an output, of a layer from 0, at all its places. */
+/* The same at all places of a layer that saw it at several. */
 static enum kl_status read_places(const struct stored *stored, uint32_t sample, uint32_t layer,
                                   int64_t output, struct place_rows *rows, int *is_there,
                                   struct kl_error *err)
@@ -151,13 +158,13 @@ static enum kl_status take_places(const struct stored *stored, uint32_t layer,
     return KL_OK;
 }
 
-static enum kl_status read_layer(struct stored *stored, uint32_t sample, uint32_t l,
+static enum kl_status read_layer(const struct stored *stored, uint32_t sample, uint32_t l,
                                  struct kl_activations *activations, struct kl_error *err)
 {
     const struct kl_shape *shape = stored->shape;
     struct place_rows rows;
     int is_there = 0;
-    enum kl_status status = read_places(stored, sample, l, -1, &rows, &is_there, err);
+    enum kl_status status = read_places(stored, sample, l, THE_KEY, &rows, &is_there, err);
 
     if (status)
         return status;
@@ -167,28 +174,49 @@ static enum kl_status read_layer(struct stored *stored, uint32_t sample, uint32_
         return status;
     }
     if (kl_shape_places(shape, l) == 1)
-        status = read_numbers(stored, sample, l, -1, shape->inputs[l], activations->keys[l],
+        status = read_numbers(stored, sample, l, THE_KEY, shape->inputs[l], activations->keys[l],
                               &is_there, err);
     return status || is_there ? status : damaged(stored, err);
 }
 
-static enum kl_status read_keys(struct stored *stored, uint32_t sample,
-                                struct kl_activations *activations, struct kl_error *err)
+static enum kl_status read_logits(const struct stored *stored, uint32_t sample, float *logits,
+                                  struct kl_error *err)
 {
-    const struct kl_shape *shape = stored->shape;
     int is_there = 0;
     enum kl_status status;
 
     sqlite3_bind_int64(stored->logits, 1, sample);
-    status = read_floats(stored, stored->logits, kl_shape_n_outputs(shape),
-                         activations->keys[shape->n_layers], &is_there, err);
+    status = read_floats(stored, stored->logits, kl_shape_n_outputs(stored->shape), logits,
+                         &is_there, err);
     if (!status && !is_there)
         return kl_fail_on(
             err, KL_ERR_NOT_FOUND, "sample",
-            "this network was recorded, and this sample is not among those whose keys "
-            "were: ask about one of the test split");
+            "this network was recorded, and this sample is not among those whose keys were: ask "
+            "about one of the test split that is");
+    return status;
+}
+
+static enum kl_status read_keys(const struct stored *stored, uint32_t sample,
+                                struct kl_activations *activations, struct kl_error *err)
+{
+    const struct kl_shape *shape = stored->shape;
+    enum kl_status status =
+        read_logits(stored, sample, activations->keys[shape->n_layers], err);
+
     for (uint32_t l = 0; !status && l < shape->n_layers; l++)
         status = read_layer(stored, sample, l, activations, err);
+    return status;
+}
+
+static enum kl_status read_query_logits(void *self, uint32_t sample, float *logits,
+                                        struct kl_error *err)
+{
+    struct stored *stored = self;
+    enum kl_status status;
+
+    pthread_mutex_lock(&stored->lock);
+    status = read_logits(stored, sample, logits, err);
+    pthread_mutex_unlock(&stored->lock);
     return status;
 }
 
@@ -206,7 +234,7 @@ static enum kl_status read_query(void *self, uint32_t sample, struct kl_activati
 
 /* A layer's errors += weight times the gradient of an output, at every place that it has. */
 static enum kl_status add_to_layer(struct stored *stored, uint32_t sample, uint32_t l,
-                                   uint32_t output, float weight, float *row,
+                                   int64_t output, float weight, float *row,
                                    struct kl_activations *activations, int *is_there,
                                    struct kl_error *err)
 {
@@ -232,7 +260,7 @@ static enum kl_status add_to_layer(struct stored *stored, uint32_t sample, uint3
 }
 
 /* Of all layers but the last. */
-static enum kl_status add_gradient(struct stored *stored, uint32_t sample, uint32_t output,
+static enum kl_status add_gradient(struct stored *stored, uint32_t sample, int64_t output,
                                    float weight, float *row, struct kl_activations *activations,
                                    struct kl_error *err)
 {
@@ -245,11 +273,31 @@ static enum kl_status add_gradient(struct stored *stored, uint32_t sample, uint3
         if (!status && !is_there)
             return kl_fail_on(
                 err, KL_ERR_NOT_FOUND, "rank",
-                "of this sample the gradients of output %u were not recorded: ask for "
-                "the predicted output or the label, or in the last layer",
-                output);
+                "of this sample the gradients of %s were not recorded: ask for the predicted "
+                "output or the label, or in the last layer",
+                output == OF_LOSS ? "other labels' loss" : "this output");
     }
     return status;
+}
+
+/* The loss's own gradients, where a network has too many outputs for those of all to be recorded, and
+ * output is the sample's label: *is_done says whether. */
+static enum kl_status add_loss(struct stored *stored, uint32_t sample, uint32_t output, float *row,
+                               struct kl_activations *activations, int *is_done,
+                               struct kl_error *err)
+{
+    int is_there = 0;
+    enum kl_status status;
+
+    sqlite3_bind_int64(stored->label, 1, sample);
+    status = kl_db_next(stored->label, &is_there, err);
+    is_there = is_there && sqlite3_column_int64(stored->label, 0) == output;
+    sqlite3_reset(stored->label);
+    if (status || !is_there)
+        return status;
+    status = add_gradient(stored, sample, OF_LOSS, 1, row, activations, err);
+    *is_done = status == KL_OK;
+    return status == KL_ERR_NOT_FOUND ? KL_OK : status; /* before anything was added */
 }
 
 static enum kl_status read_back(void *self, uint32_t sample, int is_logit, uint32_t output,
@@ -259,6 +307,7 @@ static enum kl_status read_back(void *self, uint32_t sample, int is_logit, uint3
     const struct kl_shape *shape = stored->shape;
     uint32_t last = shape->n_layers - 1, n = kl_shape_n_outputs(shape), widest = 0;
     float *weights = activations->errors[last], *row = NULL;
+    int is_done = 0;
     enum kl_status status;
 
     for (uint32_t l = 0; l < last; l++) {
@@ -274,7 +323,9 @@ static enum kl_status read_back(void *self, uint32_t sample, int is_logit, uint3
     if (!is_logit)
         kl_cross_entropy(activations->keys[last + 1], 1, n, &output, weights);
     pthread_mutex_lock(&stored->lock);
-    for (uint32_t j = 0; !status && j < n; j++)
+    if (!status && !is_logit)
+        status = add_loss(stored, sample, output, row, activations, &is_done, err);
+    for (uint32_t j = 0; !status && !is_done && j < n; j++)
         if (weights[j] != 0)
             status = add_gradient(stored, sample, j, weights[j], row, activations, err);
     pthread_mutex_unlock(&stored->lock);
@@ -282,7 +333,34 @@ static enum kl_status read_back(void *self, uint32_t sample, int is_logit, uint3
     return status;
 }
 
-enum kl_status kl_queries_open(const char *path, const struct kl_shape *shape,
+/* Which samples there are. */
+static enum kl_status list_samples(struct stored *stored, struct kl_error *err)
+{
+    sqlite3_stmt *statement = NULL;
+    sqlite3_int64 n = 0;
+    int row = 1;
+    enum kl_status status = kl_db_integer(stored->db, "SELECT count(*) FROM query", &n, err);
+
+    if (!status)
+        status = kl_alloc(&stored->samples, (size_t)n, sizeof(uint32_t), "the samples", err);
+    if (!status)
+        status =
+            kl_db_prepare(stored->db, "SELECT query FROM query ORDER BY query", &statement, err);
+    while (!status && !(status = kl_db_next(statement, &row, err)) && row &&
+           stored->queries.n < n) {
+        sqlite3_int64 sample = sqlite3_column_int64(statement, 0);
+
+        if (sample < 0 || sample >= stored->n_samples)
+            status = damaged(stored, err);
+        else
+            stored->samples[stored->queries.n++] = (uint32_t)sample;
+    }
+    sqlite3_finalize(statement);
+    stored->queries.samples = stored->samples;
+    return status;
+}
+
+enum kl_status kl_queries_open(const char *path, const struct kl_shape *shape, uint32_t n_samples,
                                struct kl_queries **out, struct kl_error *err)
 {
     struct stored *stored = NULL;
@@ -292,12 +370,19 @@ enum kl_status kl_queries_open(const char *path, const struct kl_shape *shape,
     if (status)
         return status;
     stored->shape = shape;
-    stored->queries = (struct kl_queries){stored, read_query, read_back};
+    stored->n_samples = n_samples;
+    stored->queries =
+        (struct kl_queries){.self = stored, .logits = read_query_logits, .read = read_query, .back = read_back};
     pthread_mutex_init(&stored->lock, NULL);
     status = kl_db_open(path, KL_OPEN_IMMUTABLE, &stored->db, err);
     if (!status)
+        status = list_samples(stored, err);
+    if (!status)
         status = kl_db_prepare(stored->db, "SELECT logits FROM query WHERE query = ?1",
                                &stored->logits, err);
+    if (!status)
+        status = kl_db_prepare(stored->db, "SELECT label FROM query WHERE query = ?1",
+                               &stored->label, err);
     if (!status)
         status = kl_db_prepare(stored->db,
                                "SELECT data FROM query_key_chunk WHERE query = ?1 AND layer = ?2 "
@@ -328,9 +413,11 @@ void kl_queries_close(struct kl_queries *queries)
     if (!stored)
         return;
     sqlite3_finalize(stored->logits);
+    sqlite3_finalize(stored->label);
     sqlite3_finalize(stored->numbers);
     sqlite3_finalize(stored->places);
     sqlite3_close(stored->db);
+    free(stored->samples);
     pthread_mutex_destroy(&stored->lock);
     free(stored);
 }

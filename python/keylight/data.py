@@ -35,6 +35,7 @@ class Images:
     deviation: np.ndarray = field(default_factory=lambda: np.full(1, 255.0))
     files: Sequence[str] | None = None
     inputs: Any = None
+    has_predictions: bool = field(default=True, init=False)
     dataset: Any = field(default=None, repr=False)  # whose pictures these are, whose items the model reads
 
     def __post_init__(self) -> None:

@@ -20,11 +20,12 @@ OUTPUTS_MAX = 16  # of so many, gradients of all are recorded; of more, those of
 @dataclass
 class Query:
     """One sample: logits (outputs); by layer its keys, (places, in_features) or a convolution's map (1, numbers), and
-    gradients of some outputs w.r.t. the layer's output (places, out_features) but the last one's, where they are 0 and 1."""
+    gradients of some outputs w.r.t. the layer's output (places, out_features) but the last one's, where they are 0 and 1; that of
+    None is the gradient of the loss of the sample's label."""
 
     logits: torch.Tensor
     keys: list[torch.Tensor]
-    gradients: dict[int, list[torch.Tensor]]
+    gradients: dict[int | None, list[torch.Tensor]]
 
 
 @dataclass
@@ -108,14 +109,12 @@ class Passage:
             found.append([one.reshape(1, -1) if layer.convolution else one for one in kept])
         return found
 
-    def gradients(self, outputs: torch.Tensor) -> list[list[torch.Tensor]]:
-        """Of one output of each sample, by layer and sample: (places, out_features)."""
-        logits = self.logits
-        assert logits is not None
+    def gradients(self, of: torch.Tensor) -> list[list[torch.Tensor]]:
+        """By layer and sample, (places, out_features). of: the sum over the samples of what they are of, made of logits."""
         calls = [call for layer in self._layers for call in layer.calls]
         for call in calls:
             call.errors = None
-        logits.gather(1, outputs.to(logits.device)[:, None]).sum().backward(
+        of.backward(
             inputs=[call.outputs for call in calls if call.outputs is not None and call.outputs.requires_grad], retain_graph=True)
         for call in calls:
             if call.outputs is not None:
@@ -153,14 +152,20 @@ def ask(model: nn.Module, layers: list[Layer], x: torch.Tensor, labels: torch.Te
     passage = Passage(model, layers, x.to(_device(model)), batch_first)
     try:
         assert passage.logits is not None
-        logits = passage.logits.detach().float().cpu()
-        keys = passage.keys()
+        made = passage.logits
+        logits, keys = made.detach().float().cpu(), passage.keys()
         n_outputs = logits.shape[1]
         wanted = ([torch.full((len(labels),), output) for output in range(n_outputs)] if n_outputs <= OUTPUTS_MAX else
                   [logits.argmax(1), labels])
-        found = [(outputs, passage.gradients(outputs)) for outputs in wanted] if len(layers) > 1 else []
+        found: list[tuple[list[int | None], list[list[torch.Tensor]]]] = []
+        for outputs in wanted if len(layers) > 1 else []:
+            found.append(([int(output) for output in outputs],
+                          passage.gradients(made.gather(1, outputs.to(made.device)[:, None]).sum())))
+        if n_outputs > OUTPUTS_MAX and len(layers) > 1:
+            loss = nn.functional.cross_entropy(made.float(), labels.to(made.device), reduction="sum")
+            found.append(([None] * len(labels), passage.gradients(loss)))
         return [Query(logits[i], [key[i] for key in keys],
-                      {int(outputs[i]): [one[i] for one in gradients] for outputs, gradients in found})
+                      {outputs[i]: [one[i] for one in gradients] for outputs, gradients in found})
                 for i in range(len(labels))]
     finally:
         passage.end()

@@ -317,7 +317,8 @@ class Recorder:
         self._checkpoint()
         assert self._writer is not None
         writer = self._writer
-        scores = queries.scores(self._model, self._train), queries.scores(self._model, self._test)
+        scores = (queries.scores(self._model, self._train) if self._train.has_predictions else None,
+                  queries.scores(self._model, self._test))
         if not self._run.is_native:
             layers, places = [one.layer for one in self._layers], [one.places for one in self._layers]
             for index, found in queries.all_of(self._model, layers, self._test, self._asked, self._batch_first):

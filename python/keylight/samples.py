@@ -8,10 +8,12 @@ import torch
 
 
 class Samples(Protocol):
-    """labels: (samples) what the model should say of each; classes: a name for every output."""
+    """labels: (samples) what the model should say of each; classes: a name for every output; has_predictions: whether what it
+    says of each is kept."""
 
     labels: np.ndarray
     classes: list[str]
+    has_predictions: bool
 
     def __len__(self) -> int:
         """How many samples there are."""

@@ -29,6 +29,7 @@ class Text:
     documents: Sequence[tuple[str, int]] | None = None
     labels: np.ndarray = field(init=False)
     classes: list[str] = field(init=False)
+    has_predictions: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         self.tokens = np.ascontiguousarray(self.tokens, np.int64)

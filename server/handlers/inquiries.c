@@ -36,6 +36,7 @@ static int is_about(const struct kl_known_inquiry *known, const struct kl_run *r
     const struct kl_subject *own = kl_inquiry_subject(known->inquiry);
 
     if (known->run != run || own->dataset != subject->dataset || own->stored != subject->stored ||
+        own->place_layer != subject->place_layer || own->place != subject->place ||
         !own->pixels != !subject->pixels)
         return 0;
     if (subject->pixels)

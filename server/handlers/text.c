@@ -205,7 +205,13 @@ void kl_serve_reading(struct kl_service *service, struct kl_run *run,
                                              KL_READING_MAX, &asked, &text, reply))
         return;
     if (take_turn(service, reply)) {
-        if (kl_read_text(run->final, text.tokens, text.n, &reading, &err)) {
+        enum kl_status status =
+            run->history.queries && text.sample >= 0
+                ? kl_read_recorded_text(&run->history, (uint32_t)text.sample, text.tokens,
+                                        text.first, text.n, &reading, &err)
+                : kl_read_text(run->final, text.tokens, text.n, &reading, &err);
+
+        if (status) {
             kl_reply_error(reply, NULL, &err);
         } else {
             kl_reply_json(reply, kl_json_reading(run, &text, &reading));

@@ -247,7 +247,7 @@ START_TEST(queries_are_spread_over_the_test_split)
     write_run(KL_F16);
     opened = open_run();
     for (uint32_t limit = 1; limit <= 9; limit++) {
-        ck_ok(kl_batch_query_choose(&opened.run->data, limit, &ids, &n, &err), err);
+        ck_ok(kl_batch_query_choose(&opened.run->history, limit, &ids, &n, &err), err);
         ck_assert_uint_eq(n, limit < QUERIES ? limit : QUERIES);
         for (uint32_t i = 0; i < n; i++) {
             ck_assert_uint_ge(ids[i], 24);

@@ -1,7 +1,7 @@
 // The page of a text run: what is read on the left, what follows on the right, and from which passages.
 
 import {askStrips, attend} from '../api.js';
-import {byId} from '../dom.js';
+import {byId, redraw} from '../dom.js';
 import {showFirst, showFurther} from '../panels.js';
 import {offerAway} from '../take.js';
 import {introduceText} from '../views/intro.js';
@@ -24,6 +24,7 @@ const OFFERS = [['answer', ['answer']], ['strips', ['strips']], ['spotlight', ['
 /** What to ask first: a place in the middle of the first test page. @param {Run} run @returns {number} */
 export function firstPosition(run) {
   const {splits: {test, train}} = run.datasets[0];
+  if (run.asked) return run.asked[Math.floor(run.asked.length / 2)];
   const split = test.samples ? test : train;
   return split.first_sample + Math.min(400, Math.floor(split.samples / 2));
 }
@@ -35,6 +36,10 @@ export function neighbour(run, state, direction) {
     const length = typedLength(state);
     const place = (state.place ?? length - 1) + direction;
     return place < 0 || place >= length ? null : {place: place === length - 1 ? null : place};
+  }
+  if (run.asked) {
+    const next = direction > 0 ? run.asked.find((one) => one > (state.sample ?? -1)) : run.asked.filter((one) => one < (state.sample ?? 0)).at(-1);
+    return next === undefined ? null : {sample: next};
   }
   const sample = (state.sample ?? 0) + direction;
   const split = Object.values(run.datasets[0].splits).find(({first_sample: first, samples}) =>
@@ -69,7 +74,8 @@ export async function renderText(run, state, actions, signal, ready) {
   for (const [id, figures] of OFFERS) offerAway(byId(id), run, state, null, {title: `the ${id}`, resource: id, figures});
   const context = {run, state, pixels: null, subject: null, answer, layers: [], actions, signal};
   showFirst(context);
-  showContinuation(byId('continuation'), run, state, answer, actions);
+  if (run.recorded) redraw(byId('continuation'));
+  else showContinuation(byId('continuation'), run, state, answer, actions);
   ready();
   return () => showFurther(context);
 }

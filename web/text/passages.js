@@ -72,10 +72,10 @@ function entry(answer, passage, actions) {
         'aria-label': `Take passage ${passage.rank} out of the memory`, title: 'Take this position out of the memory'}, '−') : null));
 }
 
-/** @param {TextAnswer} answer */
-function legend(answer) {
-  const kind = {exact: 'exact in this layer', first_order: 'first order, through the gates at the last token', none: 'not recorded for this layer',
-    approximate: 'approximate: of the error signals only the largest were recorded'}[answer.contribution_kind];
+/** @param {TextAnswer} answer @param {boolean} recorded */
+function legend(answer, recorded) {
+  const kind = {first_order_recorded: 'first order, through all tokens that were read', exact: 'exact in this layer', first_order: 'first order, through the gates at the last token', none: 'not recorded for this layer',
+    approximate: 'approximate: of the error signals only the largest were recorded'}[answer.contribution_kind === 'first_order' && recorded ? 'first_order_recorded' : answer.contribution_kind];
   return h('div.legend.scale', {},
     h('div.scale-light', {'aria-hidden': 'true'}, [0, 2, 4, FULL_LIGHT].map((tick) =>
       h('span.tick', {style: {'--light': String(light(tick))}}, tick === 0 ? 'mean' : tick === FULL_LIGHT ? `+${tick} σ and more` : `+${tick}`))),
@@ -107,6 +107,6 @@ export function showPassages(section, run, state, answer, actions) {
     controls(run, state, answer, actions),
     vote(answer),
     h('ol.passages', {}, answer.passages.map((passage) => entry(answer, passage, actions))),
-    h('div.under', {}, legend(answer), more && answer.passages.length >= state.k ? h('button', {type: 'button', id: 'more',
+    h('div.under', {}, legend(answer, run.recorded), more && answer.passages.length >= state.k ? h('button', {type: 'button', id: 'more',
       onclick: () => actions.choose({k: more})}, `Show ${more}`) : ''));
 }

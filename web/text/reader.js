@@ -51,9 +51,11 @@ function page(run, state, reading, actions) {
     if (i < 0 || i >= reading.texts.length) {
       if (reading.sample !== null) actions.step(i < 0 ? -1 : 1);
     } else if (reading.sample === null) actions.choose({place: i === reading.texts.length - 1 ? null : i});
-    else actions.explain(reading.sample + i);
+    else if (canAsk(i)) actions.explain(reading.sample + i);
   };
-  const tokens = reading.texts.map((text, i) => h(i === chosen ? 'span.token.chosen' : 'span.token', {
+  /** Of a network that only its framework can run: the places that were recorded. @param {number} i */
+  const canAsk = (i) => !reading.asked || reading.asked.includes(i);
+  const tokens = reading.texts.map((text, i) => h(`span.token${i === chosen ? '.chosen' : ''}${!reading.asked ? '' : canAsk(i) ? '.asked' : '.silent'}`, {
     'data-i': i, 'aria-current': i === chosen ? 'true' : null,
     style: {'--surprise': Math.min(1, Math.max(0, (reading.bits[i] ?? 0) / FULL_SURPRISE)).toFixed(3)},
     title: reading.bits[i] === null ? visible(text) : `${visible(text)}  ${fixed(/** @type {number} */ (reading.bits[i]), 1)} bits; expected ${
@@ -68,7 +70,8 @@ function page(run, state, reading, actions) {
       const step = {ArrowLeft: -1, ArrowRight: 1}[event.key];
       if (!step || event.altKey || event.ctrlKey || event.metaKey) return;
       event.preventDefault();
-      choose(chosen + step);
+      if (reading.asked) actions.step(/** @type {-1|1} */ (step));
+      else choose(chosen + step);
     }}, tokens);
 }
 
@@ -125,11 +128,11 @@ export async function showReader(filters, place, run, state, actions, signal) {
   if (documents.run !== run.id) documents = {run: run.id, list: await listDocuments(run.id, signal)};
   const reading = await loadReading(run, state, signal);
   if (signal.aborted) return;
-  redraw(filters, typing(state, actions),
+  redraw(filters, run.recorded ? h('p.soft', {}, 'This network was recorded: the places that are marked can be asked about. ‹ and › go from one to the next.') : typing(state, actions),
     h('div.row', {}, contents(run, state, actions), turning(run, state, actions)));
   redraw(place,
     h('p.soft', {}, reading.sample === null ? 'Your text' : where(/** @type {any} */ (reading)),
-      ' · shaded by surprise'),
+      run.recorded ? '' : ' · shaded by surprise'),
     page(run, state, reading, actions));
   /** @type {HTMLElement|null} */
   const chosen = place.querySelector('.chosen');

@@ -15,13 +15,16 @@ import {bringIntroBack} from './intro.js';
 const SETTINGS = {lr_schedule: 'learning rate schedule', lr_period: 'steps between drops',
   lr_gamma: 'factor of each drop', clip_norm: 'gradient norm clipped at', dtype: 'history stored as'};
 
+const LAYERS_TOLD = 5; // of a recorded network; of more, the first and the last
+
 /** @param {RunSummary} run */
 export function shape(run) {
+  if (run.recorded && run.layers.length > LAYERS_TOLD) return `${run.layers.length} layers, ${run.layers[0].name} to ${run.layers[run.layers.length - 1].name}`;
+  if (run.recorded) return run.layers.map(({name, inputs, outputs}) => `${name} ${inputs}-${outputs}`).join(', ');
   if (run.kind === 'text') {
     const cells = run.layers[run.layers.length - 1].inputs;
     return `LSTM ${Array(run.layers.length - 1).fill(cells).join('-')}, ${run.datasets[0].text?.tokens === 'characters' ? 'characters' : 'words'}`;
   }
-  if (run.recorded) return run.layers.map(({name, inputs, outputs}) => `${name} ${inputs}-${outputs}`).join(', ');
   return [run.layers[0].inputs, ...run.layers.map((layer) => layer.outputs)].join('-');
 }
 
@@ -49,7 +52,7 @@ function openDialog(title, ...content) {
 function aboutRun(run) {
   /** @type {[string, string][]} */
   const facts = [
-    ['Network', run.kind === 'text' ? `${shape(run)}, ${count(run.layers[run.layers.length - 1].outputs)} different tokens` : run.recorded ? `recorded, ${shape(run)}` : `${shape(run)}, ReLU`],
+    ['Network', run.kind === 'text' && !run.recorded ? `${shape(run)}, ${count(run.layers[run.layers.length - 1].outputs)} different tokens` : run.recorded ? `recorded, ${shape(run)}` : `${shape(run)}, ReLU`],
     ['Patterns', `${count(run.patterns)} in ${count(run.steps)} steps`],
     ['Test accuracy', run.test_accuracy === null ? 'there is no test split' : percent(run.test_accuracy, 2)],
     ...(run.kind === 'text' ? /** @type {[string, string][]} */ ([['Test loss', typeof run.test_bits_per_token !== 'number' ? 'there is no test split' : `${(run.test_bits_per_token ?? 0).toFixed(3)} bits per token, perplexity ${(run.test_perplexity ?? 0).toFixed(2)}`],

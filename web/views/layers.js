@@ -5,6 +5,7 @@ import {csvButton} from '../csv.js';
 import {h, redraw} from '../dom.js';
 import {className, numberedClass, percent, short, subjectFile} from '../format.js';
 import {above, light} from '../scale.js';
+import {sizeOf} from './layer_choice.js';
 
 /** @import {Actions, Answer, Run, Subject} from '../types.js' */
 
@@ -13,7 +14,6 @@ export const LAYER_TOP = 5;
 
 /** @param {Run} run @param {Answer} answer of one layer @param {Answer} chosen @param {Actions} actions */
 function multiple(run, answer, chosen, actions) {
-  const {inputs, outputs} = run.layers[answer.layer - 1];
   const most = Math.max(...answer.by_class.map((total) => total.sum_abs), 1e-30);
   const all = answer.by_class.reduce((sum, total) => sum + total.sum_abs, 0) || 1;
   const vote = answer.by_class.findIndex((total) => total.sum_abs === most);
@@ -21,7 +21,7 @@ function multiple(run, answer, chosen, actions) {
     h('button.layer-name', {type: 'button', id: `multiple-${answer.layer}`,
       'aria-pressed': String(answer.layer === chosen.layer), title: `Show layer ${answer.layer}`,
       onclick: () => actions.choose({layer: answer.layer === run.layers.length ? null : answer.layer})},
-    run.recorded ? run.layers[answer.layer - 1].name : `Layer ${answer.layer}`, h('span.soft', {}, ` ${inputs} → ${outputs}`)),
+    run.recorded ? run.layers[answer.layer - 1].name : `Layer ${answer.layer}`, h('span.soft', {}, ` ${sizeOf(run.layers[answer.layer - 1])}`)),
     h('div.strip', {}, answer.spotlight.map((lit) => h('button.mini', {type: 'button',
       'aria-label': `${className(run, lit.sample.dataset, lit.sample.label)}, training image ${lit.sample.index}. Ask about it.`,
       title: `${className(run, lit.sample.dataset, lit.sample.label)} #${lit.sample.index}, score ${short(lit.score)}`,

@@ -7,6 +7,7 @@ import {choice, h, redraw, select} from '../dom.js';
 import {rankChoices, rankOf, ranksOf, scoreName} from '../ranks.js';
 import {FULL_LIGHT, above, light} from '../scale.js';
 import {K_MAX} from '../state.js';
+import {layerChoice} from './layer_choice.js';
 
 /** @import {Answer, Common, Lit, Run, Subject} from '../types.js' */
 /** @import {State} from '../state.js' */
@@ -37,12 +38,8 @@ export function controls(run, state, answer, actions) {
     text: outputName(run, output)}));
   const classes = Array.from({length: classCount(run)}, (_, number) => ({value: String(number),
     text: numberedClass(run, number)}));
-  const last = run.layers.length;
   return h('div', {}, h('div.controls', {},
-    rankOf(chosen)?.uses_layer === false ? null : h('span.control', {}, 'layer', choice(run.layers.map((layer) => ({value: String(layer.layer),
-      text: run.recorded ? layer.name : String(layer.layer), title: `${layer.name}: ${layer.inputs} inputs, ${layer.outputs} outputs`})),
-    String(answer.layer), 'Layer',
-    (value) => actions.choose({layer: Number(value) === last ? null : Number(value)}))),
+    rankOf(chosen)?.uses_layer === false ? null : h('span.control', {}, 'layer', layerChoice(run, answer.layer, (layer) => actions.choose({layer}))),
     h('span.control', {}, 'by', choice([
       {value: 'pattern', text: 'pattern', title: 'Every showing of an image by itself'},
       {value: 'sample', text: 'sample', title: 'All showings of an image summed'}],

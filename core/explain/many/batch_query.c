@@ -427,13 +427,30 @@ enum kl_status kl_slice_finish(struct kl_slice *slice, struct kl_error *err)
     return status;
 }
 
-enum kl_status kl_batch_query_choose(const struct kl_collection *data, uint32_t limit,
+/* Of a network that cannot be run here: evenly among what was recorded. */
+static enum kl_status choose_recorded(const struct kl_queries *queries, uint32_t limit,
+                                      uint32_t **out, uint32_t *n, struct kl_error *err)
+{
+    if (queries->n == 0)
+        return kl_fail(err, KL_ERR_NOT_FOUND, "this run has no recorded samples to ask about");
+    *n = limit < queries->n ? limit : queries->n;
+    if (kl_alloc(out, *n, sizeof(uint32_t), "the queries", err))
+        return err->status;
+    for (uint64_t i = 0; i < *n; i++)
+        (*out)[i] = queries->samples[i * queries->n / *n];
+    return KL_OK;
+}
+
+enum kl_status kl_batch_query_choose(const struct kl_history *history, uint32_t limit,
                                      uint32_t **out, uint32_t *n, struct kl_error *err)
 {
+    const struct kl_collection *data = history->data;
     uint32_t *ids = NULL, found = 0;
     uint64_t total = 0, before = 0; /* test samples of all data sets, and of those before */
     enum kl_status status;
 
+    if (history->queries)
+        return choose_recorded(history->queries, limit, out, n, err);
     for (uint32_t d = 0; d < data->n_datasets; d++)
         total += data->datasets[d]->splits[KL_SPLIT_TEST].count;
     if (total == 0)

@@ -71,7 +71,7 @@ enum kl_status kl_slice_finish(struct kl_slice *slice, struct kl_error *err);
 
 /* limit samples, evenly spread over the test splits of all data sets (all, if there are no more):
  * *ids (*n) is the caller's, to free. Errors: KL_ERR_NOT_FOUND (no test samples), KL_ERR_MEMORY. */
-enum kl_status kl_batch_query_choose(const struct kl_collection *data, uint32_t limit,
+enum kl_status kl_batch_query_choose(const struct kl_history *history, uint32_t limit,
                                      uint32_t **ids, uint32_t *n, struct kl_error *err);
 
 #endif

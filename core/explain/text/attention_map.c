@@ -177,8 +177,13 @@ static enum kl_status read_tokens(const struct kl_history *history,
     uint32_t layer = query->layer - 1, all = query->n_before + query->n;
     size_t width = history->final->shape.inputs[layer];
     void *reader = NULL;
-    enum kl_status status = model->reader_create(history->final, all, &reader, err);
+    enum kl_status status;
 
+    if (!model->reader_create)
+        return kl_fail_on(err, KL_ERR_USAGE, "text",
+                          "this network was recorded: only the framework that trained it can run "
+                          "it, so that there is attention to one token at a time alone");
+    status = model->reader_create(history->final, all, &reader, err);
     if (status)
         return status;
     status = kl_alloc(x, query->n * width, sizeof(float), "the tokens' keys", err);

@@ -11,6 +11,15 @@
 #define SLICE 256 /* rows of logits at a time */
 #define CONTINUATION_STREAM (UINT64_C(1) << 36)
 
+static enum kl_status check_runs(const struct kl_model *model, struct kl_error *err)
+{
+    return model->reader_create
+               ? KL_OK
+               : kl_fail_on(err, KL_ERR_USAGE, "text",
+                            "this network was recorded: only the framework that trained it can "
+                            "run it, so that it cannot read or write here");
+}
+
 /* Judges token i + 1 by the logits that followed token i. */
 static void judge(const float *logits, uint32_t n_types, uint32_t i, const uint32_t *tokens,
                   struct kl_reading *reading)
@@ -30,8 +39,11 @@ enum kl_status kl_read_text(const struct kl_network *network, const uint32_t *to
     const struct kl_model *model = network->shape.model;
     void *reader = NULL;
     float *logits = NULL;
-    enum kl_status status = kl_alloc(&reading.bits, n, sizeof(float), "a reading", err);
+    enum kl_status status = check_runs(model, err);
 
+    if (status)
+        goto out;
+    status = kl_alloc(&reading.bits, n, sizeof(float), "a reading", err);
     if (status)
         goto out;
     status = kl_alloc(&reading.predicted, n, sizeof(uint32_t), "a reading", err);
@@ -55,6 +67,37 @@ enum kl_status kl_read_text(const struct kl_network *network, const uint32_t *to
 out:
     if (reader)
         model->reader_free(reader);
+    free(logits);
+    if (status)
+        kl_reading_clear(&reading);
+    else
+        *out = reading;
+    return status;
+}
+
+enum kl_status kl_read_recorded_text(const struct kl_history *history, uint32_t sample,
+                                     const uint32_t *tokens, uint32_t first, uint32_t n,
+                                     struct kl_reading *out, struct kl_error *err)
+{
+    const struct kl_queries *queries = history->queries;
+    uint32_t n_types = kl_shape_n_outputs(&history->final->shape);
+    struct kl_reading reading = {.n = n};
+    float *logits = NULL;
+    enum kl_status status = kl_alloc(&reading.bits, n, sizeof(float), "a reading", err);
+
+    if (!status)
+        status = kl_alloc(&reading.predicted, n, sizeof(uint32_t), "a reading", err);
+    if (!status)
+        status = kl_alloc(&logits, n_types, sizeof *logits, "logits", err);
+    for (uint32_t i = 0; !status && i < n; i++)
+        reading.bits[i] = NAN;
+    for (uint32_t i = first; !status && i + 1 < n; i++) {
+        if (!kl_history_can_ask(history, sample + i - first))
+            continue;
+        status = queries->logits(queries->self, sample + i - first, logits, err);
+        if (!status)
+            judge(logits, n_types, i, tokens, &reading);
+    }
     free(logits);
     if (status)
         kl_reading_clear(&reading);
@@ -102,8 +145,10 @@ enum kl_status kl_continue(const struct kl_network *network, const struct kl_cor
     void *reader = NULL;
     float *logits = NULL;
     struct kl_random random;
-    enum kl_status status = model->reader_create(network, n, &reader, err);
+    enum kl_status status = check_runs(model, err);
 
+    if (!status)
+        status = model->reader_create(network, n, &reader, err);
     if (!status)
         status = kl_alloc(&logits, n_types, sizeof(float), "logits", err);
     kl_random_seed(&random, how->seed, CONTINUATION_STREAM);
