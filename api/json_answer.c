@@ -28,6 +28,8 @@ static void add_spotlight(struct kl_json *json, const struct kl_run *run,
         kl_json_add_sample(json, "sample", run, hit->sample);
         if (query->by_sample)
             kl_json_count(json, "repetitions", hit->repetitions);
+        if (kl_shape_places(&run->training.shape, query->layer - 1) > 1)
+            kl_json_count(json, "place", hit->place);
         kl_json_number(json, "attention", hit->attention);
         kl_json_number(json, "contribution", hit->contribution);
         kl_json_number(json, "score", hit->score);
@@ -269,6 +271,17 @@ static void add_showings(struct kl_json *json, const struct kl_run *run,
         kl_json_floats(json, "products", showings->products, showings->n_products);
 }
 
+void kl_json_add_places(struct kl_json *json, const struct kl_place_heat *heat)
+{
+    kl_json_object(json, "places");
+    kl_json_count(json, "count", heat->n);
+    if (heat->contributions)
+        kl_json_doubles(json, "contributions", heat->contributions, heat->n);
+    else
+        kl_json_null(json, "contributions");
+    kl_json_end(json);
+}
+
 /* What was asked for beyond the spotlight. */
 static void add_views(struct kl_json *json, const struct kl_run *run, const struct kl_query *query,
                       const struct kl_answer *answer)
@@ -281,6 +294,8 @@ static void add_views(struct kl_json *json, const struct kl_run *run, const stru
         add_samples(json, run, answer);
     if (query->parts & KL_ANSWER_LEARNING)
         add_learning(json, &answer->learning);
+    if (query->parts & KL_ANSWER_PLACES)
+        kl_json_add_places(json, &answer->heat);
     if (query->parts & KL_ANSWER_SHOWINGS)
         add_showings(json, run, query, &answer->showings);
     if (query->removal) {

@@ -25,6 +25,9 @@ void kl_json_add_prediction(struct kl_json *json, const char *name, const struct
 /* The moments of what the rank orders by, as the member scores. */
 void kl_json_add_scores(struct kl_json *json, const struct kl_answer *answer);
 
+/* Where the layer looks, as a member. */
+void kl_json_add_places(struct kl_json *json, const struct kl_place_heat *heat);
+
 /* What was asked of a text beyond the spotlight, as members. */
 void kl_json_add_text_views(struct kl_json *json, const struct kl_run *run,
                             const struct kl_query *query, const struct kl_answer *answer);

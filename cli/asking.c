@@ -10,8 +10,8 @@
 #include "core/data/text/corpus.h"
 #include "core/explain/text/reading.h"
 
-enum { LAYER, RANK, BY, CLASS, TOP, N_WORDS };
-static const char *const names[N_WORDS] = {"layer", "rank", "by", "class", "k"};
+enum { LAYER, PLACE, RANK, BY, CLASS, TOP, N_WORDS };
+static const char *const names[N_WORDS] = {"layer", "place", "rank", "by", "class", "k"};
 
 static void describe_ranks(char *text, size_t n_bytes)
 {
@@ -41,7 +41,13 @@ struct kl_option *kl_asking_options(struct kl_asking *asking, struct kl_option *
          .name = "layer",
          .value = "L",
          .target = &asking->words[LAYER],
-         .help = "from 1 at the input (default: the last)"},
+         .help = "from 1 at the input, or its name (default: the last)"},
+        {.type = KL_OPTION_TEXT,
+         .name = "place",
+         .value = "P",
+         .target = &asking->words[PLACE],
+         .help = "attention of one of the places at which the layer sees the sample, from 0 "
+                 "(default: of all together, of a text of the last)"},
         {.type = KL_OPTION_TEXT,
          .name = "rank",
          .value = "RANK",
@@ -172,10 +178,13 @@ enum kl_status kl_asking_find(struct kl_asking *asking, struct kl_run *run, stru
     if (status)
         return status;
     asking->id = sample;
-    if (!is_text)
-        return find_image(asking, run, sample, err);
-    find_position(asking, run, sample);
-    return KL_OK;
+    if (is_text)
+        find_position(asking, run, sample);
+    else
+        status = find_image(asking, run, sample, err);
+    asking->question.query.subject.place_layer = asking->question.query.layer;
+    asking->question.query.subject.place = asking->question.query.place;
+    return status;
 }
 
 void kl_asking_clear(struct kl_asking *asking)

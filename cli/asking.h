@@ -8,7 +8,7 @@
 #include "cli/options/option.h"
 #include "db/run.h"
 
-#define KL_ASKING_OPTIONS 7
+#define KL_ASKING_OPTIONS 8
 
 struct kl_asking {
     const char *sample, *text; /* what was said: one of them */

@@ -84,8 +84,9 @@ export function listSamples(run, filter, limit, next, signal) {
 }
 
 /** What each resource about one subject depends on (docs/api.md). @type {Record<string, string[]>} */
-const DEPENDS = {'answer': [], 'spotlight': ['layer', 'rank', 'by', 'class', 'k', 'contributions'], 'views/classes': ['layer'],
-  'views/curves': ['layer'], 'views/time': ['layer'], 'views/samples': ['layer', 'rank'], 'views/learning': [],
+const DEPENDS = {'answer': [], 'spotlight': ['layer', 'place', 'rank', 'by', 'class', 'k', 'contributions'], 'views/classes': ['layer', 'place'],
+  'views/curves': ['layer', 'place'], 'views/time': ['layer', 'place'], 'views/samples': ['layer', 'place', 'rank'], 'views/learning': [],
+  'views/places': ['layer', 'rank'],
   'strips': [], 'why': ['rank', 'training'],
   'removal': ['layer', 'rank', 'by', 'class', 'remove']};
 /** Of a text they tell of the logit that the rank names, too. */

@@ -10,6 +10,7 @@ import {showCurves} from './views/curves.js';
 import {LAYER_TOP, showLayers} from './views/layers.js';
 import {showLearning} from './views/learning.js';
 import {showMatrix} from './views/matrix.js';
+import {showPlaces} from './views/places.js';
 import {showTime} from './views/time.js';
 import {showTotals} from './views/totals.js';
 import {showWall} from './views/wall.js';
@@ -47,6 +48,8 @@ const PANELS = [
     show: (section, {run, answer, subject}) => showClasses(section, run, answer, of(subject))},
   {id: 'curves', title: 'The 500 strongest of each class', kind: 'images', figure: 'curves', resource: 'views/curves', needs: ['views/curves'],
     show: (section, {run, answer, subject, actions}) => showCurves(section, run, answer, of(subject), actions)},
+  {id: 'places', title: 'Where it looks', kind: 'images', figure: '', resource: null, needs: ['views/places'], applies: (run) => run.layers.some(({places}) => places > 1),
+    show: (section, {run, state, answer, subject, actions}) => showPlaces(section, run, state, answer, of(subject), actions)},
   {id: 'time', title: 'Attention over training time', kind: 'images', figure: 'time', resource: 'views/time', needs: ['views/time', 'views/classes'],
     asks: ({of}) => ({rank: of}),
     show: (section, {run, state, answer, subject, actions}) => showTime(section, run, state, answer, of(subject), actions)},
@@ -134,7 +137,7 @@ async function load(panels, run, state, pixels, signal) {
   const views = needs.filter((need) => need.startsWith('views/')).sort((a, b) => Number(b === 'views/learning') - Number(a === 'views/learning'));
   const [answer, ...layers] = await Promise.all([askAll(['answer', ...views, 'spotlight'], plain, pixels, signal, isText),
     ...(needs.includes('layers') ? run.layers : []).map(({layer}) => askAll(['views/classes', 'spotlight'],
-      {...plain, layer: layer === chosen ? plain.layer : layer, contributions: 'no'}, pixels, signal, isText))]);
+      {...plain, layer: layer === chosen ? plain.layer : layer, place: layer === chosen ? plain.place : null, contributions: 'no'}, pixels, signal, isText))]);
   known = {question: question(state), answer, layers};
   return known;
 }

@@ -17,7 +17,8 @@ import {ranksOf, today} from './ranks.js';
  * @property {number|null} sample null: the drawing, or, without one, whatever is first
  * @property {string|null} pixels the picture of one's own (pixels.js)
  * @property {string|null} text what was typed, in a run of text
- * @property {number|null} place the token of it whose following is asked; null: the last
+ * @property {number|null} place the token of it whose following is asked, null: the last; of a picture the place that attention is
+ *   of, where the layer sees it at several, null: all of them
  * @property {string|null} as the data set that the drawing is of; null: the first
  * @property {'query'|'suspects'} view
  * @property {number|null} layer null: the last
@@ -94,8 +95,8 @@ export const settings = {
   },
   place: {
     initial: null,
-    parse: (text, run) => run.kind === 'text' ? integer(text, 0, TEXT_MAX - 1) : undefined,
-    allowed: (run) => run.kind === 'text' ? `0 to ${TEXT_MAX - 1}` : 'for runs of text only',
+    parse: (text, run) => integer(text, 0, placesMax(run) - 1),
+    allowed: (run) => placesMax(run) ? `0 to ${placesMax(run) - 1}` : 'for texts, and layers that see a picture at several places,',
   },
   pixels: {
     initial: null,
@@ -215,6 +216,11 @@ export const settings = {
   },
 };
 
+/** How many places can be named in a run. @param {RunSummary} run */
+function placesMax(run) {
+  return run.kind === 'text' ? TEXT_MAX : Math.max(...run.layers.map(({places}) => places > 1 ? places : 0));
+}
+
 /** @param {RunSummary} run @param {number} sample */
 export function sampleExists(run, sample) {
   return run.datasets.some((dataset) => Object.values(dataset.splits).some(
@@ -301,8 +307,10 @@ export function parseUrl(url, runs, held = null) {
   if (path?.[2] !== 'drawing' || !found) state.pixels = null;
   else if (state.pixels === null && !url.searchParams.has('pixels'))
     notices.push('The address has no picture in it, because it was too large for a link: choose it again. This is the first sample.');
-  if (path?.[2] !== 'text' || !found) state.text = state.place = null;
-  else if (state.text === null && !url.searchParams.has('text'))
+  const {places} = run.layers[(state.layer ?? run.layers.length) - 1], isTyped = path?.[2] === 'text' && found;
+  if (!isTyped) state.text = null;
+  if (!isTyped && state.place !== null && !(places > 1 && state.place < places)) state.place = null;
+  if (isTyped && state.text === null && !url.searchParams.has('text'))
     notices.push('The address has no text in it, so this is a place of the run’s own.');
   for (const name of new Set(url.searchParams.keys()))
     if (!(name in settings))

@@ -40,10 +40,29 @@ static enum kl_status set_layer(struct kl_question *question, const struct kl_hi
                                 const char *text, struct kl_error *err)
 {
     uint32_t n_layers = history->final->shape.n_layers, layer = 0;
+    char name[KL_LAYER_NAME_MAX];
 
-    if (kl_parse_number(text, &layer) || layer < 1 || layer > n_layers)
-        return kl_fail_on(err, KL_ERR_USAGE, "layer", "layer is 1 to %u in this run", n_layers);
+    for (uint32_t l = 0; l < n_layers && layer == 0; l++) {
+        kl_shape_layer_name(&history->final->shape, l, name);
+        layer = !strcmp(name, text) ? l + 1 : 0;
+    }
+    if (layer == 0 && (kl_parse_number(text, &layer) || layer < 1 || layer > n_layers))
+        return kl_fail_on(err, KL_ERR_USAGE, "layer",
+                          "layer is 1 to %u in this run, or a layer's name", n_layers);
     question->query.layer = layer;
+    return KL_OK;
+}
+
+static enum kl_status set_place(struct kl_question *question, const struct kl_history *history,
+                                const char *text, struct kl_error *err)
+{
+    uint32_t place = 0;
+
+    (void)history;
+    if (kl_parse_number(text, &place))
+        return kl_fail_on(err, KL_ERR_USAGE, "place",
+                          "place counts those at which the layer sees the sample, from 0");
+    question->query.place = place + 1;
     return KL_OK;
 }
 
@@ -257,6 +276,7 @@ static const struct {
     enum kl_status (*set)(struct kl_question *question, const struct kl_history *history,
                           const char *text, struct kl_error *err);
 } words[] = {{"layer", set_layer},
+             {"place", set_place},
              {"rank", set_rank},
              {"by", set_by},
              {"class", set_class},

@@ -18,7 +18,8 @@ void kl_question_init(const struct kl_history *history, struct kl_question *ques
 
 /* Sets one word of a question about a run's history from its text:
  *
- *   layer   a number from 1
+ *   layer   a number from 1, or its name
+ *   place   of those at which the layer sees the sample, a number from 0
  *   rank    of core/explain/ranks.h, "logit:3"
  *   by      pattern, sample
  *   class   a number over all data sets

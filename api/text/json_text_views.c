@@ -165,6 +165,8 @@ void kl_json_add_text_views(struct kl_json *json, const struct kl_run *run,
         add_along(json, run, answer);
     if (query->parts & KL_ANSWER_LEARNING)
         add_learning(json, run, query, answer);
+    if (query->parts & KL_ANSWER_PLACES)
+        kl_json_add_places(json, &answer->heat);
     if (query->removal) {
         kl_json_object(json, "removed");
         kl_json_count(json, "patterns", answer->removed.n_patterns);

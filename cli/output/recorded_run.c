@@ -8,6 +8,7 @@
 #include "core/data/text/corpus.h"
 
 #define NAME_COLUMNS 40
+#define ROUNDING 1e-3 /* of what gradients were scaled by, which is measured */
 
 /* What is told of numbers that may differ from step to step. */
 struct range {
@@ -77,7 +78,7 @@ static void print_training(const struct kl_run *run)
         print_range(", momentum ", momenta);
     if (decays.most > 0)
         print_range(", weight decay ", decays);
-    if (factors.least < 1 || factors.most > 1)
+    if (factors.least < 1 - ROUNDING || factors.most > 1 + ROUNDING)
         print_range(", gradients scaled by ", factors);
     putchar('\n');
 }

@@ -19,6 +19,7 @@ void kl_answer_clear(struct kl_answer *answer)
     kl_sample_totals_clear(&answer->samples);
     kl_learning_clear(&answer->learning);
     kl_showings_clear(&answer->showings);
+    kl_place_heat_clear(&answer->heat);
     kl_inquiry_free(answer->own_inquiry);
     memset(answer, 0, sizeof *answer);
 }

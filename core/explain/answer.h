@@ -4,6 +4,7 @@
 #define KL_CORE_EXPLAIN_ANSWER_H
 
 #include "core/explain/inquiry.h"
+#include "core/explain/places/heat.h"
 #include "core/explain/views/class_totals.h"
 #include "core/explain/views/curves.h"
 #include "core/explain/views/learning.h"
@@ -16,6 +17,7 @@
 struct kl_hit {
     uint64_t pattern;
     uint32_t step, sample, repetitions;
+    uint32_t place; /* of a layer that sees samples at several: the most attended one, from 0 */
     double attention;
     /* Of this pattern to the query's logit: e_t[logit] (a_t + 1) in the last layer, exactly; in
      * others (a_t + 1) (e_t . gradient of that logit w.r.t. the layer's output), first order; NaN
@@ -59,6 +61,7 @@ struct kl_answer {
     const float *attention;          /* (n_patterns) in the query's layer, the inquiry's */
     struct kl_learning learning;
     struct kl_showings showings;
+    struct kl_place_heat heat;
     struct kl_removed removed;
     double scan_ms;                 /* time in the passes over the history */
     struct kl_inquiry *own_inquiry; /* of kl_attend; or NULL */

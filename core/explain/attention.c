@@ -67,7 +67,8 @@ static enum kl_status scan_layers(const struct work *work, struct kl_answer *ans
     double started = kl_now_ms();
     enum kl_status status = KL_OK;
 
-    if ((parts & ~(unsigned)(KL_ANSWER_LOGITS | KL_ANSWER_LEARNING | KL_ANSWER_SHOWINGS)) ||
+    if ((parts & ~(unsigned)(KL_ANSWER_LOGITS | KL_ANSWER_LEARNING | KL_ANSWER_SHOWINGS |
+                              KL_ANSWER_PLACES)) ||
         work->query->removal)
         status =
             kl_inquiry_attention(work->inquiry, work->query->layer - 1, &answer->attention, err);
@@ -265,6 +266,30 @@ static enum kl_status sum(const struct work *work, struct kl_answer *answer, str
                            &answer->by_class, err);
 }
 
+/* Which place of each hit is attended to most, where the layer has several. */
+static enum kl_status find_places(const struct work *work, struct kl_answer *answer,
+                                  struct kl_error *err)
+{
+    uint32_t layer = work->query->layer - 1, n = answer->n_hits, *places = NULL;
+    uint64_t *showings = NULL;
+    enum kl_status status;
+
+    if (kl_shape_places(&work->history->final->shape, layer) == 1)
+        return KL_OK;
+    status = kl_alloc(&showings, n, sizeof *showings, "the spotlight", err);
+    if (!status)
+        status = kl_alloc(&places, n, sizeof *places, "the spotlight", err);
+    for (uint32_t i = 0; !status && i < n; i++)
+        showings[i] = answer->spotlight[i].pattern;
+    if (!status)
+        status = kl_most_attended_places(work->inquiry, layer, showings, n, places, err);
+    for (uint32_t i = 0; !status && i < n; i++)
+        answer->spotlight[i].place = places[i];
+    free(showings);
+    free(places);
+    return status;
+}
+
 static enum kl_status light(struct work *work, struct kl_answer *answer, struct kl_error *err)
 {
     const struct kl_history *history = work->history;
@@ -288,9 +313,10 @@ static enum kl_status light(struct work *work, struct kl_answer *answer, struct 
         status = remove_patterns(work, answer, err);
     if (answer->n_hits > query->top) /* more were found for the removal's sake */
         answer->n_hits = query->top;
-    return status || !(query->parts & KL_ANSWER_SPOTLIGHT)
-               ? status
-               : report_contributions(work, answer, err);
+    if (status || !(query->parts & KL_ANSWER_SPOTLIGHT))
+        return status;
+    status = find_places(work, answer, err);
+    return status ? status : report_contributions(work, answer, err);
 }
 
 static enum kl_status look_further(const struct work *work, struct kl_answer *answer,
@@ -307,7 +333,23 @@ static enum kl_status look_further(const struct work *work, struct kl_answer *an
     if (!status && (parts & KL_ANSWER_SHOWINGS))
         status = kl_showings_find(work->inquiry, work->query->training_sample, answer->logit,
                                   &answer->showings, err);
+    if (!status && (parts & KL_ANSWER_PLACES))
+        status = kl_place_heat_find(work->inquiry, work->query->layer - 1, answer->logit,
+                                    &answer->heat, err);
     return status;
+}
+
+static enum kl_status check_place(const struct kl_inquiry *inquiry, const struct kl_query *query,
+                                  struct kl_error *err)
+{
+    const struct kl_places *places = kl_inquiry_places(inquiry, query->layer - 1);
+
+    if (query->place == 0 || (places && query->place <= places->n))
+        return KL_OK;
+    return places ? kl_fail_on(err, KL_ERR_USAGE, "place", "place is 0 to %u in this layer",
+                               places->n - 1)
+                  : kl_fail_on(err, KL_ERR_USAGE, "place",
+                               "this layer sees the sample whole: it has no places");
 }
 
 enum kl_status kl_attend_to(struct kl_inquiry *inquiry, const struct kl_query *query,
@@ -319,6 +361,8 @@ enum kl_status kl_attend_to(struct kl_inquiry *inquiry, const struct kl_query *q
     struct kl_answer answer = {.n_patterns = history->n_patterns, .n_classes = history->n_classes};
     enum kl_status status = kl_query_check(history, query, err);
 
+    if (!status)
+        status = check_place(inquiry, query, err);
     if (!status)
         status = say(&work, &answer, err);
     if (!status)

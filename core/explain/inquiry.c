@@ -494,3 +494,19 @@ enum kl_status kl_inquiry_gradients(struct kl_inquiry *inquiry, enum kl_gradient
     pthread_mutex_unlock(&inquiry->back);
     return status;
 }
+
+enum kl_status kl_inquiry_place_gradients(struct kl_inquiry *inquiry, uint32_t logit,
+                                          uint32_t layer, float *gradients, struct kl_error *err)
+{
+    const struct kl_places *places = inquiry->activations->places[layer];
+    size_t n = (size_t)places->n * inquiry->history->final->shape.outputs[layer];
+    enum kl_status status;
+
+    pthread_mutex_lock(&inquiry->back);
+    status = kl_pass_back(inquiry->history, &inquiry->subject, KL_GRADIENT_OF_LOGIT, logit, layer,
+                          inquiry->activations, err);
+    if (!status)
+        memcpy(gradients, places->errors, n * sizeof *gradients);
+    pthread_mutex_unlock(&inquiry->back);
+    return status;
+}

@@ -16,6 +16,7 @@ enum kl_part_of_answer {
     KL_ANSWER_SPOTLIGHT = 32, /* who is hit */
     KL_ANSWER_CLASSES = 64,   /* core/explain/views/class_totals.h */
     KL_ANSWER_SHOWINGS = 128, /* core/explain/views/showings.h, of one training sample */
+    KL_ANSWER_PLACES = 256,   /* core/explain/places/heat.h */
 };
 #define KL_ANSWER_ALWAYS (KL_ANSWER_LOGITS | KL_ANSWER_SPOTLIGHT | KL_ANSWER_CLASSES)
 
@@ -27,6 +28,8 @@ struct kl_query {
     struct kl_subject subject;
     int target;                 /* the output it should be, or KL_ANY_CLASS: the predicted one */
     uint32_t layer;             /* from 1 */
+    uint32_t place;             /* of those at which the layer sees the subject, from 1: attention
+                                   is of this one, which the inquiry's subject says, too; or 0 */
     const struct kl_rank *rank; /* what the spotlight is ordered by, largest first */
     int logit;                  /* whose contributions are reported; KL_ANY_CLASS: the predicted */
     int by_sample;              /* sum every training sample's repetitions */

@@ -145,7 +145,8 @@ static enum kl_status take_places(const struct stored *stored, uint32_t layer,
     const struct kl_convolution *convolution = kl_shape_convolution(shape, layer);
     uint32_t width = convolution ? kl_convolution_map(convolution) : shape->inputs[layer];
 
-    if (rows->width != width || (convolution && rows->n != 1) || rows->n > KL_PLACES_MAX)
+    if (rows->width != width || (convolution && rows->n != 1) || rows->n > KL_PLACES_MAX ||
+        layer + 1 == shape->n_layers)
         return damaged(stored, err);
     if (kl_activations_set_places(activations, layer,
                                   convolution ? kl_shape_places(shape, layer) : rows->n, err))

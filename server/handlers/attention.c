@@ -20,22 +20,25 @@
 struct resource {
     const char *name;
     unsigned parts;       /* of enum kl_part_of_answer */
-    const char *words[8]; /* of api/asked/question.h */
+    const char *words[9]; /* of api/asked/question.h */
 };
 
 static const struct resource resources[] = {
     {"answer", KL_ANSWER_LOGITS, {"rank"}},                /* the logit that it names */
-    {"figures", 0, {"layer", "rank", "by", "class", "k"}}, /* /VIEW.svg or .png */
+    {"figures", 0, {"layer", "place", "rank", "by", "class", "k"}}, /* /VIEW.svg or .png */
     {"strips", 0, {NULL}}, /* several answers: core/explain/strips.h */
-    {"spotlight", KL_ANSWER_SPOTLIGHT, {"layer", "rank", "by", "class", "k", "contributions"}},
-    {"views/classes", KL_ANSWER_CLASSES, {"layer"}},
-    {"views/curves", KL_ANSWER_CURVES, {"layer"}},
-    {"views/time", KL_ANSWER_TIME, {"layer", "rank"}},
-    {"views/samples", KL_ANSWER_SAMPLES, {"layer", "rank"}},
+    {"spotlight", KL_ANSWER_SPOTLIGHT, {"layer", "place", "rank", "by", "class", "k", "contributions"}},
+    {"views/classes", KL_ANSWER_CLASSES, {"layer", "place"}},
+    {"views/curves", KL_ANSWER_CURVES, {"layer", "place"}},
+    {"views/time", KL_ANSWER_TIME, {"layer", "place", "rank"}},
+    {"views/samples", KL_ANSWER_SAMPLES, {"layer", "place", "rank"}},
+    {"views/places", KL_ANSWER_PLACES, {"layer", "rank"}}, /* the logit that the rank names */
     {"views/learning", KL_ANSWER_LEARNING, {"rank"}},
     {"why", KL_ANSWER_SHOWINGS, {"rank", "training"}}, /* the logit that the rank names */
     {"removal", KL_ANSWER_LOGITS, {"layer", "rank", "by", "class", "remove"}},
-    {"attention", KL_ANSWER_ALWAYS, {"layer", "rank", "by", "class", "k", "views", "remove"}},
+    {"attention",
+     KL_ANSWER_ALWAYS,
+     {"layer", "place", "rank", "by", "class", "k", "views", "remove"}},
 };
 
 struct asked {
@@ -202,6 +205,8 @@ static int find_stored(struct kl_run *run, uint32_t id, struct asked *asked, uin
         query->subject.stored = id + 1;
         query->subject.dataset = kl_collection_place(&run->data, id).dataset;
     }
+    query->subject.place_layer = query->place ? query->layer : 0;
+    query->subject.place = query->place;
     query->target = (int)kl_collection_target(&run->data, id);
     return 0;
 }
@@ -213,7 +218,7 @@ static int allows(const struct resource *resource, const struct kl_request *requ
     const char *const *w = resource->words;
 
     return kl_request_allows(request, reply, "sample", w[0], w[1], w[2], w[3], w[4], w[5], w[6],
-                             NULL);
+                             w[7], NULL);
 }
 
 static void tag(const struct kl_run *run, const struct asked *asked, uint32_t id,
@@ -222,8 +227,8 @@ static void tag(const struct kl_run *run, const struct asked *asked, uint32_t id
     const struct kl_query *query = &asked->question.query;
     char canonical[120];
 
-    snprintf(canonical, sizeof canonical, "%u %u %s %d %d %d %u %u %u %d ", id, query->layer,
-             query->rank->name, query->logit, query->by_sample, query->only_class, query->top,
+    snprintf(canonical, sizeof canonical, "%u %u %u %s %d %d %d %u %u %u %d ", id, query->layer,
+             query->place, query->rank->name, query->logit, query->by_sample, query->only_class, query->top,
              query->parts, query->training_sample, query->attention_alone);
     kl_reply_tag(reply, run->fingerprint, asked->resource->name,
                  asked->figure ? kl_figure_name(asked->figure) : "", asked->is_png ? "png" : "",

@@ -5,6 +5,7 @@ import {choice, h, redraw, select} from '../dom.js';
 import {count, scientific, short, signed} from '../format.js';
 import {rankChoices, ranksOf} from '../ranks.js';
 import {FULL_LIGHT, above, light} from '../scale.js';
+import {layerChoice} from '../views/layer_choice.js';
 import {fileOf, textOf} from './answer.js';
 import {marked, named, visible, where} from './tokens.js';
 
@@ -23,7 +24,8 @@ function controls(run, state, answer, actions) {
   const [chosen, logit = ''] = state.rank.split(':');
   const last = run.layers.length;
   return h('div.controls', {},
-    h('span.control', {}, 'layer', choice(run.layers.map(({layer, inputs, outputs}) => ({value: String(layer),
+    h('span.control', {}, 'layer', run.recorded ? layerChoice(run, answer.layer, (layer) => actions.choose({layer, ...(chosen === 'logit' && !run.layers[(layer ?? last) - 1].errors && {rank: 'abs'})})) :
+      choice(run.layers.map(({layer, inputs, outputs}) => ({value: String(layer),
       text: layer === last ? 'output' : `LSTM${last > 2 ? ` ${layer}` : ''}`,
       title: layer === last ? `keys are the ${inputs} cells’ outputs` : `keys are [x ; h], ${inputs} numbers; ${outputs} gates`})),
     String(answer.layer), 'Layer', (value) => actions.choose({layer: Number(value) === last ? null : Number(value),
@@ -38,7 +40,8 @@ function controls(run, state, answer, actions) {
     h('span.control.ranks', {}, h('span', {}, 'rank by'), choice(rankChoices(ranks(answer.exactness.dual, answer.contribution_kind !== 'none')), chosen, 'Rank by',
       (value) => actions.choose({rank: value})),
     chosen === 'logit' ? select([{value: '', text: `to what it expects (${visible(textOf(answer, answer.predicted))})`},
-      ...answer.next.map((one) => ({value: String(one.token), text: visible(one.text)}))], logit, 'Contribution to',
+      ...answer.next.filter(({token}) => !run.recorded || answer.layer === last || token === answer.predicted || token === answer.target)
+        .map((one) => ({value: String(one.token), text: visible(one.text)}))], logit, 'Contribution to',
     (value) => actions.choose({rank: value === '' ? 'logit' : `logit:${value}`})) : null));
 }
 

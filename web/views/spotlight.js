@@ -5,6 +5,7 @@ import {csvButton} from '../csv.js';
 import {classCount, className, count, numberedClass, outputName, percent, scientific, short, signed, subjectFile} from '../format.js';
 import {choice, h, redraw, select} from '../dom.js';
 import {rankChoices, rankOf, ranksOf, scoreName} from '../ranks.js';
+import {boxStyle, placeName} from '../places.js';
 import {FULL_LIGHT, above, light} from '../scale.js';
 import {K_MAX} from '../state.js';
 import {layerChoice} from './layer_choice.js';
@@ -39,7 +40,9 @@ export function controls(run, state, answer, actions) {
   const classes = Array.from({length: classCount(run)}, (_, number) => ({value: String(number),
     text: numberedClass(run, number)}));
   return h('div', {}, h('div.controls', {},
-    rankOf(chosen)?.uses_layer === false ? null : h('span.control', {}, 'layer', layerChoice(run, answer.layer, (layer) => actions.choose({layer}))),
+    rankOf(chosen)?.uses_layer === false ? null : h('span.control', {}, 'layer', layerChoice(run, answer.layer, (layer) => actions.choose({layer, place: null}))),
+    state.place === null || run.layers[answer.layer - 1].places < 2 ? null : h('span.control', {}, 'at', h('b', {}, placeName(run.layers[answer.layer - 1], state.place)),
+      h('button.quiet', {type: 'button', id: 'no-place', 'aria-label': 'All places together', onclick: () => actions.choose({place: null})}, '×')),
     h('span.control', {}, 'by', choice([
       {value: 'pattern', text: 'pattern', title: 'Every showing of an image by itself'},
       {value: 'sample', text: 'sample', title: 'All showings of an image summed'}],
@@ -67,11 +70,12 @@ function card(run, answer, lit, most, actions, prefix) {
   const label = `${lit.rank}. ${name}, training image ${lit.sample.index}, ` +
     `attention ${short(lit.attention)}, ${lit.contribution === null ? '' : `contribution to ${target} ${signed(lit.contribution)}, `}` +
     `${short(deviations)} deviations above the mean, ${when}. Ask about it.`;
+  const box = boxStyle(run.layers[answer.layer - 1], lit.place, run.datasets.find(({name: own}) => own === lit.sample.dataset) ?? run.datasets[0]);
   return h('li', {}, h('button.card', {type: 'button', id: `${prefix}lit-${lit.rank}`, 'aria-label': label,
     'data-sample': lit.sample.id, 'data-attention': lit.attention,
     title: `${short(deviations)} standard deviations above the mean${lit.sample.path ? `, ${lit.sample.path}` : ''}`,
     style: {'--light': light(deviations).toFixed(3)}, onclick: () => actions.explain(lit.sample.id)},
-  h('span.frame', {}, h('img', {src: imageUrl(run.id, lit.sample.id, 4), alt: '', loading: 'lazy'})),
+  h('span.frame', {}, h('img', {src: imageUrl(run.id, lit.sample.id, 4), alt: '', loading: 'lazy'}), box ? h('i.patch', {style: box}) : null),
   h('span.strength', {}, h(ranked < 0 ? 'i.minus' : 'i.plus', {
     style: {width: `${100 * Math.abs(lit.score) / most}%`}})),
   h('span.line', {}, h('b', {}, h('i.dot', {'data-class': lit.sample.label % 10}), name)),

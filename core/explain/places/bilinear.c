@@ -97,8 +97,9 @@ static enum kl_status scan_part(void *argument, unsigned worker, unsigned task,
     return status;
 }
 
-static struct job job_of(const struct kl_history *history, uint32_t layer, const float *matrix,
-                         float *products)
+enum kl_status kl_scan_bilinear(struct kl_pool *pool, const struct kl_history *history,
+                                uint32_t layer, const float *matrix, float *products,
+                                struct kl_error *err)
 {
     const struct kl_shape *shape = &history->final->shape;
     struct job job = {.history = history,
@@ -111,32 +112,5 @@ static struct job job_of(const struct kl_history *history, uint32_t layer, const
     size_t widest = job.inputs > job.outputs ? job.inputs : job.outputs;
 
     job.slice = (uint32_t)(SLICE_NUMBERS / (widest * job.places)) + 1;
-    return job;
-}
-
-enum kl_status kl_scan_bilinear(struct kl_pool *pool, const struct kl_history *history,
-                                uint32_t layer, const float *matrix, float *products,
-                                struct kl_error *err)
-{
-    struct job job = job_of(history, layer, matrix, products);
-
     return kl_pool_run(pool, scan_part, &job, KL_PARTS_MAX, err);
-}
-
-enum kl_status kl_place_products(const struct kl_history *history, uint32_t layer, unsigned worker,
-                                 uint64_t showing, const float *matrix, float *products,
-                                 struct kl_error *err)
-{
-    struct job job = job_of(history, layer, matrix, products);
-    struct room room = {0};
-    enum kl_status status;
-
-    job.slice = 1;
-    status = begin(&job, &room, err);
-    if (!status)
-        status = multiply(&job, &room, worker, showing, 1, err);
-    for (uint32_t p = 0; !status && p < job.places; p++)
-        products[p] = (float)product_of(&job, &room, p);
-    end(&room);
-    return status;
 }

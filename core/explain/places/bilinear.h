@@ -12,9 +12,4 @@ enum kl_status kl_scan_bilinear(struct kl_pool *pool, const struct kl_history *h
                                 uint32_t layer, const float *matrix, float *products,
                                 struct kl_error *err);
 
-/* The same of each place of one showing: products (places). As a pool's worker. */
-enum kl_status kl_place_products(const struct kl_history *history, uint32_t layer, unsigned worker,
-                                 uint64_t showing, const float *matrix, float *products,
-                                 struct kl_error *err);
-
 #endif
