@@ -18,7 +18,7 @@ from .layers import Layer, choose, tied_to_embedding, why_not
 from .native import perceptron
 from .rules import Rule, describe, rule_of
 from .run_file import Recorded, RunFile, copies, read_layers
-from .samples import Samples
+from .samples import Samples, evenly
 from .watch import Watch
 from .writer import Step, Writer
 
@@ -361,8 +361,7 @@ def _indices(asked: int | Sequence[int] | None, test: Samples) -> np.ndarray:
     if asked is None:
         return test.asked_by_default()
     if isinstance(asked, (int, np.integer)):
-        count = min(max(int(asked), 0), len(test))
-        return np.arange(count) * len(test) // max(count, 1)
+        return evenly(min(max(int(asked), 0), len(test)), len(test))
     found = np.unique(np.asarray(asked, np.int64))
     if len(found) and not 0 <= found[0] <= found[-1] < len(test):
         raise RecordError(f"asked are indices into test, from 0 to {len(test) - 1}")

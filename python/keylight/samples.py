@@ -7,6 +7,11 @@ import numpy as np
 import torch
 
 
+def evenly(count: int, n: int) -> np.ndarray:
+    """So many of the numbers below n, one from the middle of each of as many equal parts."""
+    return (np.arange(count) * 2 + 1) * n // (2 * max(count, 1))
+
+
 class Samples(Protocol):
     """labels: (samples) what the model should say of each; classes: a name for every output; has_predictions: whether what it
     says of each is kept."""

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from .errors import RecordError
+from .samples import evenly
 
 TOKENS_MAX, TYPES_MAX = 1 << 31, 1 << 20
 CHUNK_TOKENS = 1 << 18
@@ -75,8 +76,7 @@ class Text:
         return None
 
     def asked_by_default(self) -> np.ndarray:
-        count = min(ASKED, len(self))
-        return (np.arange(count) * 2 + 1) * len(self) // (2 * count)
+        return evenly(min(ASKED, len(self)), len(self))
 
     def write(self, file: Any, name: str, test: Text) -> None:
         """The rows of dataset, corpus, vocabulary, document and token_chunk."""
