@@ -12,7 +12,7 @@
 
 struct kl_asking {
     const char *sample, *text; /* what was said: one of them */
-    const char *words[5];      /* of the question, as they were said: asking.c */
+    const char *words[6];      /* of the question, as they were said: asking.c */
     const char *remove;        /* what to take out of the memory, or NULL: of those who ask it */
     char rank_help[2400];
     const char *default_rank; /* what is ordered by if nothing is said; NULL: the first of ranks */

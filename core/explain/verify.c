@@ -19,7 +19,7 @@ struct rebuild {
     struct kl_pool *pool;
     const struct kl_history *history;
     uint32_t layer;
-    const struct kl_block_source *keys, *errors;
+    const struct kl_block_source *keys;
     struct kl_resident *images; /* layer 0 only */
     size_t inputs, outputs;
     uint32_t places, slice;           /* patterns of a showing; showings at a time */
@@ -49,7 +49,8 @@ static enum kl_status add_slice(struct rebuild *rebuild, uint64_t first, uint32_
                                          n_showings, rebuild->slice_keys, err);
 
     if (!status)
-        status = kl_read_rows(rebuild->errors, 0, first, n_showings, rebuild->slice_errors, err);
+        status = kl_read_errors(history, rebuild->layer, 0, first, n_showings,
+                                rebuild->slice_errors, err);
     if (status)
         return status;
     rebuild->non_finite += count_non_finite(rebuild->slice_keys, n * rebuild->inputs) +
@@ -293,7 +294,6 @@ enum kl_status kl_layer_check(struct kl_pool *pool, const struct kl_history *his
     rebuild.inputs = history->final->shape.inputs[layer];
     rebuild.outputs = history->final->shape.outputs[layer];
     rebuild.keys = history->keys[layer];
-    rebuild.errors = history->errors[layer];
     rebuild.places = kl_shape_places(&history->final->shape, layer);
     rebuild.slice = SLICE_NUMBERS / rebuild.outputs < SLICE
                         ? (uint32_t)(SLICE_NUMBERS / rebuild.outputs) + 1

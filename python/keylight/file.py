@@ -15,6 +15,7 @@ APPLICATION_ID = 0x6B6C6974
 FORMAT = 5
 PAGE_SIZE = 65536
 CHUNK_BYTES = 1 << 20  # of numbers, before zeros are left out
+HALF_INFINITY = 0x7C00
 TOP_EXPONENT = 14  # the largest error signal of a chunk lies below 2^15: far from where float16 ends
 
 
@@ -37,28 +38,68 @@ def row_checksum(table: str, columns: Iterable[Any]) -> int:
     return struct.unpack("<q", struct.pack("<Q", digest.intdigest()))[0]
 
 
-def encode(numbers: torch.Tensor, dtype: str, scaled: bool) -> tuple[int, int, bytes]:
-    """Rows of numbers (n, width), float32, as they are stored: exponent, how many numbers, and these.
+def _largest(numbers: torch.Tensor) -> float:
+    if numbers.numel() == 0:
+        return 0.0
+    low, high = torch.aminmax(numbers)
+    return max(-float(low), float(high))
 
-    scaled: error signals, which get an exponent that keeps them out of float16's subnormal range. Zeros are left
-    out where that is shorter. Raises OverflowError where float16 cannot hold a key, or a number is infinite."""
-    exponent = 0
-    largest = float(numbers.abs().max()) if numbers.numel() else 0.0
-    if largest == float("inf") or scaled and largest > 2.0 ** 100:
-        raise OverflowError("numbers beyond all bounds")
-    if dtype == "float16":
-        if scaled and largest > 0:
-            exponent = min(100, TOP_EXPONENT - int(np.frexp(largest)[1]) + 1)
-        elif largest > 65504:
-            raise OverflowError(f"a key of {largest:g}, more than float16 holds: record with dtype='float32'")
-        numbers = (numbers * 2.0 ** exponent).half()
-    rows = numbers.numpy()
-    there = rows.view(np.uint16 if dtype == "float16" else np.uint32) != 0
-    stored = int(np.count_nonzero(there))
-    bits = rows.shape[0] * ((rows.shape[1] + 7) // 8)
-    if bits + stored * rows.itemsize < rows.nbytes:
-        return exponent, stored, np.packbits(there, axis=1, bitorder="little").tobytes() + rows[there].tobytes()
-    return exponent, rows.size, rows.tobytes()
+
+class Encoder:
+    """Makes of rows of numbers what is stored. Of one thread; its results are valid until it is used again, as its memory is
+    the same each time: new memory would cost more than all it does."""
+
+    PIECE = 1 << 18  # numbers that are scaled at a time: some of a cache
+
+    def __init__(self, dtype: str):
+        self._dtype, self._type, self._bits = dtype, *((np.float16, np.uint16) if dtype == "float16" else (np.float32, np.uint32))
+        self._rows, self._there, self._out = np.empty(0, self._type), np.empty(0, bool), np.empty(0, np.uint8)
+        self._scaled = torch.empty(self.PIECE)
+
+    def encode(self, parts: Sequence[torch.Tensor], scaled: bool) -> tuple[int, int, Any]:
+        """Parts (n, width) of rows that follow each other as they are stored: exponent, how many numbers, and these.
+
+        scaled: error signals, which get an exponent that keeps them out of float16's subnormal range. Zeros are left out where
+        that is shorter. Raises OverflowError where float16 cannot hold a key, or a number is infinite."""
+        parts = [part.cpu() for part in parts]
+        exponent, rows = self._store(parts, scaled)
+        n, width = sum(len(part) for part in parts), parts[0].shape[1]
+        if len(self._there) < rows.size:
+            self._there = np.empty(rows.size, bool)
+        there = np.not_equal(rows.view(self._bits), 0, out=self._there[:rows.size])
+        stored = int(np.count_nonzero(there))
+        bits = n * ((width + 7) // 8)
+        if bits + stored * rows.itemsize >= rows.nbytes:
+            return exponent, rows.size, memoryview(rows).cast("B")
+        if len(self._out) < bits + stored * rows.itemsize:
+            self._out = np.empty(rows.nbytes + 16, np.uint8)
+        out = self._out[:bits + stored * rows.itemsize]
+        out[:bits] = np.packbits(there.reshape(n, width), axis=1, bitorder="little").ravel()
+        out[bits:] = rows.compress(there).view(np.uint8)
+        return exponent, stored, memoryview(out)
+
+    def _store(self, parts: list[torch.Tensor], scaled: bool) -> tuple[int, np.ndarray]:
+        """All numbers in the type that they are stored in, one after the other, and the exponent of their scale."""
+        size, done = sum(part.numel() for part in parts), 0
+        if len(self._rows) < size:
+            self._rows = np.empty(size, self._type)
+        rows, exponent = self._rows[:size], 0
+        if scaled or self._dtype == "float32":
+            largest = max(_largest(part) for part in parts)
+            if not largest <= (2.0 ** 100 if scaled else np.finfo(np.float32).max):
+                raise OverflowError("numbers beyond all bounds")
+            if scaled and self._dtype == "float16" and largest > 0:
+                exponent = min(100, TOP_EXPONENT - int(np.frexp(largest)[1]) + 1)
+        for part in parts:
+            for piece in part.reshape(-1).split(self.PIECE):
+                to = torch.from_numpy(rows[done:done + len(piece)])
+                if exponent:
+                    piece = torch.mul(piece, 2.0 ** exponent, out=self._scaled[:len(piece)])
+                to.copy_(piece)
+                done += len(piece)
+        if not scaled and self._dtype == "float16" and size and int((rows.view(np.uint16) & 0x7FFF).max()) >= HALF_INFINITY:
+            raise OverflowError("a key is more than float16 holds: record with dtype='float32'")
+        return exponent, rows
 
 
 class HistoryFile:
@@ -127,14 +168,14 @@ class HistoryFile:
 class Chunks:
     """Rows of one table and layer that wait for being a chunk."""
 
-    def __init__(self, file: HistoryFile, table: str, layer: int, dtype: str, first: int):
-        self._file, self._table, self._layer, self._dtype = file, table, layer, dtype
+    def __init__(self, file: HistoryFile, table: str, layer: int, dtype: str, first: int, encoder: Encoder):
+        self._file, self._table, self._layer, self._dtype, self._encoder = file, table, layer, dtype, encoder
         self._scaled = table == "error_chunk"
         self._first, self._bytes = first, 0
         self._waiting: list[torch.Tensor] = []
 
     def add(self, rows: torch.Tensor) -> None:
-        """Rows (n, width), on the CPU, which nobody changes any more."""
+        """Rows (n, width), which nobody changes any more."""
         self._waiting.append(rows)
         self._bytes += rows.numel() * (2 if self._dtype == "float16" else 4)
         if self._bytes >= CHUNK_BYTES:
@@ -143,11 +184,10 @@ class Chunks:
     def flush(self) -> None:
         if not self._waiting:
             return
-        rows = torch.cat(self._waiting).float()
-        exponent, stored, data = encode(rows, self._dtype, self._scaled)
-        self._file.insert(self._table, self._layer, self._first, rows.shape[0], rows.shape[1], self._dtype, exponent,
-                          stored, data)
-        self._first += rows.shape[0]
+        n, width = sum(len(rows) for rows in self._waiting), self._waiting[0].shape[1]
+        exponent, stored, data = self._encoder.encode(self._waiting, self._scaled)
+        self._file.insert(self._table, self._layer, self._first, n, width, self._dtype, exponent, stored, data)
+        self._first += n
         self._waiting, self._bytes = [], 0
 
 

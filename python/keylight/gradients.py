@@ -21,7 +21,8 @@ def _made_and_found(layer: Layer, n: int, is_whole: bool, step: int) -> tuple[to
                           "what is frozen, or set to None, in some steps cannot be recorded. Leave the layer out (layers=...)")
     errors, inputs = layer.errors(n).float().flatten(0, 1), layer.patterns(n).float()
     if not is_whole and errors.shape[1] > ROWS_CHECKED:
-        outputs = errors.abs().sum(0).topk(ROWS_CHECKED).indices
+        first = step * ROWS_CHECKED % (errors.shape[1] - ROWS_CHECKED + 1)  # others in every step
+        outputs = slice(first, first + ROWS_CHECKED)
         errors, gradient = errors[:, outputs], gradient[outputs]
         bias = None if bias is None else bias[outputs]
     made, found = errors.T @ inputs, gradient.float()
@@ -43,12 +44,12 @@ def is_rounding(errors: torch.Tensor) -> bool:
 def find_factor(layers: list[Layer], n: int, is_whole: bool, step: int) -> float:
     """By what the gradients of a step's n samples were scaled or clipped: grad = factor D^T X, the same for all layers.
 
-    is_whole: all of every layer is compared; otherwise some outputs of the layers that see samples whole, which are
-    what costs little. Raises RecordError where they differ."""
-    seen = []
-    for layer in layers:
-        if layer.came_back and layer.is_trained and (is_whole or layer.places(n) == 1):
-            seen.append((layer, *_made_and_found(layer, n, is_whole, step)))
+    is_whole: all of every layer is compared; otherwise some outputs of the last one and another, in turns, of those that see
+    samples whole, which are what costs little. Raises RecordError where they differ."""
+    able = [layer for layer in layers if layer.came_back and layer.is_trained and (is_whole or layer.places(n) == 1)]
+    if not is_whole and len(able) > 2:
+        able = [able[step % (len(able) - 1)], able[-1]]
+    seen = [(layer, *_made_and_found(layer, n, is_whole, step)) for layer in able]
     square = sum(float((made * made).sum()) for _, made, _ in seen)
     factor = sum(float((made * found).sum()) for _, made, found in seen) / square if square > 0 else 1.0
     bound = ROUNDED if any(rows.is_rounded for layer in layers for rows in layer.calls) else WHOLE

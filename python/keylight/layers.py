@@ -19,20 +19,21 @@ GROUPS_OF_CONVOLUTIONS_MAX = 16  # each is a layer of its own
 @dataclass
 class Rows:
     """What one call of a layer saw: inputs (rows, in_features), of a convolution the maps (samples, channels, height,
-    width); and, once backward came by, the gradients of the loss w.r.t. its outputs (rows, out_features)."""
+    width); and, once backward came by, the gradients of the loss w.r.t. its outputs, shaped as these are. Both are the
+    network's own tensors, which nobody changes as long as a step lasts."""
 
     inputs: torch.Tensor
     n: int  # rows
     forward: int  # in which forward pass of the model, where it has several a step
+    rows_of: Callable[[torch.Tensor], torch.Tensor]  # makes rows (n, out_features) of the outputs, or their gradients
     outputs: torch.Tensor | None = None
     errors: torch.Tensor | None = None
     is_rounded: bool = False  # whether it was computed in less than float32
-    rows_of: Callable[[torch.Tensor], torch.Tensor] | None = None  # what makes rows of the output as it is
 
     @property
     def output_rows(self) -> torch.Tensor:
         """(rows, out_features)"""
-        assert self.outputs is not None and self.rows_of is not None
+        assert self.outputs is not None
         return self.rows_of(self.outputs)
 
 
@@ -93,6 +94,11 @@ class Layer:
     def out_features(self) -> int:
         return self.weight.shape[0]
 
+    def width_of(self, output: torch.Tensor) -> int:
+        """How many numbers of its module's output a place has: of a convolution those of all groups."""
+        module = self.modules[0]
+        return int(module.out_channels) if isinstance(module, (nn.Conv1d, nn.Conv2d)) else output.shape[-1]
+
     @property
     def is_trained(self) -> bool:
         return self.weights.requires_grad
@@ -112,7 +118,7 @@ class Layer:
     def inputs(self, n: int) -> torch.Tensor:
         """What it saw of n samples: (n, places, in_features), of a convolution the maps (n, channels, height, width)."""
         if self.convolution is not None:
-            return torch.cat([call.inputs for call in self.calls])
+            return joined([call.inputs for call in self.calls])
         return self._gather(n, [call.inputs for call in self.calls])
 
     def patterns(self, n: int) -> torch.Tensor:
@@ -125,7 +131,18 @@ class Layer:
     def errors(self, n: int) -> torch.Tensor:
         """(n, places, out_features): 0 where no gradient came back."""
         return self._gather(n, [torch.zeros(call.n, self.out_features, device=call.inputs.device) if call.errors is None
-                                else call.errors for call in self.calls])
+                                else call.rows_of(call.errors) for call in self.calls])
+
+    def kept_errors(self, n: int) -> torch.Tensor:
+        """The same as they are kept: (n, numbers), of a convolution as PyTorch has them, (outputs, places) of each sample."""
+        if self.convolution is None:
+            return self.errors(n).flatten(1)
+        places, parts = self.places(n), []
+        for call in self.calls:
+            samples = len(call.inputs)
+            parts.append(torch.zeros(samples, self.out_features * places, device=call.inputs.device) if call.errors is None else
+                         call.errors.reshape(samples, -1, places)[:, self.part].flatten(1))
+        return joined(parts)
 
     def _passes(self, n: int) -> list[list[int]] | None:
         """The numbers of its calls by forward pass, so that every pass has all places of some samples."""
@@ -148,8 +165,13 @@ class Layer:
         parts = []
         for numbers in self._passes(n) or []:
             samples = sum(self.calls[number].n for number in numbers) // places
-            parts.append(torch.cat([rows[number].reshape(samples, -1, rows[number].shape[-1]) for number in numbers], 1))
-        return parts[0] if len(parts) == 1 else torch.cat(parts)
+            parts.append(joined([rows[number].reshape(samples, -1, rows[number].shape[-1]) for number in numbers], 1))
+        return joined(parts)
+
+
+def joined(parts: Sequence[torch.Tensor], dimension: int = 0) -> torch.Tensor:
+    """torch.cat, which copies a single one, too."""
+    return parts[0] if len(parts) == 1 else torch.cat(list(parts), dimension)
 
 
 def pair(value: Any) -> tuple[int, int]:

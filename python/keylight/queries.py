@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from .errors import RecordError
-from .file import HistoryFile, encode, numbers
+from .file import Encoder, HistoryFile, numbers
 from .layers import Layer
 from .samples import Samples
 from .watch import Watch, evaluating
@@ -183,20 +183,21 @@ def write(file: HistoryFile, samples: Samples, first: int, index: np.ndarray, fo
     """The rows of query, query_key_chunk and query_place_chunk. first: the id of the split's first sample; places: what the
     layers have of every sample in training."""
     name, = file.select("SELECT name FROM dataset")[0]
+    encoder = Encoder(dtype)
     for i, query in zip(index, found):
         number = first + int(i)
         file.insert("query", number, f"test/{name}/{int(i)}", int(samples.labels[i]), numbers(query.logits))
         for layer, key in enumerate(query.keys, 1):
-            _write_rows(file, number, layer, "key", None, key, places[layer - 1], dtype)
+            _write_rows(file, number, layer, "key", None, key, places[layer - 1], encoder, dtype)
         for output, gradients in query.gradients.items():
             for layer, gradient in enumerate(gradients, 1):
-                _write_rows(file, number, layer, "gradient", output, gradient, places[layer - 1], dtype)
+                _write_rows(file, number, layer, "gradient", output, gradient, places[layer - 1], encoder, dtype)
 
 
 def _write_rows(file: HistoryFile, query: int, layer: int, role: str, output: int | None, rows: torch.Tensor, places: int,
-                dtype: str) -> None:
+                encoder: Encoder, dtype: str) -> None:
     if places == 1 and len(rows) == 1:
         file.insert("query_key_chunk", query, layer, role, output, numbers(rows))
         return
-    exponent, stored, data = encode(rows, dtype, scaled=role == "gradient")
+    exponent, stored, data = encoder.encode([rows], scaled=role == "gradient")
     file.insert("query_place_chunk", query, layer, role, output, *rows.shape, dtype, exponent, stored, data)

@@ -22,8 +22,6 @@ from .samples import Samples, evenly
 from .watch import Watch
 from .writer import Step, Writer
 
-HALF_MAX = 65504
-
 
 class Recording:
     """One step that is being recorded. loss: set it where it is no mean cross-entropy of the last layer's outputs."""
@@ -179,6 +177,7 @@ class Recorder:
             raise RecordError("none of the layers was called: is the loop's model the recorder's?")
         if not self._layers:
             self._layers = self._find_layers(n)
+        self._watch.last = self._layers[-1].layer
         if describe(self._optimizer, True) != self._optimiser and not self._optimiser.reason:
             raise RecordError(f"step {step}: the optimizer's constants (betas, eps, dampening, nesterov) changed: "
                               "only rates, momentum and decay may; OneCycleLR takes cycle_momentum=False")
@@ -271,8 +270,8 @@ class Recorder:
         errors: list[torch.Tensor | None] = []
         for number, one in enumerate(self._layers):
             is_sample = self._run.is_native and number == 0
-            keys.append(None if is_sample else _rows(one.layer.inputs(n), one, self._dtype))
-            errors.append(_rows(one.layer.errors(n), one, "float32") if one.has_errors else None)
+            keys.append(None if is_sample else _padded(one.layer.inputs(n), one, one.layer.in_features))
+            errors.append(_padded(one.layer.kept_errors(n), one, one.layer.out_features) if one.has_errors else None)
         assert self._writer is not None and recording.factor is not None
         self._writer.add(Step(self.steps_done + 1, recording.samples, self._loss_of(recording), recording.factor,
                               recording.rules, keys, errors))
@@ -368,12 +367,8 @@ def _indices(asked: int | Sequence[int] | None, test: Samples) -> np.ndarray:
     return found
 
 
-def _rows(kept: torch.Tensor, one: Recorded, dtype: str) -> torch.Tensor:
-    """All that a layer saw of each sample, or got back, as one row each, that waits to be written: halves take half the
-    memory, and keys are stored so. Places that a shorter sequence has not are 0."""
-    if dtype == "float16" and kept.numel() and float(kept.abs().max()) > HALF_MAX:
-        raise RecordError(f"the keys of {one.layer.name} reach {float(kept.abs().max()):g}, more than float16 holds: record with "
-                          "dtype='float32'")
-    if kept.ndim == 3 and kept.shape[1] < one.places:
-        kept = nn.functional.pad(kept, (0, 0, 0, one.places - kept.shape[1]))
-    return kept.flatten(1).to(torch.float16 if dtype == "float16" else torch.float32).cpu()
+def _padded(kept: torch.Tensor, one: Recorded, width: int) -> torch.Tensor:
+    """All that a layer saw of each sample, or got back, width numbers a place, as one row each: places that a shorter sequence has
+    not are 0."""
+    rows, missing = kept.flatten(1), one.places * width - kept[0].numel()
+    return nn.functional.pad(rows, (0, missing)) if missing > 0 and one.layer.convolution is None else rows

@@ -22,6 +22,10 @@ def evaluating(model: nn.Module) -> Iterator[None]:
         model.train(was_training)
 
 
+def _rows(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.reshape(-1, tensor.shape[-1])
+
+
 class Watch:
     """Hooks on layers, in the order in which the model calls them: rows are kept while is_on says so."""
 
@@ -30,6 +34,7 @@ class Watch:
         """shields: what comes behind a layer gets a copy of its outputs, so that it cannot change those that are kept.
         batch_first: whether samples are the first dimension of what layers read, or the second one."""
         self.order: list[Layer] = []
+        self.last: Layer | None = None  # the layer whose outputs are kept; None: every one's
         self._is_on, self._shields, self._batch_first = is_on, shields, batch_first
         self._forward = 0
         self._replaced: list[nn.Module] = []
@@ -51,8 +56,7 @@ class Watch:
             def see(suffix: str, x: torch.Tensor, output: torch.Tensor) -> torch.Tensor:
                 if not self._is_on() or suffix not in named:
                     return output
-                rows = Rows(x.detach().reshape(-1, x.shape[-1]).clone(), x.numel() // x.shape[-1], self._forward)
-                return self._keep(named[suffix], rows, output, lambda tensor: tensor.reshape(-1, tensor.shape[-1]))
+                return self._keep(named[suffix], x, x.reshape(-1, x.shape[-1]), output, _rows)
             replacement = exposed.attention if isinstance(module, nn.MultiheadAttention) else exposed.recurrent
             module.forward = replacement(module, see)  # type: ignore
             self._replaced.append(module)
@@ -62,15 +66,13 @@ class Watch:
             self._handles.append(module.register_forward_hook(self._convolution_hook(layers)))
 
     def _linear_hook(self, layer: Layer) -> Callable:
+        def rows_of(tensor: torch.Tensor) -> torch.Tensor:
+            return _rows(tensor if self._batch_first or tensor.ndim < 3 else tensor.transpose(0, 1))
+
         def hook(module: nn.Module, inputs: tuple, output: torch.Tensor) -> torch.Tensor | None:
             if not self._is_on():
                 return None
-
-            def rows_of(tensor: torch.Tensor) -> torch.Tensor:
-                turned = tensor if self._batch_first or tensor.ndim < 3 else tensor.transpose(0, 1)
-                return turned.reshape(-1, tensor.shape[-1])
-            x = rows_of(inputs[0].detach())
-            kept = self._keep(layer, Rows(x.clone(), len(x), self._forward), output, rows_of)
+            kept = self._keep(layer, inputs[0], rows_of(inputs[0]), output, rows_of)
             return kept if self._shields else None
         return hook
 
@@ -80,31 +82,39 @@ class Watch:
             if not self._is_on():
                 return None
             flat = isinstance(module, nn.Conv1d)
-            maps = inputs[0].detach().reshape(-1, *inputs[0].shape[-(2 if flat else 3):])
+            maps = inputs[0].reshape(-1, *inputs[0].shape[-(2 if flat else 3):])
             maps = maps[:, :, None] if flat else maps
-            kept = output
+            kept, samples = output, len(maps)
             for layer in layers:
-                own = maps[:, layer.channels].clone()
+                own = maps if len(layers) == 1 else maps[:, layer.channels]
                 layer.convolution = convolution_of(module, *own.shape[1:])
 
                 def rows_of(tensor: torch.Tensor, part: slice = layer.part) -> torch.Tensor:
-                    of_places = tensor.reshape(len(maps), module.out_channels, -1)[:, part]  # type: ignore
+                    of_places = tensor.reshape(samples, module.out_channels, -1)[:, part]  # type: ignore
                     return of_places.transpose(1, 2).reshape(-1, of_places.shape[1])
-                kept = self._keep(layer, Rows(own, output.numel() // module.out_channels, self._forward),  # type: ignore
-                                  kept, rows_of)
+                kept = self._keep(layer, inputs[0], own, kept, rows_of)
             return kept if self._shields else None
         return hook
 
-    def _keep(self, layer: Layer, rows: Rows, output: torch.Tensor,
+    def _keep(self, layer: Layer, x: torch.Tensor, inputs: torch.Tensor, output: torch.Tensor,
               rows_of: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
-        """rows_of: makes of the output, and of its gradient, rows (rows.n, out_features). Returns what is to be gone on with."""
+        """x: what the module was given, inputs: as Rows has it. Returns what is to be gone on with."""
+        kept = inputs.detach()
+        # What backward needs stays as it is until then, and is nobody's afterwards; not so a buffer that batches are copied to.
+        if x.grad_fn is None or not layer.is_trained:
+            kept = kept.clone()
+        rows = Rows(kept, output.numel() // layer.width_of(output), self._forward, rows_of)
+
         def came_back(gradient: torch.Tensor) -> None:
-            own = rows_of(gradient.detach())
-            rows.errors = own.clone() if rows.errors is None else rows.errors + own  # of a second backward
+            own = gradient.detach()
+            rows.errors = own if rows.errors is None else rows.errors + own  # of a second backward
         if layer not in self.order:
             self.order.append(layer)
         layer.calls.append(rows)
-        rows.outputs, rows.rows_of = output if self._shields else output.detach().clone(), rows_of
+        if self._shields:
+            rows.outputs = output
+        elif self.last is None or self.last is layer:
+            rows.outputs = output.detach().clone()
         rows.is_rounded = (torch.is_autocast_enabled() or torch.is_autocast_cpu_enabled() or
                            output.dtype != torch.float32)
         if output.requires_grad:

@@ -10,7 +10,7 @@ from typing import Any, Callable
 import torch
 
 from .errors import RecordError
-from .file import Chunks, HistoryFile
+from .file import Chunks, Encoder, HistoryFile
 from .rules import Rule
 from .run_file import write_tensors
 
@@ -20,7 +20,7 @@ WAITING_MAX = 8  # steps: a training that is faster than the disk waits
 @dataclass
 class Step:
     """One update: by layer, keys (n, numbers of all places, or of a convolution's map) or None where they are the samples
-    themselves, and error signals (n, places * outputs) or None where they are not recorded; on the CPU, nobody else's."""
+    themselves, and error signals (n, places * outputs) or None where they are not recorded. Nobody changes them any more."""
 
     number: int
     samples: torch.Tensor
@@ -39,14 +39,20 @@ class Writer:
         self.first = 0  # the next step's first pattern
         self._tasks: queue.Queue[Callable[[], None] | None] = queue.Queue(WAITING_MAX)
         self._failure: BaseException | None = None
+        self._encoder = Encoder(dtype)
         self._chunks: dict[tuple[str, int], Chunks] = {}
         self._samples: list[torch.Tensor] = []
         self._thread = threading.Thread(target=self._run, name="keylight", daemon=True)
         self.file: HistoryFile
+        n_threads = torch.get_num_threads()
         self._thread.start()
-        self.call(lambda: None)  # so that a file that cannot be opened is told at once
+        try:
+            self.call(lambda: None)  # so that a file that cannot be opened is told at once
+        finally:
+            torch.set_num_threads(n_threads)  # of every thread but the one that has set its own
 
     def _run(self) -> None:
+        torch.set_num_threads(1)  # of this thread: others would take the training's processors
         while (task := self._tasks.get()) is not None:
             try:
                 if self._failure is None:
@@ -87,7 +93,7 @@ class Writer:
                 if rows is None:
                     continue
                 if (table, layer) not in self._chunks:
-                    self._chunks[table, layer] = Chunks(self.file, table, layer, self._dtype, self.first)
+                    self._chunks[table, layer] = Chunks(self.file, table, layer, self._dtype, self.first, self._encoder)
                 self._chunks[table, layer].add(rows)
         self._samples.append(step.samples)
         self.first += count

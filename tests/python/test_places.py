@@ -159,6 +159,8 @@ def rows_of(reader, layer, table):
         maps = torch.from_numpy(kept.reshape(-1, cut["channels"], cut["height"], cut["width"]))
         kept = unfold(maps, (cut["kernel_height"], cut["kernel_width"]), (cut["dilation_down"], cut["dilation_right"]),
                       (cut["padding_height"], cut["padding_width"]), (cut["stride_down"], cut["stride_right"])).transpose(1, 2).numpy()
+    if table == "error_chunk" and cut is not None:
+        return kept.reshape(len(kept), -1, row["places"]).transpose(0, 2, 1)
     return kept.reshape(len(kept), row["places"], -1)
 
 

@@ -88,8 +88,8 @@ static enum kl_status read_slice(const struct job *job, struct part *part, unsig
         return status;
     }
     return status ? status
-                  : kl_read_rows(history->errors[job->sweep->layer], worker, patterns->first, n,
-                                 part->errors, err);
+                  : kl_read_errors(history, job->sweep->layer, worker, patterns->first, n,
+                                   part->errors, err);
 }
 
 /* G_s = sum over the step of d_t x_t^T, biases as the last column. */

@@ -51,7 +51,7 @@ static enum kl_status multiply(const struct job *job, const struct room *room, u
                                          first, n, room->keys, err);
 
     if (!status)
-        status = kl_read_rows(history->errors[job->layer], worker, first, n, room->errors, err);
+        status = kl_read_errors(history, job->layer, worker, first, n, room->errors, err);
     if (!status)
         cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)n_patterns, outputs, inputs, 1,
                     room->keys, inputs, job->matrix, inputs + 1, 0, room->outputs, outputs);

@@ -56,6 +56,31 @@ enum kl_status kl_read_keys(const struct kl_history *history, const struct kl_bl
                        : kl_read_rows(source, worker, first, n, keys, err);
 }
 
+enum kl_status kl_read_errors(const struct kl_history *history, uint32_t layer, unsigned worker,
+                              uint64_t first, uint32_t n, float *errors, struct kl_error *err)
+{
+    const struct kl_shape *shape = &history->final->shape;
+    size_t places = kl_shape_places(shape, layer), outputs = shape->outputs[layer];
+    float *rows = NULL;
+    enum kl_status status;
+
+    if (!kl_shape_convolution(shape, layer))
+        return kl_read_rows(history->errors[layer], worker, first, n, errors, err);
+    status = kl_alloc(&rows, n * places * outputs, sizeof *rows, "error signals", err);
+    if (!status)
+        status = kl_read_rows(history->errors[layer], worker, first, n, rows, err);
+    for (size_t i = 0; !status && i < n; i++) {
+        const float *from = rows + i * places * outputs; /* (outputs, places) */
+        float *to = errors + i * places * outputs;
+
+        for (size_t j = 0; j < outputs; j++)
+            for (size_t p = 0; p < places; p++)
+                to[p * outputs + j] = from[j * places + p];
+    }
+    free(rows);
+    return status;
+}
+
 void kl_attend_to_place(uint32_t layer, uint32_t place, struct kl_activations *activations)
 {
     const struct kl_shape *shape = &activations->shape;

@@ -21,6 +21,11 @@ enum kl_status kl_read_keys(const struct kl_history *history, const struct kl_bl
                             uint32_t layer, unsigned worker, uint64_t first, uint32_t n,
                             float *keys, struct kl_error *err);
 
+/* The error signals of n showings, from the layer's errors: errors (n * places, outputs). Errors:
+ * likewise. */
+enum kl_status kl_read_errors(const struct kl_history *history, uint32_t layer, unsigned worker,
+                              uint64_t first, uint32_t n, float *errors, struct kl_error *err);
+
 /* Makes row 0 of a layer's keys what attention to one of a subject's places is made with, from 0,
  * or to all of them (KL_ALL_PLACES), and places[layer]->attended the key. Of layers with places. */
 #define KL_ALL_PLACES UINT32_MAX
