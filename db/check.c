@@ -135,7 +135,8 @@ static enum kl_status check_fingerprint(struct kl_run *run, struct kl_error *err
     return status;
 }
 
-/* Of a recorded network: that what can be asked about has all that it is asked, and images pixels. */
+/* Of a recorded network: that what can be asked about has all that it is asked, and images pixels.
+ */
 static enum kl_status check_queries(struct kl_run *run, struct kl_error *err)
 {
     const struct kl_queries *queries = run->history.queries;

@@ -68,7 +68,7 @@ static enum kl_status scan_layers(const struct work *work, struct kl_answer *ans
     enum kl_status status = KL_OK;
 
     if ((parts & ~(unsigned)(KL_ANSWER_LOGITS | KL_ANSWER_LEARNING | KL_ANSWER_SHOWINGS |
-                              KL_ANSWER_PLACES)) ||
+                             KL_ANSWER_PLACES)) ||
         work->query->removal)
         status =
             kl_inquiry_attention(work->inquiry, work->query->layer - 1, &answer->attention, err);

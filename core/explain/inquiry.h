@@ -72,8 +72,8 @@ enum kl_status kl_inquiry_gradients(struct kl_inquiry *inquiry, enum kl_gradient
                                     uint32_t output, uint32_t layer, float **block,
                                     const float *gradients[KL_LAYERS_MAX], struct kl_error *err);
 
-/* Gradients of a logit w.r.t. a layer's output, from 0, at each of its places: gradients (n, outputs).
- * Of layers with places. Errors: those of kl_pass_back. */
+/* Gradients of a logit w.r.t. a layer's output, from 0, at each of its places: gradients (n,
+ * outputs). Of layers with places. Errors: those of kl_pass_back. */
 enum kl_status kl_inquiry_place_gradients(struct kl_inquiry *inquiry, uint32_t logit,
                                           uint32_t layer, float *gradients, struct kl_error *err);
 

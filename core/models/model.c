@@ -77,8 +77,10 @@ void kl_subject_at(const struct kl_collection *data, uint32_t id, struct kl_subj
     const uint32_t *tokens = data->datasets[place.dataset]->corpus->tokens[place.split];
     uint32_t n = place.index + 1 < KL_CONTEXT ? place.index + 1 : KL_CONTEXT;
 
-    *subject = (struct kl_subject){
-        .dataset = place.dataset, .stored = id + 1, .tokens = tokens + place.index + 1 - n, .n_tokens = n};
+    *subject = (struct kl_subject){.dataset = place.dataset,
+                                   .stored = id + 1,
+                                   .tokens = tokens + place.index + 1 - n,
+                                   .n_tokens = n};
 }
 
 enum kl_status kl_shape_check(const struct kl_shape *shape, struct kl_error *err)

@@ -53,8 +53,8 @@ static inline const struct kl_convolution *kl_shape_convolution(const struct kl_
 }
 
 /* What a layer sees of one showing, and puts out: its places' keys (places, inputs), or, of a
- * convolution, the map that they are cut out of; and its places' outputs (places, outputs), of a convolution (outputs,
- * places). */
+ * convolution, the map that they are cut out of; and its places' outputs (places, outputs), of a
+ * convolution (outputs, places). */
 static inline uint32_t kl_shape_key_row(const struct kl_shape *shape, uint32_t layer)
 {
     const struct kl_convolution *convolution = kl_shape_convolution(shape, layer);

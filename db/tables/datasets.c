@@ -296,7 +296,8 @@ enum kl_status kl_datasets_read(sqlite3 *db, const struct kl_model *model, enum 
     enum kl_status status = KL_OK;
 
     if (model->is_any_kind)
-        status = kl_db_integer(db, "SELECT count(*) FROM dataset WHERE kind = 'text'", &n_texts, err);
+        status =
+            kl_db_integer(db, "SELECT count(*) FROM dataset WHERE kind = 'text'", &n_texts, err);
     is_text |= n_texts > 0;
     if (!status)
         status = kl_db_integer(db,

@@ -13,7 +13,7 @@ struct stored {
     struct kl_queries queries; /* first, so that a pointer to it is one to this */
     uint32_t *samples;
     const struct kl_shape *shape;
-    uint32_t n_samples; /* of the run */
+    uint32_t n_samples;   /* of the run */
     pthread_mutex_t lock; /* of all below */
     sqlite3 *db;
     sqlite3_stmt *logits, *label, *numbers;
@@ -201,8 +201,7 @@ static enum kl_status read_keys(const struct stored *stored, uint32_t sample,
                                 struct kl_activations *activations, struct kl_error *err)
 {
     const struct kl_shape *shape = stored->shape;
-    enum kl_status status =
-        read_logits(stored, sample, activations->keys[shape->n_layers], err);
+    enum kl_status status = read_logits(stored, sample, activations->keys[shape->n_layers], err);
 
     for (uint32_t l = 0; !status && l < shape->n_layers; l++)
         status = read_layer(stored, sample, l, activations, err);
@@ -281,8 +280,8 @@ static enum kl_status add_gradient(struct stored *stored, uint32_t sample, int64
     return status;
 }
 
-/* The loss's own gradients, where a network has too many outputs for those of all to be recorded, and
- * output is the sample's label: *is_done says whether. */
+/* The loss's own gradients, where a network has too many outputs for those of all to be recorded,
+ * and output is the sample's label: *is_done says whether. */
 static enum kl_status add_loss(struct stored *stored, uint32_t sample, uint32_t output, float *row,
                                struct kl_activations *activations, int *is_done,
                                struct kl_error *err)
@@ -372,8 +371,8 @@ enum kl_status kl_queries_open(const char *path, const struct kl_shape *shape, u
         return status;
     stored->shape = shape;
     stored->n_samples = n_samples;
-    stored->queries =
-        (struct kl_queries){.self = stored, .logits = read_query_logits, .read = read_query, .back = read_back};
+    stored->queries = (struct kl_queries){
+        .self = stored, .logits = read_query_logits, .read = read_query, .back = read_back};
     pthread_mutex_init(&stored->lock, NULL);
     status = kl_db_open(path, KL_OPEN_IMMUTABLE, &stored->db, err);
     if (!status)

@@ -24,10 +24,12 @@ struct resource {
 };
 
 static const struct resource resources[] = {
-    {"answer", KL_ANSWER_LOGITS, {"rank"}},                /* the logit that it names */
+    {"answer", KL_ANSWER_LOGITS, {"rank"}},                         /* the logit that it names */
     {"figures", 0, {"layer", "place", "rank", "by", "class", "k"}}, /* /VIEW.svg or .png */
     {"strips", 0, {NULL}}, /* several answers: core/explain/strips.h */
-    {"spotlight", KL_ANSWER_SPOTLIGHT, {"layer", "place", "rank", "by", "class", "k", "contributions"}},
+    {"spotlight",
+     KL_ANSWER_SPOTLIGHT,
+     {"layer", "place", "rank", "by", "class", "k", "contributions"}},
     {"views/classes", KL_ANSWER_CLASSES, {"layer", "place"}},
     {"views/curves", KL_ANSWER_CURVES, {"layer", "place"}},
     {"views/time", KL_ANSWER_TIME, {"layer", "place", "rank"}},
@@ -228,8 +230,8 @@ static void tag(const struct kl_run *run, const struct asked *asked, uint32_t id
     char canonical[120];
 
     snprintf(canonical, sizeof canonical, "%u %u %u %s %d %d %d %u %u %u %d ", id, query->layer,
-             query->place, query->rank->name, query->logit, query->by_sample, query->only_class, query->top,
-             query->parts, query->training_sample, query->attention_alone);
+             query->place, query->rank->name, query->logit, query->by_sample, query->only_class,
+             query->top, query->parts, query->training_sample, query->attention_alone);
     kl_reply_tag(reply, run->fingerprint, asked->resource->name,
                  asked->figure ? kl_figure_name(asked->figure) : "", asked->is_png ? "png" : "",
                  canonical, removal ? "remove" : "keep", removal ? removal : "", NULL);

@@ -68,6 +68,37 @@ def test_a_convolutional_network():
     assert "does not answer" in refusal(lambda: keylight.Client("http://127.0.0.1:1"))
 
 
+def test_a_transformer():
+    import keylight
+    folder = os.path.join(FOLDER, "book")
+    os.makedirs(folder)
+    for chapter in range(1, 21):
+        with open(os.path.join(folder, f"chapter_{chapter}.txt"), "w") as file:
+            file.write("the whale swims and the ship sails after it. " * 4)
+    path = example("gpt", "gpt.keylight", "--data", folder, "--steps", 12, "--batch", 3, "--asked", 5)
+    server = Server(path)
+    try:
+        client = keylight.Client(f"http://127.0.0.1:{server.port}")
+        assert client.run["kind"] == "text" and len(client.run["layers"]) == 17 and len(client.run["asked"]) == 5
+        first = client.run["datasets"][0]["splits"]["test"]["first_sample"]
+        asked = f"test/gpt/{client.run['asked'][2] - first}"
+        found = client._ask("spotlight", {"sample": asked, "layer": "blocks.1.attention.qkv", "rank": "logit", "k": 5})
+        assert found["layer"] == 5 and len(found["passages"]) >= 1
+        reading = client._ask("reading", {"sample": client.run["asked"][2], "count": 30})
+        assert reading["asked"][0] == 0 and reading["bits"][1] > 0 and reading["bits"][0] is None
+        for resource, words in (("heat", "attention to one token at a time"), ("continuation", "cannot read or write here")):
+            assert words in refusal(lambda: client._ask(resource, {"sample": client.run["asked"][2]}))
+    finally:
+        server.stop()
+    for rank in ("effect", "influence"):
+        assert "passage" in tap.succeed("query", path, "--sample", asked, "--rank", rank, "--top", "3")
+    assert "5 of the test positions can be asked about" in tap.succeed("info", path)
+    tap.succeed("report", path)
+    assert "not among those" in tap.run("query", path, "--sample", "test/gpt/1").stderr
+    assert "place is 0 to" in tap.run("query", path, "--sample", asked, "--layer", "blocks.0.mlp.0", "--place", 4000).stderr
+    assert "has no places" in tap.run("query", path, "--sample", asked, "--place", 0).stderr
+
+
 def refusal(run):
     import keylight
     try:

@@ -90,8 +90,7 @@ enum kl_status kl_hubness(struct kl_pool *pool, const struct kl_history *history
     struct job job = {.history = history, .query = {layer, rank, unit, KL_HUBNESS_TOP, 0}};
     struct kl_batch_rows *rows = NULL;
     uint32_t *ids = NULL;
-    enum kl_status status =
-        kl_batch_query_choose(history, KL_HUBNESS_QUERIES, &ids, &job.n, err);
+    enum kl_status status = kl_batch_query_choose(history, KL_HUBNESS_QUERIES, &ids, &job.n, err);
 
     if (status)
         goto out;

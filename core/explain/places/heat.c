@@ -41,8 +41,8 @@ static enum kl_status find_grown(const struct kl_inquiry *inquiry, uint32_t laye
         status = find_left(inquiry, layer, left, err);
     for (size_t k = 0; !status && k < outputs * (inputs + 1); k++) {
         size_t j = k / (inputs + 1), i = k % (inputs + 1);
-        double now = (double)(i < inputs ? final->weights[layer][j * inputs + i]
-                                         : final->biases[layer][j]);
+        double now =
+            (double)(i < inputs ? final->weights[layer][j * inputs + i] : final->biases[layer][j]);
 
         grown[k] = (float)(now - left[k]);
     }

@@ -1,5 +1,6 @@
-/* Where a layer with places (core/explain/places/places.h) looks: at which of the query's places its
- * training told, and which place of a training sample is attended to most. Layers count from 0. */
+/* Where a layer with places (core/explain/places/places.h) looks: at which of the query's places
+ * its training told, and which place of a training sample is attended to most. Layers count from 0.
+ */
 #ifndef KL_CORE_EXPLAIN_PLACES_HEAT_H
 #define KL_CORE_EXPLAIN_PLACES_HEAT_H
 
@@ -15,8 +16,8 @@ struct kl_place_heat {
     double *contributions; /* (n), or NULL: the layer's error signals are not recorded */
 };
 
-/* The caller ends *heat with kl_place_heat_clear. After Adam with weight decay in its gradients by a
- * sweep of the layer. Errors: KL_ERR_MEMORY and those of reading. */
+/* The caller ends *heat with kl_place_heat_clear. After Adam with weight decay in its gradients by
+ * a sweep of the layer. Errors: KL_ERR_MEMORY and those of reading. */
 enum kl_status kl_place_heat_find(struct kl_inquiry *inquiry, uint32_t layer, uint32_t logit,
                                   struct kl_place_heat *heat, struct kl_error *err);
 void kl_place_heat_clear(struct kl_place_heat *heat);

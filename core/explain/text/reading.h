@@ -19,8 +19,8 @@ struct kl_reading {
  * KL_ERR_MEMORY, KL_ERR_USAGE (the network cannot be run here). */
 enum kl_status kl_read_text(const struct kl_network *network, const uint32_t *tokens, uint32_t n,
                             struct kl_reading *reading, struct kl_error *err);
-/* The same of the tokens of a text of the run, whose network cannot be run here: tokens first .. n - 1
- * are samples from sample on. Only what follows those that can be asked about is judged; the
+/* The same of the tokens of a text of the run, whose network cannot be run here: tokens first .. n
+ * - 1 are samples from sample on. Only what follows those that can be asked about is judged; the
  * others' bits are NaN. Errors: KL_ERR_MEMORY and those of reading. */
 enum kl_status kl_read_recorded_text(const struct kl_history *history, uint32_t sample,
                                      const uint32_t *tokens, uint32_t first, uint32_t n,
