@@ -94,13 +94,22 @@ static void add_layers(struct kl_json *json, const struct kl_training *training)
 static void add_asked(struct kl_json *json, const struct kl_history *history)
 {
     const struct kl_queries *queries = history->queries;
+    uint32_t *samples = NULL, n = 0;
+    struct kl_error err;
 
-    if (!queries || queries->n == history->data->datasets[0]->splits[KL_SPLIT_TEST].count)
+    if (!queries)
         return;
-    kl_json_list(json, "asked");
-    for (uint32_t i = 0; i < queries->n; i++)
-        kl_json_count(json, NULL, queries->samples[i]);
-    kl_json_end(json);
+    if (queries->list(queries->self, &samples, &n, &err)) {
+        kl_json_fail(json);
+        return;
+    }
+    if (n != history->data->datasets[0]->splits[KL_SPLIT_TEST].count) {
+        kl_json_list(json, "asked");
+        for (uint32_t i = 0; i < n; i++)
+            kl_json_count(json, NULL, samples[i]);
+        kl_json_end(json);
+    }
+    free(samples);
 }
 
 static void add_splits(struct kl_json *json, const struct kl_collection *data, uint32_t d)

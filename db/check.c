@@ -140,6 +140,7 @@ static enum kl_status check_fingerprint(struct kl_run *run, struct kl_error *err
 static enum kl_status check_queries(struct kl_run *run, struct kl_error *err)
 {
     const struct kl_queries *queries = run->history.queries;
+    uint32_t *samples = NULL, n = 0;
     struct kl_activations *activations = NULL;
     enum kl_status status = kl_history_is_text(&run->history)
                                 ? KL_OK
@@ -147,8 +148,10 @@ static enum kl_status check_queries(struct kl_run *run, struct kl_error *err)
 
     if (!status)
         status = kl_activations_create(&run->final->shape, 1, &activations, err);
-    for (uint32_t i = 0; !status && i < queries->n; i++) {
-        uint32_t id = queries->samples[i];
+    if (!status)
+        status = queries->list(queries->self, &samples, &n, err);
+    for (uint32_t i = 0; !status && i < n; i++) {
+        uint32_t id = samples[i];
 
         status = queries->read(queries->self, id, activations, err);
         if (!status)
@@ -160,6 +163,7 @@ static enum kl_status check_queries(struct kl_run *run, struct kl_error *err)
                              "label; restore it from a copy or record it again",
                              run->path, id);
     }
+    free(samples);
     kl_activations_free(activations);
     return status;
 }

@@ -235,8 +235,8 @@ static enum kl_status read_all(struct kl_run *run, unsigned n_workers, struct kl
     if (!status)
         status = read_snapshots(run, err);
     if (!status && run->private->layers)
-        status = kl_queries_open(run->path, &run->training.shape, kl_collection_size(&run->data),
-                                 &run->private->queries, err);
+        status = kl_queries_open(run->path, run->fingerprint, &run->training.shape,
+                                 kl_collection_size(&run->data), &run->private->queries, err);
     run->history.queries = run->private->queries;
     return status || n_workers == 0 ? status : open_sources(run, n_workers, err);
 }

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "api/answers.h"
 #include "cli/output/names.h"
@@ -88,6 +89,8 @@ static void print_data(const struct kl_run *run)
     const struct kl_dataset *dataset = run->data.datasets[0];
     uint32_t n_test = dataset->splits[KL_SPLIT_TEST].count;
     const struct kl_queries *queries = run->history.queries;
+    uint32_t *samples = NULL, n = n_test;
+    struct kl_error err;
 
     printf("data       %s: %u train, %u test ", dataset->name,
            dataset->splits[KL_SPLIT_TRAIN].count, n_test);
@@ -98,9 +101,10 @@ static void print_data(const struct kl_run *run)
         printf("samples of %ux%u, %u channel%s, %u classes, accuracy %.2f %%\n", dataset->width,
                dataset->height, dataset->channels, dataset->channels > 1 ? "s" : "",
                dataset->n_classes, 100 * kl_run_dataset_accuracy(run, 0));
-    if (queries && queries->n < n_test)
-        printf("asked      %u of the test %s can be asked about\n", queries->n,
+    if (queries && !queries->list(queries->self, &samples, &n, &err) && n < n_test)
+        printf("asked      %u of the test %s can be asked about\n", n,
                dataset->corpus ? "positions" : "samples");
+    free(samples);
 }
 
 void kl_print_recorded_run(const struct kl_run *run)

@@ -35,8 +35,11 @@ struct kl_layer_steps {
 /* Samples that only the framework could run that trained the network; db reads them. */
 struct kl_queries {
     void *self;
-    uint32_t n;
-    const uint32_t *samples; /* (n) their ids, rising */
+    /* Whether a sample is among them. */
+    int (*has)(void *self, uint32_t sample);
+    /* The ids of all, rising: *samples (*n) is the caller's to free. There may be more later. Errors:
+     * KL_ERR_MEMORY. */
+    enum kl_status (*list)(void *self, uint32_t **samples, uint32_t *n, struct kl_error *err);
     /* logits (outputs of the last layer) of a sample. Errors: those of read. */
     enum kl_status (*logits)(void *self, uint32_t sample, float *logits, struct kl_error *err);
     /* Fills row 0 of keys and logits of a sample of the run. Errors: KL_ERR_NOT_FOUND (it is not
@@ -81,7 +84,10 @@ struct kl_history {
 };
 
 /* Whether a sample of the run can be asked about. */
-int kl_history_can_ask(const struct kl_history *history, uint32_t sample);
+static inline int kl_history_can_ask(const struct kl_history *history, uint32_t sample)
+{
+    return !history->queries || history->queries->has(history->queries->self, sample);
+}
 
 /* Whether samples are positions in a text, and classes the tokens that follow. */
 static inline int kl_history_is_text(const struct kl_history *history)

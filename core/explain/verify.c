@@ -238,14 +238,17 @@ static enum kl_status measure_queries(const struct rebuild *rebuild, double *dis
 {
     const struct kl_history *history = rebuild->history;
     struct kl_activations *activations = NULL;
+    uint32_t *samples = NULL, n = 0;
     enum kl_status status = kl_activations_create(&history->final->shape, 1, &activations, err);
 
-    for (uint32_t i = 0; !status && i < history->queries->n; i++) {
-        status = history->queries->read(history->queries->self, history->queries->samples[i],
-                                        activations, err);
+    if (!status)
+        status = history->queries->list(history->queries->self, &samples, &n, err);
+    for (uint32_t i = 0; !status && i < n; i++) {
+        status = history->queries->read(history->queries->self, samples[i], activations, err);
         if (!status)
             measure_query(rebuild, activations, distance);
     }
+    free(samples);
     kl_activations_free(activations);
     return status;
 }

@@ -1,4 +1,5 @@
 """Records the training of a PyTorch model into one file that keylight explores: docs/pytorch.md."""
+from .added import add_queries
 from .client import Answer, Client, Lit, ServerError, Strip
 from .data import Images, indexed
 from .errors import NotRecorded, RecordError
@@ -6,4 +7,4 @@ from .recorder import Recorder
 from .text import Text
 
 __all__ = ["Answer", "Client", "Images", "Lit", "NotRecorded", "RecordError", "Recorder", "ServerError", "Strip", "Text",
-           "indexed"]
+           "add_queries", "indexed"]

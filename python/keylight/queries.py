@@ -178,11 +178,10 @@ def all_of(model: nn.Module, layers: list[Layer], samples: Samples, wanted: np.n
         yield index, ask(model, layers, x, labels, batch_first)
 
 
-def write(file: HistoryFile, samples: Samples, first: int, index: np.ndarray, found: list[Query], places: list[int],
+def write(file: HistoryFile, samples: Samples, name: str, first: int, index: np.ndarray, found: list[Query], places: list[int],
           dtype: str) -> None:
-    """The rows of query, query_key_chunk and query_place_chunk. first: the id of the split's first sample; places: what the
+    """The rows of query, query_key_chunk and query_place_chunk. name: the data set's; first: the id of the split's first sample; places: what the
     layers have of every sample in training."""
-    name, = file.select("SELECT name FROM dataset")[0]
     encoder = Encoder(dtype)
     for i, query in zip(index, found):
         number = first + int(i)

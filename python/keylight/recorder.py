@@ -322,7 +322,7 @@ class Recorder:
             layers, places = [one.layer for one in self._layers], [one.places for one in self._layers]
             for index, found in queries.all_of(self._model, layers, self._test, self._asked, self._batch_first):
                 def write(index: np.ndarray = index, found: list[queries.Query] = found) -> None:
-                    queries.write(writer.file, self._test, len(self._train), index, found, places, self._dtype)
+                    queries.write(writer.file, self._test, self.name, len(self._train), index, found, places, self._dtype)
                 writer.call(write)
         writer.call(lambda: self._run.write_end(writer.file, self.steps_done, self._batch_max, self._checkpoint_steps, scores))
 

@@ -365,6 +365,47 @@ def test_what_is_left_out_is_named():
     assert [layer["name"] for layer in Reader(path).layers] == ["head"]
 
 
+def test_samples_are_added_later():
+    model = model_of("cut")
+    path = record("later", model, torch.optim.SGD(model.parameters(), lr=0.05), epochs=1, asked=[3])
+    assert json.loads(tap.succeed("info", path, "--json"))["asked"] == [len(TRAIN) + 3]
+    whole = record("whole-later", model_of("cut"), torch.optim.SGD(model_of("cut").parameters(), lr=0.05), epochs=0)
+    assert not os.path.exists(whole)
+    ask = ["query", path, "--sample", "test/later/5", "--layer", "2", "--rank", "logit", "--json"]
+    assert "not among those" in tap.run(*ask).stderr
+    from client import Server
+    server = Server(path)
+    try:
+        client = keylight.Client(f"http://127.0.0.1:{server.port}")
+        for _ in range(2):  # the second time there is nothing to do
+            keylight.add_queries(path, model, [5, 3], test=TEST)
+        answer = client.ask(5)  # while it is served
+        model.eval()
+        assert np.abs(answer.logits - model(XT[5:6])[0].detach().numpy()).max() < 1e-5
+        assert keylight.Client(f"http://127.0.0.1:{server.port}").run["asked"] == [len(TRAIN) + 3, len(TRAIN) + 5]
+    finally:
+        server.stop()
+    first = json.loads(tap.succeed(*ask))
+    verified(path)
+    again = model_of("cut")
+    record("again", again, torch.optim.SGD(again.parameters(), lr=0.05), epochs=1)
+    second = json.loads(tap.succeed("query", os.path.join(FOLDER, "again.keylight"), "--sample", "test/again/5", "--layer", "2", "--rank",
+                                    "logit", "--json"))
+    assert np.allclose([lit["contribution"] for lit in first["spotlight"]], [lit["contribution"] for lit in second["spotlight"]], rtol=1e-4)
+    for words, call in (("not the one", lambda: keylight.add_queries(path, model_of("cut"), [4], test=TEST)),
+                        ("indices into test", lambda: keylight.add_queries(path, model, [99], test=TEST)),
+                        ("20 test samples", lambda: keylight.add_queries(path, model, [4], test=TRAIN)),
+                        ("no file", lambda: keylight.add_queries(path + "x", model, [4], test=TEST))):
+        try:
+            call()
+        except keylight.RecordError as error:
+            assert words in str(error), error
+        else:
+            raise AssertionError(words)
+    os.rename(f"{path}.queries", os.path.join(FOLDER, "again.keylight.queries"))
+    assert "of another run" in tap.run("query", os.path.join(FOLDER, "again.keylight"), "--sample", "test/again/5").stderr
+
+
 def test_damage_to_places_is_told():
     model = model_of("cut")
     path = record("whole", model, torch.optim.SGD(model.parameters(), lr=0.05), epochs=1)

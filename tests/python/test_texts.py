@@ -127,7 +127,8 @@ def test_attention_is_of_the_last_token_or_of_the_place_that_is_named():
 
 
 def test_what_cannot_be_is_refused():
-    for words, make in (("at least 2", lambda: keylight.Text([1], VOCABULARY, 4)), ("a text of its own", lambda: keylight.Text([0, 1], ["a", "a"], 4)),
+    for words, make in (("at least 2", lambda: keylight.Text([1], VOCABULARY, 4)),
+                        ("a text of its own", lambda: keylight.Text([0, 1], ["a", "a"], 4)),
                         ("indices into the vocabulary", lambda: keylight.Text([0, 2], ["a", "b"], 4)),
                         ("documents have 3", lambda: keylight.Text([0, 1], ["a", "b"], 4, [("one", 3)])),
                         ("another vocabulary", lambda: record("other", "sgd", test=keylight.Text([0, 1, 0], ["a", "b"], 4))),

@@ -431,14 +431,17 @@ enum kl_status kl_slice_finish(struct kl_slice *slice, struct kl_error *err)
 static enum kl_status choose_recorded(const struct kl_queries *queries, uint32_t limit,
                                       uint32_t **out, uint32_t *n, struct kl_error *err)
 {
-    if (queries->n == 0)
-        return kl_fail(err, KL_ERR_NOT_FOUND, "this run has no recorded samples to ask about");
-    *n = limit < queries->n ? limit : queries->n;
-    if (kl_alloc(out, *n, sizeof(uint32_t), "the queries", err))
+    uint32_t n_all = 0;
+
+    if (queries->list(queries->self, out, &n_all, err))
         return err->status;
+    *n = limit < n_all ? limit : n_all;
     for (uint64_t i = 0; i < *n; i++)
-        (*out)[i] = queries->samples[i * queries->n / *n];
-    return KL_OK;
+        (*out)[i] = (*out)[i * n_all / *n];
+    if (n_all > 0)
+        return KL_OK;
+    free(*out);
+    return kl_fail(err, KL_ERR_NOT_FOUND, "this run has no recorded samples to ask about");
 }
 
 enum kl_status kl_batch_query_choose(const struct kl_history *history, uint32_t limit,
