@@ -7,6 +7,7 @@ import torch
 
 from .errors import RecordError
 from .layers import Layer
+from .ranks import Ranks
 
 WHOLE, ROUNDED = 1e-3, 3e-2  # how far a gradient may be from D^T X: in float32; under autocast
 CANCELLED, SOME = 1e-5, 0.1  # what is left of a sum of numbers of both signs, and the share of outputs where it is
@@ -41,15 +42,19 @@ def is_rounding(errors: torch.Tensor) -> bool:
     return len(rows) > 1 and int(cancelled.sum()) > SOME * int((sizes > 0).sum())
 
 
-def find_factor(layers: list[Layer], n: int, is_whole: bool, step: int) -> float:
+def find_factor(layers: list[Layer], n: int, is_whole: bool, step: int, ranks: Ranks) -> float:
     """By what the gradients of a step's n samples were scaled or clipped: grad = factor D^T X, the same for all layers.
 
     is_whole: all of every layer is compared; otherwise some outputs of the last one and another, in turns, of those that see
-    samples whole, which are what costs little. Raises RecordError where they differ."""
+    samples whole, which are what costs little. ranks: those whose gradients are added up. Raises RecordError where they
+    differ."""
     able = [layer for layer in layers if layer.came_back and layer.is_trained and (is_whole or layer.places(n) == 1)]
     if not is_whole and len(able) > 2:
         able = [able[step % (len(able) - 1)], able[-1]]
-    seen = [(layer, *_made_and_found(layer, n, is_whole, step)) for layer in able]
+    seen = []
+    for layer in able:
+        made, found = _made_and_found(layer, n, is_whole, step)
+        seen.append((layer, ranks.summed(made), found))
     square = sum(float((made * made).sum()) for _, made, _ in seen)
     factor = sum(float((made * found).sum()) for _, made, found in seen) / square if square > 0 else 1.0
     bound = ROUNDED if any(rows.is_rounded for layer in layers for rows in layer.calls) else WHOLE

@@ -14,8 +14,9 @@ from . import data, queries
 from .errors import NotRecorded, RecordError
 from .file import HistoryFile
 from .gradients import find_factor, is_rounding
-from .layers import Layer, choose, tied_to_embedding, why_not
+from .layers import Layer, choose, joined, tied_to_embedding, why_not
 from .native import perceptron
+from .ranks import Ranks, inner
 from .rules import Rule, describe, rule_of
 from .run_file import Recorded, RunFile, copies, read_layers
 from .samples import Samples, evenly
@@ -71,7 +72,10 @@ class Recorder:
             raise RecordError("checkpoint_steps and check_steps are at least 1")
         if dtype not in ("float16", "float32"):
             raise RecordError(f"dtype is float16 or float32, not {dtype!r}")
-        if os.path.exists(path) and not resume:
+        self._ranks, model = Ranks(), inner(model)
+        if resume and self._ranks.count > 1:
+            raise RecordError("a training of several processes cannot be gone on with: record it anew")
+        if os.path.exists(path) and not resume and self._ranks.is_first:
             raise RecordError(f"{path} exists: record to another file, or remove it, or go on with it (resume=True)")
         resume = resume and os.path.exists(path)
         self.path, self.name = path, name or os.path.splitext(os.path.basename(path))[0]
@@ -111,7 +115,7 @@ class Recorder:
     # The loop.
 
     def __enter__(self) -> Recorder:
-        if not self._resume:
+        if not self._resume and self._ranks.is_first:
             self._scores_before = queries.scores(self._model, self._test)
         self._watch = Watch(self._model, self._chosen, lambda: self.current is not None and torch.is_grad_enabled(),
                             batch_first=self._batch_first)
@@ -135,7 +139,7 @@ class Recorder:
             self._optimizer.step = self._step  # type: ignore
         self._watch.end()
         if self._writer is None:
-            return
+            return  # nothing was recorded, or another rank writes
         try:
             if kind is None:
                 self._finish()
@@ -192,7 +196,7 @@ class Recorder:
                                   "(their parameter groups differ in rate or decay): put them into one group, or leave it out")
         is_whole = self.steps_done % self._check_steps == 0
         checked = [one.layer for one in self._layers if one.has_errors]
-        recording.factor = find_factor(checked, n, is_whole, step) if not self._optimiser.reason else 1.0
+        recording.factor = find_factor(checked, n, is_whole, step, self._ranks) if not self._optimiser.reason else 1.0
         recording.rules = [rule_of(group) for group in self._optimizer.param_groups]
 
     def _find_layers(self, n: int) -> list[Recorded]:
@@ -261,7 +265,7 @@ class Recorder:
 
     def _keep(self, recording: Recording) -> None:
         n = len(recording.samples)
-        if self._writer is None:
+        if self.steps_done == 0:
             self._begin(recording)
         if self._run.is_native and not self._reads_pictures(recording.samples):
             raise RecordError(f"step {self.steps_done + 1}: what the model read is not what train has for these samples "
@@ -272,12 +276,15 @@ class Recorder:
             is_sample = self._run.is_native and number == 0
             keys.append(None if is_sample else _padded(one.layer.inputs(n), one, one.layer.in_features))
             errors.append(_padded(one.layer.kept_errors(n), one, one.layer.out_features) if one.has_errors else None)
-        assert self._writer is not None and recording.factor is not None
-        self._writer.add(Step(self.steps_done + 1, recording.samples, self._loss_of(recording), recording.factor,
-                              recording.rules, keys, errors))
-        self._batch_max = max(self._batch_max, n)
+        parts = self._ranks.gathered((recording.samples, self._loss_of(recording), keys, errors))
         self.steps_done += 1
         self._is_ahead = False
+        if self._writer is None:
+            return
+        assert recording.factor is not None
+        step = _together(parts, self.steps_done, recording.factor, recording.rules)
+        self._writer.add(step)
+        self._batch_max = max(self._batch_max, len(step.samples))
         if self.steps_done % self._checkpoint_steps == 0:
             self._checkpoint()
 
@@ -304,6 +311,8 @@ class Recorder:
         if last.places != 1 or not queries.makes_logits(self._model, [last.layer], self._test, self._batch_first):
             raise RecordError(f"layer {last.layer.name}, the last that is recorded, does not make the model's outputs, one for each "
                               f"of the {len(self._train.classes)} classes: record the layer that does (layers=...)")
+        if not self._ranks.is_first:
+            return
         self._writer = Writer(self.path, self._dtype)
         writer = self._writer
         writer.call(lambda: self._run.write_start(writer.file, self._scores_before))
@@ -349,6 +358,14 @@ class Recorder:
         keeps = self._optimiser.name != "sgd" or any(group.get("momentum") for group in self._optimizer.param_groups)
         if self.steps_done and keeps and not self._optimizer.state:
             raise RecordError(f"the optimizer has no state: load it as it was after step {self.steps_done}")
+
+
+def _together(parts: list[tuple], number: int, factor: float, rules: list[Rule]) -> Step:
+    """One step of what every rank saw: samples, loss, keys and error signals by layer."""
+    samples = joined([part[0] for part in parts])
+    keys, errors = ([None if rows[0] is None else joined([one.cpu() for one in rows] if len(parts) > 1 else rows)
+                     for rows in zip(*(part[kind] for part in parts))] for kind in (2, 3))
+    return Step(number, samples, sum(len(part[0]) * part[1] for part in parts) / len(samples), factor, rules, keys, errors)
 
 
 def _tell(what: str) -> None:

@@ -414,6 +414,52 @@ def test_what_cannot_be_recorded_is_said_once():
     refused("no pictures", lambda: keylight.Recorder(path_of("d"), model, sgd(model), train=[1, 2, 3], test=TEST))
 
 
+def process(rank, path, port):
+    """One of two that train together, each half of every batch."""
+    torch.distributed.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
+    model = nn.parallel.DistributedDataParallel(convolution())
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.003)
+    with keylight.Recorder(path, model, optimizer, train=TRAIN, test=TEST, dtype="float32", name="together") as recorder:
+        for samples in torch.arange(120).split(30):
+            own = samples[15 * rank:15 * rank + 15]
+            with recorder.step(own):
+                optimizer.zero_grad()
+                cross_entropy(model(X[own]), Y[own]).backward()
+                nn.utils.clip_grad_norm_(model.parameters(), 0.4)
+                optimizer.step()
+    torch.distributed.barrier()
+    os._exit(0)  # gloo does not always end
+
+
+def test_processes_that_train_together_make_one_file():
+    import socket
+    import subprocess
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    path = path_of("together")
+    start = (f"import sys; sys.path[:0] = {[HERE, *sys.path[:2]]!r}; import test_recorder; test_recorder.process(int(sys.argv[1]), {path!r}, {port})")
+    both = [subprocess.Popen([sys.executable, "-c", start, str(rank)], stderr=subprocess.PIPE, text=True) for rank in range(2)]
+    for one in both:
+        _, said = one.communicate(timeout=120)
+        assert one.returncode == 0, said
+    verified(path)
+    model = convolution()
+    optimizer, alone = torch.optim.Adam(model.parameters(), lr=0.003), path_of("alone")
+    with keylight.Recorder(alone, model, optimizer, train=TRAIN, test=TEST, dtype="float32", name="together") as recorder:
+        for samples in torch.arange(120).split(30):
+            with recorder.step(samples):
+                optimizer.zero_grad()
+                cross_entropy(model(X[samples]), Y[samples]).backward()
+                nn.utils.clip_grad_norm_(model.parameters(), 0.4)
+                optimizer.step()
+    assert Reader(path).samples.tolist() == list(range(120))
+    one, other = (json.loads(tap.succeed("query", run, "--sample", "test/together/3", "--layer", "1", "--rank", "logit", "--json"))
+                  for run in (path, alone))
+    assert [lit["pattern"] for lit in one["spotlight"]][:5] == [lit["pattern"] for lit in other["spotlight"]][:5]
+    assert np.allclose([lit["contribution"] for lit in one["spotlight"]], [lit["contribution"] for lit in other["spotlight"]], rtol=1e-2)
+
+
 def test_only_layers_that_were_named():
     model = convolution()
     path = record("named", model, sgd(model), layers="he*")
