@@ -147,7 +147,8 @@ static enum kl_status set_views(struct kl_question *question, const struct kl_hi
     } views[] = {{"curves", KL_ANSWER_CURVES},
                  {"time", KL_ANSWER_TIME},
                  {"samples", KL_ANSWER_SAMPLES},
-                 {"learning", KL_ANSWER_LEARNING}};
+                 {"learning", KL_ANSWER_LEARNING},
+                 {"places", KL_ANSWER_PLACES}};
     size_t n = sizeof views / sizeof views[0], i = 0;
     char term[16];
     int found;
@@ -162,8 +163,8 @@ static enum kl_status set_views(struct kl_question *question, const struct kl_hi
     }
     return found == 0 ? KL_OK
                       : kl_fail_on(err, KL_ERR_USAGE, "views",
-                                   "views is a list of curves, time, samples and learning, with a "
-                                   "comma between two");
+                                   "views is a list of curves, time, samples, learning and "
+                                   "places, with a comma between two");
 }
 
 static enum kl_status bad_term(const char *term, const char *rule, struct kl_error *err)

@@ -24,7 +24,7 @@ void kl_question_init(const struct kl_history *history, struct kl_question *ques
  *   by      pattern, sample
  *   class   a number over all data sets
  *   k       how many, 1 to KL_TOP_MAX
- *   views   a list of curves, time, samples, learning
+ *   views   a list of curves, time, samples, learning, places
  *   remove  a list of top:N, class:NUMBER, dataset:NAME, steps:FIRST-LAST, sample:ID, all
  *
  * Errors: KL_ERR_USAGE (no such word, or not one of its values), naming it. */

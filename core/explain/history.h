@@ -37,8 +37,8 @@ struct kl_queries {
     void *self;
     /* Whether a sample is among them. */
     int (*has)(void *self, uint32_t sample);
-    /* The ids of all, rising: *samples (*n) is the caller's to free. There may be more later. Errors:
-     * KL_ERR_MEMORY. */
+    /* The ids of all, rising: *samples (*n) is the caller's to free. There may be more later.
+     * Errors: KL_ERR_MEMORY. */
     enum kl_status (*list)(void *self, uint32_t **samples, uint32_t *n, struct kl_error *err);
     /* logits (outputs of the last layer) of a sample. Errors: those of read. */
     enum kl_status (*logits)(void *self, uint32_t sample, float *logits, struct kl_error *err);

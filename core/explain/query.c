@@ -14,8 +14,8 @@ static enum kl_status check_contributions(const struct kl_history *history,
     if (query->rank->needs_dual && query->rank->uses_layer && !history->errors[query->layer - 1])
         return kl_fail_on(err, KL_ERR_USAGE, "layer",
                           "the error signals of layer %u are not recorded, so there are no "
-                          "contributions: train with gate_errors, or ask for the last layer",
-                          query->layer);
+                          "contributions: %sask for another layer",
+                          query->layer, history->queries ? "" : "train with gate_errors, or ");
     if (query->removal && !history->has_dual)
         return kl_fail_on(err, KL_ERR_USAGE, "remove",
                           "nothing can be taken out of a run that records no error signals: train "

@@ -28,6 +28,8 @@ int kl_convolution_fits(const struct kl_convolution *convolution, uint32_t input
             return 0;
     }
     return convolution->channels >= 1 && convolution->channels <= SIDE_MAX &&
+           (uint64_t)convolution->size[0] * convolution->size[1] <=
+               KL_ROW_MAX / convolution->channels &&
            (uint64_t)convolution->channels * convolution->kernel[0] * convolution->kernel[1] ==
                inputs &&
            (uint64_t)kl_convolution_steps(convolution, 0) * kl_convolution_steps(convolution, 1) ==

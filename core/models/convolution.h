@@ -9,6 +9,8 @@
 
 #include <stdint.h>
 
+#define KL_ROW_MAX (1 << 24) /* numbers that a layer sees, or puts out, of one showing */
+
 /* Of two directions: down, and to the right. */
 struct kl_convolution {
     uint32_t channels, size[2]; /* of the map that it reads */

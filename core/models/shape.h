@@ -27,7 +27,6 @@ struct kl_layer_facts {
 };
 
 #define KL_PLACES_MAX (1 << 20)
-#define KL_ROW_MAX (1 << 24) /* numbers that a layer sees, or puts out, of one showing */
 
 struct kl_shape {
     const struct kl_model *model; /* the architecture: core/models/model.h */

@@ -141,8 +141,11 @@ static enum kl_status read_places(const struct source *source, uint32_t sample, 
     for (size_t i = 0; !status && i < (size_t)rows->n * rows->width; i++)
         if (!isfinite(rows->numbers[i]))
             status = damaged(source, err);
-    if (status)
+    if (status) {
         free(rows->numbers);
+        *rows = (struct place_rows){0};
+        *is_there = 0;
+    }
     return status;
 }
 
@@ -156,7 +159,7 @@ static enum kl_status take_places(const struct source *source, uint32_t layer,
     uint32_t width = convolution ? kl_convolution_map(convolution) : shape->inputs[layer];
 
     if (rows->width != width || (convolution && rows->n != 1) || rows->n > KL_PLACES_MAX ||
-        layer + 1 == shape->n_layers)
+        (uint64_t)rows->n * shape->outputs[layer] > KL_ROW_MAX || layer + 1 == shape->n_layers)
         return damaged(source, err);
     if (kl_activations_set_places(activations, layer,
                                   convolution ? kl_shape_places(shape, layer) : rows->n, err))
@@ -268,8 +271,8 @@ static enum kl_status add_gradient(const struct source *source, uint32_t sample,
 
 /* The loss's own gradients, where a network has too many outputs for those of all to be recorded,
  * and output is the sample's label: *is_done says whether. */
-static enum kl_status add_loss(const struct source *source, uint32_t sample, uint32_t output, float *row,
-                               struct kl_activations *activations, int *is_done,
+static enum kl_status add_loss(const struct source *source, uint32_t sample, uint32_t output,
+                               float *row, struct kl_activations *activations, int *is_done,
                                struct kl_error *err)
 {
     int is_there = 0;
@@ -357,15 +360,16 @@ static enum kl_status open_source(struct source *source, const char *path, struc
                                "AND role = ?3 AND output IS ?4",
                                &source->numbers, err);
     if (!status)
-        status = kl_db_integer(source->db,
-                               "SELECT count(*) FROM sqlite_schema WHERE name = 'query_place_chunk'",
-                               &has_places, err);
+        status = kl_db_integer(
+            source->db, "SELECT count(*) FROM sqlite_schema WHERE name = 'query_place_chunk'",
+            &has_places, err);
     if (!status && has_places)
-        status = kl_db_prepare(source->db,
-                               "SELECT count, width, dtype, exponent, stored, data FROM "
-                               "query_place_chunk WHERE query = ?1 AND layer = ?2 AND role = ?3 AND "
-                               "output IS ?4",
-                               &source->places, err);
+        status =
+            kl_db_prepare(source->db,
+                          "SELECT count, width, dtype, exponent, stored, data FROM "
+                          "query_place_chunk WHERE query = ?1 AND layer = ?2 AND role = ?3 AND "
+                          "output IS ?4",
+                          &source->places, err);
     if (status)
         close_source(source);
     return status;
@@ -531,7 +535,7 @@ enum kl_status kl_queries_open(const char *path, const char *fingerprint,
 
     if (status)
         return status;
-    stored->queries = (struct kl_queries){stored,     has_query,  list_queries, read_query_logits,
+    stored->queries = (struct kl_queries){stored,     has_query, list_queries, read_query_logits,
                                           read_query, read_back};
     stored->own = stored->added = (struct source){.shape = shape, .n_samples = n_samples};
     snprintf(stored->fingerprint, sizeof stored->fingerprint, "%s", fingerprint);

@@ -53,8 +53,8 @@ def attention(module: nn.MultiheadAttention, see: See) -> Callable:
         padding = _mask(key_padding_mask, scores)
         if padding is not None:
             scores = scores + (padding[None] if alone and padding.ndim == 1 else padding)[:, None, None]
-        weights = scores.softmax(-1)
-        mixed = functional.dropout(weights, module.dropout, module.training) @ v
+        weights = functional.dropout(scores.softmax(-1), module.dropout, module.training)
+        mixed = weights @ v
         out = _linear(see, "out_proj", mixed.transpose(1, 2).reshape(n, -1, width), module.out_proj.weight, module.out_proj.bias)
         out = out[0] if alone else out if module.batch_first else out.transpose(0, 1)
         if not need_weights:
@@ -113,7 +113,8 @@ def recurrent(module: nn.RNNBase, see: See) -> Callable:
                     all_of.append(one)
             x = torch.cat(outputs, -1)
             if layer + 1 < module.num_layers:
-                x = functional.dropout(x, module.dropout, module.training)
+                # Drawn as PyTorch draws it: steps first.
+                x = functional.dropout(x.transpose(0, 1).contiguous(), module.dropout, module.training).transpose(0, 1)
         ended = tuple(torch.stack(one)[:, 0] if alone else torch.stack(one) for one in last)
         x = x[0] if alone else x if module.batch_first else x.transpose(0, 1)
         return x, ended if is_lstm else ended[0]

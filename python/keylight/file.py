@@ -184,9 +184,10 @@ class Chunks:
         self._waiting: list[torch.Tensor] = []
 
     def add(self, rows: torch.Tensor) -> None:
-        """Rows (n, width), which nobody changes any more."""
-        self._waiting.append(rows)
-        self._bytes += rows.numel() * (2 if self._dtype == "float16" else 4)
+        """Rows (n, width), which are copied, or written before this returns."""
+        n_bytes = rows.numel() * (2 if self._dtype == "float16" else 4)
+        self._waiting.append(rows if n_bytes >= CHUNK_BYTES else rows.clone())
+        self._bytes += n_bytes
         if self._bytes >= CHUNK_BYTES:
             self.flush()
 

@@ -26,6 +26,7 @@ class Rows:
     n: int  # rows
     forward: int  # in which forward pass of the model, where it has several a step
     rows_of: Callable[[torch.Tensor], torch.Tensor]  # makes rows (n, out_features) of the outputs, or their gradients
+    leading: tuple[int, ...] = ()  # what stands before the numbers of a row in what a Linear read, if that is two dimensions or more
     outputs: torch.Tensor | None = None
     errors: torch.Tensor | None = None
     is_rounded: bool = False  # whether it was computed in less than float32
@@ -66,6 +67,7 @@ class Layer:
     part: slice = field(default_factory=lambda: slice(None))
     channels: slice = field(default_factory=lambda: slice(None))
     is_moot: bool = False
+    is_uneven: bool = False  # a convolution that read maps of several sizes
     convolution: Convolution | None = None  # once it was called
     calls: list[Rows] = field(default_factory=list)
 
@@ -112,19 +114,40 @@ class Layer:
         return any(call.errors is not None for call in self.calls)
 
     def places(self, n: int) -> int:
-        """Rows that each of n samples had; 0: they cannot be told apart."""
-        return self.n_rows // n if self.n_rows and self.n_rows % n == 0 and self._passes(n) else 0
+        """Rows that each of n samples had; 0: why_not says why they cannot be recorded."""
+        return 0 if self.why_not(n) else self.n_rows // n
+
+    def why_not(self, n: int) -> str | None:
+        """Why what it saw of n samples cannot be told apart; None: it can."""
+        told = f"it saw {self.n_rows} rows for {n} samples, in {len(self.calls)} call{'s' * (len(self.calls) > 1)}"
+        if not self.calls:
+            return "the model does not call it"
+        if self.is_uneven:
+            return "its pictures are of several sizes: make them one"
+        if self.n_rows % n:
+            return told
+        passes = self._passes(n)
+        if not passes:
+            return told
+        if self.convolution is not None and any(len(calls) > 1 for calls in passes):
+            return "it is a convolution that is called several times in one pass"
+        return None
+
+    def is_cut(self, n: int) -> bool:
+        """Whether it is a convolution of several places: one that covers all of its map is a linear layer like any other."""
+        return self.convolution is not None and self.n_rows > n
 
     def inputs(self, n: int) -> torch.Tensor:
         """What it saw of n samples: (n, places, in_features), of a convolution the maps (n, channels, height, width)."""
         if self.convolution is not None:
-            return joined([call.inputs for call in self.calls])
+            maps = joined([call.inputs for call in self.calls])
+            return maps if self.is_cut(n) else self.convolution.patches(maps)
         return self._gather(n, [call.inputs for call in self.calls])
 
     def patterns(self, n: int) -> torch.Tensor:
         """Its inputs as rows: (n * places, in_features)"""
         inputs = self.inputs(n)
-        if self.convolution is not None:
+        if self.convolution is not None and self.is_cut(n):
             inputs = self.convolution.patches(inputs)
         return inputs.reshape(-1, self.in_features)
 
@@ -137,7 +160,7 @@ class Layer:
         """The same as they are kept: (n, numbers), of a convolution as PyTorch has them, (outputs, places) of each sample."""
         if self.convolution is None:
             return self.errors(n).flatten(1)
-        places, parts = self.places(n), []
+        places, parts = self.n_rows // n, []
         for call in self.calls:
             samples = len(call.inputs)
             parts.append(torch.zeros(samples, self.out_features * places, device=call.inputs.device) if call.errors is None else

@@ -102,11 +102,13 @@ class Passage:
         found = []
         for layer in self._layers:
             if not layer.places(self._n):
-                raise RecordError(f"layer {layer.name} saw {layer.n_rows} rows of {self._n} samples when these were asked about")
+                raise RecordError(f"layer {layer.name} cannot be asked about: {layer.why_not(self._n)}")
             kept = layer.inputs(self._n).float().cpu()
-            if layer is self._layers[-1]:
+            if layer.is_cut(self._n):
+                kept = kept.flatten(1)[:, None]
+            elif layer is self._layers[-1]:
                 kept = kept[:, -1:]
-            found.append([one.reshape(1, -1) if layer.convolution else one for one in kept])
+            found.append(list(kept))
         return found
 
     def gradients(self, of: torch.Tensor) -> list[list[torch.Tensor]]:
@@ -176,6 +178,16 @@ def all_of(model: nn.Module, layers: list[Layer], samples: Samples, wanted: np.n
     """What keylight asks about some samples, a few at a time."""
     for index, labels, x in samples.queries(wanted):
         yield index, ask(model, layers, x, labels, batch_first)
+
+
+def rehearse(model: nn.Module, layers: list[Layer], samples: Samples, wanted: np.ndarray, batch_first: bool) -> None:
+    """Asks about the first of the samples, so that what cannot be asked about is told before the training. Raises RecordError."""
+    for _, labels, x in samples.queries(wanted[:1]):
+        try:
+            ask(model, layers, x, labels, batch_first)
+        except RuntimeError as error:
+            remedy = ": checkpoint with use_reentrant=False" if "heckpoint" in str(error) else ""
+            raise RecordError(f"the model cannot be asked about a sample of test ({error}){remedy}") from error
 
 
 def write(file: HistoryFile, samples: Samples, name: str, first: int, index: np.ndarray, found: list[Query], places: list[int],

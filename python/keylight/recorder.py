@@ -21,14 +21,14 @@ from .rules import Rule, describe, rule_of
 from .run_file import Recorded, RunFile, copies, read_layers
 from .samples import Samples, evenly
 from .watch import Watch
-from .writer import Step, Writer
+from .writer import Rows, Step, Writer
 
 
 class Recording:
     """One step that is being recorded. loss: set it where it is no mean cross-entropy of the last layer's outputs."""
 
-    def __init__(self, recorder: Recorder, samples: torch.Tensor):
-        self._recorder, self.samples = recorder, samples
+    def __init__(self, recorder: Recorder, samples: torch.Tensor, shape: torch.Size):
+        self._recorder, self.samples, self.shape = recorder, samples, shape  # as they were given
         self.loss: float | torch.Tensor | None = None
         self.factor: float | None = None  # once the optimizer has stepped
         self.rules: list[Rule] = []
@@ -117,7 +117,7 @@ class Recorder:
     def __enter__(self) -> Recorder:
         if not self._resume and self._ranks.is_first:
             self._scores_before = queries.scores(self._model, self._test)
-        self._watch = Watch(self._model, self._chosen, lambda: self.current is not None and torch.is_grad_enabled(),
+        self._watch = Watch(self._model, self._chosen, lambda: self.current is not None,
                             batch_first=self._batch_first)
         self._step = self._optimizer.step
 
@@ -153,11 +153,12 @@ class Recorder:
         """Records one update: forward, backward and optimizer.step() happen within. samples: the indices in train of
         the batch, in its order; of a text the positions of the tokens that the model reads, (batch, tokens). A step in
         which the optimizer did not step is not recorded."""
-        indices = torch.as_tensor(samples, dtype=torch.int64).flatten().cpu().clone()  # they are kept for a while
+        given = torch.as_tensor(samples, dtype=torch.int64)
+        indices = given.flatten().cpu().clone()  # they are kept for a while
         if len(indices) == 0 or int(indices.min()) < 0 or int(indices.max()) >= len(self._train):
             raise RecordError(f"samples are indices into train, from 0 to {len(self._train) - 1}: "
                               "keylight.indexed(train) adds them to a data set's items")
-        return Recording(self, indices)
+        return Recording(self, indices, given.shape)
 
     def checkpoint(self) -> None:
         """Keeps what was recorded so far: a place to go on from (resume=True), at which the model's and the optimizer's state
@@ -186,10 +187,12 @@ class Recorder:
             raise RecordError(f"step {step}: the optimizer's constants (betas, eps, dampening, nesterov) changed: "
                               "only rates, momentum and decay may; OneCycleLR takes cycle_momentum=False")
         for one in self._layers:
-            places = one.layer.places(n)
-            if not 1 <= places <= one.places:
-                raise RecordError(f"step {step}: layer {one.layer.name} saw {one.layer.n_rows} rows of {n} samples, not "
-                                  f"{one.places} of each: pad sequences to one length")
+            if (reason := one.layer.why_not(n)) is not None:
+                raise RecordError(f"step {step}: layer {one.layer.name} cannot be recorded as before: {reason}")
+            if one.layer.places(n) > one.places:
+                raise RecordError(f"step {step}: layer {one.layer.name} saw {one.layer.places(n)} rows of every sample, more than the "
+                                  f"{one.places} of the first step: pad sequences to one length")
+            self._check_order(one.layer, recording)
             if one.has_errors and (self._group_of(one.layer.weights) != one.group or
                                    one.has_bias and not self._follow_one_rule(one.layer)):
                 raise RecordError(f"step {step}: the weights and the bias of {one.layer.name} no longer follow one rule "
@@ -207,11 +210,10 @@ class Recorder:
             if places:
                 found.append(Recorded(layer, False, layer.bias is not None, 0, places, self._initial[layer]))
             else:
-                _tell(f"layer {layer.name} is left out: it saw {layer.n_rows} rows for {n} samples, in "
-                      f"{len(layer.calls)} call{'s' * (len(layer.calls) > 1)}")
+                _tell(f"layer {layer.name} is left out: {layer.why_not(n)}")
         for layer in self._chosen:
             if layer not in self._watch.order:
-                _tell(f"layer {layer.name} is left out: the model does not call it")
+                _tell(f"layer {layer.name} is left out: {layer.why_not(n)}")
         if not found:
             raise RecordError("no layer sees as many rows of every sample: nothing can be recorded")
         for one in found:
@@ -233,8 +235,8 @@ class Recorder:
         if layer.is_moot or is_adaptive and layer.came_back and is_rounding(layer.errors(n)):
             one.has_bias = False
             if not layer.is_moot:
-                _tell(f"contributions through the bias of {layer.name} are not defined: its gradient is rounding, which "
-                      f"{self._optimiser.name} makes as large as any")
+                _tell(f"contributions through the bias of {layer.name} are not defined, only through its weights: its gradient is "
+                      f"nothing but rounding, which {self._optimiser.name} makes as large as any")
         elif not self._follow_one_rule(layer):
             one.has_bias = False
             _tell(f"contributions through the bias of {layer.name} are not defined, only through its weights: it follows another rule")
@@ -253,6 +255,20 @@ class Recorder:
         groups = self._optimizer.param_groups
         weights, bias = self._group_of(layer.weights), self._group_of(layer.biases)
         return weights is not None and bias is not None and rule_of(groups[weights]) == rule_of(groups[bias])
+
+    def _check_order(self, layer: Layer, recording: Recording) -> None:
+        """That samples are the dimension that batch_first says, where what a layer read tells."""
+        own = 0 if self._batch_first else 1
+        firsts = {call.forward: call.leading for call in reversed(layer.calls)}.values()
+        n, shape = len(recording.samples), recording.shape
+        if not all(len(leading) == 2 for leading in firsts):
+            return
+        said, other = (sum(leading[d] for leading in firsts) for d in (own, 1 - own))
+        if len(shape) == 2 and layer.n_rows == n:  # a text's
+            said, other, n = said, other, shape[0]
+        if said != n and other == n:
+            raise RecordError(f"{layer.name} reads sequences whose samples are dimension {2 - own}, not {own + 1}: say "
+                              f"batch_first={not self._batch_first}")
 
     def _loss_of(self, recording: Recording) -> float:
         if recording.loss is not None:
@@ -282,7 +298,7 @@ class Recorder:
         if self._writer is None:
             return
         assert recording.factor is not None
-        step = _together(parts, self.steps_done, recording.factor, recording.rules)
+        step = _together(parts, self.steps_done, recording.factor, recording.rules, [one.layer.name for one in self._layers])
         self._writer.add(step)
         self._batch_max = max(self._batch_max, len(step.samples))
         if self.steps_done % self._checkpoint_steps == 0:
@@ -311,6 +327,8 @@ class Recorder:
         if last.places != 1 or not queries.makes_logits(self._model, [last.layer], self._test, self._batch_first):
             raise RecordError(f"layer {last.layer.name}, the last that is recorded, does not make the model's outputs, one for each "
                               f"of the {len(self._train.classes)} classes: record the layer that does (layers=...)")
+        if not is_native:
+            queries.rehearse(self._model, [one.layer for one in self._layers], self._test, self._asked, self._batch_first)
         if not self._ranks.is_first:
             return
         self._writer = Writer(self.path, self._dtype)
@@ -360,12 +378,12 @@ class Recorder:
             raise RecordError(f"the optimizer has no state: load it as it was after step {self.steps_done}")
 
 
-def _together(parts: list[tuple], number: int, factor: float, rules: list[Rule]) -> Step:
+def _together(parts: list[tuple], number: int, factor: float, rules: list[Rule], names: list[str]) -> Step:
     """One step of what every rank saw: samples, loss, keys and error signals by layer."""
     samples = joined([part[0] for part in parts])
-    keys, errors = ([None if rows[0] is None else joined([one.cpu() for one in rows] if len(parts) > 1 else rows)
+    keys, errors = ([None if rows[0] is None else Rows(joined([one.cpu() for one in rows] if len(parts) > 1 else rows))
                      for rows in zip(*(part[kind] for part in parts))] for kind in (2, 3))
-    return Step(number, samples, sum(len(part[0]) * part[1] for part in parts) / len(samples), factor, rules, keys, errors)
+    return Step(number, samples, sum(len(part[0]) * part[1] for part in parts) / len(samples), factor, rules, names, keys, errors)
 
 
 def _tell(what: str) -> None:
@@ -376,9 +394,12 @@ def _indices(asked: int | Sequence[int] | None, test: Samples) -> np.ndarray:
     """Which samples of test are asked about: of a number so many, evenly."""
     if asked is None:
         return test.asked_by_default()
-    if isinstance(asked, (int, np.integer)):
+    if isinstance(asked, (int, np.integer)) and not isinstance(asked, bool) and asked >= 0:
         return evenly(min(max(int(asked), 0), len(test)), len(test))
-    found = np.unique(np.asarray(asked, np.int64))
+    found = np.unique(np.asarray(asked)) if not isinstance(asked, (bool, int)) else np.array([-1])
+    if len(found) and found.dtype.kind not in "iu":
+        raise RecordError("asked are whole numbers: indices into test, or how many")
+    found = found.astype(np.int64)
     if len(found) and not 0 <= found[0] <= found[-1] < len(test):
         raise RecordError(f"asked are indices into test, from 0 to {len(test) - 1}")
     return found

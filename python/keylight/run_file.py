@@ -69,7 +69,9 @@ class RunFile:
                 raise RecordError(f"the name of layer {layer.name} is longer than {NAME_MAX} bytes: leave it out (layers=...)")
             if max(layer.in_features, layer.out_features) > WIDTH_MAX:
                 raise RecordError(f"layer {layer.name} is wider than {WIDTH_MAX}: leave it out (layers=...)")
-            if max(layer.in_features, layer.out_features) * one.places > ROW_MAX:
+            cut = layer.convolution
+            if max(layer.in_features * one.places, layer.out_features * one.places,
+                   cut.channels * cut.size[0] * cut.size[1] if cut else 0) > ROW_MAX:
                 raise RecordError(f"layer {layer.name} sees more than {ROW_MAX} numbers of every sample: leave it out (layers=...)")
         if len(self.layers) > LAYERS_MAX:
             raise RecordError(f"there are {len(self.layers)} layers: at most {LAYERS_MAX} can be recorded, choose them (layers=...)")
@@ -89,7 +91,7 @@ class RunFile:
                         "softmax" if number == last else "relu" if self.is_native else "",
                         "samples" if self.is_native and number == 1 else "chunks", "whole" if one.has_errors else "none")
             cut = layer.convolution
-            if cut is not None:
+            if cut is not None and one.places > 1:
                 file.insert("convolution", number, cut.channels, *cut.size, *cut.kernel, *cut.stride, *cut.padding, *cut.dilation)
         write_tensors(file, "initial", self.parameters(initial=True))
         if scores is not None:

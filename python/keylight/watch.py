@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import Callable, Iterator
+from typing import Any, Callable, Iterator
 
 import torch
 from torch import nn
@@ -13,13 +13,14 @@ from .layers import Layer, Rows, convolution_of
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """A model in evaluation, and afterwards as it was."""
-    was_training = model.training
+    """A model in evaluation, and afterwards as it was, module by module."""
+    were_training = [module for module in model.modules() if module.training]
     model.eval()
     try:
         yield
     finally:
-        model.train(was_training)
+        for module in were_training:
+            module.training = True
 
 
 def _rows(tensor: torch.Tensor) -> torch.Tensor:
@@ -36,8 +37,8 @@ class Watch:
         self.order: list[Layer] = []
         self.last: Layer | None = None  # the layer whose outputs are kept; None: every one's
         self._is_on, self._shields, self._batch_first = is_on, shields, batch_first
-        self._forward = 0
-        self._replaced: list[nn.Module] = []
+        self._forward, self._is_back = 0, False  # whether a gradient has come back since the last pass began
+        self._replaced: list[tuple[nn.Module, Any]] = []  # modules, and what stood in for their forward before
         self._handles = [model.register_forward_pre_hook(self._begin_forward)]
         by_module: dict[nn.Module, list[Layer]] = {}
         for layer in layers:
@@ -47,7 +48,7 @@ class Watch:
             self._look_at(module, own)
 
     def _begin_forward(self, module: nn.Module, inputs: tuple) -> None:
-        self._forward += 1
+        self._forward, self._is_back = self._forward + 1, False
 
     def _look_at(self, module: nn.Module, layers: list[Layer]) -> None:
         if isinstance(module, (nn.MultiheadAttention, nn.LSTM, nn.GRU)):
@@ -58,8 +59,8 @@ class Watch:
                     return output
                 return self._keep(named[suffix], x, x.reshape(-1, x.shape[-1]), output, _rows)
             replacement = exposed.attention if isinstance(module, nn.MultiheadAttention) else exposed.recurrent
+            self._replaced.append((module, module.__dict__.get("forward")))
             module.forward = replacement(module, see)  # type: ignore
-            self._replaced.append(module)
         elif isinstance(module, nn.Linear):
             self._handles.append(module.register_forward_hook(self._linear_hook(layers[0])))
         else:
@@ -87,7 +88,9 @@ class Watch:
             kept, samples = output, len(maps)
             for layer in layers:
                 own = maps if len(layers) == 1 else maps[:, layer.channels]
-                layer.convolution = convolution_of(module, *own.shape[1:])
+                cut = convolution_of(module, *own.shape[1:])
+                layer.is_uneven |= layer.convolution not in (None, cut)
+                layer.convolution = cut
 
                 def rows_of(tensor: torch.Tensor, part: slice = layer.part) -> torch.Tensor:
                     of_places = tensor.reshape(samples, module.out_channels, -1)[:, part]  # type: ignore
@@ -99,17 +102,22 @@ class Watch:
     def _keep(self, layer: Layer, x: torch.Tensor, inputs: torch.Tensor, output: torch.Tensor,
               rows_of: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
         """x: what the module was given, inputs: as Rows has it. Returns what is to be gone on with."""
+        if layer not in self.order:
+            self.order.append(layer)
+        # A checkpoint's first pass, whose second one is recorded; or its second, where the first one was.
+        if (not self._shields and not torch.is_grad_enabled() or
+                self._is_back and any(call.forward == self._forward for call in layer.calls)):
+            return output
         kept = inputs.detach()
         # What backward needs stays as it is until then, and is nobody's afterwards; not so a buffer that batches are copied to.
         if x.grad_fn is None or not layer.is_trained:
             kept = kept.clone()
-        rows = Rows(kept, output.numel() // layer.width_of(output), self._forward, rows_of)
+        rows = Rows(kept, output.numel() // layer.width_of(output), self._forward, rows_of,
+                    tuple(x.shape[:-1]) if isinstance(layer.modules[0], nn.Linear) else ())
 
         def came_back(gradient: torch.Tensor) -> None:
-            own = gradient.detach()
+            own, self._is_back = gradient.detach(), True
             rows.errors = own if rows.errors is None else rows.errors + own  # of a second backward
-        if layer not in self.order:
-            self.order.append(layer)
         layer.calls.append(rows)
         if self._shields:
             rows.outputs = output
@@ -122,11 +130,14 @@ class Watch:
         return output.clone() if self._shields else output
 
     def forget(self) -> None:
+        self._is_back = False
         for layer in self.order:
             layer.calls.clear()
 
     def end(self) -> None:
         for handle in self._handles:
             handle.remove()
-        for module in self._replaced:
+        for module, before in self._replaced:
             del module.forward
+            if before is not None:
+                module.forward = before  # type: ignore

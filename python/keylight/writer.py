@@ -17,18 +17,32 @@ from .run_file import write_tensors
 WAITING_MAX = 8  # steps: a training that is faster than the disk waits
 
 
+class Rows:
+    """Rows of a layer that wait to be written: the network's own tensor, which nobody may change until then."""
+
+    def __init__(self, tensor: torch.Tensor):
+        self.tensor, self._version = tensor, tensor._version  # PyTorch's count of changes in place
+
+    def check(self, name: str, step: int) -> None:
+        """Raises RecordError where they were changed since."""
+        if self.tensor._version != self._version:
+            raise RecordError(f"step {step}: what {name} saw was changed in place after the step, before it was written: change a "
+                              "copy of it (clone()) instead")
+
+
 @dataclass
 class Step:
-    """One update: by layer, keys (n, numbers of all places, or of a convolution's map) or None where they are the samples
-    themselves, and error signals (n, places * outputs) or None where they are not recorded. Nobody changes them any more."""
+    """One update: by layer, its name, keys (n, numbers of all places, or of a convolution's map) or None where they are the
+    samples themselves, and error signals (n, places * outputs) or None where they are not recorded."""
 
     number: int
     samples: torch.Tensor
     loss: float
     clip_factor: float
     rules: list[Rule]
-    keys: list[torch.Tensor | None]
-    errors: list[torch.Tensor | None]
+    names: list[str]
+    keys: list[Rows | None]
+    errors: list[Rows | None]
 
 
 class Writer:
@@ -94,7 +108,8 @@ class Writer:
                     continue
                 if (table, layer) not in self._chunks:
                     self._chunks[table, layer] = Chunks(self.file, table, layer, self._dtype, self.first, self._encoder)
-                self._chunks[table, layer].add(rows)
+                self._chunks[table, layer].add(rows.tensor)
+                rows.check(step.names[layer - 1], step.number)
         self._samples.append(step.samples)
         self.first += count
 

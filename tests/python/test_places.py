@@ -345,6 +345,141 @@ def test_turned_around_and_padded_batches():
         raise AssertionError("a longer sequence was not refused")
 
 
+def trains(name, model, loss_of, steps=4, rate=0.05, **options):
+    """Records a training of all pictures at once."""
+    path, optimizer = path_of(name), torch.optim.SGD(model.parameters(), lr=rate)
+    with keylight.Recorder(path, model, optimizer, train=TRAIN, test=TEST, **{"dtype": "float32", **options}) as recorder:
+        for step in range(steps):
+            with recorder.step(range(len(TRAIN))):
+                optimizer.zero_grad()
+                loss_of(step).backward()
+                optimizer.step()
+    return path
+
+
+def test_convolutions_of_one_place():
+    torch.manual_seed(3)
+    model = nn.Sequential(nn.Conv2d(1, 5, 3, stride=2), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Conv2d(5, 7, 3, padding=1), nn.Tanh(),
+                          nn.Conv2d(7, CLASSES, 1), nn.Flatten())
+    path = trains("oneplace", model, lambda step: cross_entropy(model(X), Y))
+    verified(path)
+    assert [layer["places"] for layer in Reader(path).layers] == [4, 1, 1]
+    for layer in (1, 2, 3):
+        for rank in ("logit", "influence", "cosine"):
+            tap.succeed("query", path, "--sample", "test/oneplace/3", "--layer", layer, "--rank", rank)
+
+
+def test_checkpoints_are_seen_once():
+    from torch.utils.checkpoint import checkpoint
+
+    class Saving(nn.Module):
+        def __init__(self, reentrant):
+            super().__init__()
+            self.first, self.block, self.head = nn.Linear(36, 8), nn.Sequential(nn.Linear(8, 8), nn.Tanh()), nn.Linear(8, CLASSES)
+            self.reentrant = reentrant
+
+        def forward(self, x):
+            return self.head(checkpoint(self.block, torch.tanh(self.first(x.flatten(1))), use_reentrant=self.reentrant))
+    torch.manual_seed(3)
+    model = Saving(False)
+    path = trains("saving", model, lambda step: cross_entropy(model(X), Y))
+    verified(path)
+    assert [(layer["name"], layer["places"]) for layer in Reader(path).layers] == [("first", 1), ("block.0", 1), ("head", 1)]
+    model = Saving(True)
+    refused("use_reentrant=False", lambda: trains("reentrant", model, lambda step: cross_entropy(model(X), Y)))
+
+
+def refused(words, run):
+    try:
+        run()
+    except keylight.RecordError as error:
+        assert words in str(error), error
+        return
+    raise AssertionError(f"not refused: {words}")
+
+
+def test_what_would_be_mixed_up_is_refused():
+    class Stateful(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.head, self.state = nn.Linear(36, 8), nn.Linear(8, CLASSES), torch.zeros(len(TRAIN), 8)
+
+        def forward(self, x):
+            state = torch.tanh(self.first(x.flatten(1)) + (self.state.detach() if self.training else 0))
+            self.state = state if self.training else self.state
+            return self.head(state)
+    model = Stateful()
+
+    def loss(step):
+        if step:
+            with torch.no_grad():
+                model.state[:4] = 0
+        return cross_entropy(model(X), Y)
+    refused("changed in place", lambda: trains("state", model, loss, steps=60))
+    rows = Rows(nn.Identity())
+    turned = nn.Sequential()
+    turned.rows, turned.forward = rows, lambda x: rows.head(torch.tanh(rows.embed(x[:, 0].transpose(0, 1))).mean(0))
+    refused("batch_first=False", lambda: trains("turn", turned, lambda step: cross_entropy(turned(X), Y)))
+
+    class Sizes(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.cut, self.head, self.wide = nn.Conv2d(1, 2, 3), nn.Linear(2, CLASSES), 6
+
+        def forward(self, x):
+            return self.head(torch.tanh(self.cut(x[:, :, :, :self.wide])).mean((2, 3)))
+    sizes = Sizes()
+
+    def shrinks(step):
+        sizes.wide = 6 - step
+        return cross_entropy(sizes(X), Y)
+    refused("several sizes", lambda: trains("sizes", sizes, shrinks))
+
+    class Twins(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.cut, self.head = nn.Conv2d(1, 2, 3), nn.Linear(64, CLASSES)
+
+        def forward(self, x):
+            return self.head(torch.cat([torch.tanh(self.cut(x)).flatten(1), torch.tanh(self.cut(-x)).flatten(1)], 1))
+    twins = Twins()
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        verified(trains("twins", twins, lambda step: cross_entropy(twins(X), Y)))
+    assert any("called several times in one pass" in str(one.message) for one in told)
+
+
+def test_a_training_is_what_it_would_have_been():
+    class Drops(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.lstm, self.attention = nn.LSTM(SIDE, 8, 2, batch_first=True, dropout=0.4), nn.MultiheadAttention(8, 2, dropout=0.3, batch_first=True)
+            self.body, self.head = nn.Sequential(nn.Linear(8, 8), nn.BatchNorm1d(8)), nn.Linear(8, CLASSES)
+
+        def forward(self, x):
+            x, _ = self.lstm(x[:, 0])
+            x, _ = self.attention(x, x, x)
+            return self.head(self.body(x.mean(1)))
+
+    def final(recorded):
+        torch.manual_seed(7)
+        model = Drops()
+        model.body.eval()  # frozen statistics stay so
+        torch.manual_seed(8)
+        if recorded:
+            trains("drops", model, lambda step: cross_entropy(model(X), Y))
+        else:
+            optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+            for _ in range(4):
+                optimizer.zero_grad()
+                cross_entropy(model(X), Y).backward()
+                optimizer.step()
+        assert model.training and not model.body[1].training
+        return model
+    for one, other in zip(final(True).state_dict().values(), final(False).state_dict().values()):
+        assert torch.allclose(one.float(), other.float(), atol=1e-5)
+
+
 def test_what_is_left_out_is_named():
     class Odd(nn.Module):
         def __init__(self):
@@ -411,11 +546,14 @@ def test_damage_to_places_is_told():
     path = record("whole", model, torch.optim.SGD(model.parameters(), lr=0.05), epochs=1)
     for change in ("UPDATE convolution SET kernel_width = 2 WHERE layer = 1", "UPDATE convolution SET stride_down = 0 WHERE layer = 1",
                    "UPDATE convolution SET padding_width = -1 WHERE layer = 1", "DELETE FROM convolution WHERE layer = 1",
-                   "UPDATE layer SET places = 4294967297 WHERE layer = 1", "UPDATE layer SET places = 2 WHERE name = 'head'"):
+                   "UPDATE layer SET places = 4294967297 WHERE layer = 1", "UPDATE layer SET places = 2 WHERE name = 'head'",
+                   "UPDATE convolution SET channels = 1, height = 65536, width = 65537, stride_down = 13000, stride_right = 13000 WHERE layer = 1",
+                   "UPDATE query_place_chunk SET data = nan(data) WHERE role = 'gradient'"):
         damaged = path_of("damaged")
         with open(path, "rb") as source, open(damaged, "wb") as target:
             target.write(source.read())
         with sqlite3.connect(damaged) as db:
+            db.create_function("nan", 1, lambda data: data[:-4] + b"\0\0\xc0\x7f")
             db.execute(change)
         db.close()
         from reader import sign

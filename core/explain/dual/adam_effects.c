@@ -11,7 +11,7 @@
 struct own {
     float *weighted;  /* (n_requests, its outputs, inputs + 1) C_s * (x, 1), or C_s * M */
     float *gradients; /* (all gradients of all requests, its outputs) */
-    float *products;  /* (patterns of a step, its outputs) */
+    float *products;  /* (patterns of a slice, its outputs) */
     float *scores;    /* (all gradients of all requests, showings of a segment) */
     uint32_t step;    /* whose weighted is */
 };
@@ -44,7 +44,7 @@ static enum kl_status begin(void *self, unsigned n_tasks, uint64_t n_showings, s
     struct job *job = self;
     const struct kl_shape *shape = &job->history->final->shape;
     size_t width = shape->inputs[job->layer] + 1, outputs = shape->outputs[job->layer];
-    size_t most = (size_t)job->history->most_per_step * job->places;
+    size_t most = (size_t)kl_sweep_slice(job->history, job->layer) * job->places;
     const char *what = "contributions";
     enum kl_status status;
 

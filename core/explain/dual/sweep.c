@@ -340,20 +340,27 @@ static enum kl_status sweep_outputs(struct job *job, uint32_t first, uint32_t n,
     return status;
 }
 
+uint32_t kl_sweep_slice(const struct kl_history *history, uint32_t layer)
+{
+    const struct kl_shape *shape = &history->final->shape;
+    size_t width = shape->inputs[layer] + (size_t)1, outputs = shape->outputs[layer];
+    size_t widest = width > outputs ? width : outputs;
+    uint32_t slice = (uint32_t)(SLICE_NUMBERS / (widest * kl_shape_places(shape, layer))) + 1;
+
+    return slice < history->most_per_step ? slice : history->most_per_step;
+}
+
 /* How long segments are, and how many outputs are done at a time. */
 static uint32_t plan(struct job *job)
 {
     const struct kl_sweep *sweep = job->sweep;
     const struct kl_shape *shape = &sweep->history->final->shape;
-    size_t width = shape->inputs[sweep->layer] + 1, outputs = shape->outputs[sweep->layer];
+    size_t width = shape->inputs[sweep->layer] + 1;
     size_t steps = sweep->history->n_steps, per_step = sweep->step ? 2 : 1, row, most;
     size_t room = sweep->room ? sweep->room : ROOM;
 
     job->places = kl_shape_places(shape, sweep->layer);
-    job->slice =
-        (uint32_t)(SLICE_NUMBERS / ((width > outputs ? width : outputs) * job->places)) + 1;
-    if (job->slice > sweep->history->most_per_step)
-        job->slice = sweep->history->most_per_step;
+    job->slice = kl_sweep_slice(sweep->history, sweep->layer);
     job->n_kept = job->is_penalised ? 3 : 1;
     job->segment_steps = sweep->history->n_steps;
     if (steps * per_step * width * sweep->n * sizeof(float) > room)

@@ -56,6 +56,9 @@ struct kl_sweep {
 /* Whether weight decay is part of a layer's gradients, so that P is a matrix. */
 int kl_sweep_is_penalised(const struct kl_history *history, uint32_t layer);
 
+/* Showings of a step that patterns is told of at a time, at most. */
+uint32_t kl_sweep_slice(const struct kl_history *history, uint32_t layer);
+
 /* Says in history->adam how far it is. Errors: KL_ERR_MEMORY and those of reading. */
 enum kl_status kl_sweep(const struct kl_sweep *sweep, struct kl_error *err);
 
