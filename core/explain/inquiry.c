@@ -8,7 +8,6 @@
 #include "core/explain/dual/adam.h"
 #include "core/explain/layer_scan.h"
 #include "core/explain/passes.h"
-#include "core/explain/places/places.h"
 
 /* Entries of lists are there before what they stand for is made: whoever finds it missing makes it,
  * holding the entry alone, so that nobody waits for what he did not ask for. */
@@ -456,41 +455,15 @@ enum kl_status kl_inquiry_scores(struct kl_inquiry *inquiry, const struct kl_ran
     return status;
 }
 
-/* Numbers of what kl_inquiry_gradients tells of a layer. */
-static size_t gradient_size(const struct kl_inquiry *inquiry, uint32_t layer)
-{
-    const struct kl_shape *shape = &inquiry->history->final->shape;
-
-    return shape->outputs[layer] *
-           (inquiry->activations->places[layer] ? (size_t)shape->inputs[layer] + 1 : 1);
-}
-
 enum kl_status kl_inquiry_gradients(struct kl_inquiry *inquiry, enum kl_gradient_of what,
                                     uint32_t output, uint32_t layer, float **block,
                                     const float *gradients[KL_LAYERS_MAX], struct kl_error *err)
 {
-    const struct kl_network *final = inquiry->history->final;
-    uint32_t n_layers = final->shape.n_layers;
-    size_t n = 0;
-    float *next;
     enum kl_status status;
 
-    for (uint32_t l = layer; l < n_layers; l++)
-        n += gradient_size(inquiry, l);
-    if (kl_alloc(block, n, sizeof(float), "gradients", err))
-        return err->status;
-    next = *block;
     pthread_mutex_lock(&inquiry->back);
-    status = kl_pass_back(inquiry->history, &inquiry->subject, what, output, layer,
-                          inquiry->activations, err);
-    for (uint32_t l = layer; !status && l < n_layers; l++) {
-        if (inquiry->activations->places[l])
-            kl_places_matrix(inquiry->activations, l, inquiry->history->layers[l].bias > 0, next);
-        else
-            memcpy(next, inquiry->activations->errors[l], final->shape.outputs[l] * sizeof(float));
-        gradients[l] = next;
-        next += gradient_size(inquiry, l);
-    }
+    status = kl_pass_gradients(inquiry->history, &inquiry->subject, what, output, layer,
+                               inquiry->activations, block, gradients, err);
     pthread_mutex_unlock(&inquiry->back);
     return status;
 }

@@ -1,5 +1,8 @@
 #include "core/explain/passes.h"
 
+#include <string.h>
+
+#include "core/base/memory.h"
 #include "core/explain/places/places.h"
 
 /* Which of a layer's places attention is of: the one that is asked about, of texts otherwise the
@@ -62,4 +65,40 @@ enum kl_status kl_pass_back(const struct kl_history *history, const struct kl_su
     else
         kl_model_back_loss(final, output, activations);
     return KL_OK;
+}
+
+/* Numbers of what kl_pass_gradients tells of a layer. */
+static size_t gradient_size(const struct kl_activations *activations, uint32_t layer)
+{
+    const struct kl_shape *shape = &activations->shape;
+
+    return shape->outputs[layer] *
+           (activations->places[layer] ? (size_t)shape->inputs[layer] + 1 : 1);
+}
+
+enum kl_status kl_pass_gradients(const struct kl_history *history, const struct kl_subject *subject,
+                                 enum kl_gradient_of what, uint32_t output, uint32_t layer,
+                                 struct kl_activations *activations, float **block,
+                                 const float *gradients[KL_LAYERS_MAX], struct kl_error *err)
+{
+    const struct kl_shape *shape = &history->final->shape;
+    size_t n = 0;
+    float *next;
+    enum kl_status status;
+
+    for (uint32_t l = layer; l < shape->n_layers; l++)
+        n += gradient_size(activations, l);
+    if (kl_alloc(block, n, sizeof(float), "gradients", err))
+        return err->status;
+    next = *block;
+    status = kl_pass_back(history, subject, what, output, layer, activations, err);
+    for (uint32_t l = layer; !status && l < shape->n_layers; l++) {
+        if (activations->places[l])
+            kl_places_matrix(activations, l, history->layers[l].bias > 0, next);
+        else
+            memcpy(next, activations->errors[l], shape->outputs[l] * sizeof(float));
+        gradients[l] = next;
+        next += gradient_size(activations, l);
+    }
+    return status;
 }

@@ -21,4 +21,12 @@ enum kl_status kl_pass_back(const struct kl_history *history, const struct kl_su
                             enum kl_gradient_of what, uint32_t output, uint32_t layer,
                             struct kl_activations *activations, struct kl_error *err);
 
+/* The same in one block, which the caller frees: gradients[l] (outputs[l]), or of a layer with
+ * places their matrix M (outputs[l], inputs[l] + 1). Errors: KL_ERR_MEMORY, and those of
+ * kl_pass_back. */
+enum kl_status kl_pass_gradients(const struct kl_history *history, const struct kl_subject *subject,
+                                 enum kl_gradient_of what, uint32_t output, uint32_t layer,
+                                 struct kl_activations *activations, float **block,
+                                 const float *gradients[KL_LAYERS_MAX], struct kl_error *err);
+
 #endif

@@ -7,10 +7,10 @@
 
 #include "core/explain/history.h"
 
-/* Those of a run of the shape and so many samples, and of the file RUN.queries beside it, if there is one
- * that says that it is of the run: each has a connection of its own.
- * The caller ends *queries with kl_queries_close. Errors: KL_ERR_MEMORY, KL_ERR_FOREIGN (that file is another run's)
- * and those of opening. */
+/* Those of a run of the shape and so many samples, and of the file RUN.queries beside it, if there
+ * is one that says that it is of the run: each has a connection of its own. The caller ends
+ * *queries with kl_queries_close. Errors: KL_ERR_MEMORY, KL_ERR_FOREIGN (that file is another
+ * run's) and those of opening. */
 enum kl_status kl_queries_open(const char *path, const char *fingerprint,
                                const struct kl_shape *shape, uint32_t n_samples,
                                struct kl_queries **queries, struct kl_error *err);
