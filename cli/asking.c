@@ -23,6 +23,20 @@ static void describe_ranks(char *text, size_t n_bytes)
                                  rank->name, rank->takes_logit ? "[:OUTPUT]" : "", rank->meaning);
 }
 
+static const char *rank_name(uint32_t i)
+{
+    const struct kl_rank *rank = kl_rank_at(i);
+
+    return rank ? rank->name : NULL;
+}
+
+static const char *unit_name(uint32_t i)
+{
+    static const char *const units[] = {"pattern", "sample"};
+
+    return i < 2 ? units[i] : NULL;
+}
+
 struct kl_option *kl_asking_options(struct kl_asking *asking, struct kl_option *table)
 {
     const struct kl_option rows[KL_ASKING_OPTIONS] = {
@@ -50,11 +64,13 @@ struct kl_option *kl_asking_options(struct kl_asking *asking, struct kl_option *
                  "(default: of all together, of a text of the last)"},
         {.type = KL_OPTION_TEXT,
          .name = "rank",
+         .choice = rank_name,
          .value = "RANK",
          .target = &asking->words[RANK],
          .help = asking->rank_help},
         {.type = KL_OPTION_TEXT,
          .name = "by",
+         .choice = unit_name,
          .value = "WHAT",
          .target = &asking->words[BY],
          .help = "pattern (default): every presentation by itself; sample: repetitions summed"},

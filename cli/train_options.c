@@ -31,6 +31,7 @@ static enum kl_status parse(int argc, char **argv, struct kl_train_request *requ
          .name = "preset",
          .value = "NAME",
          .target = &request->preset,
+         .choice = kl_preset_name,
          .help = "quick (default): Fashion-MNIST, 784-256-256-10, 128,000 patterns; quick-joint, "
                  "quick-continual: MNIST and Fashion-MNIST, together or one after the other; "
                  "paper-mnist, paper-fashion, paper-joint, paper-continual, "

@@ -147,11 +147,49 @@ static void print_man(const struct kl_flat_options *flat)
     }
 }
 
+/* One line, up to the first full stop or line break. */
+static void print_words(const struct kl_flat_options *flat)
+{
+    for (size_t i = 0; i < flat->n; i++) {
+        const struct kl_flat_option *option = &flat->list[i];
+        const struct kl_setting *setting = option->setting;
+        const char *(*choice)(uint32_t) = setting ? setting->choice : option->option->choice;
+        const char *value = setting ? setting->value : option->option->value;
+
+        if (option->option->type == KL_OPTION_HEADING)
+            continue;
+        printf("--%s\t", kl_flat_name(option));
+        for (uint32_t c = setting ? (uint32_t)setting->low : 0; choice && choice(c); c++)
+            printf("%s%s", choice(c), choice(c + 1) ? "|" : "");
+        printf("%s\t%.*s\n", choice || !value ? "" : value, (int)strcspn(help_of(option), ".\n"),
+               help_of(option));
+    }
+}
+
+int kl_help_format_parse(const char *text, enum kl_help_format *format)
+{
+    static const char *const words[] = {"", "=man", "=words"};
+
+    for (int i = 0; i < 3; i++)
+        if (!strcmp(text, words[i])) {
+            *format = (enum kl_help_format)i;
+            return 0;
+        }
+    return -1;
+}
+
 void kl_options_print(const struct kl_options *options, const struct kl_flat_options *flat,
                       enum kl_help_format format)
 {
-    if (format == KL_HELP_MAN)
-        print_man(flat);
-    else
+    switch (format) {
+    case KL_HELP_TEXT:
         print_text(options, flat);
+        break;
+    case KL_HELP_MAN:
+        print_man(flat);
+        break;
+    case KL_HELP_WORDS:
+        print_words(flat);
+        break;
+    }
 }

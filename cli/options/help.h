@@ -21,8 +21,12 @@ struct kl_flat_options {
 
 const char *kl_flat_name(const struct kl_flat_option *option);
 
-/* KL_HELP_TEXT: what --help prints. KL_HELP_MAN: the options as entries of a man page. */
-enum kl_help_format { KL_HELP_TEXT, KL_HELP_MAN };
+/* KL_HELP_TEXT: what --help prints. KL_HELP_MAN: the options as entries of a man page. KL_HELP_WORDS: for
+ * shells, a line each: option, value or its choices with | between them, what it does. */
+enum kl_help_format { KL_HELP_TEXT, KL_HELP_MAN, KL_HELP_WORDS };
+
+/* Of the words behind "help", as in help=man: 0, or -1 for another. */
+int kl_help_format_parse(const char *text, enum kl_help_format *format);
 void kl_options_print(const struct kl_options *options, const struct kl_flat_options *flat,
                       enum kl_help_format format);
 

@@ -24,6 +24,7 @@ struct kl_option {
     double low, high;
     enum kl_status (*call)(void *target, const char *value, struct kl_error *err);
     const char *help;
+    const char *(*choice)(uint32_t i); /* what its value can be, by number, NULL at the end; or NULL */
 };
 
 /* The settings that options set, and which of them were given, by their numbers. */

@@ -204,13 +204,16 @@ static enum kl_status take_long(const struct kl_options *options,
                *value = equals ? equals + 1 : NULL;
     size_t length = equals ? (size_t)(equals - name) : strlen(name);
     const struct kl_flat_option *option;
+    enum kl_help_format format;
 
-    if (!strcmp(name, "help") || !strcmp(name, "version") || !strcmp(name, "help=man")) {
+    if (!strcmp(name, "version")) {
         *is_done = 1;
-        if (*name == 'v')
-            puts(PACKAGE_STRING);
-        else
-            kl_options_print(options, flat, equals ? KL_HELP_MAN : KL_HELP_TEXT);
+        puts(PACKAGE_STRING);
+        return KL_OK;
+    }
+    if (!strncmp(name, "help", 4) && !kl_help_format_parse(name + 4, &format)) {
+        *is_done = 1;
+        kl_options_print(options, flat, format);
         return KL_OK;
     }
     option = length ? find(flat, name, length) : NULL;

@@ -335,5 +335,30 @@ def test_help_is_wrapped_between_words():
             assert tail in man or "help, --version" in option or "version" in tail, (command, tail)
 
 
+def completed(*words):
+    """What the bash completion offers for the last word."""
+    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "completions", "keylight")
+    typed = " ".join(f"'{word}'" for word in (os.path.abspath(tap.KEYLIGHT), *words))
+    done = subprocess.run(["bash", "-c", f"source '{script}'; COMP_WORDS=({typed}); COMP_CWORD={len(words)}; _keylight; "
+                           "printf '%s\\n' \"${COMPREPLY[@]}\""], capture_output=True, text=True, cwd=FOLDER)
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    return done.stdout.split()
+
+
+def test_a_shell_completes_commands_options_and_choices():
+    assert completed("re") == ["report", "retrain"]
+    assert completed("query", "--la") == ["--layer"]
+    assert completed("query", "x.keylight", "--rank", "inf") == ["influence"]
+    assert {"sgd", "adam", "adamw"} <= set(completed("train", "--optimiser", ""))
+    assert "quick-text" in completed("train", "--preset", "quick")
+    for name in ("one.keylight", "two.txt"):
+        open(os.path.join(FOLDER, name), "w").close()
+    assert "one.keylight" in completed("serve", "") and "two.txt" not in completed("serve", "")
+    assert "two.txt" in completed("train", "--output", "t")
+    if shutil.which("zsh"):
+        script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "completions", "_keylight")
+        assert subprocess.run(["zsh", "-n", script]).returncode == 0
+
+
 if __name__ == "__main__":
     tap.main(sys.modules[__name__])
