@@ -18,7 +18,7 @@ import {notify, showNotices} from './views/notices.js';
 import {showRemoval, withTerm} from './views/removal.js';
 import {Gallery} from './views/samples.js';
 import {showCommon, showSpotlight, commonRank} from './views/spotlight.js';
-import {showCards, showStrips} from './views/strips.js';
+import {awaitMissed, showCards, showMissed, showStrips} from './views/strips.js';
 import {showSuspects} from './views/suspects.js';
 import {openWhy} from './views/why.js';
 import {firstPosition, neighbour, renderText} from './text/page.js';
@@ -219,9 +219,12 @@ function showFirstScreen(shown, asked, answer, strips, subject, pixels) {
   showAnswer(byId('answer'), shown, answer, subject, actions);
   showStrips(byId('strips'), strips, subjectFile(subject), actions, (strip) => showCards(shown, strip,
     (card) => void openWhy(shown, asked, subject, pixels, card, strip.output, actions)), 'A click on an image tells why.');
+  if (shown.dual) awaitMissed(byId('missed'));
+  else redraw(byId('missed'));
 }
 
 const PATIENCE_MS = 1000;
+const MISSED = 10; // images that would be missed most
 
 /** Where the spotlight takes long, the first screen does not wait for it. @param {Run} shown @param {State} asked @param {number[]|null} pixels
  *  @param {Promise<Answer>} whole @param {Promise<[import('./types.js').Strip[], import('./types.js').Sample|null]>} quick @param {AbortSignal} signal */
@@ -261,9 +264,18 @@ async function renderQuery(shown, asked, pixels, signal) {
   showFirst(context);
   ready('query');
   void further(async () => {
-    await showFurther(context);
+    await Promise.all([showFurther(context), tellMissed(context, subject)]);
     return () => tellCommon(shown, answer, signal);
   }, signal);
+}
+
+/** Which images would be missed most. @param {import('./panels.js').Context} context @param {import('./types.js').Subject} subject */
+async function tellMissed({run: shown, state: asked, pixels, signal}, subject) {
+  if (!shown.dual) return;
+  const answer = await askAll(['answer', 'spotlight'], {...asked, rank: 'influence', by: 'sample', layer: null, place: null, class: null, k: MISSED}, pixels, signal);
+  if (signal.aborted) return;
+  showMissed(byId('missed'), shown, answer, actions,
+    (card) => void openWhy(shown, asked, subject, pixels, card, answer.target ?? answer.predicted, actions));
 }
 
 /** How common it is what is lit. @param {Run} shown @param {Answer} answer @param {AbortSignal} signal */

@@ -34,6 +34,23 @@ test('the question stands on top, goes when it was read, and comes back from the
   assert.ok(await page.isVisible('#intro'));
 });
 
+test('what would be missed most is an estimate, sorted, summed, and opens in the spotlight', async () => {
+  await open('test/strokes/3');
+  await page.waitForSelector('#strip-missed-1');
+  const {spotlight} = await api('/spotlight?sample=test/strokes/3&by=sample&k=10&rank=influence');
+  const shown = await page.$$eval('#missed .strip-card', (all) => all.map(({dataset}) => Number(dataset.sample)));
+  assert.deepEqual(shown, spotlight.filter(({score}) => score > 0).map(({sample}) => sample.id));
+  const said = await page.textContent('#missed');
+  const sum = spotlight.reduce((total, {score}) => total + Math.max(score, 0), 0);
+  assert.ok(near(number(/by about ([+−][\d.e-]+k?)/.exec(said)[1]), sum), said);
+  assert.match(said, /An estimate.*keylight retrain/s);
+  await page.click('#strip-missed-1');
+  await page.waitForSelector('.why-dialog');
+  await page.keyboard.press('Escape');
+  await choose(() => page.click('#open-missed'));
+  assert.match(page.url(), /rank=influence/);
+});
+
 test('of sixty wrong images every strip shows what its title says, sorted, and sums to what it says', async () => {
   const {samples} = await api('/samples?split=test&correct=false&limit=60');
   assert.equal(samples.length, 60);

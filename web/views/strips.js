@@ -6,18 +6,24 @@ import {csvButton} from '../csv.js';
 import {className, outputName, short, signed} from '../format.js';
 import {h, redraw} from '../dom.js';
 
-/** @import {Actions, Card, Run, Strip} from '../types.js' */
+/** @import {Actions, Answer, Card, Run, Strip} from '../types.js' */
 
 /** How often it was shown. @param {number} repetitions */
 export function times(repetitions) {
   return repetitions > 1 ? `× ${repetitions}` : '';
 }
 
-/** @param {Run} run @param {Strip} strip @param {Card} card @param {number} place @param {number} most @param {(card: Card) => void} why */
+/** What a card of a strip is there for, and in words. @param {string} strip its id @param {Card & {score?: number}} card
+ *  @returns {[number, string, string]} */
+function valueOf(strip, {attention, contribution, score = 0}) {
+  if (strip === 'looks') return [attention, 'attention', short(attention)];
+  return strip === 'missed' ? [score, 'loss', signed(score)] : [contribution, contribution < 0 ? 'takes' : 'adds', signed(contribution)];
+}
+
+/** @param {Run} run @param {{id: string, output: number}} strip @param {Card} card @param {number} place @param {number} most @param {(card: Card) => void} why */
 function showCard(run, strip, card, place, most, why) {
   const {sample, attention, contribution, repetitions} = card, name = className(run, sample.dataset, sample.label);
-  const looks = strip.id === 'looks', value = looks ? attention : contribution;
-  const number = looks ? ['attention', short(attention)] : [contribution < 0 ? 'takes' : 'adds', signed(contribution)];
+  const [value, ...number] = valueOf(strip.id, card);
   const sign = value < 0 ? 'minus' : 'plus', shown = repetitions > 1 ? `, shown ${repetitions} times` : '';
   return h('li', {}, h('button.strip-card', {type: 'button', id: `strip-${strip.id}-${place + 1}`, 'data-sample': sample.id,
     'data-contribution': contribution, 'data-attention': attention,
@@ -30,11 +36,32 @@ function showCard(run, strip, card, place, most, why) {
   h('span.line', {}, h('span.soft', {}, number[0]), h(`span.${sign}`, {}, number[1]))));
 }
 
-/** @param {Run} run @param {Strip} strip @param {(card: Card) => void} why */
+/** @param {Run} run @param {{id: string, output: number, cards: any[]}} strip @param {(card: Card) => void} why */
 export function showCards(run, strip, why) {
   const cards = /** @type {Card[]} */ (strip.cards);
-  const most = Math.max(...cards.map((card) => Math.abs(strip.id === 'looks' ? card.attention : card.contribution)), 1e-30);
+  const most = Math.max(...cards.map((card) => Math.abs(valueOf(strip.id, card)[0])), 1e-30);
   return h('ol.strip-cards', {}, cards.map((card, place) => showCard(run, strip, card, place, most, why)));
+}
+
+/** Room for what comes later: its heading. @param {HTMLElement} section */
+export function awaitMissed(section) {
+  redraw(section, h('div.head', {}, h('h2', {id: 'missed-title'}, 'If it had not seen them'), h('span.soft', {}, 'One moment\u2026')));
+}
+
+/** What would be missed most, had it not been trained on: an estimate. @param {HTMLElement} section @param {Run} run @param {Answer} answer its
+ *  spotlight by influence, by sample @param {Actions} actions @param {(card: Card) => void} why */
+export function showMissed(section, run, answer, actions, why) {
+  const cards = /** @type {any[]} */ (answer.spotlight).filter(({score}) => score > 0), sum = cards.reduce((total, {score}) => total + score, 0);
+  const name = outputName(run, answer.target ?? answer.predicted);
+  redraw(section,
+    h('div.head', {}, h('h2', {id: 'missed-title'}, 'If it had not seen them'), h('span.soft', {}, 'An estimate'),
+      h('button.quiet', {type: 'button', id: 'open-missed', onclick: () => {
+        actions.choose({rank: 'influence', by: 'sample', layer: null, class: null});
+        document.getElementById('spotlight')?.scrollIntoView({block: 'start'});
+      }}, 'open in the spotlight \u203a')),
+    ...cards.length ? [h('p.soft', {}, `Trained without these ${cards.length}, its loss for ${name} would rise by about ${signed(sum)}, all layers together: they would be missed most. `,
+      run.recorded ? 'Only training again tells how far that is true.' : ['How far to trust that: ', h('code', {}, 'keylight influence --check'), '; the truth: ', h('code', {}, 'keylight retrain'), '.']),
+    showCards(run, {id: 'missed', output: answer.target ?? answer.predicted, cards}, why)] : [h('p.soft', {}, `Without any of them its loss for ${name} would not rise.`)]);
 }
 
 /** @param {HTMLElement} section @param {Strip[]} strips @param {string} subject for the names of files @param {Actions} actions
