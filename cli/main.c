@@ -85,7 +85,7 @@ static enum kl_status run(int argc, char **argv, struct kl_error *err)
     }
     if (!strcmp(argv[1], "--help=words")) { /* for shells: completions/ */
         for (size_t i = 0; i < n_commands; i++)
-            printf("%s\t\t%s\n", commands[i].name, commands[i].summary);
+            printf("%s\t-\t%s\n", commands[i].name, commands[i].summary);
         return KL_OK;
     }
     if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {

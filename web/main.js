@@ -48,7 +48,7 @@ function turnTo(next) {
   if (body.dataset.form === form) return;
   body.dataset.form = form;
   if (body.dataset.kind !== undefined && body.dataset.kind !== next.kind) { // a page made for images cannot become one for text
-    for (const id of ['strips', 'spotlight', 'removal', 'answer', 'filters', 'gallery', 'total', 'jump-to']) redraw(byId(id));
+    for (const id of ['strips', 'missed', 'spotlight', 'removal', 'answer', 'filters', 'gallery', 'total', 'jump-to']) redraw(byId(id));
     byId('samples-title').textContent = next.kind === 'text' ? 'Text' : 'Samples';
     gallery.forget();
   }
@@ -182,7 +182,7 @@ async function render() {
     body.dataset.mode = 'query';
     showFailure(byId('answer'), error instanceof ApiError ? error.message :
       `The page failed: ${error}`, () => void render());
-    for (const id of ['strips', 'spotlight', 'removal']) redraw(byId(id));
+    for (const id of ['strips', 'missed', 'spotlight', 'removal']) redraw(byId(id));
     destroyPanels();
     body.dataset.state = 'error';
   }
@@ -264,7 +264,9 @@ async function renderQuery(shown, asked, pixels, signal) {
   showFirst(context);
   ready('query');
   void further(async () => {
-    await Promise.all([showFurther(context), tellMissed(context, subject)]);
+    await Promise.all([showFurther(context), tellMissed(context, subject).catch((error) => {
+      if (!signal.aborted) redraw(byId('missed'), h('p.soft', {}, `What would be missed cannot be told: ${error.message}`));
+    })]);
     return () => tellCommon(shown, answer, signal);
   }, signal);
 }

@@ -147,22 +147,26 @@ static void print_man(const struct kl_flat_options *flat)
     }
 }
 
-/* One line, up to the first full stop or line break. */
+/* A line an option, with what it does up to a semicolon or line break; - stands for no value. */
 static void print_words(const struct kl_flat_options *flat)
 {
     for (size_t i = 0; i < flat->n; i++) {
         const struct kl_flat_option *option = &flat->list[i];
         const struct kl_setting *setting = option->setting;
         const char *(*choice)(uint32_t) = setting ? setting->choice : option->option->choice;
-        const char *value = setting ? setting->value : option->option->value;
+        const char *value = setting ? setting->value : option->option->value, *end;
 
         if (option->option->type == KL_OPTION_HEADING)
             continue;
         printf("--%s\t", kl_flat_name(option));
         for (uint32_t c = setting ? (uint32_t)setting->low : 0; choice && choice(c); c++)
             printf("%s%s", choice(c), choice(c + 1) ? "|" : "");
-        printf("%s\t%.*s\n", choice || !value ? "" : value, (int)strcspn(help_of(option), ".\n"),
-               help_of(option));
+        end = strpbrk(help_of(option), "\n;");
+        printf("%s\t%.*s\n",
+               choice  ? ""
+               : value ? value
+                       : "-",
+               end ? (int)(end - help_of(option)) : (int)strlen(help_of(option)), help_of(option));
     }
 }
 

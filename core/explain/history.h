@@ -40,6 +40,8 @@ struct kl_queries {
     /* The ids of all, rising: *samples (*n) is the caller's to free. There may be more later.
      * Errors: KL_ERR_MEMORY. */
     enum kl_status (*list)(void *self, uint32_t **samples, uint32_t *n, struct kl_error *err);
+    /* Another number whenever some were added or taken away. */
+    uint64_t (*generation)(void *self);
     /* logits (outputs of the last layer) of a sample. Errors: those of read. */
     enum kl_status (*logits)(void *self, uint32_t sample, float *logits, struct kl_error *err);
     /* Fills row 0 of keys and logits of a sample of the run. Errors: KL_ERR_NOT_FOUND (it is not

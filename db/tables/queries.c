@@ -56,7 +56,8 @@ static enum kl_status refresh(struct stored *stored, struct kl_error *err)
         return KL_OK;
     }
     if (now.st_ino == stored->stamp.st_ino && now.st_size == stored->stamp.st_size &&
-        now.st_mtime == stored->stamp.st_mtime)
+        now.st_mtim.tv_sec == stored->stamp.st_mtim.tv_sec &&
+        now.st_mtim.tv_nsec == stored->stamp.st_mtim.tv_nsec)
         return KL_OK;
     kl_query_close(&stored->added);
     stored->stamp = now;
@@ -108,6 +109,20 @@ static enum kl_status list_queries(void *self, uint32_t **out, uint32_t *n, stru
     }
     pthread_mutex_unlock(&stored->lock);
     return status;
+}
+
+static uint64_t generation(void *self)
+{
+    struct stored *stored = self;
+    struct kl_error ignored;
+    uint64_t number;
+
+    pthread_mutex_lock(&stored->lock);
+    (void)refresh(stored, &ignored);
+    number = (uint64_t)stored->stamp.st_ino * 1000003 +
+             (uint64_t)stored->stamp.st_mtim.tv_sec * 31 + (uint64_t)stored->stamp.st_mtim.tv_nsec;
+    pthread_mutex_unlock(&stored->lock);
+    return number;
 }
 
 static enum kl_status read_query_logits(void *self, uint32_t sample, float *logits,
@@ -179,8 +194,13 @@ enum kl_status kl_queries_open(const char *path, const char *fingerprint,
 
     if (status)
         return status;
-    stored->queries = (struct kl_queries){stored,     has_query, list_queries, read_query_logits,
-                                          read_query, read_back};
+    stored->queries = (struct kl_queries){.self = stored,
+                                          .has = has_query,
+                                          .list = list_queries,
+                                          .generation = generation,
+                                          .logits = read_query_logits,
+                                          .read = read_query,
+                                          .back = read_back};
     stored->own = stored->added = (struct kl_query_rows){.shape = shape, .n_samples = n_samples};
     snprintf(stored->fingerprint, sizeof stored->fingerprint, "%s", fingerprint);
     pthread_mutex_init(&stored->lock, NULL);

@@ -4,6 +4,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import struct
+from pathlib import Path
 from importlib import resources
 from typing import Any, Iterable, Sequence
 
@@ -109,7 +110,7 @@ class HistoryFile:
         """Creates path, which must not exist; or, with resume, opens an unfinished one as of its last checkpoint."""
         self.path = path
         if resume:
-            self._db = sqlite3.connect(f"file:{path}?mode=rw", uri=True, isolation_level=None)
+            self._db = sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=rw", uri=True, isolation_level=None)
             version, = self._db.execute("PRAGMA user_version").fetchone()
             if version != FORMAT:
                 raise ValueError(f"{path} is of format {version}, not {FORMAT}")

@@ -30,6 +30,12 @@ class Rows:
     outputs: torch.Tensor | None = None
     errors: torch.Tensor | None = None
     is_rounded: bool = False  # whether it was computed in less than float32
+    versions: tuple[int, int] = (0, 0)  # PyTorch's counts of changes in place of inputs and errors, when they were seen
+
+    @property
+    def are_changed(self) -> bool:
+        """Whether somebody changed what was seen."""
+        return (self.inputs._version, 0 if self.errors is None else self.errors._version) != self.versions
 
     @property
     def output_rows(self) -> torch.Tensor:

@@ -95,6 +95,8 @@ class Passage:
         if self._last is None:
             return None
         rows = self._last.output_rows
+        if len(rows) % self._n:
+            raise RecordError("the layer that makes the logits sees the samples in parts: ask it about all of them at once")
         return rows.reshape(self._n, -1, rows.shape[-1])[:, -1]
 
     def keys(self) -> list[list[torch.Tensor]]:

@@ -22,6 +22,14 @@ class Ranks:
             distributed.all_reduce(tensor)
         return tensor
 
+    def shared(self, own: Any) -> list[Any]:
+        """What every rank gives, in their order, on all of them."""
+        if not self._are_several:
+            return [own]
+        found: list[Any] = [None] * self.count
+        distributed.all_gather_object(found, own)
+        return found
+
     def gathered(self, own: Any) -> list[Any]:
         """What every rank gives, in their order, on the first one; nothing on the others."""
         if not self._are_several:

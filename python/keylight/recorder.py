@@ -19,7 +19,7 @@ from .native import perceptron
 from .ranks import Ranks, inner
 from .rules import Rule, describe, rule_of
 from .run_file import Recorded, RunFile, copies, read_layers
-from .samples import Samples, evenly
+from .samples import Samples, indices_of
 from .watch import Watch
 from .writer import Rows, Step, Writer
 
@@ -77,13 +77,15 @@ class Recorder:
             raise RecordError("a training of several processes cannot be gone on with: record it anew")
         if os.path.exists(path) and not resume and self._ranks.is_first:
             raise RecordError(f"{path} exists: record to another file, or remove it, or go on with it (resume=True)")
+        if os.path.exists(f"{path}.queries") and not os.path.exists(path) and self._ranks.is_first:
+            raise RecordError(f"{path}.queries exists, of a run that is gone: remove it")
         resume = resume and os.path.exists(path)
         self.path, self.name = path, name or os.path.splitext(os.path.basename(path))[0]
         self._model, self._optimizer, self._dtype, self._batch_first = model, optimizer, dtype, batch_first
         self._checkpoint_steps, self._check_steps, self._resume = checkpoint_steps, check_steps, resume
         self._train: Samples = data.samples_of(train, classes, normalise)
         self._test: Samples = data.samples_of(test, classes or self._train.classes, normalise)
-        self._asked = _indices(asked, self._test)
+        self._asked = indices_of(asked, self._test)
         self._chosen = choose(model, layers)
         self._initial = {layer: copies(layer) for layer in self._chosen}
         self._optimiser = describe(optimizer, resume)
@@ -180,8 +182,12 @@ class Recorder:
             raise RecordError("the optimizer stepped twice within one recorded step: record each by itself")
         if not self._watch.order:
             raise RecordError("none of the layers was called: is the loop's model the recorder's?")
+        if not self._watch.was_called and any(len(layer.calls) > 1 for layer in self._watch.order):
+            raise RecordError(f"step {step}: layers are called several times, and the model itself is not: call it (not its forward, nor "
+                              "its parts alone), so that its passes can be told apart")
         if not self._layers:
             self._layers = self._find_layers(n)
+            self._compare_ranks()
         self._watch.last = self._layers[-1].layer
         if describe(self._optimizer, True) != self._optimiser and not self._optimiser.reason:
             raise RecordError(f"step {step}: the optimizer's constants (betas, eps, dampening, nesterov) changed: "
@@ -192,7 +198,8 @@ class Recorder:
             if one.layer.places(n) > one.places:
                 raise RecordError(f"step {step}: layer {one.layer.name} saw {one.layer.places(n)} rows of every sample, more than the "
                                   f"{one.places} of the first step: pad sequences to one length")
-            self._check_order(one.layer, recording)
+            if self.steps_done == 0:
+                self._check_order(one.layer, recording)
             if one.has_errors and (self._group_of(one.layer.weights) != one.group or
                                    one.has_bias and not self._follow_one_rule(one.layer)):
                 raise RecordError(f"step {step}: the weights and the bias of {one.layer.name} no longer follow one rule "
@@ -256,19 +263,24 @@ class Recorder:
         weights, bias = self._group_of(layer.weights), self._group_of(layer.biases)
         return weights is not None and bias is not None and rule_of(groups[weights]) == rule_of(groups[bias])
 
+    def _compare_ranks(self) -> None:
+        """That all ranks record the same."""
+        told = self._ranks.shared([(one.layer.name, one.places, one.has_errors, one.has_bias) for one in self._layers])
+        if any(one != told[0] for one in told):
+            raise RecordError(f"the processes see different layers, or other numbers of places in their first step: {told}")
+
     def _check_order(self, layer: Layer, recording: Recording) -> None:
         """That samples are the dimension that batch_first says, where what a layer read tells."""
         own = 0 if self._batch_first else 1
-        firsts = {call.forward: call.leading for call in reversed(layer.calls)}.values()
         n, shape = len(recording.samples), recording.shape
-        if not all(len(leading) == 2 for leading in firsts):
+        if not all(len(call.leading) == 2 for call in layer.calls):
             return
-        said, other = (sum(leading[d] for leading in firsts) for d in (own, 1 - own))
+        said, other = (sum(call.leading[d] for call in layer.calls) for d in (own, 1 - own))
         if len(shape) == 2 and layer.n_rows == n:  # a text's
-            said, other, n = said, other, shape[0]
-        if said != n and other == n:
-            raise RecordError(f"{layer.name} reads sequences whose samples are dimension {2 - own}, not {own + 1}: say "
-                              f"batch_first={not self._batch_first}")
+            n = shape[0]
+        if said % n and other % n == 0:
+            raise RecordError(f"{layer.name} reads sequences whose first dimensions are {layer.calls[0].leading}, of {n} samples: say "
+                              f"batch_first={not self._batch_first} if samples are the {'second' if own == 0 else 'first'} one")
 
     def _loss_of(self, recording: Recording) -> float:
         if recording.loss is not None:
@@ -281,6 +293,10 @@ class Recorder:
 
     def _keep(self, recording: Recording) -> None:
         n = len(recording.samples)
+        for one in self._layers:
+            if any(call.are_changed for call in one.layer.calls):
+                raise RecordError(f"step {self.steps_done + 1}: what {one.layer.name} saw was changed in place before the step ended: change "
+                                  "a copy of it (clone()) instead")
         if self.steps_done == 0:
             self._begin(recording)
         if self._run.is_native and not self._reads_pictures(recording.samples):
@@ -388,21 +404,6 @@ def _together(parts: list[tuple], number: int, factor: float, rules: list[Rule],
 
 def _tell(what: str) -> None:
     warnings.warn(what, NotRecorded, stacklevel=3)
-
-
-def _indices(asked: int | Sequence[int] | None, test: Samples) -> np.ndarray:
-    """Which samples of test are asked about: of a number so many, evenly."""
-    if asked is None:
-        return test.asked_by_default()
-    if isinstance(asked, (int, np.integer)) and not isinstance(asked, bool) and asked >= 0:
-        return evenly(min(max(int(asked), 0), len(test)), len(test))
-    found = np.unique(np.asarray(asked)) if not isinstance(asked, (bool, int)) else np.array([-1])
-    if len(found) and found.dtype.kind not in "iu":
-        raise RecordError("asked are whole numbers: indices into test, or how many")
-    found = found.astype(np.int64)
-    if len(found) and not 0 <= found[0] <= found[-1] < len(test):
-        raise RecordError(f"asked are indices into test, from 0 to {len(test) - 1}")
-    return found
 
 
 def _padded(kept: torch.Tensor, one: Recorded, width: int) -> torch.Tensor:

@@ -1,10 +1,12 @@
 """What a recorder and its queries need of a split of data, whatever kind it is: images (data.py) or a text (text.py)."""
 from __future__ import annotations
 
-from typing import Any, Iterator, Protocol
+from typing import Any, Iterator, Protocol, Sequence
 
 import numpy as np
 import torch
+
+from .errors import RecordError
 
 
 def evenly(count: int, n: int) -> np.ndarray:
@@ -40,3 +42,18 @@ class Samples(Protocol):
 
     def write_samples(self, file: Any, test: Any, predicted: np.ndarray, probability: np.ndarray) -> None:
         """What there is to say of every sample, training first: predicted is an output, or -1 for none."""
+
+
+def indices_of(asked: int | Sequence[int] | None, samples: Samples) -> np.ndarray:
+    """Which samples are asked about: of a number so many, evenly; None: those of their kind. Raises RecordError."""
+    if asked is None:
+        return samples.asked_by_default()
+    if isinstance(asked, (int, np.integer)) and not isinstance(asked, bool) and asked >= 0:
+        return evenly(min(int(asked), len(samples)), len(samples))
+    found = np.unique(np.asarray(asked)) if not isinstance(asked, (bool, int)) else np.array([-1])
+    if len(found) and found.dtype.kind not in "iu":
+        raise RecordError("asked are whole numbers: indices into test, or how many")
+    found = found.astype(np.int64)
+    if len(found) and not 0 <= found[0] <= found[-1] < len(samples):
+        raise RecordError(f"asked are indices into test, from 0 to {len(samples) - 1}")
+    return found

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from . import exposed
+from .errors import RecordError
 from .layers import Layer, Rows, convolution_of
 
 
@@ -37,7 +38,8 @@ class Watch:
         self.order: list[Layer] = []
         self.last: Layer | None = None  # the layer whose outputs are kept; None: every one's
         self._is_on, self._shields, self._batch_first = is_on, shields, batch_first
-        self._forward, self._is_back = 0, False  # whether a gradient has come back since the last pass began
+        self._forward, self._is_back = 0, False  # passes in this step; whether a backward runs
+        self._without: set[Layer] = set()  # called without gradients in this step
         self._replaced: list[tuple[nn.Module, Any]] = []  # modules, and what stood in for their forward before
         self._handles = [model.register_forward_pre_hook(self._begin_forward)]
         by_module: dict[nn.Module, list[Layer]] = {}
@@ -48,7 +50,10 @@ class Watch:
             self._look_at(module, own)
 
     def _begin_forward(self, module: nn.Module, inputs: tuple) -> None:
-        self._forward, self._is_back = self._forward + 1, False
+        self._forward += 1
+
+    def _end_backward(self) -> None:
+        self._is_back = False
 
     def _look_at(self, module: nn.Module, layers: list[Layer]) -> None:
         if isinstance(module, (nn.MultiheadAttention, nn.LSTM, nn.GRU)):
@@ -104,10 +109,14 @@ class Watch:
         """x: what the module was given, inputs: as Rows has it. Returns what is to be gone on with."""
         if layer not in self.order:
             self.order.append(layer)
-        # A checkpoint's first pass, whose second one is recorded; or its second, where the first one was.
-        if (not self._shields and not torch.is_grad_enabled() or
-                self._is_back and any(call.forward == self._forward for call in layer.calls)):
+        if not self._shields and layer.is_trained and not torch.is_grad_enabled():
+            self._without.add(layer)  # the first pass of a reentrant checkpoint, whose second one is recorded
             return output
+        if self._is_back and layer in self._without and self._forward > 1:
+            raise RecordError(f"{layer.name} is checkpointed (use_reentrant=True) in several passes of one step, which cannot be told "
+                              "apart: checkpoint with use_reentrant=False")
+        if self._is_back and any(call.forward == self._forward for call in layer.calls):
+            return output  # the second pass of a checkpoint, whose first one was recorded
         kept = inputs.detach()
         # What backward needs stays as it is until then, and is nobody's afterwards; not so a buffer that batches are copied to.
         if x.grad_fn is None or not layer.is_trained:
@@ -116,8 +125,13 @@ class Watch:
                     tuple(x.shape[:-1]) if isinstance(layer.modules[0], nn.Linear) else ())
 
         def came_back(gradient: torch.Tensor) -> None:
-            own, self._is_back = gradient.detach(), True
+            if not self._is_back:
+                self._is_back = True
+                torch.autograd.Variable._execution_engine.queue_callback(self._end_backward)
+            own = gradient.detach()
             rows.errors = own if rows.errors is None else rows.errors + own  # of a second backward
+            rows.versions = (rows.versions[0], rows.errors._version)
+        rows.versions = (kept._version, 0)
         layer.calls.append(rows)
         if self._shields:
             rows.outputs = output
@@ -130,9 +144,15 @@ class Watch:
         return output.clone() if self._shields else output
 
     def forget(self) -> None:
-        self._is_back = False
+        self._forward, self._is_back = 0, False
+        self._without.clear()
         for layer in self.order:
             layer.calls.clear()
+
+    @property
+    def was_called(self) -> bool:
+        """Whether the model itself was, in this step, and not its parts alone."""
+        return self._forward > 0
 
     def end(self) -> None:
         for handle in self._handles:

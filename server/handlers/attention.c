@@ -227,11 +227,14 @@ static void tag(const struct kl_run *run, const struct asked *asked, uint32_t id
                 const char *removal, struct kl_reply *reply)
 {
     const struct kl_query *query = &asked->question.query;
-    char canonical[120];
+    const struct kl_queries *queries = run->history.queries;
+    char canonical[150];
 
-    snprintf(canonical, sizeof canonical, "%u %u %u %s %d %d %d %u %u %u %d ", id, query->layer,
-             query->place, query->rank->name, query->logit, query->by_sample, query->only_class,
-             query->top, query->parts, query->training_sample, query->attention_alone);
+    snprintf(canonical, sizeof canonical, "%llx %u %u %u %s %d %d %d %u %u %u %d ",
+             (unsigned long long)(queries ? queries->generation(queries->self) : 0), id,
+             query->layer, query->place, query->rank->name, query->logit, query->by_sample,
+             query->only_class, query->top, query->parts, query->training_sample,
+             query->attention_alone);
     kl_reply_tag(reply, run->fingerprint, asked->resource->name,
                  asked->figure ? kl_figure_name(asked->figure) : "", asked->is_png ? "png" : "",
                  canonical, removal ? "remove" : "keep", removal ? removal : "", NULL);

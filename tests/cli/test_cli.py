@@ -349,6 +349,7 @@ def test_a_shell_completes_commands_options_and_choices():
     assert completed("re") == ["report", "retrain"]
     assert completed("query", "--la") == ["--layer"]
     assert completed("query", "x.keylight", "--rank", "inf") == ["influence"]
+    assert completed("query", "x.keylight", "--json", "--la") == ["--layer"]
     assert {"sgd", "adam", "adamw"} <= set(completed("train", "--optimiser", ""))
     assert "quick-text" in completed("train", "--preset", "quick")
     for name in ("one.keylight", "two.txt"):

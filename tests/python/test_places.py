@@ -417,6 +417,14 @@ def test_what_would_be_mixed_up_is_refused():
         return cross_entropy(model(X), Y)
     refused("changed in place", lambda: trains("state", model, loss, steps=60))
     rows = Rows(nn.Identity())
+
+    def parts(step):
+        for half in (slice(0, 45), slice(45, 90)):
+            loss = cross_entropy(rows.head(torch.tanh(rows.embed(X[half][:, 0])).mean(1)), Y[half]) / 2
+            if half.start == 0:
+                loss.backward()
+        return loss
+    refused("the model itself is not", lambda: trains("parts", rows, parts))
     turned = nn.Sequential()
     turned.rows, turned.forward = rows, lambda x: rows.head(torch.tanh(rows.embed(x[:, 0].transpose(0, 1))).mean(0))
     refused("batch_first=False", lambda: trains("turn", turned, lambda step: cross_entropy(turned(X), Y)))
@@ -500,6 +508,15 @@ def test_what_is_left_out_is_named():
     assert [layer["name"] for layer in Reader(path).layers] == ["head"]
 
 
+def test_nothing_to_ask_about_is_said():
+    model = model_of("tokens")
+    path = record("unasked", model, torch.optim.SGD(model.parameters(), lr=0.05), epochs=1, asked=[])
+    for command in (["report", path], ["query", path, "--sample", "test/unasked/1"]):
+        done = tap.run(*command)
+        assert done.returncode in (1, 2) and "recorded" in done.stderr, (done.returncode, done.stderr)
+    verified(path)
+
+
 def test_samples_are_added_later():
     model = model_of("cut")
     path = record("later", model, torch.optim.SGD(model.parameters(), lr=0.05), epochs=1, asked=[3])
@@ -529,6 +546,8 @@ def test_samples_are_added_later():
     assert np.allclose([lit["contribution"] for lit in first["spotlight"]], [lit["contribution"] for lit in second["spotlight"]], rtol=1e-4)
     for words, call in (("not the one", lambda: keylight.add_queries(path, model_of("cut"), [4], test=TEST)),
                         ("indices into test", lambda: keylight.add_queries(path, model, [99], test=TEST)),
+                        ("the run", lambda: keylight.add_queries(path, model, [4], test=made(20, 9))),
+                        ("whole numbers", lambda: keylight.add_queries(path, model, [4.5], test=TEST)),
                         ("20 test samples", lambda: keylight.add_queries(path, model, [4], test=TRAIN)),
                         ("no file", lambda: keylight.add_queries(path + "x", model, [4], test=TEST))):
         try:

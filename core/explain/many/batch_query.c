@@ -431,16 +431,18 @@ enum kl_status kl_slice_finish(struct kl_slice *slice, struct kl_error *err)
 static enum kl_status choose_recorded(const struct kl_queries *queries, uint32_t limit,
                                       uint32_t **out, uint32_t *n, struct kl_error *err)
 {
-    uint32_t n_all = 0;
+    uint32_t *all = NULL, n_all = 0;
 
-    if (queries->list(queries->self, out, &n_all, err))
+    if (queries->list(queries->self, &all, &n_all, err))
         return err->status;
     *n = limit < n_all ? limit : n_all;
     for (uint64_t i = 0; i < *n; i++)
-        (*out)[i] = (*out)[i * n_all / *n];
-    if (n_all > 0)
+        all[i] = all[i * n_all / *n];
+    if (n_all > 0) {
+        *out = all;
         return KL_OK;
-    free(*out);
+    }
+    free(all);
     return kl_fail(err, KL_ERR_NOT_FOUND, "this run has no recorded samples to ask about");
 }
 
