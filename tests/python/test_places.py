@@ -415,7 +415,21 @@ def test_what_would_be_mixed_up_is_refused():
             with torch.no_grad():
                 model.state[:4] = 0
         return cross_entropy(model(X), Y)
-    refused("changed in place", lambda: trains("state", model, loss, steps=60))
+    try:  # as soon as the writer is late; otherwise the record is right
+        verified(trains("state", model, loss, steps=60))
+    except keylight.RecordError as error:
+        assert "changed in place" in str(error), error
+
+    def within():
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+        with keylight.Recorder(path_of("within"), model, optimizer, train=TRAIN, test=TEST) as recorder:
+            with recorder.step(range(len(TRAIN))):
+                optimizer.zero_grad()
+                cross_entropy(model(X), Y).backward()
+                optimizer.step()
+                with torch.no_grad():
+                    model.state.zero_()
+    refused("before the step ended", within)
     rows = Rows(nn.Identity())
 
     def parts(step):
