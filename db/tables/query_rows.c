@@ -238,6 +238,8 @@ enum kl_status kl_query_add_gradient(const struct kl_query_rows *source, uint32_
         int is_there = 0;
 
         status = add_to_layer(source, sample, l, output, weight, row, activations, &is_there, err);
+        if (!status && !is_there && l > 0 && output == OF_LOSS)
+            return damaged(source, err); /* of the layers before it is there */
         if (!status && !is_there)
             return kl_fail_on(
                 err, KL_ERR_NOT_FOUND, "rank",
