@@ -10,10 +10,10 @@
 #include "core/explain/dual/adam.h"
 #include "core/explain/places/places.h"
 
-#define SLICE                                                                                      \
-    4096 /* patterns at a time, or one showing's: one GEMM, its sums in float32, added up in       \
-            double */
-#define SLICE_NUMBERS ((size_t)1 << 25) /* of them, where layers are wide */
+/* Patterns at a time, or one showing's: one GEMM, its sums in float32, added up in double. */
+#define SLICE 4096
+/* Numbers of one of a slice's arrays, where layers are wide: fewer patterns at a time. */
+#define SLICE_NUMBERS ((size_t)1 << 25)
 
 struct rebuild {
     struct kl_pool *pool;

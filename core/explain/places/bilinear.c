@@ -40,7 +40,7 @@ static enum kl_status begin(const struct job *job, struct room *room, struct kl_
     return status;
 }
 
-/* d^T M (x, 1) of every pattern of n showings: room->outputs become M (x, 1), and each is told. */
+/* Reads n showings, and room->outputs become M x of each of their patterns. */
 static enum kl_status multiply(const struct job *job, const struct room *room, unsigned worker,
                                uint64_t first, uint32_t n, struct kl_error *err)
 {
@@ -58,7 +58,7 @@ static enum kl_status multiply(const struct job *job, const struct room *room, u
     return status;
 }
 
-/* One pattern of a slice, after multiply. */
+/* d^T M (x, 1) of one pattern of a slice, after multiply: here the column of the bias is added. */
 static double product_of(const struct job *job, const struct room *room, size_t pattern)
 {
     const float *errors = room->errors + pattern * job->outputs;
