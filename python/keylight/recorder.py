@@ -21,7 +21,7 @@ from .rules import Rule, describe, rule_of
 from .run_file import Recorded, RunFile, copies, read_layers
 from .samples import Samples, indices_of
 from .watch import Watch
-from .writer import Rows, Step, Writer
+from .writer import Step, Waiting, Writer
 
 
 class Recording:
@@ -212,14 +212,10 @@ class Recorder:
     def _find_layers(self, n: int) -> list[Recorded]:
         """Those that can be recorded, in the order in which the model calls them; in the first step, of n samples."""
         found = []
-        for layer in self._watch.order:
-            places = layer.places(n)
-            if places:
+        for layer in self._watch.order + [one for one in self._chosen if one not in self._watch.order]:
+            if places := layer.places(n):
                 found.append(Recorded(layer, False, layer.bias is not None, 0, places, self._initial[layer]))
             else:
-                _tell(f"layer {layer.name} is left out: {layer.why_not(n)}")
-        for layer in self._chosen:
-            if layer not in self._watch.order:
                 _tell(f"layer {layer.name} is left out: {layer.why_not(n)}")
         if not found:
             raise RecordError("no layer sees as many rows of every sample: nothing can be recorded")
@@ -397,7 +393,7 @@ class Recorder:
 def _together(parts: list[tuple], number: int, factor: float, rules: list[Rule], names: list[str]) -> Step:
     """One step of what every rank saw: samples, loss, keys and error signals by layer."""
     samples = joined([part[0] for part in parts])
-    keys, errors = ([None if rows[0] is None else Rows(joined([one.cpu() for one in rows] if len(parts) > 1 else rows))
+    keys, errors = ([None if rows[0] is None else Waiting(joined([one.cpu() for one in rows] if len(parts) > 1 else rows))
                      for rows in zip(*(part[kind] for part in parts))] for kind in (2, 3))
     return Step(number, samples, sum(len(part[0]) * part[1] for part in parts) / len(samples), factor, rules, names, keys, errors)
 

@@ -17,7 +17,7 @@ from .run_file import write_tensors
 WAITING_MAX = 8  # steps: a training that is faster than the disk waits
 
 
-class Rows:
+class Waiting:
     """Rows of a layer that wait to be written: the network's own tensor, which nobody may change until then."""
 
     def __init__(self, tensor: torch.Tensor):
@@ -41,8 +41,8 @@ class Step:
     clip_factor: float
     rules: list[Rule]
     names: list[str]
-    keys: list[Rows | None]
-    errors: list[Rows | None]
+    keys: list[Waiting | None]
+    errors: list[Waiting | None]
 
 
 class Writer:
