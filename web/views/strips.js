@@ -43,6 +43,14 @@ export function showCards(run, strip, why) {
   return h('ol.strip-cards', {}, cards.map((card, place) => showCard(run, strip, card, place, most, why)));
 }
 
+/** Opens the whole ranking that a strip begins. @param {string} strip its id @param {string} rank @param {Actions} actions */
+function openButton(strip, rank, actions) {
+  return h('button.quiet', {type: 'button', id: `open-${strip}`, onclick: () => {
+    actions.choose({rank, by: 'sample', layer: null, class: null});
+    document.getElementById('spotlight')?.scrollIntoView({block: 'start'});
+  }}, 'open in the spotlight \u203a');
+}
+
 /** Room for what comes later: its heading. @param {HTMLElement} section */
 export function awaitMissed(section) {
   redraw(section, h('div.head', {}, h('h2', {id: 'missed-title'}, 'If it had not seen them'), h('span.soft', {}, 'One moment\u2026')));
@@ -55,10 +63,7 @@ export function showMissed(section, run, answer, actions, why) {
   const name = outputName(run, answer.target ?? answer.predicted);
   redraw(section,
     h('div.head', {}, h('h2', {id: 'missed-title'}, 'If it had not seen them'), h('span.soft', {}, 'An estimate'),
-      h('button.quiet', {type: 'button', id: 'open-missed', onclick: () => {
-        actions.choose({rank: 'influence', by: 'sample', layer: null, class: null});
-        document.getElementById('spotlight')?.scrollIntoView({block: 'start'});
-      }}, 'open in the spotlight \u203a')),
+      openButton('missed', 'influence', actions)),
     ...cards.length ? [h('p.soft', {}, `Trained without these ${cards.length}, its loss for ${name} would rise by about ${signed(sum)}, all layers together: they would be missed most. `,
       run.recorded ? 'Only training again tells how far that is true.' : ['How far to trust that: ', h('code', {}, 'keylight influence --check'), '; the truth: ', h('code', {}, 'keylight retrain'), '.']),
     showCards(run, {id: 'missed', output: answer.target ?? answer.predicted, cards}, why)] : [h('p.soft', {}, `Without any of them its loss for ${name} would not rise.`)]);
@@ -78,9 +83,6 @@ export function showStrips(section, strips, subject, actions, show, hint) {
         'attention', 'contribution'], rows)),
     ...strips.map((strip) => h('div.argument', {id: `strip-${strip.id}`, role: 'group', 'aria-labelledby': `strip-${strip.id}-title`},
       h('div.head', {}, h('h3', {id: `strip-${strip.id}-title`}, strip.title),
-        h('button.quiet', {type: 'button', id: `open-${strip.id}`, onclick: () => {
-          actions.choose({rank: strip.rank, by: 'sample', layer: null, class: null});
-          document.getElementById('spotlight')?.scrollIntoView({block: 'start'});
-        }}, 'open in the spotlight \u203a')),
+        openButton(strip.id, strip.rank, actions)),
       h('p.soft', {}, strip.sentence), show(strip))));
 }
