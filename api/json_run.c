@@ -359,7 +359,7 @@ static void add_position(struct kl_json *json, const struct kl_corpus *corpus,
 static void add_names(struct kl_json *json, const struct kl_run *run, uint32_t id)
 {
     struct kl_sample_place place = kl_collection_place(&run->data, id);
-    const char *path;
+    const char *path, *description;
 
     kl_json_count(json, "id", id);
     kl_json_string(json, "dataset", run->data.datasets[place.dataset]->name);
@@ -369,6 +369,10 @@ static void add_names(struct kl_json *json, const struct kl_run *run, uint32_t i
     path = kl_dataset_path(run->data.datasets[place.dataset], place.split, place.index);
     if (path)
         kl_json_string(json, "path", path);
+    description =
+        kl_dataset_description(run->data.datasets[place.dataset], place.split, place.index);
+    if (description)
+        kl_json_string(json, "description", description);
     if (run->data.datasets[place.dataset]->corpus)
         add_position(json, run->data.datasets[place.dataset]->corpus, place);
     if (kl_collection_true_label(&run->data, id) != kl_collection_label(&run->data, id))

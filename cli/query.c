@@ -100,8 +100,8 @@ static void print_spotlight(const struct kl_run *run, const struct kl_query *que
         const struct kl_hit *hit = &answer->spotlight[i];
         struct kl_sample_place place = kl_collection_place(&run->data, hit->sample);
         const struct kl_dataset *dataset = run->data.datasets[place.dataset];
-        const char *path = kl_dataset_path(dataset, place.split, place.index);
         char name[KL_NAME_MAX + 32], times[16] = "";
+        const char *words;
 
         snprintf(name, sizeof name, "train/%s/%u", dataset->name, place.index);
         if (query->by_sample)
@@ -115,10 +115,10 @@ static void print_spotlight(const struct kl_run *run, const struct kl_query *que
         else
             printf("%14.6f", hit->contribution);
         printf(" %12.6g", hit->score);
-        if (path) {
-            printf("  ");
-            kl_print_name(path, 0);
-        }
+        words = kl_sample_words(dataset, place.split, place.index);
+        if (*words)
+            fputs("  ", stdout);
+        kl_print_words(words);
         putchar('\n');
     }
     if (run->history.errors[query->layer - 1])
@@ -162,13 +162,13 @@ static void print_answer(const struct kl_run *run, const struct request *request
 {
     struct kl_sample_place place = kl_collection_place(&run->data, id);
     const struct kl_dataset *dataset = run->data.datasets[place.dataset];
-    const char *path = kl_dataset_path(dataset, place.split, place.index);
+    const char *words = kl_sample_words(dataset, place.split, place.index);
     char *called = kl_collection_output_name(&run->data, answer->predicted);
 
     printf("%s/%s/%u", kl_split_name(place.split), dataset->name, place.index);
-    if (path) {
+    if (*words) {
         printf(" (");
-        kl_print_name(path, 0);
+        kl_print_words(words);
         printf(")");
     }
     printf(": labelled ");

@@ -66,8 +66,9 @@ static enum kl_status parse(int argc, char **argv, struct request *request, stru
 
 /* What is said of a suspect, in names. */
 struct named {
-    const char *split, *dataset, *label, *true_label, *suggested, *path, *duplicate; /* or "" */
-    char *called;                                                                    /* owned */
+    const char *split, *dataset, *label, *true_label, *suggested, *path, *words,
+        *duplicate; /* or "" */
+    char *called;   /* owned */
 };
 
 static struct named name_it(const struct kl_run *run, const struct kl_suspect *one,
@@ -81,6 +82,8 @@ static struct named name_it(const struct kl_run *run, const struct kl_suspect *o
                           .true_label = "",
                           .suggested = "",
                           .path = path ? path : "",
+                          .words =
+                              kl_sample_words(dataset, sample->place.split, sample->place.index),
                           .duplicate = "",
                           .called = kl_collection_output_name(&run->data, sample->predicted)};
 
@@ -91,8 +94,10 @@ static struct named name_it(const struct kl_run *run, const struct kl_suspect *o
     if (one->duplicate >= 0) {
         struct kl_sample_place place = kl_collection_place(&run->data, (uint32_t)one->duplicate);
 
-        path = kl_dataset_path(run->data.datasets[place.dataset], place.split, place.index);
-        named.duplicate = path ? path : "yes";
+        named.duplicate =
+            kl_sample_words(run->data.datasets[place.dataset], place.split, place.index);
+        if (!*named.duplicate)
+            named.duplicate = "yes";
     }
     return named;
 }
@@ -114,10 +119,10 @@ static void print_row(uint32_t rank, const struct kl_suspect *one, const struct 
     printf(" %5s ", share);
     kl_print_name(named->true_label, 14);
     printf(" %7.2f %7.2f %7.2f %8.3f  ", one->score, one->own, one->others, one->loss);
-    kl_print_name(named->path, 0);
+    kl_print_words(named->words);
     if (*named->duplicate) {
         printf("  (nearly the same as ");
-        kl_print_name(named->duplicate, 0);
+        kl_print_words(named->duplicate);
         putchar(')');
     }
     putchar('\n');

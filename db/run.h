@@ -52,7 +52,8 @@ enum kl_status kl_run_read_images(struct kl_run *run, struct kl_error *err);
 /* Bytes that kl_run_load has copied. */
 uint64_t kl_run_resident_bytes(const struct kl_run *run);
 
-/* The pixels of one sample: (image size). Errors: KL_ERR_NOT_FOUND (no such id), reading's. */
+/* The pixels of one sample: (image size), so none of a described one. Errors: KL_ERR_NOT_FOUND (no
+ * such id), reading's. */
 enum kl_status kl_run_image(struct kl_run *run, uint32_t sample, uint8_t *pixels,
                             struct kl_error *err);
 

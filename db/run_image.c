@@ -52,6 +52,8 @@ enum kl_status kl_run_image(struct kl_run *run, uint32_t sample, uint8_t *pixels
     if (sample >= kl_collection_size(&run->data))
         return kl_fail(err, KL_ERR_NOT_FOUND, "there is no sample %u: ids go from 0 to %u", sample,
                        kl_collection_size(&run->data) - 1);
+    if (size == 0)
+        return KL_OK;
     pthread_mutex_lock(&run->private->lock);
     status = seek_image(run, sample, &first, err);
     if (!status && sqlite3_blob_read(run->private->image, pixels, (int)size,

@@ -117,3 +117,8 @@ export function scientific(value) {
   const superscript = [...exponent].map((c) => ({'-': '⁻', '+': ''})[c] ?? '⁰¹²³⁴⁵⁶⁷⁸⁹'[Number(c)]).join('');
   return `${digits}\u2009×\u200910${superscript}`;
 }
+
+/** What a sample is. @param {RunSummary} run */
+export function noun(run) {
+  return run.kind === 'described' ? 'sample' : 'image';
+}

@@ -2,7 +2,7 @@
 
 import {ApiError, askAll, askStrips, attend, getCommon, getRun, getSample, listMarks, listRanks, listRuns, listSamples, listSuspects, question} from './api.js';
 import {byId, h, redraw} from './dom.js';
-import {nameOf, subjectFile, subjectName} from './format.js';
+import {nameOf, noun, subjectFile, subjectName} from './format.js';
 import {destroyPanels, layOut, showFirst, showFurther} from './panels.js';
 import {decodePixels, takesPictures} from './pixels.js';
 import {setRanks} from './ranks.js';
@@ -104,7 +104,7 @@ const actions = {
   share() {
     const shown = /** @type {Run} */ (run), pixels = decodePixels(state.pixels ?? '', shown.layers[0].inputs) ?? null;
     const name = state.sample === null ? undefined : nameOf(shown, state.sample);
-    const hasCard = shown.kind === 'images' && state.view === 'query' && state.with === null;
+    const hasCard = shown.kind !== 'text' && state.view === 'query' && state.with === null;
     openShare(hasCard ? question('figures/card.png', {...state, remove: null}, pixels, false, name) : null,
       `${(name ?? 'picture').replaceAll('/', '-')}-card.png`);
   },
@@ -218,7 +218,7 @@ function showFirstScreen(shown, asked, answer, strips, subject, pixels) {
   introduce(shown, answer);
   showAnswer(byId('answer'), shown, answer, subject, actions);
   showStrips(byId('strips'), strips, subjectFile(subject), actions, (strip) => showCards(shown, strip,
-    (card) => void openWhy(shown, asked, subject, pixels, card, strip.output, actions)), 'A click on an image tells why.');
+    (card) => void openWhy(shown, asked, subject, pixels, card, strip.output, actions)), `A click on ${noun(shown) === 'image' ? 'an image' : 'a sample'} tells why.`);
   if (shown.dual) awaitMissed(byId('missed'));
   else redraw(byId('missed'));
 }

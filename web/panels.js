@@ -33,7 +33,7 @@ import {showWall} from './views/wall.js';
  * @property {string} id of its section
  * @property {string} title
  * @property {boolean} [wide]
- * @property {'images'|'text'} kind of data
+ * @property {'images'|'text'} kind of data; images: and described samples
  * @property {string|((state: State) => string)} figure of the API that shows the same
  * @property {(state: State) => Partial<State>} [asks] what the figure is asked, where the page has other words for it
  * @property {string|null} resource of the API with its numbers; null: it offers itself
@@ -61,7 +61,7 @@ const PANELS = [
     show: (section, {run, answer, subject}) => showLearning(section, run, answer, of(subject))},
   {id: 'layers', title: 'All layers', kind: 'images', figure: 'layers', resource: 'views/classes', needs: ['layers'],
     show: (section, {run, answer, layers, subject, actions}) => showLayers(section, run, answer, layers, of(subject), actions)},
-  {id: 'totals', title: 'Totals per training image', kind: 'images', figure: 'totals', resource: 'views/samples', needs: ['views/samples'],
+  {id: 'totals', title: 'Totals per training sample', kind: 'images', figure: 'totals', resource: 'views/samples', needs: ['views/samples'],
     show: (section, {run, answer, subject, actions}) => showTotals(section, run, answer, of(subject), actions)},
   {id: 'wall', title: 'The wall', wide: true, kind: 'images', figure: 'wall', resource: 'views/samples', needs: ['views/samples'],
     show: (section, {run, state, answer, subject, actions}) => showWall(section, run, state, answer, of(subject), actions)},
@@ -89,7 +89,7 @@ function of(subject) {
 
 /** Whether a panel is of a run. @param {Panel} panel @param {Run} run */
 function isOf({kind, applies}, run) {
-  return kind === run.kind && (!applies || applies(run));
+  return (kind === 'text') === (run.kind === 'text') && (!applies || applies(run));
 }
 
 /** Ends all panels. */

@@ -283,7 +283,7 @@ export function parseUrl(url, runs, held = null) {
     notices.push(`This server does not have run ${path[1].slice(0, 40)}, so this is “${run.name}”. ` +
       'A shared link needs the same run file on the server.');
   /** @type {any} */
-  const state = {run: run.id, sample: null, view: path?.[3] && found && run.kind === 'images' ? 'suspects' : 'query'};
+  const state = {run: run.id, sample: null, view: path?.[3] && found && run.kind !== 'text' ? 'suspects' : 'query'};
   if (path?.[3] && found && run.kind === 'text') notices.push('A run of text has no labels to suspect, so this is a place of its text.');
   if (path?.[2] && path[2] !== 'drawing' && path[2] !== 'text' && found) {
     const name = decoded(path[2]), sample = sampleNamed(run, name);
@@ -323,7 +323,7 @@ export function parseUrl(url, runs, held = null) {
 export function fitState(state, run, runs) {
   if (state.run === run.id) return {...state};
   const before = runs.find((one) => one.id === state.run);
-  const sameOutputs = run.kind === 'images' && JSON.stringify(before?.outputs) === JSON.stringify(run.outputs);
+  const sameOutputs = run.kind !== 'text' && JSON.stringify(before?.outputs) === JSON.stringify(run.outputs);
   /** @type {any} */
   const fitted = {...state, run: run.id, class: null, label: null, predicted: null, remove: null,
     rank: sameOutputs ? state.rank : state.rank.split(':')[0]};

@@ -6,6 +6,8 @@
 #include "api/png.h"
 #include "api/words.h"
 #include "core/base/memory.h"
+#include "core/base/unicode.h"
+#include "core/base/utf8.h"
 #include "core/data/text/corpus.h"
 
 #define TOLD_CHARACTERS 60 /* of a text that was typed */
@@ -152,16 +154,51 @@ static enum kl_status draw_image(struct kl_drawing *drawing, const struct kl_dat
     return status;
 }
 
+#define WORDS 7.0 /* px, of a description */
+
+/* As many lines of a description as fit into a square. */
+static void draw_words(struct kl_drawing *drawing, const char *text, double x, double y,
+                       double size)
+{
+    int columns = (int)(size / (0.56 * WORDS)) - 2, left = (int)(size / (WORDS + 1.5)) - 1;
+    double line = y + WORDS + 3;
+
+    kl_svg_rect(&drawing->svg, x, y, size, size, 3, KL_SOFT, 0.12);
+    while (*text && left > 0 && columns > 0) {
+        char part[400];
+        size_t n_bytes = strcspn(text, "\n"), fits;
+        int n;
+
+        snprintf(part, sizeof part, "%.*s", (int)n_bytes, text);
+        if (strchr(part, '\t'))
+            *strchr(part, '\t') = ' ';
+        kl_utf8_repair(part);
+        fits = kl_unicode_fit(part, columns * left);
+        part[fits] = '\0';
+        n = kl_svg_paragraph(&drawing->svg, x + 4, line, kl_letters(WORDS, KL_INK, KL_START),
+                             WORDS + 1.5, columns, part);
+        left -= n;
+        line += n * (WORDS + 1.5);
+        text += n_bytes + (text[n_bytes] == '\n');
+    }
+}
+
 enum kl_status kl_draw_sample(struct kl_drawing *drawing, uint32_t sample, double x, double y,
                               double size, struct kl_error *err)
 {
     struct kl_run *run = drawing->run;
     struct kl_sample_place place = kl_collection_place(&run->data, sample);
     uint8_t *pixels = NULL;
+    const char *words =
+        kl_dataset_description(run->data.datasets[place.dataset], place.split, place.index);
     char name[KL_NAME_MAX + 40];
-    enum kl_status status =
-        kl_alloc(&pixels, kl_dataset_image_size(run->data.datasets[0]), 1, "an image", err);
+    enum kl_status status;
 
+    if (words) {
+        draw_words(drawing, words, x, y, size);
+        return KL_OK;
+    }
+    status = kl_alloc(&pixels, kl_dataset_image_size(run->data.datasets[0]), 1, "an image", err);
     kl_word_sample(run, sample, name, sizeof name);
     if (!status)
         status = kl_run_image(run, sample, pixels, err);
@@ -177,6 +214,8 @@ enum kl_status kl_draw_subject(struct kl_drawing *drawing, double x, double y, d
 {
     const struct kl_subject *subject = &drawing->request->query->subject;
 
+    if (subject->stored && kl_collection_kind(&drawing->run->data) == KL_DATA_DESCRIBED)
+        return kl_draw_sample(drawing, subject->stored - 1, x, y, size, err);
     return draw_image(drawing, drawing->run->data.datasets[subject->dataset], subject->pixels,
                       "what is asked about", x, y, size, err);
 }

@@ -12,6 +12,7 @@
 #define HEAT_CHARACTERS 48
 #define HEAT_WORDS 32
 
+/* OF_IMAGES: and of samples that words describe */
 enum { OF_IMAGES = 1, OF_TEXT = 2, OF_BOTH = 3 };
 
 #define ASKS_TOTALS (KL_ASKS_LAYER | KL_ASKS_RANK)
@@ -57,7 +58,7 @@ static const struct kl_figure figures[] = {
      PRINT_SCALE, kl_draw_learning},
     {"totals", "Totals per training sample", NULL, OF_BOTH, KL_ANSWER_SAMPLES, ASKS_TOTALS, 0, 0, 1,
      PRINT_SCALE, kl_draw_totals},
-    {"wall", "The wall: every training image, lit by its total", NULL, OF_IMAGES,
+    {"wall", "The wall: every training sample, lit by its total", NULL, OF_IMAGES,
      KL_ANSWER_SAMPLES | KL_ANSWER_CLASSES, ASKS_TOTALS, 0, 0, 1, PRINT_SCALE, kl_draw_wall},
     {"heat", "The passage as a heat map", NULL, OF_TEXT, 0, ASKS_TOTALS, 0, 1, 1, PRINT_SCALE,
      kl_draw_heat},

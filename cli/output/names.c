@@ -7,6 +7,7 @@
 #include "core/base/unicode.h"
 #include "core/base/utf8.h"
 
+#define WORDS_COLUMNS 60 /* of a description in a table */
 #define ELLIPSIS "\xe2\x80\xa6"
 
 char *kl_shown(const char *name)
@@ -53,4 +54,32 @@ void kl_print_name(const char *name, int columns)
     for (; width < columns; width++)
         putchar(' ');
     free(text);
+}
+
+const char *kl_sample_words(const struct kl_dataset *dataset, enum kl_split split, uint32_t index)
+{
+    const char *path = kl_dataset_path(dataset, split, index);
+    const char *description = kl_dataset_description(dataset, split, index);
+
+    if (path)
+        return path;
+    return description ? description : "";
+}
+
+void kl_print_words(const char *words)
+{
+    char beginning[4 * WORDS_COLUMNS];
+    size_t n = 0;
+
+    for (; *words && n < sizeof beginning - 3; words++) {
+        if (*words == '\t' || *words == '\n') { /* a row of a table: name: value; name: value */
+            beginning[n++] = *words == '\t' ? ':' : ';';
+            beginning[n++] = ' ';
+        } else {
+            beginning[n++] = *words;
+        }
+    }
+    beginning[n] = '\0';
+    kl_utf8_repair(beginning);
+    kl_print_name(beginning, kl_unicode_columns(beginning) > WORDS_COLUMNS ? WORDS_COLUMNS : 0);
 }

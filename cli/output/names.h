@@ -3,11 +3,20 @@
 #ifndef KL_CLI_OUTPUT_NAMES_H
 #define KL_CLI_OUTPUT_NAMES_H
 
+#include "core/data/dataset.h"
+
 /* A text with signs for what cannot be seen: the caller's, to free. NULL: memory ran out. */
 char *kl_shown(const char *text);
 
 /* Prints a name with signs for what cannot be seen; filled up with spaces to so many columns, and
  * cut between two letters, with an ellipsis, where it is wider. 0 columns: as wide as it is. */
 void kl_print_name(const char *name, int columns);
+
+/* What tells a person which sample it is: its file, or the beginning of its description; "" where
+ * it has neither. For as long as the data set lives. */
+const char *kl_sample_words(const struct kl_dataset *dataset, enum kl_split split, uint32_t index);
+
+/* Prints them in one line of at most 60 columns. */
+void kl_print_words(const char *words);
 
 #endif

@@ -97,10 +97,13 @@ static void print_data(const struct kl_run *run)
     if (dataset->corpus)
         printf("positions in %u document%s, %u different tokens\n", dataset->corpus->n_documents,
                dataset->corpus->n_documents > 1 ? "s" : "", dataset->corpus->n_types);
-    else
+    else if (dataset->channels)
         printf("samples of %ux%u, %u channel%s, %u classes, accuracy %.2f %%\n", dataset->width,
                dataset->height, dataset->channels, dataset->channels > 1 ? "s" : "",
                dataset->n_classes, 100 * kl_run_dataset_accuracy(run, 0));
+    else
+        printf("described samples, %u classes, accuracy %.2f %%\n", dataset->n_classes,
+               100 * kl_run_dataset_accuracy(run, 0));
     if (queries && !queries->list(queries->self, &samples, &n, &err) && n < n_test)
         printf("asked      %u of the test %s can be asked about\n", n,
                dataset->corpus ? "positions" : "samples");

@@ -95,7 +95,7 @@ static enum kl_status make_pictures(struct kl_run *run, const struct kl_report *
         for (uint32_t i = 0; !status && i < report->n_most[l]; i++) {
             uint32_t sample = report->most[l * KL_REPORT_TOP + i].sample;
 
-            if (!is_pictured(report, l, sample))
+            if (!is_pictured(report, l, sample) && kl_collection_kind(&run->data) == KL_DATA_IMAGES)
                 status = add_picture(&json, run, sample, err);
         }
     *text = kl_json_finish(&json);

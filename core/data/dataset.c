@@ -9,14 +9,14 @@
 
 const char *kl_data_kind_name(enum kl_data_kind kind)
 {
-    static const char *const names[] = {"images", "text"};
+    static const char *const names[] = {"images", "text", "described"};
 
     return names[kind];
 }
 
 enum kl_data_kind kl_dataset_kind(const struct kl_dataset *dataset)
 {
-    return dataset->corpus ? KL_DATA_TEXT : KL_DATA_IMAGES;
+    return dataset->corpus ? KL_DATA_TEXT : dataset->channels ? KL_DATA_IMAGES : KL_DATA_DESCRIBED;
 }
 
 const char *kl_dataset_class_name(const struct kl_dataset *dataset, uint32_t label)
@@ -45,6 +45,14 @@ const char *kl_dataset_path(const struct kl_dataset *dataset, enum kl_split spli
     char *const *paths = dataset->splits[split].paths;
 
     return paths ? paths[index] : NULL;
+}
+
+const char *kl_dataset_description(const struct kl_dataset *dataset, enum kl_split split,
+                                   uint32_t index)
+{
+    char *const *descriptions = dataset->splits[split].descriptions;
+
+    return descriptions ? descriptions[index] : NULL;
 }
 
 uint32_t kl_dataset_label(const struct kl_dataset *dataset, enum kl_split split, uint32_t index)
@@ -111,6 +119,13 @@ void kl_dataset_standardise(const struct kl_dataset *dataset, const uint8_t *pix
     kl_dataset_standardise_floats(dataset, inputs);
 }
 
+static void free_texts(char **texts, uint32_t n)
+{
+    for (uint32_t i = 0; texts && i < n; i++)
+        free(texts[i]);
+    free(texts);
+}
+
 void kl_dataset_free(struct kl_dataset *dataset)
 {
     if (!dataset)
@@ -119,9 +134,8 @@ void kl_dataset_free(struct kl_dataset *dataset)
         free(dataset->splits[s].pixels);
         free(dataset->splits[s].labels);
         free(dataset->splits[s].true_labels);
-        for (uint32_t i = 0; dataset->splits[s].paths && i < dataset->splits[s].count; i++)
-            free(dataset->splits[s].paths[i]);
-        free(dataset->splits[s].paths);
+        free_texts(dataset->splits[s].paths, dataset->splits[s].count);
+        free_texts(dataset->splits[s].descriptions, dataset->splits[s].count);
     }
     for (uint32_t c = 0; c < KL_CLASSES_MAX; c++)
         free(dataset->class_names[c]);

@@ -1,7 +1,8 @@
-/* Data sets of labelled images, or of text, in memory.
+/* Data sets of labelled images, of text, or of labelled samples that words describe, in memory.
  *
- * A sample is one image with its label, or a position in a text with the token that follows it
- * (core/data/text/corpus.h). Samples of a data set are numbered from 0 within each split
+ * A sample is one image, or one description, with its label, or a position in a text with the token
+ * that follows it (core/data/text/corpus.h). Samples of a data set are numbered from 0 within each
+ * split
  * ("index"). Pixels are bytes, rows from the top, channels one after the other (planar). */
 #ifndef KL_CORE_DATA_DATASET_H
 #define KL_CORE_DATA_DATASET_H
@@ -12,10 +13,11 @@
 #include "core/base/notes.h"
 #include "core/data/split.h"
 
-#define KL_CLASSES_MAX 256     /* labels of images are bytes */
-#define KL_TYPES_MAX (1 << 20) /* of a text's vocabulary */
-#define KL_CHANNELS_MAX 4      /* grey, grey + alpha, RGB, RGBA */
-#define KL_IMAGE_SIDE_MAX 4096 /* a larger side is a damaged header, not a thumbnail data set */
+#define KL_CLASSES_MAX 256      /* labels of images are bytes */
+#define KL_TYPES_MAX (1 << 20)  /* of a text's vocabulary */
+#define KL_CHANNELS_MAX 4       /* grey, grey + alpha, RGB, RGBA */
+#define KL_DESCRIPTION_MAX 8192 /* bytes */
+#define KL_IMAGE_SIDE_MAX 4096  /* a larger side is a damaged header, not a thumbnail data set */
 
 struct kl_image_set {
     uint32_t count;
@@ -23,22 +25,28 @@ struct kl_image_set {
     uint8_t *labels;      /* (count), each below the data set's n_classes */
     uint8_t *true_labels; /* (count), as the files have them, where some were flipped; or NULL */
     char **paths; /* (count) owned: the file of each below the data set's folder, UTF-8; or NULL */
+    char *
+        *descriptions; /* (count) owned: what is shown of samples without pixels, UTF-8; or NULL */
 };
 
 struct kl_corpus;
 
 /* What the samples of a run are. */
-enum kl_data_kind { KL_DATA_IMAGES, KL_DATA_TEXT };
+enum kl_data_kind {
+    KL_DATA_IMAGES,
+    KL_DATA_TEXT,
+    KL_DATA_DESCRIBED, /* rows of tables, labelled texts: what is shown of them are words */
+};
 
-/* "images", "text"; a static string. */
+/* "images", "text", "described"; a static string. */
 const char *kl_data_kind_name(enum kl_data_kind kind);
 
 struct kl_dataset {
     char name[KL_NAME_MAX];
-    struct kl_corpus *corpus; /* of a text, owned; NULL: images */
+    struct kl_corpus *corpus; /* of a text, owned; NULL: labelled samples */
     uint32_t n_classes;       /* of a text: its vocabulary */
-    /* Of images: */
-    uint32_t width, height, channels;
+    /* Of labelled samples: */
+    uint32_t width, height, channels;  /* of images; 0 of described ones */
     char *class_names[KL_CLASSES_MAX]; /* owned, UTF-8; NULL: not named */
     /* Standardisation, per channel, in units of a byte: input = (pixel - mean) / deviation. */
     double mean[KL_CHANNELS_MAX], deviation[KL_CHANNELS_MAX];
@@ -55,6 +63,10 @@ enum kl_status kl_dataset_name_class(struct kl_dataset *dataset, uint32_t label,
 /* The file of a sample below the data set's folder, or NULL. */
 const char *kl_dataset_path(const struct kl_dataset *dataset, enum kl_split split, uint32_t index);
 
+/* What is shown of a sample that has no pixels, or NULL; for as long as the data set lives. */
+const char *kl_dataset_description(const struct kl_dataset *dataset, enum kl_split split,
+                                   uint32_t index);
+
 /* What a label is called; for as long as the data set lives. */
 const char *kl_dataset_class_name(const struct kl_dataset *dataset, uint32_t label);
 
@@ -63,7 +75,7 @@ uint32_t kl_dataset_label(const struct kl_dataset *dataset, enum kl_split split,
 uint32_t kl_dataset_true_label(const struct kl_dataset *dataset, enum kl_split split,
                                uint32_t index);
 
-/* Numbers of one image: channels * height * width. */
+/* Numbers of one image: channels * height * width; 0 of described samples. */
 size_t kl_dataset_image_size(const struct kl_dataset *dataset);
 
 /* Sets mean and deviation to those of the training pixels, per channel (a channel that never

@@ -125,8 +125,13 @@ static void copy_text(sqlite3_stmt *statement, int column, char out[KL_NAME_MAX]
     kl_utf8_repair(out);
 }
 
-static int is_image_size(const sqlite3_int64 sizes[4])
+/* Of a data set of a kind: width, height, channels and classes. */
+static int are_possible(enum kl_data_kind kind, const sqlite3_int64 sizes[4])
 {
+    if (kind == KL_DATA_TEXT)
+        return sizes[3] >= 1 && sizes[3] <= KL_TYPES_MAX;
+    if (kind == KL_DATA_DESCRIBED)
+        return !sizes[0] && !sizes[1] && !sizes[2] && sizes[3] >= 1 && sizes[3] <= KL_CLASSES_MAX;
     return sizes[0] >= 1 && sizes[0] <= KL_IMAGE_SIDE_MAX && sizes[1] >= 1 &&
            sizes[1] <= KL_IMAGE_SIDE_MAX && sizes[2] >= 1 && sizes[2] <= KL_CHANNELS_MAX &&
            sizes[3] >= 1 && sizes[3] <= KL_CLASSES_MAX;
@@ -135,9 +140,10 @@ static int is_image_size(const sqlite3_int64 sizes[4])
 /* most: how many samples the rows that hold them can be; no data set may claim more than is left.
  */
 static enum kl_status read_dataset(sqlite3 *db, sqlite3_stmt *statement, sqlite3_int64 most,
-                                   int is_text, struct kl_collection *data, struct kl_error *err)
+                                   enum kl_data_kind kind, struct kl_collection *data,
+                                   struct kl_error *err)
 {
-    const char *kind = (const char *)sqlite3_column_text(statement, 2);
+    const char *name = (const char *)sqlite3_column_text(statement, 2);
     struct kl_dataset *dataset = NULL;
     sqlite3_int64 sizes[4 + KL_N_SPLITS], left = most - kl_collection_size(data);
     int fits = 1;
@@ -149,10 +155,9 @@ static enum kl_status read_dataset(sqlite3 *db, sqlite3_stmt *statement, sqlite3
         fits = fits && sizes[4 + s] >= 0 && sizes[4 + s] <= left;
         left -= fits ? sizes[4 + s] : 0;
     }
-    if (data->n_datasets == KL_DATASETS_MAX || !kind ||
-        strcmp(kind, is_text ? "text" : "images") != 0 || (is_text && data->n_datasets) ||
-        sqlite3_column_int64(statement, 0) != data->n_datasets ||
-        !(is_text ? sizes[3] >= 1 && sizes[3] <= KL_TYPES_MAX : is_image_size(sizes)) ||
+    if (data->n_datasets == KL_DATASETS_MAX || !name ||
+        strcmp(name, kl_data_kind_name(kind)) != 0 || (kind == KL_DATA_TEXT && data->n_datasets) ||
+        sqlite3_column_int64(statement, 0) != data->n_datasets || !are_possible(kind, sizes) ||
         sizes[4] < 1 || !fits)
         return damaged(db, "its data set's sizes are impossible", err);
     status = kl_alloc(&dataset, 1, sizeof *dataset, "a data set", err);
@@ -163,7 +168,7 @@ static enum kl_status read_dataset(sqlite3 *db, sqlite3_stmt *statement, sqlite3
     dataset->n_classes = (uint32_t)sizes[3];
     for (int s = 0; s < KL_N_SPLITS; s++)
         dataset->splits[s].count = (uint32_t)sizes[4 + s];
-    if (is_text)
+    if (kind == KL_DATA_TEXT)
         return kl_text_read(db, dataset, err);
     dataset->width = (uint32_t)sizes[0];
     dataset->height = (uint32_t)sizes[1];
@@ -287,23 +292,85 @@ static enum kl_status read_labels(sqlite3 *db, struct kl_collection *data, struc
     return status;
 }
 
+/* The words of every sample of data sets that have no pixels. */
+static enum kl_status read_descriptions(sqlite3 *db, struct kl_collection *data,
+                                        struct kl_error *err)
+{
+    sqlite3_stmt *statement = NULL;
+    uint32_t n_samples = kl_collection_size(data), id = 0;
+    int row = 1;
+    enum kl_status status = KL_OK;
+
+    for (uint32_t d = 0; d < data->n_datasets; d++)
+        for (int s = 0; !status && s < KL_N_SPLITS; s++) {
+            struct kl_image_set *set = &data->datasets[d]->splits[s];
+
+            status = kl_alloc(&set->descriptions, set->count, sizeof *set->descriptions,
+                              "descriptions", err);
+        }
+    if (!status)
+        status = kl_db_prepare(db, "SELECT sample, text FROM description ORDER BY sample",
+                               &statement, err);
+    while (!status && !(status = kl_db_next(statement, &row, err)) && row) {
+        const char *text = (const char *)sqlite3_column_text(statement, 1);
+        struct kl_sample_place place;
+
+        if (id >= n_samples || sqlite3_column_int64(statement, 0) != id || !text ||
+            sqlite3_column_bytes(statement, 1) > KL_DESCRIPTION_MAX) {
+            status = damaged(db, "its descriptions are not those of its samples", err);
+            break;
+        }
+        place = kl_collection_place(data, id++);
+        status = kl_copy_text(
+            &data->datasets[place.dataset]->splits[place.split].descriptions[place.index], text,
+            err);
+    }
+    sqlite3_finalize(statement);
+    if (!status && id != n_samples)
+        status = damaged(db, "descriptions of samples are missing", err);
+    return status;
+}
+
+/* What the samples are; only networks that are not run here leave it to the file. */
+static enum kl_status find_kind(sqlite3 *db, const struct kl_model *model, enum kl_data_kind *kind,
+                                struct kl_error *err)
+{
+    sqlite3_stmt *statement = NULL;
+    int row = 0;
+    enum kl_status status = KL_OK;
+
+    *kind = model->kind;
+    if (!model->is_any_kind)
+        return KL_OK;
+    status =
+        kl_db_prepare(db, "SELECT kind FROM dataset ORDER BY dataset LIMIT 1", &statement, err);
+    if (!status)
+        status = kl_db_next(statement, &row, err);
+    for (int k = KL_DATA_IMAGES; !status && row && k <= KL_DATA_DESCRIBED; k++) {
+        const char *name = (const char *)sqlite3_column_text(statement, 0);
+
+        if (name && !strcmp(name, kl_data_kind_name((enum kl_data_kind)k)))
+            *kind = (enum kl_data_kind)k;
+    }
+    sqlite3_finalize(statement);
+    return status;
+}
+
 enum kl_status kl_datasets_read(sqlite3 *db, const struct kl_model *model, enum kl_heads heads,
                                 struct kl_collection *data, struct kl_error *err)
 {
     sqlite3_stmt *statement = NULL;
-    sqlite3_int64 n_samples = 0, n_texts = 0;
-    int row = 1, is_text = model->kind == KL_DATA_TEXT;
-    enum kl_status status = KL_OK;
+    sqlite3_int64 n_samples = 0;
+    enum kl_data_kind kind;
+    int row = 1;
+    enum kl_status status = find_kind(db, model, &kind, err);
 
-    if (model->is_any_kind)
-        status =
-            kl_db_integer(db, "SELECT count(*) FROM dataset WHERE kind = 'text'", &n_texts, err);
-    is_text |= n_texts > 0;
     if (!status)
-        status = kl_db_integer(db,
-                               is_text ? "SELECT coalesce(sum(count), 0) FROM token_chunk"
-                                       : "SELECT count(*) FROM sample",
-                               &n_samples, err);
+        status =
+            kl_db_integer(db,
+                          kind == KL_DATA_TEXT ? "SELECT coalesce(sum(count), 0) FROM token_chunk"
+                                               : "SELECT count(*) FROM sample",
+                          &n_samples, err);
 
     memset(data, 0, sizeof *data);
     data->heads = heads;
@@ -312,16 +379,20 @@ enum kl_status kl_datasets_read(sqlite3 *db, const struct kl_model *model, enum 
     if (!status)
         status = kl_db_prepare(db, "SELECT * FROM dataset ORDER BY dataset", &statement, err);
     while (!status && !(status = kl_db_next(statement, &row, err)) && row)
-        status = read_dataset(db, statement, n_samples, is_text, data, err);
+        status = read_dataset(db, statement, n_samples, kind, data, err);
     sqlite3_finalize(statement);
     if (!status && data->n_datasets == 0)
         status = damaged(db, "it has no data set", err);
-    if (status || is_text)
+    if (status || kind == KL_DATA_TEXT)
         return status;
     if (kl_collection_check(data, err))
         return damaged(db, "its data sets do not fit each other", err);
     status = read_classes(db, data, err);
     if (!status)
         status = read_channels(db, data, err);
-    return status ? status : read_labels(db, data, err);
+    if (!status)
+        status = read_labels(db, data, err);
+    if (!status && kind == KL_DATA_DESCRIBED)
+        status = read_descriptions(db, data, err);
+    return status;
 }

@@ -15,7 +15,7 @@ enum kl_status kl_images_write(sqlite3 *db, const struct kl_collection *data, st
     sqlite3_int64 id = 0;
     enum kl_status status;
 
-    if (kl_collection_kind(data) == KL_DATA_TEXT)
+    if (kl_collection_kind(data) != KL_DATA_IMAGES)
         return KL_OK;
     status = kl_rows_insert(db, "image_chunk", 0, &insert, err);
     for (uint32_t d = 0; !status && d < data->n_datasets; d++) {
@@ -76,7 +76,7 @@ enum kl_status kl_images_read(sqlite3 *db, struct kl_collection *data, struct kl
     sqlite3_int64 base = 0;
     enum kl_status status;
 
-    if (kl_collection_kind(data) == KL_DATA_TEXT)
+    if (kl_collection_kind(data) != KL_DATA_IMAGES)
         return KL_OK;
     status = kl_db_prepare(db, "SELECT data FROM image_chunk WHERE first = ?1", &select, err);
 

@@ -6,7 +6,7 @@
 
 #include "core/data/collection.h"
 
-/* Writes the pixels of all data sets; a text has none. */
+/* Writes the pixels of all data sets; only images have some. */
 enum kl_status kl_images_write(sqlite3 *db, const struct kl_collection *data, struct kl_error *err);
 
 /* Reads them back into data sets that have everything else. */

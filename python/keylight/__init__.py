@@ -2,9 +2,10 @@
 from .added import add_queries
 from .client import Answer, Client, Lit, ServerError, Strip
 from .data import Images, indexed
+from .described import Described, Sequences, Table
 from .errors import NotRecorded, RecordError
 from .recorder import Recorder
 from .text import Text
 
-__all__ = ["Answer", "Client", "Images", "Lit", "NotRecorded", "RecordError", "Recorder", "ServerError", "Strip", "Text",
-           "add_queries", "indexed"]
+__all__ = ["Answer", "Client", "Described", "Images", "Lit", "NotRecorded", "RecordError", "Recorder", "Sequences", "ServerError",
+           "Strip", "Table", "Text", "add_queries", "indexed"]

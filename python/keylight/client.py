@@ -21,7 +21,8 @@ class ServerError(RecordError):
 
 @dataclass
 class Lit:
-    """One training sample that is lit: its attention and contribution, summed over its showings."""
+    """One training sample that is lit: its attention and contribution, summed over its showings. description: its words, where it
+    has no picture."""
 
     name: str
     label: str
@@ -29,6 +30,7 @@ class Lit:
     contribution: float | None
     score: float
     path: str | None
+    description: str | None
     id: int = field(repr=False)
 
 
@@ -84,8 +86,7 @@ class Answer:
             for one in strip.lit:
                 number = one.attention if one.contribution is None else one.contribution
                 parts.append(f"<figure style='margin:0;text-align:center;font-size:11px'>"
-                             f"<img src='{self._client._picture(one.id)}' alt='' width='64' "
-                             "style='image-rendering:pixelated'>"
+                             f"{self._client._shown(one)}"
                              f"<figcaption>{html.escape(one.label)}<br>{number:+.3g}</figcaption></figure>")
             parts.append("</div>")
         return "".join(parts)
@@ -138,14 +139,20 @@ class Client:
         sample = card["sample"]
         classes = next(one["classes"] for one in self.run["datasets"] if one["name"] == sample["dataset"])
         return Lit(f"train/{sample['dataset']}/{sample['index']}", str(classes[sample["label"]]), card["attention"],
-                   card["contribution"], score, sample.get("path"), sample["id"])
+                   card["contribution"], score, sample.get("path"), sample.get("description"), sample["id"])
 
     def _json(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         return json.loads(self._get(f"api/v1/{path}", body))
 
-    def _picture(self, sample: int) -> str:
-        content = self._get(f"api/v1/runs/{self.run['id']}/images/{sample}.png")
-        return f"data:image/png;base64,{base64.b64encode(content).decode()}"
+    def _shown(self, lit: Lit) -> str:
+        """The picture of a sample, or its words, as HTML."""
+        if lit.description is not None:
+            lines = [line.split("\t", 1) for line in lit.description.split("\n")]
+            cells = "".join("<tr>" + "".join(f"<td>{html.escape(part)}</td>" for part in line) + "</tr>" for line in lines)
+            return f"<div style='width:160px;max-height:160px;overflow:auto;text-align:left'><table>{cells}</table></div>"
+        content = self._get(f"api/v1/runs/{self.run['id']}/images/{lit.id}.png")
+        return (f"<img src='data:image/png;base64,{base64.b64encode(content).decode()}' alt='' width='64' "
+                "style='image-rendering:pixelated'>")
 
     def _get(self, path: str, body: dict[str, Any] | None = None) -> bytes:
         headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}

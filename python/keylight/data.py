@@ -11,16 +11,16 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset, TensorDataset
 
+from .described import Described, table_of
 from .errors import NotRecorded, RecordError
+from .labelled import Labelled
 from .text import Text
 
-CLASSES_MAX = 256
 CHUNK_BYTES = 1 << 20
-BATCH, QUERIES = 256, 64  # samples that a model reads at a time, to be judged and to be asked about
 
 
 @dataclass
-class Images:
+class Images(Labelled):
     """Pictures with labels, as keylight shows them.
 
     pixels: (n, channels, height, width) bytes; labels: (n); classes: a name for every label; mean, deviation:
@@ -36,7 +36,7 @@ class Images:
     files: Sequence[str] | None = None
     inputs: Any = None
     has_predictions: bool = field(default=True, init=False)
-    dataset: Any = field(default=None, repr=False)  # whose pictures these are, whose items the model reads
+    kind: str = field(default="images", init=False)
 
     def __post_init__(self) -> None:
         self.pixels = np.ascontiguousarray(self.pixels)
@@ -45,55 +45,23 @@ class Images:
         if self.pixels.ndim != 4 or self.pixels.dtype != np.uint8 or not 1 <= self.pixels.shape[1] <= 4:
             raise RecordError(f"pixels are bytes (n, channels, height, width) with 1 to 4 channels, not "
                               f"{self.pixels.dtype} {self.pixels.shape}")
-        self.labels = np.asarray(self.labels, np.int64)
-        self.classes = [str(name) for name in self.classes]
-        if self.labels.shape != (len(self.pixels),):
-            raise RecordError(f"there are {len(self.pixels)} pictures and {self.labels.shape} labels")
-        if not 1 <= len(self.classes) <= CLASSES_MAX:
-            raise RecordError(f"there are {len(self.classes)} classes: 1 to {CLASSES_MAX} can be recorded")
-        if len(self) and not 0 <= self.labels.min() <= self.labels.max() < len(self.classes):
-            raise RecordError(f"labels count the {len(self.classes)} classes from 0, not up to {self.labels.max()}")
+        self._check(len(self.pixels), "pictures")
         channels = self.pixels.shape[1]
         self.mean = np.broadcast_to(np.asarray(self.mean, np.float64), channels)
         self.deviation = np.broadcast_to(np.asarray(self.deviation, np.float64), channels)
-
-    def __len__(self) -> int:
-        return len(self.pixels)
 
     def standardised(self, index: np.ndarray) -> torch.Tensor:
         """What a model reads of some samples: (n, channels * height * width), float32."""
         pixels = (self.pixels[index] - self.mean[:, None, None]) / self.deviation[:, None, None]
         return torch.from_numpy(pixels.reshape(len(index), -1).astype(np.float32))
 
-    def _read(self, index: np.ndarray) -> torch.Tensor:
-        """What the model reads of some samples."""
-        source = self.inputs if self.inputs is not None else self.dataset
-        if source is None:
+    def read(self, index: np.ndarray) -> torch.Tensor:
+        """What the model reads of some samples: the pictures themselves, unless inputs are something else."""
+        if self.inputs is None:
             return self.standardised(index).reshape(len(index), *self.pixels.shape[1:])
-        if isinstance(source, torch.Tensor):
-            return source[torch.from_numpy(index)]
-        if type(source) is TensorDataset:
-            return source.tensors[0][torch.from_numpy(index)]
-        items = [source[int(i)][0] for i in index]
-        if not all(isinstance(item, torch.Tensor) for item in items):
-            raise RecordError("the data set's items are no tensors that the model reads: give keylight.Images with inputs=, "
-                              "which says what it reads of each sample")
-        return torch.stack(items)
+        return super().read(index)
 
-    def batches(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        for first in range(0, len(self), BATCH):
-            index = np.arange(first, min(first + BATCH, len(self)))
-            yield torch.from_numpy(self.labels[index]), self._read(index)
-
-    def queries(self, wanted: np.ndarray) -> Iterator[tuple[np.ndarray, torch.Tensor, torch.Tensor]]:
-        for first in range(0, len(wanted), QUERIES):
-            index = wanted[first:first + QUERIES]
-            yield index, torch.from_numpy(self.labels[index]), self._read(index)
-
-    def asked_by_default(self) -> np.ndarray:
-        return np.arange(len(self))
-
-    def write(self, file: Any, name: str, test: Images) -> None:
+    def write(self, file: Any, name: str, test: Any) -> None:
         """The rows of dataset, class, channel and image_chunk."""
         shape = self.pixels.shape[1:]
         if test.pixels.shape[1:] != shape:
@@ -105,17 +73,6 @@ class Images:
             file.insert("channel", 0, channel, float(self.mean[channel]), float(self.deviation[channel]))
         for first, rows in _pixel_chunks(self, test):
             file.insert("image_chunk", first, len(rows), int(np.prod(shape)), rows.tobytes())
-
-    def write_samples(self, file: Any, test: Images, predicted: np.ndarray, probability: np.ndarray) -> None:
-        """The rows of sample."""
-        number = 0
-        for split, images in (("train", self), ("test", test)):
-            for i in range(len(images)):
-                label = int(images.labels[i])
-                told = int(predicted[number]) if predicted[number] >= 0 else None
-                file.insert("sample", number, 0, split, i, label, label, label, images.files[i] if images.files else None,
-                            told, None if told is None else float(probability[number]))
-                number += 1
 
 
 def _normalisation(dataset: Any) -> tuple[Any, Any] | None:
@@ -195,10 +152,10 @@ def _items(dataset: Any) -> tuple[torch.Tensor, np.ndarray]:
 
 
 def samples_of(dataset: Any, classes: Sequence[str] | None, normalise: tuple[Any, Any] | None) -> Any:
-    """The samples of a data set: Images or a Text as they are, or the pictures of one that PyTorch trains on.
+    """The samples of a data set: Images, Described or a Text as they are, or the pictures, or rows, of one that PyTorch trains on.
 
     classes, normalise: where the data set does not tell them itself. Every item is taken once. Raises RecordError."""
-    if isinstance(dataset, (Images, Text)):
+    if isinstance(dataset, (Images, Described, Text)):
         return dataset
     if isinstance(dataset, Indexed):
         dataset = dataset.dataset
@@ -206,20 +163,22 @@ def samples_of(dataset: Any, classes: Sequence[str] | None, normalise: tuple[Any
         with _unmoved_chance():
             items, labels = _items(dataset)
     except (TypeError, IndexError, KeyError, ValueError, RuntimeError) as error:
-        raise RecordError(f"the data set's items are no pictures of one size with a label ({error}): give "
-                          f"keylight.Images") from error
+        raise RecordError(f"the data set's items are no pictures of one size, or vectors, with a label ({error}): give "
+                          "keylight.Images, Table, Sequences or Described") from error
+    names = [str(name) for name in classes or getattr(_base(dataset)[0], "classes", None) or range(int(labels.max(initial=0)) + 1)]
+    if items.ndim == 2 and items.is_floating_point():
+        return table_of(items, labels, names, dataset)
     if items.ndim == 3:
         items = items[:, None]
     if items.ndim != 4 or not 1 <= items.shape[1] <= 4:
-        raise RecordError(f"the data set's items are no pictures (channels, height, width) but {tuple(items.shape[1:])}: "
-                          "give keylight.Images, which says what is to be shown of each sample")
+        raise RecordError(f"the data set's items are no pictures (channels, height, width), nor vectors of numbers, but {tuple(items.shape[1:])}: "
+                          "give keylight.Images, Table, Sequences or Described, which say what is to be shown of each sample")
     mean, std = normalise or _normalisation(dataset) or (0.0, 1.0)
     channels = items.shape[1]
     mean = torch.as_tensor(mean, dtype=torch.float64).flatten().expand(channels)
     std = torch.as_tensor(std, dtype=torch.float64).flatten().expand(channels)
-    names = classes or getattr(_base(dataset)[0], "classes", None) or range(int(labels.max()) + 1)
-    return Images(_bytes_of(items, mean.float(), std.float()), labels, [str(name) for name in names], mean.numpy() * 255,
-                  std.numpy() * 255, _files(dataset, len(labels)), dataset=dataset)
+    return Images(_bytes_of(items, mean.float(), std.float()), labels, names, mean.numpy() * 255,
+                  std.numpy() * 255, _files(dataset, len(labels)), inputs=dataset)
 
 
 class Indexed(Dataset):

@@ -11,7 +11,7 @@ from torch import nn
 from .errors import RecordError
 from .file import Encoder, HistoryFile, numbers
 from .layers import Layer
-from .samples import Samples
+from .samples import Samples, without_padding
 from .watch import Watch, evaluating
 
 OUTPUTS_MAX = 16  # of so many, gradients of all are recorded; of more, those of the predicted one and the label
@@ -151,8 +151,10 @@ def makes_logits(model: nn.Module, layers: list[Layer], samples: Samples, batch_
         passage.end()
 
 
-def ask(model: nn.Module, layers: list[Layer], x: torch.Tensor, labels: torch.Tensor, batch_first: bool = True) -> list[Query]:
-    """All that keylight asks about samples: x as the model reads them, labels (n) outputs of the last layer."""
+def ask(model: nn.Module, layers: list[Layer], x: torch.Tensor, labels: torch.Tensor, batch_first: bool = True,
+        padded: torch.Tensor | None = None) -> list[Query]:
+    """All that keylight asks about samples: x as the model reads them, labels (n) outputs of the last layer; padded: which of their
+    places are filling, (n, places)."""
     passage = Passage(model, layers, x.to(_device(model)), batch_first)
     try:
         assert passage.logits is not None
@@ -168,6 +170,8 @@ def ask(model: nn.Module, layers: list[Layer], x: torch.Tensor, labels: torch.Te
         if n_outputs > OUTPUTS_MAX and len(layers) > 1:
             loss = nn.functional.cross_entropy(made.float(), labels.to(made.device), reduction="sum")
             found.append(([None] * len(labels), passage.gradients(loss)))
+        if padded is not None:
+            _forget_padding(layers, keys, [gradients for _, gradients in found], padded)
         return [Query(logits[i], [key[i] for key in keys],
                       {outputs[i]: [one[i] for one in gradients] for outputs, gradients in found})
                 for i in range(len(labels))]
@@ -175,11 +179,20 @@ def ask(model: nn.Module, layers: list[Layer], x: torch.Tensor, labels: torch.Te
         passage.end()
 
 
+def _forget_padding(layers: list[Layer], keys: list[list[torch.Tensor]], gradients: list[list[list[torch.Tensor]]],
+                    padded: torch.Tensor) -> None:
+    """Keys of places that are filling become 0, by layer and sample, where none of the gradients, by layer and sample, is anything."""
+    for number, layer in enumerate(layers[:-1]):
+        if layer.convolution is None:
+            back = torch.cat([torch.stack(one[number]) for one in gradients], 2) if gradients else None
+            keys[number] = list(without_padding(torch.stack(keys[number]), back, padded))
+
+
 def all_of(model: nn.Module, layers: list[Layer], samples: Samples, wanted: np.ndarray,
            batch_first: bool = True) -> Iterator[tuple[np.ndarray, list[Query]]]:
     """What keylight asks about some samples, a few at a time."""
     for index, labels, x in samples.queries(wanted):
-        yield index, ask(model, layers, x, labels, batch_first)
+        yield index, ask(model, layers, x, labels, batch_first, samples.padded(index))
 
 
 def rehearse(model: nn.Module, layers: list[Layer], samples: Samples, wanted: np.ndarray, batch_first: bool) -> None:

@@ -19,7 +19,7 @@ from .native import perceptron
 from .ranks import Ranks, inner
 from .rules import Rule, describe, rule_of
 from .run_file import Recorded, RunFile, copies, read_layers
-from .samples import Samples, indices_of
+from .samples import Samples, indices_of, without_padding
 from .watch import Watch
 from .writer import Step, Waiting, Writer
 
@@ -51,7 +51,8 @@ class Recording:
 class Recorder:
     """Writes down what every linear layer of a model sees while it is trained.
 
-    path: the file to make. train, test: data sets of (picture, label), or keylight.Images; of a language model keylight.Text.
+    path: the file to make. train, test: data sets of (picture or vector, label), or keylight.Images, Table, Sequences or Described; of a
+    language model keylight.Text.
     layers: names or patterns of linear layers (default: every nn.Linear, and each Conv1d, Conv2d, MultiheadAttention, LSTM and GRU
     that is trained).
     classes: their names; normalise: (mean, std) per channel of what the pictures were standardised by, in units of 1 (both only
@@ -85,6 +86,8 @@ class Recorder:
         self._checkpoint_steps, self._check_steps, self._resume = checkpoint_steps, check_steps, resume
         self._train: Samples = data.samples_of(train, classes, normalise)
         self._test: Samples = data.samples_of(test, classes or self._train.classes, normalise)
+        if self._train.kind != self._test.kind:
+            raise RecordError(f"train is of kind {self._train.kind}, test of kind {self._test.kind}: give both in the same way")
         self._asked = indices_of(asked, self._test)
         self._chosen = choose(model, layers)
         self._initial = {layer: copies(layer) for layer in self._chosen}
@@ -302,7 +305,7 @@ class Recorder:
         errors: list[torch.Tensor | None] = []
         for number, one in enumerate(self._layers):
             is_sample = self._run.is_native and number == 0
-            keys.append(None if is_sample else _padded(one.layer.inputs(n), one, one.layer.in_features))
+            keys.append(None if is_sample else _padded(self._keys(one, recording.samples), one, one.layer.in_features))
             errors.append(_padded(one.layer.kept_errors(n), one, one.layer.out_features) if one.has_errors else None)
         parts = self._ranks.gathered((recording.samples, self._loss_of(recording), keys, errors))
         self.steps_done += 1
@@ -315,6 +318,13 @@ class Recorder:
         self._batch_max = max(self._batch_max, len(step.samples))
         if self.steps_done % self._checkpoint_steps == 0:
             self._checkpoint()
+
+    def _keys(self, one: Recorded, samples: torch.Tensor) -> torch.Tensor:
+        """What a layer saw of a step's samples, as Layer.inputs has it."""
+        inputs, padded = one.layer.inputs(len(samples)), self._train.padded(samples.numpy())
+        if padded is None or one.layer.convolution is not None:
+            return inputs
+        return without_padding(inputs, one.layer.errors(len(samples)) if one.has_errors else None, padded)
 
     def _reads_pictures(self, samples: torch.Tensor) -> bool:
         """Whether the first layer's inputs are the standardised pictures themselves."""

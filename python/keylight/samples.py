@@ -1,4 +1,5 @@
-"""What a recorder and its queries need of a split of data, whatever kind it is: images (data.py) or a text (text.py)."""
+"""What a recorder and its queries need of a split of data, whatever kind it is: images (data.py), described
+samples (described.py) or a text (text.py)."""
 from __future__ import annotations
 
 from typing import Any, Iterator, Protocol, Sequence
@@ -16,11 +17,12 @@ def evenly(count: int, n: int) -> np.ndarray:
 
 class Samples(Protocol):
     """labels: (samples) what the model should say of each; classes: a name for every output; has_predictions: whether what it
-    says of each is kept."""
+    says of each is kept; kind: "images", "described" or "text"."""
 
     labels: np.ndarray
     classes: list[str]
     has_predictions: bool
+    kind: str
 
     def __len__(self) -> int:
         """How many samples there are."""
@@ -34,6 +36,9 @@ class Samples(Protocol):
     def standardised(self, index: np.ndarray) -> torch.Tensor | None:
         """What a perceptron would read of some samples, (n, numbers); None: it could not."""
 
+    def padded(self, index: np.ndarray) -> torch.Tensor | None:
+        """Which places of some samples are filling, (n, places); None: no sample has any."""
+
     def asked_by_default(self) -> np.ndarray:
         """The indices of those that are recorded as queries, if nobody says which."""
 
@@ -42,6 +47,19 @@ class Samples(Protocol):
 
     def write_samples(self, file: Any, test: Any, predicted: np.ndarray, probability: np.ndarray) -> None:
         """What there is to say of every sample, training first: predicted is an output, or -1 for none."""
+
+
+def without_padding(rows: torch.Tensor, errors: torch.Tensor | None, padded: torch.Tensor | None) -> torch.Tensor:
+    """Keys (n, places, inputs) with 0 at places that are filling, (n, length), and where nothing was taught: errors is what came
+    back, (n, places, outputs), 0 there. So attention leaves them out, and nothing else changes. A layer with other places than the
+    sequence's is left as it is."""
+    n_places = rows.shape[1]
+    if padded is None or n_places == 1 or n_places > padded.shape[1]:
+        return rows
+    mute = padded[:, :n_places].to(rows.device)
+    if errors is not None:
+        mute = mute & ~errors.any(2)
+    return rows.masked_fill(mute[:, :, None], 0)
 
 
 def indices_of(asked: int | Sequence[int] | None, samples: Samples) -> np.ndarray:

@@ -31,6 +31,7 @@ class Text:
     labels: np.ndarray = field(init=False)
     classes: list[str] = field(init=False)
     has_predictions: bool = field(default=False, init=False)
+    kind: str = field(default="text", init=False)
 
     def __post_init__(self) -> None:
         self.tokens = np.ascontiguousarray(self.tokens, np.int64)
@@ -50,6 +51,9 @@ class Text:
 
     def __len__(self) -> int:
         return len(self.tokens) - 1
+
+    def padded(self, index: np.ndarray) -> torch.Tensor | None:
+        return None
 
     def batches(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """In windows that do not overlap, each read from its beginning."""

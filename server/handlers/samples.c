@@ -133,6 +133,11 @@ static void reply_pictures(struct kl_service *service, struct kl_run *run,
     struct kl_error err;
     enum kl_status status;
 
+    if (kl_collection_kind(&run->data) == KL_DATA_DESCRIBED) {
+        kl_reply_problem(reply, 404, samples_parameter,
+                         "the samples of this run have no pictures, but a description");
+        return;
+    }
     while (sem_wait(&service->pictures) && errno == EINTR)
         ;
     status = kl_alloc(&pixels, n, size, "pictures", &err);

@@ -5,7 +5,7 @@ import path from 'node:path';
 import assert from 'node:assert/strict';
 import {api, axeSource, folder, panelsReady, problems, ready, root, run as runAll, test} from '../lib/browser.mjs';
 
-let origin, page, cnn, gpt;
+let origin, page, cnn, gpt, table;
 const PYTHON = process.env.PYTHON ?? '/usr/bin/python3';
 const environment = {...process.env, PYTHONPATH: path.join(root, 'python'), PYTHONDONTWRITEBYTECODE: '1'};
 try {
@@ -46,6 +46,27 @@ function book() {
   for (let chapter = 1; chapter <= 20; chapter++)
     writeFileSync(path.join(where, `chapter_${chapter}.txt`), 'the whale swims and the ship sails after it. '.repeat(4));
   return where;
+}
+
+/** A table of two columns, recorded. */
+function described() {
+  const file = path.join(folder, 'people.keylight');
+  execFileSync(PYTHON, ['-c', `
+import sys, torch, keylight
+torch.manual_seed(1)
+x = torch.randn(80, 2)
+data = [keylight.Table([[f"person {i}", float(row[0]), float(row[1])] for i, row in enumerate(part)], (part[:, 0] > 0).long(),
+                       ["name", "age", "income"], ["stays", "leaves"], part) for part in (x[:60], x[60:])]
+model = torch.nn.Sequential(torch.nn.Linear(2, 8), torch.nn.Tanh(), torch.nn.Linear(8, 2))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+with keylight.Recorder(sys.argv[1], model, optimizer, train=data[0], test=data[1]) as recorder:
+    for samples in torch.randperm(60).split(10):
+        with recorder.step(samples):
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(model(data[0].inputs[samples]), torch.as_tensor(data[0].labels)[samples]).backward()
+            optimizer.step()
+`, file], {env: environment, stdio: ['ignore', 'ignore', 'inherit']});
+  return file;
 }
 
 async function open(of, query) {
@@ -125,11 +146,30 @@ test('places of the text that were recorded can be asked about, and nothing else
   assert.match(await page.textContent('#notices'), /only its recorded test samples/);
 });
 
+test('samples of a table are shown as their values, everywhere', async () => {
+  await open(table, 'test/people/3');
+  const {strips: [{cards: [first]}]} = await api('/strips?sample=test/people/3', table);
+  const values = (text) => text.split('\n').flatMap((line) => line.split('\t')).join('');
+  assert.equal(await page.textContent('#strip-looks-1 .words'), values(first.sample.description));
+  assert.match(await page.textContent('#answer .words.subject'), /^nameperson 3age/);
+  assert.match(await page.textContent('#intro'), /Which training samples/);
+  assert.equal(await page.$$eval('#views img', (all) => all.filter((one) => one.checkVisibility()).length), 0);
+  assert.equal((await page.$$('.thumb .words')).length, 20);
+  await page.hover('#totals .u-over');
+  await page.waitForSelector('.preview .words');
+  assert.match(await page.textContent('.preview'), /nameperson \d+age/);
+  await page.click('#strip-looks-1');
+  assert.match(await page.textContent('dialog[open] .pair-of-images'), /this sample/);
+  await page.keyboard.press('Escape');
+  await page.goto(`${origin}/r/${table}/suspects`);
+  await page.waitForSelector('.suspect .words');
+});
+
 test('nothing is cut off and axe finds nothing, small and large', async () => {
   const {asked, datasets: [{splits: {test: {first_sample: first}}}]} = await api('', gpt);
   for (const width of [390, 1024, 1440]) {
     await page.setViewportSize({width, height: 844});
-    for (const [of, query] of [[cnn, 'test/fashion-cnn/3?layer=1&place=300'], [gpt, `test/gpt/${asked[0] - first}?layer=2`]]) {
+    for (const [of, query] of [[cnn, 'test/fashion-cnn/3?layer=1&place=300'], [gpt, `test/gpt/${asked[0] - first}?layer=2`], [table, 'test/people/2']]) {
       await open(of, query);
       assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${width} ${query}`);
       await page.evaluate(axeSource);
@@ -143,7 +183,7 @@ test('nothing is cut off and axe finds nothing, small and large', async () => {
 test('nothing was wrong on the console', async () => assert.deepEqual(problems, []));
 
 await runAll(() => [recorded('cnn', '--data', pictures(), '--epochs', '3', '--test', '24'),
-  recorded('gpt', '--data', book(), '--steps', '8', '--batch', '2', '--asked', '6')],
+  recorded('gpt', '--data', book(), '--steps', '8', '--batch', '2', '--asked', '6'), described()],
 (world) => {
-  ({origin, page, runs: [cnn, gpt]} = world);
+  ({origin, page, runs: [cnn, gpt, table]} = world);
 });

@@ -4,7 +4,7 @@
 # Modules become data: addresses, which know no folders: so 'from ./dom.js' becomes 'from keylight/dom.js'.
 set -eu
 web=$1 uplot=$2 uplot_css=$3
-modules='report/main.js chart.js dom.js format.js lifetime.js'
+modules='report/main.js chart.js dom.js format.js lifetime.js words.js'
 
 address() { printf 'data:text/javascript;base64,'; base64 | tr -d '\n'; }
 

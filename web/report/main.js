@@ -3,6 +3,7 @@
 import {chart, legend} from '../chart.js';
 import {byId, h} from '../dom.js';
 import {count, percent} from '../format.js';
+import {words} from '../words.js';
 
 /** @import {Report, Vote} from '../types.js' */
 
@@ -82,7 +83,7 @@ function most() {
     'share of them they are among the ten with the largest sum. Attention is not normalised: samples with large keys are ' +
     'attended to by many.', ...layers.map((layer) => h('div', {}, h('h3', {}, `layer ${layer}`), h('div.most', {},
     report.most_attended.filter((row) => row.layer === layer).map(({sample, class: name, share, top_ten: topTen}) => h('figure', {},
-      h('img', {alt: '', src: pictures[sample.id]}),
+      sample.description === undefined ? h('img', {alt: '', src: pictures[sample.id]}) : words(sample.description),
       h('figcaption', {}, `${name} #${count(sample.index)}`,
         h('span', {}, `${percent(share, 3)} (${percent(topTen, 0)})`))))))));
 }

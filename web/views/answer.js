@@ -1,11 +1,11 @@
 // The answer: the sample, what the network says, and each logit as initial guess plus correction.
 
-import {imageUrl} from '../api.js';
 import {csvButton} from '../csv.js';
 import {className, fixed, outputName, percent, sampleName, signed, subjectFile} from '../format.js';
 import {h, redraw} from '../dom.js';
 import {paint} from '../picture.js';
 import {filePath} from './path.js';
+import {depictWhole} from '../depict.js';
 
 /** @import {Answer, Run, Subject} from '../types.js' */
 /** @import {Actions} from '../types.js' */
@@ -96,11 +96,10 @@ function origins(run, answer, label) {
 
 /** The picture of what is explained. @param {Run} run @param {Subject} subject */
 export function picture(run, subject) {
-  const {width, height, channels} = run.datasets[0];
+  const {width, height} = run.datasets[0];
   if (!('pixels' in subject)) {
     const label = className(run, subject.dataset, subject.label);
-    return h('img.subject', {src: imageUrl(run.id, subject.id, 8),
-      alt: `${sampleName(subject)}, labelled ${label}`, 'data-channels': channels});
+    return depictWhole(run.id, subject, `${sampleName(subject)}, labelled ${label}`);
   }
   const canvas = h('canvas.subject', {width, height, role: 'img', 'aria-label': 'your picture'});
   paint(canvas, subject.pixels);

@@ -3,7 +3,7 @@
 import {chart} from '../chart.js';
 import {csvButton} from '../csv.js';
 import {h, redraw} from '../dom.js';
-import {className, nameOf, short, subjectFile} from '../format.js';
+import {className, nameOf, noun, short, subjectFile} from '../format.js';
 import {hidePreview, showPreview} from '../preview.js';
 
 /** @import {Actions, Curve, Panels, Run, Subject} from '../types.js' */
@@ -57,7 +57,7 @@ export function showCurves(section, run, panels, subject, actions) {
     h('div.head', {}, h('h2', {}, 'The 500 strongest of each class'),
       csvButton(`curves-${subjectFile(subject)}-layer-${panels.layer}`, 'the strongest of each class',
         ['dataset', 'class', 'rank', 'attention', 'training_sample', 'sample_id', 'step'], rows)),
-    h('p.soft', {}, `|attention| of layer ${panels.layer}, sorted within each class. Point at a curve to see the training image.`),
+    h('p.soft', {}, `|attention| of layer ${panels.layer}, sorted within each class. Point at a curve to see the training ${noun(run)}.`),
     ...run.datasets.map((dataset) => drawDataset(run,
       panels.curves.filter((curve) => curve.dataset === dataset.name), most, actions)));
 }

@@ -59,7 +59,7 @@ function aboutRun(run) {
       ['Exactness', !run.dual ? 'attention only: no error signals recorded' : run.left_out ? `${percent(run.left_out, 2)} of the error signals left out` : 'error signals recorded whole']]) : []),
     ['File', `${size(run.file_bytes)}, fingerprint ${run.fingerprint}`],
     ...(run.initial_share === undefined ? [] : /** @type {[string, string][]} */ ([['Left of the initial weights', percent(run.initial_share, 2)]])),
-    ...Object.entries(run.training).filter(([name]) => run.kind === 'images' || name !== 'initialisation').map(([name, value]) => /** @type {[string, string]} */ (
+    ...Object.entries(run.training).filter(([name]) => run.kind !== 'text' || name !== 'initialisation').map(([name, value]) => /** @type {[string, string]} */ (
       [SETTINGS[name] ?? name.replaceAll('_', ' '), String(value)])),
   ];
   openDialog(`The run “${run.name}”`,
@@ -135,10 +135,10 @@ export function showHeader(place, runs, run, state, actions) {
       run.kind === 'text' ? `${typeof run.test_bits_per_token === 'number' ? `${run.test_bits_per_token.toFixed(2)} bits per token on test` : 'no test split'} · ${count(run.patterns)} patterns · ${count(run.steps)} steps` :
         `${run.test_accuracy === null ? 'no test split' : `${percent(run.test_accuracy)} on test`} · ${count(run.patterns)} patterns · ${count(run.steps)} steps`),
     h('span.space'),
-    run.kind === 'images' && h('button', {type: 'button', id: 'show-suspects', 'aria-pressed': String(state.view === 'suspects'),
+    run.kind !== 'text' && h('button', {type: 'button', id: 'show-suspects', 'aria-pressed': String(state.view === 'suspects'),
       title: 'Training images whose label is likely wrong',
       onclick: () => actions.choose({view: state.view === 'suspects' ? 'query' : 'suspects', with: null})}, 'Suspects'),
-    run.kind === 'images' && state.view === 'query' && state.sample !== null && compare(runs, run, state, actions),
+    run.kind !== 'text' && state.view === 'query' && state.sample !== null && compare(runs, run, state, actions),
     takesPictures(run) && h('button', {type: 'button', id: 'draw', title: 'Ask about a picture or a drawing of your own',
       onclick: () => actions.draw()}, 'Your image'),
     h('button', {type: 'button', id: 'share', onclick: () => actions.share()}, 'Share'),

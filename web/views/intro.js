@@ -1,6 +1,6 @@
 // The question that the page answers, on top of it, until the person has read it.
 
-import {outputName} from '../format.js';
+import {noun, outputName} from '../format.js';
 import {byId, h, redraw} from '../dom.js';
 import {named} from '../text/tokens.js';
 import {textOf} from '../text/answer.js';
@@ -45,7 +45,7 @@ function show(question, seen) {
 /** @param {Run} run @param {Answer} answer */
 export function introduce(run, answer) {
   const said = outputName(run, answer.predicted);
-  show(`Which training images is this network looking at when it says ${said}?`,
+  show(`Which training ${noun(run)}s is this network looking at when it says ${said}?`,
     `Below: what it looks at, what argues for ${said}, what against.`);
 }
 

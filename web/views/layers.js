@@ -1,11 +1,11 @@
 // The same query at all layers at once: small multiples.
 
-import {imageUrl} from '../api.js';
 import {csvButton} from '../csv.js';
 import {h, redraw} from '../dom.js';
-import {className, numberedClass, percent, short, subjectFile} from '../format.js';
+import {className, noun, numberedClass, percent, short, subjectFile} from '../format.js';
 import {above, light} from '../scale.js';
 import {sizeOf} from './layer_choice.js';
+import {depict} from '../depict.js';
 
 /** @import {Actions, Answer, Run, Subject} from '../types.js' */
 
@@ -23,10 +23,10 @@ function multiple(run, answer, chosen, actions) {
       onclick: () => actions.choose({layer: answer.layer === run.layers.length ? null : answer.layer})},
     run.recorded ? run.layers[answer.layer - 1].name : `Layer ${answer.layer}`, h('span.soft', {}, ` ${sizeOf(run.layers[answer.layer - 1])}`)),
     h('div.strip', {}, answer.spotlight.map((lit) => h('button.mini', {type: 'button',
-      'aria-label': `${className(run, lit.sample.dataset, lit.sample.label)}, training image ${lit.sample.index}. Ask about it.`,
+      'aria-label': `${className(run, lit.sample.dataset, lit.sample.label)}, training ${noun(run)} ${lit.sample.index}. Ask about it.`,
       title: `${className(run, lit.sample.dataset, lit.sample.label)} #${lit.sample.index}, score ${short(lit.score)}`,
       style: {'--light': light(above(answer.scores, lit.score)).toFixed(3)}, onclick: () => actions.explain(lit.sample.id)},
-    h('img', {src: imageUrl(run.id, lit.sample.id, 2), alt: '', loading: 'lazy'})))),
+    depict(run.id, lit.sample, 2)))),
     h('div.bars', {role: 'img', 'aria-label': `Total attention by class; most to ${numberedClass(run, vote)}`},
       answer.by_class.map((total, number) => h('i', {'data-class': total.label % 10,
         title: `${numberedClass(run, number)} ${percent(total.sum_abs / all)}`,

@@ -3,7 +3,7 @@
 import {imageUrl} from '../api.js';
 import {csvButton} from '../csv.js';
 import {h, redraw} from '../dom.js';
-import {count, outputName, short, signed, subjectFile} from '../format.js';
+import {count, noun, outputName, short, signed, subjectFile} from '../format.js';
 import {boxStyle, grid, gridStyle, placeName} from '../places.js';
 import {layerChoice} from './layer_choice.js';
 
@@ -31,7 +31,7 @@ export function showPlaces(section, run, state, answer, subject, actions) {
   const choice = h('div.controls', {}, h('span.control', {}, 'layer', layerChoice(run, layer.layer, (chosen) => actions.choose({layer: chosen, place: null}))));
   const title = h('h2', {}, 'Where it looks');
   if (!places?.count || !places.contributions) {
-    redraw(section, h('div.head', {}, title), choice, h('p.soft', {}, !places?.count ? `${layer.name} sees the picture whole. Its convolutions and other layers of several places see it piece by piece: choose one of them.` :
+    redraw(section, h('div.head', {}, title), choice, h('p.soft', {}, !places?.count ? `${layer.name} sees the ${run.kind === 'described' ? 'sample' : 'picture'} whole. Layers of several places see it piece by piece: choose one of them.` :
       `The error signals of ${layer.name} are not recorded, so there are no contributions through it.`));
     return;
   }
@@ -60,12 +60,12 @@ export function showPlaces(section, run, state, answer, subject, actions) {
   });
   paint(canvas, values, shown);
   const box = state.place === null ? null : boxStyle(layer, state.place, {width: 1, height: 1});
-  const picture = 'id' in subject ? h('img', {src: imageUrl(run.id, subject.id, 8), alt: ''}) : null;
+  const picture = 'id' in subject && layer.convolution && subject.description === undefined ? h('img', {src: imageUrl(run.id, subject.id, 8), alt: ''}) : null;
   redraw(section,
     h('div.head', {}, title, csvButton(`places-${subjectFile(subject)}-layer-${layer.layer}`, 'contributions by place', ['place', 'row', 'column', 'contribution'],
       () => values.map((value, place) => [place, Math.floor(place / shown), place % shown, value]))),
     choice,
-    h(layer.convolution ? 'div.where.over' : 'div.where', {}, layer.convolution ? picture : null, canvas, box ? h('i.patch', {style: box}) : null),
+    h(layer.convolution ? 'div.where.over' : 'div.where', {}, picture, canvas, box ? h('i.patch', {style: box}) : null),
     note,
     state.place === null ? null : h('button.start', {type: 'button', id: 'all-places', onclick: () => pick(null)}, 'All places together'),
     h('p.soft', {}, 'What training through this layer gave ', name, ` at each of its ${count(values.length)} places, first order: `, h('i.swatch.plus'), ' for, ', h('i.swatch.minus'), ` against; ${signed(total)} together, at most ${short(Math.max(...values.map(Math.abs)))} at one.`));

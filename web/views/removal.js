@@ -2,7 +2,7 @@
 
 import {csvButton} from '../csv.js';
 import {h, redraw, select} from '../dom.js';
-import {classCount, count, fixed, nameOf, numberedClass, outputName, subjectFile} from '../format.js';
+import {classCount, count, fixed, nameOf, noun, numberedClass, outputName, subjectFile} from '../format.js';
 import {removalTerms} from '../state.js';
 
 /** @import {Actions, Answer, Removed, Run, Subject} from '../types.js' */
@@ -91,7 +91,7 @@ export function showRemoval(section, run, state, answer, subject, actions) {
     h('div.head', {}, h('h2', {id: 'removal-title'}, 'Without part of the memory'),
       removed ? csvButton(`without-${subjectFile(subject)}`, 'the logits before and after',
         ['class', 'logit', 'logit_without', 'probability', 'probability_without'], rows) : null),
-    h('p.soft.what-it-is', {}, 'The stored trajectory without these, not a retraining: take training images out of the memory of ' +
+    h('p.soft.what-it-is', {}, `The stored trajectory without these, not a retraining: take training ${noun(run)}s out of the memory of ` +
       `${run.recorded ? 'the last layer, which reaches the logits by itself' : 'all layers at once'}, and see what the rest of it sums to.`),
     controls(run, state, actions),
     terms.length ? h('ul.terms', {'aria-label': 'Removed'}, terms.map((term) => h('li', {}, h('button.term', {type: 'button',

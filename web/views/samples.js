@@ -4,6 +4,7 @@ import {listSamples, sheetUrl} from '../api.js';
 import {className, count, outputName, sampleName} from '../format.js';
 import {byId, h, redraw, select} from '../dom.js';
 import {sampleExists} from '../state.js';
+import {words} from '../words.js';
 
 /** @import {Run, Sample} from '../types.js' */
 /** @import {State} from '../state.js' */
@@ -108,6 +109,10 @@ export class Gallery {
   /** @param {Run} run @param {Sample[]} samples */
   append(run, samples) {
     const dataset = run.datasets[0];
+    if (run.kind === 'described') {
+      this.grid.append(...samples.map((sample) => this.thumb(run, sample, {}, words(sample.description ?? ''))));
+      return;
+    }
     const columns = Math.min(COLUMNS, samples.length);
     const rows = Math.ceil(samples.length / columns);
     const scale = dataset.width <= 64 ? 2 : 1;
@@ -115,17 +120,21 @@ export class Gallery {
     this.grid.append(...samples.map((sample, i) => {
       const x = columns > 1 ? 100 * (i % columns) / (columns - 1) : 0;
       const y = rows > 1 ? 100 * Math.floor(i / columns) / (rows - 1) : 0;
-      const label = className(run, sample.dataset, sample.label);
-      const title = `${label}, ${sampleName(sample)}, ` + (sample.correct ? 'called so' :
-        `called ${outputName(run, sample.predicted)}`) + (sample.path ? `, ${sample.path}` : '');
-      return h(`button.thumb${sample.correct ? '' : '.wrong'}`, {type: 'button', title,
-        'aria-label': title, 'data-sample': sample.id, tabIndex: -1,
-        style: {'aspect-ratio': `${dataset.width} / ${dataset.height}`},
-        onclick: () => this.actions.explain(sample.id)},
-      h('span.pixels', {style: {'background-image': `url("${url}")`,
-        'background-size': `${100 * columns}% ${100 * rows}%`,
-        'background-position': `${x}% ${y}%`}}));
+      return this.thumb(run, sample, {'aspect-ratio': `${dataset.width} / ${dataset.height}`},
+        h('span.pixels', {style: {'background-image': `url("${url}")`,
+          'background-size': `${100 * columns}% ${100 * rows}%`,
+          'background-position': `${x}% ${y}%`}}));
     }));
+  }
+
+  /** @param {Run} run @param {Sample} sample @param {Record<string, string>} style @param {Element} shown */
+  thumb(run, sample, style, shown) {
+    const label = className(run, sample.dataset, sample.label);
+    const title = `${label}, ${sampleName(sample)}, ` + (sample.correct ? 'called so' :
+      `called ${outputName(run, sample.predicted)}`) + (sample.path ? `, ${sample.path}` : '');
+    return h(`button.thumb${sample.correct ? '' : '.wrong'}`, {type: 'button', title,
+      'aria-label': title, 'data-sample': sample.id, tabIndex: -1, style,
+      onclick: () => this.actions.explain(sample.id)}, shown);
   }
 
   /** Marks the sample that is explained; it, or the first, is where the Tab key arrives. */

@@ -1,14 +1,14 @@
 // The spotlight: which patterns, or training samples, a layer attends to.
 
-import {imageUrl} from '../api.js';
 import {csvButton} from '../csv.js';
-import {classCount, className, count, numberedClass, outputName, percent, scientific, short, signed, subjectFile} from '../format.js';
+import {classCount, className, count, noun, numberedClass, outputName, percent, scientific, short, signed, subjectFile} from '../format.js';
 import {choice, h, redraw, select} from '../dom.js';
 import {rankChoices, rankOf, ranksOf, scoreName} from '../ranks.js';
 import {boxStyle, placeName} from '../places.js';
 import {FULL_LIGHT, above, light} from '../scale.js';
 import {K_MAX} from '../state.js';
 import {layerChoice} from './layer_choice.js';
+import {depict} from '../depict.js';
 
 /** @import {Answer, Common, Lit, Run, Subject} from '../types.js' */
 /** @import {State} from '../state.js' */
@@ -64,10 +64,10 @@ function card(run, answer, lit, most, actions, prefix) {
   /** What the ranking is about, if the card does not tell it anyway. */
   const other = !rank?.of_attention && !rank?.uses_layer || rank.name === 'cosine' ? rank?.score_name : null;
   const ranked = other ? lit.score : rank?.of_attention ? lit.attention : lit.contribution;
-  const out = `Take training image ${lit.sample.index} out of the memory`;
+  const out = `Take training ${noun(run)} ${lit.sample.index} out of the memory`;
   const when = answer.by === 'sample' ? `× ${lit.repetitions}` : `step ${lit.step}`;
   const target = outputName(run, answer.logit);
-  const label = `${lit.rank}. ${name}, training image ${lit.sample.index}, ` +
+  const label = `${lit.rank}. ${name}, training ${noun(run)} ${lit.sample.index}, ` +
     `attention ${short(lit.attention)}, ${lit.contribution === null ? '' : `contribution to ${target} ${signed(lit.contribution)}, `}` +
     `${short(deviations)} deviations above the mean, ${when}. Ask about it.`;
   const box = boxStyle(run.layers[answer.layer - 1], lit.place, run.datasets.find(({name: own}) => own === lit.sample.dataset) ?? run.datasets[0]);
@@ -75,7 +75,7 @@ function card(run, answer, lit, most, actions, prefix) {
     'data-sample': lit.sample.id, 'data-attention': lit.attention,
     title: `${short(deviations)} standard deviations above the mean${lit.sample.path ? `, ${lit.sample.path}` : ''}`,
     style: {'--light': light(deviations).toFixed(3)}, onclick: () => actions.explain(lit.sample.id)},
-  h('span.frame', {}, h('img', {src: imageUrl(run.id, lit.sample.id, 4), alt: '', loading: 'lazy'}), box ? h('i.patch', {style: box}) : null),
+  h('span.frame', {}, depict(run.id, lit.sample, 4), box ? h('i.patch', {style: box}) : null),
   h('span.strength', {}, h(ranked < 0 ? 'i.minus' : 'i.plus', {
     style: {width: `${100 * Math.abs(lit.score) / most}%`}})),
   h('span.line', {}, h('b', {}, h('i.dot', {'data-class': lit.sample.label % 10}), name)),
@@ -169,8 +169,8 @@ export function showCommon(section, answer, common) {
   const often = first.filter((lit) => (shares.get(lit.sample.id) ?? 0) >= least).length;
   const note = /** @type {HTMLElement} */ (section.querySelector('.common-note'));
   note.classList.toggle('warning', often > first.length / 2);
-  note.replaceChildren(often > first.length / 2 ? `${often} of the first ${first.length} light up for many test images ` +
-    `(top ten of ${percent(least, 0)} or more of ${common.queries} queries): this spotlight tells more of those training images ` +
+  note.replaceChildren(often > first.length / 2 ? `${often} of the first ${first.length} light up for many test samples ` +
+    `(top ten of ${percent(least, 0)} or more of ${common.queries} queries): this spotlight tells more of those training samples ` +
     'than of this query. Try cosine.' : '');
   section.dataset.common = 'known';
 }

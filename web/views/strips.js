@@ -1,10 +1,10 @@
 // The first screen's answer: what the network looked at, what argued for its answer, and what against; by sample, in the
 // last layer, where contributions are exact.
 
-import {imageUrl} from '../api.js';
 import {csvButton} from '../csv.js';
-import {className, outputName, short, signed} from '../format.js';
+import {className, noun, outputName, short, signed} from '../format.js';
 import {h, redraw} from '../dom.js';
+import {depict} from '../depict.js';
 
 /** @import {Actions, Answer, Card, Run, Strip} from '../types.js' */
 
@@ -27,10 +27,10 @@ function showCard(run, strip, card, place, most, why) {
   const sign = value < 0 ? 'minus' : 'plus', shown = repetitions > 1 ? `, shown ${repetitions} times` : '';
   return h('li', {}, h('button.strip-card', {type: 'button', id: `strip-${strip.id}-${place + 1}`, 'data-sample': sample.id,
     'data-contribution': contribution, 'data-attention': attention,
-    title: `training image #${sample.index}${sample.path ? `, ${sample.path}` : ''}: attention ${short(attention)}, ` +
+    title: `training ${noun(run)} #${sample.index}${sample.path ? `, ${sample.path}` : ''}: attention ${short(attention)}, ` +
       `${contribution === null ? '' : `adds ${signed(contribution)} to ${outputName(run, strip.output)}`}${shown}`,
-    'aria-label': `${name}, training image ${sample.index}, ${number.join(' ')}${shown}. Why?`, onclick: () => why(card)},
-  h('span.frame', {}, h('img', {src: imageUrl(run.id, sample.id, 4), alt: '', loading: 'lazy'})),
+    'aria-label': `${name}, training ${noun(run)} ${sample.index}, ${number.join(' ')}${shown}. Why?`, onclick: () => why(card)},
+  h('span.frame', {}, depict(run.id, sample, 4)),
   h('span.strength', {'aria-hidden': 'true'}, h(`i.${sign}`, {style: {width: `${100 * Math.abs(value) / most}%`}})),
   h('span.line', {}, h('b', {}, h('i.dot', {'data-class': sample.label % 10}), name), h('span.soft', {}, times(repetitions))),
   h('span.line', {}, h('span.soft', {}, number[0]), h(`span.${sign}`, {}, number[1]))));

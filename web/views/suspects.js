@@ -1,12 +1,13 @@
 // Suspicious labels: images whose label the memory of themselves, and not of the others, supports; to be marked.
 
-import {imageUrl, listSuspects} from '../api.js';
+import {listSuspects} from '../api.js';
 import {csvButton} from '../csv.js';
 import {h, redraw} from '../dom.js';
-import {className, count, fixed, outputName, percent, sampleName, short} from '../format.js';
+import {className, count, fixed, noun, outputName, percent, sampleName, short} from '../format.js';
 import {Marks} from './marks.js';
 import {notify} from './notices.js';
 import {filePath} from './path.js';
+import {depict} from '../depict.js';
 
 /** @import {Actions, Mark, Run, Suspect, SuspectPage} from '../types.js' */
 
@@ -17,10 +18,10 @@ function card(run, suspect, actions, marks) {
   const flipped = sample.true_label === undefined ? null : className(run, sample.dataset, sample.true_label);
   const better = suggested && className(run, sample.dataset, suggested.label);
   const item = h('li', {}, h('button.suspect', {type: 'button', id: `suspect-${rank}`, 'data-sample': sample.id, 'data-score': score,
-    'aria-label': `${rank}. ${sample.split} image ${sample.index}, labelled ${label}, called ${called}` +
+    'aria-label': `${rank}. ${sample.split} ${noun(run)} ${sample.index}, labelled ${label}, called ${called}` +
       `${better ? `, neighbours are ${better}` : ''}, score ${short(score)}. Ask about it; w: wrong, f: fine, u: unsure.`,
     onclick: () => actions.explain(sample.id)},
-  h('span.frame', {}, h('img', {src: imageUrl(run.id, sample.id, 4), alt: '', loading: 'lazy'})),
+  h('span.frame', {}, depict(run.id, sample, 4)),
   h('span.line', {}, h('b.name', {title: label}, label), h('span.soft', {}, sample.split === 'train' ? `#${sample.index}` : `${sample.split} #${sample.index}`)),
   h('span.line', {title: `called ${called}`}, h('span.name', {}, sample.correct ? 'called so' : `called ${called}`)),
   better ? h('span.line.better', {title: `${percent(suggested.share, 0)} of its neighbours are ${better}`},
@@ -75,7 +76,7 @@ export function showSuspects(section, run, page, marked, actions, signal) {
   }}, 'Show more');
   redraw(section,
     h('div.head', {}, h('h2', {id: 'suspects-title'}, 'Suspicious labels'),
-      h('span.soft', {}, `${count(page.total)} images`),
+      h('span.soft', {}, `${count(page.total)} ${noun(run)}s`),
       csvButton(`suspects-${run.name}`, 'the suspects shown', ['rank', 'dataset', 'split', 'index', 'file', 'label', 'predicted', 'suggested',
         'suggested_share', 'true_label', 'near_duplicate', 'score', 'own', 'others', 'loss'], () => suspects.map((one) => row(run, one)))),
     h('p.lead', {}, 'Images ranked by how much the memory of themselves, and not of the others, supports their label; of the held-out ones, ' +

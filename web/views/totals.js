@@ -33,13 +33,13 @@ export function showTotals(section, run, panels, subject, actions) {
   /** @param {number} index @param {number} line */
   const at = (index, line) => sorted[line][x[index]];
   redraw(section,
-    h('div.head', {}, h('h2', {}, 'Totals per training image'),
-      csvButton(`samples-${subjectFile(subject)}-layer-${panels.layer}`, 'the totals per training image',
+    h('div.head', {}, h('h2', {}, 'Totals per training sample'),
+      csvButton(`samples-${subjectFile(subject)}-layer-${panels.layer}`, 'the totals per training sample',
         ['dataset', 'index', 'sample_id', 'repetitions', 'sum', 'sum_abs', 'score'], () => order.map((i) =>
           [places[i].dataset, places[i].index, id[i], repetitions[i], sum[i], sumAbs[i], score[i]]))),
-    h('p.soft', {}, `${scoreName(panels.rank)} summed over all showings of each of ${count(id.length)} training images, sorted` +
+    h('p.soft', {}, `${scoreName(panels.rank)} summed over all showings of each of ${count(id.length)} training samples, sorted` +
       (run.datasets.length > 1 ? ' within each data set.' : '.')),
-    chart({label: 'Totals per training image, sorted', xLabel: 'rank', yLabel: `total ${scoreName(panels.rank)}`, x: x.map((rank) => rank + 1), lines,
+    chart({label: 'Totals per training sample, sorted', xLabel: 'rank', yLabel: `total ${scoreName(panels.rank)}`, x: x.map((rank) => rank + 1), lines,
       hover: (index, line, event) => {
         if (index < 0) return hidePreview();
         const i = at(index, line);

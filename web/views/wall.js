@@ -2,7 +2,7 @@
 
 import {csvButton} from '../csv.js';
 import {choice, h, redraw} from '../dom.js';
-import {className, classPlace, count, numberedClass, short, subjectFile} from '../format.js';
+import {className, classPlace, count, noun, numberedClass, short, subjectFile} from '../format.js';
 import {onTheme} from '../lifetime.js';
 import {hidePreview, showPreview} from '../preview.js';
 import {scoreName} from '../ranks.js';
@@ -48,7 +48,7 @@ function block(run, panels, members, number, lights, zoom, actions) {
   const {dataset, label} = classPlace(run, number);
   const columns = Math.ceil(Math.sqrt(members.length / 2)), rows = Math.ceil(members.length / columns);
   const canvas = h('canvas.cells', {width: columns, height: rows, tabIndex: 0, role: 'img',
-    'aria-label': `${numberedClass(run, number)}: ${count(members.length)} training images; arrow keys move, Enter asks`,
+    'aria-label': `${numberedClass(run, number)}: ${count(members.length)} training samples; arrow keys move, Enter asks`,
     style: {width: `${columns * zoom}px`, height: `${rows * zoom}px`}});
   let cursor = 0;
   const draw = () => {
@@ -108,7 +108,7 @@ export function showWall(section, run, state, panels, subject, actions) {
   const classes = byClass(panels);
   const cell = state.zoom * (panels.samples.id.length < FEW ? 3 : 1);
   redraw(section,
-    h('div.head', {}, h('h2', {}, 'The wall: every training image, lit by its total'),
+    h('div.head', {}, h('h2', {}, 'The wall: every training sample, lit by its total'),
       h('span.soft', {}, 'zoom '), choice(ZOOMS.map((zoom) => ({value: String(zoom), text: `${zoom}×`})), String(state.zoom),
         'Zoom', (value) => actions.choose({zoom: Number(value)})),
       csvButton(`wall-${subjectFile(subject)}-layer-${panels.layer}`, 'the wall', ['class', 'sample_id', 'repetitions', 'score', 'light'],
@@ -117,6 +117,6 @@ export function showWall(section, run, state, panels, subject, actions) {
     ...run.datasets.map((dataset) => h('div.wall-of', {}, run.datasets.length > 1 ? h('h3', {}, dataset.name) : null,
       h('div.scroll.wall', {}, classes.map((members, number) => classPlace(run, number).dataset === dataset.name &&
         block(run, panels, members, number, lights, cell, actions))))),
-    h('p.soft', {}, `Light: how far the image’s total ${scoreName(panels.rank)} stands above the mean of all images ` +
+    h('p.soft', {}, `Light: how far the ${noun(run)}’s total ${scoreName(panels.rank)} stands above the mean of all ${noun(run)}s ` +
       `(${short(mean)}), full at ${FULL_LIGHT} standard deviations (${short(deviation)}). `, h('span.pointing', {}, 'Point at a cell to see it, click to ask about it.')));
 }

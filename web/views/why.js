@@ -1,9 +1,10 @@
 // Why one training image adds what it does: the arithmetic of its contribution, showing by showing, and both pictures.
 
-import {askAll, imageUrl} from '../api.js';
-import {className, count, fixed, outputName, sampleName, short, signed} from '../format.js';
+import {askAll} from '../api.js';
+import {className, count, fixed, noun, outputName, sampleName, short, signed} from '../format.js';
 import {h} from '../dom.js';
 import {picture} from './answer.js';
+import {depictWhole} from '../depict.js';
 
 /** @import {Actions, Card, Part, Run, Subject} from '../types.js' */
 /** @import {State} from '../state.js' */
@@ -68,15 +69,15 @@ export async function openWhy(run, state, subject, pixels, lit, output, actions)
   const sum = /** @type {number[]} */ (part.products ?? []).reduce((total, one) => total + one, 0);
   body.replaceChildren(
     h('div.pair-of-images', {},
-      h('figure', {}, picture(run, subject), h('figcaption', {}, 'this image', h('span.soft', {}, 'pixels' in subject ? 'your picture' : sampleName(subject)))),
-      h('figure', {}, h('img.subject', {src: imageUrl(run.id, sample.id, 8), alt: `training image ${sample.index}, ${label}`}),
+      h('figure', {}, picture(run, subject), h('figcaption', {}, `this ${noun(run)}`, h('span.soft', {}, 'pixels' in subject ? 'your picture' : sampleName(subject)))),
+      h('figure', {}, depictWhole(run.id, sample, `training ${noun(run)} ${sample.index}, ${label}`),
         h('figcaption', {}, `a training ${label}`, h('span.soft', {}, sample.path ?? sampleName(sample)))),
       part.products ? h('figure', {}, productPicture(run, sample.dataset, part.products),
         h('figcaption', {}, 'their product', h('span.soft', {}, `orange pulls together, blue apart; sum ${short(sum)}: what layer 1 attends`))) : null),
     h('p', {}, 'Each time it was shown, the last layer stored its key with an error signal: how the answer for it was to change. ',
-      'Asked now, this image’s key meets the stored one (attention in the last layer, and 1 for the bias), and gets as much of that change back:'),
+      `Asked now, this ${noun(run)}’s key meets the stored one (attention in the last layer, and 1 for the bias), and gets as much of that change back:`),
     arithmetic(run, part, name),
     h('div.buttons', {},
-      h('button', {type: 'button', id: 'why-explain', onclick: close(() => actions.explain(sample.id))}, 'Ask about that image'),
+      h('button', {type: 'button', id: 'why-explain', onclick: close(() => actions.explain(sample.id))}, `Ask about that ${noun(run)}`),
       h('button', {type: 'button', id: 'why-remove', onclick: close(() => actions.remove(`sample:${sample.id}`))}, 'Without it?')));
 }

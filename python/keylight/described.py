@@ -1,0 +1,117 @@
+"""Samples that words describe where there is no picture: rows of a table, labelled sequences of tokens, or anything else."""
+from __future__ import annotations
+
+from typing import Any, Callable, Sequence
+
+import numpy as np
+import torch
+
+from .errors import RecordError
+from .labelled import Labelled
+
+BYTES_MAX = 8192  # of a description, as docs/format.md has it
+CUT = "\u2026"  # stands where a description was cut off
+
+
+class Described(Labelled):
+    """descriptions: what keylight shows of each sample, in place of a picture; lines of a name, a tab and a value are shown as a
+    table. inputs: what the model reads: a tensor (n, ...), or a data set whose items begin with it."""
+
+    def __init__(self, descriptions: Sequence[str], labels: Any, classes: Sequence[str], inputs: Any,
+                 files: Sequence[str] | None = None):
+        self.descriptions = [_fitting(str(text)) for text in descriptions]
+        self.labels, self.classes, self.files, self.inputs = labels, list(classes), files, inputs
+        self.has_predictions, self.kind = True, "described"
+        self._check(len(self.descriptions), "descriptions")
+        if len(inputs) != len(self.descriptions):
+            raise RecordError(f"there are {len(self.descriptions)} samples, and what the model reads of {len(inputs)}")
+
+    def write(self, file: Any, name: str, test: Any) -> None:
+        """The rows of dataset, class and description."""
+        file.insert("dataset", 0, name, "described", 0, 0, 0, len(self.classes), len(self), 0, len(test))
+        for label, text in enumerate(self.classes):
+            file.insert("class", 0, label, text)
+        for sample, text in enumerate(self.descriptions + test.descriptions):
+            file.insert("description", sample, text)
+
+
+class Table(Described):
+    """Rows of a table.
+
+    values: (n, columns) what is shown, numbers or texts; labels: (n); columns: their names; classes: a name for every label;
+    inputs: what the model reads, where it is not the values themselves as float32."""
+
+    def __init__(self, values: Any, labels: Any, columns: Sequence[str], classes: Sequence[str], inputs: Any = None,
+                 files: Sequence[str] | None = None):
+        rows = values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else np.array(values, object)  # texts beside numbers
+        names = [_line(str(name)) for name in columns]
+        if rows.ndim != 2 or rows.shape[1] != len(names):
+            raise RecordError(f"values are rows of {len(names)} columns, as there are names, not {rows.shape}")
+        if inputs is None:
+            try:
+                inputs = torch.from_numpy(np.ascontiguousarray(rows, np.float32))
+            except (TypeError, ValueError) as error:
+                raise RecordError(f"the values are no numbers ({error}): say with inputs= what the model reads of each row") from error
+        super().__init__(["\n".join(f"{name}\t{_value(value)}" for name, value in zip(names, row)) for row in rows], labels, classes,
+                         inputs, files)
+
+
+class Sequences(Described):
+    """Sequences of tokens with one label each.
+
+    tokens: (n, length) or rows of several lengths; labels: (n); classes: a name for every label; vocabulary: the text of each
+    token, or decode: makes a text of a row of tokens; padding: the token that fills short rows up, which is not shown, and which
+    attention leaves out where it taught nothing; inputs: what the model reads, where it is not the tokens, filled up."""
+
+    def __init__(self, tokens: Any, labels: Any, classes: Sequence[str], vocabulary: Sequence[str] | None = None,
+                 decode: Callable[[list[int]], str] | None = None, padding: int | None = None, inputs: Any = None,
+                 files: Sequence[str] | None = None):
+        if (vocabulary is None) == (decode is None):
+            raise RecordError("say what tokens mean: vocabulary, the text of each, or decode, which makes a text of a row")
+        rows = [np.asarray(row, np.int64) for row in (tokens.cpu().numpy() if isinstance(tokens, torch.Tensor) else tokens)]
+        length = max((len(row) for row in rows), default=0)
+        if padding is None and any(len(row) != length for row in rows):
+            raise RecordError("the sequences are of several lengths: say which token fills them up (padding=)")
+        filled = np.full((len(rows), length), padding or 0, np.int64)
+        for row, to in zip(rows, filled):
+            to[:len(row)] = row
+        if vocabulary is not None and filled.size and not 0 <= filled.min() <= filled.max() < len(vocabulary):
+            raise RecordError(f"tokens are indices into the vocabulary of {len(vocabulary)}, not up to {filled.max()}")
+        self._padded = None if padding is None else torch.from_numpy(filled == padding)
+        super().__init__([_text([int(token) for token in row if token != padding], vocabulary, decode) for row in filled], labels,
+                         classes, torch.from_numpy(filled) if inputs is None else inputs, files)
+
+    def padded(self, index: np.ndarray) -> torch.Tensor | None:
+        return None if self._padded is None else self._padded[torch.from_numpy(index)]
+
+
+def table_of(vectors: torch.Tensor, labels: np.ndarray, classes: Sequence[str], inputs: Any) -> Table:
+    """Of a data set whose items are vectors without names: (n, columns) float."""
+    return Table(vectors, labels, [f"x{column + 1}" for column in range(vectors.shape[1])], classes, inputs)
+
+
+def _line(text: str) -> str:
+    """A text in one line, without tabs."""
+    return " ".join(text.split())
+
+
+def _value(value: Any) -> str:
+    return f"{float(value):.6g}" if isinstance(value, (float, np.floating)) else _line(str(value))
+
+
+def _text(tokens: list[int], vocabulary: Sequence[str] | None, decode: Callable[[list[int]], str] | None) -> str:
+    """Words are parted by spaces; tokens that bring their own, as those of most tokenisers, are not."""
+    if decode is not None:
+        return str(decode(tokens))
+    assert vocabulary is not None
+    texts = [str(vocabulary[token]) for token in tokens]
+    return ("" if any(" " in text for text in texts) or all(len(text) == 1 for text in texts) else " ").join(texts)
+
+
+def _fitting(text: str) -> str:
+    """A text without what no text has (NUL), cut to what a file holds."""
+    text = text.replace("\0", "\ufffd")
+    encoded = text.encode("utf-8", "replace")
+    if len(encoded) <= BYTES_MAX:
+        return encoded.decode()
+    return encoded[:BYTES_MAX - len(CUT.encode())].decode(errors="ignore") + CUT
