@@ -19,20 +19,29 @@ static uint32_t attended_place(const struct kl_history *history, const struct kl
                : KL_ALL_PLACES;
 }
 
+/* Who has what was recorded of a subject: who asks, or the file; NULL: the network is run here. */
+static const struct kl_queries *queries_of(const struct kl_history *history,
+                                           const struct kl_subject *subject)
+{
+    return history->queries && subject->recorded ? subject->recorded : history->queries;
+}
+
 enum kl_status kl_pass_forward(const struct kl_history *history, const struct kl_subject *subject,
                                struct kl_activations **out, struct kl_error *err)
 {
-    const struct kl_queries *queries = history->queries;
+    const struct kl_queries *queries = queries_of(history, subject);
     const struct kl_shape *final = &history->final->shape;
     struct kl_activations *activations = NULL;
     enum kl_status status;
 
     if (!queries)
         return kl_model_read(history->final, history->data, subject, out, err);
-    if (!subject->stored)
-        return kl_fail_on(err, KL_ERR_USAGE, "sample",
-                          "this network was recorded: only the framework that trained it can run "
-                          "it, so that only its recorded test samples can be asked about");
+    if (!subject->stored && !subject->recorded)
+        return kl_fail_on(
+            err, KL_ERR_USAGE, "sample",
+            "this network was recorded: only the framework that trained it can run "
+            "it, so that only its recorded test samples can be asked about, or what a client "
+            "of that framework recorded");
     status = kl_activations_create(final, 1, &activations, err);
     if (!status)
         status = queries->read(queries->self, subject->stored - 1, activations, err);
@@ -51,7 +60,7 @@ enum kl_status kl_pass_back(const struct kl_history *history, const struct kl_su
                             struct kl_activations *activations, struct kl_error *err)
 {
     const struct kl_network *final = history->final;
-    const struct kl_queries *queries = history->queries;
+    const struct kl_queries *queries = queries_of(history, subject);
     uint32_t last = final->shape.n_layers - 1;
 
     if (queries && layer < last)
@@ -65,6 +74,25 @@ enum kl_status kl_pass_back(const struct kl_history *history, const struct kl_su
     else
         kl_model_back_loss(final, output, activations);
     return KL_OK;
+}
+
+const float *kl_pass_weights(struct kl_activations *activations, int is_logit, uint32_t output)
+{
+    const struct kl_shape *shape = &activations->shape;
+    uint32_t last = shape->n_layers - 1;
+
+    for (uint32_t l = 0; l <= last; l++) {
+        memset(activations->errors[l], 0, shape->outputs[l] * sizeof(float));
+        if (activations->places[l])
+            memset(activations->places[l]->errors, 0,
+                   (size_t)activations->places[l]->n * shape->outputs[l] * sizeof(float));
+    }
+    if (is_logit)
+        activations->errors[last][output] = 1;
+    else
+        kl_cross_entropy(activations->keys[last + 1], 1, shape->outputs[last], &output,
+                         activations->errors[last]);
+    return activations->errors[last];
 }
 
 /* Numbers of what kl_pass_gradients tells of a layer. */

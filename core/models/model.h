@@ -20,10 +20,15 @@ struct kl_model_settings {
 enum kl_initialisation { KL_INIT_XAVIER, KL_INIT_HE };
 
 /* What is asked about: a sample's numbers, or the end of a text. Borrowed. */
+struct kl_queries;
+
 struct kl_subject {
-    uint32_t dataset;       /* whose standardisation the pixels take, from 0 */
-    uint32_t stored;        /* 1 and the id of the sample that it is; 0: it is none of the run's */
-    const uint8_t *pixels;  /* (image size); or NULL */
+    uint32_t dataset;      /* whose standardisation the pixels take, from 0 */
+    uint32_t stored;       /* 1 and the id of the sample that it is; 0: it is none of the run's */
+    const uint8_t *pixels; /* (image size); or NULL */
+    /* What a framework recorded of it, of a network that cannot be run here, for as long as it is
+     * asked about (core/explain/history.h); NULL: what the file has of the stored sample. */
+    const struct kl_queries *recorded;
     const uint32_t *tokens; /* (n_tokens) read from an empty state; what follows is asked */
     uint32_t n_tokens;      /* at least 1 */
     /* Of a layer that sees it at several places, from 1: attention is of this place, from 1; 0: of

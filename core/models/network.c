@@ -104,6 +104,27 @@ enum kl_status kl_activations_set_places(struct kl_activations *activations, uin
     return KL_OK;
 }
 
+enum kl_status kl_activations_take(struct kl_activations *activations, uint32_t layer,
+                                   const float *numbers, uint32_t n, struct kl_error *err)
+{
+    const struct kl_shape *shape = &activations->shape;
+    const struct kl_convolution *convolution = kl_shape_convolution(shape, layer);
+    float *keys = activations->keys[layer];
+
+    if (n != 1 || convolution || kl_shape_places(shape, layer) != 1) {
+        enum kl_status status = kl_activations_set_places(activations, layer, n, err);
+
+        if (status)
+            return status;
+        keys = activations->places[layer]->keys;
+    }
+    if (convolution)
+        kl_unfold(convolution, numbers, keys);
+    else
+        memcpy(keys, numbers, (size_t)n * shape->inputs[layer] * sizeof(float));
+    return KL_OK;
+}
+
 void kl_activations_free(struct kl_activations *activations)
 {
     if (!activations)

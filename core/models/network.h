@@ -57,6 +57,12 @@ void kl_activations_free(struct kl_activations *activations);
 enum kl_status kl_activations_set_places(struct kl_activations *activations, uint32_t layer,
                                          uint32_t n, struct kl_error *err);
 
+/* What a layer saw of row 0, as somebody else kept it: of n places (n, inputs), or the map that a
+ * convolution read, whose n is that of its shape. Sizes are the caller's to check. Errors:
+ * KL_ERR_MEMORY. */
+enum kl_status kl_activations_take(struct kl_activations *activations, uint32_t layer,
+                                   const float *numbers, uint32_t n, struct kl_error *err);
+
 /* probabilities[j] = exp(logits[j]) / sum; both (n_classes). */
 void kl_softmax(const float *logits, uint32_t n_classes, float *probabilities);
 

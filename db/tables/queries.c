@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "core/base/memory.h"
+#include "core/explain/passes.h"
 #include "db/file/database.h"
 #include "db/tables/query_rows.h"
 
@@ -155,23 +156,15 @@ static enum kl_status read_back(void *self, uint32_t sample, int is_logit, uint3
     struct stored *stored = self;
     const struct kl_shape *shape = stored->own.shape;
     const struct kl_query_rows *source;
-    uint32_t last = shape->n_layers - 1, n = kl_shape_n_outputs(shape), widest = 0;
-    float *weights = activations->errors[last], *row = NULL;
+    uint32_t n = kl_shape_n_outputs(shape), widest = 0;
+    const float *weights = kl_pass_weights(activations, is_logit, output);
+    float *row = NULL;
     int is_done = 0;
     enum kl_status status;
 
-    for (uint32_t l = 0; l < last; l++) {
+    for (uint32_t l = 0; l + 1 < shape->n_layers; l++)
         widest = shape->outputs[l] > widest ? shape->outputs[l] : widest;
-        memset(activations->errors[l], 0, shape->outputs[l] * sizeof(float));
-        if (activations->places[l])
-            memset(activations->places[l]->errors, 0,
-                   (size_t)activations->places[l]->n * shape->outputs[l] * sizeof(float));
-    }
     status = kl_alloc(&row, widest, sizeof *row, "gradients", err);
-    memset(weights, 0, n * sizeof *weights);
-    weights[output] = 1;
-    if (!is_logit)
-        kl_cross_entropy(activations->keys[last + 1], 1, n, &output, weights);
     pthread_mutex_lock(&stored->lock);
     source = source_of(stored, sample);
     if (!status && !is_logit)

@@ -139,15 +139,8 @@ static enum kl_status take_places(const struct kl_query_rows *source, uint32_t l
     if (rows->width != width || (convolution && rows->n != 1) || rows->n > KL_PLACES_MAX ||
         (uint64_t)rows->n * shape->outputs[layer] > KL_ROW_MAX || layer + 1 == shape->n_layers)
         return damaged(source, err);
-    if (kl_activations_set_places(activations, layer,
-                                  convolution ? kl_shape_places(shape, layer) : rows->n, err))
-        return err->status;
-    if (convolution)
-        kl_unfold(convolution, rows->numbers, activations->places[layer]->keys);
-    else
-        memcpy(activations->places[layer]->keys, rows->numbers,
-               (size_t)rows->n * width * sizeof(float));
-    return KL_OK;
+    return kl_activations_take(activations, layer, rows->numbers,
+                               convolution ? kl_shape_places(shape, layer) : rows->n, err);
 }
 
 static enum kl_status read_layer(const struct kl_query_rows *source, uint32_t sample, uint32_t l,

@@ -1,4 +1,6 @@
-"""Asks a running server: for notebooks and scripts. What it answers is docs/api.md's."""
+"""Asks a running server: for notebooks and scripts. What it answers is docs/api.md's.
+
+Of a recorded network only the model itself can say what its layers see: the client runs it, and sends that with its question."""
 from __future__ import annotations
 
 import base64
@@ -11,8 +13,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import torch
+from torch import nn
 
+from . import queries
 from .errors import RecordError
+from .layers import linear_layers
+from .ranks import inner
+
+
+NUMBERS_MAX = 180_000  # that fit into a question
+IN_LINK_MAX = 12288  # numbers of a picture that make an address which travels well
 
 
 class ServerError(RecordError):
@@ -47,7 +58,8 @@ class Answer:
     """What the network says of one sample. Shows itself in a notebook.
 
     outputs: their names; logits, probabilities: (outputs); initial_guess, correction: (outputs), whose sum is the
-    logits, or None in a run without error signals; strips: the first screen's; link: to the page."""
+    logits, or None in a run without error signals; strips: the first screen's; link: to the page,
+    of a tensor that a recorded network read to that of the run."""
 
     def __init__(self, client: Client, asked: dict[str, Any], answer: dict[str, Any], strips: dict[str, Any]):
         self._client, self._asked = client, asked
@@ -60,7 +72,7 @@ class Answer:
         self.predicted: str = self.outputs[answer["predicted"]]
         self.strips = [Strip(one["title"], one["sentence"],
                              [client._lit(card, card["attention"]) for card in one["cards"]]) for one in strips["strips"]]
-        self.link = client.link(asked.get("sample"))
+        self.link = client.link(asked.get("sample"), asked.get("pixels"))
 
     def spotlight(self, rank: str = "abs", layer: int | str | None = None, by: str = "sample", k: int = 20) -> list[Lit]:
         """Who is lit by a rank (docs/api.md) in a layer, by its number from 1 or its name; default: the last."""
@@ -93,28 +105,66 @@ class Answer:
 
 
 class Client:
-    """A running keylight. url: as it printed it; run: a run's name or id (default: the only one)."""
+    """A running keylight. url: as it printed it; run: a run's name or id (default: the only one); model: of a recorded run the
+    network as it was when the training ended, so that tensors can be asked about; batch_first: as the recorder was told."""
 
-    def __init__(self, url: str = "http://127.0.0.1:8420", run: str | None = None, token: str | None = None):
-        self._url, self._token = url.rstrip("/"), token
+    def __init__(self, url: str = "http://127.0.0.1:8420", run: str | None = None, token: str | None = None,
+                 model: nn.Module | None = None, batch_first: bool = True):
+        self._url, self._token, self._batch_first = url.rstrip("/"), token, batch_first
+        self._model = None if model is None else inner(model)
         runs = self._json("runs")["runs"]
         found = [one for one in runs if run is None or run in (one["name"], one["id"], one["file"])]
         if len(found) != 1:
             raise ServerError(f"{self._url} has the runs {', '.join(one['name'] for one in runs)}: name one of them")
         self.run: dict[str, Any] = self._json(f"runs/{found[0]['id']}")
 
-    def ask(self, sample: str | int | np.ndarray | Any) -> Answer:
-        """About a sample: its name (test/fashion-mnist/42), its index in the test split, or a picture's numbers (bytes
-        from 0 to 255), where keylight can run the network itself."""
+    def ask(self, sample: str | int | np.ndarray | torch.Tensor | Any, label: int | None = None) -> Answer:
+        """About a sample: its name (test/fashion-mnist/42), its index in the test split; of a native run a picture's numbers (bytes
+        from 0 to 255); of a recorded one what the model reads of one sample, a tensor without the dimension of the batch. label: what
+        it should be, an output (default: what the model says), of a tensor."""
         if isinstance(sample, (int, np.integer)):
             sample = f"test/{self.run['datasets'][0]['name']}/{int(sample)}"
-        asked = ({"sample": sample} if isinstance(sample, str) else
-                 {"pixels": np.asarray(sample).astype(np.uint8).flatten().tolist()})
+        if isinstance(sample, str):
+            asked: dict[str, Any] = {"sample": sample}
+        elif self.run["recorded"]:
+            asked = {"recorded": self._recorded(torch.as_tensor(sample), label)}
+        else:
+            asked = {"pixels": np.asarray(sample).astype(np.uint8).flatten().tolist()}
         return Answer(self, asked, self._ask("answer", asked), self._ask("strips", asked))
 
-    def link(self, sample: str | None = None) -> str:
-        """The page's address, of a sample or of the run."""
-        return f"{self._url}/r/{self.run['id']}" + (f"/q/{urllib.parse.quote(sample)}" if sample else "")
+    def _recorded(self, x: torch.Tensor, label: int | None) -> dict[str, Any]:
+        """What the model's layers see of one sample, as the body of a question has it."""
+        if self._model is None:
+            raise ServerError("this network was recorded, so only the model can say what its layers see: Client(.., model=model)")
+        if self.run["kind"] == "text":
+            raise ServerError("of a text only positions that were recorded can be asked about: keylight.add_queries")
+        by_name = {layer.name: layer for layer in linear_layers(self._model)}
+        missing = [one["name"] for one in self.run["layers"] if one["name"] not in by_name]
+        if missing:
+            raise ServerError(f"the model is not the one that was recorded: it has no {missing[0]}")
+        layers = [by_name[one["name"]] for one in self.run["layers"]]
+        if label is None:
+            passage = queries.Passage(self._model, layers[-1:], x[None].to(queries.device_of(self._model)), self._batch_first)
+            try:
+                label = 0 if passage.logits is None else int(passage.logits[0].argmax())
+            finally:
+                passage.end()
+        found = queries.ask(self._model, layers, x[None], torch.tensor([label]), self._batch_first)[0]
+        n_numbers = sum(key.numel() for key in found.keys) + sum(one.numel() for all in found.gradients.values() for one in all)
+        if n_numbers > NUMBERS_MAX and None not in found.gradients:
+            found.gradients = _most_asked(found, label)
+        return {"logits": _base64(found.logits), "label": label,
+                "layers": [{"keys": _base64(key),
+                            "gradients": {"loss" if output is None else str(output): _base64(gradients[number])
+                                          for output, gradients in found.gradients.items() if number < len(gradients)}}
+                           for number, key in enumerate(found.keys)]}
+
+    def link(self, sample: str | None = None, pixels: list[int] | None = None) -> str:
+        """The page's address, of a sample, of a picture's bytes, or of the run."""
+        page = f"{self._url}/r/{self.run['id']}"
+        if pixels is not None and len(pixels) <= IN_LINK_MAX:
+            return f"{page}/q/drawing?pixels={base64.urlsafe_b64encode(bytes(pixels)).decode().rstrip('=')}"
+        return page + (f"/q/{urllib.parse.quote(sample)}" if sample else "")
 
     def frame(self, sample: str | None = None, height: int = 800) -> Any:
         """The page itself in a notebook, whose origin the server must have been told: serve --allow-frame."""
@@ -131,7 +181,7 @@ class Client:
 
     def _ask(self, resource: str, words: dict[str, Any]) -> dict[str, Any]:
         path = f"runs/{self.run['id']}/{resource}"
-        if "pixels" in words:
+        if "sample" not in words:
             return self._json(path, words)
         return self._json(f"{path}?{urllib.parse.urlencode(words, safe='/:')}")
 
@@ -170,6 +220,21 @@ class Client:
             raise ServerError(detail) from None
         except urllib.error.URLError as error:
             raise ServerError(f"{self._url} does not answer ({error.reason}): start it with 'keylight serve'") from None
+
+
+def _most_asked(found: queries.Query, label: int) -> dict[int | None, list[torch.Tensor]]:
+    """Of the gradients of all outputs those of the predicted one, and the loss of the label, which all together make."""
+    weights = found.logits.softmax(0)
+    weights[label] -= 1
+    loss = [sum((float(weights[output or 0]) * one for output, one in zip(found.gradients, parts)), torch.zeros_like(parts[0]))
+            for parts in zip(*found.gradients.values())]
+    predicted = int(found.logits.argmax())
+    return {predicted: found.gradients[predicted], None: loss}
+
+
+def _base64(tensor: torch.Tensor) -> str:
+    """Numbers as little-endian float32."""
+    return base64.b64encode(np.ascontiguousarray(tensor.detach().cpu().float().numpy(), "<f4").tobytes()).decode()
 
 
 class _Frame:

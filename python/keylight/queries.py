@@ -38,7 +38,8 @@ class Scores:
     loss: float
 
 
-def _device(model: nn.Module) -> torch.device:
+def device_of(model: nn.Module) -> torch.device:
+    """Where its parameters are."""
     return next(model.parameters()).device
 
 
@@ -54,7 +55,7 @@ def scores(model: nn.Module, samples: Samples) -> Scores | None:
     predicted, probability, loss = [], [], 0.0
     with evaluating(model), torch.no_grad():
         for labels, x in samples.batches():
-            logits = first_tensor(model(x.to(_device(model))))
+            logits = first_tensor(model(x.to(device_of(model))))
             if logits is None:
                 return None
             logits = logits.reshape(-1, logits.shape[-1]).float().cpu()
@@ -141,7 +142,7 @@ def _last_of_each(returned: torch.Tensor, n: int, outputs: int) -> torch.Tensor:
 def makes_logits(model: nn.Module, layers: list[Layer], samples: Samples, batch_first: bool) -> bool:
     """Whether the last layer makes what the model returns: one number for every class."""
     _, x = next(iter(samples.batches()))
-    passage = Passage(model, layers[-1:], x[:2].to(_device(model)), batch_first)
+    passage = Passage(model, layers[-1:], x[:2].to(device_of(model)), batch_first)
     try:
         made, returned = passage.logits, passage.returned
         if made is None or returned is None or made.shape[1] < len(samples.classes) or returned.numel() % made.numel():
@@ -151,11 +152,12 @@ def makes_logits(model: nn.Module, layers: list[Layer], samples: Samples, batch_
         passage.end()
 
 
+@torch.enable_grad()
 def ask(model: nn.Module, layers: list[Layer], x: torch.Tensor, labels: torch.Tensor, batch_first: bool = True,
         padded: torch.Tensor | None = None) -> list[Query]:
     """All that keylight asks about samples: x as the model reads them, labels (n) outputs of the last layer; padded: which of their
     places are filling, (n, places)."""
-    passage = Passage(model, layers, x.to(_device(model)), batch_first)
+    passage = Passage(model, layers, x.to(device_of(model)), batch_first)
     try:
         assert passage.logits is not None
         made = passage.logits

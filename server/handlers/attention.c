@@ -14,6 +14,7 @@
 #include "api/answers.h"
 #include "api/figures/figure.h"
 #include "api/asked/question.h"
+#include "api/asked/recorded_sample.h"
 #include "api/asked/sample_name.h"
 
 /* A resource has what it depends on for its words, and is tagged by these alone. */
@@ -48,8 +49,9 @@ struct asked {
     const struct kl_figure *figure; /* or NULL */
     int is_png;
     struct kl_question question;
-    struct kl_query_text text; /* of a text run */
-    uint32_t place;            /* the token of it whose following is asked */
+    struct kl_query_text text;   /* of a text run */
+    struct kl_queries *recorded; /* of a client that ran the network itself, or NULL */
+    uint32_t place;              /* the token of it whose following is asked */
 };
 
 /* Sets one word of the question from its text: 0, or -1 with the problem in *reply. */
@@ -329,6 +331,13 @@ static int set_member(struct kl_run *run, const struct kl_request *request, cons
 
     if (!strcmp(name, "pixels") && pixels)
         return read_pixels(run, item, pixels, reply);
+    if (!strcmp(name, "recorded") && pixels) {
+        if (!kl_recorded_sample_read(run, item, &asked->recorded, &asked->question.query.target,
+                                     &err))
+            return 0;
+        kl_reply_error(reply, NULL, &err);
+        return -1;
+    }
     if (!strcmp(name, "text") && !pixels) {
         if (!kl_query_text_typed(run, request->body, request->body_bytes, body, &asked->text, &err))
             return 0;
@@ -375,7 +384,7 @@ static void attend_given(struct kl_service *service, struct kl_run *run, struct 
 {
     cJSON *body = cJSON_ParseWithLength(request->body, request->body_bytes);
     int is_text = kl_history_is_text(&run->history);
-    const char *subject = is_text ? "text" : "pixels";
+    const char *subject = is_text ? "text" : run->history.queries ? "recorded" : "pixels";
     const cJSON *item;
     uint8_t *pixels = NULL;
     struct kl_error err;
@@ -402,8 +411,10 @@ static void attend_given(struct kl_service *service, struct kl_run *run, struct 
         failed = failed || find_place(body, asked, reply);
     else
         asked->question.query.subject.pixels = pixels;
+    asked->question.query.subject.recorded = asked->recorded;
     if (!failed)
         answer_query(service, run, asked, -1, reply);
+    kl_recorded_sample_free(asked->recorded);
     cJSON_Delete(body);
     kl_query_text_clear(&asked->text);
     free(pixels);

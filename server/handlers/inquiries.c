@@ -37,8 +37,8 @@ static int is_about(const struct kl_known_inquiry *known, const struct kl_run *r
 
     if (known->run != run || own->dataset != subject->dataset || own->stored != subject->stored ||
         own->place_layer != subject->place_layer || own->place != subject->place ||
-        !own->pixels != !subject->pixels)
-        return 0;
+        !own->pixels != !subject->pixels || own->recorded || subject->recorded)
+        return 0; /* what is recorded ends with its request */
     if (subject->pixels)
         return !memcmp(own->pixels, subject->pixels, kl_dataset_image_size(run->data.datasets[0]));
     return own->n_tokens == subject->n_tokens &&

@@ -15,39 +15,12 @@ from torch.nn.functional import cross_entropy, unfold  # noqa: E402
 
 import keylight  # noqa: E402
 import tap  # noqa: E402
+from pictures import CLASSES, SIDE, Cut, made, path_of, read, verified  # noqa: E402
 from reader import Reader  # noqa: E402
 
-torch.set_num_threads(2)
-SIDE, CLASSES = 6, 4
-
-
-def made(n, seed):
-    """Pictures whose class is a bright row."""
-    random = np.random.default_rng(seed)
-    labels = random.integers(0, CLASSES, n)
-    pixels = random.integers(0, 200, (n, 1, SIDE, SIDE)).astype(np.uint8)
-    pixels[np.arange(n), 0, labels] = 255
-    return keylight.Images(pixels, labels, ["ant", "bee", "cat", "dog"], 110.0, 80.0)
-
-
 TRAIN, TEST = made(90, 1), made(20, 2)
-X, XT = (split.standardised(np.arange(len(split))).reshape(-1, 1, SIDE, SIDE) for split in (TRAIN, TEST))
+X, XT = read(TRAIN), read(TEST)
 Y = torch.from_numpy(TRAIN.labels)
-
-
-class Cut(nn.Module):
-    """Convolutions of every kind: stride, padding, dilation, groups, one dimension."""
-
-    def __init__(self):
-        super().__init__()
-        self.one = nn.Conv2d(1, 4, 3, padding=1, bias=False)
-        self.two = nn.Conv2d(4, 6, (3, 2), stride=(1, 2), padding=(2, 1), dilation=(2, 1), groups=2)
-        self.line = nn.Conv1d(6, 3, 3, padding="same")
-        self.head = nn.Linear(72, CLASSES)
-
-    def forward(self, x):
-        x = torch.relu(self.two(torch.relu(self.one(x))))
-        return self.head(torch.tanh(self.line(x.flatten(2))).flatten(1))
 
 
 class Rows(nn.Module):
@@ -107,16 +80,9 @@ def model_of(kind):
     return model
 
 
-def path_of(name):
-    path = os.path.join(FOLDER, f"{name}.keylight")
-    if os.path.exists(path):
-        os.remove(path)
-    return path
-
-
 def record(name, model, optimizer, parts=1, epochs=2, clip=None, scale=1.0, **options):
     """Records a training with the gradients of so many parts of every batch added up. Returns the path."""
-    path = path_of(name)
+    path = path_of(FOLDER, name)
     torch.manual_seed(9)
     with keylight.Recorder(path, model, optimizer, train=TRAIN, test=TEST, **{"dtype": "float32", **options}) as recorder:
         for _ in range(epochs):
@@ -129,11 +95,6 @@ def record(name, model, optimizer, parts=1, epochs=2, clip=None, scale=1.0, **op
                         nn.utils.clip_grad_norm_(model.parameters(), clip)
                     optimizer.step()
     return path
-
-
-def verified(path):
-    out = tap.succeed("verify", path)
-    assert "The dual form holds" in out, out
 
 
 def test_every_kind_of_layer_verifies():
@@ -321,7 +282,7 @@ def test_turned_around_and_padded_batches():
             return self.head(torch.tanh(self.embed(x[:, 0, :self.rows])).mean(1))
     model = Growing()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
-    path = path_of("padded")
+    path = path_of(FOLDER, "padded")
     with keylight.Recorder(path, model, optimizer, train=TRAIN, test=TEST, dtype="float32") as recorder:
         for rows in (6, 4, 5):
             model.rows = rows
@@ -330,7 +291,7 @@ def test_turned_around_and_padded_batches():
                 cross_entropy(model(X[:30]), Y[:30]).backward()
                 optimizer.step()
     verified(path)
-    path = path_of("longer")
+    path = path_of(FOLDER, "longer")
     try:
         with keylight.Recorder(path, model, optimizer, train=TRAIN, test=TEST) as recorder:
             for rows in (4, 6):
@@ -347,7 +308,7 @@ def test_turned_around_and_padded_batches():
 
 def trains(name, model, loss_of, steps=4, rate=0.05, **options):
     """Records a training of all pictures at once."""
-    path, optimizer = path_of(name), torch.optim.SGD(model.parameters(), lr=rate)
+    path, optimizer = path_of(FOLDER, name), torch.optim.SGD(model.parameters(), lr=rate)
     with keylight.Recorder(path, model, optimizer, train=TRAIN, test=TEST, **{"dtype": "float32", **options}) as recorder:
         for step in range(steps):
             with recorder.step(range(len(TRAIN))):
@@ -422,7 +383,7 @@ def test_what_would_be_mixed_up_is_refused():
 
     def within():
         optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
-        with keylight.Recorder(path_of("within"), model, optimizer, train=TRAIN, test=TEST) as recorder:
+        with keylight.Recorder(path_of(FOLDER, "within"), model, optimizer, train=TRAIN, test=TEST) as recorder:
             with recorder.step(range(len(TRAIN))):
                 optimizer.zero_grad()
                 cross_entropy(model(X), Y).backward()
@@ -582,7 +543,7 @@ def test_damage_to_places_is_told():
                    "UPDATE layer SET places = 4294967297 WHERE layer = 1", "UPDATE layer SET places = 2 WHERE name = 'head'",
                    "UPDATE convolution SET channels = 1, height = 65536, width = 65537, stride_down = 13000, stride_right = 13000 WHERE layer = 1",
                    "UPDATE query_place_chunk SET data = nan(data) WHERE role = 'gradient'"):
-        damaged = path_of("damaged")
+        damaged = path_of(FOLDER, "damaged")
         with open(path, "rb") as source, open(damaged, "wb") as target:
             target.write(source.read())
         with sqlite3.connect(damaged) as db:

@@ -15,23 +15,11 @@ from torch.nn.functional import cross_entropy  # noqa: E402
 
 import keylight  # noqa: E402
 import tap  # noqa: E402
+from pictures import CLASSES, SIDE, made, path_of, read, verified  # noqa: E402
 from reader import Reader  # noqa: E402
 
-torch.set_num_threads(2)
-SIDE, CLASSES = 6, 4
-
-
-def made(n, seed):
-    """Pictures whose class is a bright row."""
-    random = np.random.default_rng(seed)
-    labels = random.integers(0, CLASSES, n)
-    pixels = random.integers(0, 200, (n, 1, SIDE, SIDE)).astype(np.uint8)
-    pixels[np.arange(n), 0, labels] = 255
-    return keylight.Images(pixels, labels, ["ant", "bee", "cat", "dog"], 110.0, 80.0)
-
-
 TRAIN, TEST = made(150, 1), made(40, 2)
-X = TRAIN.standardised(np.arange(len(TRAIN))).reshape(-1, 1, SIDE, SIDE)
+X = read(TRAIN)
 Y = torch.from_numpy(TRAIN.labels)
 
 
@@ -59,20 +47,13 @@ def convolution():
     return Convolution()
 
 
-def path_of(name):
-    path = os.path.join(FOLDER, f"{name}.keylight")
-    if os.path.exists(path):
-        os.remove(path)
-    return path
-
-
 def sgd(model, **options):
     return torch.optim.SGD(model.parameters(), **{"lr": 0.05, **options})
 
 
 def record(name, model, optimizer, update=None, epochs=3, schedule=None, batch=32, **options):
     """Records a training, its last batch of an epoch smaller; update does one step of it. Returns the path."""
-    path = path_of(name)
+    path = path_of(FOLDER, name)
 
     def plain(samples):
         optimizer.zero_grad()
@@ -88,12 +69,6 @@ def record(name, model, optimizer, update=None, epochs=3, schedule=None, batch=3
                 if schedule:
                     schedule.step()
     return path
-
-
-def verified(path):
-    out = tap.succeed("verify", path)
-    assert "The dual form holds" in out, out
-    return out
 
 
 def test_the_tables_are_those_of_keylight():
@@ -224,7 +199,7 @@ def test_a_perceptron_is_the_native_run():
         optimizer = (torch.optim.Adam(model.parameters(), weight_decay=0.001) if options else
                      torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=0.001))
         inputs = train.standardised(np.arange(len(train)))
-        path = path_of("torch")
+        path = path_of(FOLDER, "torch")
         with keylight.Recorder(path, model, optimizer, train=train, test=test, name="strokes") as recorder:
             for step in reader.steps:
                 samples = torch.from_numpy(reader.samples[step["first_showing"]:][:step["count"]].astype(np.int64))
@@ -330,7 +305,7 @@ def test_what_acts_on_the_weights_unseen_is_found():
 def test_indices_and_outputs_are_copied():
     order, shown = np.arange(len(TRAIN)), []
     model = nn.Sequential(nn.Conv2d(1, 3, 3), nn.Flatten(), nn.Linear(48, 12), nn.ReLU(inplace=True), nn.Linear(12, CLASSES))
-    optimizer, path = sgd(model), path_of("copied")
+    optimizer, path = sgd(model), path_of(FOLDER, "copied")
     with keylight.Recorder(path, model, optimizer, train=TRAIN, test=TEST) as recorder:
         for _ in range(3):
             np.random.default_rng(len(shown)).shuffle(order)
@@ -407,11 +382,11 @@ def test_what_cannot_be_recorded_is_said_once():
     assert found["spotlight"][0]["attention"] > 0 and found["spotlight"][0]["contribution"] is None
     assert "attention without contributions" in tap.run("query", path, "--sample", "test/other/1", "--rank", "logit").stderr
     model = convolution()
-    refused("samples are indices into train", lambda: keylight.Recorder(path_of("i"), model, sgd(model), train=TRAIN, test=TEST).step([150]))
-    refused("no linear layer is called 'fc'", lambda: keylight.Recorder(path_of("l"), model, sgd(model), train=TRAIN, test=TEST, layers="fc"))
-    open(path_of("there"), "w").close()
+    refused("samples are indices into train", lambda: keylight.Recorder(path_of(FOLDER, "i"), model, sgd(model), train=TRAIN, test=TEST).step([150]))
+    refused("no linear layer is called 'fc'", lambda: keylight.Recorder(path_of(FOLDER, "l"), model, sgd(model), train=TRAIN, test=TEST, layers="fc"))
+    open(path_of(FOLDER, "there"), "w").close()
     refused("exists", lambda: keylight.Recorder(os.path.join(FOLDER, "there.keylight"), model, sgd(model), train=TRAIN, test=TEST))
-    refused("no pictures", lambda: keylight.Recorder(path_of("d"), model, sgd(model), train=[1, 2, 3], test=TEST))
+    refused("no pictures", lambda: keylight.Recorder(path_of(FOLDER, "d"), model, sgd(model), train=[1, 2, 3], test=TEST))
 
 
 def process(rank, path, port):
@@ -437,7 +412,7 @@ def test_processes_that_train_together_make_one_file():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    path = path_of("together")
+    path = path_of(FOLDER, "together")
     start = (f"import sys; sys.path[:0] = {[HERE, *sys.path[:2]]!r}; import test_recorder; test_recorder.process(int(sys.argv[1]), {path!r}, {port})")
     both = [subprocess.Popen([sys.executable, "-c", start, str(rank)], stderr=subprocess.PIPE, text=True) for rank in range(2)]
     for one in both:
@@ -445,7 +420,7 @@ def test_processes_that_train_together_make_one_file():
         assert one.returncode == 0, said
     verified(path)
     model = convolution()
-    optimizer, alone = torch.optim.Adam(model.parameters(), lr=0.003), path_of("alone")
+    optimizer, alone = torch.optim.Adam(model.parameters(), lr=0.003), path_of(FOLDER, "alone")
     with keylight.Recorder(alone, model, optimizer, train=TRAIN, test=TEST, dtype="float32", name="together") as recorder:
         for samples in torch.arange(120).split(30):
             with recorder.step(samples):
@@ -477,7 +452,7 @@ def stored(path):
 
 def test_an_update_that_is_not_in_the_record_is_not_kept():
     model = convolution()
-    optimizer, path = sgd(model, momentum=0.9), path_of("ahead")
+    optimizer, path = sgd(model, momentum=0.9), path_of(FOLDER, "ahead")
     try:
         with keylight.Recorder(path, model, optimizer, train=TRAIN, test=TEST, checkpoint_steps=2) as recorder:
             for step in range(5):
@@ -526,10 +501,10 @@ def test_a_recording_that_was_cut_off_goes_on():
                     cross_entropy(model(X[samples]), Y[samples]).backward()
                     optimizer.step()
 
-    whole = path_of("whole")
+    whole = path_of(FOLDER, "whole")
     model = convolution()
     train(whole, 0, 15, model, sgd(model, momentum=0.9))
-    path = path_of("cut")
+    path = path_of(FOLDER, "cut")
     model = convolution()
     optimizer = sgd(model, momentum=0.9)
     try:
