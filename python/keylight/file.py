@@ -12,11 +12,13 @@ import numpy as np
 import torch
 import xxhash
 
+from . import kernels
+
 APPLICATION_ID = 0x6B6C6974
 FORMAT = 5
 PAGE_SIZE = 65536
 CHUNK_BYTES = 1 << 20  # of numbers, before zeros are left out
-HALF_INFINITY = 0x7C00
+ROUNDS_TO_INFINITY = 65520  # as float16
 TOP_EXPONENT = 14  # the largest error signal of a chunk lies below 2^15: far from where float16 ends
 
 
@@ -56,6 +58,7 @@ class Encoder:
         self._dtype, self._type, self._bits = dtype, *((np.float16, np.uint16) if dtype == "float16" else (np.float32, np.uint32))
         self._rows, self._there, self._out = np.empty(0, self._type), np.empty(0, bool), np.empty(0, np.uint8)
         self._scaled = torch.empty(self.PIECE)
+        self._memory = kernels.Memory()
 
     def encode(self, parts: Sequence[torch.Tensor], scaled: bool) -> tuple[int, int, Any]:
         """Parts (n, width) of rows that follow each other as they are stored: exponent, how many numbers, and these.
@@ -63,6 +66,8 @@ class Encoder:
         scaled: error signals, which get an exponent that keeps them out of float16's subnormal range. Zeros are left out where
         that is shorter. Raises OverflowError where float16 cannot hold a key, or a number is infinite."""
         parts = [part.cpu() for part in parts]
+        if self._dtype == "float16" and kernels.can_encode(parts):
+            return self._memory.encode(parts, scaled)
         exponent, rows = self._store(parts, scaled)
         n, width = sum(len(part) for part in parts), parts[0].shape[1]
         if len(self._there) < rows.size:
@@ -85,12 +90,14 @@ class Encoder:
         if len(self._rows) < size:
             self._rows = np.empty(size, self._type)
         rows, exponent = self._rows[:size], 0
-        if scaled or self._dtype == "float32":
-            largest = max(_largest(part) for part in parts)
-            if not largest <= (2.0 ** 100 if scaled else np.finfo(np.float32).max):
-                raise OverflowError("numbers beyond all bounds")
-            if scaled and self._dtype == "float16" and largest > 0:
-                exponent = min(100, TOP_EXPONENT - int(np.frexp(largest)[1]) + 1)
+        sizes = [_largest(part) for part in parts]
+        largest = max(sizes, default=0.0)
+        if not all(size <= (2.0 ** 100 if scaled else np.finfo(np.float32).max) for size in sizes):
+            raise OverflowError("numbers beyond all bounds")
+        if not scaled and self._dtype == "float16" and largest >= ROUNDS_TO_INFINITY:
+            raise OverflowError("a key is more than float16 holds: record with dtype='float32'")
+        if scaled and self._dtype == "float16" and largest > 0:
+            exponent = min(100, TOP_EXPONENT - int(np.frexp(largest)[1]) + 1)
         for part in parts:
             for piece in part.reshape(-1).split(self.PIECE):
                 to = torch.from_numpy(rows[done:done + len(piece)])
@@ -98,8 +105,6 @@ class Encoder:
                     piece = torch.mul(piece, 2.0 ** exponent, out=self._scaled[:len(piece)])
                 to.copy_(piece)
                 done += len(piece)
-        if not scaled and self._dtype == "float16" and size and int((rows.view(np.uint16) & 0x7FFF).max()) >= HALF_INFINITY:
-            raise OverflowError("a key is more than float16 holds: record with dtype='float32'")
         return exponent, rows
 
 

@@ -11,6 +11,7 @@ from .ranks import Ranks
 
 WHOLE, ROUNDED = 1e-3, 3e-2  # how far a gradient may be from D^T X: in float32; under autocast
 CANCELLED, SOME = 1e-5, 0.1  # what is left of a sum of numbers of both signs, and the share of outputs where it is
+TURN = 4
 ROWS_CHECKED = 4  # outputs of a layer whose gradients are looked at in every step
 
 
@@ -45,12 +46,13 @@ def is_rounding(errors: torch.Tensor) -> bool:
 def find_factor(layers: list[Layer], n: int, is_whole: bool, step: int, ranks: Ranks) -> float:
     """By what the gradients of a step's n samples were scaled or clipped: grad = factor D^T X, the same for all layers.
 
-    is_whole: all of every layer is compared; otherwise some outputs of the last one and another, in turns, of those that see
-    samples whole, which are what costs little. ranks: those whose gradients are added up. Raises RecordError where they
+    is_whole: all of every layer is compared; otherwise some outputs of the last one, and in every TURN-th step of another, in turns,
+    of those that see samples whole, which are what costs little. ranks: those whose gradients are added up. Raises RecordError where they
     differ."""
     able = [layer for layer in layers if layer.came_back and layer.is_trained and (is_whole or layer.places(n) == 1)]
-    if not is_whole and len(able) > 2:
-        able = [able[step % (len(able) - 1)], able[-1]]
+    if not is_whole and len(able) > 1:
+        turn = step // TURN % (len(able) - 1)
+        able = [able[turn], able[-1]] if step % TURN == 0 else able[-1:]
     seen = []
     for layer in able:
         made, found = _made_and_found(layer, n, is_whole, step)

@@ -54,7 +54,7 @@ def test_a_convolutional_network():
         assert answer.link.endswith("/q/test/fashion-cnn/3") and answer.predicted in repr(answer)
         assert answer._repr_html_().count("data:image/png;base64,") == sum(len(strip.lit) for strip in answer.strips)
         for wrong, words in ((lambda: client.ask("train/fashion-cnn/3"), "ask about one of the test split"),
-                             (lambda: client.ask(np.zeros((28, 28))), "only the framework that trained it can run"),
+                             (lambda: client.ask(np.zeros((28, 28))), "only the model can say"),
                              (lambda: client.ask("test/fashion-cnn/999"), "has samples 0 to 29"),
                              (lambda: answer.spotlight(layer="conv"), "the layers features.0, features.3, hidden, output"),
                              (lambda: keylight.Client(f"http://127.0.0.1:{server.port}", "other"), "name one of them")):

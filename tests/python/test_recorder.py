@@ -83,6 +83,39 @@ def test_the_tables_are_those_of_keylight():
     assert schemas[0] == schemas[1]
 
 
+def test_kernels_encode_as_numpy_does():
+    from keylight import file, kernels
+    if kernels._library is None:
+        raise tap.Skip("libencode.so is not built")
+    library = kernels._library
+    chance = torch.Generator().manual_seed(1)
+    try:
+        for width in (1, 7, 8, 13, 64, 129, 800):
+            for share in (0.0, 0.1, 0.6, 1.0):
+                for size in (1e-9, 1e-3, 1.0, 300.0):
+                    parts = [size * torch.randn(n, width, generator=chance) for n in (1, 5, 3)]
+                    for part in parts:
+                        part[torch.rand(part.shape, generator=chance) < share] = 0
+                    parts[1][0, 0] = -0.0
+                    for scaled in (False, True):
+                        told = []
+                        for kernels._library in (library, None):
+                            exponent, stored, data = file.Encoder("float16").encode(parts, scaled)
+                            told.append((exponent, stored, bytes(data)))
+                        assert told[0] == told[1], (width, share, size, scaled)
+        for numbers, scaled in (([70000.0], False), ([65519.9], False), ([float("nan")], False), ([float("inf")], True), ([3e30, 1.0], True),
+                                ([2.0 ** 100], True), ([1e-40], True)):
+            told = []
+            for kernels._library in (library, None):
+                try:
+                    told.append(file.Encoder("float16").encode([torch.tensor([numbers])], scaled)[:2])
+                except OverflowError as error:
+                    told.append(str(error))
+            assert told[0] == told[1], (numbers, told)
+    finally:
+        kernels._library = library
+
+
 def test_every_kind_of_training_verifies():
     for make in (perceptron, convolution):
         for name, options in {"plain": {}, "momentum": {"momentum": 0.9}, "decay": {"momentum": 0.8, "weight_decay": 0.01},
