@@ -8,6 +8,7 @@
 
 #include "core/base/memory.h"
 #include "core/base/random.h"
+#include "core/models/mlp_curvature.h"
 #include "core/models/model.h"
 
 #define EVALUATION_ROWS 500 /* samples at a time */
@@ -168,6 +169,14 @@ static enum kl_status step(void *trainer, const struct kl_network *network,
     return KL_OK;
 }
 
+static enum kl_status curve(void *trainer, const struct kl_network *network,
+                            const struct kl_minibatch *minibatch,
+                            const struct kl_network *direction, struct kl_network *product,
+                            float *slopes, struct kl_error *err)
+{
+    return kl_mlp_curve(trainer, network, minibatch, direction, product, slopes, err);
+}
+
 /* Counts the answers to n rows of a split, from its sample first on. */
 static void judge(const struct kl_activations *activations, const struct kl_image_set *set,
                   uint32_t first_output, uint32_t first, uint32_t n,
@@ -251,6 +260,7 @@ const struct kl_model kl_mlp = {
     .initialise = initialise,
     .trainer_create = trainer_create,
     .step = step,
+    .curve = curve,
     .trainer_free = trainer_free,
     .evaluate = evaluate,
     .read = read_subject,

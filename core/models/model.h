@@ -106,6 +106,13 @@ struct kl_model {
                            const struct kl_minibatch *minibatch, float *carried,
                            struct kl_network *gradient, struct kl_step_result *result,
                            struct kl_error *err);
+    /* Second derivatives of the minibatch that the last step saw, at its network, whose mean loss
+     * is meant: product becomes the Hessian times a direction, and slopes (n) how much of the
+     * gradient times the direction each row makes. Errors: KL_ERR_MEMORY. NULL: it has none. */
+    enum kl_status (*curve)(void *trainer, const struct kl_network *network,
+                            const struct kl_minibatch *minibatch,
+                            const struct kl_network *direction, struct kl_network *product,
+                            float *slopes, struct kl_error *err);
     void (*trainer_free)(void *trainer);
 
     /* A split of a data set; predictions (its count) may be NULL, and are without has_predictions.

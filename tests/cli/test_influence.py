@@ -139,7 +139,7 @@ def test_a_text_is_not_trained_again():
 def test_a_check_tells_every_score():
     once, again = (json.loads(tap.succeed("influence", RUN, "--check", 6, "--leave", "0.3", "--queries", 5, "--json")) for _ in range(2))
     assert once == again and once["subsets"] == 6 and once["queries"] == 5
-    assert [one["rank"] for one in once["scores"]] == ["abs", "cosine", "proponents", "influence"]
+    assert [one["rank"] for one in once["scores"]] == ["abs", "cosine", "proponents", "influence", "walk"]
     assert all(-1 <= one["rank_correlation"] <= 1 and 0 <= one["standard_error"] < 1 for one in once["scores"])
     assert "would be missed" in tap.succeed("influence", RUN, "--check", 3, "--queries", 2)
 

@@ -1,0 +1,344 @@
+#include "core/training/walk.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/memory.h"
+#include "core/training/task.h"
+
+/* The gradients of one query's loss w.r.t. what a step left behind. */
+struct adjoint {
+    struct kl_network *weights, *velocity;
+};
+
+struct walk {
+    const struct kl_training *training;
+    const struct kl_collection *data;
+    const struct kl_model *model;
+    const struct kl_optimiser *optimiser;
+    const struct kl_progress *progress;
+    const struct kl_walk_queries *queries;
+    struct kl_task task;
+    void *trainer;
+    struct kl_training_state state; /* of the training that is run again */
+    struct kl_network *gradient, *direction, *product;
+    struct adjoint *adjoints; /* (queries) */
+    float *slopes;            /* (batch_size) */
+    uint32_t first, length;   /* steps before it are not walked; of a segment */
+    uint32_t n_kept;          /* segments whose beginnings are kept */
+    struct kl_training_state *kept;
+    struct kl_network **along; /* (length) weights before each step of a segment */
+    uint32_t n_told;
+    double *influences;
+};
+
+enum kl_status kl_walk_check(const struct kl_training *training, const struct kl_collection *data,
+                             struct kl_error *err)
+{
+    const struct kl_model *model = kl_training_model(training);
+
+    if (kl_collection_kind(data) != KL_DATA_IMAGES || !model->curve)
+        return kl_fail(err, KL_ERR_USAGE,
+                       "only perceptrons of images that keylight trained can be walked back");
+    if (kl_training_optimiser(training)->is_adaptive)
+        return kl_fail(err, KL_ERR_USAGE,
+                       "only a training with SGD can be walked back, not with %s",
+                       kl_training_optimiser(training)->name);
+    return KL_OK;
+}
+
+static enum kl_status tell(struct walk *walk, double loss, struct kl_error *err)
+{
+    if (walk->progress && walk->progress->step(walk->progress->self, ++walk->n_told, loss))
+        return kl_fail(err, KL_ERR_INTERRUPTED, "the walk was interrupted");
+    return KL_OK;
+}
+
+/* The gradient of a step, of weights before it, and its rule. */
+static enum kl_status find_gradient(struct walk *walk, uint32_t step,
+                                    const struct kl_network *weights,
+                                    struct kl_minibatch *minibatch, const uint32_t **samples,
+                                    struct kl_step_rule *rule, double *loss, struct kl_error *err)
+{
+    struct kl_step_result result = {0};
+    enum kl_status status;
+
+    walk->task.load(walk->task.self, step, minibatch, samples);
+    status =
+        walk->model->step(walk->trainer, weights, minibatch, NULL, walk->gradient, &result, err);
+    if (!status && !isfinite(result.loss))
+        return kl_fail(err, KL_ERR_DIVERGED, "the training diverged at step %u", step);
+    *loss = result.loss;
+    *rule = kl_training_rule(walk->training, step);
+    rule->clip_factor = kl_clip_factor(walk->gradient, walk->training->clip_norm);
+    return status;
+}
+
+/* Steps of the training up to last; kept says where weights before each of them go, or NULL. */
+static enum kl_status run_to(struct walk *walk, uint32_t last, struct kl_network **kept,
+                             struct kl_error *err)
+{
+    enum kl_status status = KL_OK;
+
+    while (!status && walk->state.steps_done < last) {
+        uint32_t step = walk->state.steps_done + 1;
+        struct kl_minibatch minibatch;
+        struct kl_step_rule rule;
+        const uint32_t *samples;
+        double loss = 0;
+
+        if (kept)
+            memcpy((*kept++)->parameters, walk->state.network->parameters,
+                   walk->state.network->n_parameters * sizeof(float));
+        status =
+            find_gradient(walk, step, walk->state.network, &minibatch, &samples, &rule, &loss, err);
+        if (status)
+            return status;
+        walk->optimiser->update(&rule, step, walk->gradient, walk->state.moments,
+                                walk->state.network);
+        walk->state.steps_done = step;
+        status = tell(walk, loss, err);
+    }
+    return status;
+}
+
+static void copy_state(const struct kl_training_state *from, struct kl_training_state *to)
+{
+    size_t n_bytes = from->network->n_parameters * sizeof(float);
+
+    to->steps_done = from->steps_done;
+    memcpy(to->network->parameters, from->network->parameters, n_bytes);
+    memcpy(to->moments[0]->parameters, from->moments[0]->parameters, n_bytes);
+}
+
+/* Runs the training again, and keeps where every segment begins. */
+static enum kl_status go_forward(struct walk *walk, struct kl_error *err)
+{
+    enum kl_status status = run_to(walk, walk->first, NULL, err);
+
+    for (uint32_t k = 0; !status && k < walk->n_kept; k++) {
+        uint32_t end = walk->first + (k + 1) * walk->length;
+
+        status = kl_training_start(walk->training, &walk->kept[k], err);
+        if (status)
+            return status;
+        copy_state(&walk->state, &walk->kept[k]);
+        status =
+            run_to(walk, end < walk->training->n_steps ? end : walk->training->n_steps, NULL, err);
+    }
+    return status;
+}
+
+/* Begins with the gradient of every query's loss by the final weights. */
+static enum kl_status begin_adjoints(struct walk *walk, struct kl_error *err)
+{
+    const struct kl_shape *shape = &walk->training->shape;
+    float *inputs = NULL;
+    enum kl_status status = kl_alloc(&inputs, shape->inputs[0], sizeof *inputs, "a query", err);
+
+    for (uint32_t q = 0; !status && q < walk->queries->n; q++) {
+        struct kl_sample_place place = kl_collection_place(walk->data, walk->queries->samples[q]);
+        const struct kl_dataset *dataset = walk->data->datasets[place.dataset];
+        struct kl_minibatch minibatch = {
+            .step = 1, .n = 1, .inputs = inputs, .targets = &walk->queries->targets[q]};
+        struct kl_step_result result;
+
+        kl_dataset_standardise(dataset,
+                               dataset->splits[place.split].pixels +
+                                   place.index * kl_dataset_image_size(dataset),
+                               inputs);
+        status = kl_network_create(shape, &walk->adjoints[q].weights, err);
+        if (!status)
+            status = kl_network_create(shape, &walk->adjoints[q].velocity, err);
+        if (!status)
+            status = walk->model->step(walk->trainer, walk->state.network, &minibatch, NULL,
+                                       walk->adjoints[q].weights, &result, err);
+    }
+    free(inputs);
+    return status;
+}
+
+static double dot(const struct kl_network *a, const struct kl_network *b)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < a->n_parameters; i++)
+        sum += (double)a->parameters[i] * (double)b->parameters[i];
+    return sum;
+}
+
+/* direction = the derivative of the clipped gradient, transposed, times direction. */
+static void clip_direction(const struct walk *walk, const struct kl_step_rule *rule)
+{
+    double norm, share;
+
+    if (rule->clip_factor >= 1)
+        return;
+    norm = sqrt(dot(walk->gradient, walk->gradient));
+    share = norm > 0 ? dot(walk->gradient, walk->direction) / (norm * (norm + 1e-6)) : 0;
+    for (size_t i = 0; i < walk->direction->n_parameters; i++)
+        walk->direction->parameters[i] =
+            (float)(rule->clip_factor * ((double)walk->direction->parameters[i] -
+                                         share * (double)walk->gradient->parameters[i]));
+}
+
+/* One query over one step, whose minibatch the trainer holds. */
+static enum kl_status walk_query(struct walk *walk, const struct kl_step_rule *rule,
+                                 const struct kl_network *weights,
+                                 const struct kl_minibatch *minibatch, uint32_t q,
+                                 struct kl_error *err)
+{
+    float *a = walk->adjoints[q].weights->parameters, *b = walk->adjoints[q].velocity->parameters;
+    float *u = walk->direction->parameters;
+    float rate = (float)rule->learning_rate, momentum = (float)rule->momentum;
+    float share = (float)(1 - rule->dampening), decay = (float)rule->weight_decay;
+    size_t n = walk->direction->n_parameters;
+    enum kl_status status;
+
+    for (size_t i = 0; i < n; i++) {
+        float behind = b[i] - rate * (rule->is_nesterov ? momentum : 1) * a[i];
+
+        u[i] = share * behind - (rule->is_nesterov ? rate * a[i] : 0);
+        a[i] += decay * u[i];
+        b[i] = momentum * behind;
+    }
+    clip_direction(walk, rule);
+    status = walk->model->curve(walk->trainer, weights, minibatch, walk->direction, walk->product,
+                                walk->slopes, err);
+    for (size_t i = 0; !status && i < n; i++)
+        a[i] += walk->product->parameters[i];
+    return status;
+}
+
+static enum kl_status walk_step(struct walk *walk, uint32_t step, const struct kl_network *weights,
+                                struct kl_error *err)
+{
+    uint32_t n_samples = kl_collection_size(walk->data);
+    struct kl_minibatch minibatch;
+    struct kl_step_rule rule;
+    const uint32_t *samples;
+    double loss = 0;
+    enum kl_status status =
+        find_gradient(walk, step, weights, &minibatch, &samples, &rule, &loss, err);
+
+    for (uint32_t q = 0; !status && q < walk->queries->n; q++) {
+        double *row = walk->influences + (size_t)q * n_samples;
+
+        status = walk_query(walk, &rule, weights, &minibatch, q, err);
+        for (uint32_t i = 0; !status && i < minibatch.n; i++)
+            row[samples[i]] -= (double)walk->slopes[i];
+    }
+    return status ? status : tell(walk, loss, err);
+}
+
+/* Segment after segment from the end: its weights are found again, then it is walked. */
+static enum kl_status go_back(struct walk *walk, struct kl_error *err)
+{
+    enum kl_status status = KL_OK;
+
+    for (uint32_t k = walk->n_kept; !status && k-- > 0;) {
+        uint32_t begin = walk->first + k * walk->length, n = walk->length;
+
+        if (begin + n > walk->training->n_steps)
+            n = walk->training->n_steps - begin;
+        copy_state(&walk->kept[k], &walk->state);
+        status = run_to(walk, begin + n, walk->along, err);
+        for (uint32_t i = n; !status && i-- > 0;)
+            status = walk_step(walk, begin + i + 1, walk->along[i], err);
+    }
+    return status;
+}
+
+static enum kl_status prepare(struct walk *walk, const struct kl_network *initial,
+                              struct kl_error *err)
+{
+    const struct kl_training *training = walk->training;
+    uint32_t n = training->n_steps - walk->first;
+    struct kl_trainer_settings settings = {
+        .shape = training->shape, .streams = training->batch_size, .unroll = 1};
+    enum kl_status status = kl_sample_task(training, walk->data, &walk->task, err);
+
+    walk->length = (uint32_t)ceil(sqrt(n));
+    walk->n_kept = (n + walk->length - 1) / walk->length;
+    if (!status)
+        status = walk->model->trainer_create(&settings, &walk->trainer, err);
+    if (!status)
+        status = kl_training_start(training, &walk->state, err);
+    if (!status)
+        memcpy(walk->state.network->parameters, initial->parameters,
+               initial->n_parameters * sizeof(float));
+    if (!status)
+        status = kl_network_create(&training->shape, &walk->gradient, err);
+    if (!status)
+        status = kl_network_create(&training->shape, &walk->direction, err);
+    if (!status)
+        status = kl_network_create(&training->shape, &walk->product, err);
+    if (!status)
+        status = kl_alloc(&walk->slopes, training->batch_size, sizeof(float), "the walk", err);
+    if (!status)
+        status =
+            kl_alloc(&walk->adjoints, walk->queries->n, sizeof *walk->adjoints, "the walk", err);
+    if (!status)
+        status = kl_alloc(&walk->kept, walk->n_kept, sizeof *walk->kept, "the walk", err);
+    if (!status)
+        status = kl_alloc(&walk->along, walk->length, sizeof *walk->along, "the walk", err);
+    for (uint32_t i = 0; !status && i < walk->length; i++)
+        status = kl_network_create(&training->shape, &walk->along[i], err);
+    return status;
+}
+
+static void end(struct walk *walk)
+{
+    for (uint32_t q = 0; walk->adjoints && q < walk->queries->n; q++) {
+        kl_network_free(walk->adjoints[q].weights);
+        kl_network_free(walk->adjoints[q].velocity);
+    }
+    for (uint32_t k = 0; walk->kept && k < walk->n_kept; k++)
+        kl_training_state_clear(&walk->kept[k]);
+    for (uint32_t i = 0; walk->along && i < walk->length; i++)
+        kl_network_free(walk->along[i]);
+    kl_training_state_clear(&walk->state);
+    kl_network_free(walk->gradient);
+    kl_network_free(walk->direction);
+    kl_network_free(walk->product);
+    free(walk->adjoints);
+    free(walk->kept);
+    free(walk->along);
+    free(walk->slopes);
+    if (walk->trainer)
+        walk->model->trainer_free(walk->trainer);
+    if (walk->task.free)
+        walk->task.free(walk->task.self);
+}
+
+enum kl_status kl_walk_back(const struct kl_training *training, const struct kl_collection *data,
+                            const struct kl_network *initial, const struct kl_walk_queries *queries,
+                            uint32_t first, const struct kl_progress *progress, double *influences,
+                            struct kl_error *err)
+{
+    struct walk walk = {.training = training,
+                        .data = data,
+                        .model = kl_training_model(training),
+                        .optimiser = kl_training_optimiser(training),
+                        .progress = progress,
+                        .queries = queries,
+                        .first = first,
+                        .influences = influences};
+    enum kl_status status = kl_walk_check(training, data, err);
+
+    if (status)
+        return status;
+    memset(influences, 0, (size_t)queries->n * kl_collection_size(data) * sizeof *influences);
+    if (first >= training->n_steps)
+        return KL_OK;
+    status = prepare(&walk, initial, err);
+    if (!status)
+        status = go_forward(&walk, err);
+    if (!status)
+        status = begin_adjoints(&walk, err);
+    if (!status)
+        status = go_back(&walk, err);
+    end(&walk);
+    return status;
+}

@@ -1,0 +1,42 @@
+/* The walk back: what the weight of every training sample, in every step that saw it, did to the
+ * loss of some queries, exact to first order: reverse-mode differentiation through the training
+ * itself (Maclaurin et al. 2015; Hara et al. 2019), which is run again to find the weights along
+ * the way. With u = c(G) G + decay w, c the clip factor, v' = momentum v + (1 - dampening) u, w' =
+ * w - rate v' (Nesterov: w - rate (u + momentum v')), a and b the gradients of a query's loss
+ * w.r.t. the weights and the momentum buffer after a step, and s 1 - dampening:
+ *
+ *   b^ = b - rate a                     Nesterov: b - rate momentum a
+ *   u^ = s b^                           Nesterov: s b^ - rate a
+ *   g^ = c (u^ - G (G . u^) / (|G| (|G| + 1e-6))) if the step was clipped, otherwise u^
+ *   d loss / d weight of sample i += g^ . d G / d weight_i
+ *   a = a + decay u^ + H g^,   b = momentum b^
+ *
+ * H is the Hessian of the minibatch's mean loss, whose products with g^ are exact (Pearlmutter
+ * 1994); where the network has kinks (ReLU) the derivatives on this side of them. */
+#ifndef KL_CORE_TRAINING_WALK_H
+#define KL_CORE_TRAINING_WALK_H
+
+#include "core/training/loop.h"
+
+/* Test samples that are asked about, and which output each should be. */
+struct kl_walk_queries {
+    uint32_t n;
+    const uint32_t *samples, *targets; /* (n) */
+};
+
+/* Whether a training can be walked back: of images, by keylight, with SGD. Errors: KL_ERR_USAGE. */
+enum kl_status kl_walk_check(const struct kl_training *training, const struct kl_collection *data,
+                             struct kl_error *err);
+
+/* influences (n, samples of the run): what each query's loss would rise by without each training
+ * sample, to first order: minus the derivative w.r.t. its weight in the steps after first (0: all
+ * of them). From the initial parameters; data sets need their pixels. Takes the room of two
+ * networks for each query, and of some 3 sqrt(steps) more. progress, or NULL, is told of all steps
+ * forward and back, whose number is 2 (steps - first) + steps. Errors: those of kl_walk_check,
+ * KL_ERR_MEMORY, KL_ERR_INTERRUPTED. */
+enum kl_status kl_walk_back(const struct kl_training *training, const struct kl_collection *data,
+                            const struct kl_network *initial, const struct kl_walk_queries *queries,
+                            uint32_t first, const struct kl_progress *progress, double *influences,
+                            struct kl_error *err);
+
+#endif
