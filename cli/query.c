@@ -101,7 +101,6 @@ static void print_spotlight(const struct kl_run *run, const struct kl_query *que
         struct kl_sample_place place = kl_collection_place(&run->data, hit->sample);
         const struct kl_dataset *dataset = run->data.datasets[place.dataset];
         char name[KL_NAME_MAX + 32], times[16] = "";
-        const char *words;
 
         snprintf(name, sizeof name, "train/%s/%u", dataset->name, place.index);
         if (query->by_sample)
@@ -115,10 +114,7 @@ static void print_spotlight(const struct kl_run *run, const struct kl_query *que
         else
             printf("%14.6f", hit->contribution);
         printf(" %12.6g", hit->score);
-        words = kl_sample_words(dataset, place.split, place.index);
-        if (*words)
-            fputs("  ", stdout);
-        kl_print_words(words);
+        kl_print_words("  ", dataset, place.split, place.index);
         putchar('\n');
     }
     if (run->history.errors[query->layer - 1])
@@ -162,15 +158,11 @@ static void print_answer(const struct kl_run *run, const struct request *request
 {
     struct kl_sample_place place = kl_collection_place(&run->data, id);
     const struct kl_dataset *dataset = run->data.datasets[place.dataset];
-    const char *words = kl_sample_words(dataset, place.split, place.index);
     char *called = kl_collection_output_name(&run->data, answer->predicted);
 
     printf("%s/%s/%u", kl_split_name(place.split), dataset->name, place.index);
-    if (*words) {
-        printf(" (");
-        kl_print_words(words);
-        printf(")");
-    }
+    if (kl_print_words(" (", dataset, place.split, place.index))
+        putchar(')');
     printf(": labelled ");
     kl_print_name(kl_dataset_class_name(dataset, kl_collection_label(&run->data, id)), 0);
     printf(", called ");

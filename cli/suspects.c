@@ -66,9 +66,8 @@ static enum kl_status parse(int argc, char **argv, struct request *request, stru
 
 /* What is said of a suspect, in names. */
 struct named {
-    const char *split, *dataset, *label, *true_label, *suggested, *path, *words,
-        *duplicate; /* or "" */
-    char *called;   /* owned */
+    const char *split, *dataset, *label, *true_label, *suggested, *path, *duplicate; /* or "" */
+    char *called;                                                                    /* owned */
 };
 
 static struct named name_it(const struct kl_run *run, const struct kl_suspect *one,
@@ -82,8 +81,6 @@ static struct named name_it(const struct kl_run *run, const struct kl_suspect *o
                           .true_label = "",
                           .suggested = "",
                           .path = path ? path : "",
-                          .words =
-                              kl_sample_words(dataset, sample->place.split, sample->place.index),
                           .duplicate = "",
                           .called = kl_collection_output_name(&run->data, sample->predicted)};
 
@@ -94,16 +91,14 @@ static struct named name_it(const struct kl_run *run, const struct kl_suspect *o
     if (one->duplicate >= 0) {
         struct kl_sample_place place = kl_collection_place(&run->data, (uint32_t)one->duplicate);
 
-        named.duplicate =
-            kl_sample_words(run->data.datasets[place.dataset], place.split, place.index);
-        if (!*named.duplicate)
-            named.duplicate = "yes";
+        path = kl_dataset_path(run->data.datasets[place.dataset], place.split, place.index);
+        named.duplicate = path ? path : "yes";
     }
     return named;
 }
 
-static void print_row(uint32_t rank, const struct kl_suspect *one, const struct kl_sample *sample,
-                      const struct named *named)
+static void print_row(const struct kl_run *run, uint32_t rank, const struct kl_suspect *one,
+                      const struct kl_sample *sample, const struct named *named)
 {
     char name[KL_NAME_MAX + 32], share[16] = "";
 
@@ -118,11 +113,12 @@ static void print_row(uint32_t rank, const struct kl_suspect *one, const struct 
     kl_print_name(named->suggested, 14);
     printf(" %5s ", share);
     kl_print_name(named->true_label, 14);
-    printf(" %7.2f %7.2f %7.2f %8.3f  ", one->score, one->own, one->others, one->loss);
-    kl_print_words(named->words);
+    printf(" %7.2f %7.2f %7.2f %8.3f", one->score, one->own, one->others, one->loss);
+    kl_print_words("  ", run->data.datasets[sample->place.dataset], sample->place.split,
+                   sample->place.index);
     if (*named->duplicate) {
         printf("  (nearly the same as ");
-        kl_print_words(named->duplicate);
+        kl_print_name(named->duplicate, 0);
         putchar(')');
     }
     putchar('\n');
@@ -132,7 +128,8 @@ static enum kl_status print_table(struct kl_run *run, const struct kl_suspects *
                                   uint32_t top, struct kl_error *err)
 {
     printf("%4s  %-26s %-14s %-14s %-20s %-14s %7s %7s %7s %8s  %s\n", "rank", "sample", "label",
-           "called", "suggested", "true label", "score", "own", "others", "loss", "file");
+           "called", "suggested", "true label", "score", "own", "others", "loss",
+           run->data.datasets[0]->channels ? "file" : "description");
     for (uint32_t i = 0; i < top; i++) {
         const struct kl_suspect *one = &suspects->samples[i];
         struct kl_sample sample;
@@ -141,7 +138,7 @@ static enum kl_status print_table(struct kl_run *run, const struct kl_suspects *
         if (kl_samples_get(run, one->sample, &sample, err))
             return err->status;
         named = name_it(run, one, &sample);
-        print_row(i + 1, one, &sample, &named);
+        print_row(run, i + 1, one, &sample, &named);
         free(named.called);
     }
     if (!isnan(suspects->auc))

@@ -17,29 +17,41 @@ const box = h('div.preview', {hidden: true, 'aria-hidden': 'true'}, image, descr
 
 /** Fetches the words of a sample, which are shown if it is still the one under the pointer. @param {Run} run @param {number} sample */
 async function describe(run, sample) {
-  described.replaceChildren();
   asked.abort();
   asked = new AbortController();
   const {description} = await getSample(run.id, sample, asked.signal).catch(() => ({description: ''}));
-  if (box.dataset.sample === String(sample)) described.replaceChildren(words(description ?? ''));
+  if (box.dataset.of !== `${run.id}/${sample}`) return;
+  described.replaceChildren(words(description ?? ''));
+  place();
+}
+
+let pointer = {clientX: 0, clientY: 0};
+
+/** Beside the pointer, within the window. */
+function place() {
+  const {width, height} = box.getBoundingClientRect();
+  const x = pointer.clientX + AWAY + width > innerWidth ? pointer.clientX - AWAY - width : pointer.clientX + AWAY;
+  const y = Math.max(0, Math.min(pointer.clientY + AWAY, innerHeight - height - AWAY));
+  box.style.transform = `translate(${Math.max(0, x)}px, ${y}px)`;
 }
 
 /** Shows a sample of the run at a place of the window, with a line of text under it.
  *  @param {Run} run @param {number} sample @param {{clientX: number, clientY: number}} at @param {string} line */
 export function showPreview(run, sample, at, line) {
   if (!box.isConnected) document.body.append(box);
-  const url = imageUrl(run.id, sample, 4);
-  image.hidden = run.kind === 'described';
-  const isNew = box.dataset.sample !== String(sample);
+  const of = `${run.id}/${sample}`, isNew = box.dataset.of !== of;
+  box.dataset.of = of;
   box.dataset.sample = String(sample);
-  if (image.hidden && isNew) void describe(run, sample);
-  if (!image.hidden && image.getAttribute('src') !== url) image.src = url;
+  image.hidden = run.kind === 'described';
+  if (isNew) {
+    described.replaceChildren();
+    if (image.hidden) void describe(run, sample);
+    else image.src = imageUrl(run.id, sample, 4);
+  }
   text.replaceChildren(nameOf(run, sample), h('br'), line);
   box.hidden = false;
-  const {width, height} = box.getBoundingClientRect();
-  const x = at.clientX + AWAY + width > innerWidth ? at.clientX - AWAY - width : at.clientX + AWAY;
-  const y = Math.max(0, Math.min(at.clientY + AWAY, innerHeight - height - AWAY));
-  box.style.transform = `translate(${Math.max(0, x)}px, ${y}px)`;
+  pointer = {clientX: at.clientX, clientY: at.clientY};
+  place();
 }
 
 export function hidePreview() {

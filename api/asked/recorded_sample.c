@@ -27,7 +27,7 @@ struct recorded {
     struct kl_queries queries; /* first, so that a pointer to it is one to this */
     const struct kl_shape *shape;
     struct numbers logits;
-    int64_t label; /* whose loss it is; -1: not said */
+    int64_t label; /* whose loss it is */
     struct recorded_layer layers[KL_LAYERS_MAX];
 };
 
@@ -46,7 +46,7 @@ static int value_of(char letter)
     return at ? (int)(at - letters) : -1;
 }
 
-/* Base64 with its filling, in place: how many bytes, or -1. */
+/* Base64 with its filling: how many bytes it makes, or -1. */
 static int64_t decode_base64(const char *text, size_t length, uint8_t *bytes)
 {
     size_t n = 0, filling = 0;
@@ -127,9 +127,11 @@ static enum kl_status read_gradients(struct recorded *recorded, uint32_t layer, 
     struct recorded_layer *own = &recorded->layers[layer];
     uint32_t n_outputs = kl_shape_n_outputs(recorded->shape), output;
     const cJSON *one;
-    enum kl_status status =
-        kl_alloc(&own->gradients, n_outputs, sizeof *own->gradients, "what was recorded", err);
+    enum kl_status status;
 
+    if (item && !cJSON_IsObject(item)) /* members of a list have no names */
+        return refuse(err, "gradients are an object");
+    status = kl_alloc(&own->gradients, n_outputs, sizeof *own->gradients, "what was recorded", err);
     cJSON_ArrayForEach(one, item)
     {
         int is_loss = !strcmp(one->string, "loss");
@@ -185,8 +187,8 @@ static enum kl_status read_all(struct recorded *recorded, const cJSON *member, s
 
     if (!cJSON_IsArray(layers) || cJSON_GetArraySize(layers) != (int)recorded->shape->n_layers)
         return refuse(err, "layers are those of the run, in its order");
-    recorded->label = -1;
-    if (cJSON_IsNumber(label) && label->valuedouble >= 0 && label->valuedouble < n_outputs)
+    if (cJSON_IsNumber(label) && label->valuedouble >= 0 && label->valuedouble < n_outputs &&
+        label->valuedouble == floor(label->valuedouble))
         recorded->label = (int64_t)label->valuedouble;
     else if (label)
         return refuse(err, "label is an output");
@@ -194,6 +196,8 @@ static enum kl_status read_all(struct recorded *recorded, const cJSON *member, s
         read_numbers(cJSON_GetObjectItemCaseSensitive(member, "logits"), &recorded->logits, err);
     if (!status && recorded->logits.n != n_outputs)
         return refuse(err, "there are other logits than outputs");
+    if (!status && !label)
+        recorded->label = kl_argmax(recorded->logits.values, n_outputs);
     cJSON_ArrayForEach(layer, layers)
     {
         if (!status)
@@ -223,14 +227,12 @@ static enum kl_status read_forward(void *self, uint32_t sample, struct kl_activa
     return status;
 }
 
-static enum kl_status add_gradient(const struct recorded *recorded, const struct numbers *gradient,
-                                   uint32_t layer, float weight, struct kl_activations *activations,
-                                   struct kl_error *err)
+static enum kl_status add_gradient(const struct numbers *gradient, uint32_t layer, float weight,
+                                   struct kl_activations *activations, struct kl_error *err)
 {
     float *errors = activations->places[layer] ? activations->places[layer]->errors
                                                : activations->errors[layer];
 
-    (void)recorded;
     if (!gradient->values)
         return kl_fail_on(err, KL_ERR_USAGE, "recorded",
                           "recorded has no gradients of what is asked: ask in the last layer, or "
@@ -253,13 +255,12 @@ static enum kl_status read_back(void *self, uint32_t sample, int is_logit, uint3
         const struct recorded_layer *layer = &recorded->layers[l];
 
         if (!is_logit && layer->loss.values && recorded->label == output) {
-            status = add_gradient(recorded, &layer->loss, l, 1, activations, err);
+            status = add_gradient(&layer->loss, l, 1, activations, err);
             continue;
         }
         for (uint32_t j = 0; !status && j < n_outputs; j++)
             if (weights[j] != 0)
-                status =
-                    add_gradient(recorded, &layer->gradients[j], l, weights[j], activations, err);
+                status = add_gradient(&layer->gradients[j], l, weights[j], activations, err);
     }
     return status;
 }
@@ -284,7 +285,7 @@ enum kl_status kl_recorded_sample_read(const struct kl_run *run, const struct cJ
     status = read_all(recorded, member, err);
     if (!status)
         status = compare_logits(run, recorded, err);
-    *label = status || recorded->label < 0 ? KL_ANY_CLASS : (int)recorded->label;
+    *label = status ? KL_ANY_CLASS : (int)recorded->label;
     if (status)
         kl_recorded_sample_free(&recorded->queries);
     else

@@ -54,7 +54,8 @@ void kl_name_subject(const struct kl_drawing *drawing, char *text, size_t n_byte
         return;
     }
     if (sample < 0) {
-        snprintf(text, n_bytes, "a picture that was given");
+        snprintf(text, n_bytes, "a %s that was given",
+                 drawing->request->query->subject.recorded ? "sample" : "picture");
         return;
     }
     kl_word_sample(run, (uint32_t)sample, text, n_bytes);
@@ -214,7 +215,11 @@ enum kl_status kl_draw_subject(struct kl_drawing *drawing, double x, double y, d
 {
     const struct kl_subject *subject = &drawing->request->query->subject;
 
-    if (subject->stored && kl_collection_kind(&drawing->run->data) == KL_DATA_DESCRIBED)
+    if (subject->recorded) { /* nobody knows what it looks like */
+        kl_svg_rect(&drawing->svg, x, y, size, size, 3, KL_SOFT, 0.12);
+        return KL_OK;
+    }
+    if (kl_collection_kind(&drawing->run->data) == KL_DATA_DESCRIBED)
         return kl_draw_sample(drawing, subject->stored - 1, x, y, size, err);
     return draw_image(drawing, drawing->run->data.datasets[subject->dataset], subject->pixels,
                       "what is asked about", x, y, size, err);

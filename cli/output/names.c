@@ -56,23 +56,14 @@ void kl_print_name(const char *name, int columns)
     free(text);
 }
 
-const char *kl_sample_words(const struct kl_dataset *dataset, enum kl_split split, uint32_t index)
-{
-    const char *path = kl_dataset_path(dataset, split, index);
-    const char *description = kl_dataset_description(dataset, split, index);
-
-    if (path)
-        return path;
-    return description ? description : "";
-}
-
-void kl_print_words(const char *words)
+/* The beginning of a description in one line: of a row of a table name: value; name: value. */
+static void print_description(const char *words)
 {
     char beginning[4 * WORDS_COLUMNS];
     size_t n = 0;
 
     for (; *words && n < sizeof beginning - 3; words++) {
-        if (*words == '\t' || *words == '\n') { /* a row of a table: name: value; name: value */
+        if (*words == '\t' || *words == '\n') {
             beginning[n++] = *words == '\t' ? ':' : ';';
             beginning[n++] = ' ';
         } else {
@@ -82,4 +73,20 @@ void kl_print_words(const char *words)
     beginning[n] = '\0';
     kl_utf8_repair(beginning);
     kl_print_name(beginning, kl_unicode_columns(beginning) > WORDS_COLUMNS ? WORDS_COLUMNS : 0);
+}
+
+int kl_print_words(const char *before, const struct kl_dataset *dataset, enum kl_split split,
+                   uint32_t index)
+{
+    const char *path = kl_dataset_path(dataset, split, index);
+    const char *description = kl_dataset_description(dataset, split, index);
+
+    if (!path && !description)
+        return 0;
+    fputs(before, stdout);
+    if (path)
+        kl_print_name(path, 0);
+    else
+        print_description(description);
+    return 1;
 }

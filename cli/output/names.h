@@ -12,11 +12,9 @@ char *kl_shown(const char *text);
  * cut between two letters, with an ellipsis, where it is wider. 0 columns: as wide as it is. */
 void kl_print_name(const char *name, int columns);
 
-/* What tells a person which sample it is: its file, or the beginning of its description; "" where
- * it has neither. For as long as the data set lives. */
-const char *kl_sample_words(const struct kl_dataset *dataset, enum kl_split split, uint32_t index);
-
-/* Prints them in one line of at most 60 columns. */
-void kl_print_words(const char *words);
+/* Prints what tells a person which sample it is, after what stands before: its file, or the
+ * beginning of its description, in at most 60 columns. Returns whether it has one. */
+int kl_print_words(const char *before, const struct kl_dataset *dataset, enum kl_split split,
+                   uint32_t index);
 
 #endif

@@ -19,9 +19,9 @@ struct kl_model_settings {
 /* Xavier (Glorot and Bengio 2010), He et al. 2015. */
 enum kl_initialisation { KL_INIT_XAVIER, KL_INIT_HE };
 
-/* What is asked about: a sample's numbers, or the end of a text. Borrowed. */
 struct kl_queries;
 
+/* What is asked about: a sample's numbers, or the end of a text. Borrowed. */
 struct kl_subject {
     uint32_t dataset;      /* whose standardisation the pixels take, from 0 */
     uint32_t stored;       /* 1 and the id of the sample that it is; 0: it is none of the run's */

@@ -18,7 +18,7 @@ from torch import nn
 
 from . import queries
 from .errors import RecordError
-from .layers import linear_layers
+from .layers import Layer, linear_layers
 from .ranks import inner
 
 
@@ -143,16 +143,34 @@ class Client:
         if missing:
             raise ServerError(f"the model is not the one that was recorded: it has no {missing[0]}")
         layers = [by_name[one["name"]] for one in self.run["layers"]]
+        x = x.float() if x.dtype == torch.float64 else x
+        n_outputs = len(self.run["outputs"])
+        if label is not None and not (isinstance(label, (int, np.integer)) and 0 <= label < n_outputs):
+            raise ServerError(f"label is an output, from 0 to {n_outputs - 1}, not {label!r}")
+        try:
+            return self._body(layers, x, label)
+        except RuntimeError as error:
+            raise ServerError(f"the model does not read one such sample ({error}): give what it reads without the dimension of the "
+                              "batch") from error
+
+    def _body(self, layers: list[Layer], x: torch.Tensor, label: int | None) -> dict[str, Any]:
+        assert self._model is not None
         if label is None:
             passage = queries.Passage(self._model, layers[-1:], x[None].to(queries.device_of(self._model)), self._batch_first)
             try:
                 label = 0 if passage.logits is None else int(passage.logits[0].argmax())
             finally:
                 passage.end()
-        found = queries.ask(self._model, layers, x[None], torch.tensor([label]), self._batch_first)[0]
+        padding = self.run.get("other_settings", {}).get("padding")
+        padded = x[None] == int(padding) if padding is not None and x.ndim == 1 and not x.is_floating_point() else None
+        found = queries.ask(self._model, layers, x[None], torch.tensor([label]), self._batch_first, padded)[0]
         n_numbers = sum(key.numel() for key in found.keys) + sum(one.numel() for all in found.gradients.values() for one in all)
-        if n_numbers > NUMBERS_MAX and None not in found.gradients:
+        if n_numbers > NUMBERS_MAX and None not in found.gradients and len(found.gradients) > 2:
             found.gradients = _most_asked(found, label)
+            n_numbers = sum(key.numel() for key in found.keys) + sum(one.numel() for all in found.gradients.values() for one in all)
+        if n_numbers > NUMBERS_MAX:
+            raise ServerError(f"the layers see {n_numbers} numbers of a sample, more than the {NUMBERS_MAX} that a question holds: of the "
+                              "test split keylight.add_queries records it")
         return {"logits": _base64(found.logits), "label": label,
                 "layers": [{"keys": _base64(key),
                             "gradients": {"loss" if output is None else str(output): _base64(gradients[number])
@@ -226,7 +244,7 @@ def _most_asked(found: queries.Query, label: int) -> dict[int | None, list[torch
     """Of the gradients of all outputs those of the predicted one, and the loss of the label, which all together make."""
     weights = found.logits.softmax(0)
     weights[label] -= 1
-    loss = [sum((float(weights[output or 0]) * one for output, one in zip(found.gradients, parts)), torch.zeros_like(parts[0]))
+    loss = [sum((float(weights[output]) * one for output, one in zip(found.gradients, parts)), torch.zeros_like(parts[0]))
             for parts in zip(*found.gradients.values())]
     predicted = int(found.logits.argmax())
     return {predicted: found.gradients[predicted], None: loss}

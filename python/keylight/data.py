@@ -171,7 +171,7 @@ def samples_of(dataset: Any, classes: Sequence[str] | None, normalise: tuple[Any
     if items.ndim == 3:
         items = items[:, None]
     if items.ndim != 4 or not 1 <= items.shape[1] <= 4:
-        raise RecordError(f"the data set's items are no pictures (channels, height, width), nor vectors of numbers, but {tuple(items.shape[1:])}: "
+        raise RecordError(f"the data set's items are no pictures (channels, height, width), nor vectors of floats, but {tuple(items.shape[1:])}: "
                           "give keylight.Images, Table, Sequences or Described, which say what is to be shown of each sample")
     mean, std = normalise or _normalisation(dataset) or (0.0, 1.0)
     channels = items.shape[1]

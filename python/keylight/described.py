@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from .errors import RecordError
-from .labelled import Labelled
+from .labelled import Labelled, whole_numbers
 
 BYTES_MAX = 8192  # of a description, as docs/format.md has it
 CUT = "\u2026"  # stands where a description was cut off
@@ -19,10 +19,16 @@ class Described(Labelled):
 
     def __init__(self, descriptions: Sequence[str], labels: Any, classes: Sequence[str], inputs: Any,
                  files: Sequence[str] | None = None):
+        if isinstance(descriptions, (str, bytes)):
+            raise RecordError("descriptions are a list of texts, one for each sample")
+        if isinstance(inputs, (np.ndarray, list)):
+            inputs = _as_tensor(inputs)
+        if not hasattr(inputs, "__getitem__") or not hasattr(inputs, "__len__"):
+            raise RecordError("inputs say what the model reads of each sample: a tensor, or a data set whose items begin with it")
         self.descriptions = [_fitting(str(text)) for text in descriptions]
-        self.labels, self.classes, self.files, self.inputs = labels, list(classes), files, inputs
+        self.labels, self.classes, self.files, self.inputs = labels, classes, files, inputs
         self.has_predictions, self.kind = True, "described"
-        self._check(len(self.descriptions), "descriptions")
+        self._check(len(self.descriptions), "samples")
         if len(inputs) != len(self.descriptions):
             raise RecordError(f"there are {len(self.descriptions)} samples, and what the model reads of {len(inputs)}")
 
@@ -43,10 +49,14 @@ class Table(Described):
 
     def __init__(self, values: Any, labels: Any, columns: Sequence[str], classes: Sequence[str], inputs: Any = None,
                  files: Sequence[str] | None = None):
-        rows = values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else np.array(values, object)  # texts beside numbers
         names = [_line(str(name)) for name in columns]
+        try:
+            rows = values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else np.array(values, object)  # texts beside numbers
+        except ValueError as error:
+            raise RecordError(f"values are rows of {len(names)} columns each ({error})") from error
         if rows.ndim != 2 or rows.shape[1] != len(names):
-            raise RecordError(f"values are rows of {len(names)} columns, as there are names, not {rows.shape}")
+            raise RecordError(f"values are rows of {len(names)} columns each, as there are names; these have the shape {rows.shape}")
+        self.columns = names
         if inputs is None:
             try:
                 inputs = torch.from_numpy(np.ascontiguousarray(rows, np.float32))
@@ -54,6 +64,9 @@ class Table(Described):
                 raise RecordError(f"the values are no numbers ({error}): say with inputs= what the model reads of each row") from error
         super().__init__(["\n".join(f"{name}\t{_value(value)}" for name, value in zip(names, row)) for row in rows], labels, classes,
                          inputs, files)
+
+    def names(self) -> list[str]:
+        return [*self.classes, *self.columns]
 
 
 class Sequences(Described):
@@ -68,21 +81,39 @@ class Sequences(Described):
                  files: Sequence[str] | None = None):
         if (vocabulary is None) == (decode is None):
             raise RecordError("say what tokens mean: vocabulary, the text of each, or decode, which makes a text of a row")
-        rows = [np.asarray(row, np.int64) for row in (tokens.cpu().numpy() if isinstance(tokens, torch.Tensor) else tokens)]
+        rows = [whole_numbers(row, "tokens") for row in tokens]
+        if any(row.ndim != 1 for row in rows):
+            raise RecordError("tokens are rows of one sequence each, (n, length)")
         length = max((len(row) for row in rows), default=0)
         if padding is None and any(len(row) != length for row in rows):
             raise RecordError("the sequences are of several lengths: say which token fills them up (padding=)")
         filled = np.full((len(rows), length), padding or 0, np.int64)
         for row, to in zip(rows, filled):
             to[:len(row)] = row
-        if vocabulary is not None and filled.size and not 0 <= filled.min() <= filled.max() < len(vocabulary):
-            raise RecordError(f"tokens are indices into the vocabulary of {len(vocabulary)}, not up to {filled.max()}")
+        shown = filled if padding is None else filled[filled != padding]
+        if vocabulary is not None and not hasattr(vocabulary, "__getitem__") or isinstance(vocabulary, dict):
+            raise RecordError("vocabulary is the list of the tokens' texts, in order")
+        if vocabulary is not None and shown.size and not 0 <= shown.min() <= shown.max() < len(vocabulary):
+            raise RecordError(f"tokens are indices into the vocabulary of {len(vocabulary)}: they are not from {shown.min()} to {shown.max()}")
+        self.padding = padding
         self._padded = None if padding is None else torch.from_numpy(filled == padding)
         super().__init__([_text([int(token) for token in row if token != padding], vocabulary, decode) for row in filled], labels,
                          classes, torch.from_numpy(filled) if inputs is None else inputs, files)
 
+    def settings(self) -> dict[str, str]:
+        return {} if self.padding is None else {"padding": str(self.padding)}
+
     def padded(self, index: np.ndarray) -> torch.Tensor | None:
         return None if self._padded is None else self._padded[torch.from_numpy(index)]
+
+
+def _as_tensor(inputs: Any) -> torch.Tensor:
+    """Arrays and lists as a model reads them: numbers of 64 bits as float32."""
+    try:
+        found = torch.as_tensor(np.asarray(inputs))
+    except (TypeError, ValueError) as error:
+        raise RecordError(f"inputs are numbers that the model reads of each sample ({error})") from error
+    return found.float() if found.dtype == torch.float64 else found
 
 
 def table_of(vectors: torch.Tensor, labels: np.ndarray, classes: Sequence[str], inputs: Any) -> Table:

@@ -88,6 +88,8 @@ class Recorder:
         self._test: Samples = data.samples_of(test, classes or self._train.classes, normalise)
         if self._train.kind != self._test.kind:
             raise RecordError(f"train is of kind {self._train.kind}, test of kind {self._test.kind}: give both in the same way")
+        if self._train.kind != "text" and self._train.names() != self._test.names():
+            raise RecordError("train and test have other classes, or columns: say classes= of both, in the same order")
         self._asked = indices_of(asked, self._test)
         self._chosen = choose(model, layers)
         self._initial = {layer: copies(layer) for layer in self._chosen}

@@ -109,7 +109,7 @@ class RunFile:
                 "learning_rate": repr(min(max(rules[0].learning_rate, 1e-30), 1000.0)),
                 "momentum": repr(rules[0].momentum), "weight_decay": repr(min(rules[0].weight_decay, 1.0)), "dtype": self.dtype,
                 "checkpoint_steps": str(checkpoint_steps), "evaluation_steps": str(max(steps, 1)),
-                "snapshot_steps": "0", "framework": _framework(), **self.optimiser.settings}
+                "snapshot_steps": "0", "framework": _framework(), **self.train.settings(), **self.optimiser.settings}
 
     def write_end(self, file: HistoryFile, steps: int, batch_max: int, checkpoint_steps: int,
                   scores: tuple[queries.Scores | None, queries.Scores | None]) -> None:
@@ -140,6 +140,10 @@ class RunFile:
                                   f"optimizer's state, as they were after step {done}")
         if {row[0] for row in file.select("SELECT DISTINCT dtype FROM key_chunk")} - {self.dtype}:
             raise RecordError(f"{path} was recorded with another dtype")
+        names = [name for name, in file.select("SELECT name FROM class ORDER BY label")]
+        words = [text for text, in file.select("SELECT text FROM description ORDER BY sample")] if self.train.kind == "described" else []
+        if names != list(self.train.classes)[:len(names)] or words and words != [*self.train.descriptions, *self.test.descriptions]:
+            raise RecordError(f"{path} was recorded with other data sets: their classes or descriptions are others")
         before = {str(key): value for key, value in file.select("SELECT key, value FROM setting")}
         now = {"optimiser": self.optimiser.name, **self.optimiser.settings}
         if any(before.get(key) != value for key, value in now.items()):

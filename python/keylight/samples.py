@@ -36,6 +36,12 @@ class Samples(Protocol):
     def standardised(self, index: np.ndarray) -> torch.Tensor | None:
         """What a perceptron would read of some samples, (n, numbers); None: it could not."""
 
+    def settings(self) -> dict[str, str]:
+        """What else stands in the run's settings."""
+
+    def names(self) -> list[str]:
+        """What train and test must have in common: what their numbers mean."""
+
     def padded(self, index: np.ndarray) -> torch.Tensor | None:
         """Which places of some samples are filling, (n, places); None: no sample has any."""
 
@@ -51,8 +57,8 @@ class Samples(Protocol):
 
 def without_padding(rows: torch.Tensor, errors: torch.Tensor | None, padded: torch.Tensor | None) -> torch.Tensor:
     """Keys (n, places, inputs) with 0 at places that are filling, (n, length), and where nothing was taught: errors is what came
-    back, (n, places, outputs), 0 there. So attention leaves them out, and nothing else changes. A layer with other places than the
-    sequence's is left as it is."""
+    back, (n, places, outputs), 0 there. So attention leaves them out, and nothing else changes. Of shorter batches the places are the
+    first; a layer with more places than a sequence, or with one, is left as it is."""
     n_places = rows.shape[1]
     if padded is None or n_places == 1 or n_places > padded.shape[1]:
         return rows

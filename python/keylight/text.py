@@ -52,6 +52,12 @@ class Text:
     def __len__(self) -> int:
         return len(self.tokens) - 1
 
+    def settings(self) -> dict[str, str]:
+        return {}
+
+    def names(self) -> list[str]:
+        return self.classes
+
     def padded(self, index: np.ndarray) -> torch.Tensor | None:
         return None
 

@@ -78,7 +78,7 @@ def test_large_questions_send_the_gradients_that_are_asked_most():
     before = module.NUMBERS_MAX
     try:
         known = client.ask(4)
-        module.NUMBERS_MAX = 10
+        module.NUMBERS_MAX = 1300
         told = client.ask(XT[4], label=int(TEST.labels[4]))
         body = client._recorded(XT[4], None)
         assert set(body["layers"][0]["gradients"]) == {str(known.logits.argmax()), "loss"}
@@ -87,6 +87,8 @@ def test_large_questions_send_the_gradients_that_are_asked_most():
         other = int(known.logits.argmin())
         assert "no gradients of what is asked" in refusal(lambda: told.spotlight(f"logit:{other}", 1))
         assert told.spotlight(f"logit:{other}")
+        module.NUMBERS_MAX = 10
+        assert "more than the 10 that a question holds" in refusal(lambda: client.ask(XT[4]))
     finally:
         module.NUMBERS_MAX = before
         server.stop()
@@ -112,6 +114,10 @@ def test_another_model_and_what_is_no_sample_are_refused():
             status, _, content = server.ask(path, "POST", json.dumps(body), Content_Type="application/json")
             return status, json.loads(content).get("detail", "")
         assert ask(lambda one: None)[0] == 200
+        assert "label is an output, from 0 to 3" in refusal(lambda: client.ask(XT[0], label=4))
+        assert "does not read one such sample" in refusal(lambda: client.ask(torch.zeros(1, 2, 2)))
+        drawn = server.ask(path.replace("answer", "figures/strips.svg"), "POST", json.dumps(good), Content_Type="application/json")[2].decode()
+        assert "a sample that was given" in drawn and "nan" not in drawn
         for words, change in (("those of the run", lambda one: one["layers"].pop()),
                               ("base64", lambda one: one.update(logits="no base64")),
                               ("base64", lambda one: one.update(logits="AAA=AAAA")),
@@ -121,6 +127,8 @@ def test_another_model_and_what_is_no_sample_are_refused():
                               ("keys are of another size", lambda one: one["layers"][1].update(keys="AAAAAA==")),
                               ("gradients are of another size", lambda one: one["layers"][0]["gradients"].update({"0": "AAAAAA=="})),
                               ("by their numbers", lambda one: one["layers"][0]["gradients"].update({"99": "AAAAAA=="})),
+                              ("gradients are an object", lambda one: one["layers"][0].update(gradients=[1])),
+                              ("label is an output", lambda one: one.update(label=1.5)),
                               ("base64", lambda one: one["layers"][0].pop("keys"))):
             status, detail = ask(change)
             assert status == 400 and words in detail, (words, status, detail)

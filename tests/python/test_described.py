@@ -138,6 +138,30 @@ def test_filling_attends_to_nothing():
     assert found["spotlight"][0]["sample"]["description"] in train.descriptions and "<pad>" not in "".join(train.descriptions)
 
 
+def test_a_tensor_is_read_as_recorded_samples_are():
+    train, test = sentences(50, 1), sentences(12, 2)
+    path, model = record_sentences("asked", train, test)
+    server = client.Server(path)
+    try:
+        asker = keylight.Client(f"http://127.0.0.1:{server.port}", model=model)
+        known, told = asker.ask(4), asker.ask(test.inputs[4], label=int(test.labels[4]))
+        for layer in range(1, 1 + len(asker.run["layers"])):
+            for rank in ("abs", "cosine", "logit", "influence"):
+                for one, other in zip(told.spotlight(rank, layer), known.spotlight(rank, layer)):
+                    assert one.name == other.name or abs(one.score - other.score) < 1e-3 * abs(other.score) + 1e-6, (layer, rank)
+    finally:
+        server.stop()
+
+
+def test_they_are_items_of_a_loader():
+    table = rows(20, 1)
+    loader = torch.utils.data.DataLoader(keylight.indexed(table), batch_size=6)
+    found = [(samples, x, y) for samples, x, y in loader]
+    assert torch.equal(torch.cat([x for _, x, _ in found]), table.inputs)
+    assert torch.cat([samples for samples, _, _ in found]).tolist() == list(range(20))
+    assert np.array_equal(torch.cat([y for _, _, y in found]).numpy(), table.labels)
+
+
 def test_contributions_of_sequences_are_what_autograd_says():
     train, test = sentences(50, 1), sentences(12, 2)
     path, model = record_sentences("contributions", train, test)
@@ -186,6 +210,15 @@ def test_the_server_tells_words_and_has_no_pictures():
 def test_what_cannot_be_is_refused():
     two, pictures = torch.zeros(2, 3), TensorDataset(torch.zeros(4, 1, 2, 2), torch.zeros(4).long())
     for words, make in (("as there are names", lambda: keylight.Table(two, [0, 1], ["a"], CLASSES)),
+                        ("whole numbers", lambda: keylight.Table(two, ["a", "b"], ["a", "b", "c"], CLASSES)),
+                        ("whole numbers", lambda: keylight.Table(two, [0, 0.7], ["a", "b", "c"], CLASSES)),
+                        ("list of names", lambda: keylight.Table(two, [0, 1], ["a", "b", "c"], "xy")),
+                        ("columns each", lambda: keylight.Table([[1], [1, 2]], [0, 1], ["a", "b"], CLASSES)),
+                        ("not from -1", lambda: keylight.Table(two, [0, -1], ["a", "b", "c"], CLASSES)),
+                        ("what the model reads", lambda: keylight.Described(["a"], [0], CLASSES, None)),
+                        ("one sequence each", lambda: keylight.Sequences(torch.zeros(2, 2, 2).long(), [0, 1], CLASSES, WORDS)),
+                        ("other classes, or columns", lambda: record_table("columns", rows(9, 1), keylight.Table(
+                            torch.zeros(4, 4), [0] * 4, ["a", "b", "c", "d"], CLASSES))),
                         ("no numbers", lambda: keylight.Table([["a"], ["b"]], [0, 1], ["name"], CLASSES)),
                         ("reads of 3", lambda: keylight.Described(["a", "b"], [0, 1], CLASSES, torch.zeros(3, 1))),
                         ("say what tokens mean", lambda: keylight.Sequences([[1]], [0], CLASSES)),

@@ -1,7 +1,7 @@
 // The bar on top: which run, what it is, share, theme, help.
 
 import {base} from '../base.js';
-import {count, percent, samplePlace, size} from '../format.js';
+import {count, noun, percent, samplePlace, size} from '../format.js';
 import {h, redraw, select} from '../dom.js';
 import {takesPictures} from '../pixels.js';
 import {bringIntroBack} from './intro.js';
@@ -136,7 +136,7 @@ export function showHeader(place, runs, run, state, actions) {
         `${run.test_accuracy === null ? 'no test split' : `${percent(run.test_accuracy)} on test`} · ${count(run.patterns)} patterns · ${count(run.steps)} steps`),
     h('span.space'),
     run.kind !== 'text' && h('button', {type: 'button', id: 'show-suspects', 'aria-pressed': String(state.view === 'suspects'),
-      title: 'Training images whose label is likely wrong',
+      title: `Training ${noun(run)}s whose label is likely wrong`,
       onclick: () => actions.choose({view: state.view === 'suspects' ? 'query' : 'suspects', with: null})}, 'Suspects'),
     run.kind !== 'text' && state.view === 'query' && state.sample !== null && compare(runs, run, state, actions),
     takesPictures(run) && h('button', {type: 'button', id: 'draw', title: 'Ask about a picture or a drawing of your own',

@@ -44,8 +44,8 @@ export function controls(run, state, answer, actions) {
     state.place === null || run.layers[answer.layer - 1].places < 2 ? null : h('span.control', {}, 'at', h('b', {}, placeName(run.layers[answer.layer - 1], state.place)),
       h('button.quiet', {type: 'button', id: 'no-place', 'aria-label': 'All places together', onclick: () => actions.choose({place: null})}, '×')),
     h('span.control', {}, 'by', choice([
-      {value: 'pattern', text: 'pattern', title: 'Every showing of an image by itself'},
-      {value: 'sample', text: 'sample', title: 'All showings of an image summed'}],
+      {value: 'pattern', text: 'pattern', title: 'Every showing of a sample by itself'},
+      {value: 'sample', text: 'sample', title: 'All showings of a sample summed'}],
     answer.by, 'By', (value) => actions.choose({by: /** @type {any} */ (value)}))),
     h('span.control', {}, 'from', select([{value: '', text: 'all classes'}, ...classes],
       String(state.class ?? ''), 'Training class',

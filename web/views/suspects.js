@@ -79,7 +79,7 @@ export function showSuspects(section, run, page, marked, actions, signal) {
       h('span.soft', {}, `${count(page.total)} ${noun(run)}s`),
       csvButton(`suspects-${run.name}`, 'the suspects shown', ['rank', 'dataset', 'split', 'index', 'file', 'label', 'predicted', 'suggested',
         'suggested_share', 'true_label', 'near_duplicate', 'score', 'own', 'others', 'loss'], () => suspects.map((one) => row(run, one)))),
-    h('p.lead', {}, 'Images ranked by how much the memory of themselves, and not of the others, supports their label; of the held-out ones, ' +
+    h('p.lead', {}, `${run.kind === 'described' ? 'Samples' : 'Images'} ranked by how much the memory of themselves, and not of the others, supports their label; of the held-out ones, ` +
       'how much the network contradicts it. ',
       h('b', {}, 'own'), ': how much of its answer the image had to teach by itself: the squared error of the network’s answer, summed over its ' +
       'showings, in standard deviations. ',
