@@ -83,7 +83,7 @@ static void add_layers(struct kl_json *json, const struct kl_training *training)
         add_convolution(json, kl_shape_convolution(&training->shape, l));
         kl_json_string(json, "activation",
                        l + 1 == training->shape.n_layers ? "softmax"
-                                                         : training->shape.model->inner);
+                                                         : kl_model_inner(&training->shape));
         kl_json_bool(json, "errors", layout.errors[l] > 0);
         kl_json_end(json);
     }

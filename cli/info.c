@@ -100,10 +100,10 @@ static void print_network(const struct kl_run *run)
     for (uint32_t l = 0; l <= shape->n_layers; l++)
         printf("%s%u", l ? "-" : "", l ? shape->outputs[l - 1] : shape->inputs[0]);
     if (kl_run_other_setting(run, "framework"))
-        printf(", ReLU");
+        printf(", %s", kl_model_inner(shape));
     else
-        printf(", ReLU, %s initialisation, seed %llu", text_of(training, "initialisation", init),
-               (unsigned long long)training->seed);
+        printf(", %s, %s initialisation, seed %llu", kl_model_inner(shape),
+               text_of(training, "initialisation", init), (unsigned long long)training->seed);
     putchar('\n');
 }
 

@@ -75,7 +75,9 @@ static enum kl_status run_layer(struct work *work, uint32_t layer, struct kl_err
         work->y[j] += sign * work->sums[j];
     }
     for (size_t j = 0; layer + 1 < final->shape.n_layers && j < outputs; j++)
-        work->x[j] = work->y[j] > 0 ? (float)work->y[j] : 0;
+        work->x[j] = (float)work->y[j];
+    if (layer + 1 < final->shape.n_layers)
+        kl_activate(final->shape.activation, work->x, outputs, work->x);
     return KL_OK;
 }
 

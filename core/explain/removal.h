@@ -28,7 +28,7 @@ enum kl_status kl_removal_mark(const struct kl_history *history, const struct kl
                                uint8_t *removed, struct kl_error *err);
 
 /* The logits for x, the input of layer first, from 0, without the patterns marked in it and in the
- * layers after it: x (inputs[first]), logits (n_logits) doubles. Layers follow each other with ReLU
+ * layers after it: x (inputs[first]), logits (n_logits) doubles. Layers follow each other with the activation
  * between them. Nothing
  * removed gives the network's own; everything removed gives those of a network of initial guesses,
  * alpha (W_0 x + b_0) in every layer. Errors: KL_ERR_MEMORY and those of reading. */

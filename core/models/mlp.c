@@ -1,6 +1,6 @@
-/* Multilayer perceptrons, with ReLU between the layers and softmax at the end.
+/* Multilayer perceptrons, with an activation f between the layers and softmax at the end.
  *
- *   x_1 = input,  z_l = W_l x_l + b_l,  x_{l+1} = max(z_l, 0),  logits = z_L */
+ *   x_1 = input,  z_l = W_l x_l + b_l,  x_{l+1} = f(z_l),  logits = z_L */
 #include <cblas.h>
 #include <math.h>
 #include <stdlib.h>
@@ -24,7 +24,9 @@ static int fits(const struct kl_shape *shape)
 static enum kl_status make_shape(const struct kl_model_settings *settings, uint32_t n_inputs,
                                  uint32_t n_outputs, struct kl_shape *out, struct kl_error *err)
 {
-    struct kl_shape shape = {.model = &kl_mlp, .n_layers = settings->n_hidden + 1};
+    struct kl_shape shape = {.model = &kl_mlp,
+                             .n_layers = settings->n_hidden + 1,
+                             .activation = (enum kl_activation)settings->activation};
     uint32_t before = n_inputs;
     enum kl_status status;
 
@@ -82,12 +84,11 @@ static void forward(const struct kl_network *network, uint32_t n,
     for (uint32_t l = 0; l < network->shape.n_layers; l++) {
         size_t n_outputs = (size_t)n * network->shape.outputs[l];
 
-        layer_forward(network, l, n, activations->keys[l], activations->keys[l + 1]);
-        if (l + 1 < network->shape.n_layers) {
-            for (size_t i = 0; i < n_outputs; i++)
-                activations->keys[l + 1][i] =
-                    activations->keys[l + 1][i] > 0 ? activations->keys[l + 1][i] : 0;
-        }
+        float *sums = activations->sums[l] ? activations->sums[l] : activations->keys[l + 1];
+
+        layer_forward(network, l, n, activations->keys[l], sums);
+        if (l + 1 < network->shape.n_layers)
+            kl_activate(network->shape.activation, sums, n_outputs, activations->keys[l + 1]);
     }
 }
 
@@ -100,9 +101,8 @@ static void back(const struct kl_network *network, uint32_t n, struct kl_activat
         cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)n, inputs, outputs, 1,
                     activations->errors[l], outputs, network->weights[l], inputs, 0,
                     activations->errors[l - 1], inputs);
-        for (size_t i = 0; i < n_inputs; i++)
-            activations->errors[l - 1][i] =
-                activations->keys[l][i] > 0 ? activations->errors[l - 1][i] : 0;
+        kl_activation_slope(network->shape.activation, kl_activations_sums(activations, l - 1),
+                            n_inputs, activations->errors[l - 1]);
     }
 }
 
@@ -251,7 +251,6 @@ static uint32_t first_removable(const struct kl_shape *shape)
 const struct kl_model kl_mlp = {
     .name = "mlp",
     .kind = KL_DATA_IMAGES,
-    .inner = "relu",
     .layer_name = "hidden",
     .reads_samples = 1,
     .has_predictions = 1,

@@ -10,6 +10,8 @@
 struct changes {
     float *keys[KL_LAYERS_MAX + 1]; /* (n, width) of keys, and of logits; NULL of the inputs */
     float *errors[KL_LAYERS_MAX];   /* (n, outputs) */
+    float *sums[KL_LAYERS_MAX];     /* (n, outputs) of what activations are of */
+    float *behind;                  /* (n, widest) errors behind an activation */
 };
 
 /* c (rows, columns) = factor c + a b, or a b^T where b is turned. */
@@ -26,13 +28,6 @@ static void multiply_rows(int n, int a_columns, int b_columns, const float *a, c
 {
     cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, a_columns, b_columns, n, 1, a, a_columns,
                 b, b_columns, factor, c, b_columns);
-}
-
-/* Where ReLU let nothing through nothing changes. */
-static void mask(const float *keys, size_t n, float *changes)
-{
-    for (size_t i = 0; i < n; i++)
-        changes[i] = keys[i] > 0 ? changes[i] : 0;
 }
 
 /* From the inputs to the logits; slopes: what the rows' errors make of the direction itself. */
@@ -56,8 +51,11 @@ static void go_forward(const struct kl_activations *activations, const struct kl
                                     activations->errors[l] + (size_t)i * shape->outputs[l], 1);
         if (l > 0)
             multiply((int)n, outputs, inputs, changes->keys[l], 1, network->weights[l], 1, out);
-        if (l + 1 < shape->n_layers)
-            mask(activations->keys[l + 1], (size_t)n * shape->outputs[l], out);
+        if (l + 1 == shape->n_layers)
+            return;
+        memcpy(changes->sums[l], out, (size_t)n * shape->outputs[l] * sizeof *out);
+        kl_activation_slope(shape->activation, kl_activations_sums(activations, l),
+                            (size_t)n * shape->outputs[l], out);
     }
 }
 
@@ -106,7 +104,15 @@ static void go_back(const struct kl_activations *activations, const struct kl_ne
                  changes->errors[l - 1]);
         multiply((int)n, inputs, outputs, activations->errors[l], 0, direction->weights[l], 1,
                  changes->errors[l - 1]);
-        mask(activations->keys[l], (size_t)n * shape->inputs[l], changes->errors[l - 1]);
+        kl_activation_slope(shape->activation, kl_activations_sums(activations, l - 1),
+                            (size_t)n * shape->inputs[l], changes->errors[l - 1]);
+        if (shape->activation == KL_RELU)
+            continue;
+        multiply((int)n, inputs, outputs, activations->errors[l], 0, network->weights[l], 0,
+                 changes->behind);
+        kl_activation_bend(shape->activation, activations->sums[l - 1],
+                           (size_t)n * shape->inputs[l], changes->behind, changes->sums[l - 1],
+                           changes->errors[l - 1]);
     }
 }
 
@@ -117,21 +123,26 @@ enum kl_status kl_mlp_curve(const struct kl_activations *activations,
 {
     const struct kl_shape *shape = &network->shape;
     struct changes changes = {0};
-    size_t width = 0;
+    size_t width = 0, widest = 0;
     float *block = NULL, *next;
     enum kl_status status;
 
-    for (uint32_t l = 0; l < shape->n_layers; l++)
-        width += 2 * (size_t)shape->outputs[l];
-    status = kl_alloc(&block, minibatch->n * width, sizeof *block, "second derivatives", err);
+    for (uint32_t l = 0; l < shape->n_layers; l++) {
+        width += 3 * (size_t)shape->outputs[l];
+        widest = shape->outputs[l] > widest ? shape->outputs[l] : widest;
+    }
+    status =
+        kl_alloc(&block, minibatch->n * (width + widest), sizeof *block, "second derivatives", err);
     if (status)
         return status;
     next = block;
     for (uint32_t l = 0; l < shape->n_layers; l++) {
         changes.keys[l + 1] = next;
         changes.errors[l] = next + (size_t)minibatch->n * shape->outputs[l];
-        next += 2 * (size_t)minibatch->n * shape->outputs[l];
+        changes.sums[l] = changes.errors[l] + (size_t)minibatch->n * shape->outputs[l];
+        next += 3 * (size_t)minibatch->n * shape->outputs[l];
     }
+    changes.behind = next;
     go_forward(activations, network, minibatch->n, direction, &changes, slopes);
     change_errors(activations, minibatch, shape->n_layers - 1, &changes);
     go_back(activations, network, minibatch->n, direction, &changes, product);

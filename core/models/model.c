@@ -50,6 +50,11 @@ enum kl_status kl_model_read(const struct kl_network *network, const struct kl_c
     return status;
 }
 
+const char *kl_model_inner(const struct kl_shape *shape)
+{
+    return shape->model->inner ? shape->model->inner : kl_activation_name(shape->activation);
+}
+
 void kl_model_back_logit(const struct kl_network *network, uint32_t logit, uint32_t layer,
                          struct kl_activations *activations)
 {

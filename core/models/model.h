@@ -14,6 +14,7 @@
 struct kl_model_settings {
     uint32_t n_hidden, hidden[KL_LAYERS_MAX - 1]; /* widths between input and output */
     uint32_t embedding;                           /* of models with one */
+    uint32_t activation;                          /* of perceptrons: enum kl_activation */
 };
 
 /* Xavier (Glorot and Bengio 2010), He et al. 2015. */
@@ -81,7 +82,7 @@ struct kl_model {
     const char *name;       /* in files, settings and answers; static */
     enum kl_data_kind kind; /* what it learns from, */
     int is_any_kind;        /* unless it is whatever the data are */
-    const char *inner;      /* what follows its inner layers: "relu", "lstm" */
+    const char *inner; /* what follows its inner layers: "lstm"; NULL: the shape's activation */
     const char *layer_name; /* what they are called, before their number */
     int reads_samples;      /* whether layer 1's keys are the samples themselves */
     int has_predictions;    /* whether what it says of a sample depends on the sample alone */
@@ -144,8 +145,8 @@ struct kl_model {
     const float *(*reader_keys)(const void *reader, uint32_t layer);
     void (*reader_logits)(const void *reader, uint32_t first, uint32_t n, float *logits);
     void (*reader_free)(void *reader);
-    /* The layer, from 0, from which on rows follow each other through ReLU alone, so that patterns
-     * can be taken out of all of them at once: core/explain/removal.h. */
+    /* The layer, from 0, from which on rows follow each other through the activation alone, so that
+     * patterns can be taken out of all of them at once: core/explain/removal.h. */
     uint32_t (*first_removable)(const struct kl_shape *shape);
 };
 
@@ -184,6 +185,9 @@ const struct kl_model *kl_model_for(enum kl_data_kind kind);
 enum kl_status kl_model_read(const struct kl_network *network, const struct kl_collection *data,
                              const struct kl_subject *subject, struct kl_activations **activations,
                              struct kl_error *err);
+
+/* What follows the inner layers of a network, in files and answers: a static string. */
+const char *kl_model_inner(const struct kl_shape *shape);
 
 /* Makes errors, row 0, the gradients of one logit, from the last layer down to a layer (from 0), or
  * of the cross-entropy of one target, of all layers. Of a text: w.r.t. what the layers put out at

@@ -62,6 +62,9 @@ enum kl_status kl_activations_create(const struct kl_shape *shape, uint32_t capa
         if (!status)
             status = kl_alloc(&activations->errors[l], (size_t)capacity * shape->outputs[l],
                               sizeof(float), "the layers' error signals", err);
+        if (!status && shape->activation != KL_RELU && l + 1 < shape->n_layers)
+            status = kl_alloc(&activations->sums[l], (size_t)capacity * shape->outputs[l],
+                              sizeof(float), "the layers' sums", err);
     }
     if (!status)
         status = kl_alloc(&activations->keys[shape->n_layers],
@@ -132,6 +135,7 @@ void kl_activations_free(struct kl_activations *activations)
     for (uint32_t l = 0; l < KL_LAYERS_MAX; l++) {
         free(activations->keys[l]);
         free(activations->errors[l]);
+        free(activations->sums[l]);
         free_places(activations->places[l]);
     }
     free(activations->keys[KL_LAYERS_MAX]);

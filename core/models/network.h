@@ -42,6 +42,8 @@ struct kl_activations {
      * the rows of its history are multiplied with for attention. */
     float *keys[KL_LAYERS_MAX + 1];
     float *errors[KL_LAYERS_MAX]; /* (capacity, outputs[l]) error signals, or other gradients */
+    float *sums[KL_LAYERS_MAX]; /* (capacity, outputs[l]) z of inner layers, where the activation's
+                                   derivative is not seen in what it makes; NULL: of ReLU it is */
     struct kl_places *places[KL_LAYERS_MAX]; /* of row 0, or NULL: it is seen whole */
     void *inner;                     /* what else the architecture keeps to go back, or NULL, */
     void (*free_inner)(void *inner); /* and how it ends */
@@ -52,6 +54,13 @@ struct kl_activations {
 enum kl_status kl_activations_create(const struct kl_shape *shape, uint32_t capacity,
                                      struct kl_activations **activations, struct kl_error *err);
 void kl_activations_free(struct kl_activations *activations);
+
+/* What a layer's activation has its derivative at: its sums, or of ReLU what it made of them. */
+static inline const float *kl_activations_sums(const struct kl_activations *activations,
+                                               uint32_t layer)
+{
+    return activations->sums[layer] ? activations->sums[layer] : activations->keys[layer + 1];
+}
 
 /* Room for n places of a layer, instead of those that it had. Errors: KL_ERR_MEMORY. */
 enum kl_status kl_activations_set_places(struct kl_activations *activations, uint32_t layer,

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/models/activation.h"
 #include "core/models/convolution.h"
 
 #define KL_LAYERS_MAX 64
@@ -33,6 +34,7 @@ struct kl_shape {
     uint32_t n_layers;
     uint32_t inputs[KL_LAYERS_MAX], outputs[KL_LAYERS_MAX];
     const struct kl_layer_facts *layers; /* (n_layers) of a recorded network, borrowed; or NULL */
+    enum kl_activation activation;       /* behind the inner layers of a perceptron */
     uint32_t vocabulary, embedding;      /* tokens and the width of what stands for one; 0: none */
 };
 

@@ -30,6 +30,7 @@ static const char *optimiser_name(uint32_t i)
         return i < sizeof names / sizeof names[0] ? names[i] : NULL;                               \
     }
 
+NAMES(activation_name, "relu", "silu", "gelu")
 NAMES(initialisation_name, "xavier", "he")
 NAMES(lr_schedule_name, "constant", "cosine", "step")
 NAMES(dtype_name, "uint8", "float16", "float32")

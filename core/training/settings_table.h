@@ -15,6 +15,8 @@ SETTING(, model, "hidden", "hidden", WIDTHS, "N[,N...]", 1, KL_WIDTH_MAX, 0, NUL
         "widths of the hidden layers, or cells of each LSTM layer; 'none' for a single linear layer")
 SETTING(, model.embedding, "embedding", "embedding", INTEGER, "N", 0, KL_WIDTH_MAX, 0, NULL, KL_OF_TEXT, "0",
         "width of the vector that stands for a token")
+SETTING(, model.activation, "activation", "activation", CHOICE, NULL, 0, 0, 0, activation_name, KL_OF_IMAGES, "relu",
+        "what follows the hidden layers: relu (default), silu or gelu, which have no kinks")
 SETTING(uint32_t initialisation;, initialisation, "initialisation", "init", CHOICE, NULL, 0, 0, 0, initialisation_name, KL_OF_IMAGES, "xavier",
         "initial weights: normal, with Xavier's or He's deviation; an LSTM's are uniform")
 SETTING(uint64_t seed;, seed, "seed", "seed", SEED, "N", 0, SEED_MAX, 0, NULL, KL_OF_ALL, "1",

@@ -40,7 +40,8 @@ enum kl_status kl_layers_write(sqlite3 *db, const struct kl_training *training,
         sqlite3_bind_int64(insert, 5, 1); /* it has a bias, */
         sqlite3_bind_int64(insert, 6, 1); /* a row a showing, */
         sqlite3_bind_int64(insert, 7, 0); /* and is of the only group */
-        sqlite3_bind_text(insert, 8, is_last ? "softmax" : shape->model->inner, -1, SQLITE_STATIC);
+        sqlite3_bind_text(insert, 8, is_last ? "softmax" : kl_model_inner(shape), -1,
+                          SQLITE_STATIC);
         sqlite3_bind_text(insert, 9, kl_shape_reads_samples(shape, l) ? "samples" : "chunks", -1,
                           SQLITE_STATIC);
         sqlite3_bind_text(insert, 10, errors, -1, SQLITE_STATIC);

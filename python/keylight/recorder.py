@@ -339,13 +339,14 @@ class Recorder:
 
     def _begin(self, recording: Recording) -> None:
         """What stands before the first step. Of the first one the layers are known."""
-        modules = perceptron(self._model)
+        native = perceptron(self._model)
         groups = {one.group if one.has_errors and one.has_bias else None for one in self._layers}
-        is_native = (modules is not None and modules == [one.layer.modules[0] for one in self._layers] and
+        is_native = (native is not None and native.layers == [one.layer.modules[0] for one in self._layers] and
                      groups == {0} and len(self._optimizer.param_groups) == 1 and
                      self._layers[-1].layer.out_features == len(self._train.classes) and
                      self._reads_pictures(recording.samples))
-        self._run = RunFile(self.name, self._dtype, self._train, self._test, self._optimiser, self._layers, is_native)
+        self._run = RunFile(self.name, self._dtype, self._train, self._test, self._optimiser, self._layers,
+                            native.activation if native is not None and is_native else None)
         self._run.check(len(self._optimizer.param_groups))
         last = self._layers[-1]
         if last.places != 1 or not queries.makes_logits(self._model, [last.layer], self._test, self._batch_first):
@@ -392,8 +393,10 @@ class Recorder:
         counts = file.select("SELECT train_samples, test_samples, classes FROM dataset")
         if counts != [(len(self._train), len(self._test), len(self._train.classes))]:
             raise RecordError(f"{self.path} was recorded with other data sets")
-        self._layers, is_native = read_layers(file, self.path, self._chosen, perceptron(self._model))
-        self._run = RunFile(self.name, self._dtype, self._train, self._test, self._optimiser, self._layers, is_native)
+        native = perceptron(self._model)
+        self._layers, is_native = read_layers(file, self.path, self._chosen, native)
+        self._run = RunFile(self.name, self._dtype, self._train, self._test, self._optimiser, self._layers,
+                            native.activation if native is not None and is_native else None)
         self.steps_done = self._run.check_is_of(file, self.path)
         (self._writer.first,), = file.select("SELECT coalesce(sum(count), 0) FROM step")
         (self._batch_max,), = file.select("SELECT coalesce(max(count), 0) FROM step")

@@ -12,6 +12,7 @@ from . import queries
 from .errors import RecordError
 from .file import HistoryFile, numbers
 from .layers import Layer
+from .native import Perceptron
 from .rules import Optimiser, Rule
 from .samples import Samples
 
@@ -39,7 +40,8 @@ def copies(layer: Layer) -> list[tuple[str, torch.Tensor]]:
 
 @dataclass
 class RunFile:
-    """What all rows of a recording's file say. layers: in the order of their numbers, the last makes the outputs."""
+    """What all rows of a recording's file say. layers: in the order of their numbers, the last makes the outputs. activation: what
+    follows the inner layers of a perceptron that keylight knows itself; None: it does not know the model."""
 
     name: str
     dtype: str
@@ -47,7 +49,11 @@ class RunFile:
     test: Samples
     optimiser: Optimiser
     layers: list[Recorded]
-    is_native: bool
+    activation: str | None
+
+    @property
+    def is_native(self) -> bool:
+        return self.activation is not None
 
     def name_of(self, number: int) -> str:
         """What a layer, from 1, is called: as the framework calls it, unless keylight knows the model itself."""
@@ -88,7 +94,7 @@ class RunFile:
             layer = one.layer
             file.insert("layer", number, self.name_of(number), layer.in_features, layer.out_features,
                         int(one.has_bias), one.places, one.group,
-                        "softmax" if number == last else "relu" if self.is_native else "",
+                        "softmax" if number == last else self.activation or "",
                         "samples" if self.is_native and number == 1 else "chunks", "whole" if one.has_errors else "none")
             cut = layer.convolution
             if cut is not None and one.places > 1:
@@ -104,7 +110,7 @@ class RunFile:
         """rules: of the first and the last step. What each really used stands in its own; these are for people, within what
         a setting may be."""
         hidden = ",".join(str(one.layer.out_features) for one in self.layers[:-1]) if self.is_native else ""
-        return {"name": self.name, "architecture": "mlp" if self.is_native else "recorded", "hidden": hidden or "none",
+        return {"name": self.name, "architecture": "mlp" if self.is_native else "recorded", "hidden": hidden or "none", **({"activation": self.activation} if self.activation else {}),
                 "steps": str(steps), "batch_size": str(batch_max), "optimiser": self.optimiser.name,
                 "learning_rate": repr(min(max(rules[0].learning_rate, 1e-30), 1000.0)),
                 "momentum": repr(rules[0].momentum), "weight_decay": repr(min(rules[0].weight_decay, 1.0)), "dtype": self.dtype,
@@ -151,14 +157,14 @@ class RunFile:
         return int(done)
 
 
-def read_layers(file: HistoryFile, path: str, chosen: list[Layer], native: list[Any] | None) -> tuple[list[Recorded], bool]:
-    """The layers of a file that is taken up again, among those of the model; native: the modules of a perceptron."""
+def read_layers(file: HistoryFile, path: str, chosen: list[Layer], native: Perceptron | None) -> tuple[list[Recorded], bool]:
+    """The layers of a file that is taken up again, among those of the model; native: the model, if it is a perceptron."""
     found: list[Recorded] = []
     rows = file.select("SELECT name, keys, errors, bias, parameter_group, places FROM layer ORDER BY layer")
     is_native = rows[0][1] == "samples"
     for number, (name, _, errors, bias, group, places) in enumerate(rows):
         same = [layer for layer in chosen
-                if (layer.modules[0] is native[number] if is_native and native else layer.name == name)]
+                if (layer.modules[0] is native.layers[number] if is_native and native else layer.name == name)]
         if not same:
             raise RecordError(f"{path} was recorded with other layers: this model has no {name}")
         found.append(Recorded(same[0], errors == "whole", bool(bias), group, places, []))

@@ -219,17 +219,18 @@ def of_native(reader):
 
 
 def test_a_perceptron_is_the_native_run():
-    for options in ((), ("--optimiser", "adam", "--lr", "0.003", "--momentum", "0")):
+    for options, activation in (((), nn.ReLU), (("--optimiser", "adam", "--lr", "0.003", "--momentum", "0"), nn.ReLU),
+                                (("--activation", "silu"), nn.SiLU), (("--activation", "gelu"), nn.GELU)):
         native, reader = native_run(*options)
         train, test = of_native(reader)
-        model = nn.Sequential(nn.Flatten(), nn.Linear(784, 24), nn.ReLU(), nn.Linear(24, 16), nn.ReLU(), nn.Linear(16, 10))
+        model = nn.Sequential(nn.Flatten(), nn.Linear(784, 24), activation(), nn.Linear(24, 16), activation(), nn.Linear(16, 10))
         layers = [module for module in model if isinstance(module, nn.Linear)]
         with torch.no_grad():
             for number, layer in enumerate(layers, 1):
                 weights, biases = reader.parameters("initial", number)
                 layer.weight.copy_(torch.from_numpy(weights))
                 layer.bias.copy_(torch.from_numpy(biases))
-        optimizer = (torch.optim.Adam(model.parameters(), weight_decay=0.001) if options else
+        optimizer = (torch.optim.Adam(model.parameters(), weight_decay=0.001) if "adam" in options else
                      torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=0.001))
         inputs = train.standardised(np.arange(len(train)))
         path = path_of(FOLDER, "torch")
@@ -247,6 +248,7 @@ def test_a_perceptron_is_the_native_run():
             own, other = (json.loads(tap.succeed("query", run, "--sample", "test/strokes/7", "--layer", layer, "--top", 200,
                                                  "--json")) for run in (native, path))
             assert own["predicted"] == other["predicted"]
+            assert np.allclose(other["logits"], model(test.standardised(np.array([7])))[0].detach().numpy(), atol=1e-3)
             by_pattern = {lit["pattern"]: lit for lit in own["spotlight"]}
             common = [(by_pattern[lit["pattern"]], lit) for lit in other["spotlight"] if lit["pattern"] in by_pattern]
             assert len(common) > 180

@@ -16,6 +16,7 @@ from reader import Reader  # noqa: E402
 torch.set_num_threads(2)
 KINDS = {"plain": [], "momentum": ["--momentum", "0.9", "--weight-decay", "0.01"], "clipped": ["--momentum", "0.8", "--clip", "0.6"],
          "nesterov": ["--momentum", "0.9", "--nesterov", "--weight-decay", "0.02", "--clip", "1.5"],
+         "silu": ["--momentum", "0.9", "--activation", "silu"], "gelu": ["--activation", "gelu", "--clip", "2"],
          "dampened": ["--momentum", "0.7", "--dampening", "0.3", "--lr-schedule", "cosine"]}
 STEPS = 26
 
@@ -58,11 +59,11 @@ class Training:
             parameters = [w - step["learning_rate"] * move for w, move in zip(parameters, moves)]
         return cross_entropy(self.run(parameters, self.x[sample:sample + 1]), self.targets[sample:sample + 1])
 
-    @staticmethod
-    def run(parameters, x):
+    def run(self, parameters, x):
+        activate = getattr(torch.nn.functional, self.reader.layers[0]["activation"])
         for i in range(0, len(parameters), 2):
             x = x @ parameters[i].T + parameters[i + 1]
-            x = torch.relu(x) if i + 2 < len(parameters) else x
+            x = activate(x) if i + 2 < len(parameters) else x
         return x
 
     def influences(self, sample, first=0):
