@@ -3,7 +3,6 @@ up again."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
@@ -110,7 +109,8 @@ class RunFile:
         """rules: of the first and the last step. What each really used stands in its own; these are for people, within what
         a setting may be."""
         hidden = ",".join(str(one.layer.out_features) for one in self.layers[:-1]) if self.is_native else ""
-        return {"name": self.name, "architecture": "mlp" if self.is_native else "recorded", "hidden": hidden or "none", **({"activation": self.activation} if self.activation else {}),
+        return {"name": self.name, "architecture": "mlp" if self.is_native else "recorded", "hidden": hidden or "none",
+                **({"activation": self.activation} if self.activation else {}),
                 "steps": str(steps), "batch_size": str(batch_max), "optimiser": self.optimiser.name,
                 "learning_rate": repr(min(max(rules[0].learning_rate, 1e-30), 1000.0)),
                 "momentum": repr(rules[0].momentum), "weight_decay": repr(min(rules[0].weight_decay, 1.0)), "dtype": self.dtype,
