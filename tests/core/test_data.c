@@ -212,10 +212,10 @@ START_TEST(every_id_has_one_place_and_every_place_one_id)
     uint32_t classes[12];
     uint32_t train = 0;
 
-    a.splits[KL_SPLIT_TRAIN] = (struct kl_image_set){3, NULL, labels, NULL, NULL};
-    a.splits[KL_SPLIT_TEST] = (struct kl_image_set){2, NULL, labels, NULL, NULL};
-    b.splits[KL_SPLIT_TRAIN] = (struct kl_image_set){4, NULL, labels, NULL, NULL};
-    b.splits[KL_SPLIT_VALIDATION] = (struct kl_image_set){1, NULL, labels, NULL, NULL};
+    a.splits[KL_SPLIT_TRAIN] = (struct kl_image_set){.count = 3, .labels = labels};
+    a.splits[KL_SPLIT_TEST] = (struct kl_image_set){.count = 2, .labels = labels};
+    b.splits[KL_SPLIT_TRAIN] = (struct kl_image_set){.count = 4, .labels = labels};
+    b.splits[KL_SPLIT_VALIDATION] = (struct kl_image_set){.count = 1, .labels = labels};
     ck_assert_uint_eq(kl_collection_size(&data), 10);
     ck_assert_uint_eq(kl_collection_train_size(&data), 7);
     ck_assert_uint_eq(kl_collection_n_outputs(&data), 3);
