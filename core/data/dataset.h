@@ -25,8 +25,7 @@ struct kl_image_set {
     uint8_t *labels;      /* (count), each below the data set's n_classes */
     uint8_t *true_labels; /* (count), as the files have them, where some were flipped; or NULL */
     char **paths; /* (count) owned: the file of each below the data set's folder, UTF-8; or NULL */
-                  /* (count) owned: what is shown of samples without pixels, UTF-8; or NULL */
-    char **descriptions;
+    char **descriptions; /* (count) owned: what is shown in place of pixels, UTF-8; or NULL */
 };
 
 struct kl_corpus;

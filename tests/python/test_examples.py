@@ -1,16 +1,20 @@
 """The worked examples, on small settings, from training to a client's question."""
+import json
 import os
 import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.join(HERE, "..", "..")
-sys.path[:0] = [os.path.join(HERE, "..", "lib"), os.path.join(SOURCE, "python")]
+sys.path[:0] = [os.path.join(HERE, "..", "lib"), os.path.join(SOURCE, "python"), os.path.join(SOURCE, "examples")]
 import numpy as np  # noqa: E402
+import torch  # noqa: E402
 
 import made_data  # noqa: E402
 import tap  # noqa: E402
 from client import Server  # noqa: E402
+from dual import contributions  # noqa: E402
+from reader import Reader  # noqa: E402
 
 
 def example(name, *arguments):
@@ -37,6 +41,47 @@ def fashion(folder):
                 file.write(bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">i4").tobytes() + array.tobytes())
 
 
+def compare(path, name, number, expected, rank):
+    """What the program says of a layer's contributions, with what is expected of every showing."""
+    found = json.loads(tap.succeed("query", path, "--sample", name, "--layer", number, "--rank", rank, "--top", 100, "--json"))
+    lit = found["spotlight"] if "spotlight" in found else [place for passage in found["passages"] for place in passage["places"]]
+    assert len(lit) > 20
+    for one in lit:
+        assert abs(one["contribution"] - expected[one["pattern"]]) < 1e-3 * np.abs(expected).max(), (number, one)
+
+
+def compare_network(path, answer):
+    """Contributions through every layer of the CNN to the answer about sample 3, by PyTorch's autograd of its final weights."""
+    import cnn
+    reader, model = Reader(path), cnn.Network()
+    model.load_state_dict({f"{layer['name']}.{kind}": torch.from_numpy(values).float().reshape(parameter.shape)
+                           for number, layer in enumerate(reader.layers, 1)
+                           for kind, values, parameter in zip(("weight", "bias"), reader.parameters("current", number),
+                                                              model.get_submodule(layer["name"]).parameters())})
+    first, = reader.db.execute("SELECT train_samples FROM dataset").fetchone()
+    logits = model(torch.from_numpy(reader.images()[first + 3]).float().reshape(1, 1, 28, 28))[0]
+    assert np.abs(logits.detach().numpy() - answer.logits).max() < 1e-3
+    logits[int(logits.argmax())].backward()
+    for number, layer in enumerate(reader.layers, 1):
+        module = model.get_submodule(layer["name"])
+        compare(path, "test/fashion-cnn/3", number, contributions(reader, number, module.weight.grad.flatten(1), module.bias.grad),
+                f"logit:{int(logits.argmax())}")
+
+
+def compare_record(path, query, name):
+    """The same of a text, whose other parameters the file does not have: by the gradients that PyTorch recorded of the query."""
+    reader = Reader(path)
+    logits = np.frombuffer(reader.db.execute("SELECT logits FROM query WHERE query = ?", (query,)).fetchone()[0], "<f4")
+    for number in (1, 4, 7):
+        kept = {role: reader.db.execute("SELECT * FROM query_place_chunk WHERE query = ? AND layer = ? AND role = ? AND "
+                                        "(output = ? OR role = 'key')", (query, number, role, int(logits.argmax()))).fetchone()
+                for role in ("key", "gradient")}
+        key, gradient = (reader.rows(row, "<f2").astype(np.float64) * 2.0 ** -row["exponent"] for row in kept.values())
+        has_bias = reader.layers[number - 1]["bias"]
+        compare(path, name, number, contributions(reader, number, gradient.T @ key, gradient.sum(0) if has_bias else None),
+                f"logit:{int(logits.argmax())}")
+
+
 def test_a_convolutional_network():
     import keylight
     folder = os.path.join(FOLDER, "fashion")
@@ -49,6 +94,7 @@ def test_a_convolutional_network():
         answer = client.ask(3)
         assert np.abs(answer.initial_guess + answer.correction - answer.logits).max() < 5e-2
         assert answer.predicted in answer.outputs and answer.strips[0].title == "It looks at"
+        compare_network(path, answer)
         hidden = answer.spotlight("logit", layer="hidden", k=5)
         assert len(hidden) == 5 and all(one.contribution == one.score for one in hidden)
         assert answer.link.endswith("/q/test/fashion-cnn/3") and answer.predicted in repr(answer)
@@ -90,6 +136,7 @@ def test_a_transformer():
             assert words in refusal(lambda: client._ask(resource, {"sample": client.run["asked"][2]}))
     finally:
         server.stop()
+    compare_record(path, client.run["asked"][2], asked)
     for rank in ("effect", "influence"):
         assert "passage" in tap.succeed("query", path, "--sample", asked, "--rank", rank, "--top", "3")
     assert "5 of the test positions can be asked about" in tap.succeed("info", path)
@@ -119,6 +166,13 @@ def test_a_frozen_networks_head():
     out = tap.succeed("query", path, "--sample", "test/head/1", "--rank", "logit", "--top", "3")
     assert ".png" in out
     assert ".png" in tap.succeed("suspects", path)
+    reader = Reader(path)
+    first, = reader.db.execute("SELECT train_samples FROM dataset").fetchone()
+    key, = reader.db.execute("SELECT data FROM query_key_chunk WHERE query = ? AND role = 'key'", (first + 1,)).fetchone()
+    fc = torch.nn.Linear(512, 2)
+    logits = fc(torch.from_numpy(np.frombuffer(key, "<f4").copy()))
+    logits[1].backward()  # of the last layer it does not hang on its weights
+    compare(path, "test/head/1", 1, contributions(reader, 1, fc.weight.grad, fc.bias.grad), "logit:1")
 
 
 if __name__ == "__main__":

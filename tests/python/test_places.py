@@ -15,6 +15,7 @@ from torch.nn.functional import cross_entropy, unfold  # noqa: E402
 
 import keylight  # noqa: E402
 import tap  # noqa: E402
+from dual import contributions, rows_of  # noqa: E402
 from pictures import CLASSES, SIDE, Cut, made, path_of, read, verified  # noqa: E402
 from reader import Reader  # noqa: E402
 
@@ -111,50 +112,6 @@ def test_every_kind_of_layer_verifies():
                 verified(record(f"{kind}-{name}", model, make(model), **options))
 
 
-def rows_of(reader, layer, table):
-    """(showings, places, width) of a layer's keys or error signals."""
-    row = reader.layers[layer - 1]
-    kept = reader.chunks(table, layer)
-    cut = reader.db.execute("SELECT * FROM convolution WHERE layer = ?", (layer,)).fetchone()
-    if table == "key_chunk" and cut is not None:
-        maps = torch.from_numpy(kept.reshape(-1, cut["channels"], cut["height"], cut["width"]))
-        kept = unfold(maps, (cut["kernel_height"], cut["kernel_width"]), (cut["dilation_down"], cut["dilation_right"]),
-                      (cut["padding_height"], cut["padding_width"]), (cut["stride_down"], cut["stride_right"])).transpose(1, 2).numpy()
-    if table == "error_chunk" and cut is not None:
-        return kept.reshape(len(kept), -1, row["places"]).transpose(0, 2, 1)
-    return kept.reshape(len(kept), row["places"], -1)
-
-
-def coefficients(reader, layer, gradients, initial):
-    """C_s of a layer's weights and bias, (outputs, inputs + 1), by docs/format.md."""
-    rules = reader.db.execute("SELECT * FROM rule WHERE parameter_group = ? ORDER BY step",
-                              (reader.layers[layer - 1]["parameter_group"],)).fetchall()
-    settings, n = reader.settings, len(rules)
-    found = [None] * n
-    if settings["optimiser"] == "sgd":
-        p, q = 1.0, 0.0
-        for s in range(n - 1, -1, -1):
-            q -= rules[s]["learning_rate"] * p
-            found[s] = np.full_like(initial, rules[s]["clip_factor"] * q)
-            p += rules[s]["weight_decay"] * q
-            q *= rules[s]["momentum"]
-        return found
-    b1, b2, eps = (float(settings[key]) for key in ("beta_1", "beta_2", "epsilon"))
-    v, steps = np.zeros_like(initial), []
-    for s, rule in enumerate(rules, 1):
-        g = rule["clip_factor"] * gradients[s - 1]
-        v = b2 * v + (1 - b2) * g * g
-        with np.errstate(divide="ignore", invalid="ignore"):
-            steps.append(np.where(v > 0, rule["learning_rate"] / ((1 - b1 ** s) * (np.sqrt(v / (1 - b2 ** s)) + eps)), 0))
-    p, q = np.ones_like(initial), np.zeros_like(initial)
-    for s in range(n - 1, -1, -1):
-        q = q - steps[s] * p
-        found[s] = rules[s]["clip_factor"] * (1 - b1) * q
-        p = (1 - rules[s]["learning_rate"] * rules[s]["weight_decay"]) * p
-        q = b1 * q
-    return found
-
-
 def parameters_of(model, layer):
     """The parameters of a recorded layer, and which of their rows and channels are its own."""
     name, _, group = layer["name"].partition("[")
@@ -180,25 +137,14 @@ def test_contributions_are_per_sample_gradients_times_coefficients():
             model = model_of(kind)
             path = record(f"of-{kind}-{name}", model, make(model))
             reader = Reader(path)
-            counts = [row["count"] for row in reader.db.execute("SELECT count FROM step ORDER BY step")]
-            step_of = np.repeat(np.arange(len(counts)), counts)
             model.eval()
             model.zero_grad()
             logits = model(XT[place:place + 1])[0]
             logit = int(logits.argmax())
             logits[logit].backward()
             for number, layer in enumerate(reader.layers, 1):
-                x, d = rows_of(reader, number, "key_chunk"), rows_of(reader, number, "error_chunk")
                 weights, bias, rows = parameters_of(model, layer)
-                asked = weights.grad[rows].flatten(1).double().numpy()
-                asked = np.concatenate([asked, bias.grad[rows].double().numpy()[:, None] if bias is not None else
-                                        np.zeros((len(asked), 1))], 1)
-                per_sample = np.einsum("tpo,tpi->toi", d, np.concatenate([x, np.ones((*x.shape[:2], 1))], 2))
-                if not layer["bias"]:
-                    per_sample[:, :, -1] = 0
-                gradients = [per_sample[step_of == s].sum(0) for s in range(len(counts))]
-                made = coefficients(reader, number, gradients, np.zeros_like(asked))
-                expected = np.array([(made[step_of[t]] * per_sample[t] * asked).sum() for t in range(len(step_of))])
+                expected = contributions(reader, number, weights.grad[rows].flatten(1), None if bias is None else bias.grad[rows])
                 found = json.loads(tap.succeed("query", path, "--sample", f"test/of-{kind}-{name}/{place}", "--layer", number,
                                                "--top", 180, "--rank", f"logit:{logit}", "--json"))
                 assert len(found["spotlight"]) == 180
@@ -206,7 +152,7 @@ def test_contributions_are_per_sample_gradients_times_coefficients():
                     assert abs(lit["contribution"] - expected[lit["pattern"]]) < 1e-3 * np.abs(expected).max(), (kind, name, number)
                 attention = json.loads(tap.succeed("query", path, "--sample", f"test/of-{kind}-{name}/{place}", "--layer", number,
                                                    "--top", 180, "--rank", "positive", "--json"))["spotlight"]
-                whole = x.sum(1) @ asked_key(path, reader, number, place)
+                whole = rows_of(reader, number, "key_chunk").sum(1) @ asked_key(path, reader, number, place)
                 assert all(abs(lit["attention"] - whole[lit["pattern"]]) < 1e-3 * np.abs(whole).max() for lit in attention)
                 assert all(abs(lit["contribution"] - expected[lit["pattern"]]) < 1e-3 * np.abs(expected).max() for lit in attention)
 
