@@ -184,7 +184,7 @@ enum kl_status kl_asking_find(struct kl_asking *asking, struct kl_run *run, stru
     uint32_t sample = 0;
     enum kl_status status =
         asking->text && !is_text
-            ? kl_fail(err, KL_ERR_USAGE, "%s is a run of images: ask with --sample", run->path)
+            ? kl_fail(err, KL_ERR_USAGE, "%s is no run of text: ask with --sample", run->path)
             : put_question(asking, run, err);
 
     asking->id = -1;

@@ -45,7 +45,8 @@ static int is_about(const struct kl_known_inquiry *known, const struct kl_run *r
            !memcmp(own->tokens, subject->tokens, subject->n_tokens * sizeof *own->tokens);
 }
 
-/* Lets go of what is used by nobody and is too much to keep, the longest unused first. */
+/* Lets go of what is used by nobody and is too much to keep, the longest unused first, and of what
+ * was recorded, which ended with its request. */
 static void trim(struct kl_inquiries *inquiries)
 {
     struct kl_known_inquiry **link = &inquiries->first, *known;
@@ -55,7 +56,8 @@ static void trim(struct kl_inquiries *inquiries)
     while ((known = *link)) {
         n_bytes += kl_inquiry_bytes(known->inquiry);
         n++;
-        if (known->n_users || (n <= KL_INQUIRIES_KEPT && n_bytes <= KL_INQUIRIES_BYTES)) {
+        if (known->n_users || (n <= KL_INQUIRIES_KEPT && n_bytes <= KL_INQUIRIES_BYTES &&
+                               !kl_inquiry_subject(known->inquiry)->recorded)) {
             link = &known->next;
             continue;
         }
