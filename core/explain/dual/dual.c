@@ -33,6 +33,23 @@ static void guess_with_share(const struct kl_history *history, uint32_t layer, c
     }
 }
 
+enum kl_status kl_left(struct kl_pool *pool, const struct kl_history *history, uint32_t layer,
+                       double *left, struct kl_error *err)
+{
+    const struct kl_layer_steps *steps = &history->layers[layer];
+    size_t inputs = history->final->shape.inputs[layer];
+
+    if (history->adam)
+        return kl_adam_left(pool, history, layer, left, err);
+    for (size_t j = 0; j < history->final->shape.outputs[layer]; j++, left += inputs + 1) {
+        for (size_t i = 0; i < inputs; i++)
+            left[i] = steps->alpha * (double)history->initial->weights[layer][j * inputs + i];
+        left[inputs] = steps->bias > 0 ? steps->alpha * (double)history->initial->biases[layer][j]
+                                       : (double)history->final->biases[layer][j];
+    }
+    return KL_OK;
+}
+
 /* Of a matrix that is made for this alone. */
 static enum kl_status apply_made(struct kl_pool *pool, const struct kl_history *history,
                                  uint32_t layer, const float *x, const uint8_t *marks, int value,

@@ -12,6 +12,11 @@
 enum kl_status kl_initial_guess(struct kl_pool *pool, const struct kl_history *history,
                                 uint32_t layer, const float *x, double *out, struct kl_error *err);
 
+/* left (outputs[layer], inputs[layer] + 1) = P * W_0, and P * b_0, or a bias without a dual form as
+ * it ended. Errors: likewise. */
+enum kl_status kl_left(struct kl_pool *pool, const struct kl_history *history, uint32_t layer,
+                       double *left, struct kl_error *err);
+
 /* out[j] = the sum of what the patterns whose mark is value give output j of a layer: marks
  * (n_patterns), out (outputs[layer]). Errors: KL_ERR_MEMORY and those of reading. */
 enum kl_status kl_sum_marked(struct kl_pool *pool, const struct kl_history *history, uint32_t layer,

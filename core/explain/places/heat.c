@@ -5,27 +5,8 @@
 #include <stdlib.h>
 
 #include "core/base/memory.h"
-#include "core/explain/dual/adam.h"
+#include "core/explain/dual/dual.h"
 #include "core/explain/places/places.h"
-
-/* left (outputs, inputs + 1): P * W_0, and P * b_0 or a bias without a dual form as it ended. */
-static enum kl_status find_left(const struct kl_inquiry *inquiry, uint32_t layer, double *left,
-                                struct kl_error *err)
-{
-    const struct kl_history *history = kl_inquiry_history(inquiry);
-    const struct kl_layer_steps *steps = &history->layers[layer];
-    size_t inputs = history->final->shape.inputs[layer];
-
-    if (history->adam)
-        return kl_adam_left(kl_inquiry_pool(inquiry), history, layer, left, err);
-    for (size_t j = 0; j < history->final->shape.outputs[layer]; j++, left += inputs + 1) {
-        for (size_t i = 0; i < inputs; i++)
-            left[i] = steps->alpha * (double)history->initial->weights[layer][j * inputs + i];
-        left[inputs] = steps->bias > 0 ? steps->alpha * (double)history->initial->biases[layer][j]
-                                       : (double)history->final->biases[layer][j];
-    }
-    return KL_OK;
-}
 
 /* grown (outputs, inputs + 1): what training added. */
 static enum kl_status find_grown(const struct kl_inquiry *inquiry, uint32_t layer, float *grown,
@@ -38,7 +19,7 @@ static enum kl_status find_grown(const struct kl_inquiry *inquiry, uint32_t laye
         kl_alloc(&left, outputs * (inputs + 1), sizeof *left, "a layer's weights", err);
 
     if (!status)
-        status = find_left(inquiry, layer, left, err);
+        status = kl_left(kl_inquiry_pool(inquiry), kl_inquiry_history(inquiry), layer, left, err);
     for (size_t k = 0; !status && k < outputs * (inputs + 1); k++) {
         size_t j = k / (inputs + 1), i = k % (inputs + 1);
         double now =
