@@ -15,7 +15,9 @@ enum kl_status kl_session_read_trainable(struct kl_session *session, struct kl_e
 {
     struct kl_run *run = session->run;
 
-    if (!run->training.shape.model->step || kl_history_is_text(&run->history))
+    /* A framework's own order of samples, and its sizes of batches, nobody here can make again. */
+    if (!run->training.shape.model->step || kl_history_is_text(&run->history) ||
+        kl_run_other_setting(run, "framework"))
         return kl_fail(err, KL_ERR_USAGE,
                        "%s cannot be trained again here: that takes a run of images that keylight "
                        "trained",

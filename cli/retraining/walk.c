@@ -21,10 +21,12 @@ const char *kl_score_label(const char *score)
     return strcmp(score, KL_WALK) ? kl_rank_find(score)->label : "walked back";
 }
 
-/* The steps that are not walked. */
+/* The steps that are not walked: at least the last one is. */
 static uint32_t first_step(const struct kl_training *training, const struct kl_parts *parts)
 {
-    return training->n_steps - (uint32_t)((uint64_t)training->n_steps * parts->last / parts->of);
+    uint32_t n = (uint32_t)((uint64_t)training->n_steps * parts->last / parts->of);
+
+    return training->n_steps - (n ? n : 1);
 }
 
 struct bar {
@@ -62,6 +64,9 @@ static enum kl_status read_samples(const struct kl_run *run, const char *names, 
 {
     enum kl_status status = KL_OK;
 
+    if (!*names)
+        return kl_fail_on(err, KL_ERR_USAGE, "sample",
+                          "--sample names samples, as in test/mnist/8,test/mnist/15");
     for (*n = 0; !status && *names; ++*n) {
         size_t length = strcspn(names, ",");
         char name[300];

@@ -256,6 +256,9 @@ def test_a_perceptron_is_the_native_run():
             largest = max(abs(lit["contribution"]) for lit in own["spotlight"])
             assert max(abs(a["attention"] - b["attention"]) for a, b in common) < 2e-3 * most
             assert max(abs(a["contribution"] - b["contribution"]) for a, b in common) < 1e-3 * max(largest, 1)
+        for words in (("influence", path, "--sample", "test/strokes/1"), ("influence", path, "--check", "3"),
+                      ("retrain", path, "--sample", "test/strokes/1", "--without", "top:3")):
+            assert "cannot be trained again here" in tap.run(*words).stderr
         removed = [json.loads(tap.succeed("query", run, "--sample", "test/strokes/7", "--remove", "class:3", "--json"))["removed"]
                    for run in (native, path)]
         assert np.allclose(removed[0]["logits"], removed[1]["logits"], atol=2e-2)

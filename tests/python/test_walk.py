@@ -97,7 +97,7 @@ def test_it_is_what_pytorch_derives_of_the_whole_training():
 
 
 def test_parts_are_the_last_steps():
-    for parts, first in (("6/13", STEPS - 12), ("1/26", STEPS - 1), ("6/15", STEPS - 10)):
+    for parts, first in (("6/13", STEPS - 12), ("1/26", STEPS - 1), ("1/1000", STEPS - 1), ("6/15", STEPS - 10)):
         compare(train("momentum"), "test/strokes/5", ["--parts", parts], first)
     _, told, _ = walked(train("momentum"), "test/strokes/5")
     assert (told["first_step"], told["last_step"]) == (17, 26)  # 6/15 unless said
@@ -146,6 +146,7 @@ def test_what_cannot_be_walked_is_said():
     adam = os.path.join(FOLDER, "adam.keylight")
     tap.succeed("train", "--data", "strokes", "--hidden", "8", "--steps", "5", "--optimiser", "adam", "--output", adam, "--quiet")
     for words, arguments in (("SGD", (adam, "--sample", "test/strokes/1")), ("has samples 0 to", (train("plain"), "--sample", "test/strokes/99999")),
+                             ("names samples", (train("plain"), "--sample", "")),
                              ("6/15, not '7/6'", (train("plain"), "--parts", "7/6")), ("6/15, not '0/3'", (train("plain"), "--parts", "0/3")),
                              ("6/15, not '-1/3'", (train("plain"), "--parts", "-1/3"))):
         done = tap.run("influence", *arguments)
