@@ -56,6 +56,7 @@ class Writer:
         self._encoder = Encoder(dtype)
         self._chunks: dict[tuple[str, int], Chunks] = {}
         self._samples: list[torch.Tensor] = []
+        self._steps: list[tuple] = []  # rows that wait for a checkpoint: one by one they would hold Python back
         self._thread = threading.Thread(target=self._run, name="keylight", daemon=True)
         self.file: HistoryFile
         n_threads = torch.get_num_threads()
@@ -98,10 +99,9 @@ class Writer:
 
     def _add(self, step: Step) -> None:
         count = len(step.samples)
-        self.file.insert("step", step.number, self.first, count, step.loss)
-        for group, rule in enumerate(step.rules):
-            self.file.insert("rule", step.number, group, rule.learning_rate, rule.momentum, rule.weight_decay,
-                             step.clip_factor)
+        self._steps.append(("step", step.number, self.first, count, step.loss))
+        self._steps += [("rule", step.number, group, rule.learning_rate, rule.momentum, rule.weight_decay, step.clip_factor)
+                        for group, rule in enumerate(step.rules)]
         for layer, (keys, errors) in enumerate(zip(step.keys, step.errors), 1):
             for table, rows in (("key_chunk", keys), ("error_chunk", errors)):
                 if rows is None:
@@ -116,6 +116,9 @@ class Writer:
     def _flush(self) -> None:
         for chunks in self._chunks.values():
             chunks.flush()
+        for row in self._steps:
+            self.file.insert(*row)
+        self._steps = []
         if self._samples:
             samples = torch.cat(self._samples)
             self.file.insert("showing_chunk", self.first - len(samples), len(samples),
