@@ -81,9 +81,7 @@ static void add_layers(struct kl_json *json, const struct kl_training *training)
         kl_json_count(json, "outputs", training->shape.outputs[l]);
         kl_json_count(json, "places", kl_shape_places(&training->shape, l));
         add_convolution(json, kl_shape_convolution(&training->shape, l));
-        kl_json_string(json, "activation",
-                       l + 1 == training->shape.n_layers ? "softmax"
-                                                         : kl_model_inner(&training->shape));
+        kl_json_string(json, "activation", kl_model_activation(&training->shape, l));
         kl_json_bool(json, "errors", layout.errors[l] > 0);
         kl_json_end(json);
     }

@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "cli/options/options.h"
+#include "cli/output/json.h"
 #include "cli/remedy.h"
 #include "cli/output/recorded_run.h"
 #include "cli/output/text_output.h"
@@ -100,9 +101,9 @@ static void print_network(const struct kl_run *run)
     for (uint32_t l = 0; l <= shape->n_layers; l++)
         printf("%s%u", l ? "-" : "", l ? shape->outputs[l - 1] : shape->inputs[0]);
     if (kl_run_other_setting(run, "framework"))
-        printf(", %s", kl_model_inner(shape));
+        printf(", %s", kl_model_activation(shape, 0));
     else
-        printf(", %s, %s initialisation, seed %llu", kl_model_inner(shape),
+        printf(", %s, %s initialisation, seed %llu", kl_model_activation(shape, 0),
                text_of(training, "initialisation", init), (unsigned long long)training->seed);
     putchar('\n');
 }
@@ -190,13 +191,7 @@ enum kl_status kl_cli_info(int argc, char **argv, struct kl_error *err)
     if (!status && kl_run_open(path, 0, &run, err))
         status = kl_remedy(err, path);
     if (!status && json) {
-        char *text = kl_json_run(run);
-
-        if (text)
-            puts(text);
-        else
-            status = kl_fail(err, KL_ERR_MEMORY, "not enough memory to describe %s", path);
-        free(text);
+        status = kl_print_json(kl_json_run(run), err);
     } else if (!status) {
         print_run(run);
         print_other_settings(run);

@@ -6,6 +6,7 @@
 #include "cli/asking.h"
 #include "cli/cli.h"
 #include "cli/options/options.h"
+#include "cli/output/json.h"
 #include "cli/output/names.h"
 #include "cli/output/query_text.h"
 #include "cli/session.h"
@@ -187,19 +188,13 @@ static enum kl_status answer_query(struct kl_run *run, struct kl_pool *pool,
     uint32_t id = (uint32_t)request->asking.id;
     struct kl_answer answer = {0};
     double started = kl_now_ms(), total_ms;
-    char *text;
     enum kl_status status = kl_attend(pool, &run->history, query, &answer, err);
 
     if (status)
         return status;
     total_ms = kl_now_ms() - started;
     if (request->json) {
-        text = kl_json_attention(run, query, id, &answer, total_ms);
-        if (text)
-            puts(text);
-        else
-            status = kl_fail(err, KL_ERR_MEMORY, "not enough memory for the answer");
-        free(text);
+        status = kl_print_json(kl_json_attention(run, query, id, &answer, total_ms), err);
     } else {
         print_answer(run, request, id, &answer, total_ms);
     }

@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "cli/options/options.h"
+#include "cli/output/json.h"
 #include "cli/output/names.h"
 #include "cli/output/progress.h"
 #include "cli/output/report_html.h"
@@ -279,7 +280,6 @@ static enum kl_status print(const struct request *request, struct kl_run *run,
     struct kl_accuracy accuracies[KL_DATASETS_MAX * KL_N_SPLITS];
     uint32_t n = 0;
     enum kl_status status = KL_OK;
-    char *text;
 
     /* What a position is predicted as depends on how much is read before it: no text keeps that. */
     if (!kl_history_is_text(&run->history))
@@ -291,11 +291,7 @@ static enum kl_status print(const struct request *request, struct kl_run *run,
     if (request->csv) {
         print_csv(run, accuracies, n, report);
     } else if (request->json) {
-        text = kl_json_report(run, accuracies, n, report);
-        if (!text)
-            return kl_fail(err, KL_ERR_MEMORY, "not enough memory for the report");
-        puts(text);
-        free(text);
+        return kl_print_json(kl_json_report(run, accuracies, n, report), err);
     } else {
         print_report(run, accuracies, n, report);
     }

@@ -5,6 +5,7 @@
 
 #include "cli/cli.h"
 #include "cli/options/options.h"
+#include "cli/output/json.h"
 #include "cli/output/names.h"
 #include "cli/output/progress.h"
 #include "cli/session.h"
@@ -197,10 +198,7 @@ static enum kl_status print(const struct request *request, struct kl_run *run,
     if (!request->json)
         return print_table(run, suspects, top, err);
     status = kl_json_suspects(run, suspects, 0, top, &text, err);
-    if (!status)
-        puts(text);
-    free(text);
-    return status;
+    return status ? status : kl_print_json(text, err);
 }
 
 enum kl_status kl_cli_suspects(int argc, char **argv, struct kl_error *err)

@@ -1,3 +1,4 @@
+#include "cli/output/json.h"
 #include "cli/output/query_text.h"
 
 #include <math.h>
@@ -142,14 +143,9 @@ enum kl_status kl_query_text(struct kl_run *run, struct kl_pool *pool, const str
         goto out;
     total_ms = kl_now_ms() - started;
     if (json) {
-        char *written =
-            kl_json_text_attention(run, &query, text, text->n - 1, &answer, &passages, total_ms);
-
-        if (written)
-            puts(written);
-        else
-            status = kl_fail(err, KL_ERR_MEMORY, "not enough memory for the answer");
-        free(written);
+        status = kl_print_json(
+            kl_json_text_attention(run, &query, text, text->n - 1, &answer, &passages, total_ms),
+            err);
     } else {
         print_answer(run, &query, text, &answer, &passages, total_ms);
     }

@@ -8,6 +8,10 @@
 
 #define CHECKS_MAX 10000
 #define PARTS_MAX 1000000
+#define DEFAULT_CHECKS 20
+#define DEFAULT_QUERIES 64
+#define DEFAULT_SHARE 0.1
+#define DEFAULT_TOP 10
 
 static enum kl_status set_share(void *target, const char *value, struct kl_error *err)
 {
@@ -103,11 +107,20 @@ static enum kl_status parse(int argc, char **argv, struct kl_influence_request *
     int n_operands;
     enum kl_status status;
 
-    *request = (struct kl_influence_request){
-        .n_checks = 20, .n_queries = 64, .top = 10, .share = 0.1, .parts = {6, 15}};
+    *request = (struct kl_influence_request){.parts = {6, 15}};
     status = kl_options_parse(&options, argc, argv, &n_operands, &request->helped, err);
     if (status || request->helped)
         return status;
+    if (request->samples && (request->n_checks || request->n_queries || request->share > 0))
+        return kl_fail(
+            err, KL_ERR_USAGE,
+            "--check, --leave and --queries check the scores: leave them or --sample out");
+    if (!request->samples && request->top)
+        return kl_fail(err, KL_ERR_USAGE, "--top goes with --sample");
+    request->n_checks = request->n_checks ? request->n_checks : DEFAULT_CHECKS;
+    request->n_queries = request->n_queries ? request->n_queries : DEFAULT_QUERIES;
+    request->share = request->share > 0 ? request->share : DEFAULT_SHARE;
+    request->top = request->top ? request->top : DEFAULT_TOP;
     return kl_one_operand(argv, n_operands, "run file", &request->path, err);
 }
 

@@ -8,6 +8,7 @@
 #include "cli/asking.h"
 #include "cli/cli.h"
 #include "cli/options/options.h"
+#include "cli/output/json.h"
 #include "cli/output/names.h"
 #include "cli/output/progress.h"
 #include "cli/session.h"
@@ -240,7 +241,6 @@ static enum kl_status print(const struct retrained *retrained, const struct requ
                             struct kl_error *err)
 {
     struct kl_json writer, *json = &writer;
-    char *text;
 
     if (!request->json) {
         print_text(retrained, request);
@@ -261,12 +261,7 @@ static enum kl_status print(const struct retrained *retrained, const struct requ
     kl_json_end(json);
     kl_json_number(json, "test_accuracy", retrained->accuracy_before);
     kl_json_number(json, "test_accuracy_without", retrained->accuracy_after);
-    text = kl_json_finish(json);
-    if (!text)
-        return kl_fail(err, KL_ERR_MEMORY, "not enough memory for the answer");
-    puts(text);
-    free(text);
-    return KL_OK;
+    return kl_print_json(kl_json_finish(json), err);
 }
 
 static enum kl_status allocate(struct retrained *retrained, struct kl_error *err)

@@ -5,7 +5,8 @@
 #include "core/training/walk.h"
 #include "db/run.h"
 
-#define KL_WALK "walk" /* the score that is no rank */
+#define KL_WALK "walk"  /* the score that is no rank */
+#define KL_WALK_MAX 64u /* samples at a time: each takes the room of two networks */
 
 /* The last parts of a training, of so many. */
 struct kl_parts {
@@ -27,6 +28,9 @@ enum kl_status kl_check_scores(const struct kl_influence_request *request, struc
 
 /* Walks back from samples, and prints whom they would miss most, and least. */
 enum kl_status kl_print_walk(const struct kl_influence_request *request, struct kl_error *err);
+
+/* The first step that is walked, from 1: of the last parts, and at least the last one. */
+uint32_t kl_walk_first(const struct kl_training *training, const struct kl_parts *parts);
 
 /* A walk back over the last parts of a run's training, with a bar: core/training/walk.h. */
 enum kl_status kl_walk_run(const struct kl_run *run, const struct kl_walk_queries *queries,

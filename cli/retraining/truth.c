@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api/json.h"
+#include "cli/output/json.h"
 #include "cli/output/progress.h"
 #include "cli/retraining/retraining.h"
 #include "cli/session.h"
@@ -99,8 +100,8 @@ static enum kl_status score_query(struct check *check, uint32_t q, struct kl_err
         struct kl_sample_totals totals = {0};
         const float *scores = NULL;
 
-        status =
-            kl_inquiry_scores(inquiry, kl_rank_find(compared[r]), last, target, target, &scores, err);
+        status = kl_inquiry_scores(inquiry, kl_rank_find(compared[r]), last, target, target,
+                                   &scores, err);
         if (!status)
             status = kl_sample_totals(&run->history, scores, scores, &totals, err);
         if (!status)
@@ -111,29 +112,44 @@ static enum kl_status score_query(struct check *check, uint32_t q, struct kl_err
     return status;
 }
 
-/* The walk back from all queries at once. */
-static enum kl_status walk_queries(struct check *check, struct kl_error *err)
+/* The walk back from queries first on, n of them. */
+static enum kl_status walk_some(struct check *check, uint32_t first, uint32_t n, double *influences,
+                                struct kl_error *err)
 {
     struct kl_run *run = check->session.run;
-    uint32_t n_samples = kl_collection_size(&run->data), *targets = NULL;
-    double *influences = NULL;
-    enum kl_status status = kl_alloc(&targets, check->n_queries, sizeof *targets, "the walk", err);
+    uint32_t targets[KL_WALK_MAX];
+    const struct kl_walk_queries queries = {n, check->queries + first, targets};
+    enum kl_status status;
 
-    if (!status)
-        status = kl_alloc(&influences, (size_t)check->n_queries * n_samples, sizeof *influences,
-                          "the walk", err);
-    for (uint32_t q = 0; !status && q < check->n_queries; q++)
-        targets[q] = kl_collection_target(&run->data, check->queries[q]);
-    if (!status)
-        status =
-            kl_walk_run(run, &(struct kl_walk_queries){check->n_queries, check->queries, targets},
-                        &check->request->parts, influences, err);
-    for (uint32_t q = 0; !status && q < check->n_queries; q++)
-        foretell(check, influences + (size_t)q * n_samples,
-                 row_of(check->foretold, check, N_RANKS, q));
-    free(influences);
-    free(targets);
+    for (uint32_t q = 0; q < n; q++)
+        targets[q] = kl_collection_target(&run->data, queries.samples[q]);
+    status = kl_walk_run(run, &queries, &check->request->parts, influences, err);
+    for (uint32_t q = 0; !status && q < n; q++)
+        foretell(check, influences + (size_t)q * kl_collection_size(&run->data),
+                 row_of(check->foretold, check, N_RANKS, first + q));
     return status;
+}
+
+/* That of all, some at a time. A training too unstable for it goes without. */
+static enum kl_status walk_queries(struct check *check, struct kl_error *err)
+{
+    uint32_t n = check->n_queries < KL_WALK_MAX ? check->n_queries : KL_WALK_MAX;
+    double *influences = NULL;
+    enum kl_status status =
+        kl_alloc(&influences, (size_t)n * kl_collection_size(&check->session.run->data),
+                 sizeof *influences, "the walk", err);
+
+    for (uint32_t first = 0; !status && first < check->n_queries; first += n) {
+        uint32_t left = check->n_queries - first;
+
+        status = walk_some(check, first, left < n ? left : n, influences, err);
+    }
+    free(influences);
+    if (status != KL_ERR_DIVERGED)
+        return status;
+    fprintf(stderr, "keylight: the walk is left out: %s\n", err->message);
+    check->n_scores = N_RANKS;
+    return KL_OK;
 }
 
 static enum kl_status measure(struct check *check, const struct kl_network *network, uint32_t m,
@@ -230,43 +246,46 @@ static enum kl_status summarise(struct check *check, struct row rows[N_SCORES],
     return status;
 }
 
-static enum kl_status print(const struct check *check, const struct row rows[N_SCORES],
-                            struct kl_error *err)
+static enum kl_status print_json(const struct check *check, const struct row rows[N_SCORES],
+                                 struct kl_error *err)
 {
     const struct kl_influence_request *request = check->request;
+    const struct kl_training *training = &check->session.run->training;
+    struct kl_json writer = kl_json_begin(), *json = &writer;
 
-    if (request->json) {
-        struct kl_json writer = kl_json_begin(), *json = &writer;
-        char *text;
-
-        kl_json_string(json, "run", check->session.run->fingerprint);
-        kl_json_count(json, "subsets", request->n_checks);
-        kl_json_number(json, "left_out", request->share);
-        kl_json_count(json, "queries", check->n_queries);
-        kl_json_list(json, "scores");
-        for (size_t r = 0; r < check->n_scores; r++) {
-            kl_json_object(json, NULL);
-            kl_json_string(json, "rank", compared[r]);
-            kl_json_number(json, "rank_correlation", rows[r].mean);
-            kl_json_number(json, "standard_error", rows[r].error);
-            kl_json_end(json);
-        }
+    kl_json_string(json, "run", check->session.run->fingerprint);
+    kl_json_count(json, "subsets", request->n_checks);
+    kl_json_number(json, "left_out", request->share);
+    kl_json_count(json, "queries", check->n_queries);
+    kl_json_list(json, "scores");
+    for (size_t r = 0; r < check->n_scores; r++) {
+        kl_json_object(json, NULL);
+        kl_json_string(json, "rank", compared[r]);
+        kl_json_number(json, "rank_correlation", rows[r].mean);
+        kl_json_number(json, "standard_error", rows[r].error);
+        if (r == N_RANKS)
+            kl_json_count(json, "first_step", kl_walk_first(training, &request->parts));
         kl_json_end(json);
-        text = kl_json_finish(json);
-        if (!text)
-            return kl_fail(err, KL_ERR_MEMORY, "not enough memory for the answer");
-        puts(text);
-        free(text);
-        return KL_OK;
     }
+    kl_json_end(json);
+    return kl_print_json(kl_json_finish(json), err);
+}
+
+static void print_text(const struct check *check, const struct row rows[N_SCORES])
+{
+    const struct kl_influence_request *request = check->request;
+    const struct kl_training *training = &check->session.run->training;
+
     printf("%u trainings without %g %% of the training samples, %u test samples:\n\n%-12s %-24s "
            "%16s\n",
            request->n_checks, 100 * request->share, check->n_queries, "rank", "",
            "rank correlation");
     for (size_t r = 0; r < check->n_scores; r++)
-        printf("%-12s %-24s %9.3f +- %.3f\n", compared[r], kl_score_label(compared[r]), rows[r].mean,
-               rows[r].error);
-    return KL_OK;
+        printf("%-12s %-24s %9.3f +- %.3f\n", compared[r], kl_score_label(compared[r]),
+               rows[r].mean, rows[r].error);
+    if (check->n_scores > N_RANKS)
+        printf("\nWalked back over steps %u to %u.\n", kl_walk_first(training, &request->parts),
+               training->n_steps);
 }
 
 static enum kl_status prepare(struct check *check, struct kl_error *err)
@@ -323,7 +342,11 @@ static enum kl_status run_check(struct check *check, struct kl_error *err)
     kl_counter_end(&counter);
     if (!status)
         status = summarise(check, rows, err);
-    return status ? status : print(check, rows, err);
+    if (!status && check->request->json)
+        return print_json(check, rows, err);
+    if (!status)
+        print_text(check, rows);
+    return status;
 }
 
 enum kl_status kl_check_scores(const struct kl_influence_request *request, struct kl_error *err)

@@ -7,6 +7,7 @@
 #include "api/asked/sample_name.h"
 #include "api/json.h"
 #include "api/json_parts.h"
+#include "cli/output/json.h"
 #include "cli/output/names.h"
 #include "cli/output/progress.h"
 #include "cli/retraining/retraining.h"
@@ -14,19 +15,16 @@
 #include "core/base/memory.h"
 #include "core/explain/ranks.h"
 
-#define SAMPLES_MAX 1000
-
 const char *kl_score_label(const char *score)
 {
     return strcmp(score, KL_WALK) ? kl_rank_find(score)->label : "walked back";
 }
 
-/* The steps that are not walked: at least the last one is. */
-static uint32_t first_step(const struct kl_training *training, const struct kl_parts *parts)
+uint32_t kl_walk_first(const struct kl_training *training, const struct kl_parts *parts)
 {
     uint32_t n = (uint32_t)((uint64_t)training->n_steps * parts->last / parts->of);
 
-    return training->n_steps - (n ? n : 1);
+    return training->n_steps - (n ? n : 1) + 1;
 }
 
 struct bar {
@@ -46,7 +44,7 @@ static int show(void *self, uint32_t step, double loss)
 enum kl_status kl_walk_run(const struct kl_run *run, const struct kl_walk_queries *queries,
                            const struct kl_parts *parts, double *influences, struct kl_error *err)
 {
-    uint32_t first = first_step(&run->training, parts);
+    uint32_t first = kl_walk_first(&run->training, parts) - 1;
     struct bar bar = {.total = run->training.n_steps + 2 * (run->training.n_steps - first)};
     const struct kl_progress progress = {.step = show, .self = &bar};
     enum kl_status status;
@@ -71,9 +69,9 @@ static enum kl_status read_samples(const struct kl_run *run, const char *names, 
         size_t length = strcspn(names, ",");
         char name[300];
 
-        if (*n == SAMPLES_MAX)
+        if (*n == KL_WALK_MAX)
             return kl_fail_on(err, KL_ERR_USAGE, "sample",
-                              "at most %d samples are walked back from", SAMPLES_MAX);
+                              "at most %u samples are walked back from at a time", KL_WALK_MAX);
         snprintf(name, sizeof name, "%.*s", (int)length, names);
         status = kl_sample_named(&run->data, name, "--sample", &samples[*n], err);
         names += length + (names[length] == ',');
@@ -147,18 +145,15 @@ static void add_query(struct kl_json *json, const struct kl_run *run, uint32_t s
     kl_json_end(json);
 }
 
-/* The training samples of a run with one query's influences, by these. */
-static enum kl_status sort_missed(const struct kl_run *run, const double *influences,
-                                  struct missed *missed)
+/* The training samples of a run with one query's influences, by these: missed (n). */
+static void sort_missed(const struct kl_run *run, const double *influences, struct missed *missed,
+                        uint32_t n)
 {
-    uint32_t n = kl_collection_train_size(&run->data);
-
     for (uint32_t i = 0; i < n; i++) {
         missed[i].sample = kl_collection_train_id(&run->data, i);
         missed[i].influence = influences[missed[i].sample];
     }
     qsort(missed, n, sizeof *missed, by_influence);
-    return KL_OK;
 }
 
 static enum kl_status print_all(const struct kl_influence_request *request,
@@ -166,41 +161,40 @@ static enum kl_status print_all(const struct kl_influence_request *request,
                                 const double *influences, struct kl_error *err)
 {
     uint32_t n = kl_collection_train_size(&run->data), n_samples = kl_collection_size(&run->data);
-    struct kl_json writer = kl_json_begin(), *json = &writer;
+    uint32_t first = kl_walk_first(&run->training, &request->parts), last = run->training.n_steps;
+    struct kl_json writer, *json = &writer;
     struct missed *missed = NULL;
-    char *text = NULL;
     enum kl_status status = kl_alloc(&missed, n, sizeof *missed, "the training samples", err);
 
-    kl_json_string(json, "run", run->fingerprint);
-    kl_json_count(json, "first_step", first_step(&run->training, &request->parts) + 1);
-    kl_json_count(json, "last_step", run->training.n_steps);
-    kl_json_list(json, "queries");
-    if (!status && !request->json)
-        printf("Walked back over steps %u to %u of %u.\n",
-               first_step(&run->training, &request->parts) + 1, run->training.n_steps,
-               run->training.n_steps);
-    for (uint32_t q = 0; !status && q < queries->n; q++) {
-        sort_missed(run, influences + (size_t)q * n_samples, missed);
+    if (status)
+        return status;
+    if (request->json) {
+        writer = kl_json_begin();
+        kl_json_string(json, "run", run->fingerprint);
+        kl_json_count(json, "first_step", first);
+        kl_json_count(json, "last_step", last);
+        kl_json_list(json, "queries");
+    } else {
+        printf("Walked back over steps %u to %u of %u.\n", first, last, last);
+    }
+    for (uint32_t q = 0; q < queries->n; q++) {
+        sort_missed(run, influences + (size_t)q * n_samples, missed, n);
         if (request->json)
             add_query(json, run, queries->samples[q], missed, n, request->top);
         else
             print_query(run, queries->samples[q], missed, n, request->top);
     }
-    kl_json_end(json);
-    text = kl_json_finish(json);
-    if (!status && !text)
-        status = kl_fail(err, KL_ERR_MEMORY, "not enough memory for the answer");
-    if (!status && request->json)
-        puts(text);
-    free(text);
     free(missed);
-    return status;
+    if (!request->json)
+        return KL_OK;
+    kl_json_end(json);
+    return kl_print_json(kl_json_finish(json), err);
 }
 
 enum kl_status kl_print_walk(const struct kl_influence_request *request, struct kl_error *err)
 {
     struct kl_session session = {0};
-    uint32_t samples[SAMPLES_MAX], targets[SAMPLES_MAX];
+    uint32_t samples[KL_WALK_MAX], targets[KL_WALK_MAX];
     struct kl_walk_queries queries = {0, samples, targets};
     double *influences = NULL;
     enum kl_status status = kl_session_open(request->path, &session, err);

@@ -50,8 +50,10 @@ enum kl_status kl_model_read(const struct kl_network *network, const struct kl_c
     return status;
 }
 
-const char *kl_model_inner(const struct kl_shape *shape)
+const char *kl_model_activation(const struct kl_shape *shape, uint32_t layer)
 {
+    if (layer + 1 == shape->n_layers)
+        return "softmax";
     return shape->model->inner ? shape->model->inner : kl_activation_name(shape->activation);
 }
 

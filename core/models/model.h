@@ -186,8 +186,9 @@ enum kl_status kl_model_read(const struct kl_network *network, const struct kl_c
                              const struct kl_subject *subject, struct kl_activations **activations,
                              struct kl_error *err);
 
-/* What follows the inner layers of a network, in files and answers: a static string. */
-const char *kl_model_inner(const struct kl_shape *shape);
+/* What follows a layer, from 0, in files and answers: "softmax" the last one, "" what is not known;
+ * a static string. */
+const char *kl_model_activation(const struct kl_shape *shape, uint32_t layer);
 
 /* Makes errors, row 0, the gradients of one logit, from the last layer down to a layer (from 0), or
  * of the cross-entropy of one target, of all layers. Of a text: w.r.t. what the layers put out at

@@ -226,8 +226,14 @@ static enum kl_status walk_step(struct walk *walk, uint32_t step, const struct k
         double *row = walk->influences + (size_t)q * n_samples;
 
         status = walk_query(walk, &rule, weights, &minibatch, q, err);
-        for (uint32_t i = 0; !status && i < minibatch.n; i++)
+        for (uint32_t i = 0; !status && i < minibatch.n; i++) {
+            if (!isfinite(walk->slopes[i]))
+                return kl_fail(err, KL_ERR_DIVERGED,
+                               "the training is too unstable to be walked back further than to "
+                               "step %u of %u: there derivatives are no longer numbers",
+                               step + 1, walk->training->n_steps);
             row[samples[i]] -= (double)walk->slopes[i];
+        }
     }
     return status ? status : tell(walk, loss, err);
 }

@@ -33,7 +33,8 @@ enum kl_status kl_walk_check(const struct kl_training *training, const struct kl
  * of them). From the initial parameters; data sets need their pixels. Takes the room of two
  * networks for each query, and of some 3 sqrt(steps) more. progress, or NULL, is told of all steps
  * forward and back, whose number is 2 (steps - first) + steps. Errors: those of kl_walk_check,
- * KL_ERR_MEMORY, KL_ERR_INTERRUPTED. */
+ * KL_ERR_MEMORY, KL_ERR_INTERRUPTED; KL_ERR_DIVERGED, if what is derived grows beyond all bounds on
+ * the way back. */
 enum kl_status kl_walk_back(const struct kl_training *training, const struct kl_collection *data,
                             const struct kl_network *initial, const struct kl_walk_queries *queries,
                             uint32_t first, const struct kl_progress *progress, double *influences,

@@ -40,8 +40,7 @@ enum kl_status kl_layers_write(sqlite3 *db, const struct kl_training *training,
         sqlite3_bind_int64(insert, 5, 1); /* it has a bias, */
         sqlite3_bind_int64(insert, 6, 1); /* a row a showing, */
         sqlite3_bind_int64(insert, 7, 0); /* and is of the only group */
-        sqlite3_bind_text(insert, 8, is_last ? "softmax" : kl_model_inner(shape), -1,
-                          SQLITE_STATIC);
+        sqlite3_bind_text(insert, 8, kl_model_activation(shape, l), -1, SQLITE_STATIC);
         sqlite3_bind_text(insert, 9, kl_shape_reads_samples(shape, l) ? "samples" : "chunks", -1,
                           SQLITE_STATIC);
         sqlite3_bind_text(insert, 10, errors, -1, SQLITE_STATIC);
@@ -136,7 +135,8 @@ static enum kl_status read_layer(sqlite3 *db, sqlite3_stmt *row, struct kl_shape
 }
 
 static const char select_layers[] = "SELECT layer, inputs, outputs, keys, bias, places, "
-                                    "parameter_group, name, errors FROM layer ORDER BY layer";
+                                    "parameter_group, name, errors, activation FROM layer "
+                                    "ORDER BY layer";
 
 /* A recorded network is what its rows say; its last layer says what the classes are. */
 static enum kl_status read_layers(sqlite3 *db, const struct kl_collection *data,
@@ -167,8 +167,11 @@ static enum kl_status read_layers(sqlite3 *db, const struct kl_collection *data,
 static int is_layer(sqlite3_stmt *row, const struct kl_shape *shape, uint32_t l)
 {
     const char *keys = (const char *)sqlite3_column_text(row, 3);
+    const char *activation = (const char *)sqlite3_column_text(row, 9);
 
-    return l < shape->n_layers && sqlite3_column_int64(row, 0) == l + 1 &&
+    return l < shape->n_layers && activation &&
+           !strcmp(activation, kl_model_activation(shape, l)) &&
+           sqlite3_column_int64(row, 0) == l + 1 &&
            sqlite3_column_int64(row, 1) == shape->inputs[l] &&
            sqlite3_column_int64(row, 2) == shape->outputs[l] && keys &&
            !strcmp(keys, kl_shape_reads_samples(shape, l) ? "samples" : "chunks") &&

@@ -21,7 +21,7 @@ class Described(Labelled):
                  files: Sequence[str] | None = None):
         if isinstance(descriptions, (str, bytes)):
             raise RecordError("descriptions are a list of texts, one for each sample")
-        if isinstance(inputs, (np.ndarray, list)):
+        if isinstance(inputs, np.ndarray) or isinstance(inputs, list) and not _are_items(inputs):
             inputs = _as_tensor(inputs)
         if not hasattr(inputs, "__getitem__") or not hasattr(inputs, "__len__"):
             raise RecordError("inputs say what the model reads of each sample: a tensor, or a data set whose items begin with it")
@@ -81,6 +81,8 @@ class Sequences(Described):
                  files: Sequence[str] | None = None):
         if (vocabulary is None) == (decode is None):
             raise RecordError("say what tokens mean: vocabulary, the text of each, or decode, which makes a text of a row")
+        if not hasattr(tokens, "__iter__"):
+            raise RecordError("tokens are rows, one for each sample")
         rows = [whole_numbers(row, "tokens") for row in tokens]
         if any(row.ndim != 1 for row in rows):
             raise RecordError("tokens are rows of one sequence each, (n, length)")
@@ -107,11 +109,19 @@ class Sequences(Described):
         return None if self._padded is None else self._padded[torch.from_numpy(index)]
 
 
+def _are_items(inputs: list) -> bool:
+    """Whether a list is a data set: of items that begin with what the model reads."""
+    return bool(inputs) and isinstance(inputs[0], (tuple, list)) and len(inputs[0]) > 0 and isinstance(inputs[0][0], torch.Tensor)
+
+
 def _as_tensor(inputs: Any) -> torch.Tensor:
-    """Arrays and lists as a model reads them: numbers of 64 bits as float32."""
+    """Arrays, and lists of numbers or tensors, as a model reads them: numbers of 64 bits as float32."""
     try:
-        found = torch.as_tensor(np.asarray(inputs))
-    except (TypeError, ValueError) as error:
+        if isinstance(inputs, list) and inputs and isinstance(inputs[0], torch.Tensor):
+            found = torch.stack([one.detach() for one in inputs])
+        else:
+            found = torch.as_tensor(np.asarray(inputs))
+    except (TypeError, ValueError, RuntimeError) as error:
         raise RecordError(f"inputs are numbers that the model reads of each sample ({error})") from error
     return found.float() if found.dtype == torch.float64 else found
 

@@ -17,7 +17,8 @@ def whole_numbers(values: Any, what: str) -> np.ndarray:
     """An array of integers. Raises RecordError."""
     try:
         found = values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values)
-        whole = found.astype(np.int64)
+        with np.errstate(invalid="ignore"):
+            whole = found.astype(np.int64)
     except (TypeError, ValueError) as error:
         raise RecordError(f"{what} are whole numbers ({error})") from error
     if found.dtype.kind not in "iub" and not np.array_equal(whole, found):

@@ -337,22 +337,26 @@ class Recorder:
 
     # The file.
 
-    def _begin(self, recording: Recording) -> None:
-        """What stands before the first step. Of the first one the layers are known."""
+    def _activation(self, samples: torch.Tensor) -> str | None:
+        """What follows the inner layers, of a model that keylight knows itself, and whose rule it knows; None: it does not."""
         native = perceptron(self._model)
         groups = {one.group if one.has_errors and one.has_bias else None for one in self._layers}
-        is_native = (native is not None and native.layers == [one.layer.modules[0] for one in self._layers] and
-                     groups == {0} and len(self._optimizer.param_groups) == 1 and
-                     self._layers[-1].layer.out_features == len(self._train.classes) and
-                     self._reads_pictures(recording.samples))
+        if native is None or native.layers != [one.layer.modules[0] for one in self._layers] or groups != {0}:
+            return None
+        if len(self._optimizer.param_groups) != 1 or self._layers[-1].layer.out_features != len(self._train.classes):
+            return None
+        return native.activation if self._reads_pictures(samples) else None
+
+    def _begin(self, recording: Recording) -> None:
+        """What stands before the first step. Of the first one the layers are known."""
         self._run = RunFile(self.name, self._dtype, self._train, self._test, self._optimiser, self._layers,
-                            native.activation if native is not None and is_native else None)
+                            self._activation(recording.samples))
         self._run.check(len(self._optimizer.param_groups))
         last = self._layers[-1]
         if last.places != 1 or not queries.makes_logits(self._model, [last.layer], self._test, self._batch_first):
             raise RecordError(f"layer {last.layer.name}, the last that is recorded, does not make the model's outputs, one for each "
                               f"of the {len(self._train.classes)} classes: record the layer that does (layers=...)")
-        if not is_native:
+        if not self._run.is_native:
             queries.rehearse(self._model, [one.layer for one in self._layers], self._test, self._asked, self._batch_first)
         if not self._ranks.is_first:
             return
@@ -393,10 +397,8 @@ class Recorder:
         counts = file.select("SELECT train_samples, test_samples, classes FROM dataset")
         if counts != [(len(self._train), len(self._test), len(self._train.classes))]:
             raise RecordError(f"{self.path} was recorded with other data sets")
-        native = perceptron(self._model)
-        self._layers, is_native = read_layers(file, self.path, self._chosen, native)
-        self._run = RunFile(self.name, self._dtype, self._train, self._test, self._optimiser, self._layers,
-                            native.activation if native is not None and is_native else None)
+        self._layers, activation = read_layers(file, self.path, self._chosen, perceptron(self._model))
+        self._run = RunFile(self.name, self._dtype, self._train, self._test, self._optimiser, self._layers, activation)
         self.steps_done = self._run.check_is_of(file, self.path)
         (self._writer.first,), = file.select("SELECT coalesce(sum(count), 0) FROM step")
         (self._batch_max,), = file.select("SELECT coalesce(max(count), 0) FROM step")

@@ -101,7 +101,8 @@ class RunFile:
         write_tensors(file, "initial", self.parameters(initial=True))
         if scores is not None:
             file.insert("curve", 0, 0, scores.accuracy, scores.loss)
-        for key, value in {"framework": _framework(), "optimiser": self.optimiser.name, **self.optimiser.settings}.items():
+        known = {"framework": _framework(), "optimiser": self.optimiser.name, **self.train.settings(), **self.optimiser.settings}
+        for key, value in known.items():
             file.insert("setting", key, value)
         file.checkpoint(0)
 
@@ -151,24 +152,32 @@ class RunFile:
         if names != list(self.train.classes)[:len(names)] or words and words != [*self.train.descriptions, *self.test.descriptions]:
             raise RecordError(f"{path} was recorded with other data sets: their classes or descriptions are others")
         before = {str(key): value for key, value in file.select("SELECT key, value FROM setting")}
+        if any(before.get(key) != value for key, value in self.train.settings().items()):
+            raise RecordError(f"{path} was recorded with other data sets: another token fills their sequences up")
         now = {"optimiser": self.optimiser.name, **self.optimiser.settings}
         if any(before.get(key) != value for key, value in now.items()):
             raise RecordError(f"{path} was recorded with another optimizer, or other constants of it")
         return int(done)
 
 
-def read_layers(file: HistoryFile, path: str, chosen: list[Layer], native: Perceptron | None) -> tuple[list[Recorded], bool]:
-    """The layers of a file that is taken up again, among those of the model; native: the model, if it is a perceptron."""
+def read_layers(file: HistoryFile, path: str, chosen: list[Layer], native: Perceptron | None) -> tuple[list[Recorded], str | None]:
+    """The layers of a file that is taken up again, among those of the model, and RunFile's activation; native: the model, if it is a
+    perceptron."""
     found: list[Recorded] = []
     rows = file.select("SELECT name, keys, errors, bias, parameter_group, places FROM layer ORDER BY layer")
     is_native = rows[0][1] == "samples"
+    (behind,), = file.select("SELECT activation FROM layer WHERE layer = 1")
+    activation = (native.activation if native is not None else None) if is_native else None
+    if is_native and (native is None or len(native.layers) != len(rows) or len(rows) > 1 and behind != activation):
+        raise RecordError(f"{path} was recorded with another model: a perceptron of {len(rows)} layers"
+                          f"{f' with {behind} between them' if len(rows) > 1 else ''}")
     for number, (name, _, errors, bias, group, places) in enumerate(rows):
         same = [layer for layer in chosen
-                if (layer.modules[0] is native.layers[number] if is_native and native else layer.name == name)]
+                if (layer.modules[0] is native.layers[number] if native is not None and is_native else layer.name == name)]
         if not same:
             raise RecordError(f"{path} was recorded with other layers: this model has no {name}")
         found.append(Recorded(same[0], errors == "whole", bool(bias), group, places, []))
-    return found, is_native
+    return found, activation
 
 
 def write_tensors(file: HistoryFile, state: str, parameters: list[tuple[int, str, str, torch.Tensor]]) -> None:

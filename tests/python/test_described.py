@@ -153,6 +153,16 @@ def test_a_tensor_is_read_as_recorded_samples_are():
         server.stop()
 
 
+def test_inputs_are_what_the_model_reads():
+    x, expected = torch.arange(12.0).reshape(6, 2).requires_grad_(), torch.arange(12.0).reshape(6, 2)
+    for inputs in (x.detach(), x.detach().numpy(), x.detach().double().numpy(), x.tolist(), list(x), [(row.detach(), 0) for row in x],
+                   TensorDataset(x.detach(), torch.zeros(6))):
+        described = keylight.Described(["a"] * 6, [0, 1] * 3, ["p", "q"], inputs)
+        read = described.read(np.array([1, 4]))
+        assert read.dtype == torch.float32 and torch.equal(read, expected[[1, 4]]), type(inputs)
+    assert np.array_equal(keylight.Described(["a"], [0], ["p"], np.array([[3]])).read(np.array([0])).numpy(), [[3]])
+
+
 def test_they_are_items_of_a_loader():
     table = rows(20, 1)
     loader = torch.utils.data.DataLoader(keylight.indexed(table), batch_size=6)
@@ -216,6 +226,8 @@ def test_what_cannot_be_is_refused():
                         ("columns each", lambda: keylight.Table([[1], [1, 2]], [0, 1], ["a", "b"], CLASSES)),
                         ("not from -1", lambda: keylight.Table(two, [0, -1], ["a", "b", "c"], CLASSES)),
                         ("what the model reads", lambda: keylight.Described(["a"], [0], CLASSES, None)),
+                        ("rows, one for each", lambda: keylight.Sequences(5, [0], CLASSES, WORDS)),
+                        ("whole numbers", lambda: keylight.Table(two, [0, float("nan")], ["a", "b", "c"], CLASSES)),
                         ("one sequence each", lambda: keylight.Sequences(torch.zeros(2, 2, 2).long(), [0, 1], CLASSES, WORDS)),
                         ("other classes, or columns", lambda: record_table("columns", rows(9, 1), keylight.Table(
                             torch.zeros(4, 4), [0] * 4, ["a", "b", "c", "d"], CLASSES))),

@@ -16,7 +16,7 @@ from torch.nn.functional import cross_entropy  # noqa: E402
 import keylight  # noqa: E402
 import tap  # noqa: E402
 from pictures import CLASSES, SIDE, made, path_of, read, verified  # noqa: E402
-from reader import Reader  # noqa: E402
+from reader import Reader, sign  # noqa: E402
 
 TRAIN, TEST = made(150, 1), made(40, 2)
 X = read(TRAIN)
@@ -523,6 +523,41 @@ def test_an_update_that_is_not_in_the_record_is_not_kept():
     with recorder:
         pass
     verified(path)
+
+
+def test_a_perceptron_goes_on_as_it_began():
+    def model_of(activation):
+        return nn.Sequential(nn.Flatten(), nn.Linear(SIDE * SIDE, 9), activation(), nn.Linear(9, CLASSES))
+
+    def train(path, model, last, fails, **options):
+        with keylight.Recorder(path, model, sgd(model), train=TRAIN, test=TEST, **options) as recorder:
+            for step in range(recorder.steps_done, last):
+                samples = torch.arange(12) + step
+                with recorder.step(samples):
+                    recorder._optimizer.zero_grad()
+                    cross_entropy(model(X[samples]), Y[samples]).backward()
+                    recorder._optimizer.step()
+            if fails:
+                raise KeyboardInterrupt
+    path, model = path_of(FOLDER, "silu"), model_of(nn.SiLU)
+    try:
+        train(path, model, 3, True)
+    except KeyboardInterrupt:
+        pass
+    for other in (model_of(nn.ReLU), nn.Sequential(nn.Flatten(), nn.Linear(SIDE * SIDE, CLASSES)), model_of(nn.GELU)):
+        if len(other) == len(model):
+            other.load_state_dict(model.state_dict())
+        refused("a perceptron of 2 layers with silu between them", lambda: train(path, other, 6, False, resume=True))
+    again = model_of(nn.SiLU)
+    again.load_state_dict(model.state_dict())
+    train(path, again, 6, False, resume=True)
+    verified(path)
+    assert Reader(path).settings["activation"] == "silu" and "36-9-4, silu" in tap.succeed("info", path)
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE setting SET value = 'relu' WHERE key = 'activation'")
+    db.close()
+    sign(path)
+    assert "its layers are not those of its settings" in tap.run("info", path).stderr
 
 
 def test_a_recording_that_was_cut_off_goes_on():

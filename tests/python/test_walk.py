@@ -142,10 +142,31 @@ def test_retraining_changes_what_it_foretells():
     assert np.corrcoef(foretold, found)[0, 1] > 0.6, list(zip(foretold, found))
 
 
+def test_a_training_too_unstable_is_told():
+    path = os.path.join(FOLDER, "wild.keylight")
+    tap.succeed("train", "--data", "strokes", "--hidden", "16,16,16", "--steps", "1500", "--batch", "20", "--lr", "5", "--lr-schedule",
+                "constant", "--clip", "1", "--dtype", "float32", "--activation", "silu", "--output", path, "--quiet")
+    for words in ([], ["--json"]):
+        done = tap.run("influence", path, "--sample", "test/strokes/1", "--parts", "1/1", *words)
+        assert done.returncode == 1 and not done.stdout and "too unstable to be walked back further than to step" in done.stderr
+    done = tap.run("influence", path, "--check", "3", "--queries", "2", "--parts", "1/1", "--json")
+    assert done.returncode == 0 and "the walk is left out" in done.stderr
+    assert [one["rank"] for one in json.loads(done.stdout)["scores"]] == ["abs", "cosine", "proponents", "influence"]
+
+
+def test_many_queries_are_walked_some_at_a_time():
+    told = json.loads(tap.succeed("influence", train("plain"), "--check", "3", "--queries", "70", "--leave", "0.2", "--json"))
+    walk = told["scores"][-1]
+    assert told["queries"] == 70 and walk["rank"] == "walk" and walk["first_step"] == STEPS - 9 and abs(walk["rank_correlation"]) <= 1
+
+
 def test_what_cannot_be_walked_is_said():
     adam = os.path.join(FOLDER, "adam.keylight")
     tap.succeed("train", "--data", "strokes", "--hidden", "8", "--steps", "5", "--optimiser", "adam", "--output", adam, "--quiet")
     for words, arguments in (("SGD", (adam, "--sample", "test/strokes/1")), ("has samples 0 to", (train("plain"), "--sample", "test/strokes/99999")),
+                             ("leave them or --sample out", (train("plain"), "--sample", "test/strokes/1", "--leave", "0.2")),
+                             ("goes with --sample", (train("plain"), "--top", "3")),
+                             ("at most 64", (train("plain"), "--sample", ",".join(["test/strokes/1"] * 65))),
                              ("names samples", (train("plain"), "--sample", "")),
                              ("6/15, not '7/6'", (train("plain"), "--parts", "7/6")), ("6/15, not '0/3'", (train("plain"), "--parts", "0/3")),
                              ("6/15, not '-1/3'", (train("plain"), "--parts", "-1/3"))):

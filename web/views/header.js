@@ -11,7 +11,7 @@ import {bringIntroBack} from './intro.js';
 /** @import {State} from '../state.js' */
 
 /** @type {Record<string, string>} */
-const ACTIVATIONS = {relu: 'ReLU', silu: 'SiLU', gelu: 'GELU'};
+const ACTIVATIONS = {relu: 'ReLU', silu: 'SiLU', gelu: 'GELU', lstm: 'LSTM', softmax: 'softmax'};
 
 /** Settings whose names in the API are not words.
  *  @type {Record<string, string>} */
@@ -55,7 +55,7 @@ function openDialog(title, ...content) {
 function aboutRun(run) {
   /** @type {[string, string][]} */
   const facts = [
-    ['Network', run.kind === 'text' && !run.recorded ? `${shape(run)}, ${count(run.layers[run.layers.length - 1].outputs)} different tokens` : run.recorded ? `recorded, ${shape(run)}` : `${shape(run)}${run.layers.length > 1 ? `, ${ACTIVATIONS[run.layers[0].activation] ?? ''}` : ''}`],
+    ['Network', run.kind === 'text' && !run.recorded ? `${shape(run)}, ${count(run.layers[run.layers.length - 1].outputs)} different tokens` : run.recorded ? `recorded, ${shape(run)}` : `${shape(run)}, ${ACTIVATIONS[run.layers[0].activation]}`],
     ['Patterns', `${count(run.patterns)} in ${count(run.steps)} steps`],
     ['Test accuracy', run.test_accuracy === null ? 'there is no test split' : percent(run.test_accuracy, 2)],
     ...(run.kind === 'text' ? /** @type {[string, string][]} */ ([['Test loss', typeof run.test_bits_per_token !== 'number' ? 'there is no test split' : `${(run.test_bits_per_token ?? 0).toFixed(3)} bits per token, perplexity ${(run.test_perplexity ?? 0).toFixed(2)}`],
