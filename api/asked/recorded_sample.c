@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/base64.h"
 #include "core/base/memory.h"
 #include "core/base/number.h"
 #include "core/explain/passes.h"
@@ -37,40 +38,6 @@ static enum kl_status refuse(struct kl_error *err, const char *what)
                       "recorded is no sample of this run's network: %s (see docs/api.md)", what);
 }
 
-static int value_of(char letter)
-{
-    static const char letters[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const char *at = letter ? strchr(letters, letter) : NULL;
-
-    return at ? (int)(at - letters) : -1;
-}
-
-/* Base64 with its filling: how many bytes it makes, or -1. */
-static int64_t decode_base64(const char *text, size_t length, uint8_t *bytes)
-{
-    size_t n = 0, filling = 0;
-
-    if (length % 4)
-        return -1;
-    while (filling < 2 && filling < length && text[length - 1 - filling] == '=')
-        filling++;
-    for (size_t i = 0; i < length; i += 4) {
-        uint32_t word = 0;
-
-        for (size_t j = 0; j < 4; j++) {
-            int value = i + j >= length - filling ? 0 : value_of(text[i + j]);
-
-            if (value < 0)
-                return -1;
-            word = word << 6 | (uint32_t)value;
-        }
-        for (int shift = 16; shift >= 0; shift -= 8)
-            bytes[n++] = (uint8_t)(word >> shift);
-    }
-    return (int64_t)(n - filling);
-}
-
 /* Finite numbers, at least one. */
 static enum kl_status read_numbers(const cJSON *item, struct numbers *numbers, struct kl_error *err)
 {
@@ -83,7 +50,7 @@ static enum kl_status read_numbers(const cJSON *item, struct numbers *numbers, s
     status = kl_alloc(&numbers->values, length / 4 + 1, 3, "what was recorded", err);
     if (status)
         return status;
-    n_bytes = decode_base64(item->valuestring, length, (uint8_t *)numbers->values);
+    n_bytes = kl_base64_read(item->valuestring, length, (uint8_t *)numbers->values);
     if (n_bytes <= 0 || n_bytes % (int64_t)sizeof(float))
         return refuse(err, "numbers are base64 of float32");
     numbers->n = (size_t)n_bytes / sizeof(float);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/base64.h"
 #include "core/base/unicode.h"
 #include "core/base/utf8.h"
 
@@ -169,22 +170,6 @@ void kl_svg_curve(struct kl_svg *svg, uint32_t n, const double *x, const double 
     fputs("\"/>\n", svg->body);
 }
 
-static void put_base64(FILE *file, const uint8_t *bytes, size_t n)
-{
-    static const char letters[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-    for (size_t i = 0; i < n; i += 3) {
-        uint32_t three = (uint32_t)bytes[i] << 16 | (i + 1 < n ? (uint32_t)bytes[i + 1] << 8 : 0) |
-                         (i + 2 < n ? bytes[i + 2] : 0);
-
-        putc(letters[three >> 18], file);
-        putc(letters[three >> 12 & 63], file);
-        putc(i + 1 < n ? letters[three >> 6 & 63] : '=', file);
-        putc(i + 2 < n ? letters[three & 63] : '=', file);
-    }
-}
-
 void kl_svg_image(struct kl_svg *svg, double x, double y, double width, double height,
                   const uint8_t *png, size_t n_bytes, const char *alternative)
 {
@@ -194,7 +179,7 @@ void kl_svg_image(struct kl_svg *svg, double x, double y, double width, double h
             "<image x=\"%.6g\" y=\"%.6g\" width=\"%.6g\" height=\"%.6g\" "
             "style=\"image-rendering:pixelated\" xlink:href=\"data:image/png;base64,",
             x, y, width, height);
-    put_base64(svg->body, png, n_bytes);
+    kl_base64_put(svg->body, png, n_bytes);
     fputs("\"><title>", svg->body);
     put_escaped(svg->body, alternative, strlen(alternative));
     fputs("</title></image>\n", svg->body);

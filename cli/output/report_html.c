@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "api/answers.h"
+#include "api/base64.h"
 #include "api/json.h"
 #include "api/png.h"
 #include "cli/output/report_page.h"
@@ -16,31 +17,18 @@
 #define PICTURE_SCALE 3
 #define PATH_BYTES 4096
 
-static const char scheme[] = "data:image/png;base64,";
-
-/* The address of bytes that are in it: *address is the caller's to free. Errors: KL_ERR_MEMORY. */
-static enum kl_status data_address(const uint8_t *bytes, size_t n, char **address,
+/* The address of a PNG that is in it: *address is the caller's to free. Errors: KL_ERR_MEMORY. */
+static enum kl_status data_address(const uint8_t *png, size_t n, char **address,
                                    struct kl_error *err)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    enum kl_status status = kl_alloc(address, sizeof scheme + (n + 2) / 3 * 4, 1, "a picture", err);
-    char *text = *address;
+    size_t n_bytes = 0;
+    FILE *file = open_memstream(address, &n_bytes);
 
-    if (status)
-        return status;
-    memcpy(text, scheme, sizeof scheme);
-    text += sizeof scheme - 1;
-    for (size_t i = 0; i < n; i += 3) {
-        uint32_t word = (uint32_t)bytes[i] << 16 | (i + 1 < n ? (uint32_t)bytes[i + 1] << 8 : 0) |
-                        (i + 2 < n ? bytes[i + 2] : 0u);
-
-        *text++ = digits[word >> 18];
-        *text++ = digits[word >> 12 & 63];
-        *text++ = i + 1 < n ? digits[word >> 6 & 63] : '=';
-        *text++ = i + 2 < n ? digits[word & 63] : '=';
-    }
-    *text = '\0';
-    return KL_OK;
+    if (!file)
+        return kl_fail(err, KL_ERR_MEMORY, "not enough memory for a picture");
+    fputs("data:image/png;base64,", file);
+    kl_base64_put(file, png, n);
+    return fclose(file) ? kl_fail(err, KL_ERR_MEMORY, "not enough memory for a picture") : KL_OK;
 }
 
 /* The picture of a training sample, as a member named by its id. */

@@ -7,7 +7,7 @@
 #include "core/base/memory.h"
 #include "db/file/checksum.h"
 #include "db/file/database.h"
-#include "db/tables/packing.h"
+#include "core/scan/packing.h"
 
 static const char *const tables[KL_N_CHUNK_KINDS] = {"image_chunk", "key_chunk", "error_chunk",
                                                      "sparse_error_chunk"};
@@ -39,7 +39,7 @@ struct kl_chunk_files {
 struct chunk {
     sqlite3_int64 rowid;
     int exponent;
-    uint32_t stored; /* numbers, if less than all: see db/tables/packing.h */
+    uint32_t stored; /* numbers, if less than all: see core/scan/packing.h */
     int64_t checksum;
 };
 

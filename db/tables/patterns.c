@@ -10,10 +10,9 @@
 #include "core/base/memory.h"
 #include "db/file/database.h"
 #include "db/file/rows.h"
-#include "db/tables/packing.h"
+#include "core/scan/packing.h"
 
 #define CHUNK_BYTES ((size_t)1 << 20) /* of the widest layer: some of a second-level cache */
-#define TOP_EXPONENT 14               /* a chunk's largest error signal is stored below 2^15 */
 
 /* Patterns that wait for their chunk, in the float32 they were computed in. */
 struct kl_patterns {
@@ -139,9 +138,8 @@ static enum kl_status encode(const struct kl_patterns *patterns, uint32_t layer,
         memcpy(out, numbers, n * sizeof(float));
         return KL_OK;
     }
-    if (scaled && largest > 0) {
-        *exponent = TOP_EXPONENT - ilogbf(largest);
-        *exponent = *exponent > 100 ? 100 : *exponent;
+    if (scaled) {
+        *exponent = kl_scale_exponent(largest);
     } else if (largest > KL_HALF_MAX) {
         return kl_fail_on(
             err, KL_ERR_INPUT, "dtype",

@@ -6,7 +6,7 @@
 
 #include "core/base/memory.h"
 #include "db/file/database.h"
-#include "db/tables/packing.h"
+#include "core/scan/packing.h"
 
 static void add(const float *numbers, size_t n, float weight, float *sums)
 {

@@ -1,4 +1,4 @@
-"""keylight's own kernels (python/native/encode.c), which make of rows what is stored at once, where they were built: by make, not by
+"""keylight's own kernels (python/kernels/encode.c), which make of rows what is stored at once, where they were built: by make, not by
 pip. Without them NumPy does the same, bit for bit, in several passes: file.py."""
 from __future__ import annotations
 

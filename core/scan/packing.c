@@ -1,10 +1,21 @@
-#include "db/tables/packing.h"
+#include "core/scan/packing.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/memory.h"
 #include "core/scan/blocks.h"
+
+#define TOP_EXPONENT 14
+#define EXPONENT_MAX 100 /* 2^-100 and less is as good as nothing */
+
+int kl_scale_exponent(float largest)
+{
+    int exponent = largest > 0 ? TOP_EXPONENT - ilogbf(largest) : 0;
+
+    return exponent < EXPONENT_MAX ? exponent : EXPONENT_MAX;
+}
 
 static uint32_t *pack_row_of_four_bytes(const uint32_t *row, size_t width, uint8_t *bits,
                                         uint32_t *numbers)

@@ -5,9 +5,9 @@
 #include <math.h>
 
 #include "core/scan/kernels.h"
+#include "core/scan/packing.h"
 
-#define TOP_EXPONENT 14 /* the largest error signal of a chunk lies below 2^15 */
-#define EXPONENT_MAX 100
+#define LARGEST 0x1p100f         /* of error signals */
 #define ROUNDS_TO_INFINITY 65520 /* as float16 */
 
 enum { BEYOND_BOUNDS = -1, BEYOND_HALF = -2 };
@@ -33,8 +33,8 @@ int64_t keylight_encode(const float *const *parts, const uint64_t *part_rows, ui
                         int32_t *exponent)
 {
     const struct kl_kernels *kernels = kl_kernels();
-    size_t row_bits = (width + 7) / 8, n_rows = 0, stored;
-    uint16_t *to = rows, *numbers, *end;
+    size_t row_bits = kl_bits_bytes(width), n_rows = 0, stored;
+    uint16_t *to = rows;
     float largest = 0;
     struct kl_error err;
 
@@ -44,22 +44,16 @@ int64_t keylight_encode(const float *const *parts, const uint64_t *part_rows, ui
         largest = fmaxf(largest, kernels->largest(parts[i], part_rows[i] * width));
         n_rows += part_rows[i];
     }
-    if (!isfinite(largest) || (is_scaled && largest > ldexpf(1, EXPONENT_MAX)))
+    if (!isfinite(largest) || (is_scaled && largest > LARGEST))
         return BEYOND_BOUNDS;
     if (!is_scaled && largest >= ROUNDS_TO_INFINITY)
         return BEYOND_HALF;
-    *exponent = is_scaled && largest > 0 ? TOP_EXPONENT - ilogbf(largest) : 0;
-    if (*exponent > EXPONENT_MAX)
-        *exponent = EXPONENT_MAX;
+    *exponent = is_scaled ? kl_scale_exponent(largest) : 0;
     for (size_t i = 0; i < n_parts; i++) {
         kernels->to_f16(parts[i], part_rows[i] * width, ldexpf(1, *exponent), to);
         to += part_rows[i] * width;
     }
-    numbers = (uint16_t *)(void *)(packed + n_rows * row_bits);
-    end = numbers;
-    for (size_t i = 0; i < n_rows; i++)
-        end = kernels->pack_f16(rows + i * width, width, packed + i * row_bits, end);
-    stored = (size_t)(end - numbers);
+    stored = kl_pack(KL_F16, rows, n_rows, width, packed, packed + n_rows * row_bits);
     return n_rows * row_bits + stored * sizeof *rows < n_rows * width * sizeof *rows
                ? (int64_t)stored
                : (int64_t)(n_rows * width);

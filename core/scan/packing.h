@@ -1,8 +1,8 @@
 /* Numbers of which many are zero, as ReLU leaves them, stored without these: first a bit for every
  * number, row by row, every row padded to whole bytes with zeros (bit j % 8 of byte j / 8: number j
- * is stored), then the stored numbers. What is left out is +0, bit for bit. Internal to db/. */
-#ifndef KL_DB_TABLES_PACKING_H
-#define KL_DB_TABLES_PACKING_H
+ * is stored), then the stored numbers. What is left out is +0, bit for bit. Thread-safe. */
+#ifndef KL_CORE_SCAN_PACKING_H
+#define KL_CORE_SCAN_PACKING_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -15,6 +15,10 @@ static inline size_t kl_bits_bytes(size_t width)
 {
     return (width + 7) / 8;
 }
+
+/* The exponent that numbers of float16 are stored with, so that the largest lies below 2^15, far
+ * from where float16 ends, and few below its normal range: n is stored as n * 2^exponent. */
+int kl_scale_exponent(float largest);
 
 /* Packs rows of KL_F16 or KL_F32: returns how many numbers are stored. bits has room for those of
  * all rows; numbers, which is aligned, for all numbers and KL_SLACK bytes. */
