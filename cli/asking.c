@@ -103,8 +103,6 @@ static enum kl_status put_question(struct kl_asking *asking, const struct kl_run
                                    struct kl_error *err)
 {
     kl_question_init(&run->history, &asking->question);
-    if (asking->default_rank)
-        asking->question.query.rank = kl_rank_find(asking->default_rank);
     for (int w = 0; w < N_WORDS; w++)
         if (asking->words[w] &&
             kl_question_set(&asking->question, &run->history, names[w], asking->words[w], err))

@@ -15,7 +15,6 @@ struct kl_asking {
     const char *words[6];      /* of the question, as they were said: asking.c */
     const char *remove;        /* what to take out of the memory, or NULL: of those who ask it */
     char rank_help[2400];
-    const char *default_rank; /* what is ordered by if nothing is said; NULL: the first of ranks */
     struct kl_question question;
     int64_t id;                 /* the stored sample; -1: typed */
     uint8_t *pixels;            /* of an image */

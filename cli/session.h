@@ -13,9 +13,6 @@ struct kl_session {
 /* Opens the run at path with a worker per processor. The caller ends the session with
  * kl_session_close, after a failure too. Errors: those of kl_pool_create and kl_run_open. */
 enum kl_status kl_session_open(const char *path, struct kl_session *session, struct kl_error *err);
-/* Reads the images of a run that can be trained again: of images, by keylight. Errors:
- * KL_ERR_USAGE: it cannot be; those of kl_run_read_images. */
-enum kl_status kl_session_read_trainable(struct kl_session *session, struct kl_error *err);
 void kl_session_close(struct kl_session *session);
 
 #endif

@@ -11,6 +11,7 @@
 #include "core/data/loading.h"
 #include "core/training/loop.h"
 #include "db/marks.h"
+#include "db/results.h"
 #include "db/writer.h"
 
 #define DENSE_OUTPUTS_MAX 1024 /* of more, error signals are recorded in part */
@@ -87,17 +88,22 @@ static void print_notes(const struct kl_collection *data, uint32_t steps)
                 steps);
 }
 
-/* Takes a run of before away; what people marked in it stays. */
+/* Takes a run of before away; what people marked in it, and what was found out of it, stays. */
 static enum kl_status replace(const char *output, int is_quiet, struct kl_error *err)
 {
-    char *moved = NULL;
+    char *marks = NULL, *results = NULL;
     enum kl_status status = kl_writer_remove(output, err);
 
     if (!status)
-        status = kl_marks_set_aside(output, &moved, err);
-    if (moved && !is_quiet)
-        fprintf(stderr, "The marks of the run that is replaced are in %s now.\n", moved);
-    free(moved);
+        status = kl_marks_set_aside(output, &marks, err);
+    if (!status)
+        status = kl_results_set_aside(output, &results, err);
+    if (marks && !is_quiet)
+        fprintf(stderr, "The marks of the run that is replaced are in %s now.\n", marks);
+    if (results && !is_quiet)
+        fprintf(stderr, "What retraining had shown of it is in %s now.\n", results);
+    free(marks);
+    free(results);
     return status;
 }
 

@@ -18,9 +18,6 @@ struct kl_mark {
     int64_t label; /* of what is wrong: the right one, within its data set; -1: not said */
 };
 
-/* The file of a run's marks: the caller's, to free; NULL: memory ran out. */
-char *kl_marks_path(const struct kl_run *run);
-
 /* All marks of a run, by rising sample: *marks (*n) is the caller's, to free. Without a file there
  * are none. Thread-safe. Errors: KL_ERR_FOREIGN (no file of marks, or of another run), KL_ERR_IO,
  * KL_ERR_DAMAGED, KL_ERR_MEMORY. */

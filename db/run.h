@@ -45,7 +45,7 @@ enum kl_status kl_run_load(struct kl_run *run, struct kl_pool *pool, uint64_t bu
 /* The value of a setting that this program does not know by that key; NULL if the run has none. */
 const char *kl_run_other_setting(const struct kl_run *run, const char *key);
 
-/* Reads the pixels of all samples into run->data, for who trains with them. Errors:
+/* Reads the pixels of all samples into run->data, once, for who trains with them. Errors:
  * KL_ERR_DAMAGED, KL_ERR_MEMORY. */
 enum kl_status kl_run_read_images(struct kl_run *run, struct kl_error *err);
 

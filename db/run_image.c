@@ -65,5 +65,12 @@ enum kl_status kl_run_image(struct kl_run *run, uint32_t sample, uint8_t *pixels
 
 enum kl_status kl_run_read_images(struct kl_run *run, struct kl_error *err)
 {
-    return kl_images_read(run->private->db, &run->data, err);
+    enum kl_status status = KL_OK;
+
+    pthread_mutex_lock(&run->private->lock);
+    if (!run->private->has_images)
+        status = kl_images_read(run->private->db, &run->data, err);
+    run->private->has_images |= !status;
+    pthread_mutex_unlock(&run->private->lock);
+    return status;
 }

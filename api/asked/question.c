@@ -167,9 +167,10 @@ static enum kl_status set_views(struct kl_question *question, const struct kl_hi
                                    "places, with a comma between two");
 }
 
-static enum kl_status bad_term(const char *term, const char *rule, struct kl_error *err)
+static enum kl_status bad_term(const char *word, const char *term, const char *rule,
+                               struct kl_error *err)
 {
-    return kl_fail_on(err, KL_ERR_USAGE, "remove", "remove cannot take '%.40s': %s", term, rule);
+    return kl_fail_on(err, KL_ERR_USAGE, word, "%s cannot take '%.40s': %s", word, term, rule);
 }
 
 /* "FIRST-LAST" */
@@ -188,14 +189,14 @@ static int parse_range(const char *text, uint32_t n_steps, uint32_t *first, uint
                : 0;
 }
 
-static enum kl_status too_many(const char *term, struct kl_error *err)
+static enum kl_status too_many(const char *word, const char *term, struct kl_error *err)
 {
-    return bad_term(term, "that is more than 64 classes, data sets or ranges, or 1000 samples",
+    return bad_term(word, term, "that is more than 64 classes, data sets or ranges, or 1000 samples",
                     err);
 }
 
 /* One term, whose value comes after its colon. */
-static enum kl_status add_term(const char *term, const char *value,
+static enum kl_status add_term(const char *word, const char *term, const char *value,
                                const struct kl_history *history, struct kl_removal *removal,
                                struct kl_error *err)
 {
@@ -206,40 +207,40 @@ static enum kl_status add_term(const char *term, const char *value,
         removal->all = 1;
     } else if (!strncmp(term, "top:", 4)) {
         if (!is_number || number > KL_TOP_MAX)
-            return bad_term(term, "top:N takes the first N of the spotlight, at most 1000", err);
+            return bad_term(word, term, "top:N takes the first N of the spotlight, at most 1000", err);
         removal->top = number > removal->top ? number : removal->top;
     } else if (!strncmp(term, "class:", 6)) {
         if (!is_number || number >= history->n_classes)
-            return bad_term(term, "class:NUMBER counts the classes of all data sets from 0", err);
+            return bad_term(word, term, "class:NUMBER counts the classes of all data sets from 0", err);
         if (removal->n_classes == KL_REMOVAL_TERMS_MAX)
-            return too_many(term, err);
+            return too_many(word, term, err);
         removal->classes[removal->n_classes++] = number;
     } else if (!strncmp(term, "dataset:", 8)) {
         for (uint32_t d = 0; d < history->data->n_datasets; d++) {
             if (!strcmp(history->data->datasets[d]->name, value)) {
                 if (removal->n_datasets == KL_REMOVAL_TERMS_MAX)
-                    return too_many(term, err);
+                    return too_many(word, term, err);
                 removal->datasets[removal->n_datasets++] = d;
                 return KL_OK;
             }
         }
-        return bad_term(term, "dataset:NAME names a data set of the run", err);
+        return bad_term(word, term, "dataset:NAME names a data set of the run", err);
     } else if (!strncmp(term, "steps:", 6)) {
         if (parse_range(value, history->n_steps, &first, &last))
-            return bad_term(term, "steps:FIRST-LAST is a range of the run's steps, from 1", err);
+            return bad_term(word, term, "steps:FIRST-LAST is a range of the run's steps, from 1", err);
         if (removal->n_ranges == KL_REMOVAL_TERMS_MAX)
-            return too_many(term, err);
+            return too_many(word, term, err);
         removal->first_steps[removal->n_ranges] = first;
         removal->last_steps[removal->n_ranges++] = last;
     } else if (!strncmp(term, "sample:", 7)) {
         if (!is_number || number >= kl_collection_size(history->data) ||
             kl_collection_place(history->data, number).split != KL_SPLIT_TRAIN)
-            return bad_term(term, "sample:ID is the id of a training sample", err);
+            return bad_term(word, term, "sample:ID is the id of a training sample", err);
         if (removal->n_samples == KL_REMOVAL_SAMPLES_MAX)
-            return too_many(term, err);
+            return too_many(word, term, err);
         removal->samples[removal->n_samples++] = number;
     } else {
-        return bad_term(term,
+        return bad_term(word, term,
                         "its terms are top:N, class:NUMBER, dataset:NAME, steps:FIRST-LAST, "
                         "sample:ID and all",
                         err);
@@ -247,29 +248,40 @@ static enum kl_status add_term(const char *term, const char *value,
     return KL_OK;
 }
 
-static enum kl_status set_removal(struct kl_question *question, const struct kl_history *history,
-                                  const char *text, struct kl_error *err)
+enum kl_status kl_question_terms(const char *word, const char *text,
+                                 const struct kl_history *history, struct kl_removal *removal,
+                                 struct kl_error *err)
 {
     char term[KL_NAME_MAX + 16];
     int found;
 
-    memset(&question->removal, 0, sizeof question->removal);
+    memset(removal, 0, sizeof *removal);
     while ((found = next_term(&text, term, sizeof term)) > 0) {
         const char *colon = strchr(term, ':');
 
-        if (add_term(term, colon ? colon + 1 : NULL, history, &question->removal, err))
+        if (add_term(word, term, colon ? colon + 1 : NULL, history, removal, err))
             return err->status;
     }
     if (found == -2)
-        return bad_term(text, "it is too long", err);
+        return bad_term(word, text, "it is too long", err);
     if (found < 0)
         return bad_term(
-            text,
+            word, text,
             "its terms are top:N, class:NUMBER, dataset:NAME, steps:FIRST-LAST, sample:ID and all, "
             "and a comma stands between two terms",
             err);
-    question->query.removal = &question->removal;
     return KL_OK;
+}
+
+static enum kl_status set_removal(struct kl_question *question, const struct kl_history *history,
+                                  const char *text, struct kl_error *err)
+{
+    enum kl_status status =
+        kl_question_terms("remove", text, history, &question->removal, err);
+
+    if (!status)
+        question->query.removal = &question->removal;
+    return status;
 }
 
 static const struct {

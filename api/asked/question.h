@@ -31,6 +31,12 @@ void kl_question_init(const struct kl_history *history, struct kl_question *ques
 enum kl_status kl_question_set(struct kl_question *question, const struct kl_history *history,
                                const char *word, const char *text, struct kl_error *err);
 
+/* The terms of the word remove, for another word of the same terms: *removal is whole on success.
+ * Errors: KL_ERR_USAGE, on the word. */
+enum kl_status kl_question_terms(const char *word, const char *text,
+                                 const struct kl_history *history, struct kl_removal *removal,
+                                 struct kl_error *err);
+
 /* Number i of the words, NULL behind the last. */
 const char *kl_question_word(uint32_t i);
 

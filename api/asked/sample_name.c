@@ -1,8 +1,18 @@
 #include "api/asked/sample_name.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "core/base/number.h"
+
+void kl_sample_name(const struct kl_collection *data, uint32_t sample,
+                    char name[KL_SAMPLE_NAME_MAX])
+{
+    struct kl_sample_place place = kl_collection_place(data, sample);
+
+    snprintf(name, KL_SAMPLE_NAME_MAX, "%s/%s/%u", kl_split_name(place.split),
+             data->datasets[place.dataset]->name, place.index);
+}
 
 static enum kl_status find_path(const struct kl_collection *data, const char *path,
                                 const char *parameter, uint32_t *sample, struct kl_error *err)

@@ -1,135 +1,181 @@
 /* keylight influence: what a sample would miss, by walking back through the training, and how far
  * scores foretell what retraining would change. */
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "api/asked/sample_name.h"
 #include "cli/cli.h"
 #include "cli/options/options.h"
+#include "cli/output/names.h"
 #include "cli/retraining/retraining.h"
+#include "core/base/memory.h"
+#include "core/explain/ranks.h"
 
-#define CHECKS_MAX 10000
-#define PARTS_MAX 1000000
-#define DEFAULT_CHECKS 20
-#define DEFAULT_QUERIES 64
-#define DEFAULT_SHARE 0.1
 #define DEFAULT_TOP 10
 
-static enum kl_status set_share(void *target, const char *value, struct kl_error *err)
+static void print_missed(const struct kl_run *run, const struct kl_missed *missed)
 {
-    char *end;
-    double share = strtod(value, &end);
+    struct kl_sample_place place = kl_collection_place(&run->data, missed->sample);
+    const struct kl_dataset *dataset = run->data.datasets[place.dataset];
+    char name[KL_SAMPLE_NAME_MAX];
 
-    if (end == value || *end || !(share > 0 && share < 1))
-        return kl_fail(err, KL_ERR_USAGE, "--leave is a share above 0 and below 1, not '%.40s'",
-                       value);
-    *(double *)target = share;
+    kl_sample_name(&run->data, missed->sample, name);
+    printf("  %-26s ", name);
+    kl_print_name(kl_dataset_class_name(dataset, kl_collection_label(&run->data, missed->sample)),
+                  14);
+    printf(" %+12.4g\n", missed->influence);
+}
+
+/* The first of those that would raise the loss, and of those that would lower it. */
+static void print_query(const struct kl_run *run, uint32_t sample, const struct kl_missed *missed,
+                        uint32_t top)
+{
+    uint32_t n = kl_collection_train_size(&run->data);
+    char name[KL_SAMPLE_NAME_MAX];
+
+    kl_sample_name(&run->data, sample, name);
+    printf("%s: without these its loss would rise by\n", name);
+    for (uint32_t i = 0; i < top && i < n && missed[i].influence > 0; i++)
+        print_missed(run, &missed[i]);
+    puts("and without these fall by");
+    for (uint32_t i = 0; i < top && i < n && missed[n - 1 - i].influence < 0; i++)
+        print_missed(run, &missed[n - 1 - i]);
+}
+
+static enum kl_status print_walk(const struct kl_errand_command *command,
+                                 const struct kl_errand *errand, const struct kl_run *run,
+                                 const struct kl_errand_result *result, struct kl_error *err)
+{
+    uint32_t n_steps = run->training.n_steps;
+    struct kl_missed *missed = NULL;
+    enum kl_status status = kl_alloc(&missed, kl_collection_train_size(&run->data), sizeof *missed,
+                                     "the training samples", err);
+
+    if (status)
+        return status;
+    printf("Walked back over steps %u to %u of %u.\n",
+           kl_walk_first(&run->training, &errand->truth.parts), n_steps, n_steps);
+    for (uint32_t q = 0; q < errand->n_samples; q++) {
+        kl_errand_missed(run, result, q, missed);
+        print_query(run, errand->samples[q], missed, command->most);
+    }
+    free(missed);
     return KL_OK;
 }
 
-static enum kl_status set_parts(void *target, const char *value, struct kl_error *err)
+static enum kl_status print_truth(const struct kl_errand_command *command,
+                                  const struct kl_errand *errand, const struct kl_run *run,
+                                  const struct kl_errand_result *result, struct kl_error *err)
 {
-    struct kl_parts *parts = target;
-    char *end;
-    unsigned long last = strtoul(value, &end, 10),
-                  of = *end == '/' ? strtoul(end + 1, &end, 10) : 0;
+    const struct kl_truth *truth = &result->truth;
 
-    if (*value < '0' || *value > '9' || *end || last < 1 || last > of || of > PARTS_MAX)
-        return kl_fail(err, KL_ERR_USAGE,
-                       "--parts says how many parts at the end, of how many: 6/15, not '%.40s'",
-                       value);
-    *parts = (struct kl_parts){(uint32_t)last, (uint32_t)of};
+    (void)command;
+    (void)err;
+    printf("%u trainings without %g %% of the training samples, %u test samples:\n\n%-12s %-24s "
+           "%16s\n",
+           truth->n_subsets, 100 * errand->truth.share, truth->n_queries, "rank", "",
+           "rank correlation");
+    for (uint32_t r = 0; r < truth->n_rows; r++) {
+        const struct kl_truth_row *row = &truth->rows[r];
+        const struct kl_rank *rank = kl_rank_find(row->score);
+
+        printf("%-12s %-24s %9.3f +- %.3f\n", row->score, rank ? rank->label : "walked back",
+               row->mean, row->error);
+        if (!rank)
+            printf("\nWalked back over steps %u to %u.\n", truth->first_step,
+                   run->training.n_steps);
+    }
     return KL_OK;
 }
 
-static enum kl_status parse(int argc, char **argv, struct kl_influence_request *request,
-                            struct kl_error *err)
+static const char about[] =
+    "With --sample: which training samples a test sample would miss, by walking back through the "
+    "training, exact to first order: how its loss hangs on the weight of every training sample in "
+    "every step. For perceptrons trained with SGD.\n"
+    "Without: how far each score of a run foretells what retraining would change: trains it again, "
+    "from the same initial weights with the same minibatches, without random subsets of its "
+    "training samples, and prints the rank correlation between what the score foretold of a test "
+    "sample's loss and what it became: the mean over the test samples, and its standard error over "
+    "them (all share the same subsets: more of these make it surer). 0 is chance, 1 foretells the "
+    "order perfectly.\n"
+    "Answers are kept beside the run (RUN.results), where the page shows them.";
+
+/* That options of the one are not given for the other. */
+static enum kl_status check_words(const char *sample, const struct kl_errand_word *check,
+                                  uint32_t n_check, uint32_t top, struct kl_error *err)
 {
+    for (uint32_t i = 0; i < n_check; i++)
+        if (sample && check[i].text)
+            return kl_fail(
+                err, KL_ERR_USAGE,
+                "--check, --leave and --queries check the scores: leave them or --sample out");
+    return !sample && top ? kl_fail(err, KL_ERR_USAGE, "--top goes with --sample") : KL_OK;
+}
+
+enum kl_status kl_cli_influence(int argc, char **argv, struct kl_error *err)
+{
+    enum { PARTS, CHECK, LEAVE, QUERIES, SAMPLE, N_WORDS };
+    struct kl_errand_word words[N_WORDS] = {
+        {"parts", NULL}, {"check", NULL}, {"leave", NULL}, {"queries", NULL}, {"sample", NULL}};
+    struct kl_errand_command command = {.words = words, .n_words = N_WORDS, .unit = "steps"};
     const struct kl_option table[] = {
         {.type = KL_OPTION_TEXT,
          .name = "sample",
          .value = "NAMES",
-         .target = &request->samples,
+         .target = &words[SAMPLE].text,
          .help = "samples to walk back from, parted by commas: test/mnist/8,test/mnist/15"},
-        {.type = KL_OPTION_CALL,
+        {.type = KL_OPTION_TEXT,
          .name = "parts",
          .value = "A/B",
-         .target = &request->parts,
-         .call = set_parts,
+         .target = &words[PARTS].text,
          .help = "how much of the training is walked, from its end: A of B equal parts (default "
                  "6/15: ReLU's kinks make noise of what lies further back)"},
         {.type = KL_OPTION_NUMBER,
          .name = "top",
          .value = "N",
-         .target = &request->top,
+         .target = &command.most,
          .low = 1,
-         .high = 1000,
+         .high = KL_MISSED_MAX,
          .help = "how many are printed that would be missed, and that would not (default 10)"},
-        {.type = KL_OPTION_NUMBER,
+        {.type = KL_OPTION_TEXT,
          .name = "check",
          .value = "N",
-         .target = &request->n_checks,
-         .low = 3,
-         .high = CHECKS_MAX,
-         .help =
-             "how many random subsets of the training samples are left out, one after the other "
-             "(default 20)"},
-        {.type = KL_OPTION_CALL,
+         .target = &words[CHECK].text,
+         .help = "how many random subsets of the training samples are left out, one after the "
+                 "other (3 to 10000, default 20)"},
+        {.type = KL_OPTION_TEXT,
          .name = "leave",
          .value = "SHARE",
-         .target = &request->share,
-         .call = set_share,
+         .target = &words[LEAVE].text,
          .help = "the share of the training samples in each of them (default 0.1)"},
-        {.type = KL_OPTION_NUMBER,
+        {.type = KL_OPTION_TEXT,
          .name = "queries",
          .value = "Q",
-         .target = &request->n_queries,
-         .low = 1,
-         .high = 10000,
+         .target = &words[QUERIES].text,
          .help = "of how many test samples, evenly spread (default 64)"},
-        {.type = KL_OPTION_FLAG, .name = "json", .target = &request->json, .help = "as JSON"},
+        {.type = KL_OPTION_FLAG, .name = "json", .target = &command.json, .help = "as JSON"},
         {.type = KL_OPTION_END}};
     const struct kl_options options = {
         .command = "influence",
         .usage = "influence RUN --sample NAMES [--parts A/B] [--top N] [--json]\n"
                  "       keylight influence RUN [--check N] [--leave SHARE] [--queries Q] "
                  "[--parts A/B] [--json]",
-        .about =
-            "With --sample: which training samples a test sample would miss, by walking back "
-            "through the training, exact to first order: how its loss hangs on the weight of every "
-            "training sample in every step. For perceptrons trained with SGD.\n"
-            "Without: how far each score of a run foretells what retraining would change: trains "
-            "it "
-            "again, from the same initial weights with the same minibatches, without random "
-            "subsets of its training samples, and prints the rank correlation between what the "
-            "score foretold of a test sample's loss and what it became: the mean over the test "
-            "samples, and its standard error over them (all share the same subsets: more of these "
-            "make it surer). 0 is chance, 1 foretells the order perfectly.",
+        .about = about,
         .options = table};
-    int n_operands;
-    enum kl_status status;
+    const char *const *sample = &words[SAMPLE].text;
+    int n_operands, helped;
+    enum kl_status status = kl_options_parse(&options, argc, argv, &n_operands, &helped, err);
 
-    *request = (struct kl_influence_request){.parts = {6, 15}};
-    status = kl_options_parse(&options, argc, argv, &n_operands, &request->helped, err);
-    if (status || request->helped)
+    if (status || helped)
         return status;
-    if (request->samples && (request->n_checks || request->n_queries || request->share > 0))
-        return kl_fail(
-            err, KL_ERR_USAGE,
-            "--check, --leave and --queries check the scores: leave them or --sample out");
-    if (!request->samples && request->top)
-        return kl_fail(err, KL_ERR_USAGE, "--top goes with --sample");
-    request->n_checks = request->n_checks ? request->n_checks : DEFAULT_CHECKS;
-    request->n_queries = request->n_queries ? request->n_queries : DEFAULT_QUERIES;
-    request->share = request->share > 0 ? request->share : DEFAULT_SHARE;
-    request->top = request->top ? request->top : DEFAULT_TOP;
-    return kl_one_operand(argv, n_operands, "run file", &request->path, err);
-}
-
-enum kl_status kl_cli_influence(int argc, char **argv, struct kl_error *err)
-{
-    struct kl_influence_request request;
-    enum kl_status status = parse(argc, argv, &request, err);
-
-    if (status || request.helped)
+    status = check_words(*sample, words + CHECK, QUERIES - CHECK + 1, command.most, err);
+    if (!status)
+        status = kl_one_operand(argv, n_operands, "run file", &command.path, err);
+    if (status)
         return status;
-    return request.samples ? kl_print_walk(&request, err) : kl_check_scores(&request, err);
+    command.kind = *sample ? KL_ERRAND_WALK : KL_ERRAND_TRUTH;
+    command.print = *sample ? print_walk : print_truth;
+    command.most = command.most ? command.most : DEFAULT_TOP;
+    return kl_errand_run(&command, err);
 }

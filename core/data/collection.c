@@ -203,6 +203,14 @@ uint32_t kl_collection_label(const struct kl_collection *collection, uint32_t id
     return kl_dataset_label(collection->datasets[place.dataset], place.split, place.index);
 }
 
+const uint8_t *kl_collection_pixels(const struct kl_collection *collection, uint32_t id)
+{
+    struct kl_sample_place place = kl_collection_place(collection, id);
+    const struct kl_dataset *dataset = collection->datasets[place.dataset];
+
+    return dataset->splits[place.split].pixels + place.index * kl_dataset_image_size(dataset);
+}
+
 uint32_t kl_collection_true_label(const struct kl_collection *collection, uint32_t id)
 {
     struct kl_sample_place place = kl_collection_place(collection, id);

@@ -68,6 +68,9 @@ uint32_t kl_collection_train_id(const struct kl_collection *collection, uint32_t
 /* The label of a sample within its data set, as the run was told it. */
 uint32_t kl_collection_label(const struct kl_collection *collection, uint32_t id);
 
+/* The pixels of a sample whose data set has them: (image size), the collection's. */
+const uint8_t *kl_collection_pixels(const struct kl_collection *collection, uint32_t id);
+
 /* The label of a sample as its file has it: another one if it was flipped. */
 uint32_t kl_collection_true_label(const struct kl_collection *collection, uint32_t id);
 

@@ -17,7 +17,7 @@ struct walk {
     const struct kl_collection *data;
     const struct kl_model *model;
     const struct kl_optimiser *optimiser;
-    const struct kl_progress *progress;
+    const struct kl_work *work;
     const struct kl_walk_queries *queries;
     struct kl_task task;
     void *trainer;
@@ -48,9 +48,18 @@ enum kl_status kl_walk_check(const struct kl_training *training, const struct kl
     return KL_OK;
 }
 
-static enum kl_status tell(struct walk *walk, double loss, struct kl_error *err)
+uint32_t kl_walk_first(const struct kl_training *training, const struct kl_parts *parts)
 {
-    if (walk->progress && walk->progress->step(walk->progress->self, ++walk->n_told, loss))
+    uint32_t n = (uint32_t)((uint64_t)training->n_steps * parts->last / parts->of);
+
+    return training->n_steps - (n ? n : 1) + 1;
+}
+
+static enum kl_status tell(struct walk *walk, struct kl_error *err)
+{
+    uint32_t n_steps = walk->training->n_steps;
+
+    if (kl_work_tell(walk->work, ++walk->n_told, n_steps + 2 * (n_steps - walk->first)))
         return kl_fail(err, KL_ERR_INTERRUPTED, "the walk was interrupted");
     return KL_OK;
 }
@@ -59,7 +68,7 @@ static enum kl_status tell(struct walk *walk, double loss, struct kl_error *err)
 static enum kl_status find_gradient(struct walk *walk, uint32_t step,
                                     const struct kl_network *weights,
                                     struct kl_minibatch *minibatch, const uint32_t **samples,
-                                    struct kl_step_rule *rule, double *loss, struct kl_error *err)
+                                    struct kl_step_rule *rule, struct kl_error *err)
 {
     struct kl_step_result result = {0};
     enum kl_status status;
@@ -69,7 +78,6 @@ static enum kl_status find_gradient(struct walk *walk, uint32_t step,
         walk->model->step(walk->trainer, weights, minibatch, NULL, walk->gradient, &result, err);
     if (!status && !isfinite(result.loss))
         return kl_fail(err, KL_ERR_DIVERGED, "the training diverged at step %u", step);
-    *loss = result.loss;
     *rule = kl_training_rule(walk->training, step);
     rule->clip_factor = kl_clip_factor(walk->gradient, walk->training->clip_norm);
     return status;
@@ -86,19 +94,18 @@ static enum kl_status run_to(struct walk *walk, uint32_t last, struct kl_network
         struct kl_minibatch minibatch;
         struct kl_step_rule rule;
         const uint32_t *samples;
-        double loss = 0;
 
         if (kept)
             memcpy((*kept++)->parameters, walk->state.network->parameters,
                    walk->state.network->n_parameters * sizeof(float));
         status =
-            find_gradient(walk, step, walk->state.network, &minibatch, &samples, &rule, &loss, err);
+            find_gradient(walk, step, walk->state.network, &minibatch, &samples, &rule, err);
         if (status)
             return status;
         walk->optimiser->update(&rule, step, walk->gradient, walk->state.moments,
                                 walk->state.network);
         walk->state.steps_done = step;
-        status = tell(walk, loss, err);
+        status = tell(walk, err);
     }
     return status;
 }
@@ -138,16 +145,13 @@ static enum kl_status begin_adjoints(struct walk *walk, struct kl_error *err)
     enum kl_status status = kl_alloc(&inputs, shape->inputs[0], sizeof *inputs, "a query", err);
 
     for (uint32_t q = 0; !status && q < walk->queries->n; q++) {
-        struct kl_sample_place place = kl_collection_place(walk->data, walk->queries->samples[q]);
-        const struct kl_dataset *dataset = walk->data->datasets[place.dataset];
+        uint32_t id = walk->queries->samples[q];
         struct kl_minibatch minibatch = {
             .step = 1, .n = 1, .inputs = inputs, .targets = &walk->queries->targets[q]};
         struct kl_step_result result;
 
-        kl_dataset_standardise(dataset,
-                               dataset->splits[place.split].pixels +
-                                   place.index * kl_dataset_image_size(dataset),
-                               inputs);
+        kl_dataset_standardise(walk->data->datasets[kl_collection_place(walk->data, id).dataset],
+                               kl_collection_pixels(walk->data, id), inputs);
         status = kl_network_create(shape, &walk->adjoints[q].weights, err);
         if (!status)
             status = kl_network_create(shape, &walk->adjoints[q].velocity, err);
@@ -218,9 +222,8 @@ static enum kl_status walk_step(struct walk *walk, uint32_t step, const struct k
     struct kl_minibatch minibatch;
     struct kl_step_rule rule;
     const uint32_t *samples;
-    double loss = 0;
     enum kl_status status =
-        find_gradient(walk, step, weights, &minibatch, &samples, &rule, &loss, err);
+        find_gradient(walk, step, weights, &minibatch, &samples, &rule, err);
 
     for (uint32_t q = 0; !status && q < walk->queries->n; q++) {
         double *row = walk->influences + (size_t)q * n_samples;
@@ -235,7 +238,7 @@ static enum kl_status walk_step(struct walk *walk, uint32_t step, const struct k
             row[samples[i]] -= (double)walk->slopes[i];
         }
     }
-    return status ? status : tell(walk, loss, err);
+    return status ? status : tell(walk, err);
 }
 
 /* Segment after segment from the end: its weights are found again, then it is walked. */
@@ -320,14 +323,14 @@ static void end(struct walk *walk)
 
 enum kl_status kl_walk_back(const struct kl_training *training, const struct kl_collection *data,
                             const struct kl_network *initial, const struct kl_walk_queries *queries,
-                            uint32_t first, const struct kl_progress *progress, double *influences,
+                            uint32_t first, const struct kl_work *work, double *influences,
                             struct kl_error *err)
 {
     struct walk walk = {.training = training,
                         .data = data,
                         .model = kl_training_model(training),
                         .optimiser = kl_training_optimiser(training),
-                        .progress = progress,
+                        .work = work,
                         .queries = queries,
                         .first = first,
                         .influences = influences};

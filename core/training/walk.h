@@ -16,6 +16,7 @@
 #ifndef KL_CORE_TRAINING_WALK_H
 #define KL_CORE_TRAINING_WALK_H
 
+#include "core/base/work.h"
 #include "core/training/loop.h"
 
 /* Test samples that are asked about, and which output each should be. */
@@ -24,6 +25,14 @@ struct kl_walk_queries {
     const uint32_t *samples, *targets; /* (n) */
 };
 
+/* The last parts of a training, of so many equal ones. */
+struct kl_parts {
+    uint32_t last, of;
+};
+
+/* The first step that is walked, from 1: of the last parts, and at least the last one. */
+uint32_t kl_walk_first(const struct kl_training *training, const struct kl_parts *parts);
+
 /* Whether a training can be walked back: of images, by keylight, with SGD. Errors: KL_ERR_USAGE. */
 enum kl_status kl_walk_check(const struct kl_training *training, const struct kl_collection *data,
                              struct kl_error *err);
@@ -31,13 +40,13 @@ enum kl_status kl_walk_check(const struct kl_training *training, const struct kl
 /* influences (n, samples of the run): what each query's loss would rise by without each training
  * sample, to first order: minus the derivative w.r.t. its weight in the steps after first (0: all
  * of them). From the initial parameters; data sets need their pixels. Takes the room of two
- * networks for each query, and of some 3 sqrt(steps) more. progress, or NULL, is told of all steps
- * forward and back, whose number is 2 (steps - first) + steps. Errors: those of kl_walk_check,
+ * networks for each query, and of some 3 sqrt(steps) more. work is told of all steps
+ * forward and back. Errors: those of kl_walk_check,
  * KL_ERR_MEMORY, KL_ERR_INTERRUPTED; KL_ERR_DIVERGED, if what is derived grows beyond all bounds on
  * the way back. */
 enum kl_status kl_walk_back(const struct kl_training *training, const struct kl_collection *data,
                             const struct kl_network *initial, const struct kl_walk_queries *queries,
-                            uint32_t first, const struct kl_progress *progress, double *influences,
+                            uint32_t first, const struct kl_work *work, double *influences,
                             struct kl_error *err);
 
 #endif

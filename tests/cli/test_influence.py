@@ -1,6 +1,7 @@
 """What would be missed: the estimate against its definition, and retraining."""
 import json
 import os
+import sqlite3
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
@@ -104,21 +105,69 @@ def retrain(*options):
 
 def test_with_nobody_left_out_it_is_the_run():
     again = retrain("--without", "")
-    assert again["without"] == 0 and again["logits"] == again["logits_without"]
-    assert again["loss"] == again["loss_without"] and again["test_accuracy"] == again["test_accuracy_without"]
+    assert again["without"] == 0 and again["before"] == again["after"]
     assert again["foretold"] == {"influence": 0, "proponents": 0}
 
 
 def test_who_is_left_out_teaches_nothing():
     whole = json.loads(tap.succeed("query", RUN, "--sample", "test/strokes/5", "--json"))
     again = retrain("--without", f"class:{whole['target']}")
-    assert again["without"] > 300 and again["loss_without"] > again["loss"] + 1
+    assert again["without"] > 300 and again["after"]["loss"] > again["before"]["loss"] + 1
     assert again["foretold"]["influence"] > 0
-    assert again["logits_without"][whole["target"]] == min(again["logits_without"])
+    assert again["after"]["logits"][whole["target"]] == min(again["after"]["logits"])
     one, other = retrain("--without", "sample:7,sample:7,top:3"), retrain("--without", "sample:7,top:3", "--rank", "abs")
     assert 3 <= one["without"] <= 4 and 3 <= other["without"] <= 4
-    assert retrain("--without", "", "--seed", "9")["logits_without"] != again["logits"]
+    assert retrain("--without", "", "--seed", "9")["after"]["logits"] != again["before"]["logits"]
     assert "from the same initial weights" in tap.succeed("retrain", RUN, "--sample", "test/strokes/5", "--without", "top:3")
+
+
+def kept(path):
+    """What is kept beside a run: {(kind, question): answer}."""
+    with sqlite3.connect(f"file:{path}.results?mode=ro", uri=True) as db:
+        assert db.execute("PRAGMA application_id").fetchone() == (0x6b6c7273,)
+        return {(kind, question): json.loads(answer) for kind, question, answer in db.execute("SELECT kind, question, answer FROM result")}
+
+
+def test_answers_are_kept_beside_the_run():
+    path = tap.train_strokes(FOLDER, "keeps.keylight", "--momentum", "0.9")
+    whole = open(path, "rb").read()
+    said = [json.loads(tap.succeed(*words, "--json")) for words in (
+        ("retrain", path, "--sample", "test/strokes/5", "--without", "top:3", "--rank", "influence"),
+        ("retrain", path, "--without", "class:2", "--seed", "4"),
+        ("influence", path, "--check", 3, "--queries", 2))]
+    walked = json.loads(tap.succeed("influence", path, "--sample", "test/strokes/5,test/strokes/6", "--parts", "1/2", "--json"))
+    answers = kept(path)
+    assert list(answers)[:3] == [("retrain", "sample=test/strokes/5&without=top:3"), ("retrain", "without=class:2&seed=4"),
+                                 ("truth", "check=3&leave=0.1&queries=2&parts=6/15")]
+    assert list(answers.values())[:3] == said
+    assert "sample" not in said[1] and 0 <= said[1]["after"]["test_accuracy"] < said[1]["before"]["test_accuracy"]
+    for i, one in enumerate(walked["queries"]):
+        one_kept = answers["walk", f"sample=test/strokes/{5 + i}&parts=1/2"]["queries"]
+        assert len(one_kept) == 1 and one_kept[0]["influence"][:len(one["influence"])] == one["influence"]
+    assert open(path, "rb").read() == whole
+    tap.succeed("train", "--data", "strokes", "--output", path, "--force", "--steps", 5, "--quiet")
+    assert not os.path.exists(path + ".results") and len(kept_at(path + ".results.old")) == 5
+
+
+def kept_at(path):
+    with sqlite3.connect(path) as db:
+        return db.execute("SELECT question FROM result").fetchall()
+
+
+def test_who_is_marked_is_left_out():
+    path = tap.train_strokes(FOLDER, "marked.keylight", "--momentum", "0.9")
+    assert json.loads(tap.succeed("retrain", path, "--without", "marked", "--json"))["without"] == 0
+    with sqlite3.connect(path + ".marks") as db:
+        fingerprint = json.loads(tap.succeed("info", path, "--json"))["id"]
+        db.executescript(f"""PRAGMA application_id = {0x6b6c6d6b}; PRAGMA user_version = 1;
+            CREATE TABLE run (fingerprint TEXT NOT NULL) STRICT; INSERT INTO run VALUES ('{fingerprint}');
+            CREATE TABLE mark (sample INTEGER PRIMARY KEY, dataset TEXT NOT NULL, split TEXT NOT NULL, position INTEGER NOT NULL, file TEXT,
+             decision TEXT NOT NULL, label INTEGER, class TEXT, time TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP) STRICT;
+            INSERT INTO mark VALUES (3, 'strokes', 'train', 3, NULL, 'wrong', NULL, NULL, ''), (4, 'strokes', 'train', 4, NULL, 'fine', NULL, NULL, ''),
+             (9, 'strokes', 'train', 9, NULL, 'wrong', NULL, NULL, '')""")
+    db.close()
+    assert json.loads(tap.succeed("retrain", path, "--without", "marked", "--json"))["without"] == 2
+    assert json.loads(tap.succeed("retrain", path, "--without", "sample:7,marked,sample:3", "--json"))["without"] == 3
 
 
 def test_a_run_without_error_signals_foretells_nothing():
@@ -138,6 +187,7 @@ def test_a_text_is_not_trained_again():
 
 def test_a_check_tells_every_score():
     once, again = (json.loads(tap.succeed("influence", RUN, "--check", 6, "--leave", "0.3", "--queries", 5, "--json")) for _ in range(2))
+    assert once.pop("seconds") > 0 and again.pop("seconds") > 0
     assert once == again and once["subsets"] == 6 and once["queries"] == 5
     assert [one["rank"] for one in once["scores"]] == ["abs", "cosine", "proponents", "influence", "walk"]
     assert all(-1 <= one["rank_correlation"] <= 1 and 0 <= one["standard_error"] < 1 for one in once["scores"])
@@ -148,10 +198,14 @@ def test_what_makes_no_sense_is_refused():
     for arguments, words in ((("retrain", RUN, "--sample", "test/strokes/5"), "say who is left out"),
                              (("retrain", RUN, "--sample", "test/strokes/5", "--without", "steps:1-3"), "not steps and not all"),
                              (("retrain", RUN, "--sample", "test/strokes/5", "--without", "all"), "not steps and not all"),
-                             (("retrain", RUN, "--without", "top:3"), "--sample"),
-                             (("influence", RUN, "--leave", "1"), "--leave is a share"),
+                             (("retrain", RUN, "--without", "top:3"), "name the sample"),
+                             (("retrain", RUN, "--without", "marked,top:x", "--sample", "test/strokes/5"), "without cannot take 'top:x'"),
+                             (("retrain", RUN, "--without", "class:1", "--seed", "x"), "seed is a number"),
+                             (("influence", RUN, "--sample", "test/strokes/5,"), "sample names samples"),
+                             (("influence", RUN, "--sample", "test/strokes/5", "--parts", "7/6"), "parts says how many"),
+                             (("influence", RUN, "--leave", "1"), "leave is a share"),
                              (("influence", RUN, "--leave", "0.00001"), "leaves out none"),
-                             (("influence", RUN, "--check", "2"), "--check")):
+                             (("influence", RUN, "--check", "2"), "check is 3 to 10000")):
         done = tap.run(*arguments)
         assert done.returncode != 0 and words in done.stderr, (arguments, done.stderr)
 

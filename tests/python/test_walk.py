@@ -138,7 +138,7 @@ def test_retraining_changes_what_it_foretells():
                 told = json.loads(tap.succeed("retrain", path, "--without", f"sample:{one['sample']['id']}", "--sample",
                                               f"test/strokes/{index}", "--json"))
                 foretold.append(one["influence"])
-                found.append(told["loss_without"] - told["loss"])
+                found.append(told["after"]["loss"] - told["before"]["loss"])
     assert np.corrcoef(foretold, found)[0, 1] > 0.6, list(zip(foretold, found))
 
 
