@@ -160,6 +160,12 @@ void kl_json_null(struct kl_json *json, const char *name)
     put(json, "null", 4);
 }
 
+void kl_json_raw(struct kl_json *json, const char *name, const char *text)
+{
+    lead(json, name);
+    put(json, text, strlen(text));
+}
+
 void kl_json_floats(struct kl_json *json, const char *name, const float *values, uint32_t n)
 {
     kl_json_list(json, name);

@@ -37,6 +37,8 @@ void kl_json_number(struct kl_json *json, const char *name, double value);
 void kl_json_count(struct kl_json *json, const char *name, uint64_t value);
 void kl_json_bool(struct kl_json *json, const char *name, int value);
 void kl_json_null(struct kl_json *json, const char *name);
+/* What is JSON already. */
+void kl_json_raw(struct kl_json *json, const char *name, const char *text);
 
 /* Lists of n numbers. */
 void kl_json_floats(struct kl_json *json, const char *name, const float *values, uint32_t n);

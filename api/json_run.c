@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "api/errands/errand.h"
 #include "api/json_parts.h"
 #include "api/answers.h"
 #include "core/explain/dual/adam.h"
@@ -265,6 +266,18 @@ static void add_outputs(struct kl_json *json, const struct kl_run *run)
     kl_json_add_switches(json, run);
 }
 
+/* What takes training (api/errands/errand.h), as far as the run can. */
+static void add_errands(struct kl_json *json, const struct kl_run *run)
+{
+    struct kl_error none;
+
+    kl_json_list(json, "errands");
+    for (int kind = 0; kind < KL_N_ERRANDS; kind++)
+        if (!kl_errand_possible((enum kl_errand_kind)kind, run, &none))
+            kl_json_string(json, NULL, kl_errand_name((enum kl_errand_kind)kind));
+    kl_json_end(json);
+}
+
 /* The members of a run that lists of runs have, too. */
 static void add_summary(struct kl_json *json, const struct kl_run *run)
 {
@@ -287,6 +300,7 @@ static void add_summary(struct kl_json *json, const struct kl_run *run)
     kl_json_bool(json, "dual", run->history.has_dual);
     kl_json_bool(json, "recorded", run->history.queries != NULL);
     add_asked(json, &run->history);
+    add_errands(json, run);
     kl_json_count(json, "patterns", run->history.n_patterns);
     kl_json_count(json, "steps", run->training.n_steps);
     kl_json_count(json, "file_bytes", run->file_bytes);

@@ -18,12 +18,14 @@ void kl_service_init(struct kl_service *service, struct kl_run *const *runs, siz
     service->pool = pool;
     kl_batch_queries_init(&service->batch);
     kl_inquiries_init(&service->inquiries);
+    kl_jobs_init(&service->jobs, pool);
     sem_init(&service->scans, 0, KL_SCANS_MAX);
     sem_init(&service->pictures, 0, KL_PICTURES_MAX);
 }
 
 void kl_service_clear(struct kl_service *service)
 {
+    kl_jobs_clear(&service->jobs);
     kl_batch_queries_clear(&service->batch);
     kl_inquiries_clear(&service->inquiries);
     sem_destroy(&service->scans);
@@ -76,7 +78,8 @@ static void no_such_resource(struct kl_reply *reply)
 static int takes_post(const char *rest)
 {
     return kl_is_about_subject(rest) || !strcmp(rest, "reading") || !strcmp(rest, "heat") ||
-           !strcmp(rest, "continuation") || !strcmp(rest, "marks");
+           !strcmp(rest, "continuation") || !strcmp(rest, "marks") ||
+           !kl_errand_parse(rest, &(enum kl_errand_kind){0});
 }
 
 /* What is there of images only. */
@@ -93,6 +96,7 @@ static void route_run(struct kl_service *service, const char *path,
 {
     size_t length = strcspn(path, "/");
     struct kl_run *run = kl_service_run(service, path, length);
+    enum kl_errand_kind errand;
     const char *rest = path + length + (path[length] == '/');
 
     if (!run)
@@ -131,6 +135,8 @@ static void route_run(struct kl_service *service, const char *path,
         kl_serve_suspects(service, run, request, reply);
     else if (!strcmp(rest, "marks"))
         kl_serve_marks(run, request, reply);
+    else if (!kl_errand_parse(rest, &errand))
+        kl_serve_errand(service, run, errand, request, reply);
     else if (kl_is_about_subject(rest))
         kl_serve_about_subject(service, run, rest, request, reply);
     else

@@ -1,5 +1,6 @@
 #include "api/errands/errand.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,16 +43,14 @@ enum kl_status kl_errand_possible(enum kl_errand_kind kind, const struct kl_run 
     if (!run->training.shape.model->step || kl_history_is_text(&run->history) ||
         kl_run_other_setting(run, "framework"))
         return kl_fail(err, KL_ERR_USAGE,
-                       "%s cannot be trained again here: that takes a run of images that keylight "
-                       "trained",
-                       run->path);
+                       "this run cannot be trained again here: that takes a run of images that "
+                       "keylight trained");
     if (kind == KL_ERRAND_WALK)
         return kl_walk_check(&run->training, &run->data, err);
     if (kind == KL_ERRAND_TRUTH && !run->history.has_dual)
         return kl_fail(err, KL_ERR_USAGE,
-                       "%s records no error signals, so that it has no scores to compare: train it "
-                       "without --attention-only",
-                       run->path);
+                       "this run records no error signals, so that it has no scores to compare: "
+                       "train it without --attention-only");
     return KL_OK;
 }
 
@@ -68,6 +67,14 @@ void kl_errand_clear(struct kl_errand *errand)
 {
     free(errand->without);
     errand->without = NULL;
+}
+
+enum kl_status kl_errand_copy(const struct kl_errand *from, struct kl_errand *to,
+                              struct kl_error *err)
+{
+    *to = *from;
+    to->without = NULL;
+    return from->without ? kl_copy_text(&to->without, from->without, err) : KL_OK;
 }
 
 /* Names, parted by commas. */
@@ -249,6 +256,7 @@ char *kl_errand_question(const struct kl_errand *errand, const struct kl_run *ru
     const struct kl_truth_question *truth = &errand->truth;
     char *text = NULL, name[KL_SAMPLE_NAME_MAX];
     size_t n_bytes = 0;
+    uint64_t marks;
     FILE *file = open_memstream(&text, &n_bytes);
 
     if (!file)
@@ -274,6 +282,10 @@ char *kl_errand_question(const struct kl_errand *errand, const struct kl_run *ru
     if (errand->has_seed) {
         print_word(file, "seed");
         fprintf(file, "%u", errand->seed);
+    }
+    if (errand->without && kl_without_marks(errand->without, run, &marks)) {
+        print_word(file, "marks"); /* which they were */
+        fprintf(file, "%016" PRIx64, marks);
     }
     if (errand->kind == KL_ERRAND_TRUTH) {
         print_word(file, "check");

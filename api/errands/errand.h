@@ -53,6 +53,10 @@ enum kl_status kl_errand_possible(enum kl_errand_kind kind, const struct kl_run 
 void kl_errand_init(enum kl_errand_kind kind, const struct kl_run *run, struct kl_errand *errand);
 void kl_errand_clear(struct kl_errand *errand);
 
+/* The same, as another, which the caller ends too. Errors: KL_ERR_MEMORY. */
+enum kl_status kl_errand_copy(const struct kl_errand *from, struct kl_errand *to,
+                              struct kl_error *err);
+
 /* Sets one of its words from a text:
  *
  *   sample    retrain: one sample that is asked about, or none; walk: at least one, parted by

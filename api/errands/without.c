@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "api/asked/question.h"
-#include "core/base/memory.h"
+#include "core/base/hash.h"
 #include "core/base/utf8.h"
 #include "core/explain/attention.h"
 #include "db/marks.h"
@@ -103,6 +103,26 @@ static enum kl_status leave_marked(const struct kl_run *run, uint8_t *without, s
             leave_out(run, marks[i].sample, without);
     free(marks);
     return status;
+}
+
+int kl_without_marks(const char *terms, const struct kl_run *run, uint64_t *marks)
+{
+    struct kl_mark *all = NULL;
+    struct kl_error err;
+    uint32_t n = 0;
+    char *copy = NULL;
+    int found = !kl_copy_text(&copy, terms, &err) && take_marked(copy);
+
+    free(copy);
+    *marks = 0;
+    if (!found || kl_marks_read(run, &all, &n, &err))
+        return found;
+    *marks = KL_HASH_START;
+    for (uint32_t i = 0; i < n; i++)
+        if (all[i].decision == KL_MARK_WRONG)
+            *marks = kl_hash(*marks, &all[i].sample, sizeof all[i].sample);
+    free(all);
+    return found;
 }
 
 static void leave_named(const struct kl_run *run, const struct kl_removal *removal,

@@ -16,7 +16,7 @@
 #ifndef KL_CORE_TRAINING_WALK_H
 #define KL_CORE_TRAINING_WALK_H
 
-#include "core/base/work.h"
+#include "core/training/work.h"
 #include "core/training/loop.h"
 
 /* Test samples that are asked about, and which output each should be. */

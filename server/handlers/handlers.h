@@ -8,6 +8,7 @@
 #include "db/run.h"
 #include "server/handlers/inquiries.h"
 #include "server/http/http.h"
+#include "server/jobs/jobs.h"
 #include "server/handlers/batch_queries.h"
 
 /* Queries that may scan or wait at once: each holds two float32 per pattern. */
@@ -25,6 +26,7 @@ struct kl_service {
     struct kl_batch_queries batch; /* what has been asked of many samples already */
     struct kl_inquiries inquiries; /* of the subjects asked about last */
     char public_url[600]; /* where people reach the server, without "/" at its end; or empty */
+    struct kl_jobs jobs;  /* what takes training */
     sem_t pictures;       /* places for pictures being drawn; full: wait */
 };
 
@@ -72,5 +74,9 @@ void kl_serve_hubness(struct kl_service *service, struct kl_run *run,
 void kl_serve_suspects(struct kl_service *service, struct kl_run *run,
                        const struct kl_request *request, struct kl_reply *reply);
 void kl_serve_marks(struct kl_run *run, const struct kl_request *request, struct kl_reply *reply);
+
+/* What takes training, by its kind: GET looks at it, POST begins or cancels it. */
+void kl_serve_errand(struct kl_service *service, struct kl_run *run, enum kl_errand_kind kind,
+                     const struct kl_request *request, struct kl_reply *reply);
 
 #endif

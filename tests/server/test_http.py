@@ -83,7 +83,7 @@ def test_the_description_knows_every_address_and_is_valid_openapi():
         for method, operation in methods.items():
             names = {p["name"] for p in operation.get("parameters", []) if p["in"] == "path"}
             assert names == set(re.findall(r"{(\w+)}", path)), path
-            needed = "&".join(f"{p['name']}=5" for p in operation.get("parameters", [])
+            needed = "&".join(f"{p['name']}={p.get('example', 5)}" for p in operation.get("parameters", [])
                               if p["in"] == "query" and p["required"])
             if method == "get":
                 start = f"{url}?{needed}&" if needed else f"{url}?"

@@ -1,6 +1,6 @@
 /* How far something is that takes long, and whether it is still wanted. */
-#ifndef KL_CORE_BASE_WORK_H
-#define KL_CORE_BASE_WORK_H
+#ifndef KL_CORE_TRAINING_WORK_H
+#define KL_CORE_TRAINING_WORK_H
 
 #include <stdint.h>
 
