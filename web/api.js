@@ -206,6 +206,18 @@ export async function setMark(run, mark) {
   return (await ask(`runs/${run}/marks`, undefined, mark)).marks;
 }
 
+/** How far what takes training is, and what came of it. @param {string} run @param {string} kind @param {Record<string, string>} words
+ *  @param {AbortSignal} signal @returns {Promise<any>} */
+export function lookErrand(run, kind, words, signal) {
+  const query = new URLSearchParams(words).toString();
+  return ask(`runs/${run}/${kind}${query ? `?${query}` : ''}`, signal);
+}
+
+/** Begins it, or, with cancel, ends it. @param {string} run @param {string} kind @param {Record<string, any>} words @returns {Promise<any>} */
+export function postErrand(run, kind, words) {
+  return ask(`runs/${run}/${kind}`, undefined, words, 1);
+}
+
 /** @param {string} run @param {'csv'|'json'} format */
 export function marksUrl(run, format) {
   return `${base}api/v1/runs/${run}/marks?format=${format}${format === 'csv' ? '&bom=1' : ''}`;

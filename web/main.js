@@ -14,12 +14,15 @@ import {showCompare} from './views/compare.js';
 import {openPad, takeDropped} from './views/draw.js';
 import {showHeader} from './views/header.js';
 import {introduce} from './views/intro.js';
+import {MISSED, awaitMissed, showMissed, showWalked} from './views/missed.js';
 import {notify, showNotices} from './views/notices.js';
 import {showRemoval, withTerm} from './views/removal.js';
+import {showRetrained} from './views/retrained.js';
 import {Gallery} from './views/samples.js';
 import {showCommon, showSpotlight, commonRank} from './views/spotlight.js';
-import {awaitMissed, showCards, showMissed, showStrips} from './views/strips.js';
+import {showCards, showStrips} from './views/strips.js';
 import {showSuspects} from './views/suspects.js';
+import {showTruth} from './views/truth.js';
 import {openWhy} from './views/why.js';
 import {firstPosition, neighbour, renderText} from './text/page.js';
 
@@ -48,7 +51,7 @@ function turnTo(next) {
   if (body.dataset.form === form) return;
   body.dataset.form = form;
   if (body.dataset.kind !== undefined && body.dataset.kind !== next.kind) { // a page made for images cannot become one for text
-    for (const id of ['strips', 'missed', 'spotlight', 'removal', 'answer', 'filters', 'gallery', 'total', 'jump-to']) redraw(byId(id));
+    for (const id of ['strips', 'missed', 'retrained', 'spotlight', 'removal', 'answer', 'filters', 'gallery', 'total', 'jump-to']) redraw(byId(id));
     byId('samples-title').textContent = next.kind === 'text' ? 'Text' : 'Samples';
     gallery.forget();
   }
@@ -182,7 +185,7 @@ async function render() {
     body.dataset.mode = 'query';
     showFailure(byId('answer'), error instanceof ApiError ? error.message :
       `The page failed: ${error}`, () => void render());
-    for (const id of ['strips', 'missed', 'spotlight', 'removal']) redraw(byId(id));
+    for (const id of ['strips', 'missed', 'retrained', 'spotlight', 'removal']) redraw(byId(id));
     destroyPanels();
     body.dataset.state = 'error';
   }
@@ -221,10 +224,10 @@ function showFirstScreen(shown, asked, answer, strips, subject, pixels) {
     (card) => void openWhy(shown, asked, subject, pixels, card, strip.output, actions)), `A click on ${noun(shown) === 'image' ? 'an image' : 'a sample'} tells why.`);
   if (shown.dual) awaitMissed(byId('missed'));
   else redraw(byId('missed'));
+  showRetrained(byId('retrained'), shown, asked, actions, pending.signal);
 }
 
 const PATIENCE_MS = 1000;
-const MISSED = 10; // images that would be missed most
 
 /** Where the spotlight takes long, the first screen does not wait for it. @param {Run} shown @param {State} asked @param {number[]|null} pixels
  *  @param {Promise<Answer>} whole @param {Promise<[import('./types.js').Strip[], import('./types.js').Sample|null]>} quick @param {AbortSignal} signal */
@@ -255,6 +258,7 @@ async function renderQuery(shown, asked, pixels, signal) {
   }
   showFirstScreen(shown, asked, answer, strips, subject, pixels);
   showSpotlight(byId('spotlight'), shown, asked, answer, subject, actions);
+  showTruth(byId('truth-place'), shown, asked, actions, signal);
   if (shown.dual) showRemoval(byId('removal'), shown, asked, answer, subject, actions);
   else redraw(byId('removal'), h('p.soft', {}, 'No error signals are recorded: there are no contributions, and nothing can be taken out of the memory.'));
   for (const [id, resource, figures] of OFFERS)
@@ -274,10 +278,14 @@ async function renderQuery(shown, asked, pixels, signal) {
 /** Which images would be missed most. @param {import('./panels.js').Context} context @param {import('./types.js').Subject} subject */
 async function tellMissed({run: shown, state: asked, pixels, signal}, subject) {
   if (!shown.dual) return;
+  const why = (/** @type {number} */ output) => (/** @type {import('./types.js').Card} */ card) => void openWhy(shown, asked, subject, pixels, card, output, actions);
+  if (asked.missed === 'walk' && 'target' in subject) {
+    showWalked(byId('missed'), shown, asked, subject.target, actions, why(subject.target), signal);
+    return;
+  }
   const answer = await askAll(['answer', 'spotlight'], {...asked, rank: 'influence', by: 'sample', layer: null, place: null, class: null, k: MISSED}, pixels, signal);
   if (signal.aborted) return;
-  showMissed(byId('missed'), shown, answer, actions,
-    (card) => void openWhy(shown, asked, subject, pixels, card, answer.target ?? answer.predicted, actions));
+  showMissed(byId('missed'), shown, asked, answer, actions, why(answer.target ?? answer.predicted));
 }
 
 /** How common it is what is lit. @param {Run} shown @param {Answer} answer @param {AbortSignal} signal */

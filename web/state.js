@@ -29,6 +29,9 @@ import {ranksOf, today} from './ranks.js';
  * @property {number} [training] the training sample whose showings are asked for; not in the address
  * @property {'yes'|'no'} [contributions] whether the spotlight tells them; not in the address
  * @property {string|null} remove what to take out of the memory: docs/api.md; null: nothing is asked
+ * @property {string|null} without whom the run is trained again without: docs/api.md; null: nobody asked
+ * @property {string} among the spotlight whose first are left out: RANK, or RANK@LAYER
+ * @property {'estimate'|'walk'} missed how it is told who would be missed
  * @property {string|null} with another sample to compare with: ID, or RUN/ID
  * @property {'class'|'dataset'} over what the attention over time is split by
  * @property {'abs'|'positive'|'negative'} of which attention is told over time
@@ -154,6 +157,26 @@ export const settings = {
         ['class', 'dataset', 'steps'].every((kind) => count(kind) <= 64) ? text : undefined;
     },
     allowed: () => 'a list of top:N, class:NUMBER, dataset:NAME, steps:FIRST-LAST, sample:ID or all',
+  },
+  without: {
+    initial: null,
+    parse: (text, run) => run.errands.includes('retrain') && text !== '' && text.split(',').every((term) => term === 'marked' ||
+      /^(top|class|dataset|sample):/.test(term) && isTerm(term, run)) ? text : undefined,
+    allowed: (run) => run.errands.includes('retrain') ? 'a list of top:N, class:NUMBER, dataset:NAME, sample:ID or marked' :
+      'nothing, because this run cannot be trained again here,',
+  },
+  among: {
+    initial: 'influence',
+    parse: (text, run) => {
+      const [rank, layer] = text.split('@');
+      return settings.rank.parse(rank, run, []) !== undefined && (layer === undefined || settings.layer.parse(layer, run, []) !== undefined) ? text : undefined;
+    },
+    allowed: () => 'RANK or RANK@LAYER',
+  },
+  missed: {
+    initial: 'estimate',
+    parse: (text, run) => word(text, run.errands.includes('walk') ? ['estimate', 'walk'] : ['estimate']),
+    allowed: (run) => run.errands.includes('walk') ? 'estimate or walk' : 'estimate',
   },
   with: {
     initial: null,
@@ -325,7 +348,7 @@ export function fitState(state, run, runs) {
   const before = runs.find((one) => one.id === state.run);
   const sameOutputs = run.kind !== 'text' && JSON.stringify(before?.outputs) === JSON.stringify(run.outputs);
   /** @type {any} */
-  const fitted = {...state, run: run.id, class: null, label: null, predicted: null, remove: null,
+  const fitted = {...state, run: run.id, class: null, label: null, predicted: null, remove: null, without: null,
     rank: sameOutputs ? state.rank : state.rank.split(':')[0]};
   if (run.kind === 'text') fitted.view = 'query';
   for (const [name, setting] of Object.entries(settings)) {
@@ -354,6 +377,6 @@ export function formatUrl(state, runs) {
   const subject = state.text !== null ? 'text' : state.pixels === null ? name : 'drawing';
   const path = state.view === 'suspects' ? `${base}r/${state.run}/suspects` :
     subject === null ? `${base}r/${state.run}` : `${base}r/${state.run}/q/${subject}`;
-  const text = query.toString().replaceAll('%3A', ':').replaceAll('%2C', ',').replaceAll('%2F', '/');
+  const text = query.toString().replaceAll('%3A', ':').replaceAll('%2C', ',').replaceAll('%2F', '/').replaceAll('%40', '@');
   return text ? `${path}?${text}` : path;
 }

@@ -25,6 +25,9 @@
  * @typedef {Schemas['Suspect']} Suspect
  * @typedef {Schemas['Suspects']} SuspectPage
  * @typedef {Schemas['Mark']} Mark
+ * @typedef {Schemas['Retrained']} Retrained
+ * @typedef {Schemas['Walked']} Walked
+ * @typedef {Schemas['Truth']} Truth
  * @typedef {Schemas['Report']} Report
  * @typedef {Report['vote'][number]} Vote
  */

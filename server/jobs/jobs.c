@@ -322,5 +322,5 @@ enum kl_status kl_jobs_cancel(struct kl_jobs *jobs, struct kl_run *run,
         job->is_cancelled = 1;
     pthread_mutex_unlock(&jobs->lock);
     free(question);
-    return status;
+    return KL_OK;
 }

@@ -43,7 +43,7 @@ test('what would be missed most is an estimate, sorted, summed, and opens in the
   const said = await page.textContent('#missed');
   const sum = spotlight.reduce((total, {score}) => total + Math.max(score, 0), 0);
   assert.ok(near(number(/by about ([+−][\d.e-]+k?)/.exec(said)[1]), sum), said);
-  assert.match(said, /An estimate.*keylight retrain/s);
+  assert.match(said, /an estimate.*Train again without these/s);
   await page.click('#strip-missed-1');
   await page.waitForSelector('.why-dialog');
   await page.keyboard.press('Escape');

@@ -23,19 +23,24 @@ function likely(run, suspect) {
 
 /** All decisions of a run, and how many there are of each. */
 export class Marks {
-  /** @param {Run} run @param {Mark[]} marks @param {string} run */
-  constructor(run, marks) {
+  /** @param {Run} run @param {Mark[]} marks @param {() => void} changed is told of every change */
+  constructor(run, marks, changed) {
     this.run = run;
+    this.changed = changed;
     /** @type {Map<number, Mark>} */
     this.bySample = new Map(marks.map((mark) => [mark.sample.id, mark]));
     this.summary = h('p.marks-summary', {role: 'status'});
     this.drawSummary();
   }
 
+  /** How many there are of a decision. @param {string} decision */
+  count(decision) {
+    return [...this.bySample.values()].filter((mark) => mark.decision === decision).length;
+  }
+
   drawSummary() {
-    const n = (/** @type {string} */ decision) => [...this.bySample.values()].filter((mark) => mark.decision === decision).length;
     this.summary.replaceChildren(
-      ...DECISIONS.map(({decision, text}) => h('span.count', {'data-decision': decision}, h('b', {}, String(n(decision))), ` ${text.toLowerCase()}`)),
+      ...DECISIONS.map(({decision, text}) => h('span.count', {'data-decision': decision}, h('b', {}, String(this.count(decision))), ` ${text.toLowerCase()}`)),
       ...this.bySample.size ? [h('a.quiet', {href: marksUrl(this.run.id, 'csv'), download: `marks-${this.run.name}.csv`, id: 'marks-csv'}, 'Marks as CSV'),
         h('a.quiet', {href: marksUrl(this.run.id, 'json'), download: `marks-${this.run.name}.json`}, 'JSON')] : []);
   }
@@ -48,6 +53,7 @@ export class Marks {
       if (mine) this.bySample.set(sample, mine);
       else this.bySample.delete(sample);
       this.drawSummary();
+      this.changed();
     } catch (error) {
       notify(`The mark was not kept: ${/** @type {Error} */ (error).message}`);
     }

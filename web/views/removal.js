@@ -4,6 +4,7 @@ import {csvButton} from '../csv.js';
 import {h, redraw, select} from '../dom.js';
 import {classCount, count, fixed, nameOf, noun, numberedClass, outputName, subjectFile} from '../format.js';
 import {removalTerms} from '../state.js';
+import {canRetrain, retrainButton} from './retrained.js';
 
 /** @import {Actions, Answer, Removed, Run, Subject} from '../types.js' */
 /** @import {State} from '../state.js' */
@@ -11,7 +12,7 @@ import {removalTerms} from '../state.js';
 const TOPS = [1, 5, 10, 20, 50, 100, 500, 1000];
 
 /** A term in words. @param {Run} run @param {State} state @param {string} term */
-function termName(run, state, term) {
+export function termName(run, state, term) {
   const [kind, value] = term.split(':');
   switch (kind) {
     case 'top': return `the first ${value} of this spotlight`;
@@ -51,6 +52,16 @@ function controls(run, state, actions) {
       else to.setCustomValidity('The last step comes after the first.'), to.reportValidity();
     }, oninput: () => to.setCustomValidity('')}, 'steps', from, to, h('button', {type: 'submit', id: 'remove-steps'}, 'Remove')),
     h('button', {type: 'button', id: 'remove-all', onclick: () => add('all')}, 'everything')));
+}
+
+/** The truth of it: trained again without those of the terms that name samples. @param {Run} run @param {State} state @param {Answer} answer
+ *  @param {Actions} actions */
+function again(run, state, answer, actions) {
+  const terms = removalTerms(state.remove).filter((term) => term !== 'all' && !term.startsWith('steps:'));
+  if (!terms.length || !canRetrain(run, state)) return null;
+  return h('p.again', {}, retrainButton(run, state, 'retrain-removed', 'Train again without them',
+    {without: terms.join(','), among: `${state.rank}${answer.layer === run.layers.length ? '' : `@${answer.layer}`}`}, actions),
+  h('span.soft', {}, ' for what it would really say. ', terms.some((term) => term.startsWith('top:')) ? 'The first of the spotlight are its first samples then.' : ''));
 }
 
 /** @param {Run} run @param {Answer} answer @param {Removed} removed */
@@ -97,5 +108,5 @@ export function showRemoval(section, run, state, answer, subject, actions) {
     terms.length ? h('ul.terms', {'aria-label': 'Removed'}, terms.map((term) => h('li', {}, h('button.term', {type: 'button',
       id: `term-${term.replace(/\W/g, '-')}`, 'aria-label': `Put back ${termName(run, state, term)}`,
       onclick: () => actions.choose(withTerm(state, term, false))}, termName(run, state, term), ' ×')))) : null,
-    removed ? h('div.without-result', {}, verdict(run, answer, removed), table(run, answer, removed)) : null);
+    removed ? h('div.without-result', {}, h('div', {}, verdict(run, answer, removed), again(run, state, answer, actions)), table(run, answer, removed)) : null);
 }

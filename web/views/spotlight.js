@@ -16,19 +16,17 @@ import {depict} from '../depict.js';
 
 const MORE = [20, 50, 100, 200];
 
-/** What a rank tells, and what not. @param {Answer} answer @param {string} target */
-function difference(answer, target) {
+/** What a rank tells, and what not. @param {Run} run @param {Answer} answer @param {string} target */
+function difference(run, answer, target) {
   if (answer.rank === 'cosine')
     return 'Cosine is not the dual form: it tells which keys point the same way, whatever their lengths.';
   if (['proponents', 'opponents'].includes(answer.rank))
     return 'Effect on this sample’s loss, first order, summed over all layers: what the weights owe to an image, not what retraining without it would change.';
   if (['influence', 'hindrance'].includes(answer.rank))
-    return 'An estimate of what retraining without an image would change: of the scores here the closest (rank correlation .38 on a small MNIST network, where ' +
-      'effects on the loss reach .12 and |attention| .01). keylight influence --check measures it for this run, keylight retrain shows the truth.';
+    return `An estimate of what retraining without ${run.kind === 'described' ? 'a sample' : 'an image'} would change, summed over all layers.`;
   if (answer.rank === 'effect')
     return `Effect on the logit of ${target}, first order, summed over all layers.`;
-  return 'Attention tells where the layer looks; the contribution, what that did. In a small MNIST network |attention| ' +
-    'foretold the effect of retraining without images hardly at all (rank correlation .01), signed contributions over all layers better (.12), “would be missed” best (.38).';
+  return 'Attention tells where the layer looks; the contribution, what that did. Neither tells what retraining without them would change: “would be missed” estimates that.';
 }
 
 /** @param {Run} run @param {State} state @param {Answer} answer @param {Actions} actions */
@@ -53,7 +51,7 @@ export function controls(run, state, answer, actions) {
     h('span.control.ranks', {}, h('span', {}, 'rank by'), choice(rankChoices(ranksOf(run.dual)), chosen, 'Rank by', (value) => actions.choose({rank: value})),
       rankOf(chosen)?.takes_logit ? select([{value: '', text: `as called (${said})`}, ...outputs], logit,
         'Contribution to', (value) => actions.choose({rank: value === '' ? chosen : `${chosen}:${value}`})) : null)),
-  h('p.soft.difference', {}, difference(answer, outputName(run, answer.logit))));
+  h('p.soft.difference', {}, difference(run, answer, outputName(run, answer.logit))), h('div', {id: 'truth-place'}));
 }
 
 /** @param {Run} run @param {Answer} answer @param {Lit} lit @param {number} most

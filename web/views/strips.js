@@ -6,18 +6,21 @@ import {className, noun, outputName, short, signed} from '../format.js';
 import {h, redraw} from '../dom.js';
 import {depict} from '../depict.js';
 
-/** @import {Actions, Answer, Card, Run, Strip} from '../types.js' */
+/** @import {Actions, Card, Run, Strip} from '../types.js' */
 
 /** How often it was shown. @param {number} repetitions */
 export function times(repetitions) {
   return repetitions > 1 ? `× ${repetitions}` : '';
 }
 
+/** The strips of what would be missed: cards have a score. */
+const MISSED = ['missed', 'walked'];
+
 /** What a card of a strip is there for, and in words. @param {string} strip its id @param {Card & {score?: number}} card
  *  @returns {[number, string, string]} */
 function valueOf(strip, {attention, contribution, score = 0}) {
   if (strip === 'looks') return [attention, 'attention', short(attention)];
-  return strip === 'missed' ? [score, 'loss', signed(score)] : [contribution, contribution < 0 ? 'takes' : 'adds', signed(contribution)];
+  return MISSED.includes(strip) ? [score, 'loss', signed(score)] : [contribution, contribution < 0 ? 'takes' : 'adds', signed(contribution)];
 }
 
 /** @param {Run} run @param {{id: string, output: number}} strip @param {Card} card @param {number} place @param {number} most @param {(card: Card) => void} why */
@@ -27,8 +30,8 @@ function showCard(run, strip, card, place, most, why) {
   const sign = value < 0 ? 'minus' : 'plus', shown = repetitions > 1 ? `, shown ${repetitions} times` : '';
   return h('li', {}, h('button.strip-card', {type: 'button', id: `strip-${strip.id}-${place + 1}`, 'data-sample': sample.id,
     'data-contribution': contribution, 'data-attention': attention,
-    title: `training ${noun(run)} #${sample.index}${sample.path ? `, ${sample.path}` : ''}: attention ${short(attention)}, ` +
-      `${contribution === null ? '' : `adds ${signed(contribution)} to ${outputName(run, strip.output)}`}${shown}`,
+    title: `training ${noun(run)} #${sample.index}${sample.path ? `, ${sample.path}` : ''}${attention === undefined ? '' : `: attention ${short(attention)}, ` +
+      `${contribution === null ? '' : `adds ${signed(contribution)} to ${outputName(run, strip.output)}`}`}${shown}`,
     'aria-label': `${name}, training ${noun(run)} ${sample.index}, ${number.join(' ')}${shown}. Why?`, onclick: () => why(card)},
   h('span.frame', {}, depict(run.id, sample, 4)),
   h('span.strength', {'aria-hidden': 'true'}, h(`i.${sign}`, {style: {width: `${100 * Math.abs(value) / most}%`}})),
@@ -44,29 +47,11 @@ export function showCards(run, strip, why) {
 }
 
 /** Opens the whole ranking that a strip begins. @param {string} strip its id @param {string} rank @param {Actions} actions */
-function openButton(strip, rank, actions) {
+export function openButton(strip, rank, actions) {
   return h('button.quiet', {type: 'button', id: `open-${strip}`, onclick: () => {
     actions.choose({rank, by: 'sample', layer: null, class: null});
     document.getElementById('spotlight')?.scrollIntoView({block: 'start'});
   }}, 'open in the spotlight \u203a');
-}
-
-/** Room for what comes later: its heading. @param {HTMLElement} section */
-export function awaitMissed(section) {
-  redraw(section, h('div.head', {}, h('h2', {id: 'missed-title'}, 'If it had not seen them'), h('span.soft', {}, 'One moment\u2026')));
-}
-
-/** What would be missed most, had it not been trained on: an estimate. @param {HTMLElement} section @param {Run} run @param {Answer} answer its
- *  spotlight by influence, by sample @param {Actions} actions @param {(card: Card) => void} why */
-export function showMissed(section, run, answer, actions, why) {
-  const cards = /** @type {any[]} */ (answer.spotlight).filter(({score}) => score > 0), sum = cards.reduce((total, {score}) => total + score, 0);
-  const name = outputName(run, answer.target ?? answer.predicted);
-  redraw(section,
-    h('div.head', {}, h('h2', {id: 'missed-title'}, 'If it had not seen them'), h('span.soft', {}, 'An estimate'),
-      openButton('missed', 'influence', actions)),
-    ...cards.length ? [h('p.soft', {}, `Trained without these ${cards.length}, its loss for ${name} would rise by about ${signed(sum)}, all layers together: they would be missed most. `,
-      run.recorded ? 'Only training again tells how far that is true.' : ['How far to trust that: ', h('code', {}, 'keylight influence --check'), '; the truth: ', h('code', {}, 'keylight retrain'), '.']),
-    showCards(run, {id: 'missed', output: answer.target ?? answer.predicted, cards}, why)] : [h('p.soft', {}, `Without any of them its loss for ${name} would not rise.`)]);
 }
 
 /** @param {HTMLElement} section @param {Strip[]} strips @param {string} subject for the names of files @param {Actions} actions

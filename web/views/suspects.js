@@ -4,9 +4,11 @@ import {listSuspects} from '../api.js';
 import {csvButton} from '../csv.js';
 import {h, redraw} from '../dom.js';
 import {className, count, fixed, noun, outputName, percent, sampleName, short} from '../format.js';
+import {followJob} from '../jobs.js';
 import {Marks} from './marks.js';
 import {notify} from './notices.js';
 import {filePath} from './path.js';
+import {takes, testSplit} from './retrained.js';
 import {depict} from '../depict.js';
 
 /** @import {Actions, Mark, Run, Suspect, SuspectPage} from '../types.js' */
@@ -55,11 +57,25 @@ function row(run, one) {
     twin ? twin.path ?? sampleName(twin) : '', one.score, one.own, one.others, one.loss];
 }
 
+/** The truth of the marks: trained again without those that are wrong. @param {HTMLElement} place @param {Run} run @param {Marks} marks
+ *  @param {AbortSignal} signal */
+function offerAgain(place, run, marks, signal) {
+  if (!run.errands.includes('retrain') || !marks.count('wrong')) {
+    redraw(place);
+    return;
+  }
+  void followJob(place, {id: 'retrain-marked', run: run.id, kind: 'retrain', words: {without: 'marked'}, signal, label: 'Train again without those marked wrong',
+    doing: 'Training again\u2026', takes: (seconds) => takes(run, seconds),
+    show: (answer) => [h('p.verdict', {}, `Trained again without the ${answer.without === 1 ? 'one that is' : `${count(answer.without)} that are`} marked wrong. ${testSplit(answer) ?? 'There is no test split to tell by.'}`)]});
+}
+
 /** @param {HTMLElement} section @param {Run} run @param {SuspectPage} page the first @param {Mark[]} marked
  *  @param {Actions} actions @param {AbortSignal} signal */
 export function showSuspects(section, run, page, marked, actions, signal) {
   let {suspects, next} = page;
-  const marks = new Marks(run, marked);
+  const again = h('div.again', {id: 'retrain-marked'});
+  const marks = new Marks(run, marked, () => offerAgain(again, run, marks, signal));
+  offerAgain(again, run, marks, signal);
   const list = h('ol.cards.suspects', {}, suspects.map((suspect) => card(run, suspect, actions, marks)));
   const more = h('button', {type: 'button', id: 'more-suspects', hidden: next === null, onclick: async () => {
     more.disabled = true;
@@ -87,5 +103,5 @@ export function showSuspects(section, run, page, marked, actions, signal) {
       h('b', {}, 'score'), ' = own + 4 others. ', h('b', {}, 'loss'), ' summed over training is the usual baseline.'),
     h('p.lead', {}, 'Mark each: ', h('kbd', {}, 'w'), ' wrong, ', h('kbd', {}, 'f'), ' fine, ', h('kbd', {}, 'u'), ' unsure; then train with ',
       h('code', {}, 'keylight train … --corrections FILE.csv'), '. Marks are kept beside the run.'),
-    marks.summary, found(page), list, more);
+    marks.summary, again, found(page), list, more);
 }
