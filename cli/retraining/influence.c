@@ -92,7 +92,7 @@ static enum kl_status print_truth(const struct kl_errand_command *command,
 static const char about[] =
     "With --sample: which training samples a test sample would miss, by walking back through the "
     "training, exact to first order: how its loss hangs on the weight of every training sample in "
-    "every step. For perceptrons trained with SGD.\n"
+    "every step. For perceptrons of images.\n"
     "Without: how far each score of a run foretells what retraining would change: trains it again, "
     "from the same initial weights with the same minibatches, without random subsets of its "
     "training samples, and prints the rank correlation between what the score foretold of a test "

@@ -23,4 +23,21 @@ void kl_adamw_update(const struct kl_step_rule *rule, uint32_t step,
                      const struct kl_network *gradient, struct kl_network *mean,
                      struct kl_network *squares, struct kl_network *network);
 
+/* Those steps in reverse: see core/models/optimiser.h. With a, p and q the gradients w.r.t.
+ * parameters, mean and squares after the step, r the rate over 1 - beta_1^s, k the 1 / sqrt(1 -
+ * beta_2^s), and d = k sqrt(squares) + epsilon:
+ *
+ *   p^ = p - r a / d,   q^ = q + r mean k a / (2 sqrt(squares) d^2)
+ *   direction = (1 - beta_1) p^ + 2 (1 - beta_2) g q^
+ *   a = a + weight_decay direction (AdamW: (1 - learning_rate weight_decay) a)
+ *   p = beta_1 p^,   q = beta_2 q^ */
+void kl_adam_reverse(const struct kl_step_rule *rule, uint32_t step,
+                     const struct kl_network *gradient, struct kl_network *const *moments,
+                     const struct kl_network *network, const struct kl_adjoint *adjoint,
+                     struct kl_network *direction);
+void kl_adamw_reverse(const struct kl_step_rule *rule, uint32_t step,
+                      const struct kl_network *gradient, struct kl_network *const *moments,
+                      const struct kl_network *network, const struct kl_adjoint *adjoint,
+                      struct kl_network *direction);
+
 #endif

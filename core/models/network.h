@@ -83,4 +83,12 @@ double kl_cross_entropy(const float *logits, uint32_t n, uint32_t n_classes,
 /* The largest entry's place, the first of equals. */
 uint32_t kl_argmax(const float *values, uint32_t n);
 
+/* What optimisers keep of each parameter: at most so many numbers. */
+#define KL_MOMENTS_MAX 2
+
+/* Gradients of some quantity w.r.t. the parameters and what an optimiser keeps of them. */
+struct kl_adjoint {
+    struct kl_network *network, *moments[KL_MOMENTS_MAX];
+};
+
 #endif

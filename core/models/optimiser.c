@@ -48,10 +48,52 @@ static void update_adamw(const struct kl_step_rule *rule, uint32_t step,
     kl_adamw_update(rule, step, gradient, moments[0], moments[1], network);
 }
 
+static void reverse_sgd(const struct kl_step_rule *rule, uint32_t step,
+                        const struct kl_network *gradient, struct kl_network *const *moments,
+                        const struct kl_network *network, const struct kl_adjoint *adjoint,
+                        struct kl_network *direction)
+{
+    (void)step;
+    (void)gradient;
+    (void)moments;
+    (void)network;
+    kl_sgd_reverse(rule, adjoint->network, adjoint->moments[0], direction);
+}
+
+static void reverse_adam(const struct kl_step_rule *rule, uint32_t step,
+                         const struct kl_network *gradient, struct kl_network *const *moments,
+                         const struct kl_network *network, const struct kl_adjoint *adjoint,
+                         struct kl_network *direction)
+{
+    kl_adam_reverse(rule, step, gradient, moments, network, adjoint, direction);
+}
+
+static void reverse_adamw(const struct kl_step_rule *rule, uint32_t step,
+                          const struct kl_network *gradient, struct kl_network *const *moments,
+                          const struct kl_network *network, const struct kl_adjoint *adjoint,
+                          struct kl_network *direction)
+{
+    kl_adamw_reverse(rule, step, gradient, moments, network, adjoint, direction);
+}
+
 static const struct kl_optimiser optimisers[] = {
-    {"sgd", 0, 0, 1, update_sgd}, /* with momentum: core/models/sgd.h */
-    {"adam", 1, 0, 2, update_adam},
-    {"adamw", 1, 1, 2, update_adamw},
+    {.name = "sgd", /* with momentum: core/models/sgd.h */
+     .n_moments = 1,
+     .update = update_sgd,
+     .reverse = reverse_sgd},
+    {.name = "adam",
+     .is_adaptive = 1,
+     .n_moments = 2,
+     .update = update_adam,
+     .reverse = reverse_adam,
+     .reverses_by_values = 1},
+    {.name = "adamw",
+     .is_adaptive = 1,
+     .is_decoupled = 1,
+     .n_moments = 2,
+     .update = update_adamw,
+     .reverse = reverse_adamw,
+     .reverses_by_values = 1},
 };
 
 const struct kl_optimiser *kl_optimiser_at(uint32_t i)

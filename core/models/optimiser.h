@@ -6,7 +6,6 @@
 #include "core/models/coefficients.h"
 #include "core/models/network.h"
 
-#define KL_MOMENTS_MAX 2
 
 struct kl_optimiser {
     const char *name; /* in files, settings and answers; static */
@@ -20,6 +19,15 @@ struct kl_optimiser {
     void (*update)(const struct kl_step_rule *rule, uint32_t step,
                    const struct kl_network *gradient, struct kl_network *const *moments,
                    struct kl_network *network);
+    /* The same step in reverse, for differentiating through it: gradients of some quantity w.r.t.
+     * the parameters and moments after the step become those w.r.t. them before it (but for what
+     * the gradient depends on them), and direction the one w.r.t. the gradient times the clip
+     * factor. network and moments are as they were before the step. */
+    void (*reverse)(const struct kl_step_rule *rule, uint32_t step,
+                    const struct kl_network *gradient, struct kl_network *const *moments,
+                    const struct kl_network *network, const struct kl_adjoint *adjoint,
+                    struct kl_network *direction);
+    int reverses_by_values; /* whether reverse reads moments and network */
 };
 
 /* Number i of the list, NULL behind its end. */

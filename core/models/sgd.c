@@ -21,3 +21,19 @@ void kl_sgd_update(const struct kl_step_rule *rule, const struct kl_network *gra
         w[i] -= learning_rate * (rule->is_nesterov ? u + momentum * v[i] : v[i]);
     }
 }
+
+void kl_sgd_reverse(const struct kl_step_rule *rule, struct kl_network *network,
+                    struct kl_network *velocity, struct kl_network *direction)
+{
+    float *a = network->parameters, *b = velocity->parameters, *u = direction->parameters;
+    float rate = (float)rule->learning_rate, momentum = (float)rule->momentum;
+    float share = (float)(1 - rule->dampening), decay = (float)rule->weight_decay;
+
+    for (size_t i = 0; i < direction->n_parameters; i++) {
+        float behind = b[i] - rate * (rule->is_nesterov ? momentum : 1) * a[i];
+
+        u[i] = share * behind - (rule->is_nesterov ? rate * a[i] : 0);
+        a[i] += decay * u[i];
+        b[i] = momentum * behind;
+    }
+}

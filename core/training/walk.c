@@ -7,11 +7,6 @@
 #include "core/base/memory.h"
 #include "core/training/task.h"
 
-/* The gradients of one query's loss w.r.t. what a step left behind. */
-struct adjoint {
-    struct kl_network *weights, *velocity;
-};
-
 struct walk {
     const struct kl_training *training;
     const struct kl_collection *data;
@@ -23,12 +18,13 @@ struct walk {
     void *trainer;
     struct kl_training_state state; /* of the training that is run again */
     struct kl_network *gradient, *direction, *product;
-    struct adjoint *adjoints; /* (queries) */
+    struct kl_adjoint *adjoints; /* (queries) */
     float *slopes;            /* (batch_size) */
     uint32_t first, length;   /* steps before it are not walked; of a segment */
     uint32_t n_kept;          /* segments whose beginnings are kept */
     struct kl_training_state *kept;
-    struct kl_network **along; /* (length) weights before each step of a segment */
+    struct kl_training_state *along; /* (length) before each step of a segment; without moments,
+                                        where the optimiser does not need them */
     uint32_t n_told;
     double *influences;
 };
@@ -41,10 +37,6 @@ enum kl_status kl_walk_check(const struct kl_training *training, const struct kl
     if (kl_collection_kind(data) != KL_DATA_IMAGES || !model->curve)
         return kl_fail(err, KL_ERR_USAGE,
                        "only perceptrons of images that keylight trained can be walked back");
-    if (kl_training_optimiser(training)->is_adaptive)
-        return kl_fail(err, KL_ERR_USAGE,
-                       "only a training with SGD can be walked back, not with %s",
-                       kl_training_optimiser(training)->name);
     return KL_OK;
 }
 
@@ -83,8 +75,18 @@ static enum kl_status find_gradient(struct walk *walk, uint32_t step,
     return status;
 }
 
-/* Steps of the training up to last; kept says where weights before each of them go, or NULL. */
-static enum kl_status run_to(struct walk *walk, uint32_t last, struct kl_network **kept,
+static void copy_state(const struct kl_training_state *from, struct kl_training_state *to)
+{
+    size_t n_bytes = from->network->n_parameters * sizeof(float);
+
+    to->steps_done = from->steps_done;
+    memcpy(to->network->parameters, from->network->parameters, n_bytes);
+    for (uint32_t i = 0; i < KL_MOMENTS_MAX && to->moments[i]; i++)
+        memcpy(to->moments[i]->parameters, from->moments[i]->parameters, n_bytes);
+}
+
+/* Steps of the training up to last; kept says where the state before each of them goes, or NULL. */
+static enum kl_status run_to(struct walk *walk, uint32_t last, struct kl_training_state *kept,
                              struct kl_error *err)
 {
     enum kl_status status = KL_OK;
@@ -96,8 +98,7 @@ static enum kl_status run_to(struct walk *walk, uint32_t last, struct kl_network
         const uint32_t *samples;
 
         if (kept)
-            memcpy((*kept++)->parameters, walk->state.network->parameters,
-                   walk->state.network->n_parameters * sizeof(float));
+            copy_state(&walk->state, kept++);
         status =
             find_gradient(walk, step, walk->state.network, &minibatch, &samples, &rule, err);
         if (status)
@@ -108,15 +109,6 @@ static enum kl_status run_to(struct walk *walk, uint32_t last, struct kl_network
         status = tell(walk, err);
     }
     return status;
-}
-
-static void copy_state(const struct kl_training_state *from, struct kl_training_state *to)
-{
-    size_t n_bytes = from->network->n_parameters * sizeof(float);
-
-    to->steps_done = from->steps_done;
-    memcpy(to->network->parameters, from->network->parameters, n_bytes);
-    memcpy(to->moments[0]->parameters, from->moments[0]->parameters, n_bytes);
 }
 
 /* Runs the training again, and keeps where every segment begins. */
@@ -152,12 +144,12 @@ static enum kl_status begin_adjoints(struct walk *walk, struct kl_error *err)
 
         kl_dataset_standardise(walk->data->datasets[kl_collection_place(walk->data, id).dataset],
                                kl_collection_pixels(walk->data, id), inputs);
-        status = kl_network_create(shape, &walk->adjoints[q].weights, err);
-        if (!status)
-            status = kl_network_create(shape, &walk->adjoints[q].velocity, err);
+        status = kl_network_create(shape, &walk->adjoints[q].network, err);
+        for (uint32_t i = 0; !status && i < walk->optimiser->n_moments; i++)
+            status = kl_network_create(shape, &walk->adjoints[q].moments[i], err);
         if (!status)
             status = walk->model->step(walk->trainer, walk->state.network, &minibatch, NULL,
-                                       walk->adjoints[q].weights, &result, err);
+                                       walk->adjoints[q].network, &result, err);
     }
     free(inputs);
     return status;
@@ -187,48 +179,40 @@ static void clip_direction(const struct walk *walk, const struct kl_step_rule *r
                                          share * (double)walk->gradient->parameters[i]));
 }
 
-/* One query over one step, whose minibatch the trainer holds. */
-static enum kl_status walk_query(struct walk *walk, const struct kl_step_rule *rule,
-                                 const struct kl_network *weights,
+/* One query over one step, from the state before it, whose minibatch the trainer holds. */
+static enum kl_status walk_query(struct walk *walk, uint32_t step, const struct kl_step_rule *rule,
+                                 const struct kl_training_state *before,
                                  const struct kl_minibatch *minibatch, uint32_t q,
                                  struct kl_error *err)
 {
-    float *a = walk->adjoints[q].weights->parameters, *b = walk->adjoints[q].velocity->parameters;
-    float *u = walk->direction->parameters;
-    float rate = (float)rule->learning_rate, momentum = (float)rule->momentum;
-    float share = (float)(1 - rule->dampening), decay = (float)rule->weight_decay;
-    size_t n = walk->direction->n_parameters;
+    const struct kl_adjoint *adjoint = &walk->adjoints[q];
+    float *a = adjoint->network->parameters;
     enum kl_status status;
 
-    for (size_t i = 0; i < n; i++) {
-        float behind = b[i] - rate * (rule->is_nesterov ? momentum : 1) * a[i];
-
-        u[i] = share * behind - (rule->is_nesterov ? rate * a[i] : 0);
-        a[i] += decay * u[i];
-        b[i] = momentum * behind;
-    }
+    walk->optimiser->reverse(rule, step, walk->gradient, before->moments, before->network, adjoint,
+                             walk->direction);
     clip_direction(walk, rule);
-    status = walk->model->curve(walk->trainer, weights, minibatch, walk->direction, walk->product,
-                                walk->slopes, err);
-    for (size_t i = 0; !status && i < n; i++)
+    status = walk->model->curve(walk->trainer, before->network, minibatch, walk->direction,
+                                walk->product, walk->slopes, err);
+    for (size_t i = 0; !status && i < walk->product->n_parameters; i++)
         a[i] += walk->product->parameters[i];
     return status;
 }
 
-static enum kl_status walk_step(struct walk *walk, uint32_t step, const struct kl_network *weights,
-                                struct kl_error *err)
+static enum kl_status walk_step(struct walk *walk, uint32_t step,
+                                const struct kl_training_state *before, struct kl_error *err)
 {
     uint32_t n_samples = kl_collection_size(walk->data);
     struct kl_minibatch minibatch;
     struct kl_step_rule rule;
     const uint32_t *samples;
     enum kl_status status =
-        find_gradient(walk, step, weights, &minibatch, &samples, &rule, err);
+        find_gradient(walk, step, before->network, &minibatch, &samples, &rule, err);
 
     for (uint32_t q = 0; !status && q < walk->queries->n; q++) {
         double *row = walk->influences + (size_t)q * n_samples;
 
-        status = walk_query(walk, &rule, weights, &minibatch, q, err);
+        status = walk_query(walk, step, &rule, before, &minibatch, q, err);
         for (uint32_t i = 0; !status && i < minibatch.n; i++) {
             if (!isfinite(walk->slopes[i]))
                 return kl_fail(err, KL_ERR_DIVERGED,
@@ -254,7 +238,7 @@ static enum kl_status go_back(struct walk *walk, struct kl_error *err)
         copy_state(&walk->kept[k], &walk->state);
         status = run_to(walk, begin + n, walk->along, err);
         for (uint32_t i = n; !status && i-- > 0;)
-            status = walk_step(walk, begin + i + 1, walk->along[i], err);
+            status = walk_step(walk, begin + i + 1, &walk->along[i], err);
     }
     return status;
 }
@@ -293,20 +277,23 @@ static enum kl_status prepare(struct walk *walk, const struct kl_network *initia
     if (!status)
         status = kl_alloc(&walk->along, walk->length, sizeof *walk->along, "the walk", err);
     for (uint32_t i = 0; !status && i < walk->length; i++)
-        status = kl_network_create(&training->shape, &walk->along[i], err);
+        status = walk->optimiser->reverses_by_values
+                     ? kl_training_state_create(training, &walk->along[i], err)
+                     : kl_network_create(&training->shape, &walk->along[i].network, err);
     return status;
 }
 
 static void end(struct walk *walk)
 {
     for (uint32_t q = 0; walk->adjoints && q < walk->queries->n; q++) {
-        kl_network_free(walk->adjoints[q].weights);
-        kl_network_free(walk->adjoints[q].velocity);
+        kl_network_free(walk->adjoints[q].network);
+        for (uint32_t i = 0; i < KL_MOMENTS_MAX; i++)
+            kl_network_free(walk->adjoints[q].moments[i]);
     }
     for (uint32_t k = 0; walk->kept && k < walk->n_kept; k++)
         kl_training_state_clear(&walk->kept[k]);
     for (uint32_t i = 0; walk->along && i < walk->length; i++)
-        kl_network_free(walk->along[i]);
+        kl_training_state_clear(&walk->along[i]);
     kl_training_state_clear(&walk->state);
     kl_network_free(walk->gradient);
     kl_network_free(walk->direction);

@@ -1,15 +1,13 @@
 /* The walk back: what the weight of every training sample, in every step that saw it, did to the
  * loss of some queries, exact to first order: reverse-mode differentiation through the training
  * itself (Maclaurin et al. 2015; Hara et al. 2019), which is run again to find the weights along
- * the way. With u = c(G) G + decay w, c the clip factor, v' = momentum v + (1 - dampening) u, w' =
- * w - rate v' (Nesterov: w - rate (u + momentum v')), a and b the gradients of a query's loss
- * w.r.t. the weights and the momentum buffer after a step, and s 1 - dampening:
+ * the way. From the gradients of a query's loss w.r.t. weights and moments after a step the
+ * optimiser's reverse (core/models/sgd.h, adam.h) makes those before it, but for what the step's
+ * gradient G depends on the weights, and u^, that w.r.t. G times its clip factor c. Then
  *
- *   b^ = b - rate a                     Nesterov: b - rate momentum a
- *   u^ = s b^                           Nesterov: s b^ - rate a
  *   g^ = c (u^ - G (G . u^) / (|G| (|G| + 1e-6))) if the step was clipped, otherwise u^
  *   d loss / d weight of sample i += g^ . d G / d weight_i
- *   a = a + decay u^ + H g^,   b = momentum b^
+ *   gradient w.r.t. the weights += H g^
  *
  * H is the Hessian of the minibatch's mean loss, whose products with g^ are exact (Pearlmutter
  * 1994); where the network has kinks (ReLU) the derivatives on this side of them. */
@@ -33,7 +31,7 @@ struct kl_parts {
 /* The first step that is walked, from 1: of the last parts, and at least the last one. */
 uint32_t kl_walk_first(const struct kl_training *training, const struct kl_parts *parts);
 
-/* Whether a training can be walked back: of images, by keylight, with SGD. Errors: KL_ERR_USAGE. */
+/* Whether a training can be walked back: of images, by keylight. Errors: KL_ERR_USAGE. */
 enum kl_status kl_walk_check(const struct kl_training *training, const struct kl_collection *data,
                              struct kl_error *err);
 

@@ -17,6 +17,8 @@ torch.set_num_threads(2)
 KINDS = {"plain": [], "momentum": ["--momentum", "0.9", "--weight-decay", "0.01"], "clipped": ["--momentum", "0.8", "--clip", "0.6"],
          "nesterov": ["--momentum", "0.9", "--nesterov", "--weight-decay", "0.02", "--clip", "1.5"],
          "silu": ["--momentum", "0.9", "--activation", "silu"], "gelu": ["--activation", "gelu", "--clip", "2"],
+         "adam": ["--optimiser", "adam", "--weight-decay", "0.01", "--clip", "0.5"],
+         "adamw": ["--optimiser", "adamw", "--weight-decay", "0.1", "--activation", "silu", "--lr-schedule", "cosine"],
          "dampened": ["--momentum", "0.7", "--dampening", "0.3", "--lr-schedule", "cosine"]}
 STEPS = 26
 
@@ -25,7 +27,7 @@ def train(kind):
     path = os.path.join(FOLDER, f"{kind}.keylight")
     if not os.path.exists(path):
         plain = [] if "--clip" in KINDS[kind] else ["--clip", "0"]
-        tap.succeed("train", "--data", "strokes", "--hidden", "12,9", "--steps", STEPS, "--batch", "20", "--lr", "0.08", "--limit", "40",
+        tap.succeed("train", "--data", "strokes", "--hidden", "12,9", "--steps", STEPS, "--batch", "20", "--lr", "0.004" if kind.startswith("adam") else "0.08", "--limit", "40",
                     "--output", path, "--quiet", *plain, *KINDS[kind])
     return path
 
@@ -44,6 +46,8 @@ class Training:
         parameters = [torch.from_numpy(part.copy()).requires_grad_() for layer in range(1, 1 + len(self.reader.layers))
                       for part in self.reader.parameters("initial", layer)]
         velocity = [torch.zeros_like(one) for one in parameters]
+        squares = [torch.zeros_like(one) for one in parameters]
+        optimiser = self.reader.settings.get("optimiser", "sgd")
         for number, step in enumerate(self.reader.steps):
             ids = torch.from_numpy(self.reader.samples[self.reader.step_of == number].astype(np.int64))
             losses = cross_entropy(self.run(parameters, self.x[ids]), self.targets[ids], reduction="none")
@@ -52,12 +56,28 @@ class Training:
             norm = torch.sqrt(sum((one * one).sum() for one in gradient))
             clip = self.settings["clip_norm"]
             factor = torch.clamp(clip / (norm + 1e-6), max=1) if clip else 1.0
+            if optimiser != "sgd":
+                parameters, velocity, squares = self.adam(optimiser, number + 1, step, [factor * one for one in gradient], parameters, velocity, squares)
+                continue
             share = 1 - (self.settings["dampening"] if number else 0)
             updates = [factor * one + step["weight_decay"] * w for one, w in zip(gradient, parameters)]
             velocity = [step["momentum"] * v + share * u for v, u in zip(velocity, updates)]
             moves = [u + step["momentum"] * v for u, v in zip(updates, velocity)] if self.settings["nesterov"] else velocity
             parameters = [w - step["learning_rate"] * move for w, move in zip(parameters, moves)]
         return cross_entropy(self.run(parameters, self.x[sample:sample + 1]), self.targets[sample:sample + 1])
+
+    def adam(self, optimiser, number, step, gradient, parameters, mean, squares):
+        """One step, without torch's in-place arithmetic."""
+        beta_1, beta_2, epsilon = (float(self.reader.settings[key]) for key in ("beta_1", "beta_2", "epsilon"))
+        rate, decay = step["learning_rate"], step["weight_decay"]
+        if optimiser == "adam":
+            gradient = [one + decay * w for one, w in zip(gradient, parameters)]
+        mean = [beta_1 * m + (1 - beta_1) * one for m, one in zip(mean, gradient)]
+        squares = [beta_2 * v + (1 - beta_2) * one * one for v, one in zip(squares, gradient)]
+        roots = [torch.where(v > 0, torch.sqrt(torch.where(v > 0, v, torch.ones_like(v))), torch.zeros_like(v)) for v in squares]
+        kept = 1 - rate * decay if optimiser == "adamw" else 1
+        return [kept * w - rate * m / (1 - beta_1 ** number) / (root / (1 - beta_2 ** number) ** 0.5 + epsilon)
+                for w, m, root in zip(parameters, mean, roots)], mean, squares
 
     def run(self, parameters, x):
         activate = getattr(torch.nn.functional, self.reader.layers[0]["activation"])
@@ -161,9 +181,7 @@ def test_many_queries_are_walked_some_at_a_time():
 
 
 def test_what_cannot_be_walked_is_said():
-    adam = os.path.join(FOLDER, "adam.keylight")
-    tap.succeed("train", "--data", "strokes", "--hidden", "8", "--steps", "5", "--optimiser", "adam", "--output", adam, "--quiet")
-    for words, arguments in (("SGD", (adam, "--sample", "test/strokes/1")), ("has samples 0 to", (train("plain"), "--sample", "test/strokes/99999")),
+    for words, arguments in (("has samples 0 to", (train("plain"), "--sample", "test/strokes/99999")),
                              ("leave them or --sample out", (train("plain"), "--sample", "test/strokes/1", "--leave", "0.2")),
                              ("goes with --sample", (train("plain"), "--top", "3")),
                              ("at most 64", (train("plain"), "--sample", ",".join(["test/strokes/1"] * 65))),
@@ -172,8 +190,6 @@ def test_what_cannot_be_walked_is_said():
                              ("6/15, not '-1/3'", (train("plain"), "--parts", "-1/3"))):
         done = tap.run("influence", *arguments)
         assert done.returncode != 0 and words in done.stderr, (words, done.stderr)
-    told = json.loads(tap.succeed("influence", adam, "--check", "3", "--queries", "2", "--json"))
-    assert "walk" not in [one["rank"] for one in told["scores"]]
 
 
 if __name__ == "__main__":

@@ -185,7 +185,7 @@ def test_other_runs_say_that_they_cannot():
     text = train_text(FOLDER, "words", "--tokens", "words")
     alone = tap.train_strokes(FOLDER, "alone.keylight", "--attention-only", "--optimiser", "adam", "--momentum", "0")
     server = Server(text, alone)
-    for path, errands in ((text, []), (alone, ["retrain"])):
+    for path, errands in ((text, []), (alone, ["retrain", "walk"])):
         api = f"/api/v1/runs/{json.loads(tap.succeed('info', path, '--json'))['id']}"
         assert server.json(api)["errands"] == errands
         for kind in {"retrain", "walk", "truth"} - set(errands):
