@@ -40,11 +40,10 @@ enum kl_status kl_errand_possible(enum kl_errand_kind kind, const struct kl_run 
                                   struct kl_error *err)
 {
     /* A framework's own order of samples, and its sizes of batches, nobody here can make again. */
-    if (!run->training.shape.model->step || kl_history_is_text(&run->history) ||
-        kl_run_other_setting(run, "framework"))
+    if (!run->training.shape.model->step || kl_run_other_setting(run, "framework"))
         return kl_fail(err, KL_ERR_USAGE,
-                       "this run cannot be trained again here: that takes a run of images that "
-                       "keylight trained");
+                       "this run cannot be trained again here: that takes a run that keylight "
+                       "trained");
     if (kind == KL_ERRAND_WALK)
         return kl_walk_check(&run->training, &run->data, err);
     if (kind == KL_ERRAND_TRUTH && !run->history.has_dual)
@@ -302,10 +301,9 @@ char *kl_errand_question(const struct kl_errand *errand, const struct kl_run *ru
 static enum kl_status begin_inquiry(const struct kl_run *run, struct kl_pool *pool, uint32_t id,
                                     struct kl_inquiry **inquiry, struct kl_error *err)
 {
-    const struct kl_subject subject = {.dataset = kl_collection_place(&run->data, id).dataset,
-                                       .stored = id + 1,
-                                       .pixels = kl_collection_pixels(&run->data, id)};
+    struct kl_subject subject;
 
+    kl_subject_at(&run->data, id, &subject);
     return kl_inquiry_create(pool, &run->history, &subject, inquiry, err);
 }
 

@@ -8,14 +8,18 @@
 #include "core/base/memory.h"
 #include "db/results.h"
 
+/* Of more outputs, as texts have, what each says is not told. */
+#define LISTED_OUTPUTS 1000
+
 static void add_said(struct kl_json *json, const char *name, const struct kl_said *said,
                      uint32_t n_outputs)
 {
     kl_json_object(json, name);
-    if (said->logits) {
+    if (said->logits)
+        kl_json_number(json, "loss", said->loss);
+    if (said->logits && n_outputs <= LISTED_OUTPUTS) {
         kl_json_floats(json, "logits", said->logits, n_outputs);
         kl_json_floats(json, "probabilities", said->probabilities, n_outputs);
-        kl_json_number(json, "loss", said->loss);
     }
     kl_json_number(json, "test_accuracy", said->accuracy);
     kl_json_number(json, "test_loss", said->test_loss);

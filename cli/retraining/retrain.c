@@ -9,6 +9,9 @@
 #include "cli/output/names.h"
 #include "cli/retraining/retraining.h"
 
+/* Of more outputs, as texts have, a table would tell nobody anything. */
+#define PRINTED_OUTPUTS 100
+
 static void print_logits(const struct kl_run *run, const struct kl_retrained *retrained)
 {
     const struct kl_said *before = &retrained->before, *after = &retrained->after;
@@ -56,7 +59,8 @@ static enum kl_status print(const struct kl_errand_command *command, const struc
            kl_collection_train_size(&run->data),
            errand->has_seed ? "from another seed" : "from the same initial weights");
     if (errand->n_samples) {
-        print_logits(run, retrained);
+        if (retrained->n_outputs <= PRINTED_OUTPUTS)
+            print_logits(run, retrained);
         print_loss(run, errand->samples[0], retrained);
     }
     if (!isnan(retrained->after.accuracy))
@@ -114,7 +118,7 @@ enum kl_status kl_cli_retrain(int argc, char **argv, struct kl_error *err)
         .command = "retrain",
         .usage = "retrain RUN --without TERMS [--sample SPLIT/DATASET/INDEX] [OPTION...]",
         .about =
-            "Trains a run of images again without some of its training samples, from the same "
+            "Trains a run again without some of its training samples, from the same "
             "initial weights with the same minibatches, in which they weigh nothing, and tells "
             "what the network then says of a sample, beside what the scores had foretold, and of "
             "the test split. The answer is kept beside the run (RUN.results), where the page shows "

@@ -6,6 +6,7 @@
 
 #include "core/base/memory.h"
 #include "core/data/text/corpus.h"
+#include "core/models/lstm_curvature.h"
 #include "core/models/lstm_layers.h"
 #include "core/models/model.h"
 #include "core/models/vocabulary_loss.h"
@@ -133,8 +134,8 @@ static enum kl_status step(void *self, const struct kl_network *network,
     kl_lstm_forward(network, minibatch->tokens, settings->streams, settings->unroll, carried,
                     activations);
     kl_lstm_drop(activations, settings->dropout, settings->seed, minibatch->step);
-    status = kl_vocabulary_loss(network, minibatch->targets, activations, &trainer->errors,
-                                gradient, &loss, err);
+    status = kl_vocabulary_loss(network, minibatch->targets, minibatch->ignored, activations,
+                                &trainer->errors, gradient, &loss, err);
     if (status)
         return status;
     kl_lstm_backward(network, minibatch->tokens, activations, gradient);
@@ -146,6 +147,16 @@ static enum kl_status step(void *self, const struct kl_network *network,
     result->indices = trainer->errors.indices;
     result->left_out = trainer->errors.left_out;
     return KL_OK;
+}
+
+static enum kl_status curve(void *self, const struct kl_network *network,
+                            const struct kl_minibatch *minibatch,
+                            const struct kl_network *direction, struct kl_network *product,
+                            float *slopes, struct kl_error *err)
+{
+    const struct trainer *trainer = self;
+
+    return kl_lstm_curve(trainer->activations, network, minibatch, direction, product, slopes, err);
 }
 
 /* How a split is read: in streams from empty states; of a long one the first part of each. */
@@ -191,7 +202,7 @@ static enum kl_status read_streams(const struct kl_network *network, const uint3
             targets[row] = text[position + 1];
         }
         kl_lstm_forward(network, tokens, plan->streams, unroll, carried, activations);
-        status = kl_vocabulary_loss(network, targets, activations, NULL, NULL, &loss, err);
+        status = kl_vocabulary_loss(network, targets, NULL, activations, NULL, NULL, &loss, err);
         if (!status) {
             sum->loss += loss.loss;
             sum->correct += loss.correct;
@@ -370,6 +381,7 @@ const struct kl_model kl_lstm = {
     .initialise = initialise,
     .trainer_create = trainer_create,
     .step = step,
+    .curve = curve,
     .trainer_free = trainer_free,
     .evaluate = evaluate,
     .read = read_subject,

@@ -81,13 +81,16 @@ void kl_model_back_loss(const struct kl_network *network, uint32_t target,
 void kl_subject_at(const struct kl_collection *data, uint32_t id, struct kl_subject *subject)
 {
     struct kl_sample_place place = kl_collection_place(data, id);
-    const uint32_t *tokens = data->datasets[place.dataset]->corpus->tokens[place.split];
+    const struct kl_corpus *corpus = data->datasets[place.dataset]->corpus;
     uint32_t n = place.index + 1 < KL_CONTEXT ? place.index + 1 : KL_CONTEXT;
 
-    *subject = (struct kl_subject){.dataset = place.dataset,
-                                   .stored = id + 1,
-                                   .tokens = tokens + place.index + 1 - n,
-                                   .n_tokens = n};
+    *subject = (struct kl_subject){.dataset = place.dataset, .stored = id + 1};
+    if (corpus) {
+        subject->tokens = corpus->tokens[place.split] + place.index + 1 - n;
+        subject->n_tokens = n;
+    } else {
+        subject->pixels = kl_collection_pixels(data, id);
+    }
 }
 
 enum kl_status kl_shape_check(const struct kl_shape *shape, struct kl_error *err)

@@ -10,22 +10,26 @@
 
 #define SLICE_NUMBERS ((size_t)1 << 22) /* logits at a time: 16 MB */
 
-/* Logits become (softmax - one-hot) / n_rows, in place; returns the loss. */
-static double to_errors(float *row, uint32_t n, uint32_t target, size_t n_rows, int *correct)
+size_t kl_vocabulary_slice(uint32_t n_types, size_t rows)
 {
-    uint32_t best = kl_argmax(row, n);
-    float top = row[best], scale;
+    size_t slice = SLICE_NUMBERS / n_types;
+
+    return slice < 1 ? 1 : slice < rows ? slice : rows;
+}
+
+double kl_vocabulary_row_errors(float *row, uint32_t n, uint32_t target, size_t rows)
+{
+    float top = row[kl_argmax(row, n)], scale;
     double loss = (double)top - (double)row[target], sum = 0;
 
     for (uint32_t j = 0; j < n; j++) {
         row[j] = expf(row[j] - top);
         sum += row[j];
     }
-    scale = (float)(1 / (sum * (double)n_rows));
+    scale = (float)(1 / (sum * (double)rows));
     for (uint32_t j = 0; j < n; j++)
         row[j] *= scale;
-    row[target] -= 1 / (float)n_rows;
-    *correct = best == target;
+    row[target] -= 1 / (float)rows;
     /* cppcheck-suppress invalidFunctionArg ; the top token alone adds 1 to the sum */
     return loss + log(sum);
 }
@@ -88,18 +92,17 @@ static void add_gradient(const struct kl_network *network, struct kl_lstm_activa
 }
 
 enum kl_status kl_vocabulary_loss(const struct kl_network *network, const uint32_t *targets,
-                                  struct kl_lstm_activations *activations,
+                                  const uint8_t *ignored, struct kl_lstm_activations *activations,
                                   struct kl_vocabulary_errors *errors, struct kl_network *gradient,
                                   struct kl_vocabulary_loss *out, struct kl_error *err)
 {
     uint32_t n_types = kl_shape_n_outputs(&network->shape);
     size_t rows = (size_t)activations->streams * activations->unroll,
-           slice = SLICE_NUMBERS / n_types;
+           slice = kl_vocabulary_slice(n_types, rows);
     struct kl_top_item *items = NULL;
     float *logits = NULL;
     enum kl_status status;
 
-    slice = slice < 1 ? 1 : slice < rows ? slice : rows;
     *out = (struct kl_vocabulary_loss){0, 0};
     status = kl_alloc(&logits, slice * n_types, sizeof(float), "the logits", err);
     if (!status)
@@ -110,10 +113,11 @@ enum kl_status kl_vocabulary_loss(const struct kl_network *network, const uint32
         kl_lstm_logits(network, activations, first, n, logits);
         for (size_t i = 0; i < n; i++) {
             float *row = logits + i * n_types;
-            int correct;
 
-            out->loss += to_errors(row, n_types, targets[first + i], rows, &correct);
-            out->correct += (uint64_t)correct;
+            out->correct += kl_argmax(row, n_types) == targets[first + i];
+            out->loss += kl_vocabulary_row_errors(row, n_types, targets[first + i], rows);
+            if (ignored && ignored[first + i])
+                memset(row, 0, n_types * sizeof *row);
             if (errors && errors->entries)
                 keep_largest(row, n_types, targets[first + i], errors, first + i, items);
             else if (errors && errors->numbers)

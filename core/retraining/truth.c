@@ -84,23 +84,16 @@ static void foretell(const struct check *check, const double *score, double *row
     }
 }
 
-/* A test sample as what is asked about. */
-static struct kl_subject subject_of(const struct check *check, uint32_t id)
-{
-    const struct kl_collection *data = check->history->data;
-
-    return (struct kl_subject){.dataset = kl_collection_place(data, id).dataset,
-                               .stored = id + 1,
-                               .pixels = kl_collection_pixels(data, id)};
-}
-
 static enum kl_status score_query(struct check *check, uint32_t q, struct kl_error *err)
 {
     const struct kl_history *history = check->history;
     uint32_t target = check->targets[q], last = history->final->shape.n_layers - 1;
-    const struct kl_subject subject = subject_of(check, check->queries[q]);
     struct kl_inquiry *inquiry = NULL;
-    enum kl_status status = kl_inquiry_create(check->pool, history, &subject, &inquiry, err);
+    struct kl_subject subject;
+    enum kl_status status;
+
+    kl_subject_at(history->data, check->queries[q], &subject);
+    status = kl_inquiry_create(check->pool, history, &subject, &inquiry, err);
 
     for (size_t r = 0; !status && r < N_RANKS; r++) {
         struct kl_sample_totals totals = {0};
@@ -179,9 +172,10 @@ static enum kl_status measure(struct check *check, const struct kl_network *netw
     enum kl_status status = KL_OK;
 
     for (uint32_t q = 0; !status && q < check->n_queries; q++) {
-        const struct kl_subject subject = subject_of(check, check->queries[q]);
         struct kl_activations *activations = NULL;
+        struct kl_subject subject;
 
+        kl_subject_at(check->history->data, check->queries[q], &subject);
         status = kl_model_read(network, check->history->data, &subject, &activations, err);
         if (!status)
             row_of(check->losses, check, 0, q)[m] =

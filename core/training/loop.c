@@ -19,7 +19,7 @@ struct loop {
     struct kl_task task;
     struct kl_network *gradient;
     const uint8_t *without; /* (samples of the run) 1: it weighs nothing; or NULL, */
-    uint8_t *ignored;       /* and (batch_size) the same of a minibatch */
+    uint8_t *ignored;       /* and (rows) the same of a minibatch */
 };
 
 static enum kl_status run_step(struct loop *loop, uint32_t step, double *loss, struct kl_error *err)
@@ -229,17 +229,15 @@ enum kl_status kl_retrain(const struct kl_training *training, const struct kl_co
                         .without = without};
     enum kl_status status;
 
-    if (kl_collection_kind(data) != KL_DATA_IMAGES || !loop.model->step)
-        return kl_fail(err, KL_ERR_USAGE,
-                       "only runs of images that keylight trained can be trained "
-                       "again");
+    if (kl_collection_kind(data) == KL_DATA_DESCRIBED || !loop.model->step)
+        return kl_fail(err, KL_ERR_USAGE, "only what keylight trained can be trained again");
     again.evaluation_steps = again.n_steps; /* only at the end */
     status = kl_training_start(&again, &state, err);
     if (!status && initial)
         memcpy(state.network->parameters, initial->parameters,
                initial->n_parameters * sizeof(float));
     if (!status)
-        status = kl_alloc(&loop.ignored, again.batch_size, 1, "a minibatch", err);
+        status = kl_alloc(&loop.ignored, kl_training_patterns(training), 1, "a minibatch", err);
     if (!status)
         status = prepare(&loop, err);
     if (!status)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/memory.h"
+#include "core/training/sample_gradient.h"
 #include "core/training/task.h"
 
 struct walk {
@@ -19,7 +20,8 @@ struct walk {
     struct kl_training_state state; /* of the training that is run again */
     struct kl_network *gradient, *direction, *product;
     struct kl_adjoint *adjoints; /* (queries) */
-    float *slopes;            /* (batch_size) */
+    float *slopes;            /* (rows of a minibatch) */
+    float *carried;           /* (numbers carried) of a step that is walked */
     uint32_t first, length;   /* steps before it are not walked; of a segment */
     uint32_t n_kept;          /* segments whose beginnings are kept */
     struct kl_training_state *kept;
@@ -34,9 +36,8 @@ enum kl_status kl_walk_check(const struct kl_training *training, const struct kl
 {
     const struct kl_model *model = kl_training_model(training);
 
-    if (kl_collection_kind(data) != KL_DATA_IMAGES || !model->curve)
-        return kl_fail(err, KL_ERR_USAGE,
-                       "only perceptrons of images that keylight trained can be walked back");
+    if (kl_collection_kind(data) == KL_DATA_DESCRIBED || !model->curve)
+        return kl_fail(err, KL_ERR_USAGE, "only what keylight trained can be walked back");
     return KL_OK;
 }
 
@@ -56,9 +57,9 @@ static enum kl_status tell(struct walk *walk, struct kl_error *err)
     return KL_OK;
 }
 
-/* The gradient of a step, of weights before it, and its rule. */
+/* The gradient of a step, of weights before it, and its rule; carried is moved along. */
 static enum kl_status find_gradient(struct walk *walk, uint32_t step,
-                                    const struct kl_network *weights,
+                                    const struct kl_network *weights, float *carried,
                                     struct kl_minibatch *minibatch, const uint32_t **samples,
                                     struct kl_step_rule *rule, struct kl_error *err)
 {
@@ -67,7 +68,7 @@ static enum kl_status find_gradient(struct walk *walk, uint32_t step,
 
     walk->task.load(walk->task.self, step, minibatch, samples);
     status =
-        walk->model->step(walk->trainer, weights, minibatch, NULL, walk->gradient, &result, err);
+        walk->model->step(walk->trainer, weights, minibatch, carried, walk->gradient, &result, err);
     if (!status && !isfinite(result.loss))
         return kl_fail(err, KL_ERR_DIVERGED, "the training diverged at step %u", step);
     *rule = kl_training_rule(walk->training, step);
@@ -81,6 +82,8 @@ static void copy_state(const struct kl_training_state *from, struct kl_training_
 
     to->steps_done = from->steps_done;
     memcpy(to->network->parameters, from->network->parameters, n_bytes);
+    if (to->n_carried)
+        memcpy(to->carried, from->carried, to->n_carried * sizeof(float));
     for (uint32_t i = 0; i < KL_MOMENTS_MAX && to->moments[i]; i++)
         memcpy(to->moments[i]->parameters, from->moments[i]->parameters, n_bytes);
 }
@@ -100,7 +103,7 @@ static enum kl_status run_to(struct walk *walk, uint32_t last, struct kl_trainin
         if (kept)
             copy_state(&walk->state, kept++);
         status =
-            find_gradient(walk, step, walk->state.network, &minibatch, &samples, &rule, err);
+            find_gradient(walk, step, walk->state.network, walk->state.carried, &minibatch, &samples, &rule, err);
         if (status)
             return status;
         walk->optimiser->update(&rule, step, walk->gradient, walk->state.moments,
@@ -133,25 +136,18 @@ static enum kl_status go_forward(struct walk *walk, struct kl_error *err)
 static enum kl_status begin_adjoints(struct walk *walk, struct kl_error *err)
 {
     const struct kl_shape *shape = &walk->training->shape;
-    float *inputs = NULL;
-    enum kl_status status = kl_alloc(&inputs, shape->inputs[0], sizeof *inputs, "a query", err);
+    enum kl_status status = KL_OK;
 
     for (uint32_t q = 0; !status && q < walk->queries->n; q++) {
-        uint32_t id = walk->queries->samples[q];
-        struct kl_minibatch minibatch = {
-            .step = 1, .n = 1, .inputs = inputs, .targets = &walk->queries->targets[q]};
-        struct kl_step_result result;
+        struct kl_adjoint *adjoint = &walk->adjoints[q];
 
-        kl_dataset_standardise(walk->data->datasets[kl_collection_place(walk->data, id).dataset],
-                               kl_collection_pixels(walk->data, id), inputs);
-        status = kl_network_create(shape, &walk->adjoints[q].network, err);
+        status = kl_network_create(shape, &adjoint->network, err);
         for (uint32_t i = 0; !status && i < walk->optimiser->n_moments; i++)
-            status = kl_network_create(shape, &walk->adjoints[q].moments[i], err);
+            status = kl_network_create(shape, &adjoint->moments[i], err);
         if (!status)
-            status = walk->model->step(walk->trainer, walk->state.network, &minibatch, NULL,
-                                       walk->adjoints[q].network, &result, err);
+            status = kl_sample_gradient(walk->state.network, walk->data, walk->queries->samples[q],
+                                        walk->queries->targets[q], adjoint->network, err);
     }
-    free(inputs);
     return status;
 }
 
@@ -206,8 +202,12 @@ static enum kl_status walk_step(struct walk *walk, uint32_t step,
     struct kl_minibatch minibatch;
     struct kl_step_rule rule;
     const uint32_t *samples;
-    enum kl_status status =
-        find_gradient(walk, step, before->network, &minibatch, &samples, &rule, err);
+    enum kl_status status;
+
+    if (before->n_carried)
+        memcpy(walk->carried, before->carried, before->n_carried * sizeof(float));
+    status =
+        find_gradient(walk, step, before->network, walk->carried, &minibatch, &samples, &rule, err);
 
     for (uint32_t q = 0; !status && q < walk->queries->n; q++) {
         double *row = walk->influences + (size_t)q * n_samples;
@@ -248,9 +248,14 @@ static enum kl_status prepare(struct walk *walk, const struct kl_network *initia
 {
     const struct kl_training *training = walk->training;
     uint32_t n = training->n_steps - walk->first;
-    struct kl_trainer_settings settings = {
-        .shape = training->shape, .streams = training->batch_size, .unroll = 1};
-    enum kl_status status = kl_sample_task(training, walk->data, &walk->task, err);
+    int is_text = kl_collection_kind(walk->data) == KL_DATA_TEXT;
+    struct kl_trainer_settings settings = {.shape = training->shape,
+                                           .streams = training->batch_size,
+                                           .unroll = is_text ? training->unroll : 1,
+                                           .seed = training->seed,
+                                           .dropout = training->dropout};
+    enum kl_status status = is_text ? kl_text_task(training, walk->data, &walk->task, err)
+                                    : kl_sample_task(training, walk->data, &walk->task, err);
 
     walk->length = (uint32_t)ceil(sqrt(n));
     walk->n_kept = (n + walk->length - 1) / walk->length;
@@ -268,7 +273,9 @@ static enum kl_status prepare(struct walk *walk, const struct kl_network *initia
     if (!status)
         status = kl_network_create(&training->shape, &walk->product, err);
     if (!status)
-        status = kl_alloc(&walk->slopes, training->batch_size, sizeof(float), "the walk", err);
+        status = kl_alloc(&walk->slopes, kl_training_patterns(training), sizeof(float), "the walk", err);
+    if (!status)
+        status = kl_alloc(&walk->carried, walk->state.n_carried, sizeof(float), "the walk", err);
     if (!status)
         status =
             kl_alloc(&walk->adjoints, walk->queries->n, sizeof *walk->adjoints, "the walk", err);
@@ -277,7 +284,7 @@ static enum kl_status prepare(struct walk *walk, const struct kl_network *initia
     if (!status)
         status = kl_alloc(&walk->along, walk->length, sizeof *walk->along, "the walk", err);
     for (uint32_t i = 0; !status && i < walk->length; i++)
-        status = walk->optimiser->reverses_by_values
+        status = walk->optimiser->reverses_by_values || walk->state.n_carried
                      ? kl_training_state_create(training, &walk->along[i], err)
                      : kl_network_create(&training->shape, &walk->along[i].network, err);
     return status;
@@ -302,6 +309,7 @@ static void end(struct walk *walk)
     free(walk->kept);
     free(walk->along);
     free(walk->slopes);
+    free(walk->carried);
     if (walk->trainer)
         walk->model->trainer_free(walk->trainer);
     if (walk->task.free)

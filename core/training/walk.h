@@ -31,13 +31,14 @@ struct kl_parts {
 /* The first step that is walked, from 1: of the last parts, and at least the last one. */
 uint32_t kl_walk_first(const struct kl_training *training, const struct kl_parts *parts);
 
-/* Whether a training can be walked back: of images, by keylight. Errors: KL_ERR_USAGE. */
+/* Whether a training can be walked back: by keylight. Of a text, what is carried from one stretch
+ * to the next is taken as given, as training takes it. Errors: KL_ERR_USAGE. */
 enum kl_status kl_walk_check(const struct kl_training *training, const struct kl_collection *data,
                              struct kl_error *err);
 
 /* influences (n, samples of the run): what each query's loss would rise by without each training
  * sample, to first order: minus the derivative w.r.t. its weight in the steps after first (0: all
- * of them). From the initial parameters; data sets need their pixels. Takes the room of two
+ * of them). From the initial parameters; data sets of images need their pixels. Takes the room of two
  * networks for each query, and of some 3 sqrt(steps) more. work is told of all steps
  * forward and back. Errors: those of kl_walk_check,
  * KL_ERR_MEMORY, KL_ERR_INTERRUPTED; KL_ERR_DIVERGED, if what is derived grows beyond all bounds on
