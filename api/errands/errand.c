@@ -16,10 +16,11 @@
 #define CHECKS_MAX 10000
 #define QUERIES_MAX 10000
 #define PARTS_MAX 1000000
+#define DAMPING_MAX 1000
 
 static const char *const names[KL_N_ERRANDS] = {"retrain", "walk", "truth"};
 static const struct kl_truth_question defaults = {
-    .n_subsets = 20, .n_queries = 64, .share = 0.1, .parts = {6, 15}};
+    .n_subsets = 20, .n_queries = 64, .share = 0.1, .walk = {{1, 1}, 2.3}};
 
 const char *kl_errand_name(enum kl_errand_kind kind)
 {
@@ -148,7 +149,7 @@ static enum kl_status set_parts(struct kl_errand *errand, const struct kl_run *r
                                 const char *text, struct kl_error *err)
 {
     const char *slash = strchr(text, '/');
-    struct kl_parts *parts = &errand->truth.parts;
+    struct kl_parts *parts = &errand->truth.walk.parts;
     char last[12] = "";
 
     (void)run;
@@ -160,6 +161,21 @@ static enum kl_status set_parts(struct kl_errand *errand, const struct kl_run *r
                           "parts says how many parts at the end, of how many: 6/15, not '%.40s'",
                           text);
     return KL_OK;
+}
+
+static enum kl_status set_damping(struct kl_errand *errand, const struct kl_run *run,
+                                  const char *text, struct kl_error *err)
+{
+    double *damping = &errand->truth.walk.damping;
+    char *end;
+
+    (void)run;
+    *damping = strtod(text, &end);
+    return end == text || *end || !(*damping >= 0 && *damping <= DAMPING_MAX)
+               ? kl_fail_on(err, KL_ERR_USAGE, "damping",
+                            "damping is 0 (the derivative itself) to %d, not '%.40s'", DAMPING_MAX,
+                            text)
+               : KL_OK;
 }
 
 static enum kl_status set_count(const char *word, const char *text, uint32_t low, uint32_t high,
@@ -211,6 +227,7 @@ static const struct {
     {"layer", 1u << KL_ERRAND_RETRAIN, set_layer},
     {"seed", 1u << KL_ERRAND_RETRAIN, set_seed},
     {"parts", 1u << KL_ERRAND_WALK | 1u << KL_ERRAND_TRUTH, set_parts},
+    {"damping", 1u << KL_ERRAND_WALK | 1u << KL_ERRAND_TRUTH, set_damping},
     {"check", 1u << KL_ERRAND_TRUTH, set_check},
     {"leave", 1u << KL_ERRAND_TRUTH, set_leave},
     {"queries", 1u << KL_ERRAND_TRUTH, set_queries},
@@ -292,7 +309,8 @@ char *kl_errand_question(const struct kl_errand *errand, const struct kl_run *ru
     }
     if (errand->kind != KL_ERRAND_RETRAIN) {
         print_word(file, "parts");
-        fprintf(file, "%u/%u", truth->parts.last, truth->parts.of);
+        fprintf(file, "%u/%u&damping=%g", truth->walk.parts.last, truth->walk.parts.of,
+                truth->walk.damping);
     }
     return fclose(file) ? free(text), NULL : text;
 }
@@ -347,8 +365,7 @@ static enum kl_status walk(const struct kl_errand *errand, const struct kl_run *
         targets[q] = kl_collection_target(&run->data, queries.samples[q]);
     return status ? status
                   : kl_walk_back(&run->training, &run->data, run->initial, &queries,
-                                 kl_walk_first(&run->training, &errand->truth.parts) - 1, work,
-                                 *influences, err);
+                                 &errand->truth.walk, work, *influences, err);
 }
 
 enum kl_status kl_errand_do(const struct kl_errand *errand, struct kl_run *run,

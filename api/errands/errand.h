@@ -28,7 +28,7 @@ struct kl_errand {
     struct kl_question spotlight;                 /* whose first samples top:N are */
     int has_seed;
     uint32_t seed;
-    struct kl_truth_question truth; /* its parts are those of a walk, too */
+    struct kl_truth_question truth; /* its walk is that of a walk, too */
 };
 
 /* What came of it: the member of its kind, and notes. */
@@ -64,7 +64,8 @@ enum kl_status kl_errand_copy(const struct kl_errand *from, struct kl_errand *to
  *   without   retrain: a list of top:N, class:NUMBER, dataset:NAME, sample:ID and marked
  *   rank, layer   retrain: of the spotlight, by sample, whose first top:N are (influence)
  *   seed      retrain: other initial weights and another order; a number
- *   parts     walk, truth: A/B, the last A of B equal parts of the training (6/15)
+ *   parts     walk, truth: A/B, the last A of B equal parts of the training are walked (1/1)
+ *   damping   walk, truth: of core/training/walk.h (2.3)
  *   check     truth: how many subsets (20)
  *   leave     truth: the share of the training samples in each (0.1)
  *   queries   truth: how many test samples (64)

@@ -116,8 +116,9 @@ static void add_walk(struct kl_json *json, const struct kl_errand *errand, const
         kl_json_fail(json);
         return;
     }
-    kl_json_count(json, "first_step", kl_walk_first(&run->training, &errand->truth.parts));
+    kl_json_count(json, "first_step", kl_walk_first(&run->training, &errand->truth.walk.parts));
     kl_json_count(json, "last_step", run->training.n_steps);
+    kl_json_number(json, "damping", errand->truth.walk.damping);
     kl_json_number(json, "seconds", result->walk_seconds);
     kl_json_list(json, "queries");
     for (uint32_t q = first; q < first + n; q++) {
@@ -144,8 +145,10 @@ static void add_truth(struct kl_json *json, const struct kl_errand *errand,
         kl_json_string(json, "rank", truth->rows[r].score);
         kl_json_number(json, "rank_correlation", truth->rows[r].mean);
         kl_json_number(json, "standard_error", truth->rows[r].error);
-        if (!strcmp(truth->rows[r].score, KL_WALK))
+        if (!strcmp(truth->rows[r].score, KL_WALK)) {
             kl_json_count(json, "first_step", truth->first_step);
+            kl_json_number(json, "damping", errand->truth.walk.damping);
+        }
         kl_json_end(json);
     }
     kl_json_end(json);

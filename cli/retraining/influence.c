@@ -54,8 +54,9 @@ static enum kl_status print_walk(const struct kl_errand_command *command,
 
     if (status)
         return status;
-    printf("Walked back over steps %u to %u of %u.\n",
-           kl_walk_first(&run->training, &errand->truth.parts), n_steps, n_steps);
+    printf("Walked back over steps %u to %u of %u, damped by %g.\n",
+           kl_walk_first(&run->training, &errand->truth.walk.parts), n_steps, n_steps,
+           errand->truth.walk.damping);
     for (uint32_t q = 0; q < errand->n_samples; q++) {
         kl_errand_missed(run, result, q, missed);
         print_query(run, errand->samples[q], missed, command->most);
@@ -83,8 +84,8 @@ static enum kl_status print_truth(const struct kl_errand_command *command,
         printf("%-12s %-24s %9.3f +- %.3f\n", row->score, rank ? rank->label : "walked back",
                row->mean, row->error);
         if (!rank)
-            printf("\nWalked back over steps %u to %u.\n", truth->first_step,
-                   run->training.n_steps);
+            printf("\nWalked back over steps %u to %u, damped by %g.\n", truth->first_step,
+                   run->training.n_steps, errand->truth.walk.damping);
     }
     return KL_OK;
 }
@@ -92,7 +93,7 @@ static enum kl_status print_truth(const struct kl_errand_command *command,
 static const char about[] =
     "With --sample: which training samples a test sample would miss, by walking back through the "
     "training, exact to first order: how its loss hangs on the weight of every training sample in "
-    "every step. For perceptrons of images.\n"
+    "every step. Discounted by age (--damping).\n"
     "Without: how far each score of a run foretells what retraining would change: trains it again, "
     "from the same initial weights with the same minibatches, without random subsets of its "
     "training samples, and prints the rank correlation between what the score foretold of a test "
@@ -115,9 +116,10 @@ static enum kl_status check_words(const char *sample, const struct kl_errand_wor
 
 enum kl_status kl_cli_influence(int argc, char **argv, struct kl_error *err)
 {
-    enum { PARTS, CHECK, LEAVE, QUERIES, SAMPLE, N_WORDS };
+    enum { PARTS, DAMPING, CHECK, LEAVE, QUERIES, SAMPLE, N_WORDS };
     struct kl_errand_word words[N_WORDS] = {
-        {"parts", NULL}, {"check", NULL}, {"leave", NULL}, {"queries", NULL}, {"sample", NULL}};
+        {"parts", NULL}, {"damping", NULL}, {"check", NULL},
+        {"leave", NULL}, {"queries", NULL}, {"sample", NULL}};
     struct kl_errand_command command = {.words = words, .n_words = N_WORDS, .unit = "steps"};
     const struct kl_option table[] = {
         {.type = KL_OPTION_TEXT,
@@ -129,8 +131,15 @@ enum kl_status kl_cli_influence(int argc, char **argv, struct kl_error *err)
          .name = "parts",
          .value = "A/B",
          .target = &words[PARTS].text,
-         .help = "how much of the training is walked, from its end: A of B equal parts (default "
-                 "6/15: ReLU's kinks make noise of what lies further back)"},
+         .help = "how much of the training is walked, from its end: A of B equal parts (default all "
+                 "of it)"},
+        {.type = KL_OPTION_TEXT,
+         .name = "damping",
+         .value = "D",
+         .target = &words[DAMPING].text,
+         .help = "how far what lies back is discounted: a step's weight is exp(-D t), t the share "
+                 "of the learning rates that came after it (default 2.3: a tenth for the first "
+                 "step; 0: the derivative itself)"},
         {.type = KL_OPTION_NUMBER,
          .name = "top",
          .value = "N",
@@ -158,9 +167,9 @@ enum kl_status kl_cli_influence(int argc, char **argv, struct kl_error *err)
         {.type = KL_OPTION_END}};
     const struct kl_options options = {
         .command = "influence",
-        .usage = "influence RUN --sample NAMES [--parts A/B] [--top N] [--json]\n"
+        .usage = "influence RUN --sample NAMES [--parts A/B] [--damping D] [--top N] [--json]\n"
                  "       keylight influence RUN [--check N] [--leave SHARE] [--queries Q] "
-                 "[--parts A/B] [--json]",
+                 "[--parts A/B] [--damping D] [--json]",
         .about = about,
         .options = table};
     const char *const *sample = &words[SAMPLE].text;

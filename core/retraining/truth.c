@@ -122,7 +122,7 @@ static int tell_piece(void *self, uint32_t done, uint32_t total)
 static uint32_t n_walked(const struct check *check)
 {
     return check->training->n_steps -
-           kl_walk_first(check->training, &check->question->parts) + 1;
+           kl_walk_first(check->training, &check->question->walk.parts) + 1;
 }
 
 /* The walk back from queries first on, n of them. */
@@ -134,7 +134,7 @@ static enum kl_status walk_some(struct check *check, uint32_t first, uint32_t n,
     uint32_t n_steps = check->training->n_steps;
     enum kl_status status =
         kl_walk_back(check->training, check->history->data, check->history->initial, &queries,
-                     n_steps - n_walked(check), &work, influences, err);
+                     &check->question->walk, &work, influences, err);
 
     for (uint32_t q = 0; !status && q < n; q++)
         foretell(check, influences + (size_t)q * check->n_samples,
@@ -274,7 +274,7 @@ enum kl_status kl_truth_measure(struct kl_pool *pool, const struct kl_training *
     enum kl_status status;
 
     *truth = (struct kl_truth){.n_subsets = question->n_subsets,
-                               .first_step = kl_walk_first(training, &question->parts)};
+                               .first_step = kl_walk_first(training, &question->walk.parts)};
     status = prepare(&check, truth, err);
     for (uint32_t q = 0; !status && q < check.n_queries; q++)
         status = kl_work_tell(work, 0, check.n_pieces)

@@ -17,7 +17,7 @@
 struct kl_truth_question {
     uint32_t n_subsets, n_queries; /* test samples, evenly spread; at most as many as there are */
     double share;                  /* of the training samples, left out by each subset */
-    struct kl_parts parts;         /* that are walked back */
+    struct kl_walk_extent walk;
 };
 
 struct kl_truth_row {

@@ -28,6 +28,8 @@ struct walk {
     struct kl_training_state *along; /* (length) before each step of a segment; without moments,
                                         where the optimiser does not need them */
     uint32_t n_told;
+    double damping;
+    double rates, later; /* learning rates of all steps, and of those after the one that is walked */
     double *influences;
 };
 
@@ -199,6 +201,7 @@ static enum kl_status walk_step(struct walk *walk, uint32_t step,
                                 const struct kl_training_state *before, struct kl_error *err)
 {
     uint32_t n_samples = kl_collection_size(walk->data);
+    double weight = walk->rates > 0 ? exp(-walk->damping * walk->later / walk->rates) : 1;
     struct kl_minibatch minibatch;
     struct kl_step_rule rule;
     const uint32_t *samples;
@@ -219,9 +222,10 @@ static enum kl_status walk_step(struct walk *walk, uint32_t step,
                                "the training is too unstable to be walked back further than to "
                                "step %u of %u: there derivatives are no longer numbers",
                                step + 1, walk->training->n_steps);
-            row[samples[i]] -= (double)walk->slopes[i];
+            row[samples[i]] -= weight * (double)walk->slopes[i];
         }
     }
+    walk->later += kl_training_learning_rate(walk->training, step);
     return status ? status : tell(walk, err);
 }
 
@@ -318,8 +322,8 @@ static void end(struct walk *walk)
 
 enum kl_status kl_walk_back(const struct kl_training *training, const struct kl_collection *data,
                             const struct kl_network *initial, const struct kl_walk_queries *queries,
-                            uint32_t first, const struct kl_work *work, double *influences,
-                            struct kl_error *err)
+                            const struct kl_walk_extent *extent, const struct kl_work *work,
+                            double *influences, struct kl_error *err)
 {
     struct walk walk = {.training = training,
                         .data = data,
@@ -327,15 +331,16 @@ enum kl_status kl_walk_back(const struct kl_training *training, const struct kl_
                         .optimiser = kl_training_optimiser(training),
                         .work = work,
                         .queries = queries,
-                        .first = first,
+                        .first = kl_walk_first(training, &extent->parts) - 1,
+                        .damping = extent->damping,
                         .influences = influences};
     enum kl_status status = kl_walk_check(training, data, err);
 
     if (status)
         return status;
     memset(influences, 0, (size_t)queries->n * kl_collection_size(data) * sizeof *influences);
-    if (first >= training->n_steps)
-        return KL_OK;
+    for (uint32_t step = 1; step <= training->n_steps; step++)
+        walk.rates += kl_training_learning_rate(training, step);
     status = prepare(&walk, initial, err);
     if (!status)
         status = go_forward(&walk, err);

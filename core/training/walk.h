@@ -28,6 +28,15 @@ struct kl_parts {
     uint32_t last, of;
 };
 
+/* How far back is walked, and what of it counts: what a step taught weighs exp(-damping t), with t
+ * the learning rates of the steps after it as a share of all of them. What lies far back is mostly
+ * forgotten, and its derivatives grow: 2.3, by which the first step weighs a tenth, foretold
+ * retraining best (docs/influence.md); 0 is the derivative itself. */
+struct kl_walk_extent {
+    struct kl_parts parts;
+    double damping;
+};
+
 /* The first step that is walked, from 1: of the last parts, and at least the last one. */
 uint32_t kl_walk_first(const struct kl_training *training, const struct kl_parts *parts);
 
@@ -37,15 +46,14 @@ enum kl_status kl_walk_check(const struct kl_training *training, const struct kl
                              struct kl_error *err);
 
 /* influences (n, samples of the run): what each query's loss would rise by without each training
- * sample, to first order: minus the derivative w.r.t. its weight in the steps after first (0: all
- * of them). From the initial parameters; data sets of images need their pixels. Takes the room of two
+ * sample, to first order: minus the derivative w.r.t. its weight in the steps of the extent. From the initial parameters; data sets of images need their pixels. Takes the room of two
  * networks for each query, and of some 3 sqrt(steps) more. work is told of all steps
  * forward and back. Errors: those of kl_walk_check,
  * KL_ERR_MEMORY, KL_ERR_INTERRUPTED; KL_ERR_DIVERGED, if what is derived grows beyond all bounds on
  * the way back. */
 enum kl_status kl_walk_back(const struct kl_training *training, const struct kl_collection *data,
                             const struct kl_network *initial, const struct kl_walk_queries *queries,
-                            uint32_t first, const struct kl_work *work, double *influences,
-                            struct kl_error *err);
+                            const struct kl_walk_extent *extent, const struct kl_work *work,
+                            double *influences, struct kl_error *err);
 
 #endif

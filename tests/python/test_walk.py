@@ -110,7 +110,7 @@ def compare(path, name, words, first):
 
 def test_it_is_what_pytorch_derives_of_the_whole_training():
     for kind in KINDS:
-        compare(train(kind), "test/strokes/3", ["--parts", "1/1"], 0)
+        compare(train(kind), "test/strokes/3", ["--damping", "0"], 0)
     reader = Reader(train("clipped"))
     factors = [step["clip_factor"] for step in reader.steps]
     assert min(factors) < 0.9 and any(step["momentum"] == 0.8 for step in reader.steps), factors
@@ -118,14 +118,30 @@ def test_it_is_what_pytorch_derives_of_the_whole_training():
 
 def test_parts_are_the_last_steps():
     for parts, first in (("6/13", STEPS - 12), ("1/26", STEPS - 1), ("1/1000", STEPS - 1), ("6/15", STEPS - 10)):
-        compare(train("momentum"), "test/strokes/5", ["--parts", parts], first)
+        compare(train("momentum"), "test/strokes/5", ["--parts", parts, "--damping", "0"], first)
     _, told, _ = walked(train("momentum"), "test/strokes/5")
-    assert (told["first_step"], told["last_step"]) == (17, 26)  # 6/15 unless said
+    assert (told["first_step"], told["last_step"], told["damping"]) == (1, 26, 2.3)  # unless said
+
+
+def test_damping_discounts_what_lies_back():
+    """By the learning rates that came after: from walks of the last steps, one more each."""
+    path, name = train("dampened"), "test/strokes/5"
+    rates = [step["learning_rate"] for step in Reader(path).steps]
+    expected, before = {}, {}
+    for n in range(1, STEPS + 1):
+        found, _, _ = walked(path, name, "--parts", f"{n}/{STEPS}", "--damping", "0")
+        weight = np.exp(-1.7 * sum(rates[STEPS - n + 1:]) / sum(rates))
+        for sample in found.keys() | before.keys():
+            expected[sample] = expected.get(sample, 0) + weight * (found.get(sample, 0) - before.get(sample, 0))
+        before = found
+    found, _, _ = walked(path, name, "--damping", "1.7")
+    most = max(map(abs, expected.values()))
+    assert all(abs(found.get(sample, 0) - value) < 1e-4 * most for sample, value in expected.items())
 
 
 def test_it_is_what_small_changes_of_weights_do():
     training, name = Training(train("nesterov")), "test/strokes/7"
-    found, _, query = walked(train("nesterov"), name, "--parts", "1/1")
+    found, _, query = walked(train("nesterov"), name, "--damping", "0")
     most = max(abs(one) for one in found.values())
     for sample in sorted(found, key=lambda one: -abs(found[one]))[:4]:
         losses = []
@@ -138,13 +154,13 @@ def test_it_is_what_small_changes_of_weights_do():
 
 def test_several_samples_are_walked_together():
     path = train("plain")
-    one, _, _ = walked(path, "test/strokes/3", "--parts", "1/1")
-    told = json.loads(tap.succeed("influence", path, "--sample", "test/strokes/1,test/strokes/3", "--top", 1000, "--parts", "1/1", "--json"))
+    one, _, _ = walked(path, "test/strokes/3", "--damping", "0")
+    told = json.loads(tap.succeed("influence", path, "--sample", "test/strokes/1,test/strokes/3", "--top", 1000, "--damping", "0", "--json"))
     assert [query["sample"]["index"] for query in told["queries"]] == [1, 3]
     again = {lit["sample"]["id"]: lit["influence"] for kind in ("influence", "hindrance") for lit in told["queries"][1][kind]}
     assert again == one
     text = tap.succeed("influence", path, "--sample", "test/strokes/1", "--top", "3")
-    assert "Walked back over steps 17 to 26 of 26." in text and text.count("train/strokes/") == 6, text
+    assert "Walked back over steps 1 to 26 of 26, damped by 2.3." in text and text.count("train/strokes/") == 6, text
 
 
 def test_retraining_changes_what_it_foretells():
@@ -152,7 +168,7 @@ def test_retraining_changes_what_it_foretells():
     tap.succeed("train", "--data", "strokes", "--hidden", "30", "--steps", "80", "--batch", "20", "--lr", "0.01", "--limit", "200", "--clip", "0",
                 "--output", path, "--quiet")
     for index in (1, 2):
-        _, _, query = walked(path, f"test/strokes/{index}", "--parts", "1/1")
+        _, _, query = walked(path, f"test/strokes/{index}", "--damping", "0")
         for kind in ("influence", "hindrance"):
             for one in query[kind][:4]:
                 told = json.loads(tap.succeed("retrain", path, "--without", f"sample:{one['sample']['id']}", "--sample",
@@ -167,9 +183,9 @@ def test_a_training_too_unstable_is_told():
     tap.succeed("train", "--data", "strokes", "--hidden", "16,16,16", "--steps", "1500", "--batch", "20", "--lr", "5", "--lr-schedule",
                 "constant", "--clip", "1", "--dtype", "float32", "--activation", "silu", "--output", path, "--quiet")
     for words in ([], ["--json"]):
-        done = tap.run("influence", path, "--sample", "test/strokes/1", "--parts", "1/1", *words)
+        done = tap.run("influence", path, "--sample", "test/strokes/1", "--damping", "0", *words)
         assert done.returncode == 1 and not done.stdout and "too unstable to be walked back further than to step" in done.stderr
-    done = tap.run("influence", path, "--check", "3", "--queries", "2", "--parts", "1/1", "--json")
+    done = tap.run("influence", path, "--check", "3", "--queries", "2", "--damping", "0", "--json")
     assert done.returncode == 0 and "the walk is left out" in done.stderr
     assert [one["rank"] for one in json.loads(done.stdout)["scores"]] == ["abs", "cosine", "proponents", "influence"]
 
@@ -177,7 +193,7 @@ def test_a_training_too_unstable_is_told():
 def test_many_queries_are_walked_some_at_a_time():
     told = json.loads(tap.succeed("influence", train("plain"), "--check", "3", "--queries", "70", "--leave", "0.2", "--json"))
     walk = told["scores"][-1]
-    assert told["queries"] == 70 and walk["rank"] == "walk" and walk["first_step"] == STEPS - 9 and abs(walk["rank_correlation"]) <= 1
+    assert told["queries"] == 70 and walk["rank"] == "walk" and walk["first_step"] == 1 and abs(walk["rank_correlation"]) <= 1
 
 
 def test_what_cannot_be_walked_is_said():
@@ -187,7 +203,8 @@ def test_what_cannot_be_walked_is_said():
                              ("at most 64", (train("plain"), "--sample", ",".join(["test/strokes/1"] * 65))),
                              ("names samples", (train("plain"), "--sample", "")),
                              ("6/15, not '7/6'", (train("plain"), "--parts", "7/6")), ("6/15, not '0/3'", (train("plain"), "--parts", "0/3")),
-                             ("6/15, not '-1/3'", (train("plain"), "--parts", "-1/3"))):
+                             ("6/15, not '-1/3'", (train("plain"), "--parts", "-1/3")), ("damping is 0", (train("plain"), "--damping", "-1")),
+                             ("damping is 0", (train("plain"), "--damping", "much"))):
         done = tap.run("influence", *arguments)
         assert done.returncode != 0 and words in done.stderr, (words, done.stderr)
 

@@ -185,12 +185,18 @@ def test_other_runs_say_that_they_cannot():
     text = train_text(FOLDER, "words", "--tokens", "words")
     alone = tap.train_strokes(FOLDER, "alone.keylight", "--attention-only", "--optimiser", "adam", "--momentum", "0")
     server = Server(text, alone)
-    for path, errands in ((text, []), (alone, ["retrain", "walk"])):
+    for path, errands in ((text, ["retrain", "walk", "truth"]), (alone, ["retrain", "walk"])):
         api = f"/api/v1/runs/{json.loads(tap.succeed('info', path, '--json'))['id']}"
         assert server.json(api)["errands"] == errands
         for kind in {"retrain", "walk", "truth"} - set(errands):
             status, _, content = server.ask(f"{api}/{kind}?sample=test/strokes/0")
             assert status == 400 and FOLDER.encode() not in content, (kind, status, content)
+    api = f"/api/v1/runs/{json.loads(tap.succeed('info', text, '--json'))['id']}/"
+    for kind, words in (("walk", {"sample": "test/tale/7"}), ("retrain", {"sample": "test/tale/7", "without": "top:5"})):
+        assert server.ask(api + kind, "POST", json.dumps(words), Content_Type="application/json")[0] == 200
+        while (said := server.json(f"{api}{kind}?" + "&".join("=".join(pair) for pair in words.items())))["state"] in ("waiting", "running"):
+            time.sleep(0.05)
+        assert said["state"] == "done" and said["answer"]["seconds"] > 0, said
     server.stop()
 
 

@@ -48,7 +48,7 @@ function walkedStrip(run, state, output, walked, actions, why) {
   const [query] = walked.queries, cards = query.influence.slice(0, MISSED).map((missed) => ({...missed, score: missed.influence, contribution: 0}));
   const sum = cards.reduce((total, {score}) => total + score, 0), name = outputName(run, output);
   if (!cards.length) return [h('p.soft', {}, `Without any of them its loss for ${name} would not rise.`)];
-  return [h('p.soft', {}, `Walked back over steps ${count(walked.first_step)} to ${count(walked.last_step)}: trained without these ${cards.length}, its loss for ${name} would rise by about ` +
+  return [h('p.soft', {}, `Walked back over steps ${count(walked.first_step)} to ${count(walked.last_step)}${walked.damping ? ', of which the early ones count less' : ''}: trained without these ${cards.length}, its loss for ${name} would rise by about ` +
     `${signed(sum)}, to first order.`),
   showCards(run, {id: 'walked', output, cards}, why), again(run, state, cards.length, cards.map(({sample}) => `sample:${sample.id}`).join(','), actions)];
 }
