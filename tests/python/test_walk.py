@@ -149,7 +149,7 @@ def test_it_is_what_small_changes_of_weights_do():
             weights = torch.ones(len(training.x), dtype=torch.float64)
             weights[sample] += step
             losses.append(float(training.loss(weights, query["sample"]["id"])))
-        assert abs(-(losses[1] - losses[0]) / 2e-5 - found[sample]) < 1e-3 * most, sample
+        assert abs(-(losses[1] - losses[0]) / 2e-5 - found[sample]) < 1e-4 * most, sample
 
 
 def test_several_samples_are_walked_together():
