@@ -25,9 +25,18 @@ char *kl_json_runs(struct kl_run *const *runs, size_t n_runs);
 /* How far what takes long is: {"sweep": null}, or its layer and share done. */
 char *kl_json_progress(const struct kl_run *run);
 
-/* A page of samples; next < 0 means there are no more. */
-char *kl_json_samples(const struct kl_run *run, const struct kl_sample *samples, uint32_t n,
-                      int64_t next, uint64_t total);
+/* A page of samples: those from a position of their order on, n of all that match, and, if it was
+ * asked for, the position of one of them, or -1 where it is not among them. */
+struct kl_sample_page {
+    const struct kl_sample *samples;
+    uint32_t offset, n, total;
+    int has_position;
+    int64_t position;
+};
+char *kl_json_samples(const struct kl_run *run, const struct kl_sample_page *page);
+
+/* How many samples that should be one output are predicted as one: { "confusions": [...] }. */
+char *kl_json_confusions(const struct kl_confusion *confusions, uint32_t n);
 
 /* One sample. */
 char *kl_json_sample(const struct kl_run *run, const struct kl_sample *sample);

@@ -426,21 +426,39 @@ char *kl_json_sample(const struct kl_run *run, const struct kl_sample *sample)
     return kl_json_finish(json);
 }
 
-char *kl_json_samples(const struct kl_run *run, const struct kl_sample *samples, uint32_t n,
-                      int64_t next, uint64_t total)
+char *kl_json_samples(const struct kl_run *run, const struct kl_sample_page *page)
 {
     struct kl_json writer = kl_json_begin(), *json = &writer;
     char token[24];
 
     kl_json_list(json, "samples");
-    for (uint32_t i = 0; i < n; i++)
-        kl_json_add_prediction(json, NULL, run, &samples[i]);
+    for (uint32_t i = 0; i < page->n; i++)
+        kl_json_add_prediction(json, NULL, run, &page->samples[i]);
     kl_json_end(json);
-    snprintf(token, sizeof token, "s%llx", (unsigned long long)next);
-    if (next < 0)
+    snprintf(token, sizeof token, "s%x", page->offset + page->n);
+    if (page->n == 0 || page->offset + page->n >= page->total)
         kl_json_null(json, "next");
     else
         kl_json_string(json, "next", token);
-    kl_json_count(json, "total", total);
+    kl_json_count(json, "total", page->total);
+    if (page->has_position && page->position < 0)
+        kl_json_null(json, "position");
+    else if (page->has_position)
+        kl_json_count(json, "position", (uint64_t)page->position);
+    return kl_json_finish(json);
+}
+
+char *kl_json_confusions(const struct kl_confusion *confusions, uint32_t n)
+{
+    struct kl_json writer = kl_json_begin(), *json = &writer;
+
+    kl_json_list(json, "confusions");
+    for (uint32_t i = 0; i < n; i++) {
+        kl_json_object(json, NULL);
+        kl_json_count(json, "target", confusions[i].target);
+        kl_json_count(json, "predicted", confusions[i].predicted);
+        kl_json_count(json, "samples", confusions[i].n);
+        kl_json_end(json);
+    }
     return kl_json_finish(json);
 }

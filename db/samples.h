@@ -2,6 +2,7 @@
 #ifndef KL_DB_SAMPLES_H
 #define KL_DB_SAMPLES_H
 
+#include "core/explain/many/certainty.h"
 #include "db/run.h"
 
 #define KL_ANY (-1)
@@ -19,20 +20,52 @@ struct kl_sample {
 /* Conditions that must all hold; KL_ANY means no condition. */
 struct kl_sample_filter {
     int dataset, split, label, predicted;
-    int correct; /* 1: predicted = target; 0: not */
-    int flipped; /* 1: label is not the true one; 0: it is */
+    int correct;      /* 1: predicted = target; 0: not */
+    int flipped;      /* 1: label is not the true one; 0: it is */
+    const char *name; /* that their file or description has somewhere, in any case; or NULL */
 };
 
-/* Fills samples with up to limit matching ones of ids >= from, by rising id; *n of them; *next is
- * the id to go on from, or -1 when these were the last; *total counts all that match the filter.
- * Errors: those of reading. */
-enum kl_status kl_samples_list(struct kl_run *run, const struct kl_sample_filter *filter,
-                               uint32_t from, uint32_t limit, struct kl_sample *samples,
-                               uint32_t *n, int64_t *next, uint64_t *total, struct kl_error *err);
+/* What samples are ordered by. Ties, and what is not known, by rising id at the end. */
+enum kl_sample_order {
+    KL_ORDER_STORED,     /* by rising id */
+    KL_ORDER_LEAST_SURE, /* by the probability of what is predicted */
+    KL_ORDER_MOST_SURE,
+    KL_ORDER_LOSS,   /* of the target, the largest first */
+    KL_ORDER_MARGIN, /* of the target, the smallest first */
+    KL_N_ORDERS
+};
+
+/* "stored", "least-sure", "most-sure", "loss", "margin"; NULL behind the last; and the reverse: 0,
+ * or -1 for another word. */
+const char *kl_sample_order_name(uint32_t order);
+int kl_sample_order_parse(const char *name, enum kl_sample_order *order);
+
+/* The samples that match, in an order: *ids (*n) is the caller's to free. certainty is read by the
+ * orders loss and margin only, and may be NULL for others. Thread-safe. Errors: KL_ERR_MEMORY and
+ * those of reading. */
+enum kl_status kl_samples_choose(struct kl_run *run, const struct kl_sample_filter *filter,
+                                 enum kl_sample_order order, const struct kl_certainty *certainty,
+                                 uint32_t **ids, uint32_t *n, struct kl_error *err);
+
+/* Fills samples (n) with those of some ids. Errors: those of kl_samples_get. */
+enum kl_status kl_samples_some(struct kl_run *run, const uint32_t *ids, uint32_t n,
+                               struct kl_sample *samples, struct kl_error *err);
 
 /* One sample. Errors: KL_ERR_NOT_FOUND. */
 enum kl_status kl_samples_get(struct kl_run *run, uint32_t id, struct kl_sample *sample,
                               struct kl_error *err);
+
+/* How many samples that should be one output are predicted as one. */
+struct kl_confusion {
+    uint32_t target, predicted;
+    uint64_t n;
+};
+
+/* Of the samples that match (but for name), by target, then by prediction; pairs without samples are
+ * left out: *confusions (*n) is the caller's to free. Errors: KL_ERR_MEMORY and those of reading. */
+enum kl_status kl_samples_confusions(struct kl_run *run, const struct kl_sample_filter *filter,
+                                     struct kl_confusion **confusions, uint32_t *n,
+                                     struct kl_error *err);
 
 /* How many samples of a split there are, and of how many the prediction is right. */
 struct kl_accuracy {

@@ -19,6 +19,7 @@ void kl_service_init(struct kl_service *service, struct kl_run *const *runs, siz
     kl_batch_queries_init(&service->batch);
     kl_inquiries_init(&service->inquiries);
     kl_jobs_init(&service->jobs, pool);
+    kl_sample_lists_init(&service->lists);
     sem_init(&service->scans, 0, KL_SCANS_MAX);
     sem_init(&service->pictures, 0, KL_PICTURES_MAX);
 }
@@ -26,6 +27,7 @@ void kl_service_init(struct kl_service *service, struct kl_run *const *runs, siz
 void kl_service_clear(struct kl_service *service)
 {
     kl_jobs_clear(&service->jobs);
+    kl_sample_lists_clear(&service->lists);
     kl_batch_queries_clear(&service->batch);
     kl_inquiries_clear(&service->inquiries);
     sem_destroy(&service->scans);
@@ -86,7 +88,7 @@ static int takes_post(const char *rest)
 static int is_of_images(const char *rest)
 {
     return !strncmp(rest, "samples", 7) || !strncmp(rest, "images/", 7) ||
-           !strcmp(rest, "sheet.png") || !strcmp(rest, "common") || !strcmp(rest, "suspects") ||
+           !strcmp(rest, "sheet.png") || !strcmp(rest, "confusion") || !strcmp(rest, "common") || !strcmp(rest, "suspects") ||
            !strcmp(rest, "marks") || !strcmp(rest, "why");
 }
 
@@ -122,7 +124,9 @@ static void route_run(struct kl_service *service, const char *path,
     else if (!strcmp(rest, "continuation"))
         kl_serve_continuation(service, run, request, reply);
     else if (!strcmp(rest, "samples"))
-        kl_serve_samples(run, request, reply);
+        kl_serve_samples(service, run, request, reply);
+    else if (!strcmp(rest, "confusion"))
+        kl_serve_confusion(run, request, reply);
     else if (!strncmp(rest, "samples/", 8))
         kl_serve_sample(run, rest + 8, request, reply);
     else if (!strncmp(rest, "images/", 7))

@@ -7,6 +7,7 @@
 #include "core/base/pool.h"
 #include "db/run.h"
 #include "server/handlers/inquiries.h"
+#include "server/handlers/sample_lists.h"
 #include "server/http/http.h"
 #include "server/jobs/jobs.h"
 #include "server/handlers/batch_queries.h"
@@ -27,6 +28,7 @@ struct kl_service {
     struct kl_inquiries inquiries; /* of the subjects asked about last */
     char public_url[600]; /* where people reach the server, without "/" at its end; or empty */
     struct kl_jobs jobs;  /* what takes training */
+    struct kl_sample_lists lists;
     sem_t pictures;       /* places for pictures being drawn; full: wait */
 };
 
@@ -45,7 +47,10 @@ void kl_serve_ranks(const struct kl_request *request, struct kl_reply *reply);
 void kl_serve_run(struct kl_run *run, const struct kl_request *request, struct kl_reply *reply);
 void kl_serve_progress(struct kl_run *run, const struct kl_request *request,
                        struct kl_reply *reply);
-void kl_serve_samples(struct kl_run *run, const struct kl_request *request, struct kl_reply *reply);
+void kl_serve_samples(struct kl_service *service, struct kl_run *run,
+                      const struct kl_request *request, struct kl_reply *reply);
+void kl_serve_confusion(struct kl_run *run, const struct kl_request *request,
+                        struct kl_reply *reply);
 void kl_serve_sample(struct kl_run *run, const char *id, const struct kl_request *request,
                      struct kl_reply *reply);
 void kl_serve_image(struct kl_service *service, struct kl_run *run, const char *file,

@@ -49,7 +49,10 @@ static int parse_filter(const struct kl_run *run, const struct kl_request *reque
     enum kl_split parsed = KL_SPLIT_TEST;
     struct kl_error err;
 
-    *filter = (struct kl_sample_filter){KL_ANY, KL_ANY, KL_ANY, KL_ANY, KL_ANY, KL_ANY};
+    *filter = (struct kl_sample_filter){KL_ANY, KL_ANY, KL_ANY, KL_ANY, KL_ANY, KL_ANY, NULL};
+    filter->name = kl_request_get(request, "name");
+    if (filter->name && !*filter->name)
+        filter->name = NULL;
     for (uint32_t d = 0; dataset && d < run->data.n_datasets; d++)
         if (!strcmp(run->data.datasets[d]->name, dataset))
             filter->dataset = (int)d;
@@ -71,30 +74,90 @@ static int parse_filter(const struct kl_run *run, const struct kl_request *reque
                : 0;
 }
 
-void kl_serve_samples(struct kl_run *run, const struct kl_request *request, struct kl_reply *reply)
+/* Which samples of an order are asked for. */
+struct window {
+    enum kl_sample_order order;
+    uint32_t offset, limit;
+    int64_t at; /* a sample whose position is wanted, or -1 */
+};
+
+static int parse_window(const struct kl_run *run, const struct kl_request *request,
+                        struct kl_reply *reply, struct window *window)
+{
+    const char *sort = kl_request_get(request, "sort"), *at = kl_request_get(request, "at");
+    struct kl_error err;
+    uint32_t sample = 0;
+
+    *window = (struct window){KL_ORDER_STORED, 0, DEFAULT_LIMIT, -1};
+    if (sort && kl_sample_order_parse(sort, &window->order)) {
+        kl_reply_problem(reply, 400, "sort", "sort is stored, least-sure, most-sure, loss or margin");
+        return -1;
+    }
+    if (at && kl_sample_named(&run->data, at, "at", &sample, &err)) {
+        kl_reply_error(reply, NULL, &err);
+        return -1;
+    }
+    window->at = at ? (int64_t)sample : -1;
+    if (kl_request_get(request, "next") && kl_request_get(request, "offset")) {
+        kl_reply_problem(reply, 400, "offset", "a page begins at next or at offset, not at both");
+        return -1;
+    }
+    return kl_request_number(request, reply, "limit", 1, LIMIT_MAX, &window->limit) ||
+                   kl_request_page(request, reply, &window->offset) ||
+                   kl_request_number(request, reply, "offset", 0, UINT32_MAX - LIMIT_MAX,
+                                     &window->offset)
+               ? -1
+               : 0;
+}
+
+void kl_serve_samples(struct kl_service *service, struct kl_run *run,
+                      const struct kl_request *request, struct kl_reply *reply)
 {
     struct kl_sample_filter filter;
+    struct kl_sample_page page = {0};
+    struct window window;
     struct kl_sample *samples = NULL;
+    uint32_t ids[LIMIT_MAX];
     struct kl_error err;
-    uint32_t limit = DEFAULT_LIMIT, from, n;
-    uint64_t total;
-    int64_t next;
     enum kl_status status;
 
     if (kl_request_allows(request, reply, "dataset", "split", "label", "predicted", "correct",
-                          "flipped", "limit", "next", NULL) ||
-        parse_filter(run, request, reply, &filter) ||
-        kl_request_number(request, reply, "limit", 1, LIMIT_MAX, &limit) ||
-        kl_request_page(request, reply, &from))
+                          "flipped", "name", "sort", "limit", "next", "offset", "at", NULL) ||
+        parse_filter(run, request, reply, &filter) || parse_window(run, request, reply, &window))
         return;
-    status = kl_alloc(&samples, limit, sizeof *samples, "samples", &err);
+    status = kl_alloc(&samples, window.limit, sizeof *samples, "samples", &err);
+    page.offset = window.offset;
     if (!status)
-        status = kl_samples_list(run, &filter, from, limit, samples, &n, &next, &total, &err);
+        status = kl_sample_lists_page(&service->lists, run, &filter, window.order, window.offset,
+                                      window.limit, window.at, ids, &page.n, &page.total,
+                                      &page.position, &err);
+    if (!status)
+        status = kl_samples_some(run, ids, page.n, samples, &err);
+    page.samples = samples;
+    page.has_position = window.at >= 0;
     if (status)
         kl_reply_error(reply, NULL, &err);
     else
-        kl_reply_json(reply, kl_json_samples(run, samples, n, next, total));
+        kl_reply_json(reply, kl_json_samples(run, &page));
     free(samples);
+}
+
+void kl_serve_confusion(struct kl_run *run, const struct kl_request *request,
+                        struct kl_reply *reply)
+{
+    struct kl_sample_filter filter;
+    struct kl_confusion *confusions = NULL;
+    struct kl_error err;
+    uint32_t n = 0;
+
+    if (kl_request_allows(request, reply, "dataset", "split", NULL) ||
+        parse_filter(run, request, reply, &filter))
+        return;
+    if (kl_samples_confusions(run, &filter, &confusions, &n, &err))
+        kl_reply_error(reply, NULL, &err);
+    else
+        kl_reply_json(reply, kl_json_confusions(confusions, n));
+    free(confusions);
 }
 
 void kl_serve_sample(struct kl_run *run, const char *id, const struct kl_request *request,

@@ -359,30 +359,54 @@ END_TEST
 START_TEST(samples_are_found_by_what_is_known_of_them)
 {
     struct kl_sample samples[30], one;
-    struct kl_sample_filter filter = {KL_ANY, KL_SPLIT_TRAIN, 1, KL_ANY, KL_ANY, KL_ANY};
+    struct kl_sample_filter filter = {KL_ANY, KL_SPLIT_TRAIN, 1, KL_ANY, KL_ANY, KL_ANY, NULL};
+    struct kl_certainty certainty = {0};
     struct opened opened;
     struct kl_error err;
-    uint32_t n, right, wrong;
-    uint64_t total;
-    int64_t next;
+    uint32_t n, right, wrong, *ids = NULL;
 
     write_run(KL_F16);
     opened = open_run();
-    ck_ok(kl_samples_list(opened.run, &filter, 0, 5, samples, &n, &next, &total, &err), err);
-    ck_assert_uint_eq(n, 5);
-    ck_assert_uint_eq(total, 8);
-    ck_assert_int_eq(next, 16);
-    ck_ok(kl_samples_list(opened.run, &filter, 16, 5, samples, &n, &next, &total, &err), err);
-    ck_assert_uint_eq(n, 3);
-    ck_assert_int_eq(next, -1);
-    ck_assert_uint_eq(samples[2].id, 22);
-    filter = (struct kl_sample_filter){0, KL_ANY, KL_ANY, KL_ANY, 1, KL_ANY};
-    ck_ok(kl_samples_list(opened.run, &filter, 0, 30, samples, &right, &next, &total, &err), err);
-    for (uint32_t i = 0; i < right; i++)
+    ck_ok(kl_samples_choose(opened.run, &filter, KL_ORDER_STORED, NULL, &ids, &n, &err), err);
+    ck_assert_uint_eq(n, 8);
+    ck_assert_uint_eq(ids[5], 16);
+    ck_assert_uint_eq(ids[7], 22);
+    free(ids);
+    filter = (struct kl_sample_filter){0, KL_ANY, KL_ANY, KL_ANY, 1, KL_ANY, NULL};
+    ck_ok(kl_samples_choose(opened.run, &filter, KL_ORDER_MOST_SURE, NULL, &ids, &right, &err),
+          err);
+    ck_ok(kl_samples_some(opened.run, ids, right, samples, &err), err);
+    for (uint32_t i = 0; i < right; i++) {
         ck_assert_uint_eq(samples[i].label, samples[i].predicted);
+        ck_assert(i == 0 || samples[i].probability <= samples[i - 1].probability);
+    }
+    free(ids);
     filter.correct = 0;
-    ck_ok(kl_samples_list(opened.run, &filter, 0, 30, samples, &wrong, &next, &total, &err), err);
+    ck_ok(kl_samples_choose(opened.run, &filter, KL_ORDER_LEAST_SURE, NULL, &ids, &wrong, &err),
+          err);
     ck_assert_uint_eq(right + wrong, 30);
+    free(ids);
+    filter.correct = KL_ANY;
+    ck_ok(kl_run_read_images(opened.run, &err), err);
+    ck_ok(kl_certainty(&opened.run->history, &certainty, &err), err);
+    ck_ok(kl_samples_choose(opened.run, &filter, KL_ORDER_LOSS, &certainty, &ids, &n, &err), err);
+    ck_ok(kl_samples_some(opened.run, ids, n, samples, &err), err);
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t id = samples[i].id;
+        int is_right = samples[i].target == samples[i].predicted;
+
+        ck_assert(i == 0 || certainty.losses[id] <= certainty.losses[samples[i - 1].id]);
+        ck_assert((certainty.margins[id] > 0) == is_right);
+        if (is_right)
+            ck_assert_double_eq_tol(exp(-(double)certainty.losses[id]), samples[i].probability,
+                                    1e-5);
+    }
+    free(ids);
+    filter.name = "nowhere";
+    ck_ok(kl_samples_choose(opened.run, &filter, KL_ORDER_STORED, NULL, &ids, &n, &err), err);
+    ck_assert_uint_eq(n, 0);
+    free(ids);
+    kl_certainty_clear(&certainty);
     ck_ok(kl_samples_get(opened.run, 25, &one, &err), err);
     ck_assert_uint_eq(one.place.index, 1);
     ck_assert_int_eq(one.place.split, KL_SPLIT_TEST);

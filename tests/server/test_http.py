@@ -91,7 +91,37 @@ def test_the_description_knows_every_address_and_is_valid_openapi():
                 for p in operation.get("parameters", []):  # nothing described is unknown
                     if p["in"] == "query" and not p["required"]:
                         status, _, body = SERVER.ask(f"{start}{p['name']}=~")
-                        assert status == 400 and b"knows no parameter" not in body, (path, p)
+                        assert status == (200 if p["schema"] == {"type": "string"} else 400) and b"knows no parameter" not in body, (path, p)
+
+
+def test_samples_have_orders_and_positions():
+    b = base()
+    for sort, key in (("stored", lambda s: s["id"]), ("least-sure", lambda s: s["probability"]), ("most-sure", lambda s: -s["probability"])):
+        pages = [SERVER.json(f"{b}/samples?split=test&sort={sort}&limit=400&offset={offset}") for offset in (0, 400, 800)]
+        samples = [one for page in pages for one in page["samples"]]
+        assert len({one["id"] for one in samples}) == pages[0]["total"] == 1000 and pages[2]["next"] is None
+        assert [one["id"] for one in samples] == [one["id"] for one in sorted(samples, key=lambda s: (key(s), s["id"]))]
+        again = SERVER.json(f"{b}/samples?split=test&sort={sort}&limit=400&next={pages[0]['next']}")
+        assert again["samples"] == pages[1]["samples"]
+        for position in (0, 417, 999):
+            assert SERVER.json(f"{b}/samples?split=test&sort={sort}&limit=1&at={samples[position]['id']}")["position"] == position
+    assert SERVER.json(f"{b}/samples?split=test&limit=1&at=0")["position"] is None  # a training sample
+    by_loss = SERVER.json(f"{b}/samples?split=test&sort=loss&limit=1000")["samples"]
+    right = [one for one in by_loss if one["correct"]]
+    assert [one["probability"] for one in right] == sorted(one["probability"] for one in right) and not by_loss[0]["correct"]
+    by_margin = [one["correct"] for one in SERVER.json(f"{b}/samples?split=test&sort=margin&limit=1000")["samples"]]
+    assert by_margin == sorted(by_margin)  # who is wrong has a negative one
+    assert SERVER.ask(f"{b}/samples?sort=size")[0] == 400 and SERVER.ask(f"{b}/samples?next=s5&offset=5")[0] == 400
+    assert SERVER.json(f"{b}/samples?name=nowhere")["total"] == 0
+
+
+def test_confusions_count_every_sample_once():
+    b = base()
+    found = SERVER.json(f"{b}/confusion?split=test")["confusions"]
+    validate("Confusions", {"confusions": found})
+    assert sum(one["samples"] for one in found) == 1000
+    for one in found[:5] + found[-5:]:
+        assert SERVER.json(f"{b}/samples?split=test&label={one['target']}&predicted={one['predicted']}&limit=1")["total"] == one["samples"]
 
 
 def test_query_json_is_the_api_answer():

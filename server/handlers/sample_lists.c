@@ -1,0 +1,177 @@
+#include "server/handlers/sample_lists.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/memory.h"
+#include "core/base/utf8.h"
+
+struct kl_known_list {
+    struct kl_known_list *next;
+    const struct kl_run *run;
+    struct kl_sample_filter filter;
+    char *name; /* the filter's */
+    enum kl_sample_order order;
+    uint32_t n, *ids;
+};
+
+struct kl_known_certainty {
+    struct kl_known_certainty *next;
+    const struct kl_run *run;
+    struct kl_certainty certainty;
+};
+
+void kl_sample_lists_init(struct kl_sample_lists *lists)
+{
+    pthread_mutex_init(&lists->lock, NULL);
+    lists->first = NULL;
+    lists->certainties = NULL;
+}
+
+static void free_list(struct kl_known_list *list)
+{
+    free(list->name);
+    free(list->ids);
+    free(list);
+}
+
+void kl_sample_lists_clear(struct kl_sample_lists *lists)
+{
+    while (lists->first) {
+        struct kl_known_list *list = lists->first;
+
+        lists->first = list->next;
+        free_list(list);
+    }
+    while (lists->certainties) {
+        struct kl_known_certainty *known = lists->certainties;
+
+        lists->certainties = known->next;
+        kl_certainty_clear(&known->certainty);
+        free(known);
+    }
+    pthread_mutex_destroy(&lists->lock);
+}
+
+static int is_same(const struct kl_known_list *list, const struct kl_run *run,
+                   const struct kl_sample_filter *filter, enum kl_sample_order order)
+{
+    const struct kl_sample_filter *own = &list->filter;
+
+    return list->run == run && list->order == order && own->dataset == filter->dataset &&
+           own->split == filter->split && own->label == filter->label &&
+           own->predicted == filter->predicted && own->correct == filter->correct &&
+           own->flipped == filter->flipped && !own->name == !filter->name &&
+           (!own->name || !strcmp(own->name, filter->name));
+}
+
+/* With the lock held, as the next two. */
+static enum kl_status find_certainty(struct kl_sample_lists *lists, struct kl_run *run,
+                                     const struct kl_certainty **certainty, struct kl_error *err)
+{
+    struct kl_known_certainty *known = lists->certainties;
+    enum kl_status status = KL_OK;
+
+    while (known && known->run != run)
+        known = known->next;
+    if (!known) {
+        status = kl_alloc(&known, 1, sizeof *known, "the samples", err);
+        if (!status)
+            status = kl_run_read_images(run, err);
+        if (!status)
+            status = kl_certainty(&run->history, &known->certainty, err);
+        if (status) {
+            if (known)
+                kl_certainty_clear(&known->certainty);
+            free(known);
+            return status;
+        }
+        known->run = run;
+        known->next = lists->certainties;
+        lists->certainties = known;
+    }
+    *certainty = &known->certainty;
+    return KL_OK;
+}
+
+static enum kl_status make_list(struct kl_sample_lists *lists, struct kl_run *run,
+                                const struct kl_sample_filter *filter, enum kl_sample_order order,
+                                struct kl_known_list **out, struct kl_error *err)
+{
+    const struct kl_certainty *certainty = NULL;
+    struct kl_known_list *list = NULL;
+    enum kl_status status = kl_alloc(&list, 1, sizeof *list, "samples", err);
+
+    if (status)
+        return status;
+    list->run = run;
+    list->order = order;
+    list->filter = *filter;
+    list->filter.name = NULL;
+    if (order == KL_ORDER_LOSS || order == KL_ORDER_MARGIN)
+        status = find_certainty(lists, run, &certainty, err);
+    if (!status && filter->name)
+        status = kl_copy_text(&list->name, filter->name, err);
+    if (!status)
+        status = kl_samples_choose(run, filter, order, certainty, &list->ids, &list->n, err);
+    list->filter.name = list->name;
+    if (status)
+        free_list(list);
+    else
+        *out = list;
+    return status;
+}
+
+/* The list, which becomes the most recently used; those used longest ago are let go of. */
+static enum kl_status find_list(struct kl_sample_lists *lists, struct kl_run *run,
+                                const struct kl_sample_filter *filter, enum kl_sample_order order,
+                                struct kl_known_list **out, struct kl_error *err)
+{
+    struct kl_known_list **link = &lists->first, *list;
+    unsigned n = 0;
+
+    while (*link && !is_same(*link, run, filter, order))
+        link = &(*link)->next;
+    list = *link;
+    if (list)
+        *link = list->next;
+    else if (make_list(lists, run, filter, order, &list, err))
+        return err->status;
+    list->next = lists->first;
+    lists->first = *out = list;
+    for (link = &lists->first; *link; n++) {
+        struct kl_known_list *old = *link;
+
+        if (n < KL_SAMPLE_LISTS_KEPT) {
+            link = &old->next;
+            continue;
+        }
+        *link = old->next;
+        free_list(old);
+    }
+    return KL_OK;
+}
+
+enum kl_status kl_sample_lists_page(struct kl_sample_lists *lists, struct kl_run *run,
+                                    const struct kl_sample_filter *filter,
+                                    enum kl_sample_order order, uint32_t offset, uint32_t limit,
+                                    int64_t at, uint32_t *ids, uint32_t *n, uint32_t *total,
+                                    int64_t *position, struct kl_error *err)
+{
+    struct kl_known_list *list = NULL;
+    enum kl_status status;
+
+    pthread_mutex_lock(&lists->lock);
+    status = find_list(lists, run, filter, order, &list, err);
+    if (!status) {
+        *total = list->n;
+        *n = offset >= list->n ? 0 : limit < list->n - offset ? limit : list->n - offset;
+        if (*n)
+            memcpy(ids, list->ids + offset, *n * sizeof *ids);
+        *position = -1;
+        for (uint32_t i = 0; at >= 0 && i < list->n && *position < 0; i++)
+            *position = list->ids[i] == at ? (int64_t)i : -1;
+    }
+    pthread_mutex_unlock(&lists->lock);
+    return status;
+}

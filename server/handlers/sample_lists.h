@@ -1,0 +1,33 @@
+/* Samples in an order, kept for the pages of it that are asked for next: a gallery scrolls through
+ * tens of thousands. */
+#ifndef KL_SERVER_HANDLERS_SAMPLE_LISTS_H
+#define KL_SERVER_HANDLERS_SAMPLE_LISTS_H
+
+#include <pthread.h>
+
+#include "db/samples.h"
+
+#define KL_SAMPLE_LISTS_KEPT 8 /* some hundred kilobytes each */
+
+struct kl_known_list;
+struct kl_known_certainty;
+
+struct kl_sample_lists {
+    pthread_mutex_t lock;
+    struct kl_known_list *first; /* the most recently used */
+    struct kl_known_certainty *certainties;
+};
+
+void kl_sample_lists_init(struct kl_sample_lists *lists);
+void kl_sample_lists_clear(struct kl_sample_lists *lists);
+
+/* Positions offset .. of the samples that match: ids has room for limit, *n of them are filled;
+ * *total are all. at is the id of a sample whose position is wanted, or negative; *position is it,
+ * or -1 where it does not match. Thread-safe. Errors: those of kl_samples_choose, kl_certainty. */
+enum kl_status kl_sample_lists_page(struct kl_sample_lists *lists, struct kl_run *run,
+                                    const struct kl_sample_filter *filter,
+                                    enum kl_sample_order order, uint32_t offset, uint32_t limit,
+                                    int64_t at, uint32_t *ids, uint32_t *n, uint32_t *total,
+                                    int64_t *position, struct kl_error *err);
+
+#endif
