@@ -67,7 +67,7 @@ export function getSample(run, sample, signal) {
 }
 
 /**
- * One page of the samples that match, from the token next on.
+ * One page of the samples that match, from the token next on, or as the filter says.
  * @param {string} run
  * @param {Record<string, string|number|null>} filter
  * @param {number} limit
@@ -81,6 +81,12 @@ export function listSamples(run, filter, limit, next, signal) {
     if (value !== null) query.set(name, String(value));
   if (next) query.set('next', next);
   return ask(`runs/${run}/samples?${query}`, signal);
+}
+
+/** How many samples of a split are called what. @param {string} run @param {string} split @param {string|null} dataset
+ *  @returns {Promise<import('./types.js').Confusion[]>} */
+export async function getConfusions(run, split, dataset) {
+  return (await ask(`runs/${run}/confusion?${new URLSearchParams({split, ...(dataset === null ? {} : {dataset})})}`)).confusions;
 }
 
 /** What each resource about one subject depends on (docs/api.md). @type {Record<string, string[]>} */

@@ -100,9 +100,10 @@ const actions = {
       else notify(direction > 0 ? 'This is the last token.' : 'This is the first token.');
       return;
     }
-    const next = gallery.neighbour(state.sample ?? 0, direction);
-    if (next !== null) actions.explain(next);
-    else notify(direction > 0 ? 'This is the last sample.' : 'This is the first sample.');
+    void gallery.neighbour(state.sample ?? 0, direction).then((next) => {
+      if (next !== null) actions.explain(next);
+      else notify(direction > 0 ? 'This is the last sample.' : 'This is the first sample.');
+    }, (error) => notify(`The next sample cannot be told: ${error.message}`));
   },
   share() {
     const shown = /** @type {Run} */ (run), pixels = decodePixels(state.pixels ?? '', shown.layers[0].inputs) ?? null;

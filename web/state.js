@@ -42,11 +42,14 @@ import {ranksOf, today} from './ranks.js';
  * @property {'true'|'false'|null} correct
  * @property {number|null} label
  * @property {number|null} predicted
+ * @property {string|null} name a piece of the file's name, or of the description
+ * @property {'stored'|'least-sure'|'most-sure'|'loss'|'margin'} sort the gallery's order
  */
 
 export const DEFAULT_K = 20;
 export const K_MAX = 1000;
 export const TEXT_MAX = 2000;
+const NAME_MAX = 200;
 
 /** @param {string} text @param {number} low @param {number} high */
 function integer(text, low, high) {
@@ -236,6 +239,16 @@ export const settings = {
     initial: null,
     parse: (text, run) => integer(text, 0, outputs(run) - 1),
     allowed: (run) => `0 to ${outputs(run) - 1}`,
+  },
+  name: {
+    initial: null,
+    parse: (text, run) => run.kind !== 'text' && text !== '' && text.length <= NAME_MAX ? text : undefined,
+    allowed: (run) => run.kind === 'text' ? 'for images and described samples only' : `1 to ${NAME_MAX} characters`,
+  },
+  sort: {
+    initial: 'stored',
+    parse: (text) => word(text, ['stored', 'least-sure', 'most-sure', 'loss', 'margin']),
+    allowed: () => 'stored, least-sure, most-sure, loss or margin',
   },
 };
 

@@ -154,7 +154,8 @@ test('samples of a table are shown as their values, everywhere', async () => {
   assert.match(await page.textContent('#answer .words.subject'), /^nameperson 3age/);
   assert.match(await page.textContent('#intro'), /Which training samples/);
   assert.equal(await page.$$eval('#views img', (all) => all.filter((one) => one.checkVisibility()).length), 0);
-  assert.equal((await page.$$('.thumb .words')).length, 20);
+  await page.waitForSelector('.thumb .words');
+  assert.equal(await page.textContent('#total'), '20');
   await page.hover('#totals .u-over');
   await page.waitForSelector('.preview .words');
   assert.match(await page.textContent('.preview'), /nameperson \d+age/);

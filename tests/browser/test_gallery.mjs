@@ -1,0 +1,153 @@
+// The gallery: any of many samples at once, in an order, found by name, chosen by what is called what. Prints TAP.
+import assert from 'node:assert/strict';
+import path from 'node:path';
+import {execFileSync} from 'node:child_process';
+import {api, axeSource, choose, folder, problems, ready, root, run as runAll, test, train, world} from '../lib/browser.mjs';
+
+let page, run, files;
+
+const open = async (where, id = run) => {
+  await page.goto(`${world.origin}/r/${id}${where}`);
+  await ready();
+};
+/** What stands in sight, by position. */
+const inSight = () => page.$$eval('button.thumb', (all) => {
+  const {top, bottom} = document.querySelector('#gallery').getBoundingClientRect();
+  return all.filter((one) => one.getBoundingClientRect().bottom > top && one.getBoundingClientRect().top < bottom)
+    .map(({dataset}) => [Number(dataset.position), Number(dataset.sample)]);
+});
+const settled = () => page.waitForFunction(() => document.querySelector('button.thumb') && !document.querySelector('.thumb.coming'));
+
+test('a link to a sample far down shows and marks it, and only what can be seen exists', async () => {
+  await open('/q/train/strokes/4321?split=train');
+  await page.waitForSelector('.thumb[aria-current]');
+  await settled();
+  const [position] = (await inSight()).find(([, sample]) => sample === 4321);
+  assert.equal(position, 4321);
+  assert.ok((await page.$$('.thumb')).length < 300);
+  assert.equal(await page.textContent('#total'), '6,000');
+});
+
+test('any place is scrolled to at once, and shows what is there', async () => {
+  for (const share of [0.5, 1, 0, 0.83]) {
+    await page.$eval('#gallery', (gallery, to) => gallery.scrollTo(0, to * (gallery.scrollHeight - gallery.clientHeight)), share);
+    await page.waitForTimeout(100);
+    await settled();
+    const shown = await inSight();
+    assert.ok(shown.length >= 20);
+    for (const [position, sample] of shown) assert.equal(sample, position); // of the training split, as stored
+    assert.ok(Math.abs(shown[0][0] - share * 6000) < 150, `${share}: ${shown[0][0]}`);
+  }
+});
+
+test('every order is that of the API, and its neighbours are those of previous and next', async () => {
+  for (const sort of ['least-sure', 'most-sure', 'loss', 'margin']) {
+    const {samples} = await api(`/samples?split=test&sort=${sort}&limit=40`);
+    await open(`/q/test/strokes/${samples[0].index}?split=test&sort=${sort}`);
+    await settled();
+    await page.waitForFunction((first) => document.querySelector('[data-position="0"]')?.dataset.sample === String(first), samples[0].id);
+    for (let i = 0; i < 12; i++) assert.equal(await page.getAttribute(`[data-position="${i}"]`, 'data-sample'), String(samples[i].id));
+    await choose(() => page.click('[data-position="3"]'));
+    await choose(() => page.click('#next'));
+    assert.equal(await page.getAttribute('.thumb[aria-current]', 'data-position'), '4');
+    await choose(() => page.click('#previous'));
+    assert.equal(await page.getAttribute('.thumb[aria-current]', 'data-position'), '3');
+  }
+});
+
+test('the keys go through all of it', async () => {
+  await open('/q/train/strokes/7?split=train');
+  await page.waitForSelector('.thumb[aria-current]');
+  await page.focus('.thumb[aria-current]');
+  const focused = () => page.evaluate(() => Number(document.activeElement.dataset.position));
+  const press = async (key, to) => {
+    await page.keyboard.press(key);
+    await page.waitForFunction((n) => Number(document.activeElement.dataset.position) === n, to);
+  };
+  await press('ArrowRight', 8);
+  await press('ArrowDown', 13);
+  await press('End', 5999);
+  await press('ArrowLeft', 5998);
+  await press('Home', 0);
+  await page.keyboard.press('PageDown');
+  await page.waitForFunction(() => Number(document.activeElement.dataset.position) > 30);
+  assert.ok(await focused() < 200);
+  const here = await focused();
+  await choose(() => page.keyboard.press('Enter'));
+  assert.match(page.url(), new RegExp(`/train/strokes/${here}\\?`));
+  await page.waitForFunction((n) => document.activeElement.dataset.position === String(n), here);
+});
+
+test('a cell of the confusion matrix shows its samples', async () => {
+  await open('/q/test/strokes/3');
+  await page.click('#confusion');
+  await page.waitForSelector('.confusion');
+  const {confusions} = await api('/confusion?split=test');
+  const cells = await page.$$eval('.confusion button', (all) => all.map(({dataset, textContent}) => ({target: +dataset.target, predicted: +dataset.predicted, samples: +textContent})));
+  assert.deepEqual(cells, confusions);
+  await page.evaluate(axeSource);
+  const {violations} = await page.evaluate(() => window.axe.run({runOnly: ['wcag2a', 'wcag2aa']}));
+  assert.deepEqual(violations.map(({id, nodes}) => [id, nodes[0].html]), []);
+  const cell = confusions.find(({target, predicted}) => target !== predicted);
+  await choose(() => page.click(`.confusion [data-target="${cell.target}"][data-predicted="${cell.predicted}"]`));
+  assert.match(page.url(), new RegExp(`label=${cell.target}&predicted=${cell.predicted}`));
+  await page.waitForFunction((n) => document.querySelector('#total').textContent === String(n), cell.samples);
+});
+
+test('samples are found by a piece of their file’s name, or their number', async () => {
+  await open('', files);
+  await page.fill('#jump', 'ODD');
+  await choose(() => page.press('#jump', 'Enter'));
+  assert.match(page.url(), /name=ODD/);
+  const {samples, total} = await api('/samples?split=test&name=odd', files);
+  assert.ok(total > 0 && samples.every((sample) => sample.path.includes('odd')));
+  await page.waitForFunction((n) => document.querySelector('#total').textContent === String(n), total);
+  await settled();
+  assert.deepEqual(await page.$$eval('button.thumb', (all) => all.map(({dataset}) => Number(dataset.sample))), samples.map(({id}) => id));
+  await page.fill('#jump', '#2');
+  await choose(() => page.press('#jump', 'Enter'));
+  assert.match(page.url(), /\/test\/lines\/2/);
+});
+
+test('it scrolls through all of them without long frames', async () => {
+  await open('/q/train/strokes/0?split=train');
+  await settled();
+  const {frames, most} = await page.evaluate(() => new Promise((end) => {
+    const gallery = document.querySelector('#gallery'), begin = performance.now(), height = gallery.scrollHeight;
+    let frames = 0, most = 0, last = begin;
+    const step = () => {
+      const now = performance.now();
+      most = Math.max(most, now - last);
+      last = now;
+      frames++;
+      gallery.scrollTop = (now - begin) / 1500 * height;
+      if (now - begin < 1500) requestAnimationFrame(step);
+      else end({frames, most});
+    };
+    requestAnimationFrame(step);
+  }));
+  console.log(`# ${(frames / 1.5).toFixed(0)} frames a second, the longest ${most.toFixed(0)} ms`);
+  assert.ok((await page.$$('.thumb')).length < 300);
+});
+
+test('nothing was wrong on the console', async () => {
+  assert.deepEqual(problems, []);
+});
+
+await runAll(() => {
+  const images = path.join(folder, 'lines');
+  execFileSync('/usr/bin/python3', ['-c', `import sys, os
+sys.path.insert(0, sys.argv[1])
+import numpy as np, made_data
+for label in range(2):
+    os.makedirs(os.path.join(sys.argv[2], str(label)), exist_ok=True)
+    for i in range(24):
+        pixels = np.zeros((12, 12), np.uint8)
+        pixels[(i + 6 * label) % 12] = 255 - i
+        made_data.png(os.path.join(sys.argv[2], str(label), f'{"odd" if i % 2 else "even"}-{i}.png'), pixels)`, path.join(root, 'tests/lib'), images]);
+  return [train('strokes', '--data', 'strokes', '--hidden', '24', '--steps', '40', '--batch', '32', '--lr', '0.02'),
+    train('lines', '--data', `lines=${images}`, '--hidden', '8', '--steps', '20', '--batch', '8', '--lr', '0.02')];
+}, () => {
+  ({page} = world);
+  [run, files] = world.runs;
+});
