@@ -78,6 +78,12 @@ static enum kl_status reword(const struct kl_beside *kind, sqlite3 *db, enum kl_
                              const char *path, struct kl_error *err)
 {
     switch (db ? sqlite3_errcode(db) & 0xff : SQLITE_OK) {
+    case SQLITE_CANTOPEN:
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+        return kl_fail(err, KL_ERR_IO,
+                       "%s cannot be written: its folder, or the file itself, is not yours to write",
+                       path);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
         return kl_fail(err, KL_ERR_BUSY, "%s is being written by another keylight: try again",
@@ -110,6 +116,11 @@ enum kl_status kl_beside_open(const struct kl_beside *kind, const struct kl_run 
     if (status || (!is_there && !makes))
         goto out;
     status = kl_db_open(path, KL_OPEN_WRITE, db, err);
+    if (status == KL_ERR_NOT_FOUND || status == KL_ERR_IO)
+        status = kl_fail(err, KL_ERR_IO,
+                         "%s cannot be opened: its folder, or the file itself, is not yours to "
+                         "write",
+                         path);
     if (!status) {
         sqlite3_busy_timeout(*db, PATIENCE_MS);
         sqlite3_limit(*db, SQLITE_LIMIT_LENGTH, kind->value_bytes);

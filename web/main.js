@@ -8,6 +8,7 @@ import {decodePixels, takesPictures} from './pixels.js';
 import {setRanks} from './ranks.js';
 import {canAsk, fitState, formatUrl, isHeld, onlyTest, parseUrl} from './state.js';
 import {openShare} from './views/share.js';
+import {near} from './near.js';
 import {offerAway} from './take.js';
 import {showAnswer, showFailure} from './views/answer.js';
 import {showCompare} from './views/compare.js';
@@ -268,12 +269,13 @@ async function renderQuery(shown, asked, pixels, signal) {
   const context = {run: shown, state: asked, pixels, subject, answer, layers: [], actions, signal};
   showFirst(context);
   ready('query');
-  void further(async () => {
-    await Promise.all([showFurther(context), tellMissed(context, subject).catch((error) => {
-      if (!signal.aborted) redraw(byId('missed'), h('p.soft', {}, `What would be missed cannot be told: ${error.message}`));
-    })]);
-    return () => tellCommon(shown, answer, signal);
-  }, signal);
+  void further(() => showFurther(context), signal);
+  void near(byId('missed'), signal).then(() => tellMissed(context, subject)).catch((error) => {
+    if (!signal.aborted) redraw(byId('missed'), h('p.soft', {}, `What would be missed cannot be told: ${error.message}`));
+  });
+  void near(byId('spotlight'), signal).then(() => tellCommon(shown, answer, signal)).catch((error) => {
+    if (!signal.aborted) notify(`How common these are cannot be told: ${error.message}`);
+  });
 }
 
 /** Which images would be missed most. @param {import('./panels.js').Context} context @param {import('./types.js').Subject} subject */
@@ -296,14 +298,12 @@ async function tellCommon(shown, answer, signal) {
   if (!signal.aborted) showCommon(byId('spotlight'), answer, common);
 }
 
-/** What takes longer than the answer: the panels, and what may follow them.
- *  @param {() => Promise<void|(() => Promise<void>)>} more @param {AbortSignal} signal */
+/** The panels, once they are near. @param {() => Promise<void>} more @param {AbortSignal} signal */
 async function further(more, signal) {
+  await near(byId('panels'), signal);
   try {
-    const last = await more();
-    if (signal.aborted) return;
-    body.dataset.panels = 'ready';
-    await last?.();
+    await more();
+    if (!signal.aborted) body.dataset.panels = 'ready';
   } catch (error) {
     if (!signal.aborted) notify(`Some panels are missing: ${/** @type {Error} */ (error).message}`);
   }

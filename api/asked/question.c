@@ -96,13 +96,37 @@ static enum kl_status set_by(struct kl_question *question, const struct kl_histo
                : kl_fail_on(err, KL_ERR_USAGE, "by", "by is pattern or sample, not '%.40s'", text);
 }
 
+/* How many classes have a name, over all data sets; *class is the last one's number. */
+static uint32_t count_named(const struct kl_history *history, const char *name, uint32_t *class)
+{
+    const struct kl_collection *data = history->data;
+    uint32_t n = 0;
+
+    for (uint32_t d = 0, base = 0; d < data->n_datasets; base += data->datasets[d++]->n_classes)
+        for (uint32_t label = 0; label < data->datasets[d]->n_classes; label++)
+            if (!strcmp(kl_dataset_class_name(data->datasets[d], label), name)) {
+                *class = base + label;
+                n++;
+            }
+    return n;
+}
+
+/* A class by its number over all data sets, or by its name, if one alone has it: 0, or -1. */
+static int find_class(const struct kl_history *history, const char *text, uint32_t *class)
+{
+    if (!kl_parse_number(text, class))
+        return *class < history->n_classes ? 0 : -1;
+    return count_named(history, text, class) == 1 ? 0 : -1;
+}
+
 static enum kl_status set_class(struct kl_question *question, const struct kl_history *history,
                                 const char *text, struct kl_error *err)
 {
     uint32_t class = 0;
 
-    if (kl_parse_number(text, &class) || class >= history->n_classes)
-        return kl_fail_on(err, KL_ERR_USAGE, "class", "class is 0 to %u in this run",
+    if (find_class(history, text, &class))
+        return kl_fail_on(err, KL_ERR_USAGE, "class",
+                          "class is 0 to %u in this run, or the name that one class has",
                           history->n_classes - 1);
     question->query.only_class = (int)class;
     return KL_OK;
@@ -210,8 +234,11 @@ static enum kl_status add_term(const char *word, const char *term, const char *v
             return bad_term(word, term, "top:N takes the first N of the spotlight, at most 1000", err);
         removal->top = number > removal->top ? number : removal->top;
     } else if (!strncmp(term, "class:", 6)) {
-        if (!is_number || number >= history->n_classes)
-            return bad_term(word, term, "class:NUMBER counts the classes of all data sets from 0", err);
+        if (find_class(history, value, &number))
+            return bad_term(word, term,
+                            "class:NUMBER counts the classes of all data sets from 0; class:NAME "
+                            "names one, if no other has its name",
+                            err);
         if (removal->n_classes == KL_REMOVAL_TERMS_MAX)
             return too_many(word, term, err);
         removal->classes[removal->n_classes++] = number;

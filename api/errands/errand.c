@@ -8,6 +8,7 @@
 #include "api/asked/sample_name.h"
 #include "api/errands/without.h"
 #include "core/base/clock.h"
+#include "core/base/hash.h"
 #include "core/base/memory.h"
 #include "core/base/number.h"
 #include "core/base/utf8.h"
@@ -66,15 +67,26 @@ void kl_errand_init(enum kl_errand_kind kind, const struct kl_run *run, struct k
 void kl_errand_clear(struct kl_errand *errand)
 {
     free(errand->without);
+    free(errand->marked);
     errand->without = NULL;
+    errand->marked = NULL;
 }
 
 enum kl_status kl_errand_copy(const struct kl_errand *from, struct kl_errand *to,
                               struct kl_error *err)
 {
+    enum kl_status status = KL_OK;
+
     *to = *from;
     to->without = NULL;
-    return from->without ? kl_copy_text(&to->without, from->without, err) : KL_OK;
+    to->marked = NULL;
+    if (from->without)
+        status = kl_copy_text(&to->without, from->without, err);
+    if (!status && from->n_marked)
+        status = kl_alloc(&to->marked, from->n_marked, sizeof *to->marked, "the marks", err);
+    if (!status && from->n_marked)
+        memcpy(to->marked, from->marked, from->n_marked * sizeof *to->marked);
+    return status;
 }
 
 /* Names, parted by commas. */
@@ -112,8 +124,10 @@ static enum kl_status set_without(struct kl_errand *errand, const struct kl_run 
     int needs_sample;
     enum kl_status status = kl_without_check(text, run, &needs_sample, err);
 
-    free(errand->without);
-    errand->without = NULL;
+    kl_errand_clear(errand);
+    errand->n_marked = 0;
+    if (!status && kl_without_names_marked(text))
+        status = kl_without_marked(run, &errand->marked, &errand->n_marked, err);
     return status ? status : kl_copy_text(&errand->without, text, err);
 }
 
@@ -267,12 +281,23 @@ static void print_word(FILE *file, const char *word)
     fprintf(file, "%s%s=", ftell(file) > 0 ? "&" : "", word);
 }
 
+/* As short as it is that number and no other. */
+static void print_number(FILE *file, double number)
+{
+    char text[32];
+
+    snprintf(text, sizeof text, "%g", number);
+    if (strtod(text, NULL) != number)
+        snprintf(text, sizeof text, "%.17g", number);
+    fputs(text, file);
+}
+
 char *kl_errand_question(const struct kl_errand *errand, const struct kl_run *run)
 {
     const struct kl_truth_question *truth = &errand->truth;
     char *text = NULL, name[KL_SAMPLE_NAME_MAX];
     size_t n_bytes = 0;
-    uint64_t marks;
+    int has_top = errand->without && strstr(errand->without, "top:");
     FILE *file = open_memstream(&text, &n_bytes);
 
     if (!file)
@@ -287,11 +312,11 @@ char *kl_errand_question(const struct kl_errand *errand, const struct kl_run *ru
         print_word(file, "without");
         fputs(errand->without, file);
     }
-    if (*errand->rank) {
+    if (*errand->rank && has_top) {
         print_word(file, "rank");
         fputs(errand->rank, file);
     }
-    if (errand->spotlight.query.layer != run->training.shape.n_layers) {
+    if (errand->spotlight.query.layer != run->training.shape.n_layers && has_top) {
         print_word(file, "layer");
         fprintf(file, "%u", errand->spotlight.query.layer);
     }
@@ -299,18 +324,22 @@ char *kl_errand_question(const struct kl_errand *errand, const struct kl_run *ru
         print_word(file, "seed");
         fprintf(file, "%u", errand->seed);
     }
-    if (errand->without && kl_without_marks(errand->without, run, &marks)) {
+    if (errand->n_marked) {
         print_word(file, "marks"); /* which they were */
-        fprintf(file, "%016" PRIx64, marks);
+        fprintf(file, "%016" PRIx64,
+                kl_hash(KL_HASH_START, errand->marked,
+                        errand->n_marked * sizeof *errand->marked));
     }
     if (errand->kind == KL_ERRAND_TRUTH) {
         print_word(file, "check");
-        fprintf(file, "%u&leave=%g&queries=%u", truth->n_subsets, truth->share, truth->n_queries);
+        fprintf(file, "%u&leave=", truth->n_subsets);
+        print_number(file, truth->share);
+        fprintf(file, "&queries=%u", truth->n_queries);
     }
     if (errand->kind != KL_ERRAND_RETRAIN) {
         print_word(file, "parts");
-        fprintf(file, "%u/%u&damping=%g", truth->walk.parts.last, truth->walk.parts.of,
-                truth->walk.damping);
+        fprintf(file, "%u/%u&damping=", truth->walk.parts.last, truth->walk.parts.of);
+        print_number(file, truth->walk.damping);
     }
     return fclose(file) ? free(text), NULL : text;
 }
@@ -342,7 +371,8 @@ static enum kl_status retrain(const struct kl_errand *errand, struct kl_run *run
         query.target = (int)retraining.target;
     }
     if (!status)
-        status = kl_without_choose(errand->without, run, inquiry, &query, without, err);
+        status = kl_without_choose(errand->without, run, inquiry, &query, errand->marked,
+                                   errand->n_marked, without, err);
     retraining.without = without;
     if (!status)
         status = kl_retrain_without(&run->training, &run->history, inquiry, &retraining, work,

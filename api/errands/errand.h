@@ -23,7 +23,8 @@ enum kl_errand_kind { KL_ERRAND_RETRAIN, KL_ERRAND_WALK, KL_ERRAND_TRUTH, KL_N_E
 struct kl_errand {
     enum kl_errand_kind kind;
     uint32_t n_samples, samples[KL_WALK_QUERIES]; /* that are asked about */
-    char *without;                                /* who is left out, in terms; owned */
+    char *without;                                /* who is left out, in terms; owned, as */
+    uint32_t *marked, n_marked;                   /* (n_marked) whom its term marked named then */
     char rank[24];                                /* as it was said, or "" */
     struct kl_question spotlight;                 /* whose first samples top:N are */
     int has_seed;
@@ -96,7 +97,7 @@ void kl_errand_result_clear(struct kl_errand_result *result);
 char *kl_errand_json(const struct kl_errand *errand, const struct kl_run *run,
                      const struct kl_errand_result *result, uint32_t most);
 
-/* Keeps the answer beside the run, that of a walk for every sample by itself. Errors: those of
+/* Keeps the answer beside the run, that of a walk for every sample by itself, too. Errors: those of
  * kl_results_keep. */
 enum kl_status kl_errand_keep(const struct kl_errand *errand, const struct kl_run *run,
                               const struct kl_errand_result *result, struct kl_error *err);

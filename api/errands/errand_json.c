@@ -205,8 +205,10 @@ enum kl_status kl_errand_keep(const struct kl_errand *errand, const struct kl_ru
     struct kl_errand one = *errand;
     enum kl_status status = KL_OK;
 
+    if (errand->kind != KL_ERRAND_WALK || errand->n_samples > 1)
+        status = keep(errand, run, kl_errand_json(errand, run, result, KL_MISSED_KEPT), err);
     if (errand->kind != KL_ERRAND_WALK)
-        return keep(errand, run, kl_errand_json(errand, run, result, 0), err);
+        return status;
     one.n_samples = 1;
     for (uint32_t q = 0; !status && q < errand->n_samples; q++) {
         one.samples[0] = errand->samples[q];

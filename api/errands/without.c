@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "api/asked/question.h"
-#include "core/base/hash.h"
+#include "core/base/memory.h"
 #include "core/base/utf8.h"
 #include "core/explain/attention.h"
 #include "db/marks.h"
@@ -92,37 +92,35 @@ static enum kl_status leave_lit(const struct kl_run *run, struct kl_inquiry *inq
     return KL_OK;
 }
 
-static enum kl_status leave_marked(const struct kl_run *run, uint8_t *without, struct kl_error *err)
+int kl_without_names_marked(const char *terms)
 {
-    struct kl_mark *marks = NULL;
-    uint32_t n = 0;
-    enum kl_status status = kl_marks_read(run, &marks, &n, err);
-
-    for (uint32_t i = 0; !status && i < n; i++)
-        if (marks[i].decision == KL_MARK_WRONG)
-            leave_out(run, marks[i].sample, without);
-    free(marks);
-    return status;
-}
-
-int kl_without_marks(const char *terms, const struct kl_run *run, uint64_t *marks)
-{
-    struct kl_mark *all = NULL;
     struct kl_error err;
-    uint32_t n = 0;
     char *copy = NULL;
     int found = !kl_copy_text(&copy, terms, &err) && take_marked(copy);
 
     free(copy);
-    *marks = 0;
-    if (!found || kl_marks_read(run, &all, &n, &err))
-        return found;
-    *marks = KL_HASH_START;
-    for (uint32_t i = 0; i < n; i++)
-        if (all[i].decision == KL_MARK_WRONG)
-            *marks = kl_hash(*marks, &all[i].sample, sizeof all[i].sample);
-    free(all);
     return found;
+}
+
+enum kl_status kl_without_marked(const struct kl_run *run, uint32_t **marked, uint32_t *n,
+                                 struct kl_error *err)
+{
+    struct kl_mark *marks = NULL;
+    uint32_t n_marks = 0;
+    enum kl_status status = kl_marks_read(run, &marks, &n_marks, err);
+
+    *n = 0;
+    if (!status)
+        status = kl_alloc(marked, n_marks, sizeof **marked, "the marks", err);
+    for (uint32_t i = 0; !status && i < n_marks; i++)
+        if (marks[i].decision == KL_MARK_WRONG &&
+            kl_collection_place(&run->data, marks[i].sample).split == KL_SPLIT_TRAIN)
+            (*marked)[(*n)++] = marks[i].sample;
+    free(marks);
+    if (!status && *n == 0)
+        status = kl_fail_on(err, KL_ERR_USAGE, "without",
+                            "no training sample is marked as wrong: mark some among the suspects");
+    return status;
 }
 
 static void leave_named(const struct kl_run *run, const struct kl_removal *removal,
@@ -146,19 +144,18 @@ static void leave_named(const struct kl_run *run, const struct kl_removal *remov
 
 enum kl_status kl_without_choose(const char *terms, const struct kl_run *run,
                                  struct kl_inquiry *inquiry, const struct kl_query *query,
-                                 uint8_t *without, struct kl_error *err)
+                                 const uint32_t *marked, uint32_t n_marked, uint8_t *without,
+                                 struct kl_error *err)
 {
     struct kl_removal removal;
-    int marked;
-    enum kl_status status = read_terms(terms, run, &removal, &marked, err);
+    int names_marked;
+    enum kl_status status = read_terms(terms, run, &removal, &names_marked, err);
 
     if (status)
         return status;
     memset(without, 0, kl_collection_size(&run->data));
     leave_named(run, &removal, without);
-    if (marked)
-        status = leave_marked(run, without, err);
-    return status || !removal.top
-               ? status
-               : leave_lit(run, inquiry, *query, removal.top, without, err);
+    for (uint32_t i = 0; i < n_marked; i++)
+        leave_out(run, marked[i], without);
+    return removal.top ? leave_lit(run, inquiry, *query, removal.top, without, err) : KL_OK;
 }

@@ -11,15 +11,20 @@
 enum kl_status kl_without_check(const char *terms, const struct kl_run *run, int *needs_sample,
                                 struct kl_error *err);
 
-/* Whether a list of terms names those that are marked, and which these are now: *marks is a hash of
- * them, 0 where they cannot be read. */
-int kl_without_marks(const char *terms, const struct kl_run *run, uint64_t *marks);
+/* Whether a list of terms names those that are marked. */
+int kl_without_names_marked(const char *terms);
+
+/* The training samples that people marked as wrong, as they are now: *marked (*n) is the caller's to
+ * free. Errors: those of kl_marks_read; KL_ERR_USAGE: there are none. */
+enum kl_status kl_without_marked(const struct kl_run *run, uint32_t **marked, uint32_t *n,
+                                 struct kl_error *err);
 
 /* without (samples of the run): 1 for each training sample that the terms name, otherwise 0.
  * inquiry, or NULL, is about the sample whose spotlight, as query has it, top:N are the first of;
- * marked are those that people marked as wrong. Errors: likewise; those of reading. */
+ * marked (n_marked) are those that the term marked names. Errors: likewise; those of reading. */
 enum kl_status kl_without_choose(const char *terms, const struct kl_run *run,
                                  struct kl_inquiry *inquiry, const struct kl_query *query,
-                                 uint8_t *without, struct kl_error *err);
+                                 const uint32_t *marked, uint32_t n_marked, uint8_t *without,
+                                 struct kl_error *err);
 
 #endif

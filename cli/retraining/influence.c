@@ -92,8 +92,8 @@ static enum kl_status print_truth(const struct kl_errand_command *command,
 
 static const char about[] =
     "With --sample: which training samples a test sample would miss, by walking back through the "
-    "training, exact to first order: how its loss hangs on the weight of every training sample in "
-    "every step. Discounted by age (--damping).\n"
+    "training: how its loss hangs on the weight of every training sample in every step, to first "
+    "order. Discounted by age (--damping).\n"
     "Without: how far each score of a run foretells what retraining would change: trains it again, "
     "from the same initial weights with the same minibatches, without random subsets of its "
     "training samples, and prints the rank correlation between what the score foretold of a test "
@@ -168,7 +168,7 @@ enum kl_status kl_cli_influence(int argc, char **argv, struct kl_error *err)
     const struct kl_options options = {
         .command = "influence",
         .usage = "influence RUN --sample NAMES [--parts A/B] [--damping D] [--top N] [--json]\n"
-                 "       keylight influence RUN [--check N] [--leave SHARE] [--queries Q] "
+                 "influence RUN [--check N] [--leave SHARE] [--queries Q] "
                  "[--parts A/B] [--damping D] [--json]",
         .about = about,
         .options = table};

@@ -59,7 +59,8 @@ static int read_member(const struct kl_run *run, const cJSON *item, struct kl_er
 static int read_body(const struct kl_run *run, const struct kl_request *request,
                      struct kl_errand *errand, int *cancels, struct kl_reply *reply)
 {
-    cJSON *body = cJSON_ParseWithLength(request->body, request->body_bytes);
+    /* with its NUL, so that nothing may stand behind the object */
+    cJSON *body = cJSON_ParseWithLengthOpts(request->body, request->body_bytes + 1, NULL, 1);
     const cJSON *item;
     int failed = 0;
 
@@ -72,10 +73,17 @@ static int read_body(const struct kl_run *run, const struct kl_request *request,
     {
         if (failed)
             break;
-        if (!strcmp(item->string, "cancel") && cJSON_IsBool(item))
+        if (cJSON_GetObjectItemCaseSensitive(body, item->string) != item) {
+            kl_reply_problem(reply, 400, item->string, "%.40s is given twice", item->string);
+            failed = -1;
+        } else if (!strcmp(item->string, "cancel") && !cJSON_IsBool(item)) {
+            kl_reply_problem(reply, 400, "cancel", "cancel is true or false");
+            failed = -1;
+        } else if (!strcmp(item->string, "cancel")) {
             *cancels = cJSON_IsTrue(item);
-        else
+        } else {
             failed = read_member(run, item, errand, reply);
+        }
     }
     cJSON_Delete(body);
     return failed;
@@ -95,6 +103,16 @@ static void add_seconds(struct kl_json *json, const struct kl_run *run)
                    cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(answer, "seconds")));
     cJSON_Delete(answer);
     free(text);
+}
+
+/* Whether a text that a file has is JSON, as it is passed on. */
+static int is_json(const char *text)
+{
+    cJSON *parsed = cJSON_ParseWithOpts(text, NULL, 1);
+    int is_object = cJSON_IsObject(parsed);
+
+    cJSON_Delete(parsed);
+    return is_object;
 }
 
 static char *describe(const struct kl_run *run, const struct kl_job_view *view)
@@ -132,6 +150,10 @@ static void look(struct kl_service *service, struct kl_run *run, const struct kl
     }
     if (status)
         kl_reply_error(reply, NULL, &err);
+    else if (view.answer && !is_json(view.answer))
+        kl_reply_problem(reply, 500, NULL,
+                         "an answer that is kept beside the run cannot be read: move its .results "
+                         "file away");
     else
         kl_reply_json(reply, describe(run, &view));
     free(view.answer);

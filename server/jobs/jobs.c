@@ -293,6 +293,8 @@ enum kl_status kl_jobs_begin(struct kl_jobs *jobs, struct kl_run *run,
         status = kl_results_find(run, kl_errand_name(errand->kind), question, &answer, err);
     pthread_mutex_lock(&jobs->lock);
     job = status || answer ? NULL : find(jobs, run, errand, question);
+    if (job && job->state == KL_JOB_RUNNING)
+        job->is_cancelled = 0; /* if it has not ended yet, it goes on */
     if (job && (job->state == KL_JOB_FAILED || job->state == KL_JOB_CANCELLED)) {
         take_out(jobs, job); /* and once more */
         job = NULL;

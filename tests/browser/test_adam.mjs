@@ -24,10 +24,12 @@ async function shape() {
 
 test('everything is there', async () => {
   await open(sgd, 'test/strokes/4');
+  await page.waitForSelector('#retrain-missed');
   const expected = await shape();
   assert.ok(expected.charts >= 4 && expected.strips.length === 3 && expected.buttons.length > 10, JSON.stringify(expected));
   for (const of of [adam, adamw]) {
     await open(of, 'test/strokes/4');
+    await page.waitForSelector('#retrain-missed');
     assert.deepEqual(await shape(), expected);
     assert.doesNotMatch(await page.textContent('body'), /not defined|no exact dual form|attention only/);
   }

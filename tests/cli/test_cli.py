@@ -12,6 +12,8 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+import numpy as np  # noqa: E402
+import made_data  # noqa: E402
 import tap  # noqa: E402
 from reader import sign  # noqa: E402
 
@@ -38,6 +40,29 @@ def refuse(*arguments, says, code=None, **options):
     assert len(lines) == 1, f"{arguments}: {done.stderr}"
     assert lines[0].startswith("keylight: "), lines
     assert says in lines[0], f"{arguments}: {lines[0]!r} does not say {says!r}"
+
+
+def test_classes_are_named_by_name():
+    path = tap.train_strokes(FOLDER, "names.keylight")
+    whole = json.loads(tap.succeed("query", path, "--sample", "test/strokes/3", "--json"))
+    names = json.loads(tap.succeed("info", path, "--json"))["datasets"][0]["classes"]
+    assert whole["spotlight"] and names[3] == "3"
+    made = os.path.join(FOLDER, "named")
+    for name, value in (("Coat", 200), ("Bag", 90)):
+        os.makedirs(os.path.join(made, name))
+        for i in range(12):
+            made_data.png(os.path.join(made, name, f"{i}.png"), np.full((6, 6), value + i, np.uint8))
+    path = os.path.join(FOLDER, "named.keylight")
+    tap.succeed("train", "--data", f"named={made}", "--hidden", "6", "--steps", "12", "--batch", "6", "--output", path, "--quiet")
+    classes = json.loads(tap.succeed("info", path, "--json"))["datasets"][0]["classes"]
+    number = classes.index("Coat")
+    ask = ("query", path, "--sample", "test/named/0", "--json", "--class")
+    by_name, by_number = (json.loads(tap.succeed(*ask, which)) for which in ("Coat", number))
+    assert by_name["spotlight"] == by_number["spotlight"] and by_name["spotlight"]
+    left = [json.loads(tap.succeed("retrain", path, "--without", f"class:{which}", "--json"))["without"] for which in ("Coat", number)]
+    assert left[0] == left[1] > 0
+    for which in ("coat", "Shoe", "7"):
+        assert "class is 0 to 1 in this run, or the name" in tap.run(*ask, which).stderr
 
 
 def test_help_and_version_are_everywhere():

@@ -75,6 +75,7 @@ export async function ready(at = world.page) {
 /** Waits until the panels are drawn, too. */
 export async function panelsReady(at = world.page) {
   await ready(at);
+  await at.evaluate(() => document.querySelector('#panels').scrollIntoView());
   await at.waitForFunction(() => document.body.dataset.panels === 'ready');
 }
 

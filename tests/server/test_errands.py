@@ -174,6 +174,8 @@ def test_what_makes_no_sense_is_refused():
         assert status == 400 and said["parameter"] == parameter and sentence in said["detail"], (kind, words, status, said)
     assert SERVER.ask(API + "retrain", "POST", "[]", Content_Type="application/json")[0] == 400
     assert SERVER.ask(API + "truth?check=3&check=3")[0] == 400
+    for body in ('{"without": "class:3"} more', '{"without": "class:3", "without": "class:4"}', '{"without": "class:3", "cancel": "yes"}'):
+        assert SERVER.ask(API + "retrain", "POST", body, Content_Type="application/json")[0] == 400, body
     for words in ({"sample": "test/strokes/99999"}, {"sample": "test/strokes/5,test/strokes/6", "without": "class:1"}):
         assert post("retrain" if "without" in words else "walk", **words)[0] == 404
     assert SERVER.ask(API + "truth", "POST", "{}", Content_Type="text/plain")[0] == 415
@@ -220,6 +222,62 @@ def test_an_answer_that_cannot_be_kept_is_given():
     os.symlink("/dev/full", path + ".results")
     done = tap.run("retrain", path, "--without", "class:1", "--json")
     assert done.returncode == 0 and json.loads(done.stdout)["without"] and "not kept beside the run" in done.stderr
+
+
+def mark(sample, decision):
+    status, _, content = SERVER.ask(API + "marks", "POST", json.dumps({"sample": sample, "decision": decision}), Content_Type="application/json")
+    assert status == 200, content
+
+
+def test_who_is_marked_is_settled_when_it_is_asked():
+    status, _, said = post("retrain", without="marked")
+    assert status == 400 and "marked as wrong" in said["detail"]
+    mark(1, "wrong")
+    begun("truth", **LONG)  # what follows has to wait
+    begun("retrain", without="marked")
+    mark(2, "wrong")
+    mark(3, "wrong")
+    assert look("retrain", without="marked")["state"] == "none"  # of three
+    begun("retrain", without="marked")
+    mark(3, None)
+    mark(2, None)
+    post("truth", cancel=True, **LONG)
+    assert wait_for("retrain", "done", without="marked")["answer"]["without"] == 1
+    mark(2, "wrong")
+    mark(3, "wrong")
+    assert wait_for("retrain", "done", without="marked")["answer"]["without"] == 3
+    with sqlite3.connect(RUN + ".results") as db:
+        kept = [json.loads(answer)["without"] for answer, in db.execute("SELECT answer FROM result WHERE question LIKE '%marked%' ORDER BY number")]
+    assert kept == [1, 3]
+
+
+def test_what_was_cancelled_can_be_wanted_again():
+    begun("truth", **LONG)
+    wait_for("truth", "running", **LONG)
+    post("truth", cancel=True, **LONG)
+    begun("truth", **LONG)
+    time.sleep(0.5)
+    assert look("truth", **LONG)["state"] in ("waiting", "running")
+    post("truth", cancel=True, **LONG)
+    wait_for("truth", "cancelled", **LONG)
+
+
+def test_several_samples_are_found_again_together_and_alone():
+    begun("walk", sample="test/strokes/1,test/strokes/2", damping=1.25)
+    both = wait_for("walk", "done", sample="test/strokes/1,test/strokes/2", damping=1.25)["answer"]
+    server = Server(RUN)
+    assert look("walk", server, sample="test/strokes/1,test/strokes/2", damping=1.25)["answer"] == both
+    assert look("walk", server, sample="test/strokes/2", damping=1.25)["answer"]["queries"] == both["queries"][1:]
+    assert look("walk", server, sample="test/strokes/2", damping="1.2500000001")["state"] == "none"
+    server.stop()
+
+
+def test_what_is_kept_and_is_no_answer_is_not_passed_on():
+    with sqlite3.connect(RUN + ".results") as db:
+        db.execute("INSERT INTO result (kind, question, answer) VALUES ('retrain', 'without=class:9&seed=99', '}{ evil')")
+    db.close()
+    status, _, content = SERVER.ask(API + "retrain?without=class:9&seed=99")
+    assert status == 500 and b"cannot be read" in content
 
 
 def test_it_ends_with_the_server():

@@ -20,7 +20,7 @@ export function awaitMissed(section) {
 function head(run, state, actions, open) {
   return h('div.head', {}, h('h2', {id: 'missed-title'}, 'If it had not seen them'),
     run.errands.includes('walk') && state.sample !== null ? choice([{value: 'estimate', text: 'estimated', title: 'At once, from decorrelated contributions'},
-      {value: 'walk', text: 'walked back', title: 'By differentiating through the training, backwards: exact to first order'}], state.missed, 'Missed',
+      {value: 'walk', text: 'walked back', title: 'By differentiating through the training, backwards'}], state.missed, 'Missed',
     (value) => actions.choose({missed: /** @type {any} */ (value)})) : h('span.soft', {}, 'An estimate'), open);
 }
 
@@ -49,7 +49,7 @@ function walkedStrip(run, state, output, walked, actions, why) {
   const sum = cards.reduce((total, {score}) => total + score, 0), name = outputName(run, output);
   if (!cards.length) return [h('p.soft', {}, `Without any of them its loss for ${name} would not rise.`)];
   return [h('p.soft', {}, `Walked back over steps ${count(walked.first_step)} to ${count(walked.last_step)}${walked.damping ? ', of which the early ones count less' : ''}: trained without these ${cards.length}, its loss for ${name} would rise by about ` +
-    `${signed(sum)}, to first order.`),
+    `${signed(sum)}; their order counts more than the size.`),
   showCards(run, {id: 'walked', output, cards}, why), again(run, state, cards.length, cards.map(({sample}) => `sample:${sample.id}`).join(','), actions)];
 }
 
@@ -60,7 +60,7 @@ export function showWalked(section, run, state, output, actions, why, signal) {
   redraw(section, head(run, state, actions, null), place);
   void followJob(place, {id: 'walk', run: run.id, kind: 'walk', words: {sample: nameOf(run, /** @type {number} */ (state.sample))}, signal, label: 'Walk back',
     doing: 'Walking back through the training\u2026',
-    takes: (seconds) => `By differentiating through the training, backwards from the loss of this ${noun(run)}: exact to first order. ` +
+    takes: (seconds) => `By differentiating through the training, backwards from the loss of this ${noun(run)}: of what is told here, what comes closest to training again. ` +
       (seconds === null ? 'It takes about two trainings.' : `It takes about ${duration(2 * seconds)}.`),
     show: (answer) => walkedStrip(run, state, output, answer, actions, why)});
 }

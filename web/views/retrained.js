@@ -1,5 +1,6 @@
 // What the network says that never saw some of its training samples: it is trained again, for the truth of what scores foretold.
 
+import {lookErrand} from '../api.js';
 import {csvButton} from '../csv.js';
 import {h, redraw} from '../dom.js';
 import {count, fixed, nameOf, noun, outputName, percent, signed, short} from '../format.js';
@@ -62,12 +63,23 @@ function bar(value, most) {
     left: `${value < 0 ? 50 - share : 50}%`, width: `${share}%`}}));
 }
 
-/** What became of the loss, beside what was foretold. @param {Retrained} answer */
-function foretold(answer) {
+/** What the walk back foretold, where it was walked and tells of all who were left out; null: it does not.
+ *  @param {Run} run @param {State} state @param {AbortSignal} signal @returns {Promise<number|null>} */
+async function walked(run, state, signal) {
+  const terms = removalTerms(state.without);
+  if (!run.errands.includes('walk') || !terms.every((term) => term.startsWith('sample:'))) return null;
+  const {answer} = await lookErrand(run.id, 'walk', {sample: nameOf(run, /** @type {number} */ (state.sample))}, signal);
+  const [query] = answer?.queries ?? [], known = new Map([...query?.influence ?? [], ...query?.hindrance ?? []].map(({sample, influence}) => [sample.id, influence]));
+  const parts = terms.map((term) => known.get(Number(term.slice('sample:'.length))));
+  return parts.length && parts.every((part) => part !== undefined) ? parts.reduce((sum, part) => sum + part, 0) : null;
+}
+
+/** What became of the loss, beside what was foretold. @param {Retrained} answer @param {number|null} byWalk */
+function foretold(answer, byWalk) {
   const {before, after} = answer, {influence = null, proponents = null} = answer.foretold ?? {};
   /** @type {Array<[string, number|null]>} */
   const rows = [['really', /** @type {number} */ (after.loss) - /** @type {number} */ (before.loss)],
-    [`foretold by “${rankOf('influence')?.label}”`, influence], [`foretold by “${rankOf('proponents')?.label}”`, proponents]];
+    ['foretold by walking back', byWalk], [`foretold by “${rankOf('influence')?.label}”`, influence], [`foretold by “${rankOf('proponents')?.label}”`, proponents]];
   const most = Math.max(...rows.map(([, value]) => Math.abs(value ?? 0)));
   return h('table.foretold', {}, h('caption.hidden', {}, 'What the loss changed by, and what was foretold'),
     h('tbody', {}, rows.filter(([, value]) => value !== null).map(([name, value], i) => h(i ? 'tr' : 'tr.said', {}, h('th', {scope: 'row'}, name),
@@ -98,15 +110,15 @@ export function testSplit({before, after}) {
     `${percent(after.test_accuracy, 2)}; test loss ${short(before.test_loss ?? 0)}, then ${short(after.test_loss ?? 0)}.`;
 }
 
-/** @param {Run} run @param {Retrained} answer */
-function result(run, answer) {
+/** @param {Run} run @param {Retrained} answer @param {number|null} byWalk */
+function result(run, answer, byWalk) {
   const was = largest(answer.before.logits ?? []), now = largest(answer.after.logits ?? []);
   const lost = /** @type {number} */ (answer.after.loss) - /** @type {number} */ (answer.before.loss);
   return h('div.without-result', {}, h('div', {},
     h('p.verdict', {}, `Without ${count(answer.without)} of ${count(answer.of)} training ${noun(run)}s it `, was === now ? 'still says ' : 'says ',
       h('strong', {}, outputName(run, now)), was === now ? '.' : `, not ${outputName(run, was)}.`,
       h('span.soft', {}, `Its loss for ${outputName(run, answer.target ?? was)} ${lost < 0 ? 'fell' : 'rose'} from ${short(answer.before.loss ?? 0)} to ${short(answer.after.loss ?? 0)}.`)),
-    foretold(answer), h('p.soft', {}, testSplit(answer))), outputs(run, answer, was, now));
+    foretold(answer, byWalk), h('p.soft', {}, testSplit(answer))), outputs(run, answer, was, now));
 }
 
 /** @param {HTMLElement} section @param {Run} run @param {State} state @param {Actions} actions @param {AbortSignal} signal */
@@ -130,6 +142,10 @@ export function showRetrained(section, run, state, actions, signal) {
     takes: (seconds) => takes(run, seconds), show: (answer) => {
       known = answer;
       save.hidden = false;
-      return [result(run, answer)];
+      const shown = h('div', {}, result(run, answer, null));
+      void walked(run, state, signal).then((byWalk) => {
+        if (byWalk !== null) shown.replaceChildren(result(run, answer, byWalk));
+      }, () => {}); // without it the rest is true
+      return [shown];
     }});
 }

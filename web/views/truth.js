@@ -2,7 +2,7 @@
 
 import {h, redraw} from '../dom.js';
 import {count, fixed, noun, percent} from '../format.js';
-import {duration, followJob} from '../jobs.js';
+import {begin, duration, followJob} from '../jobs.js';
 import {rankOf} from '../ranks.js';
 
 /** @import {Actions, Run, Truth} from '../types.js' */
@@ -48,7 +48,14 @@ export function showTruth(place, run, state, actions, signal) {
     isOpen = details.open;
   }}, h('summary', {}, short), inside);
   redraw(place, details);
-  void followJob(inside, {id: 'truth', run: run.id, kind: 'truth', words: {}, signal, label: 'Measure it for this run',
+  const words = {check: String(TRAININGS)};
+  /** What somebody measured quickly can be measured better. */
+  const again = () => h('button', {type: 'button', id: 'truth-again', onclick: async () => {
+    await begin({run: run.id, kind: 'truth', words}).catch(() => {}); // who follows it is told
+    void followJob(inside, {...job, words});
+  }}, `Measure it with ${TRAININGS} trainings`);
+  /** @type {import('../jobs.js').Job} */
+  const job = {id: 'truth', run: run.id, kind: 'truth', words: {}, signal, label: 'Measure it for this run',
     doing: 'Training again, and again, without some…',
     takes: (seconds) => `${TRAININGS} trainings without a tenth of the training ${noun(run)}s each${seconds === null ? '' : `: about ${duration(seconds * TRAININGS * (1 + WALK))}`}.`,
     show: (/** @type {Truth} */ truth) => {
@@ -56,6 +63,7 @@ export function showTruth(place, run, state, actions, signal) {
       if (mine) redraw(short, 'Foretells retraining with a rank correlation of ', h('b', {}, correlation(mine.rank_correlation)), ` \u00b1 ${correlation(mine.standard_error)}`);
       else redraw(short, 'How far the scores foretell retraining');
       return [h('div.truth-result', {}, table(truth, rank, (/** @type {string} */ score) => actions.choose({rank: score})),
-        h('div', {}, h('p.soft', {}, sentence(run, truth)), ...truth.notes.map((note) => h('p.soft', {}, `${note}.`))))];
-    }});
+        h('div', {}, h('p.soft', {}, sentence(run, truth)), ...truth.notes.map((note) => h('p.soft', {}, `${note}.`)), truth.subsets < TRAININGS ? again() : null))];
+    }};
+  void followJob(inside, job);
 }
