@@ -78,7 +78,8 @@ struct kl_option *kl_asking_options(struct kl_asking *asking, struct kl_option *
          .name = "class",
          .value = "C",
          .target = &asking->words[CLASS],
-         .help = "only training samples of a class, by its name or its number over all data sets: Coat, or 4"},
+         .help = "only training samples of a class, by its name or its number over all data sets: "
+                 "Coat, or 4"},
         {.type = KL_OPTION_TEXT,
          .name = "top",
          .value = "K",

@@ -81,9 +81,9 @@ static enum kl_status reword(const struct kl_beside *kind, sqlite3 *db, enum kl_
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
     case SQLITE_PERM:
-        return kl_fail(err, KL_ERR_IO,
-                       "%s cannot be written: its folder, or the file itself, is not yours to write",
-                       path);
+        return kl_fail(
+            err, KL_ERR_IO,
+            "%s cannot be written: its folder, or the file itself, is not yours to write", path);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
         return kl_fail(err, KL_ERR_BUSY, "%s is being written by another keylight: try again",

@@ -20,10 +20,9 @@ static enum kl_status write_result(sqlite3 *db, const char *kind, const char *qu
                                    const char *answer, struct kl_error *err)
 {
     sqlite3_stmt *statement = NULL;
-    enum kl_status status =
-        kl_db_prepare(db,
-                      "INSERT OR REPLACE INTO result (kind, question, answer) VALUES (?1, ?2, ?3)",
-                      &statement, err);
+    enum kl_status status = kl_db_prepare(
+        db, "INSERT OR REPLACE INTO result (kind, question, answer) VALUES (?1, ?2, ?3)",
+        &statement, err);
 
     if (status)
         return status;

@@ -135,9 +135,8 @@ static int is_named(const struct kl_run *run, uint32_t id, const char *name)
 }
 
 static enum kl_status find_matches(struct kl_run *run, const struct kl_sample_filter *filter,
-                                   enum kl_sample_order order,
-                                   const struct kl_certainty *certainty, struct match *matches,
-                                   uint32_t *n, struct kl_error *err)
+                                   enum kl_sample_order order, const struct kl_certainty *certainty,
+                                   struct match *matches, uint32_t *n, struct kl_error *err)
 {
     sqlite3_stmt *statement = NULL;
     char sql[500];
@@ -157,8 +156,7 @@ static enum kl_status find_matches(struct kl_run *run, const struct kl_sample_fi
             (filter->name && !is_named(run, id, filter->name)))
             continue;
         matches[*n].id = id;
-        matches[(*n)++].key =
-            key_of(order, certainty, id, sqlite3_column_double(statement, 1));
+        matches[(*n)++].key = key_of(order, certainty, id, sqlite3_column_double(statement, 1));
     }
     sqlite3_finalize(statement);
     return status;
@@ -200,8 +198,7 @@ static enum kl_status get_some(struct kl_run *run, sqlite3_stmt *statement, cons
         status = kl_db_next(statement, &row, err);
         if (!status && row)
             read_sample(run, statement, &samples[i]);
-        if (!status &&
-            (!row || samples[i].predicted >= kl_shape_n_outputs(&run->training.shape)))
+        if (!status && (!row || samples[i].predicted >= kl_shape_n_outputs(&run->training.shape)))
             status = kl_fail(err, KL_ERR_DAMAGED,
                              "%s is damaged: a prediction is of no output; restore it from a copy "
                              "or train it again",
@@ -266,8 +263,8 @@ enum kl_status kl_samples_confusions(struct kl_run *run, const struct kl_sample_
                                      struct kl_confusion **confusions, uint32_t *n,
                                      struct kl_error *err)
 {
-    uint64_t n_outputs = kl_shape_n_outputs(&run->training.shape),
-             n_pairs = n_outputs * n_outputs, n_samples = kl_collection_size(&run->data);
+    uint64_t n_outputs = kl_shape_n_outputs(&run->training.shape), n_pairs = n_outputs * n_outputs,
+             n_samples = kl_collection_size(&run->data);
     uint32_t most = (uint32_t)(n_pairs < n_samples ? n_pairs : n_samples);
     enum kl_status status = kl_alloc(confusions, most, sizeof **confusions, "confusions", err);
 

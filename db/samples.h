@@ -61,8 +61,9 @@ struct kl_confusion {
     uint64_t n;
 };
 
-/* Of the samples that match (but for name), by target, then by prediction; pairs without samples are
- * left out: *confusions (*n) is the caller's to free. Errors: KL_ERR_MEMORY and those of reading. */
+/* Of the samples that match (but for name), by target, then by prediction; pairs without samples
+ * are left out: *confusions (*n) is the caller's to free. Errors: KL_ERR_MEMORY and those of
+ * reading. */
 enum kl_status kl_samples_confusions(struct kl_run *run, const struct kl_sample_filter *filter,
                                      struct kl_confusion **confusions, uint32_t *n,
                                      struct kl_error *err);

@@ -88,8 +88,8 @@ static int takes_post(const char *rest)
 static int is_of_images(const char *rest)
 {
     return !strncmp(rest, "samples", 7) || !strncmp(rest, "images/", 7) ||
-           !strcmp(rest, "sheet.png") || !strcmp(rest, "confusion") || !strcmp(rest, "common") || !strcmp(rest, "suspects") ||
-           !strcmp(rest, "marks") || !strcmp(rest, "why");
+           !strcmp(rest, "sheet.png") || !strcmp(rest, "confusion") || !strcmp(rest, "common") ||
+           !strcmp(rest, "suspects") || !strcmp(rest, "marks") || !strcmp(rest, "why");
 }
 
 /* /api/v1/runs/RUN and what lies below; path starts at RUN. */

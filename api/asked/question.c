@@ -215,8 +215,8 @@ static int parse_range(const char *text, uint32_t n_steps, uint32_t *first, uint
 
 static enum kl_status too_many(const char *word, const char *term, struct kl_error *err)
 {
-    return bad_term(word, term, "that is more than 64 classes, data sets or ranges, or 1000 samples",
-                    err);
+    return bad_term(word, term,
+                    "that is more than 64 classes, data sets or ranges, or 1000 samples", err);
 }
 
 /* One term, whose value comes after its colon. */
@@ -231,7 +231,8 @@ static enum kl_status add_term(const char *word, const char *term, const char *v
         removal->all = 1;
     } else if (!strncmp(term, "top:", 4)) {
         if (!is_number || number > KL_TOP_MAX)
-            return bad_term(word, term, "top:N takes the first N of the spotlight, at most 1000", err);
+            return bad_term(word, term, "top:N takes the first N of the spotlight, at most 1000",
+                            err);
         removal->top = number > removal->top ? number : removal->top;
     } else if (!strncmp(term, "class:", 6)) {
         if (find_class(history, value, &number))
@@ -254,7 +255,8 @@ static enum kl_status add_term(const char *word, const char *term, const char *v
         return bad_term(word, term, "dataset:NAME names a data set of the run", err);
     } else if (!strncmp(term, "steps:", 6)) {
         if (parse_range(value, history->n_steps, &first, &last))
-            return bad_term(word, term, "steps:FIRST-LAST is a range of the run's steps, from 1", err);
+            return bad_term(word, term, "steps:FIRST-LAST is a range of the run's steps, from 1",
+                            err);
         if (removal->n_ranges == KL_REMOVAL_TERMS_MAX)
             return too_many(word, term, err);
         removal->first_steps[removal->n_ranges] = first;
@@ -303,8 +305,7 @@ enum kl_status kl_question_terms(const char *word, const char *text,
 static enum kl_status set_removal(struct kl_question *question, const struct kl_history *history,
                                   const char *text, struct kl_error *err)
 {
-    enum kl_status status =
-        kl_question_terms("remove", text, history, &question->removal, err);
+    enum kl_status status = kl_question_terms("remove", text, history, &question->removal, err);
 
     if (!status)
         question->query.removal = &question->removal;

@@ -25,7 +25,8 @@ void kl_question_init(const struct kl_history *history, struct kl_question *ques
  *   class   a number over all data sets, or the name of one
  *   k       how many, 1 to KL_TOP_MAX
  *   views   a list of curves, time, samples, learning, places
- *   remove  a list of top:N, class:NUMBER or class:NAME, dataset:NAME, steps:FIRST-LAST, sample:ID, all
+ *   remove  a list of top:N, class:NUMBER or class:NAME, dataset:NAME, steps:FIRST-LAST, sample:ID,
+ * all
  *
  * Errors: KL_ERR_USAGE (no such word, or not one of its values), naming it. */
 enum kl_status kl_question_set(struct kl_question *question, const struct kl_history *history,

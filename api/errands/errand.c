@@ -134,12 +134,10 @@ static enum kl_status set_without(struct kl_errand *errand, const struct kl_run 
 static enum kl_status set_rank(struct kl_errand *errand, const struct kl_run *run, const char *text,
                                struct kl_error *err)
 {
-    enum kl_status status =
-        kl_question_set(&errand->spotlight, &run->history, "rank", text, err);
+    enum kl_status status = kl_question_set(&errand->spotlight, &run->history, "rank", text, err);
 
     if (!status)
-        snprintf(errand->rank, sizeof errand->rank, "%s",
-                 strcmp(text, "influence") ? text : "");
+        snprintf(errand->rank, sizeof errand->rank, "%s", strcmp(text, "influence") ? text : "");
     return status;
 }
 
@@ -327,8 +325,7 @@ char *kl_errand_question(const struct kl_errand *errand, const struct kl_run *ru
     if (errand->n_marked) {
         print_word(file, "marks"); /* which they were */
         fprintf(file, "%016" PRIx64,
-                kl_hash(KL_HASH_START, errand->marked,
-                        errand->n_marked * sizeof *errand->marked));
+                kl_hash(KL_HASH_START, errand->marked, errand->n_marked * sizeof *errand->marked));
     }
     if (errand->kind == KL_ERRAND_TRUTH) {
         print_word(file, "check");
@@ -362,8 +359,7 @@ static enum kl_status retrain(const struct kl_errand *errand, struct kl_run *run
     struct kl_query query = errand->spotlight.query;
     struct kl_inquiry *inquiry = NULL;
     uint8_t *without = NULL;
-    enum kl_status status =
-        kl_alloc(&without, kl_collection_size(&run->data), 1, "samples", err);
+    enum kl_status status = kl_alloc(&without, kl_collection_size(&run->data), 1, "samples", err);
 
     if (!status && errand->n_samples) {
         status = begin_inquiry(run, pool, errand->samples[0], &inquiry, err);
@@ -387,9 +383,8 @@ static enum kl_status walk(const struct kl_errand *errand, const struct kl_run *
 {
     uint32_t targets[KL_WALK_QUERIES];
     const struct kl_walk_queries queries = {errand->n_samples, errand->samples, targets};
-    enum kl_status status =
-        kl_alloc(influences, (size_t)queries.n * kl_collection_size(&run->data),
-                 sizeof **influences, "the walk", err);
+    enum kl_status status = kl_alloc(influences, (size_t)queries.n * kl_collection_size(&run->data),
+                                     sizeof **influences, "the walk", err);
 
     for (uint32_t q = 0; q < queries.n; q++)
         targets[q] = kl_collection_target(&run->data, queries.samples[q]);

@@ -65,8 +65,7 @@ void kl_errand_missed(const struct kl_run *run, const struct kl_errand_result *r
                       struct kl_missed *missed)
 {
     uint32_t n = kl_collection_train_size(&run->data);
-    const double *influences =
-        result->influences + (size_t)q * kl_collection_size(&run->data);
+    const double *influences = result->influences + (size_t)q * kl_collection_size(&run->data);
 
     for (uint32_t i = 0; i < n; i++) {
         missed[i].sample = kl_collection_train_id(&run->data, i);
@@ -190,9 +189,8 @@ static enum kl_status keep(const struct kl_errand *errand, const struct kl_run *
 {
     char *question = kl_errand_question(errand, run);
     enum kl_status status =
-        text && question
-            ? kl_results_keep(run, kl_errand_name(errand->kind), question, text, err)
-            : kl_fail(err, KL_ERR_MEMORY, "not enough memory to keep a result");
+        text && question ? kl_results_keep(run, kl_errand_name(errand->kind), question, text, err)
+                         : kl_fail(err, KL_ERR_MEMORY, "not enough memory to keep a result");
 
     free(question);
     free(text);

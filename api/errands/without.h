@@ -14,8 +14,8 @@ enum kl_status kl_without_check(const char *terms, const struct kl_run *run, int
 /* Whether a list of terms names those that are marked. */
 int kl_without_names_marked(const char *terms);
 
-/* The training samples that people marked as wrong, as they are now: *marked (*n) is the caller's to
- * free. Errors: those of kl_marks_read; KL_ERR_USAGE: there are none. */
+/* The training samples that people marked as wrong, as they are now: *marked (*n) is the caller's
+ * to free. Errors: those of kl_marks_read; KL_ERR_USAGE: there are none. */
 enum kl_status kl_without_marked(const struct kl_run *run, uint32_t **marked, uint32_t *n,
                                  struct kl_error *err);
 

@@ -117,9 +117,8 @@ static enum kl_status check_words(const char *sample, const struct kl_errand_wor
 enum kl_status kl_cli_influence(int argc, char **argv, struct kl_error *err)
 {
     enum { PARTS, DAMPING, CHECK, LEAVE, QUERIES, SAMPLE, N_WORDS };
-    struct kl_errand_word words[N_WORDS] = {
-        {"parts", NULL}, {"damping", NULL}, {"check", NULL},
-        {"leave", NULL}, {"queries", NULL}, {"sample", NULL}};
+    struct kl_errand_word words[N_WORDS] = {{"parts", NULL}, {"damping", NULL}, {"check", NULL},
+                                            {"leave", NULL}, {"queries", NULL}, {"sample", NULL}};
     struct kl_errand_command command = {.words = words, .n_words = N_WORDS, .unit = "steps"};
     const struct kl_option table[] = {
         {.type = KL_OPTION_TEXT,
@@ -131,8 +130,9 @@ enum kl_status kl_cli_influence(int argc, char **argv, struct kl_error *err)
          .name = "parts",
          .value = "A/B",
          .target = &words[PARTS].text,
-         .help = "how much of the training is walked, from its end: A of B equal parts (default all "
-                 "of it)"},
+         .help =
+             "how much of the training is walked, from its end: A of B equal parts (default all "
+             "of it)"},
         {.type = KL_OPTION_TEXT,
          .name = "damping",
          .value = "D",

@@ -73,11 +73,8 @@ static enum kl_status print(const struct kl_errand_command *command, const struc
 enum kl_status kl_cli_retrain(int argc, char **argv, struct kl_error *err)
 {
     enum { SAMPLE, WITHOUT, RANK, LAYER, SEED, N_WORDS };
-    struct kl_errand_word words[N_WORDS] = {{"sample", NULL},
-                                            {"without", NULL},
-                                            {"rank", NULL},
-                                            {"layer", NULL},
-                                            {"seed", NULL}};
+    struct kl_errand_word words[N_WORDS] = {
+        {"sample", NULL}, {"without", NULL}, {"rank", NULL}, {"layer", NULL}, {"seed", NULL}};
     struct kl_errand_command command = {.kind = KL_ERRAND_RETRAIN,
                                         .words = words,
                                         .n_words = N_WORDS,

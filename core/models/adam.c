@@ -37,15 +37,14 @@ static void reverse(const struct kl_step_rule *rule, uint32_t step, float penalt
     double scale = 1 / sqrt(1 - pow(beta_2, step));
 
     for (size_t i = 0; i < direction->n_parameters; i++) {
-        double g = rule->clip_factor * (double)gradient->parameters[i] +
-                   (double)penalty * (double)w[i];
+        double g =
+            rule->clip_factor * (double)gradient->parameters[i] + (double)penalty * (double)w[i];
         double mean = beta_1 * (double)m[i] + (1 - beta_1) * g;
         double root = sqrt(beta_2 * (double)v[i] + (1 - beta_2) * g * g);
         double d = scale * root + rule->epsilon, by_mean = (double)p[i] - rate / d * (double)a[i];
         /* where nothing has moved the parameter yet, nothing can be divided by */
-        double by_squares = (double)q[i] + (root > 0 ? rate * mean * scale / (2 * root * d * d) *
-                                                           (double)a[i]
-                                                     : 0);
+        double by_squares =
+            (double)q[i] + (root > 0 ? rate * mean * scale / (2 * root * d * d) * (double)a[i] : 0);
         double by_gradient = (1 - beta_1) * by_mean + 2 * (1 - beta_2) * g * by_squares;
 
         direction->parameters[i] = (float)by_gradient;

@@ -13,13 +13,13 @@ struct changes {
     const struct kl_network *network, *direction;
     struct kl_network *product;
     size_t rows, hidden;
-    float *keys[KL_LAYERS_MAX];   /* (rows, inputs[l]) */
-    float *gates[KL_LAYERS_MAX];  /* (rows, 4 H) of the gates after their functions */
-    float *cells[KL_LAYERS_MAX];  /* (streams + rows, H) */
-    float *errors[KL_LAYERS_MAX]; /* (rows, 4 H) */
-    float *above, *above_changes; /* (rows, H) gradient w.r.t. h from above, and its change */
-    float *below_changes;         /* (rows, embedding) */
-    float *key_errors, *key_changes; /* (streams, widest) of the token after */
+    float *keys[KL_LAYERS_MAX];        /* (rows, inputs[l]) */
+    float *gates[KL_LAYERS_MAX];       /* (rows, 4 H) of the gates after their functions */
+    float *cells[KL_LAYERS_MAX];       /* (streams + rows, H) */
+    float *errors[KL_LAYERS_MAX];      /* (rows, 4 H) */
+    float *above, *above_changes;      /* (rows, H) gradient w.r.t. h from above, and its change */
+    float *below_changes;              /* (rows, embedding) */
+    float *key_errors, *key_changes;   /* (streams, widest) of the token after */
     float *cell_errors, *cell_changes; /* (streams, H) likewise */
     float *logits, *logit_changes;     /* (slice, vocabulary) */
 };
@@ -189,9 +189,9 @@ static void turn_at_logits(struct changes *changes, const uint32_t *targets, siz
 
 /* One cell of a row: what reaches it from above and from the token after. */
 struct cell {
-    float h_error, h_change;        /* gradient w.r.t. h_t, and its change */
-    float before, before_change;    /* c_{t-1} */
-    float tanh_cell, cell_change;   /* tanh c_t; of c_t */
+    float h_error, h_change;         /* gradient w.r.t. h_t, and its change */
+    float before, before_change;     /* c_{t-1} */
+    float tanh_cell, cell_change;    /* tanh c_t; of c_t */
     float *c_error, *c_error_change; /* gradient w.r.t. c_t from the token after, then w.r.t.
                                         c_{t-1} */
 };
@@ -209,8 +209,8 @@ static void back_cell(const float *gates, const float *changes, size_t hidden,
     float d_c = *cell->c_error_change + cell->h_change * out * slope +
                 cell->h_error * (d_out * slope - 2 * out * t * d_t);
 
-    error_changes[0] = (d_c * candidate + c * d_candidate) * in * (1 - in) +
-                       c * candidate * (1 - 2 * in) * d_in;
+    error_changes[0] =
+        (d_c * candidate + c * d_candidate) * in * (1 - in) + c * candidate * (1 - 2 * in) * d_in;
     error_changes[hidden] = (d_c * cell->before + c * cell->before_change) * forget * (1 - forget) +
                             c * cell->before * (1 - 2 * forget) * d_forget;
     error_changes[2 * hidden] =
@@ -309,8 +309,8 @@ static size_t lay_out(struct changes *changes, size_t slice, float *block)
 {
     const struct kl_shape *shape = &changes->network->shape;
     uint32_t last = shape->n_layers - 1;
-    size_t rows = changes->rows, hidden = changes->hidden,
-           streams = changes->activations->streams, widest = 0, used = 0;
+    size_t rows = changes->rows, hidden = changes->hidden, streams = changes->activations->streams,
+           widest = 0, used = 0;
     struct {
         float **at;
         size_t n;

@@ -201,8 +201,8 @@ void kl_model_back_loss(const struct kl_network *network, uint32_t target,
 /* How many tokens are read before a place of a stored text: enough that more change little. */
 #define KL_CONTEXT 200
 
-/* A stored sample as a subject: of a text its token with at most KL_CONTEXT - 1 before it, of images
- * its pixels, which its data set needs to have. */
+/* A stored sample as a subject: of a text its token with at most KL_CONTEXT - 1 before it, of
+ * images its pixels, which its data set needs to have. */
 void kl_subject_at(const struct kl_collection *data, uint32_t id, struct kl_subject *subject);
 
 #endif

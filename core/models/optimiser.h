@@ -6,7 +6,6 @@
 #include "core/models/coefficients.h"
 #include "core/models/network.h"
 
-
 struct kl_optimiser {
     const char *name; /* in files, settings and answers; static */
     /* Whether it divides every parameter's step by a denominator of its own, as Adam does: then a

@@ -131,8 +131,8 @@ enum kl_status kl_retrain_without(const struct kl_training *training,
     if (!status)
         status = foretell(history, inquiry, retraining, "proponents", &retrained->proponents, err);
     if (!status)
-        status = judge(history->final, history, inquiry, retraining->target, &retrained->before,
-                       err);
+        status =
+            judge(history->final, history, inquiry, retraining->target, &retrained->before, err);
     started = kl_now_ms();
     if (!status)
         status = train_again(training, history, retraining, work, &network, err);

@@ -50,8 +50,8 @@ static enum kl_status choose_subsets(struct check *check, uint32_t *n_left_out,
                             "a share of %g leaves out %s of %u training samples: take another",
                             check->question->share, n ? "all" : "none", n_train);
     if (!status)
-        status = kl_alloc(&check->left_out, (size_t)n_subsets * check->n_samples, 1, "subsets",
-                          err);
+        status =
+            kl_alloc(&check->left_out, (size_t)n_subsets * check->n_samples, 1, "subsets", err);
     for (uint32_t m = 0; !status && m < n_subsets; m++) {
         struct kl_random random;
 
@@ -121,8 +121,8 @@ static int tell_piece(void *self, uint32_t done, uint32_t total)
 
 static uint32_t n_walked(const struct check *check)
 {
-    return check->training->n_steps -
-           kl_walk_first(check->training, &check->question->walk.parts) + 1;
+    return check->training->n_steps - kl_walk_first(check->training, &check->question->walk.parts) +
+           1;
 }
 
 /* The walk back from queries first on, n of them. */
@@ -149,8 +149,8 @@ static enum kl_status walk_queries(struct check *check, struct kl_notes *notes,
 {
     uint32_t n = check->n_queries < KL_WALK_QUERIES ? check->n_queries : KL_WALK_QUERIES;
     double *influences = NULL;
-    enum kl_status status = kl_alloc(&influences, (size_t)n * check->n_samples, sizeof *influences,
-                                     "the walk", err);
+    enum kl_status status =
+        kl_alloc(&influences, (size_t)n * check->n_samples, sizeof *influences, "the walk", err);
 
     for (uint32_t first = 0; !status && first < check->n_queries; first += n) {
         uint32_t left = check->n_queries - first;
@@ -178,9 +178,8 @@ static enum kl_status measure(struct check *check, const struct kl_network *netw
         kl_subject_at(check->history->data, check->queries[q], &subject);
         status = kl_model_read(network, check->history->data, &subject, &activations, err);
         if (!status)
-            row_of(check->losses, check, 0, q)[m] =
-                kl_cross_entropy(activations->keys[network->shape.n_layers], 1, n_outputs,
-                                 &check->targets[q], NULL);
+            row_of(check->losses, check, 0, q)[m] = kl_cross_entropy(
+                activations->keys[network->shape.n_layers], 1, n_outputs, &check->targets[q], NULL);
         kl_activations_free(activations);
     }
     return status;
@@ -234,13 +233,12 @@ static enum kl_status prepare(struct check *check, struct kl_truth *truth, struc
     size_t n_subsets = check->question->n_subsets;
     uint32_t n_walks;
     struct kl_error none;
-    enum kl_status status =
-        kl_batch_query_choose(check->history, check->question->n_queries, &check->queries,
-                              &check->n_queries, err);
+    enum kl_status status = kl_batch_query_choose(check->history, check->question->n_queries,
+                                                  &check->queries, &check->n_queries, err);
 
     if (!status)
-        status = kl_alloc(&check->targets, check->n_queries, sizeof *check->targets, "queries",
-                          err);
+        status =
+            kl_alloc(&check->targets, check->n_queries, sizeof *check->targets, "queries", err);
     for (uint32_t q = 0; !status && q < check->n_queries; q++)
         check->targets[q] = kl_collection_target(data, check->queries[q]);
     if (!status)

@@ -10,9 +10,10 @@
 #include "core/explain/history.h"
 #include "core/training/walk.h"
 
-#define KL_WALK "walk"       /* the score that is no rank */
-#define KL_TRUTH_SCORES 5    /* at most */
-#define KL_WALK_QUERIES 64u  /* walked back from at a time: each takes the room of two or three networks */
+#define KL_WALK "walk"    /* the score that is no rank */
+#define KL_TRUTH_SCORES 5 /* at most */
+#define KL_WALK_QUERIES                                                                            \
+    64u /* walked back from at a time: each takes the room of two or three networks */
 
 struct kl_truth_question {
     uint32_t n_subsets, n_queries; /* test samples, evenly spread; at most as many as there are */

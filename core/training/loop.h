@@ -25,12 +25,12 @@ enum kl_status kl_train(const struct kl_training *training, const struct kl_coll
                         struct kl_training_state *state, const struct kl_recorder *recorder,
                         const struct kl_progress *progress, struct kl_error *err);
 
-/* Trains again without some samples (of a text, positions, which are still read, but teach nothing): they stay where they were in every minibatch, but
- * weigh nothing (without: (samples of the run) 1 for each of them; NULL: none). From the initial
- * parameters, or, where these are NULL, from those of the training's seed. Nothing is recorded;
- * with none left out the parameters are those of the run, to the bit, if BLAS has as many threads.
- * The caller ends *network with kl_network_free. Errors: those of kl_train; KL_ERR_USAGE of what keylight did not
- * train.
+/* Trains again without some samples (of a text, positions, which are still read, but teach
+ * nothing): they stay where they were in every minibatch, but weigh nothing (without: (samples of
+ * the run) 1 for each of them; NULL: none). From the initial parameters, or, where these are NULL,
+ * from those of the training's seed. Nothing is recorded; with none left out the parameters are
+ * those of the run, to the bit, if BLAS has as many threads. The caller ends *network with
+ * kl_network_free. Errors: those of kl_train; KL_ERR_USAGE of what keylight did not train.
  */
 enum kl_status kl_retrain(const struct kl_training *training, const struct kl_collection *data,
                           const struct kl_network *initial, const uint8_t *without,

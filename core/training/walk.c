@@ -20,16 +20,17 @@ struct walk {
     struct kl_training_state state; /* of the training that is run again */
     struct kl_network *gradient, *direction, *product;
     struct kl_adjoint *adjoints; /* (queries) */
-    float *slopes;            /* (rows of a minibatch) */
-    float *carried;           /* (numbers carried) of a step that is walked */
-    uint32_t first, length;   /* steps before it are not walked; of a segment */
-    uint32_t n_kept;          /* segments whose beginnings are kept */
+    float *slopes;               /* (rows of a minibatch) */
+    float *carried;              /* (numbers carried) of a step that is walked */
+    uint32_t first, length;      /* steps before it are not walked; of a segment */
+    uint32_t n_kept;             /* segments whose beginnings are kept */
     struct kl_training_state *kept;
     struct kl_training_state *along; /* (length) before each step of a segment; without moments,
                                         where the optimiser does not need them */
     uint32_t n_told;
     double damping;
-    double rates, later; /* learning rates of all steps, and of those after the one that is walked */
+    double rates,
+        later; /* learning rates of all steps, and of those after the one that is walked */
     double *influences;
 };
 
@@ -104,8 +105,8 @@ static enum kl_status run_to(struct walk *walk, uint32_t last, struct kl_trainin
 
         if (kept)
             copy_state(&walk->state, kept++);
-        status =
-            find_gradient(walk, step, walk->state.network, walk->state.carried, &minibatch, &samples, &rule, err);
+        status = find_gradient(walk, step, walk->state.network, walk->state.carried, &minibatch,
+                               &samples, &rule, err);
         if (status)
             return status;
         walk->optimiser->update(&rule, step, walk->gradient, walk->state.moments,
@@ -277,7 +278,8 @@ static enum kl_status prepare(struct walk *walk, const struct kl_network *initia
     if (!status)
         status = kl_network_create(&training->shape, &walk->product, err);
     if (!status)
-        status = kl_alloc(&walk->slopes, kl_training_patterns(training), sizeof(float), "the walk", err);
+        status =
+            kl_alloc(&walk->slopes, kl_training_patterns(training), sizeof(float), "the walk", err);
     if (!status)
         status = kl_alloc(&walk->carried, walk->state.n_carried, sizeof(float), "the walk", err);
     if (!status)

@@ -29,7 +29,7 @@ struct kl_service {
     char public_url[600]; /* where people reach the server, without "/" at its end; or empty */
     struct kl_jobs jobs;  /* what takes training */
     struct kl_sample_lists lists;
-    sem_t pictures;       /* places for pictures being drawn; full: wait */
+    sem_t pictures; /* places for pictures being drawn; full: wait */
 };
 
 /* The run with that fingerprint, or else the one that had it before it was upgraded, so that links

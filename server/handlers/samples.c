@@ -90,7 +90,8 @@ static int parse_window(const struct kl_run *run, const struct kl_request *reque
 
     *window = (struct window){KL_ORDER_STORED, 0, DEFAULT_LIMIT, -1};
     if (sort && kl_sample_order_parse(sort, &window->order)) {
-        kl_reply_problem(reply, 400, "sort", "sort is stored, least-sure, most-sure, loss or margin");
+        kl_reply_problem(reply, 400, "sort",
+                         "sort is stored, least-sure, most-sure, loss or margin");
         return -1;
     }
     if (at && kl_sample_named(&run->data, at, "at", &sample, &err)) {

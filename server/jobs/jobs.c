@@ -136,8 +136,7 @@ static enum kl_job_state work_on(struct kl_jobs *jobs, struct kl_job *job)
     const struct kl_work work = {told, job};
     enum kl_job_state state = KL_JOB_DONE;
     struct kl_error err;
-    enum kl_status status =
-        kl_errand_do(&job->errand, job->run, jobs->pool, &work, &result, &err);
+    enum kl_status status = kl_errand_do(&job->errand, job->run, jobs->pool, &work, &result, &err);
 
     if (!status) {
         job->answer = kl_errand_json(&job->errand, job->run, &result, KL_MISSED_KEPT);
@@ -265,11 +264,10 @@ static enum kl_status add(struct kl_jobs *jobs, struct kl_run *run, const struct
     for (const struct kl_job *other = jobs->first; other; other = other->next)
         n_waiting += other->state == KL_JOB_WAITING;
     if (n_waiting == KL_JOBS_WAITING_MAX)
-        return kl_fail(err, KL_ERR_BUSY,
-                       "%u trainings wait already: try again when some are done", n_waiting);
+        return kl_fail(err, KL_ERR_BUSY, "%u trainings wait already: try again when some are done",
+                       n_waiting);
     status = create(jobs, run, errand, question, &job, err);
-    if (!status && !jobs->has_worker &&
-        pthread_create(&jobs->worker, NULL, work_on_all, jobs)) {
+    if (!status && !jobs->has_worker && pthread_create(&jobs->worker, NULL, work_on_all, jobs)) {
         free_job(job);
         status = kl_fail(err, KL_ERR_MEMORY, "there is no room for another thread");
     }

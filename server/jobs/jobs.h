@@ -37,7 +37,7 @@ struct kl_job_view {
     uint32_t done, total, before; /* pieces; how many jobs come before it */
     double seconds;               /* since it began */
     char *answer;                 /* of a done one: JSON, the caller's to free */
-    char *note;    /* of a done one: why it could not be kept; of a failed one: why; or NULL */
+    char *note; /* of a done one: why it could not be kept; of a failed one: why; or NULL */
 };
 
 void kl_jobs_init(struct kl_jobs *jobs, struct kl_pool *pool);

@@ -147,6 +147,7 @@ test('axe finds nothing wrong in it, and it is not wider than a phone', async ()
     await page.setViewportSize({width, height: 900});
     await open('test/strokes/3?without=top:10&missed=walk');
     await page.waitForSelector('#retrained .foretold, #retrained-button');
+    await page.evaluate(() => document.querySelector('#missed').scrollIntoView());
     await page.waitForSelector('#strip-walked-1');
     await page.click('#truth summary');
     await page.waitForSelector('.truth');

@@ -268,8 +268,8 @@ static double loss_of(struct model *model, struct kl_vocabulary_errors *errors,
     memcpy(carried, model->carried, sizeof carried);
     kl_lstm_forward(model->network, model->tokens, STREAMS, UNROLL, carried, model->activations);
     kl_lstm_drop(model->activations, 0.3, 7, 1);
-    ck_ok(kl_vocabulary_loss(model->network, model->targets, NULL, model->activations, errors, gradient,
-                             &loss, &err),
+    ck_ok(kl_vocabulary_loss(model->network, model->targets, NULL, model->activations, errors,
+                             gradient, &loss, &err),
           err);
     if (gradient)
         kl_lstm_backward(model->network, model->tokens, model->activations, gradient);
@@ -403,7 +403,8 @@ static void follow_torch(int adam, const float *losses, const float *final, size
                 targets[u * TORCH_B + b] = torch_token(100 * b + step * TORCH_U + u + 1);
             }
         kl_lstm_forward(network, tokens, TORCH_B, TORCH_U, carried, activations);
-        ck_ok(kl_vocabulary_loss(network, targets, NULL, activations, NULL, gradient, &loss, &err), err);
+        ck_ok(kl_vocabulary_loss(network, targets, NULL, activations, NULL, gradient, &loss, &err),
+              err);
         kl_lstm_backward(network, tokens, activations, gradient);
         ck_assert_double_eq_tol(loss.loss / (TORCH_U * TORCH_B), (double)losses[step], 2e-6);
         rule.clip_factor = kl_clip_factor(gradient, 0.3);

@@ -43,8 +43,7 @@ static enum kl_status run_all(const struct kl_history *history, struct kl_certai
                               struct kl_error *err)
 {
     struct kl_activations *activations = NULL;
-    enum kl_status status =
-        kl_activations_create(&history->final->shape, ROWS, &activations, err);
+    enum kl_status status = kl_activations_create(&history->final->shape, ROWS, &activations, err);
 
     for (uint32_t first = 0; !status && first < certainty->n; first += ROWS)
         run_rows(history, first, certainty->n - first < ROWS ? certainty->n - first : ROWS,

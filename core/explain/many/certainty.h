@@ -5,9 +5,9 @@
 #include "core/explain/history.h"
 
 struct kl_certainty {
-    uint32_t n;      /* samples of the run */
-    float *losses;   /* (n) cross-entropy of the target, in nats; NaN: it cannot be asked about */
-    float *margins;  /* (n) logit of the target less the largest other one; likewise */
+    uint32_t n;     /* samples of the run */
+    float *losses;  /* (n) cross-entropy of the target, in nats; NaN: it cannot be asked about */
+    float *margins; /* (n) logit of the target less the largest other one; likewise */
 };
 
 /* Of a run of images, whose data sets have their pixels, or of a recorded one. The caller ends
