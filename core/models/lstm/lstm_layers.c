@@ -1,4 +1,4 @@
-#include "core/models/lstm_layers.h"
+#include "core/models/lstm/lstm_layers.h"
 
 #include <cblas.h>
 #include <math.h>

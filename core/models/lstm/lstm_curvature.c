@@ -1,11 +1,11 @@
-#include "core/models/lstm_curvature.h"
+#include "core/models/lstm/lstm_curvature.h"
 
 #include <cblas.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/memory.h"
-#include "core/models/vocabulary_loss.h"
+#include "core/models/lstm/vocabulary_loss.h"
 
 /* What changes along the direction; shapes are those of struct kl_lstm_activations. */
 struct changes {

@@ -1,9 +1,9 @@
 /* The cross-entropy of a language model and its gradient, without ever holding the logits of all
  * rows: the last layer is worked through in slices of them. */
-#ifndef KL_CORE_MODELS_VOCABULARY_LOSS_H
-#define KL_CORE_MODELS_VOCABULARY_LOSS_H
+#ifndef KL_CORE_MODELS_LSTM_VOCABULARY_LOSS_H
+#define KL_CORE_MODELS_LSTM_VOCABULARY_LOSS_H
 
-#include "core/models/lstm_layers.h"
+#include "core/models/lstm/lstm_layers.h"
 
 struct kl_vocabulary_loss {
     double loss;      /* sum over the rows of the cross-entropy, in nats */

@@ -15,8 +15,8 @@
  * stands in brackets; its error signal the gradient w.r.t. the four gates before their functions.
  * Streams of text are read side by side: row u * streams + b is token u of stream b. All numbers
  * are float32, all matrices row-major. */
-#ifndef KL_CORE_MODELS_LSTM_LAYERS_H
-#define KL_CORE_MODELS_LSTM_LAYERS_H
+#ifndef KL_CORE_MODELS_LSTM_LSTM_LAYERS_H
+#define KL_CORE_MODELS_LSTM_LSTM_LAYERS_H
 
 #include "core/models/network.h"
 

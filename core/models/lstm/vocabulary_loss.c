@@ -1,4 +1,4 @@
-#include "core/models/vocabulary_loss.h"
+#include "core/models/lstm/vocabulary_loss.h"
 
 #include <cblas.h>
 #include <math.h>

@@ -1,15 +1,15 @@
 /* Language models: an embedding, LSTM layers and a linear layer over the vocabulary, as a model.
- * The mathematics is in core/models/lstm_layers.h. */
+ * The mathematics is in core/models/lstm/lstm_layers.h. */
 #include <cblas.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/memory.h"
 #include "core/data/text/corpus.h"
-#include "core/models/lstm_curvature.h"
-#include "core/models/lstm_layers.h"
+#include "core/models/lstm/lstm_curvature.h"
+#include "core/models/lstm/lstm_layers.h"
 #include "core/models/model.h"
-#include "core/models/vocabulary_loss.h"
+#include "core/models/lstm/vocabulary_loss.h"
 
 #define TEXT_STREAMS 32
 #define TEXT_UNROLL 64
