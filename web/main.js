@@ -2,18 +2,19 @@
 
 import {ApiError, askAll, askStrips, attend, getCommon, getRun, getSample, listMarks, listRanks, listRuns, listSamples, listSuspects, question} from './api.js';
 import {byId, h, redraw} from './dom.js';
-import {nameOf, noun, subjectFile, subjectName} from './format.js';
+import {nameOf, noun, outputName, percent, subjectFile, subjectName} from './format.js';
 import {destroyPanels, layOut, showFirst, showFurther} from './panels.js';
 import {decodePixels, takesPictures} from './pixels.js';
-import {setRanks} from './ranks.js';
+import {ranksOf, setRanks} from './ranks.js';
 import {canAsk, fitState, formatUrl, isHeld, onlyTest, parseUrl} from './state.js';
 import {openShare} from './views/share.js';
+import {listen} from './keys.js';
 import {near} from './near.js';
 import {offerAway} from './take.js';
 import {showAnswer, showFailure} from './views/answer.js';
 import {showCompare} from './views/compare.js';
 import {openPad, takeDropped} from './views/draw.js';
-import {showHeader} from './views/header.js';
+import {help, showHeader, switchTheme} from './views/header.js';
 import {introduce} from './views/intro.js';
 import {MISSED, awaitMissed, showMissed, showWalked} from './views/missed.js';
 import {notify, showNotices} from './views/notices.js';
@@ -229,6 +230,21 @@ function showFirstScreen(shown, asked, answer, strips, subject, pixels) {
   showRetrained(byId('retrained'), shown, asked, actions, pending.signal);
 }
 
+/** What was asked about last: another subject is brought into view, and told to who does not see it. */
+let shownLast = '';
+
+/** @param {Run} shown @param {State} asked @param {Answer} answer @param {Subject} subject */
+function arrive(shown, asked, answer, subject) {
+  const name = `${shown.id} ${asked.sample ?? asked.pixels}`, isFirst = shownLast === '';
+  if (name === shownLast) return;
+  shownLast = name;
+  if (isFirst) return;
+  const said = outputName(shown, answer.predicted), label = 'target' in subject && subject.target !== answer.predicted ? `, labelled ${outputName(shown, subject.target)}` : '';
+  byId('said').textContent = `${subjectName(subject)}: called ${said}, ${percent(answer.probabilities[answer.predicted], 0)}${label}`;
+  const {top, bottom} = byId('answer').getBoundingClientRect();
+  if (bottom < 0 || top > innerHeight - 100) goTo('answer');
+}
+
 const PATIENCE_MS = 1000;
 
 /** Where the spotlight takes long, the first screen does not wait for it. @param {Run} shown @param {State} asked @param {number[]|null} pixels
@@ -254,6 +270,7 @@ async function renderQuery(shown, asked, pixels, signal) {
   const subject = sample ?? {pixels: pixels ?? []};
   if (signal.aborted) return;
   document.title = `${subjectName(subject)} · ${shown.name} · keylight`;
+  if (asked.with === null) arrive(shown, asked, answer, subject);
   if (asked.with !== null) {
     await renderCompare({run: shown, answer, subject}, asked, signal);
     return;
@@ -329,6 +346,39 @@ function readAddress(first) {
   else void render();
 }
 
+/** The layer or the rank after this one. @param {'layer'|'rank'} name */
+function cycle(name) {
+  if (!run) return;
+  if (name === 'layer') {
+    const {length} = run.layers, now = state.layer ?? length;
+    actions.choose({layer: now % length + 1, place: null});
+  } else {
+    const names = ranksOf(run.dual).map((rank) => rank.name), now = names.indexOf(state.rank.split(':')[0]);
+    actions.choose({rank: names[(now + 1) % names.length]});
+  }
+}
+
+/** Shows a section, whatever is scrolled to. @param {string} id */
+function goTo(id) {
+  byId(id).scrollIntoView({block: 'start'});
+}
+
+/** @type {import('./keys.js').Key[]} */
+const KEYS = [
+  {key: 'n', text: 'next sample, or token', act: () => actions.step(1)},
+  {key: 'p', text: 'previous sample, or token', act: () => actions.step(-1)},
+  {key: 'l', text: 'next layer', act: () => cycle('layer')},
+  {key: 'r', text: 'next rank', act: () => cycle('rank')},
+  {key: 'b', text: 'by pattern, or by sample', act: () => actions.choose({by: state.by === 'pattern' ? 'sample' : 'pattern'})},
+  {key: 'a', text: 'to the answer', act: () => goTo('answer')},
+  {key: 'o', text: 'to the spotlight', act: () => goTo('spotlight')},
+  {key: '/', text: 'find a sample', act: () => document.getElementById('jump')?.focus()},
+  {key: 'd', text: 'your image', act: () => run && takesPictures(run) && actions.draw()},
+  {key: 's', text: 'share', act: () => actions.share()},
+  {key: 't', text: 'dark or light', act: switchTheme},
+  {key: '?', text: 'this list', act: () => run && help(run)},
+];
+
 async function start() {
   try {
     const [served, ranks] = await Promise.all([listRuns(), listRanks()]);
@@ -343,6 +393,7 @@ async function start() {
   addEventListener('keydown', (event) => {
     if (event.key === 'Escape') pick(false);
   });
+  listen(KEYS);
   takeDropped((file) => {
     if (run && takesPictures(run)) openPad(run, state, actions, file);
   });

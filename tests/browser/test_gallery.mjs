@@ -109,6 +109,57 @@ test('samples are found by a piece of their file’s name, or their number', asy
   assert.match(page.url(), /\/test\/lines\/2/);
 });
 
+test('single keys do what is done often, are listed, and can be switched off', async () => {
+  await open('/q/test/strokes/30');
+  await choose(() => page.keyboard.press('n'));
+  assert.match(page.url(), /\/test\/strokes\/31/);
+  await page.waitForFunction(() => /called/.test(document.querySelector('#said').textContent));
+  assert.match(await page.textContent('#said'), /^test\/strokes\/31: called \d, \d+\u00a0%/);
+  await choose(() => page.keyboard.press('p'));
+  assert.match(page.url(), /\/test\/strokes\/30/);
+  await choose(() => page.keyboard.press('l'));
+  assert.match(page.url(), /layer=1/);
+  await choose(() => page.keyboard.press('r'));
+  assert.match(page.url(), /rank=positive/);
+  await choose(() => page.keyboard.press('b'));
+  assert.match(page.url(), /by=sample/);
+  const theme = () => page.evaluate(() => document.documentElement.dataset.theme), before = await theme();
+  await page.keyboard.press('t');
+  assert.notEqual(await theme(), before);
+  await page.keyboard.press('/');
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'jump');
+  await page.keyboard.press('n');
+  assert.equal(await page.inputValue('#jump'), 'n'); // letters are letters there
+  await page.fill('#jump', '');
+  await page.evaluate(() => document.activeElement.blur());
+  await page.keyboard.press('?');
+  await page.waitForSelector('.keys');
+  const listed = await page.$$eval('.keys kbd', (all) => all.map((one) => one.textContent));
+  for (const key of ['n', 'p', 'l', 'r', 'b', 't', 's', '/', '?']) assert.ok(listed.includes(key), key);
+  await page.click('#keys-on');
+  await page.keyboard.press('Escape');
+  const url = page.url();
+  await page.keyboard.press('n');
+  await page.waitForTimeout(200);
+  assert.equal(page.url(), url);
+  await page.click('#help');
+  await page.click('#keys-on');
+  await page.keyboard.press('Escape');
+});
+
+test('nothing is wider than a small phone, and all of it has names', async () => {
+  for (const width of [320, 1440]) {
+    await page.setViewportSize({width, height: 640});
+    await open('/q/test/strokes/3?sort=loss');
+    await settled();
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), String(width));
+    await page.evaluate(axeSource);
+    const {violations} = await page.evaluate(() => window.axe.run({runOnly: ['wcag2a', 'wcag2aa']}));
+    assert.deepEqual(violations.map(({id, nodes}) => [id, nodes[0].html]), []);
+  }
+  await page.setViewportSize({width: 1440, height: 900});
+});
+
 test('it scrolls through all of them without long frames', async () => {
   await open('/q/train/strokes/0?split=train');
   await settled();

@@ -3,6 +3,7 @@
 import {base} from '../base.js';
 import {count, noun, percent, samplePlace, size} from '../format.js';
 import {h, redraw, select} from '../dom.js';
+import {keyList} from '../keys.js';
 import {takesPictures} from '../pixels.js';
 import {bringIntroBack} from './intro.js';
 
@@ -31,7 +32,7 @@ export function shape(run) {
   return [run.layers[0].inputs, ...run.layers.map((layer) => layer.outputs)].join('-');
 }
 
-function switchTheme() {
+export function switchTheme() {
   const theme = document.documentElement.dataset.theme === 'dark' ? 'light' : 'dark';
   document.documentElement.dataset.theme = theme;
   try {
@@ -76,7 +77,7 @@ function aboutRun(run) {
 }
 
 /** @param {Run} run */
-function help(run) {
+export function help(run) {
   /** @type {[string, string][]} */
   const words = [
     ['Pattern', 'one showing of a training image during training. The network saw every pattern once, in order; together they are its history.'],
@@ -95,6 +96,7 @@ function help(run) {
       'the training passages that the chosen layer attends to: a pattern is one showing of a position of the training text. Click “ask” ' +
       'to go there. The address always holds the whole view: share it.') : h('p', {}, 'Pick a sample on the left. The answer shows what the network says and how training built it; the spotlight shows the training images it attends to. Click one of them to ask about it. The address always holds the whole view: share it.'),
     h('dl.words', {}, words.map(([name, text]) => [h('dt', {}, name), h('dd', {}, text)]).flat()),
+    ...keyList(),
     h('p', {}, h('button', {type: 'button', id: 'intro-back', onclick: bringIntroBack}, 'Show the question on top again')));
 }
 
