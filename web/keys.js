@@ -41,7 +41,7 @@ export function listen(table) {
   keys = table;
   document.addEventListener('keydown', (event) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || document.querySelector('dialog[open]')) return;
-    const found = keys.find(({key}) => key === event.key);
+    const found = keys.find(({key}) => key === (event.shiftKey ? event.key : event.key.toLowerCase()));
     if (!found || !isOn) return;
     event.preventDefault();
     found.act();

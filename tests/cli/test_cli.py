@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
@@ -43,17 +44,13 @@ def refuse(*arguments, says, code=None, **options):
 
 
 def test_classes_are_named_by_name():
-    path = tap.train_strokes(FOLDER, "names.keylight")
-    whole = json.loads(tap.succeed("query", path, "--sample", "test/strokes/3", "--json"))
-    names = json.loads(tap.succeed("info", path, "--json"))["datasets"][0]["classes"]
-    assert whole["spotlight"] and names[3] == "3"
-    made = os.path.join(FOLDER, "named")
-    for name, value in (("Coat", 200), ("Bag", 90)):
-        os.makedirs(os.path.join(made, name))
-        for i in range(12):
-            made_data.png(os.path.join(made, name, f"{i}.png"), np.full((6, 6), value + i, np.uint8))
     path = os.path.join(FOLDER, "named.keylight")
-    tap.succeed("train", "--data", f"named={made}", "--hidden", "6", "--steps", "12", "--batch", "6", "--output", path, "--quiet")
+    with tempfile.TemporaryDirectory() as made:
+        for name, value in (("Coat", 200), ("Bag", 90)):
+            os.makedirs(os.path.join(made, name))
+            for i in range(12):
+                made_data.png(os.path.join(made, name, f"{i}.png"), np.full((6, 6), value + i, np.uint8))
+        tap.succeed("train", "--data", f"named={made}", "--hidden", "6", "--steps", "12", "--batch", "6", "--output", path, "--quiet")
     classes = json.loads(tap.succeed("info", path, "--json"))["datasets"][0]["classes"]
     number = classes.index("Coat")
     ask = ("query", path, "--sample", "test/named/0", "--json", "--class")
