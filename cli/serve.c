@@ -11,6 +11,7 @@
 #include "cli/cli.h"
 #include "cli/options/options.h"
 #include "cli/remedy.h"
+#include "cli/run_files.h"
 #include "core/base/blas.h"
 #include "core/base/memory.h"
 #include "db/run.h"
@@ -116,8 +117,10 @@ static enum kl_status parse(int argc, char **argv, struct request *request, stru
         {.type = KL_OPTION_END}};
     const struct kl_options options = {
         .command = "serve",
-        .usage = "serve RUN... [OPTION...]",
-        .about = "Serves a page to explore runs with, on this machine, until interrupted.",
+        .usage = "serve RUN|FOLDER... [OPTION...]",
+        .about =
+            "Serves a page to explore runs with, all those of a folder if one is named, on this "
+            "machine, until interrupted.",
         .options = table};
     long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
     enum kl_status status;
@@ -128,37 +131,75 @@ static enum kl_status parse(int argc, char **argv, struct request *request, stru
     if (status || request->helped)
         return status;
     request->server.port = request->port == UINT32_MAX ? DEFAULT_PORT : (uint16_t)request->port;
-    if (request->n_runs == 0)
-        return kl_fail(err, KL_ERR_USAGE,
-                       "name the run files to serve: see 'keylight serve --help'");
-    return request->n_runs > RUNS_MAX
-               ? kl_fail(err, KL_ERR_USAGE, "at most %d runs can be served at once", RUNS_MAX)
-               : KL_OK;
+    return request->n_runs ? KL_OK
+                           : kl_fail(err, KL_ERR_USAGE,
+                                     "name the run files to serve, or a folder of them: see "
+                                     "'keylight serve --help'");
 }
 
-/* Opens every run and keeps in memory what the budget allows, in the order given. */
-static enum kl_status open_runs(char **paths, size_t n, uint64_t memory_bytes, struct kl_pool *pool,
-                                struct kl_run **runs, struct kl_error *err)
+/* Whether two opened runs are the same. */
+static const struct kl_run *find_same(struct kl_run *const *runs, size_t n,
+                                      const struct kl_run *run)
 {
-    for (size_t i = 0; i < n; i++) {
-        enum kl_status status = kl_run_open(paths[i], kl_pool_n_workers(pool), &runs[i], err);
+    for (size_t i = 0; i < n; i++)
+        if (!strcmp(runs[i]->fingerprint, run->fingerprint))
+            return runs[i];
+    return NULL;
+}
 
-        if (status)
-            return kl_remedy(err, paths[i]);
-        if (!status && isatty(STDERR_FILENO))
-            fprintf(stderr, "Opening %s (%.0f MB)\n", paths[i], (double)runs[i]->file_bytes / 1e6);
+/* Opens a run: *run is NULL where it is one of a folder that cannot be served, which is said. */
+static enum kl_status open_one(const char *path, int is_named, struct kl_pool *pool,
+                               struct kl_run *const *runs, size_t n, struct kl_run **run,
+                               struct kl_error *err)
+{
+    const struct kl_run *same;
+    enum kl_status status = kl_run_open(path, kl_pool_n_workers(pool), run, err);
 
-        for (size_t other = 0; !status && other < i; other++)
-            if (!strcmp(runs[i]->fingerprint, runs[other]->fingerprint))
-                status = kl_fail(err, KL_ERR_USAGE, "%s and %s are the same run (%s): name it once",
-                                 paths[other], paths[i], runs[i]->fingerprint);
-        if (!status)
-            status = kl_run_load(runs[i], pool, memory_bytes, err);
+    if (status)
+        *run = NULL;
+    if (status && is_named)
+        return kl_remedy(err, path);
+    if (status) {
+        fprintf(stderr, "keylight: left out: %s\n", err->message);
+        return KL_OK;
+    }
+    same = find_same(runs, n, *run);
+    if (same && is_named)
+        status = kl_fail(err, KL_ERR_USAGE, "%s and %s are the same run (%s): name it once",
+                         same->path, path, same->fingerprint);
+    if (same) {
+        kl_run_close(*run);
+        *run = NULL;
+    }
+    if (!same && isatty(STDERR_FILENO))
+        fprintf(stderr, "Opening %s (%.0f MB)\n", path, (double)(*run)->file_bytes / 1e6);
+    return status;
+}
+
+/* Opens every run and keeps in memory what the budget allows, in the order given: *n_runs. */
+static enum kl_status open_runs(const struct kl_run_files *files, uint64_t memory_bytes,
+                                struct kl_pool *pool, struct kl_run **runs, size_t *n_runs,
+                                struct kl_error *err)
+{
+    for (size_t i = 0; i < files->n; i++) {
+        struct kl_run *run = NULL;
+        enum kl_status status;
+
+        if (*n_runs == RUNS_MAX)
+            return kl_fail(err, KL_ERR_USAGE, "at most %d runs can be served at once", RUNS_MAX);
+        status = open_one(files->paths[i], i < files->n_named, pool, runs, *n_runs, &run, err);
         if (status)
             return status;
-        memory_bytes -= kl_run_resident_bytes(runs[i]);
+        if (!run)
+            continue;
+        runs[(*n_runs)++] = run;
+        status = kl_run_load(run, pool, memory_bytes, err);
+        if (status)
+            return status;
+        memory_bytes -= kl_run_resident_bytes(run);
     }
-    return KL_OK;
+    return *n_runs ? KL_OK
+                   : kl_fail(err, KL_ERR_USAGE, "none of these runs can be served: see above");
 }
 
 /* Tells the desktop to open the page; without one, the printed address has to do. */
@@ -242,22 +283,25 @@ enum kl_status kl_cli_serve(int argc, char **argv, struct kl_error *err)
     struct request request = {0};
     struct kl_run *runs[RUNS_MAX] = {NULL};
     struct kl_pool *pool = NULL;
-    size_t n_runs;
+    struct kl_run_files files = {0};
+    size_t n_runs = 0;
     enum kl_status status = parse(argc, argv, &request, err);
 
     if (status || request.helped)
         return status;
     signal(SIGPIPE, SIG_IGN);
     signal(SIGCHLD, SIG_IGN); /* the browser's end is nobody's concern */
-    n_runs = (size_t)request.n_runs;
     kl_blas_single_thread();
-    status = kl_pool_create(0, &pool, err);
+    status = kl_run_files_find(argv + 1, (size_t)request.n_runs, &files, err);
     if (!status)
-        status = open_runs(argv + 1, n_runs, request.memory_bytes, pool, runs, err);
+        status = kl_pool_create(0, &pool, err);
+    if (!status)
+        status = open_runs(&files, request.memory_bytes, pool, runs, &n_runs, err);
     if (!status)
         status = serve(&request, runs, n_runs, pool, err);
-    for (size_t i = 0; i < n_runs && i < RUNS_MAX; i++)
+    for (size_t i = 0; i < n_runs; i++)
         kl_run_close(runs[i]);
+    kl_run_files_clear(&files);
     kl_pool_free(pool);
     return status;
 }

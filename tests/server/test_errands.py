@@ -2,6 +2,7 @@
 import json
 import os
 import shutil
+import signal
 import sqlite3
 import sys
 import time
@@ -200,6 +201,25 @@ def test_other_runs_say_that_they_cannot():
             time.sleep(0.05)
         assert said["state"] == "done" and said["answer"]["seconds"] > 0, said
     server.stop()
+
+
+def test_a_folder_is_all_its_runs():
+    folder = os.path.join(FOLDER, "runs")
+    os.makedirs(folder)
+    for name in ("b", "a"):
+        tap.train_strokes(folder, f"{name}.keylight", "--seed", "7" if name == "a" else "8")
+    shutil.copy(os.path.join(folder, "a.keylight"), os.path.join(folder, "copy.keylight"))
+    with open(os.path.join(folder, "torn.keylight"), "w", encoding="utf-8") as file:
+        file.write("no run")
+    server = Server(folder, RUN)
+    assert [run["file"] for run in server.json("/api/v1/runs")["runs"]] == ["run.keylight", "a.keylight", "b.keylight"]
+    server.process.send_signal(signal.SIGTERM)
+    _, errors = server.process.communicate(timeout=30)
+    assert server.process.returncode == 0 and errors.count("left out") == 1 and "torn.keylight" in errors, errors
+    os.makedirs(os.path.join(FOLDER, "empty"))
+    for arguments, words in (((os.path.join(FOLDER, "empty"),), "has no runs"), ((RUN, RUN), "are the same run")):
+        done = tap.run("serve", *arguments)
+        assert done.returncode != 0 and words in done.stderr, (arguments, done.stderr)
 
 
 def test_a_file_of_another_run_is_left_alone():
