@@ -10,8 +10,8 @@
 
 #include "cli/cli.h"
 #include "cli/options/options.h"
+#include "cli/options/run_files.h"
 #include "cli/remedy.h"
-#include "cli/run_files.h"
 #include "core/base/blas.h"
 #include "core/base/memory.h"
 #include "db/run.h"

@@ -1,6 +1,6 @@
 /* Run files as they are named on the command line: themselves, or the folder they are in. */
-#ifndef KL_CLI_RUN_FILES_H
-#define KL_CLI_RUN_FILES_H
+#ifndef KL_CLI_OPTIONS_RUN_FILES_H
+#define KL_CLI_OPTIONS_RUN_FILES_H
 
 #include <stddef.h>
 

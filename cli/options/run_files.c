@@ -1,4 +1,4 @@
-#include "cli/run_files.h"
+#include "cli/options/run_files.h"
 
 #include <dirent.h>
 #include <errno.h>
