@@ -64,12 +64,9 @@ function card(run, answer, lit, most, actions, prefix) {
   const ranked = other ? lit.score : rank?.of_attention ? lit.attention : lit.contribution;
   const out = `Take training ${noun(run)} ${lit.sample.index} out of the memory`;
   const when = answer.by === 'sample' ? `× ${lit.repetitions}` : `step ${lit.step}`;
-  const target = outputName(run, answer.logit);
-  const label = `${lit.rank}. ${name}, training ${noun(run)} ${lit.sample.index}, ` +
-    `attention ${short(lit.attention)}, ${lit.contribution === null ? '' : `contribution to ${target} ${signed(lit.contribution)}, `}` +
-    `${short(deviations)} deviations above the mean, ${when}. Ask about it.`;
+  const more = `, training ${noun(run)} ${lit.sample.index}, number ${lit.rank}, ${short(deviations)} deviations above the mean. Ask about it.`;
   const box = boxStyle(run.layers[answer.layer - 1], lit.place, run.datasets.find(({name: own}) => own === lit.sample.dataset) ?? run.datasets[0]);
-  return h('li', {}, h('button.card', {type: 'button', id: `${prefix}lit-${lit.rank}`, 'aria-label': label,
+  return h('li', {}, h('button.card', {type: 'button', id: `${prefix}lit-${lit.rank}`,
     'data-sample': lit.sample.id, 'data-attention': lit.attention,
     title: `${short(deviations)} standard deviations above the mean${lit.sample.path ? `, ${lit.sample.path}` : ''}`,
     style: {'--light': light(deviations).toFixed(3)}, onclick: () => actions.explain(lit.sample.id)},
@@ -83,7 +80,7 @@ function card(run, answer, lit, most, actions, prefix) {
   other ? h('span.line.named', {}, h('span.soft', {title: other}, rank?.label),
     h(lit.score < 0 ? 'span.minus' : 'span.plus', {}, signed(lit.score))) : null,
   h('span.line.soft', {}, h('span', {}, `#${lit.sample.index}`), h('span', {}, when)),
-  h('span.line.soft.common', {})),
+  h('span.line.soft.common', {}), h('span.hidden', {}, more)),
   prefix || !run.dual ? null : h('button.take-out', {type: 'button', 'aria-label': out, title: out,
     onclick: () => actions.remove(`sample:${lit.sample.id}`)}, '−'));
 }

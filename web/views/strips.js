@@ -32,11 +32,12 @@ function showCard(run, strip, card, place, most, why) {
     'data-contribution': contribution, 'data-attention': attention,
     title: `training ${noun(run)} #${sample.index}${sample.path ? `, ${sample.path}` : ''}${attention === undefined ? '' : `: attention ${short(attention)}, ` +
       `${contribution === null ? '' : `adds ${signed(contribution)} to ${outputName(run, strip.output)}`}`}${shown}`,
-    'aria-label': `${name}, training ${noun(run)} ${sample.index}, ${number.join(' ')}${shown}. Why?`, onclick: () => why(card)},
+    onclick: () => why(card)},
   h('span.frame', {}, depict(run.id, sample, 4)),
   h('span.strength', {'aria-hidden': 'true'}, h(`i.${sign}`, {style: {width: `${100 * Math.abs(value) / most}%`}})),
   h('span.line', {}, h('b', {}, h('i.dot', {'data-class': sample.label % 10}), name), h('span.soft', {}, times(repetitions))),
-  h('span.line', {}, h('span.soft', {}, number[0]), h(`span.${sign}`, {}, number[1]))));
+  h('span.line', {}, h('span.soft', {}, number[0]), h(`span.${sign}`, {}, number[1])),
+  h('span.hidden', {}, `, training ${noun(run)} ${sample.index}${shown}. Why?`)));
 }
 
 /** @param {Run} run @param {{id: string, output: number, cards: any[]}} strip @param {(card: Card) => void} why */

@@ -20,8 +20,6 @@ function card(run, suspect, actions, marks) {
   const flipped = sample.true_label === undefined ? null : className(run, sample.dataset, sample.true_label);
   const better = suggested && className(run, sample.dataset, suggested.label);
   const item = h('li', {}, h('button.suspect', {type: 'button', id: `suspect-${rank}`, 'data-sample': sample.id, 'data-score': score,
-    'aria-label': `${rank}. ${sample.split} ${noun(run)} ${sample.index}, labelled ${label}, called ${called}` +
-      `${better ? `, neighbours are ${better}` : ''}, score ${short(score)}. Ask about it; w: wrong, f: fine, u: unsure.`,
     onclick: () => actions.explain(sample.id)},
   h('span.frame', {}, depict(run.id, sample, 4)),
   h('span.line', {}, h('b.name', {title: label}, label), h('span.soft', {}, sample.split === 'train' ? `#${sample.index}` : `${sample.split} #${sample.index}`)),
@@ -32,7 +30,8 @@ function card(run, suspect, actions, marks) {
   h('span.line', {}, h('span', {}, 'score'), h('b', {}, fixed(score, 2))),
   h('span.line.soft', {}, h('span', {}, 'own'), h('span', {}, fixed(own, 2))),
   h('span.line.soft', {}, h('span', {}, 'others'), h('span', {}, others === null ? '–' : percent(others, 0))),
-  h('span.line.soft', {}, h('span', {}, 'loss'), h('span', {}, short(loss)))),
+  h('span.line.soft', {}, h('span', {}, 'loss'), h('span', {}, short(loss))),
+  h('span.hidden', {}, `, number ${rank}, labelled ${label}. Ask about it; w: wrong, f: fine, u: unsure.`)),
   filePath(sample.path),
   twin ? h('span.line', {}, h('span.name', {title: twin.path ?? sampleName(twin)}, `nearly ${twin.path ?? sampleName(twin)}, ` +
     className(run, twin.dataset, twin.label))) : null);
