@@ -235,8 +235,8 @@ static void print_address(const struct kl_server *server, const struct request *
                            : "keylight is ready: %s\n",
            url, own);
     if (*public->origin && !request->server.token)
-        printf("Whoever reaches it can see these runs and mark their suspects; --token asks for a "
-               "secret.\n");
+        printf("Whoever reaches it can see these runs, mark their suspects and have them trained "
+               "again; --token asks for a secret.\n");
     fflush(stdout);
 }
 
