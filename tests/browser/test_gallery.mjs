@@ -160,7 +160,7 @@ test('nothing is wider than a small phone, and all of it has names', async () =>
   await page.setViewportSize({width: 1440, height: 900});
 });
 
-test('it scrolls through all of them without long frames', async () => {
+test('scrolling through all of them leaves only what can be seen', async () => {
   await open('/q/train/strokes/0?split=train');
   await settled();
   const {frames, most} = await page.evaluate(() => new Promise((end) => {

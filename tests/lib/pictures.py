@@ -1,4 +1,4 @@
-"""Small labelled pictures for the tests of the recorder, and a convolutional network."""
+"""Small labelled pictures for the tests of the recorder, and networks that learn them."""
 import os
 
 import numpy as np
@@ -41,6 +41,28 @@ class Cut(nn.Module):
         return self.head(torch.tanh(self.line(x.flatten(2))).flatten(1))
 
 
+class Convolution(nn.Module):
+    """Two linear layers, the first without bias, behind what is not recorded."""
+
+    def __init__(self):
+        super().__init__()
+        self.features = nn.Conv2d(1, 5, 3)
+        self.inner = nn.Linear(5 * 16, 12, bias=False)
+        self.head = nn.Linear(12, CLASSES)
+
+    def forward(self, x):
+        return self.head(torch.relu(self.inner(torch.relu(self.features(x)).flatten(1))))
+
+
+def convolution():
+    torch.manual_seed(3)
+    return Convolution()
+
+
+def sgd(model, **options):
+    return torch.optim.SGD(model.parameters(), **{"lr": 0.05, **options})
+
+
 def path_of(folder, name):
     """Where a run of that name is recorded to; nothing is there."""
     path = os.path.join(folder, f"{name}.keylight")
@@ -53,3 +75,12 @@ def verified(path):
     out = tap.succeed("verify", path)
     assert "The dual form holds" in out, out
     return out
+
+
+def refused(words, run):
+    try:
+        run()
+    except keylight.RecordError as error:
+        assert words in str(error), error
+        return
+    raise AssertionError(f"not refused: {words}")

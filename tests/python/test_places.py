@@ -16,7 +16,7 @@ from torch.nn.functional import cross_entropy, unfold  # noqa: E402
 import keylight  # noqa: E402
 import tap  # noqa: E402
 from dual import contributions, rows_of  # noqa: E402
-from pictures import CLASSES, SIDE, Cut, made, path_of, read, verified  # noqa: E402
+from pictures import CLASSES, SIDE, Cut, made, path_of, read, refused, verified  # noqa: E402
 from reader import Reader  # noqa: E402
 
 TRAIN, TEST = made(90, 1), made(20, 2)
@@ -294,15 +294,6 @@ def test_checkpoints_are_seen_once():
     assert [(layer["name"], layer["places"]) for layer in Reader(path).layers] == [("first", 1), ("block.0", 1), ("head", 1)]
     model = Saving(True)
     refused("use_reentrant=False", lambda: trains("reentrant", model, lambda step: cross_entropy(model(X), Y)))
-
-
-def refused(words, run):
-    try:
-        run()
-    except keylight.RecordError as error:
-        assert words in str(error), error
-        return
-    raise AssertionError(f"not refused: {words}")
 
 
 def test_what_would_be_mixed_up_is_refused():

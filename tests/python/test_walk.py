@@ -27,7 +27,8 @@ def train(kind):
     path = os.path.join(FOLDER, f"{kind}.keylight")
     if not os.path.exists(path):
         plain = [] if "--clip" in KINDS[kind] else ["--clip", "0"]
-        tap.succeed("train", "--data", "strokes", "--hidden", "12,9", "--steps", STEPS, "--batch", "20", "--lr", "0.004" if kind.startswith("adam") else "0.08", "--limit", "40",
+        rate = "0.004" if kind.startswith("adam") else "0.08"
+        tap.succeed("train", "--data", "strokes", "--hidden", "12,9", "--steps", STEPS, "--batch", "20", "--lr", rate, "--limit", "40",
                     "--output", path, "--quiet", *plain, *KINDS[kind])
     return path
 
@@ -57,7 +58,8 @@ class Training:
             clip = self.settings["clip_norm"]
             factor = torch.clamp(clip / (norm + 1e-6), max=1) if clip else 1.0
             if optimiser != "sgd":
-                parameters, velocity, squares = self.adam(optimiser, number + 1, step, [factor * one for one in gradient], parameters, velocity, squares)
+                gradient = [factor * one for one in gradient]
+                parameters, velocity, squares = self.adam(optimiser, number + 1, step, gradient, parameters, velocity, squares)
                 continue
             share = 1 - (self.settings["dampening"] if number else 0)
             updates = [factor * one + step["weight_decay"] * w for one, w in zip(gradient, parameters)]

@@ -15,7 +15,8 @@ from text_reader import TextReader, train_text  # noqa: E402
 
 torch.set_num_threads(2)
 SMALL = ["--tokens", "words", "--embedding", "6", "--batch", "4", "--unroll", "7", "--steps", "24", "--lr", "0.4"]
-KINDS = {"plain": ["--hidden", "8", "--clip", "0", "--dropout", "0"], "clipped": ["--hidden", "7,7", "--momentum", "0.8", "--clip", "0.25", "--weight-decay", "0.01", "--dropout", "0"],
+KINDS = {"plain": ["--hidden", "8", "--clip", "0", "--dropout", "0"],
+         "clipped": ["--hidden", "7,7", "--momentum", "0.8", "--clip", "0.25", "--weight-decay", "0.01", "--dropout", "0"],
          "adam": ["--hidden", "8", "--optimiser", "adam", "--lr", "0.005", "--momentum", "0", "--clip", "0.5", "--dropout", "0.3"]}
 PATHS = {}
 
@@ -72,7 +73,7 @@ class Training:
         parameters, number = self.initial(), {key: float(self.settings.get(key, 0)) for key in ("clip_norm", "beta_1", "beta_2", "epsilon")}
         first, second = ([torch.zeros_like(one) for one in parameters] for _ in range(2))
         streams, unroll = int(self.settings["batch_size"]), int(self.settings["unroll"])
-        per_pass = (len(self.text) - 1) // streams // unroll
+        per_pass, state = (len(self.text) - 1) // streams // unroll, None
         for i, step in enumerate(self.reader.steps):
             state = self.empty(streams) if i % per_pass == 0 else state
             ids = self.reader.samples[self.reader.step_of == i].astype(np.int64)
