@@ -121,8 +121,7 @@ static enum kl_status set_samples(struct kl_errand *errand, const struct kl_run 
 static enum kl_status set_without(struct kl_errand *errand, const struct kl_run *run,
                                   const char *text, struct kl_error *err)
 {
-    int needs_sample;
-    enum kl_status status = kl_without_check(text, run, &needs_sample, err);
+    enum kl_status status = kl_without_check(text, run, &errand->names_top, err);
 
     kl_errand_clear(errand);
     errand->n_marked = 0;
@@ -255,23 +254,18 @@ enum kl_status kl_errand_set(struct kl_errand *errand, const struct kl_run *run,
                       names[errand->kind], word);
 }
 
-enum kl_status kl_errand_check(const struct kl_errand *errand, const struct kl_run *run,
-                               struct kl_error *err)
+enum kl_status kl_errand_check(const struct kl_errand *errand, struct kl_error *err)
 {
-    int needs_sample = 0;
-    enum kl_status status = KL_OK;
-
     if (errand->kind == KL_ERRAND_RETRAIN && !errand->without)
         return kl_fail_on(err, KL_ERR_USAGE, "without",
                           "say who is left out: without top:20, class:3, sample:ID or marked");
-    if (errand->kind == KL_ERRAND_RETRAIN)
-        status = kl_without_check(errand->without, run, &needs_sample, err);
-    if (!status && !errand->n_samples && (needs_sample || errand->kind == KL_ERRAND_WALK))
-        status = kl_fail_on(err, KL_ERR_USAGE, "sample",
-                            errand->kind == KL_ERRAND_WALK
-                                ? "name the samples to walk back from: sample test/mnist/8"
-                                : "top:N are the first of a sample's spotlight: name the sample");
-    return status;
+    if (!errand->n_samples && errand->kind == KL_ERRAND_WALK)
+        return kl_fail_on(err, KL_ERR_USAGE, "sample",
+                          "name the samples to walk back from: sample test/mnist/8");
+    if (!errand->n_samples && errand->names_top)
+        return kl_fail_on(err, KL_ERR_USAGE, "sample",
+                          "top:N are the first of a sample's spotlight: name the sample");
+    return KL_OK;
 }
 
 static void print_word(FILE *file, const char *word)
@@ -295,7 +289,6 @@ char *kl_errand_question(const struct kl_errand *errand, const struct kl_run *ru
     const struct kl_truth_question *truth = &errand->truth;
     char *text = NULL, name[KL_SAMPLE_NAME_MAX];
     size_t n_bytes = 0;
-    int has_top = errand->without && strstr(errand->without, "top:");
     FILE *file = open_memstream(&text, &n_bytes);
 
     if (!file)
@@ -310,11 +303,11 @@ char *kl_errand_question(const struct kl_errand *errand, const struct kl_run *ru
         print_word(file, "without");
         fputs(errand->without, file);
     }
-    if (*errand->rank && has_top) {
+    if (*errand->rank && errand->names_top) {
         print_word(file, "rank");
         fputs(errand->rank, file);
     }
-    if (errand->spotlight.query.layer != run->training.shape.n_layers && has_top) {
+    if (errand->spotlight.query.layer != run->training.shape.n_layers && errand->names_top) {
         print_word(file, "layer");
         fprintf(file, "%u", errand->spotlight.query.layer);
     }

@@ -24,6 +24,7 @@ struct kl_errand {
     enum kl_errand_kind kind;
     uint32_t n_samples, samples[KL_WALK_QUERIES]; /* that are asked about */
     char *without;                                /* who is left out, in terms; owned, as */
+    int names_top;                                /* whether its terms name a spotlight's first */
     uint32_t *marked, n_marked;                   /* (n_marked) whom its term marked named then */
     char rank[24];                                /* as it was said, or "" */
     struct kl_question spotlight;                 /* whose first samples top:N are */
@@ -77,8 +78,7 @@ enum kl_status kl_errand_set(struct kl_errand *errand, const struct kl_run *run,
                              const char *text, struct kl_error *err);
 
 /* Whether all has been said that it needs. Errors: KL_ERR_USAGE. */
-enum kl_status kl_errand_check(const struct kl_errand *errand, const struct kl_run *run,
-                               struct kl_error *err);
+enum kl_status kl_errand_check(const struct kl_errand *errand, struct kl_error *err);
 
 /* Its words in their one order and spelling, without those that say the default: what it is kept
  * under, "sample=test/mnist/8&without=top:10". The caller's to free; NULL: memory ran out. */

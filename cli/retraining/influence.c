@@ -102,41 +102,28 @@ static const char about[] =
     "order perfectly.\n"
     "Answers are kept beside the run (RUN.results), where the page shows them.";
 
-/* That options of the one are not given for the other. */
-static enum kl_status check_words(const char *sample, const struct kl_errand_word *check,
-                                  uint32_t n_check, uint32_t top, struct kl_error *err)
-{
-    for (uint32_t i = 0; i < n_check; i++)
-        if (sample && check[i].text)
-            return kl_fail(
-                err, KL_ERR_USAGE,
-                "--check, --leave and --queries check the scores: leave them or --sample out");
-    return !sample && top ? kl_fail(err, KL_ERR_USAGE, "--top goes with --sample") : KL_OK;
-}
-
 enum kl_status kl_cli_influence(int argc, char **argv, struct kl_error *err)
 {
-    enum { PARTS, DAMPING, CHECK, LEAVE, QUERIES, SAMPLE, N_WORDS };
-    struct kl_errand_word words[N_WORDS] = {{"parts", NULL}, {"damping", NULL}, {"check", NULL},
-                                            {"leave", NULL}, {"queries", NULL}, {"sample", NULL}};
-    struct kl_errand_command command = {.words = words, .n_words = N_WORDS, .unit = "steps"};
+    const char *sample = NULL, *parts = NULL, *damping = NULL, *check = NULL, *leave = NULL,
+               *queries = NULL;
+    struct kl_errand_command command = {.unit = "steps"};
     const struct kl_option table[] = {
         {.type = KL_OPTION_TEXT,
          .name = "sample",
          .value = "NAMES",
-         .target = &words[SAMPLE].text,
+         .target = &sample,
          .help = "samples to walk back from, parted by commas: test/mnist/8,test/mnist/15"},
         {.type = KL_OPTION_TEXT,
          .name = "parts",
          .value = "A/B",
-         .target = &words[PARTS].text,
+         .target = &parts,
          .help =
              "how much of the training is walked, from its end: A of B equal parts (default all "
              "of it)"},
         {.type = KL_OPTION_TEXT,
          .name = "damping",
          .value = "D",
-         .target = &words[DAMPING].text,
+         .target = &damping,
          .help = "how far what lies back is discounted: a step's weight is exp(-D t), t the share "
                  "of the learning rates that came after it (default 2.3: a tenth for the first "
                  "step; 0: the derivative itself)"},
@@ -150,18 +137,18 @@ enum kl_status kl_cli_influence(int argc, char **argv, struct kl_error *err)
         {.type = KL_OPTION_TEXT,
          .name = "check",
          .value = "N",
-         .target = &words[CHECK].text,
+         .target = &check,
          .help = "how many random subsets of the training samples are left out, one after the "
                  "other (3 to 10000, default 20)"},
         {.type = KL_OPTION_TEXT,
          .name = "leave",
          .value = "SHARE",
-         .target = &words[LEAVE].text,
+         .target = &leave,
          .help = "the share of the training samples in each of them (default 0.1)"},
         {.type = KL_OPTION_TEXT,
          .name = "queries",
          .value = "Q",
-         .target = &words[QUERIES].text,
+         .target = &queries,
          .help = "of how many test samples, evenly spread (default 64)"},
         {.type = KL_OPTION_FLAG, .name = "json", .target = &command.json, .help = "as JSON"},
         {.type = KL_OPTION_END}};
@@ -172,19 +159,23 @@ enum kl_status kl_cli_influence(int argc, char **argv, struct kl_error *err)
                  "[--parts A/B] [--damping D] [--json]",
         .about = about,
         .options = table};
-    const char *const *sample = &words[SAMPLE].text;
     int n_operands, helped;
     enum kl_status status = kl_options_parse(&options, argc, argv, &n_operands, &helped, err);
 
     if (status || helped)
         return status;
-    status = check_words(*sample, words + CHECK, QUERIES - CHECK + 1, command.most, err);
-    if (!status)
-        status = kl_one_operand(argv, n_operands, "run file", &command.path, err);
+    if (sample && (check || leave || queries))
+        return kl_fail(
+            err, KL_ERR_USAGE,
+            "--check, --leave and --queries check the scores: leave them or --sample out");
+    if (!sample && command.most)
+        return kl_fail(err, KL_ERR_USAGE, "--top goes with --sample");
+    status = kl_one_operand(argv, n_operands, "run file", &command.path, err);
     if (status)
         return status;
-    command.kind = *sample ? KL_ERRAND_WALK : KL_ERRAND_TRUTH;
-    command.print = *sample ? print_walk : print_truth;
+    command.options = table;
+    command.kind = sample ? KL_ERRAND_WALK : KL_ERRAND_TRUTH;
+    command.print = sample ? print_walk : print_truth;
     command.most = command.most ? command.most : DEFAULT_TOP;
     return kl_errand_run(&command, err);
 }

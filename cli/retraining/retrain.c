@@ -72,42 +72,36 @@ static enum kl_status print(const struct kl_errand_command *command, const struc
 
 enum kl_status kl_cli_retrain(int argc, char **argv, struct kl_error *err)
 {
-    enum { SAMPLE, WITHOUT, RANK, LAYER, SEED, N_WORDS };
-    struct kl_errand_word words[N_WORDS] = {
-        {"sample", NULL}, {"without", NULL}, {"rank", NULL}, {"layer", NULL}, {"seed", NULL}};
-    struct kl_errand_command command = {.kind = KL_ERRAND_RETRAIN,
-                                        .words = words,
-                                        .n_words = N_WORDS,
-                                        .unit = "steps",
-                                        .print = print};
+    const char *sample = NULL, *without = NULL, *rank = NULL, *layer = NULL, *seed = NULL;
+    struct kl_errand_command command = {.kind = KL_ERRAND_RETRAIN, .unit = "steps", .print = print};
     const struct kl_option table[] = {
         {.type = KL_OPTION_TEXT,
          .name = "without",
          .value = "TERMS",
-         .target = &words[WITHOUT].text,
+         .target = &without,
          .help = "who is left out, a list of top:N (the first of the sample's spotlight, by "
                  "sample), class:C, dataset:NAME, sample:ID, and marked (whom people marked as "
                  "wrong among the suspects)"},
         {.type = KL_OPTION_TEXT,
          .name = "sample",
          .value = "SAMPLE",
-         .target = &words[SAMPLE].text,
+         .target = &sample,
          .help = "what is asked about: test/fashion-mnist/526, or path:cat/007.png"},
         {.type = KL_OPTION_TEXT,
          .name = "rank",
          .value = "RANK",
-         .target = &words[RANK].text,
+         .target = &rank,
          .help = "of the spotlight that top:N begins (default influence; see 'keylight query "
                  "--help')"},
         {.type = KL_OPTION_TEXT,
          .name = "layer",
          .value = "L",
-         .target = &words[LAYER].text,
+         .target = &layer,
          .help = "likewise, from 1 at the input, or its name (default: the last)"},
         {.type = KL_OPTION_TEXT,
          .name = "seed",
          .value = "N",
-         .target = &words[SEED].text,
+         .target = &seed,
          .help = "another seed: other initial weights, and another order"},
         {.type = KL_OPTION_FLAG, .name = "json", .target = &command.json, .help = "as JSON"},
         {.type = KL_OPTION_END}};
@@ -126,6 +120,7 @@ enum kl_status kl_cli_retrain(int argc, char **argv, struct kl_error *err)
 
     if (status || helped)
         return status;
+    command.options = table;
     status = kl_one_operand(argv, n_operands, "run file", &command.path, err);
     return status ? status : kl_errand_run(&command, err);
 }

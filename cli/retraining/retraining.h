@@ -4,17 +4,12 @@
 #define KL_CLI_RETRAINING_RETRAINING_H
 
 #include "api/errands/errand.h"
-
-/* A word of an errand as it was said, or NULL. */
-struct kl_errand_word {
-    const char *word, *text;
-};
+#include "cli/options/option.h"
 
 struct kl_errand_command {
     enum kl_errand_kind kind;
     const char *path;
-    const struct kl_errand_word *words; /* (n_words) */
-    uint32_t n_words;
+    const struct kl_option *options; /* of which those of text are words of the errand */
     uint32_t most; /* of those who would be missed, and those who would not, by sample */
     int json;
     const char *unit; /* what its pieces are, in the bar */

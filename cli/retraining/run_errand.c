@@ -17,11 +17,15 @@ static enum kl_status ask(const struct kl_errand_command *command, const struct 
 {
     enum kl_status status = kl_errand_possible(command->kind, run, err);
 
-    for (uint32_t i = 0; !status && i < command->n_words; i++)
-        if (command->words[i].text)
-            status =
-                kl_errand_set(errand, run, command->words[i].word, command->words[i].text, err);
-    return status ? status : kl_errand_check(errand, run, err);
+    for (const struct kl_option *option = command->options;
+         !status && option->type != KL_OPTION_END; option++) {
+        const char *text =
+            option->type == KL_OPTION_TEXT ? *(const char *const *)option->target : NULL;
+
+        if (text)
+            status = kl_errand_set(errand, run, option->name, text, err);
+    }
+    return status ? status : kl_errand_check(errand, err);
 }
 
 /* The page shows what is kept; where it cannot be, the answer is printed all the same. */

@@ -29,8 +29,8 @@ struct walk {
                                         where the optimiser does not need them */
     uint32_t n_told;
     double damping;
-    double rates,
-        later; /* learning rates of all steps, and of those after the one that is walked */
+    double rates; /* learning rates of all steps, */
+    double later; /* and of those after the one that is walked */
     double *influences;
 };
 

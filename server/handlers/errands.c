@@ -173,7 +173,7 @@ static void serve(struct kl_service *service, struct kl_run *run, const struct k
                                read_body(run, request, errand, &cancels, reply)
                          : read_parameters(run, request, errand, reply))
         return;
-    status = kl_errand_check(errand, run, &err);
+    status = kl_errand_check(errand, &err);
     if (!status && request->is_post)
         status = cancels ? kl_jobs_cancel(&service->jobs, run, errand, &err)
                          : kl_jobs_begin(&service->jobs, run, errand, &err);
