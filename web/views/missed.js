@@ -10,6 +10,7 @@ import {openButton, showCards} from './strips.js';
 /** @import {State} from '../state.js' */
 
 export const MISSED = 10; // images that would be missed most
+const TRAININGS = 4; // that a walk from one sample takes as long as
 
 /** Room for what comes later: its heading. @param {HTMLElement} section */
 export function awaitMissed(section) {
@@ -61,6 +62,6 @@ export function showWalked(section, run, state, output, actions, why, signal) {
   void followJob(place, {id: 'walk', run: run.id, kind: 'walk', words: {sample: nameOf(run, /** @type {number} */ (state.sample))}, signal, label: 'Walk back',
     doing: 'Walking back through the training\u2026',
     takes: (seconds) => `By differentiating through the training, backwards from the loss of this ${noun(run)}: of what is told here, what comes closest to training again. ` +
-      (seconds === null ? 'It takes about two trainings.' : `It takes about ${duration(2 * seconds)}.`),
+      (seconds === null ? `It takes about ${TRAININGS} trainings.` : `It takes about ${duration(TRAININGS * seconds)}.`),
     show: (answer) => walkedStrip(run, state, output, answer, actions, why)});
 }

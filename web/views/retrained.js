@@ -15,8 +15,7 @@ import {termName} from './removal.js';
 /** The words of the question. @param {Run} run @param {State} state @returns {Record<string, string>} */
 export function retrainWords(run, {sample, without, among}) {
   const [rank, layer] = among.split('@');
-  return {...(sample === null ? {} : {sample: nameOf(run, sample)}), without: without ?? '',
-    ...(without?.includes('top:') ? {...(rank === 'influence' ? {} : {rank}), ...(layer ? {layer} : {})} : {})};
+  return {...(sample === null ? {} : {sample: nameOf(run, sample)}), without: without ?? '', ...(rank === 'influence' ? {} : {rank}), ...(layer ? {layer} : {})};
 }
 
 /** Whether a run can be trained again without some, for the sample that is asked about. @param {Run} run @param {State} state */

@@ -8,7 +8,7 @@ import {rankOf} from '../ranks.js';
 /** @import {Actions, Run, Truth} from '../types.js' */
 /** @import {State} from '../state.js' */
 
-const TRAININGS = 20, WALK = 1.5; // what it takes by default: trainings, and as much again for the walk
+const TRAININGS = 20, WALK = 100; // what it takes by default, the walk as so many trainings
 
 /** What is measured stays open or closed as it was. */
 let isOpen = false;
@@ -57,7 +57,7 @@ export function showTruth(place, run, state, actions, signal) {
   /** @type {import('../jobs.js').Job} */
   const job = {id: 'truth', run: run.id, kind: 'truth', words: {}, signal, label: 'Measure it for this run',
     doing: 'Training again, and again, without some…',
-    takes: (seconds) => `${TRAININGS} trainings without a tenth of the training ${noun(run)}s each${seconds === null ? '' : `: about ${duration(seconds * TRAININGS * (1 + WALK))}`}.`,
+    takes: (seconds) => `${TRAININGS} trainings without a tenth of the training ${noun(run)}s each${seconds === null ? '' : `: about ${duration(seconds * (TRAININGS + (run.errands.includes('walk') ? WALK : 0)))}`}.`,
     show: (/** @type {Truth} */ truth) => {
       const mine = truth.scores.find((score) => score.rank === rank);
       if (mine) redraw(short, 'Foretells retraining with a rank correlation of ', h('b', {}, correlation(mine.rank_correlation)), ` \u00b1 ${correlation(mine.standard_error)}`);
