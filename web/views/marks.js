@@ -38,6 +38,11 @@ export class Marks {
     return [...this.bySample.values()].filter((mark) => mark.decision === decision).length;
   }
 
+  /** Whether some of whom the network was trained on are wrong, so that it can be trained again without them. */
+  hasWrongTraining() {
+    return [...this.bySample.values()].some(({decision, sample}) => decision === 'wrong' && sample.split === 'train');
+  }
+
   drawSummary() {
     this.summary.replaceChildren(
       ...DECISIONS.map(({decision, text}) => h('span.count', {'data-decision': decision}, h('b', {}, String(this.count(decision))), ` ${text.toLowerCase()}`)),

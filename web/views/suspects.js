@@ -59,7 +59,7 @@ function row(run, one) {
 /** The truth of the marks: trained again without those that are wrong. @param {HTMLElement} place @param {Run} run @param {Marks} marks
  *  @param {AbortSignal} signal */
 function offerAgain(place, run, marks, signal) {
-  if (!run.errands.includes('retrain') || !marks.count('wrong')) {
+  if (!run.errands.includes('retrain') || !marks.hasWrongTraining()) {
     redraw(place);
     return;
   }
