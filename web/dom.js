@@ -36,6 +36,11 @@ export function byId(id) {
   return element;
 }
 
+/** Shows a section, whatever is scrolled to. @param {string} id */
+export function goTo(id) {
+  byId(id).scrollIntoView({block: 'start'});
+}
+
 /** @param {Array<{value: string, text: string}>} options @param {string} chosen
  *  @param {string} label @param {(value: string) => void} onchange */
 export function select(options, chosen, label, onchange) {

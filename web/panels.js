@@ -15,19 +15,12 @@ import {showTime} from './views/time.js';
 import {showTotals} from './views/totals.js';
 import {showWall} from './views/wall.js';
 
-/** @import {Actions, Run, Subject} from './types.js' */
+/** @import {Run, Subject, Visit} from './types.js' */
 /** @import {State} from './state.js' */
 
 /**
- * @typedef {object} Context what a panel is drawn from
- * @property {Run} run
- * @property {State} state
- * @property {Subject|null} subject null: of a text, whose answer has it
- * @property {any} answer with what the panel needs
- * @property {any[]} layers one answer per layer, if a panel needs them
- * @property {Actions} actions
- * @property {number[]|null} pixels of the picture that is asked about, if it is one's own
- * @property {AbortSignal} signal
+ * @typedef {Visit & {subject: Subject|null, answer: any}} Context what a panel is drawn from: the subject of a text, null, is in its
+ *   answer, which has what the panel needs
  *
  * @typedef {object} Panel
  * @property {string} id of its section
@@ -39,7 +32,7 @@ import {showWall} from './views/wall.js';
  * @property {string|null} resource of the API with its numbers; null: it offers itself
  * @property {string[]} needs resources of the API, or 'layers'; none: the answer itself
  * @property {(run: Run) => boolean} [applies] whether a run has what it tells; without: every run of the kind
- * @property {(section: HTMLElement, context: Context) => void|Promise<void>} show
+ * @property {(section: HTMLElement, context: Context, layers: any[]) => void|Promise<void>} show layers: one answer a layer, if a panel needs them
  */
 
 /** @type {Panel[]} */
@@ -60,7 +53,7 @@ const PANELS = [
     applies: (run) => run.dual && !run.recorded,
     show: (section, {run, answer, subject}) => showLearning(section, run, answer, of(subject))},
   {id: 'layers', title: 'All layers', kind: 'images', figure: 'layers', resource: 'views/classes', needs: ['layers'],
-    show: (section, {run, answer, layers, subject, actions}) => showLayers(section, run, answer, layers, of(subject), actions)},
+    show: (section, {run, answer, subject, actions}, layers) => showLayers(section, run, answer, layers, of(subject), actions)},
   {id: 'totals', title: 'Totals per training sample', kind: 'images', figure: 'totals', resource: 'views/samples', needs: ['views/samples'],
     show: (section, {run, answer, subject, actions}) => showTotals(section, run, answer, of(subject), actions)},
   {id: 'wall', title: 'The wall', wide: true, kind: 'images', figure: 'wall', resource: 'views/samples', needs: ['views/samples'],
@@ -92,29 +85,17 @@ function isOf({kind, applies}, run) {
   return (kind === 'text') === (run.kind === 'text') && (!applies || applies(run));
 }
 
-/** Ends all panels. */
-export function destroyPanels() {
-  for (const section of byId('panels').children) redraw(/** @type {HTMLElement} */ (section));
+/** Makes room for the panels of a run, in the order of the list. @param {Panel[]} panels */
+function layOut(panels) {
+  const place = byId('panels');
+  if (panels.map(({id}) => id).join() === [...place.children].map(({id}) => id).join()) return;
+  redraw(place, ...panels.map(({id, title, wide}) => h(wide ? 'section.wide' : 'section', {id, 'aria-label': title})));
 }
 
-/** Makes room for the panels of a run, in the order of the list. @param {Run} run */
-export function layOut(run) {
-  destroyPanels();
-  redraw(byId('panels'), ...PANELS.filter((panel) => isOf(panel, run)).map(({id, title, wide}) =>
-    h(wide ? 'section.wide' : 'section', {id, 'aria-label': title})));
-}
-
-/** Draws those that need no more than the answer. @param {Context} context */
-export function showFirst(context) {
-  for (const panel of PANELS)
-    if (isOf(panel, context.run) && !panel.needs.length)
-      void show(panel, context);
-}
-
-/** Draws one, with what can be taken away of it. @param {Panel} panel @param {Context} context */
-async function show({id, title, figure, asks, resource, show: draw}, context) {
+/** Draws one, with what can be taken away of it. @param {Panel} panel @param {Context} context @param {any[]} layers */
+async function show({id, title, figure, asks, resource, show: draw}, context, layers) {
   const section = byId(id), {run, state, pixels} = context;
-  await draw(section, context);
+  await draw(section, context, layers);
   if (resource !== null) offerAway(section, run, {...state, ...asks?.(state)}, pixels, {title, resource,
     figures: [typeof figure === 'string' ? figure : figure(state)], words: asks && Object.keys(asks(state))});
 }
@@ -142,11 +123,13 @@ async function load(panels, run, state, pixels, signal) {
   return known;
 }
 
-/** Draws the others. @param {Context} context */
-export async function showFurther(context) {
-  const {run, state, pixels, signal} = context;
-  const panels = PANELS.filter((panel) => isOf(panel, run) && panel.needs.length);
-  const {answer, layers} = await load(panels, run, state, pixels, signal);
+/** Draws them, first those that need no more than the answer. @param {Context} context */
+export async function showPanels(context) {
+  const {run, state, pixels, signal} = context, panels = PANELS.filter((panel) => isOf(panel, run));
+  layOut(panels);
+  for (const panel of panels.filter(({needs}) => !needs.length)) void show(panel, context, []);
+  const others = panels.filter(({needs}) => needs.length);
+  const {answer, layers} = await load(others, run, state, pixels, signal);
   if (signal.aborted) return;
-  await Promise.all(panels.map((panel) => show(panel, {...context, answer, layers})));
+  await Promise.all(others.map((panel) => show(panel, {...context, answer}, layers)));
 }

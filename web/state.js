@@ -257,6 +257,12 @@ function placesMax(run) {
   return run.kind === 'text' ? TEXT_MAX : Math.max(...run.layers.map(({places}) => places > 1 ? places : 0));
 }
 
+/** The run and sample that is compared with. @param {State} state @returns {[string, number]} */
+export function comparedWith({run, with: other}) {
+  const [id, sample] = /** @type {string} */ (other).includes('/') ? /** @type {string} */ (other).split('/') : [/** @type {string} */ (run), other];
+  return [id, Number(sample)];
+}
+
 /** @param {RunSummary} run @param {number} sample */
 export function sampleExists(run, sample) {
   return run.datasets.some((dataset) => Object.values(dataset.splits).some(

@@ -84,4 +84,16 @@
  * @property {() => void} swap the two that are compared
  */
 
+/**
+ * What a page is drawn from.
+ * @typedef {object} Visit
+ * @property {Run} run
+ * @property {RunSummary[]} runs all that are served
+ * @property {State} state
+ * @property {number[]|null} pixels of the picture that is asked about, if it is one's own
+ * @property {Actions} actions
+ * @property {AbortSignal} signal after which nobody looks any more
+ * @property {(mode: 'query'|'compare'|'suspects') => void} ready what stands on the page is what was asked for
+ */
+
 export {};

@@ -2,20 +2,20 @@
 
 import {askStrips, attend} from '../api.js';
 import {byId, redraw} from '../dom.js';
-import {showFirst, showFurther} from '../panels.js';
+import {showPanelsWhenNear} from '../near.js';
 import {offerAway} from '../take.js';
-import {introduceText} from '../views/intro.js';
+import {introduceWith} from '../views/intro.js';
 import {notify} from '../views/notices.js';
 import {showStrips} from '../views/strips.js';
-import {fileOf, showTextAnswer} from './answer.js';
+import {fileOf, showTextAnswer, textOf} from './answer.js';
 import {showConcordance} from './concordance.js';
 import {showContinuation} from './continuation.js';
-import {showTextRemoval} from './panels.js';
 import {showPassages} from './passages.js';
+import {showTextRemoval} from './removal.js';
 import {loadReading, showReader, typedLength} from './reader.js';
 import {named, where} from './tokens.js';
 
-/** @import {Actions, Run, TextAnswer} from '../types.js' */
+/** @import {Run, TextAnswer, Visit} from '../types.js' */
 /** @import {State} from '../state.js' */
 
 /** What the sections above the panels can be taken away as. @type {Array<[string, string[]]>} */
@@ -52,9 +52,9 @@ function title({subject}) {
   return subject.sample === null ? `after ${named(subject.texts.slice(-12).join(''))}` : where(/** @type {any} */ (subject));
 }
 
-/** Draws the answer; returns what draws the panels that take longer. @param {Run} run @param {State} state @param {Actions} actions
- *  @param {AbortSignal} signal @param {() => void} ready */
-export async function renderText(run, state, actions, signal, ready) {
+/** @param {Visit} visit */
+export async function renderText(visit) {
+  const {run, state, actions, signal} = visit;
   byId('samples-title').textContent = 'Text';
   const reading = await loadReading(run, state, signal);
   if (signal.aborted) return;
@@ -65,17 +65,16 @@ export async function renderText(run, state, actions, signal, ready) {
   const [answer, strips] = await Promise.all([attend(state, null, signal, true), askStrips(state, null, signal, true),
     showReader(byId('filters'), byId('gallery'), run, state, actions, signal)]);
   if (signal.aborted) return;
+  const said = named(textOf(answer, answer.predicted));
   document.title = `${title(answer)} · ${run.name} · keylight`;
-  introduceText(answer);
+  introduceWith(`Which passages is this network reading from when it expects ${said}?`, `Below: what it reads from, what argues for ${said}, what against.`);
   showTextAnswer(byId('answer'), run, state, answer, actions);
   showStrips(byId('strips'), strips, fileOf(answer), actions, (strip) => showConcordance(strip, actions), 'A click on a line asks about its place.');
   showPassages(byId('spotlight'), run, state, answer, actions);
   showTextRemoval(byId('removal'), run, state, answer, actions);
   for (const [id, figures] of OFFERS) offerAway(byId(id), run, state, null, {title: `the ${id}`, resource: id, figures});
-  const context = {run, state, pixels: null, subject: null, answer, layers: [], actions, signal};
-  showFirst(context);
   if (run.recorded) redraw(byId('continuation'));
   else showContinuation(byId('continuation'), run, state, answer, actions);
-  ready();
-  return () => showFurther(context);
+  visit.ready('query');
+  showPanelsWhenNear({...visit, subject: null, answer});
 }

@@ -1,12 +1,14 @@
 // Two queries side by side, under the same controls.
 
-import {h, redraw} from '../dom.js';
-import {nameOf, outputName, scientific} from '../format.js';
+import {attend, getRun, getSample} from '../api.js';
+import {byId, h, redraw} from '../dom.js';
+import {nameOf, outputName, scientific, subjectName} from '../format.js';
+import {comparedWith, fitState} from '../state.js';
 import {logits, picture, probabilities, verdict} from './answer.js';
 import {totals} from './classes.js';
 import {cards, controls, legend} from './spotlight.js';
 
-/** @import {Actions, Answer, Run, Subject} from '../types.js' */
+/** @import {Actions, Answer, Run, Subject, Visit} from '../types.js' */
 /** @import {State} from '../state.js' */
 
 /** @typedef {{run: Run, answer: Answer, subject: Subject}} Side */
@@ -36,7 +38,7 @@ function column({run, answer, subject}, name, otherRun, actions) {
 }
 
 /** @param {HTMLElement} section @param {State} state @param {Side} a @param {Side} b @param {Actions} actions */
-export function showCompare(section, state, a, b, actions) {
+function showCompare(section, state, a, b, actions) {
   const otherRun = a.run.id !== b.run.id;
   redraw(section,
     h('div.head', {}, h('h2', {id: 'compare-title'}, otherRun && isSameImage(a, b) ? 'The same image in two runs' :
@@ -45,4 +47,18 @@ export function showCompare(section, state, a, b, actions) {
       h('button', {type: 'button', id: 'end-compare', onclick: () => actions.choose({with: null})}, 'End comparing')),
     controls(a.run, state, a.answer, actions),
     h('div.sides', {}, column(a, 'a', otherRun, actions), column(b, 'b', otherRun, actions)));
+}
+
+/** One sample beside another, or beside itself in another run. @param {Visit} visit */
+export async function renderCompare({run, runs, state, pixels, actions, signal, ready}) {
+  const [id, sample] = comparedWith(state);
+  const theirs = id === run.id ? run : await getRun(id, signal);
+  const question = {...fitState(state, theirs, runs), sample, pixels: null, remove: null};
+  const [mine, own, answer, subject] = await Promise.all([attend(state, pixels, signal), state.sample === null ? null : getSample(run.id, state.sample, signal),
+    attend(question, null, signal), getSample(id, sample, signal)]);
+  if (signal.aborted) return;
+  const shown = own ?? {pixels: pixels ?? []};
+  document.title = `${subjectName(shown)} · ${run.name} · keylight`;
+  showCompare(byId('compare'), state, {run, answer: mine, subject: shown}, {run: theirs, answer, subject}, actions);
+  ready('compare');
 }

@@ -2,10 +2,8 @@
 
 import {noun, outputName} from '../format.js';
 import {byId, h, redraw} from '../dom.js';
-import {named} from '../text/tokens.js';
-import {textOf} from '../text/answer.js';
 
-/** @import {Answer, Run, TextAnswer} from '../types.js' */
+/** @import {Answer, Run} from '../types.js' */
 
 const KEY = 'keylight-intro';
 
@@ -34,7 +32,7 @@ export function bringIntroBack() {
 }
 
 /** @param {string} question @param {string} seen */
-function show(question, seen) {
+export function introduceWith(question, seen) {
   const section = byId('intro');
   section.hidden = dismissed();
   redraw(section, h('p', {}, h('strong', {}, question), ' ', h('span.soft', {}, seen)),
@@ -45,13 +43,6 @@ function show(question, seen) {
 /** @param {Run} run @param {Answer} answer */
 export function introduce(run, answer) {
   const said = outputName(run, answer.predicted);
-  show(`Which training ${noun(run)}s is this network looking at when it says ${said}?`,
+  introduceWith(`Which training ${noun(run)}s is this network looking at when it says ${said}?`,
     `Below: what it looks at, what argues for ${said}, what against.`);
-}
-
-/** @param {TextAnswer} answer */
-export function introduceText(answer) {
-  const said = named(textOf(answer, answer.predicted));
-  show(`Which passages is this network reading from when it expects ${said}?`,
-    `Below: what it reads from, what argues for ${said}, what against.`);
 }

@@ -1,8 +1,8 @@
 // Suspicious labels: images whose label the memory of themselves, and not of the others, supports; to be marked.
 
-import {listSuspects} from '../api.js';
+import {listMarks, listSuspects} from '../api.js';
 import {csvButton} from '../csv.js';
-import {h, redraw} from '../dom.js';
+import {byId, h, redraw} from '../dom.js';
 import {className, count, fixed, noun, outputName, percent, sampleName, short} from '../format.js';
 import {followJob} from '../jobs.js';
 import {Marks} from './marks.js';
@@ -10,8 +10,9 @@ import {notify} from './notices.js';
 import {filePath} from './path.js';
 import {takes, testSplit} from './retrained.js';
 import {depict} from '../depict.js';
+import {offerAway} from '../take.js';
 
-/** @import {Actions, Mark, Run, Suspect, SuspectPage} from '../types.js' */
+/** @import {Actions, Mark, Run, Suspect, SuspectPage, Visit} from '../types.js' */
 
 /** @param {Run} run @param {Suspect} suspect @param {Actions} actions @param {Marks} marks */
 function card(run, suspect, actions, marks) {
@@ -70,7 +71,7 @@ function offerAgain(place, run, marks, signal) {
 
 /** @param {HTMLElement} section @param {Run} run @param {SuspectPage} page the first @param {Mark[]} marked
  *  @param {Actions} actions @param {AbortSignal} signal */
-export function showSuspects(section, run, page, marked, actions, signal) {
+function showSuspects(section, run, page, marked, actions, signal) {
   let {suspects, next} = page;
   const again = h('div.again', {id: 'retrain-marked'});
   const marks = new Marks(run, marked, () => offerAgain(again, run, marks, signal));
@@ -103,4 +104,17 @@ export function showSuspects(section, run, page, marked, actions, signal) {
     h('p.lead', {}, 'Mark each: ', h('kbd', {}, 'w'), ' wrong, ', h('kbd', {}, 'f'), ' fine, ', h('kbd', {}, 'u'), ' unsure; then train with ',
       h('code', {}, 'keylight train … --corrections FILE.csv'), '. Marks are kept beside the run.'),
     marks.summary, again, found(page), list, more);
+}
+
+/** @param {Visit} visit */
+export async function renderSuspects({run, state, actions, signal, ready}) {
+  const [page, marks] = await Promise.all([listSuspects(run.id, null, signal), listMarks(run.id, signal).catch((error) => {
+    if (!signal.aborted) notify(`The marks cannot be read: ${error.message}`);
+    return [];
+  })]);
+  if (signal.aborted) return;
+  document.title = `suspicious labels · ${run.name} · keylight`;
+  showSuspects(byId('suspects'), run, page, marks, actions, signal);
+  offerAway(byId('suspects'), run, state, null, {title: 'the suspects', resource: 'suspects', figures: []});
+  ready('suspects');
 }

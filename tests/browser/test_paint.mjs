@@ -1,0 +1,54 @@
+// What the page costs before it shows something, and whether anything moves once it is shown.
+import assert from 'node:assert/strict';
+import {choose, newPage, panelsReady, problems, ready, run as runAll, test, train, world} from '../lib/browser.mjs';
+
+const KB = 1000;
+
+/** What was asked for before the first paint, the page itself among it. */
+function beforeFirstPaint() {
+  const [{startTime: painted}] = performance.getEntriesByName('first-contentful-paint');
+  const asked = [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')].filter(({startTime}) => startTime < painted);
+  return {names: asked.map(({name}) => name), bytes: asked.reduce((sum, {transferSize}) => sum + transferSize, 0)};
+}
+
+test('the first paint takes at most ten requests and 100 KB, and no charts', async () => {
+  for (const viewport of [{width: 1440, height: 900}, {width: 390, height: 844}]) {
+    const at = await newPage(undefined, {viewport});
+    await at.goto(world.origin);
+    await ready(at);
+    const {names, bytes} = await at.evaluate(beforeFirstPaint);
+    assert.ok(names.length <= 10 && bytes <= 100 * KB, `${names.length} requests, ${bytes} bytes: ${names}`);
+    const later = await at.evaluate(() => performance.getEntriesByType('resource').map(({name}) => name).filter((name) => name.includes('/later')));
+    assert.deepEqual(later, []); // nobody came near the panels
+    await panelsReady(at);
+    await at.context().close();
+  }
+});
+
+test('nothing moves but by the person', async () => {
+  for (const viewport of [{width: 1440, height: 900}, {width: 1024, height: 768}, {width: 390, height: 844}]) {
+    const at = await newPage(undefined, {viewport});
+    await at.addInitScript(() => {
+      window.shift = 0;
+      new PerformanceObserver((list) => {
+        for (const one of list.getEntries()) if (!one.hadRecentInput) window.shift += one.value;
+      }).observe({type: 'layout-shift', buffered: true});
+    });
+    await at.goto(world.origin);
+    await ready(at);
+    await at.waitForTimeout(500);
+    await choose(() => at.keyboard.press('n'), at);
+    await panelsReady(at);
+    await at.evaluate(() => document.querySelector('#spotlight').scrollIntoView());
+    await at.waitForTimeout(500);
+    const shift = await at.evaluate(() => window.shift);
+    assert.ok(shift <= 0.02, `${viewport.width}: ${shift}`);
+    await at.context().close();
+  }
+});
+
+test('nothing was wrong on the console', () => {
+  assert.deepEqual(problems, []);
+});
+
+await runAll(() => [train('strokes', '--data', 'strokes', '--hidden', '40,24', '--steps', '60', '--batch', '32', '--lr', '0.05')], () => {});

@@ -1,0 +1,118 @@
+// The page of a run of images, or of described samples: the answer, what argues for and against it, whom it would miss, the spotlight.
+
+import {askAll, askStrips, attend, getCommon, getSample} from '../api.js';
+import {byId, goTo, h, redraw} from '../dom.js';
+import {noun, outputName, percent, subjectFile, subjectName} from '../format.js';
+import {near, showPanelsWhenNear} from '../near.js';
+import {offerAway} from '../take.js';
+import {showAnswer} from '../views/answer.js';
+import {introduce} from '../views/intro.js';
+import {MISSED, awaitMissed, showMissed, showWalked} from '../views/missed.js';
+import {notify} from '../views/notices.js';
+import {showRemoval} from '../views/removal.js';
+import {showRetrained} from '../views/retrained.js';
+import {commonRank, showCommon, showSpotlight} from '../views/spotlight.js';
+import {showCards, showStrips} from '../views/strips.js';
+import {showTruth} from '../views/truth.js';
+import {openWhy} from '../views/why.js';
+
+/** @import {Answer, Card, Sample, Strip, Subject, Visit} from '../types.js' */
+
+/** What the sections above the panels can be taken away as. @type {Array<[string, string, string[]]>} */
+const OFFERS = [['answer', 'answer', ['answer']], ['strips', 'strips', ['strips', 'card']], ['spotlight', 'spotlight', ['spotlight']],
+  ['removal', 'removal', []]];
+
+/** Tells why a training sample is lit. @param {Visit} visit @param {Subject} subject @param {number} output */
+function tellsWhy({run, state, pixels, actions}, subject, output) {
+  return (/** @type {Card} */ card) => void openWhy(run, state, subject, pixels, card, output, actions);
+}
+
+/** The answer, and what argued for and against it. @param {Visit} visit @param {Answer} answer @param {Strip[]} strips @param {Subject} subject */
+function showFirstScreen(visit, answer, strips, subject) {
+  const {run, state, actions, signal} = visit;
+  introduce(run, answer);
+  showAnswer(byId('answer'), run, answer, subject, actions);
+  showStrips(byId('strips'), strips, subjectFile(subject), actions, (strip) => showCards(run, strip, tellsWhy(visit, subject, strip.output)),
+    `A click on ${noun(run) === 'image' ? 'an image' : 'a sample'} tells why.`);
+  if (run.dual) awaitMissed(byId('missed'));
+  else redraw(byId('missed'));
+  showRetrained(byId('retrained'), run, state, actions, signal);
+}
+
+/** What was asked about last: another subject is brought into view, and told to who does not see it. */
+let shownLast = '';
+
+/** @param {Visit} visit @param {Answer} answer @param {Subject} subject */
+function arrive({run, state}, answer, subject) {
+  const name = `${run.id} ${state.sample ?? state.pixels}`, isFirst = shownLast === '';
+  if (name === shownLast) return;
+  shownLast = name;
+  if (isFirst) return;
+  const said = outputName(run, answer.predicted), label = 'target' in subject && subject.target !== answer.predicted ? `, labelled ${outputName(run, subject.target)}` : '';
+  byId('said').textContent = `${subjectName(subject)}: called ${said}, ${percent(answer.probabilities[answer.predicted], 0)}${label}`;
+  const {top, bottom} = byId('answer').getBoundingClientRect();
+  if (bottom < 0 || top > innerHeight - 100) goTo('answer');
+}
+
+const PATIENCE_MS = 1000;
+
+/** Where the spotlight takes long, the first screen does not wait for it. @param {Visit} visit
+ *  @param {Promise<Answer>} whole @param {Promise<[Strip[], Sample|null]>} quick */
+async function showEarly(visit, whole, quick) {
+  const {state, pixels, signal} = visit, late = new Promise((resolve) => setTimeout(() => resolve('late'), PATIENCE_MS));
+  if (await Promise.race([whole, late]) !== 'late') return;
+  const [answer, [strips, sample]] = await Promise.all([askAll(['answer'], state, pixels, signal), quick]);
+  if (signal.aborted) return;
+  document.body.dataset.mode = 'query';
+  showFirstScreen(visit, answer, strips, sample ?? {pixels: pixels ?? []});
+  for (const id of ['spotlight', 'removal']) redraw(byId(id));
+}
+
+/** @param {Visit} visit */
+export async function renderImage(visit) {
+  const {run, state, pixels, actions, signal} = visit, whole = attend(state, pixels, signal);
+  const quick = Promise.all([askStrips(state, pixels, signal), state.sample === null ? null : getSample(run.id, state.sample, signal)]);
+  for (const one of [whole, quick]) one.catch(() => {}); // whichever fails first is told
+  await showEarly(visit, whole, quick);
+  const [answer, [strips, sample]] = await Promise.all([whole, quick]);
+  const subject = sample ?? {pixels: pixels ?? []};
+  if (signal.aborted) return;
+  document.title = `${subjectName(subject)} · ${run.name} · keylight`;
+  arrive(visit, answer, subject);
+  showFirstScreen(visit, answer, strips, subject);
+  showSpotlight(byId('spotlight'), run, state, answer, subject, actions);
+  showTruth(byId('truth-place'), run, state, actions, signal);
+  if (run.dual) showRemoval(byId('removal'), run, state, answer, subject, actions);
+  else redraw(byId('removal'), h('p.soft', {}, 'No error signals are recorded: there are no contributions, and nothing can be taken out of the memory.'));
+  for (const [id, resource, figures] of OFFERS)
+    if (resource !== 'removal' || state.remove !== null)
+      offerAway(byId(id), run, state, pixels, {title: `the ${id}`, resource, figures});
+  visit.ready('query');
+  showPanelsWhenNear({...visit, subject, answer});
+  void near(byId('missed'), signal).then(() => tellMissed(visit, subject)).catch((error) => {
+    if (!signal.aborted) redraw(byId('missed'), h('p.soft', {}, `What would be missed cannot be told: ${error.message}`));
+  });
+  void near(byId('spotlight'), signal).then(() => tellCommon(visit, answer)).catch((error) => {
+    if (!signal.aborted) notify(`How common these are cannot be told: ${error.message}`);
+  });
+}
+
+/** Which images would be missed most. @param {Visit} visit @param {Subject} subject */
+async function tellMissed(visit, subject) {
+  const {run, state, pixels, actions, signal} = visit;
+  if (!run.dual) return;
+  if (state.missed === 'walk' && 'target' in subject) {
+    showWalked(byId('missed'), run, state, subject.target, actions, tellsWhy(visit, subject, subject.target), signal);
+    return;
+  }
+  const answer = await askAll(['answer', 'spotlight'], {...state, rank: 'influence', by: 'sample', layer: null, place: null, class: null, k: MISSED}, pixels, signal);
+  if (signal.aborted) return;
+  showMissed(byId('missed'), run, state, answer, actions, tellsWhy(visit, subject, answer.target ?? answer.predicted));
+}
+
+/** How common it is what is lit. @param {Visit} visit @param {Answer} answer */
+async function tellCommon({run, signal}, answer) {
+  if (!run.datasets.some((dataset) => dataset.splits.test.samples)) return;
+  const common = await getCommon(run.id, answer.layer, commonRank(answer), answer.by, signal);
+  if (!signal.aborted) showCommon(byId('spotlight'), answer, common);
+}

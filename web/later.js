@@ -1,0 +1,6 @@
+// What the first screen of images does without, loaded as one when it is wanted: the panels with their charts, and the other pages.
+
+export {showPanels} from './panels.js';
+export {firstPosition, neighbour, renderText} from './text/page.js';
+export {renderCompare} from './views/compare.js';
+export {renderSuspects} from './views/suspects.js';
