@@ -120,5 +120,5 @@ export function scientific(value) {
 
 /** What a sample is. @param {RunSummary} run */
 export function noun(run) {
-  return run.kind === 'described' ? 'sample' : 'image';
+  return run.kind === 'text' ? 'position' : run.kind === 'described' ? 'sample' : 'image';
 }

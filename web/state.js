@@ -163,10 +163,10 @@ export const settings = {
   },
   without: {
     initial: null,
-    parse: (text, run) => run.kind !== 'text' && run.errands.includes('retrain') && text !== '' && text.split(',').every((term) => term === 'marked' ||
+    parse: (text, run) => run.errands.includes('retrain') && text !== '' && text.split(',').every((term) => term === 'marked' ||
       /^(top|class|dataset|sample):/.test(term) && isTerm(term, run)) ? text : undefined,
-    allowed: (run) => run.kind !== 'text' && run.errands.includes('retrain') ? 'a list of top:N, class:NUMBER, dataset:NAME, sample:ID or marked' :
-      'nothing, because this run cannot be trained again on this page,',
+    allowed: (run) => run.errands.includes('retrain') ? 'a list of top:N, class:NUMBER, dataset:NAME, sample:ID or marked' :
+      'nothing, because this run cannot be trained again,',
   },
   among: {
     initial: 'influence',
@@ -178,8 +178,8 @@ export const settings = {
   },
   missed: {
     initial: 'estimate',
-    parse: (text, run) => word(text, run.kind !== 'text' && run.errands.includes('walk') ? ['estimate', 'walk'] : ['estimate']),
-    allowed: (run) => run.kind !== 'text' && run.errands.includes('walk') ? 'estimate or walk' : 'estimate',
+    parse: (text, run) => word(text, run.errands.includes('walk') ? ['estimate', 'walk'] : ['estimate']),
+    allowed: (run) => run.errands.includes('walk') ? 'estimate or walk' : 'estimate',
   },
   with: {
     initial: null,

@@ -85,6 +85,21 @@
  */
 
 /**
+ * How a kind of run tells of its outputs and of its training samples, where pages of all kinds tell the same.
+ * @typedef {object} Manner
+ * @property {number|null} target what is asked about should be this output; null: nobody knows
+ * @property {number} predicted
+ * @property {(output: number) => string} output its name
+ * @property {number[]|null} outputs those that are told; null: all
+ * @property {(term: string) => string} term of a removal, in words
+ * @property {() => Promise<MissedCard[]>} estimate who would be missed most, by influence, best first
+ * @property {(walked: Walked['queries'][number]['influence']) => Promise<MissedCard[]>} recall the cards of those
+ * @property {(strip: {id: string, output: number, cards: MissedCard[]}) => Node} showCards
+ *
+ * @typedef {{sample: any, score: number, [more: string]: any}} MissedCard one that would be missed, and what the loss would rise by
+ */
+
+/**
  * What a page is drawn from.
  * @typedef {object} Visit
  * @property {Run} run

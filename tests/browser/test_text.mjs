@@ -297,6 +297,57 @@ test('an address that cannot be falls back with a notice', async () => {
   assert.match(await page.textContent('#notices'), /for runs of text only/);
 });
 
+/** A job of the page, begun by its button and followed to its end. */
+async function work(button, place) {
+  await page.click(button);
+  await page.waitForSelector(`${place}[data-job="done"]`);
+}
+
+test('who would be missed is estimated, walked back, and trained again for', async () => {
+  await open(`/r/${run}/q/${nameOf(SAMPLE, run)}`);
+  const {spotlight, passages} = await api(`/spotlight?sample=${SAMPLE}&rank=influence&by=sample&k=10`);
+  const best = (spotlight ?? passages).flatMap(({places}) => places).filter(({score}) => score > 0).sort((a, b) => b.score - a.score);
+  await page.waitForSelector('#missed .place');
+  const shown = await page.$$eval('#missed .place', (places) => places.map(({dataset}) => Number(dataset.sample)));
+  assert.deepEqual(shown, best.map(({sample}) => sample));
+  await choose(() => page.click('#choice-Missed-walk'));
+  await page.locator('#missed').scrollIntoViewIfNeeded();
+  await page.waitForSelector('#walk-button');
+  await work('#walk-button', '.walked');
+  const {answer} = await api(`/walk?sample=${nameOf(SAMPLE, run)}`), [{influence}] = answer.queries;
+  await page.waitForSelector('.walked .place');
+  assert.deepEqual(await page.$$eval('.walked .place', (places) => places.map(({dataset}) => Number(dataset.sample))),
+    influence.slice(0, 10).map(({sample}) => sample.id));
+  const {texts} = await api(`/reading?sample=${influence[0].sample.id}&count=1`);
+  assert.equal(await page.textContent('.walked .place .at mark'), /^\s+$/.test(texts[0]) ? '␣' : texts[0].trim());
+  await choose(() => page.click('#retrain-missed'));
+  await page.waitForSelector('#retrained-job[data-job="done"]');
+  const without = influence.slice(0, 10).map(({sample}) => `sample:${sample.id}`).join(',');
+  const {answer: {before, after}} = await api(`/retrain?sample=${nameOf(SAMPLE, run)}&without=${without}`);
+  const row = await page.$eval('#retrained .foretold .said .number', (cell) => Number(cell.dataset.value));
+  assert.ok(Math.abs(row - (after.loss - before.loss)) < 1e-6, `${row}`);
+  assert.match(await page.textContent('#retrained'), /walking back/);
+  const again = await newPage();
+  await again.goto(page.url()); // the link is the answer
+  await again.waitForSelector('#retrained-job[data-job="done"]');
+  await again.context().close();
+});
+
+test('what is typed is estimated, and says that only positions of the run are trained again for', async () => {
+  await open(`/r/${run}/q/text?text=${encodeURIComponent('the old dog sat on ')}`);
+  await page.waitForSelector('#missed .place');
+  assert.match(await page.textContent('#missed'), /not for what is typed/);
+  await open(`/r/${bare}/q/${SAMPLE}`);
+  assert.equal(await page.textContent('#missed'), '');
+});
+
+test('how far the scores of a text foretell retraining is measured where they are chosen', async () => {
+  await open(`/r/${run}/q/${SAMPLE}`);
+  await page.click('#truth summary');
+  await page.waitForSelector('#truth-button');
+  assert.match(await page.textContent('#truth-job'), /20 trainings without a tenth of the training positions/);
+});
+
 test('nothing is wider than the screen, and axe finds no fault, in three sizes and two themes', async () => {
   for (const [width, height] of [[1440, 900], [1024, 768], [390, 844]])
     for (const colorScheme of ['dark', 'light']) {

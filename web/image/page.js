@@ -7,36 +7,31 @@ import {near, showPanelsWhenNear} from '../near.js';
 import {offerAway} from '../take.js';
 import {showAnswer} from '../views/answer.js';
 import {introduce} from '../views/intro.js';
-import {MISSED, awaitMissed, showMissed, showWalked} from '../views/missed.js';
+import {awaitMissed, showMissed} from '../views/missed.js';
 import {notify} from '../views/notices.js';
 import {showRemoval} from '../views/removal.js';
 import {showRetrained} from '../views/retrained.js';
 import {commonRank, showCommon, showSpotlight} from '../views/spotlight.js';
 import {showCards, showStrips} from '../views/strips.js';
 import {showTruth} from '../views/truth.js';
-import {openWhy} from '../views/why.js';
+import {imageManner, tellsWhy} from './manner.js';
 
-/** @import {Answer, Card, Sample, Strip, Subject, Visit} from '../types.js' */
+/** @import {Answer, Sample, Strip, Subject, Visit} from '../types.js' */
 
 /** What the sections above the panels can be taken away as. @type {Array<[string, string, string[]]>} */
 const OFFERS = [['answer', 'answer', ['answer']], ['strips', 'strips', ['strips', 'card']], ['spotlight', 'spotlight', ['spotlight']],
   ['removal', 'removal', []]];
 
-/** Tells why a training sample is lit. @param {Visit} visit @param {Subject} subject @param {number} output */
-function tellsWhy({run, state, pixels, actions}, subject, output) {
-  return (/** @type {Card} */ card) => void openWhy(run, state, subject, pixels, card, output, actions);
-}
-
 /** The answer, and what argued for and against it. @param {Visit} visit @param {Answer} answer @param {Strip[]} strips @param {Subject} subject */
 function showFirstScreen(visit, answer, strips, subject) {
-  const {run, state, actions, signal} = visit;
+  const {run, actions} = visit;
   introduce(run, answer);
   showAnswer(byId('answer'), run, answer, subject, actions);
   showStrips(byId('strips'), strips, subjectFile(subject), actions, (strip) => showCards(run, strip, tellsWhy(visit, subject, strip.output)),
     `A click on ${noun(run) === 'image' ? 'an image' : 'a sample'} tells why.`);
-  if (run.dual) awaitMissed(byId('missed'));
+  if (run.dual) awaitMissed();
   else redraw(byId('missed'));
-  showRetrained(byId('retrained'), run, state, actions, signal);
+  showRetrained(visit, imageManner(visit, answer, subject));
 }
 
 /** What was asked about last: another subject is brought into view, and told to who does not see it. */
@@ -89,25 +84,10 @@ export async function renderImage(visit) {
       offerAway(byId(id), run, state, pixels, {title: `the ${id}`, resource, figures});
   visit.ready('query');
   showPanelsWhenNear({...visit, subject, answer});
-  void near(byId('missed'), signal).then(() => tellMissed(visit, subject)).catch((error) => {
-    if (!signal.aborted) redraw(byId('missed'), h('p.soft', {}, `What would be missed cannot be told: ${error.message}`));
-  });
+  if (run.dual) void showMissed(visit, imageManner(visit, answer, subject));
   void near(byId('spotlight'), signal).then(() => tellCommon(visit, answer)).catch((error) => {
     if (!signal.aborted) notify(`How common these are cannot be told: ${error.message}`);
   });
-}
-
-/** Which images would be missed most. @param {Visit} visit @param {Subject} subject */
-async function tellMissed(visit, subject) {
-  const {run, state, pixels, actions, signal} = visit;
-  if (!run.dual) return;
-  if (state.missed === 'walk' && 'target' in subject) {
-    showWalked(byId('missed'), run, state, subject.target, actions, tellsWhy(visit, subject, subject.target), signal);
-    return;
-  }
-  const answer = await askAll(['answer', 'spotlight'], {...state, rank: 'influence', by: 'sample', layer: null, place: null, class: null, k: MISSED}, pixels, signal);
-  if (signal.aborted) return;
-  showMissed(byId('missed'), run, state, answer, actions, tellsWhy(visit, subject, answer.target ?? answer.predicted));
 }
 
 /** How common it is what is lit. @param {Visit} visit @param {Answer} answer */

@@ -107,7 +107,7 @@ export function showPassages(section, run, state, answer, actions) {
         `${short(answer.timing_ms)} ms`),
       csvButton(`passages-${fileOf(answer)}-layer-${answer.layer}`, 'the spotlight', ['rank', 'document', 'sample', 'token', 'followed_by', 'step',
         'repetitions', 'attention', 'contribution', 'score', 'deviations_above_mean', 'passage'], rows)),
-    controls(run, state, answer, actions),
+    controls(run, state, answer, actions), h('div', {id: 'truth-place'}),
     vote(answer),
     h('ol.passages', {}, answer.passages.map((passage) => entry(answer, passage, actions))),
     h('div.under', {}, legend(answer, run.recorded), more && answer.passages.length >= state.k ? h('button', {type: 'button', id: 'more',

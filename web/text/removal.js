@@ -11,7 +11,7 @@ import {named, visible} from './tokens.js';
 /** @import {State} from '../state.js' */
 
 /** A term of a removal in words. @param {TextAnswer} answer @param {string} term */
-function termName(answer, term) {
+export function termName(answer, term) {
   const [kind, value] = term.split(':');
   switch (kind) {
     case 'top': return `the first ${value} of this spotlight`;

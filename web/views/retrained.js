@@ -2,14 +2,13 @@
 
 import {lookErrand} from '../api.js';
 import {csvButton} from '../csv.js';
-import {h, redraw} from '../dom.js';
-import {count, fixed, nameOf, noun, outputName, percent, signed, short} from '../format.js';
+import {byId, h, redraw} from '../dom.js';
+import {count, fixed, nameOf, noun, percent, signed, short} from '../format.js';
 import {begin, duration, followJob} from '../jobs.js';
 import {rankOf} from '../ranks.js';
 import {removalTerms} from '../state.js';
-import {termName} from './removal.js';
 
-/** @import {Actions, Retrained, Run} from '../types.js' */
+/** @import {Actions, Manner, Retrained, Run, Visit} from '../types.js' */
 /** @import {State} from '../state.js' */
 
 /** The words of the question. @param {Run} run @param {State} state @returns {Record<string, string>} */
@@ -45,14 +44,14 @@ export function retrainButton(run, state, id, text, who, actions) {
   return it;
 }
 
-/** Who is left out, in words. @param {Run} run @param {State} state */
-function names(run, state) {
+/** Who is left out, in words. @param {Run} run @param {State} state @param {Manner} manner */
+function names(run, state, manner) {
   const [rank, layer] = state.among.split('@'), terms = removalTerms(state.without), samples = terms.filter((term) => term.startsWith('sample:'));
   return [...terms.filter((term) => !samples.includes(term)).map((term) => {
     const n = /^top:(\d+)$/.exec(term)?.[1];
     if (n) return `the first ${n} by “${rankOf(rank)?.label}”${layer ? ` in layer ${layer}` : ''}`;
-    return term === 'marked' ? 'those that are marked wrong' : termName(run, state, term);
-  }), ...samples.length > 3 ? [`${samples.length} chosen ${noun(run)}s`] : samples.map((term) => termName(run, state, term))].join(' and ');
+    return term === 'marked' ? 'those that are marked wrong' : manner.term(term);
+  }), ...samples.length > 3 ? [`${samples.length} chosen ${noun(run)}s`] : samples.map((term) => manner.term(term))].join(' and ');
 }
 
 /** A number as a bar from the middle. @param {number} value @param {number} most */
@@ -85,17 +84,18 @@ function foretold(answer, byWalk) {
       bar(/** @type {number} */ (value), most), h('td.number', {'data-value': value}, signed(/** @type {number} */ (value)))))));
 }
 
-/** @param {Run} run @param {Retrained} answer @param {number} was predicted @param {number} now */
-function outputs(run, answer, was, now) {
-  const {before, after} = answer, logits = before.logits ?? [];
+/** @param {Manner} manner @param {Retrained} answer @param {number} was predicted @param {number} now */
+function outputs(manner, answer, was, now) {
+  const {before, after} = answer, all = (before.logits ?? []).map((_, output) => output);
+  const told = manner.outputs && [...new Set([...manner.outputs, was, now])].filter((output) => output in all);
   return h('table.before-after', {},
     h('caption.hidden', {}, 'Probabilities and logits of the network and of the one that was trained without them'),
-    h('thead', {}, h('tr', {}, ['Class', 'probability', 'without', 'logit', 'without'].map((name, i) =>
+    h('thead', {}, h('tr', {}, [manner.outputs ? 'Next' : 'Class', 'probability', 'without', 'logit', 'without'].map((name, i) =>
       h(i ? 'th.number' : 'th', {scope: 'col'}, name)))),
-    h('tbody', {}, logits.map((logit, output) => h('tr', {className: [output === was ? 'said' : '', output === now ? 'says-now' : ''].join(' ').trim()},
-      h('th', {scope: 'row'}, outputName(run, output)),
+    h('tbody', {}, (told ?? all).map((output) => h('tr', {className: [output === was ? 'said' : '', output === now ? 'says-now' : ''].join(' ').trim()},
+      h('th', {scope: 'row'}, manner.output(output)),
       h('td.number', {}, percent(before.probabilities?.[output] ?? NaN)), h('td.number.without', {}, percent(after.probabilities?.[output] ?? NaN)),
-      h('td.number', {}, fixed(logit, 2)), h('td.number', {}, fixed(after.logits?.[output] ?? NaN, 2))))));
+      h('td.number', {}, fixed(before.logits?.[output] ?? NaN, 2)), h('td.number', {}, fixed(after.logits?.[output] ?? NaN, 2))))));
 }
 
 /** The largest of some. @param {number[]} values */
@@ -109,19 +109,20 @@ export function testSplit({before, after}) {
     `${percent(after.test_accuracy, 2)}; test loss ${short(before.test_loss ?? 0)}, then ${short(after.test_loss ?? 0)}.`;
 }
 
-/** @param {Run} run @param {Retrained} answer @param {number|null} byWalk */
-function result(run, answer, byWalk) {
-  const was = largest(answer.before.logits ?? []), now = largest(answer.after.logits ?? []);
-  const lost = /** @type {number} */ (answer.after.loss) - /** @type {number} */ (answer.before.loss);
+/** @param {Run} run @param {Manner} manner @param {Retrained} answer @param {number|null} byWalk */
+function result(run, manner, answer, byWalk) {
+  const lost = /** @type {number} */ (answer.after.loss) - /** @type {number} */ (answer.before.loss), hasLogits = answer.before.logits !== undefined;
+  const was = hasLogits ? largest(answer.before.logits ?? []) : manner.predicted, now = hasLogits ? largest(answer.after.logits ?? []) : was;
+  const says = !hasLogits ? [] : [was === now ? 'it still says ' : 'it says ', h('strong', {}, manner.output(now)), was === now ? '.' : `, not ${manner.output(was)}.`];
   return h('div.without-result', {}, h('div', {},
-    h('p.verdict', {}, `Without ${count(answer.without)} of ${count(answer.of)} training ${noun(run)}s it `, was === now ? 'still says ' : 'says ',
-      h('strong', {}, outputName(run, now)), was === now ? '.' : `, not ${outputName(run, was)}.`,
-      h('span.soft', {}, `Its loss for ${outputName(run, answer.target ?? was)} ${lost < 0 ? 'fell' : 'rose'} from ${short(answer.before.loss ?? 0)} to ${short(answer.after.loss ?? 0)}.`)),
-    foretold(answer, byWalk), h('p.soft', {}, testSplit(answer))), outputs(run, answer, was, now));
+    h('p.verdict', {}, `Without ${count(answer.without)} of ${count(answer.of)} training ${noun(run)}s `, ...says,
+      h(hasLogits ? 'span.soft' : 'span', {}, `${hasLogits ? 'Its' : 'its'} loss for ${manner.output(answer.target ?? was)} ${lost < 0 ? 'fell' : 'rose'} from ${short(answer.before.loss ?? 0)} to ${short(answer.after.loss ?? 0)}.`)),
+    foretold(answer, byWalk), h('p.soft', {}, testSplit(answer))), hasLogits ? outputs(manner, answer, was, now) : null);
 }
 
-/** @param {HTMLElement} section @param {Run} run @param {State} state @param {Actions} actions @param {AbortSignal} signal */
-export function showRetrained(section, run, state, actions, signal) {
+/** @param {Visit} visit @param {Manner} manner */
+export function showRetrained({run, state, actions, signal}, manner) {
+  const section = byId('retrained');
   if (state.without === null || !canRetrain(run, state)) {
     redraw(section);
     return;
@@ -130,20 +131,20 @@ export function showRetrained(section, run, state, actions, signal) {
   let known = null;
   const place = h('div', {id: 'retrained-job'}), words = retrainWords(run, state);
   const save = csvButton(`retrained-${words.sample.replaceAll('/', '-')}`, 'the logits before and after', ['class', 'probability', 'probability_without', 'logit', 'logit_without'],
-    () => (known?.before.logits ?? []).map((logit, output) => [outputName(run, output), known?.before.probabilities?.[output],
+    () => (known?.before.logits ?? []).map((logit, output) => [manner.output(output), known?.before.probabilities?.[output],
       known?.after.probabilities?.[output], logit, known?.after.logits?.[output]]));
   save.hidden = true;
   redraw(section,
     h('div.head', {}, h('h2', {id: 'retrained-title'}, 'Trained again without them'), save,
       h('button.quiet', {type: 'button', id: 'retrained-close', 'aria-label': 'Close what was trained again', onclick: () => actions.choose({without: null, among: 'influence'})}, '\u00d7')),
-    h('p.soft', {}, `Without ${names(run, state) || 'nobody'}: from the same initial weights, with the same minibatches, in which they weigh nothing.`), place);
+    h('p.soft', {}, `Without ${names(run, state, manner) || 'nobody'}: from the same initial weights, with the same minibatches, in which they weigh nothing.`), place);
   void followJob(place, {id: 'retrained', run: run.id, kind: 'retrain', words, signal, label: 'Train again', doing: 'Training again…',
     takes: (seconds) => takes(run, seconds), show: (answer) => {
       known = answer;
-      save.hidden = false;
-      const shown = h('div', {}, result(run, answer, null));
+      save.hidden = !answer.before.logits;
+      const shown = h('div', {}, result(run, manner, answer, null));
       void walked(run, state, signal).then((byWalk) => {
-        if (byWalk !== null) shown.replaceChildren(result(run, answer, byWalk));
+        if (byWalk !== null) shown.replaceChildren(result(run, manner, answer, byWalk));
       }, () => {}); // without it the rest is true
       return [shown];
     }});
