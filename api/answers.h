@@ -8,6 +8,7 @@
 #include "core/explain/strips.h"
 #include "core/explain/many/hubness.h"
 #include "core/explain/many/report.h"
+#include "core/explain/many/sample_map.h"
 #include "core/explain/many/suspects.h"
 #include "db/run.h"
 #include "db/marks.h"
@@ -37,6 +38,9 @@ char *kl_json_samples(const struct kl_run *run, const struct kl_sample_page *pag
 
 /* How many samples that should be one output are predicted as one: { "confusions": [...] }. */
 char *kl_json_confusions(const struct kl_confusion *confusions, uint32_t n);
+
+/* Where the samples of a run lie, by id: { "share": [2], "x": [], "y": [], "target": [] }. */
+char *kl_json_sample_map(const struct kl_run *run, const struct kl_sample_map *map);
 
 /* One sample. */
 char *kl_json_sample(const struct kl_run *run, const struct kl_sample *sample);

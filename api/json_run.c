@@ -462,3 +462,24 @@ char *kl_json_confusions(const struct kl_confusion *confusions, uint32_t n)
     }
     return kl_json_finish(json);
 }
+
+static double float_at(const void *self, uint32_t i)
+{
+    return (double)((const float *)self)[i];
+}
+
+static double target_at(const void *self, uint32_t i)
+{
+    return kl_collection_target(self, i);
+}
+
+char *kl_json_sample_map(const struct kl_run *run, const struct kl_sample_map *map)
+{
+    struct kl_json writer = kl_json_begin(), *json = &writer;
+
+    kl_json_doubles(json, "share", map->share, 2);
+    kl_json_long_list(json, "x", map->n, float_at, map->x);
+    kl_json_long_list(json, "y", map->n, float_at, map->y);
+    kl_json_long_list(json, "target", map->n, target_at, &run->data);
+    return kl_json_finish(json);
+}

@@ -89,7 +89,8 @@ static int is_of_images(const char *rest)
 {
     return !strncmp(rest, "samples", 7) || !strncmp(rest, "images/", 7) ||
            !strcmp(rest, "sheet.png") || !strcmp(rest, "confusion") || !strcmp(rest, "common") ||
-           !strcmp(rest, "suspects") || !strcmp(rest, "marks") || !strcmp(rest, "why");
+           !strcmp(rest, "suspects") || !strcmp(rest, "marks") || !strcmp(rest, "why") ||
+           !strcmp(rest, "map");
 }
 
 /* /api/v1/runs/RUN and what lies below; path starts at RUN. */
@@ -127,6 +128,8 @@ static void route_run(struct kl_service *service, const char *path,
         kl_serve_samples(service, run, request, reply);
     else if (!strcmp(rest, "confusion"))
         kl_serve_confusion(run, request, reply);
+    else if (!strcmp(rest, "map"))
+        kl_serve_map(service, run, request, reply);
     else if (!strncmp(rest, "samples/", 8))
         kl_serve_sample(run, rest + 8, request, reply);
     else if (!strncmp(rest, "images/", 7))

@@ -89,6 +89,11 @@ export async function getConfusions(run, split, dataset) {
   return (await ask(`runs/${run}/confusion?${new URLSearchParams({split, ...(dataset === null ? {} : {dataset})})}`)).confusions;
 }
 
+/** @param {string} run @param {AbortSignal} signal @returns {Promise<import('./types.js').SampleMap>} */
+export function getMap(run, signal) {
+  return ask(`runs/${run}/map`, signal);
+}
+
 /** What each resource about one subject depends on (docs/api.md). @type {Record<string, string[]>} */
 const DEPENDS = {'answer': [], 'spotlight': ['layer', 'place', 'rank', 'by', 'class', 'k', 'contributions'], 'views/classes': ['layer', 'place'],
   'views/curves': ['layer', 'place'], 'views/time': ['layer', 'place'], 'views/samples': ['layer', 'place', 'rank'], 'views/learning': [],

@@ -1,6 +1,6 @@
 // The panels under the spotlight, in the order of the page. A panel more is one record here, and its view.
 
-import {askAll} from './api.js';
+import {askAll, getMap} from './api.js';
 import {byId, h, redraw} from './dom.js';
 import {offerAway} from './take.js';
 import {showHeat} from './text/heat.js';
@@ -9,6 +9,7 @@ import {showClasses} from './views/classes.js';
 import {showCurves} from './views/curves.js';
 import {LAYER_TOP, showLayers} from './views/layers.js';
 import {showLearning} from './views/learning.js';
+import {showMap} from './views/map.js';
 import {showMatrix} from './views/matrix.js';
 import {showPlaces} from './views/places.js';
 import {showTime} from './views/time.js';
@@ -54,6 +55,11 @@ const PANELS = [
     show: (section, {run, answer, subject}) => showLearning(section, run, answer, of(subject))},
   {id: 'layers', title: 'All layers', kind: 'images', figure: 'layers', resource: 'views/classes', needs: ['layers'],
     show: (section, {run, answer, subject, actions}, layers) => showLayers(section, run, answer, layers, of(subject), actions)},
+  {id: 'map', title: 'The map', wide: true, kind: 'images', figure: '', resource: null, needs: [], applies: (run) => run.layers[run.layers.length - 1].places === 1,
+    show: async (section, {run, answer, subject, actions, signal}) => {
+      const map = await mapOf(run.id);
+      if (!signal.aborted) showMap(section, run, answer, map, of(subject), actions);
+    }},
   {id: 'totals', title: 'Totals per training sample', kind: 'images', figure: 'totals', resource: 'views/samples', needs: ['views/samples'],
     show: (section, {run, answer, subject, actions}) => showTotals(section, run, answer, of(subject), actions)},
   {id: 'wall', title: 'The wall', wide: true, kind: 'images', figure: 'wall', resource: 'views/samples', needs: ['views/samples'],
@@ -78,6 +84,21 @@ const PANELS = [
 /** @param {Subject|null} subject @returns {Subject} */
 function of(subject) {
   return /** @type {Subject} */ (subject);
+}
+
+/** The map of the run that was looked at last: some hundred kilobytes.
+ *  @type {{run: string, map: Promise<import('./types.js').SampleMap>}|null} */
+let lastMap = null;
+
+/** @param {string} run */
+function mapOf(run) {
+  if (lastMap?.run === run) return lastMap.map;
+  const asked = {run, map: getMap(run, AbortSignal.timeout(60000))};
+  lastMap = asked;
+  asked.map.catch(() => {
+    if (lastMap === asked) lastMap = null; // it is asked for again
+  });
+  return asked.map;
 }
 
 /** Whether a panel is of a run. @param {Panel} panel @param {Run} run */

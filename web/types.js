@@ -22,6 +22,7 @@
  * @typedef {Sample | {pixels: number[]}} Subject what is explained: a sample, or a drawing
  * @typedef {Schemas['Samples']} SamplePage
  * @typedef {Schemas['Confusions']['confusions'][number]} Confusion
+ * @typedef {Schemas['SampleMap']} SampleMap
  * @typedef {Schemas['Common']} Common
  * @typedef {Schemas['Suspect']} Suspect
  * @typedef {Schemas['Suspects']} SuspectPage

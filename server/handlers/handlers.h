@@ -51,6 +51,8 @@ void kl_serve_samples(struct kl_service *service, struct kl_run *run,
                       const struct kl_request *request, struct kl_reply *reply);
 void kl_serve_confusion(struct kl_run *run, const struct kl_request *request,
                         struct kl_reply *reply);
+void kl_serve_map(struct kl_service *service, struct kl_run *run, const struct kl_request *request,
+                  struct kl_reply *reply);
 void kl_serve_sample(struct kl_run *run, const char *id, const struct kl_request *request,
                      struct kl_reply *reply);
 void kl_serve_image(struct kl_service *service, struct kl_run *run, const char *file,

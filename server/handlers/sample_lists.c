@@ -21,11 +21,18 @@ struct kl_known_certainty {
     struct kl_certainty certainty;
 };
 
+struct kl_known_map {
+    struct kl_known_map *next;
+    const struct kl_run *run;
+    struct kl_sample_map map;
+};
+
 void kl_sample_lists_init(struct kl_sample_lists *lists)
 {
     pthread_mutex_init(&lists->lock, NULL);
     lists->first = NULL;
     lists->certainties = NULL;
+    lists->maps = NULL;
 }
 
 static void free_list(struct kl_known_list *list)
@@ -48,6 +55,13 @@ void kl_sample_lists_clear(struct kl_sample_lists *lists)
 
         lists->certainties = known->next;
         kl_certainty_clear(&known->certainty);
+        free(known);
+    }
+    while (lists->maps) {
+        struct kl_known_map *known = lists->maps;
+
+        lists->maps = known->next;
+        kl_sample_map_clear(&known->map);
         free(known);
     }
     pthread_mutex_destroy(&lists->lock);
@@ -172,6 +186,48 @@ enum kl_status kl_sample_lists_page(struct kl_sample_lists *lists, struct kl_run
         for (uint32_t i = 0; at >= 0 && i < list->n && *position < 0; i++)
             *position = list->ids[i] == at ? (int64_t)i : -1;
     }
+    pthread_mutex_unlock(&lists->lock);
+    return status;
+}
+
+/* With the lock held. */
+static enum kl_status find_map(struct kl_sample_lists *lists, struct kl_pool *pool,
+                               struct kl_run *run, const struct kl_sample_map **map,
+                               struct kl_error *err)
+{
+    struct kl_known_map *known = lists->maps;
+    enum kl_status status = KL_OK;
+
+    while (known && known->run != run)
+        known = known->next;
+    if (!known) {
+        status = kl_alloc(&known, 1, sizeof *known, "a map", err);
+        if (!status && !run->history.queries)
+            status = kl_run_read_images(run, err);
+        if (!status)
+            status = kl_sample_map(pool, &run->history, &known->map, err);
+        if (status) {
+            if (known)
+                kl_sample_map_clear(&known->map);
+            free(known);
+            return status;
+        }
+        known->run = run;
+        known->next = lists->maps;
+        lists->maps = known;
+    }
+    *map = &known->map;
+    return KL_OK;
+}
+
+enum kl_status kl_sample_lists_map(struct kl_sample_lists *lists, struct kl_pool *pool,
+                                   struct kl_run *run, const struct kl_sample_map **map,
+                                   struct kl_error *err)
+{
+    enum kl_status status;
+
+    pthread_mutex_lock(&lists->lock);
+    status = find_map(lists, pool, run, map, err);
     pthread_mutex_unlock(&lists->lock);
     return status;
 }

@@ -1,21 +1,24 @@
 /* Samples in an order, kept for the pages of it that are asked for next: a gallery scrolls through
- * tens of thousands. */
+ * tens of thousands; and the maps of them. */
 #ifndef KL_SERVER_HANDLERS_SAMPLE_LISTS_H
 #define KL_SERVER_HANDLERS_SAMPLE_LISTS_H
 
 #include <pthread.h>
 
+#include "core/explain/many/sample_map.h"
 #include "db/samples.h"
 
 #define KL_SAMPLE_LISTS_KEPT 8 /* some hundred kilobytes each */
 
 struct kl_known_list;
 struct kl_known_certainty;
+struct kl_known_map;
 
 struct kl_sample_lists {
     pthread_mutex_t lock;
     struct kl_known_list *first; /* the most recently used */
     struct kl_known_certainty *certainties;
+    struct kl_known_map *maps;
 };
 
 void kl_sample_lists_init(struct kl_sample_lists *lists);
@@ -29,5 +32,11 @@ enum kl_status kl_sample_lists_page(struct kl_sample_lists *lists, struct kl_run
                                     enum kl_sample_order order, uint32_t offset, uint32_t limit,
                                     int64_t at, uint32_t *ids, uint32_t *n, uint32_t *total,
                                     int64_t *position, struct kl_error *err);
+
+/* The map of a run that has one, made at its first use; it stays the lists'. Thread-safe. Errors:
+ * those of kl_run_read_images and kl_sample_map. */
+enum kl_status kl_sample_lists_map(struct kl_sample_lists *lists, struct kl_pool *pool,
+                                   struct kl_run *run, const struct kl_sample_map **map,
+                                   struct kl_error *err);
 
 #endif

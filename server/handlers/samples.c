@@ -161,6 +161,23 @@ void kl_serve_confusion(struct kl_run *run, const struct kl_request *request,
     free(confusions);
 }
 
+void kl_serve_map(struct kl_service *service, struct kl_run *run, const struct kl_request *request,
+                  struct kl_reply *reply)
+{
+    const struct kl_sample_map *map = NULL;
+    struct kl_error err;
+
+    if (kl_request_allows(request, reply, NULL))
+        return;
+    if (!kl_sample_map_applies(&run->history))
+        kl_reply_problem(reply, 404, NULL,
+                         "this run has no map: its last layer sees a sample at several places");
+    else if (kl_sample_lists_map(&service->lists, service->pool, run, &map, &err))
+        kl_reply_error(reply, NULL, &err);
+    else
+        kl_reply_json(reply, kl_json_sample_map(run, map));
+}
+
 void kl_serve_sample(struct kl_run *run, const char *id, const struct kl_request *request,
                      struct kl_reply *reply)
 {

@@ -181,6 +181,43 @@ test('scrolling through all of them leaves only what can be seen', async () => {
   assert.ok((await page.$$('.thumb')).length < 300);
 });
 
+test('the map has every sample, rings what is asked about and what is lit, and a click on a point asks about it', async () => {
+  await open('/q/test/strokes/5');
+  await page.locator('#panels').scrollIntoViewIfNeeded();
+  await page.waitForSelector('#map canvas');
+  await page.locator('#map canvas').scrollIntoViewIfNeeded();
+  const map = await api('/map'), label = await page.getAttribute('#map canvas', 'aria-label');
+  assert.match(label, new RegExp(`A map of ${map.x.length.toLocaleString('en')} samples: the one that is asked about, and 20 that are lit`));
+  const colours = () => page.$eval('#map canvas', (canvas) => {
+    const {data} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height), seen = new Set();
+    let drawn = 0;
+    for (let i = 0; i < data.length; i += 4) if (data[i + 3]) {
+      drawn++;
+      seen.add(data[i] << 16 | data[i + 1] << 8 | data[i + 2]);
+    }
+    return {drawn, colours: seen.size};
+  });
+  const whole = await colours();
+  assert.ok(whole.drawn > 2000 && whole.colours > 10, JSON.stringify(whole));
+  await page.click('#map-in');
+  await page.click('#map-in');
+  const {width, height} = await page.locator('#map canvas').boundingBox();
+  // What is asked about is now in the middle: the nearest other point is found as the page finds it.
+  const [low, high] = [Math.min, Math.max].map((of) => ({x: map.x.reduce((a, b) => of(a, b)), y: map.y.reduce((a, b) => of(a, b))}));
+  const half = Math.max(high.x - low.x, high.y - low.y) / 2, asked = world.details[0].datasets[0].splits.test.first_sample + 5;
+  const scale = 1.6 * 1.6 * (Math.min(width, height) / 2 - 14) / half;
+  const at = (i) => [width / 2 + (map.x[i] - map.x[asked]) * scale, height / 2 - (map.y[i] - map.y[asked]) * scale];
+  const far = map.x.map((_, i) => i).filter((i) => Math.hypot(at(i)[0] - width / 2, at(i)[1] - height / 2) > 60)
+    .find((i) => at(i)[0] > 20 && at(i)[1] > 20 && at(i)[0] < width - 60 && at(i)[1] < height - 20);
+  await choose(() => page.click('#map canvas', {position: {x: at(far)[0], y: at(far)[1]}}));
+  const shown = await page.evaluate(() => location.pathname.split('/q/')[1]);
+  const [, split, , index] = /(\w+)\/(\w+)\/(\d+)/.exec(shown), id = world.details[0].datasets[0].splits[split].first_sample + Number(index);
+  assert.ok(Math.hypot(at(id)[0] - at(far)[0], at(id)[1] - at(far)[1]) < 2, `${id} instead of ${far}`);
+  await page.evaluate(axeSource);
+  const {violations} = await page.evaluate(() => globalThis.axe.run('#map'));
+  assert.deepEqual(violations.map(({id: rule}) => rule), []);
+});
+
 test('nothing was wrong on the console', async () => {
   assert.deepEqual(problems, []);
 });

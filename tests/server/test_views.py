@@ -70,6 +70,21 @@ def close(got, expected, tolerance=2e-4):
     assert np.abs(got - expected).max(initial=0) <= tolerance * (1 + size), np.abs(got - expected).max()
 
 
+def test_the_map_is_of_the_two_principal_axes_of_the_last_keys():
+    run = SERVER.json("/api/v1/runs")["runs"][0]
+    status, _, body = SERVER.ask(f"/api/v1/runs/{run['id']}/map")
+    answer = json.loads(body)
+    n = sum(split["samples"] for one in run["datasets"] for split in one["splits"].values())
+    keys = np.stack([RUN.forward(sample)[0][-1] for sample in range(n)]).astype(float)
+    centred = keys - keys.mean(0)
+    values, vectors = np.linalg.eigh(centred.T @ centred)
+    assert status == 200 and len(answer["x"]) == len(answer["target"]) == n
+    assert np.allclose(answer["share"], values[:-3:-1] / values.sum(), atol=1e-4)
+    for got, axis in zip((answer["x"], answer["y"]), vectors[:, :-3:-1].T):
+        axis = axis * np.sign(axis[np.abs(axis).argmax()])
+        assert np.allclose(got, centred @ axis, atol=2e-4 * np.abs(centred).max())
+
+
 def test_curves_are_the_largest_of_every_class_sorted():
     fact = facts()
     for layer in (1, 2, 3):

@@ -1,0 +1,157 @@
+// The map: where every sample lies along the two principal axes of the last layer's keys; who is asked about, and who is lit.
+
+import {csvButton} from '../csv.js';
+import {h, redraw} from '../dom.js';
+import {count, nameOf, noun, outputName, percent, subjectFile} from '../format.js';
+import {onTheme, whenGone} from '../lifetime.js';
+import {hidePreview, showPreview} from '../preview.js';
+import {canAsk} from '../state.js';
+
+/** @import {Actions, Answer, Run, SampleMap, Subject} from '../types.js' */
+
+const HEIGHT = 460, EDGE = 14; // pixels
+const REACH = 14; // pixels within which a point is pointed at
+const ZOOM = 1.6, ZOOM_MAX = 40;
+
+/** Where the samples lie in the frame: zoomed, and moved so that a point of the map is in its middle.
+ *  @typedef {{zoom: number, x: number, y: number}} Window in units of the map */
+
+/** @param {SampleMap} map @returns {{x: number, y: number, half: number}} the middle, and half of the longer side */
+function extent({x, y}) {
+  let [left, right, low, high] = [Infinity, -Infinity, Infinity, -Infinity];
+  for (let i = 0; i < x.length; i++) {
+    const px = x[i], py = y[i];
+    if (px === null || py === null) continue;
+    left = Math.min(left, px);
+    right = Math.max(right, px);
+    low = Math.min(low, py);
+    high = Math.max(high, py);
+  }
+  return {x: (left + right) / 2, y: (low + high) / 2, half: Math.max(right - left, high - low, 1e-9) / 2};
+}
+
+/** The colours of a theme. */
+function palette() {
+  const style = getComputedStyle(document.documentElement), colour = (/** @type {string} */ name) => style.getPropertyValue(name).trim();
+  return {classes: Array.from({length: 10}, (_, i) => colour(`--c${i}`)), ink: colour('--ink'), ground: colour('--page'), accent: colour('--accent')};
+}
+
+/** A ring that stands out on any colour. @param {CanvasRenderingContext2D} context @param {number} x @param {number} y
+ *  @param {number} radius @param {string} colour @param {string} ground */
+function ring(context, x, y, radius, colour, ground) {
+  for (const [width, stroke] of /** @type {Array<[number, string]>} */ ([[5, ground], [2.5, colour]])) {
+    context.beginPath();
+    context.arc(x, y, radius, 0, 2 * Math.PI);
+    context.lineWidth = width;
+    context.strokeStyle = stroke;
+    context.stroke();
+  }
+}
+
+/** Draws all points, and rings around those that matter. @param {HTMLCanvasElement} canvas @param {SampleMap} map
+ *  @param {(i: number) => [number, number]} place in the frame @param {number|null} asked @param {number[]} lit */
+function draw(canvas, map, place, asked, lit) {
+  const {classes, ink, ground, accent} = palette(), ratio = window.devicePixelRatio || 1;
+  const width = canvas.clientWidth, context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d'));
+  canvas.width = Math.round(width * ratio);
+  canvas.height = Math.round(HEIGHT * ratio);
+  context.scale(ratio, ratio);
+  context.globalAlpha = map.x.length > 20000 ? 0.45 : 0.75;
+  const size = map.x.length > 20000 ? 1.6 : 2.4;
+  for (let colour = 0; colour < classes.length; colour++) {
+    context.fillStyle = classes[colour];
+    for (let i = 0; i < map.x.length; i++) {
+      if (map.target[i] % 10 !== colour || map.x[i] === null) continue;
+      const [x, y] = place(i);
+      if (x > -2 && x < width + 2 && y > -2 && y < HEIGHT + 2) context.fillRect(x - size / 2, y - size / 2, size, size);
+    }
+  }
+  context.globalAlpha = 1;
+  for (const i of lit) if (map.x[i] !== null) ring(context, ...place(i), 5, accent, ground);
+  if (asked !== null && map.x[asked] !== null) ring(context, ...place(asked), 9, ink, ground);
+}
+
+/** The nearest sample to a point of the frame; -1: none is near. @param {SampleMap} map @param {(i: number) => [number, number]} place
+ *  @param {number} x @param {number} y */
+function nearest(map, place, x, y) {
+  let best = -1, least = REACH * REACH;
+  for (let i = 0; i < map.x.length; i++) {
+    if (map.x[i] === null) continue;
+    const [px, py] = place(i), distance = (px - x) ** 2 + (py - y) ** 2;
+    if (distance < least) [best, least] = [i, distance];
+  }
+  return best;
+}
+
+/** The last look, so that a click on a sample does not zoom out. */
+const look = {run: '', /** @type {Window} */ window: {zoom: 1, x: 0, y: 0}};
+
+/** @param {Run} run @param {SampleMap} map @param {number} i */
+function describe(run, map, i) {
+  return `${nameOf(run, i)}, ${outputName(run, map.target[i])}`;
+}
+
+/** The frame, which points are picked in, and its zoom. @param {Run} run @param {SampleMap} map @param {number|null} asked @param {number[]} lit
+ *  @param {Actions} actions */
+function frame(run, map, asked, lit, actions) {
+  const {x, y, half} = extent(map);
+  if (look.run !== run.id) Object.assign(look, {run: run.id, window: {zoom: 1, x, y}});
+  const canvas = h('canvas.map', {role: 'img', style: {height: `${HEIGHT}px`},
+    'aria-label': `A map of ${count(map.x.length)} samples: ${asked === null ? '' : 'the one that is asked about, '}and ${lit.length} that are lit, are ringed`});
+  const place = (/** @type {number} */ i) => {
+    const {zoom, x: middleX, y: middleY} = look.window, scale = zoom * (Math.min(canvas.clientWidth, HEIGHT) / 2 - EDGE) / half;
+    return /** @type {[number, number]} */ ([canvas.clientWidth / 2 + (/** @type {number} */ (map.x[i]) - middleX) * scale, HEIGHT / 2 - (/** @type {number} */ (map.y[i]) - middleY) * scale]);
+  };
+  const redrawn = () => draw(canvas, map, place, asked, lit);
+  const at = (/** @type {MouseEvent} */ event) => nearest(map, place, event.offsetX, event.offsetY);
+  let waits = false;
+  canvas.addEventListener('mousemove', (/** @type {MouseEvent} */ event) => {
+    if (waits) return;
+    waits = true;
+    requestAnimationFrame(() => {
+      waits = false;
+      const i = at(event);
+      canvas.style.cursor = i >= 0 && canAsk(run, i) ? 'pointer' : '';
+      if (i < 0) hidePreview();
+      else showPreview(run, i, event, describe(run, map, i));
+    });
+  });
+  canvas.addEventListener('mouseleave', hidePreview);
+  canvas.addEventListener('click', (/** @type {MouseEvent} */ event) => {
+    const i = at(event);
+    hidePreview();
+    if (i >= 0) actions.explain(i);
+  });
+  const zoom = (/** @type {number} */ by) => {
+    const focus = asked !== null && map.x[asked] !== null ? {x: /** @type {number} */ (map.x[asked]), y: /** @type {number} */ (map.y[asked])} : {x, y};
+    const next = Math.min(ZOOM_MAX, Math.max(1, look.window.zoom * by));
+    look.window = next === 1 ? {zoom: 1, x, y} : {zoom: next, ...focus};
+    redrawn();
+  };
+  const sized = new ResizeObserver(redrawn);
+  sized.observe(canvas);
+  whenGone(canvas, () => {
+    sized.disconnect();
+    hidePreview();
+  });
+  onTheme(canvas, redrawn);
+  const button = (/** @type {string} */ id, /** @type {string} */ text, /** @type {string} */ label, /** @type {number} */ by) =>
+    h('button', {type: 'button', id: `map-${id}`, 'aria-label': label, title: label, onclick: () => zoom(by)}, text);
+  return h('div.map-frame', {}, canvas, h('div.map-zoom', {role: 'group', 'aria-label': 'Zoom of the map'},
+    button('in', '+', 'Zoom in, on what is asked about', ZOOM), button('out', '−', 'Zoom out', 1 / ZOOM), button('all', '⤢', 'The whole map', 1e-9)));
+}
+
+/** @param {HTMLElement} section @param {Run} run @param {Answer} answer @param {SampleMap} map @param {Subject} subject @param {Actions} actions */
+export function showMap(section, run, answer, map, subject, actions) {
+  const asked = 'pixels' in subject ? null : subject.id, lit = [...new Set(answer.spotlight.map(({sample}) => sample.id))];
+  const [first, second] = map.share, outputs = [...new Set(map.target)].sort((a, b) => a - b);
+  redraw(section,
+    h('div.head', {}, h('h2', {}, 'The map'), csvButton(`map-${subjectFile(subject)}`, 'the map', ['sample', 'target', 'x', 'y'],
+      () => map.x.map((x, i) => [nameOf(run, i), outputName(run, map.target[i]), x ?? '', map.y[i] ?? '']))),
+    h('p.soft', {}, `Every ${noun(run)} of the run where the last layer sees it, along the two directions in which its keys differ most (${percent(first, 0)} and ${percent(second, 0)} of their variance)` +
+      `${run.recorded ? ', as it was recorded last' : ''}. `,
+    asked === null ? 'Your picture has no place on it; the spotlight is ringed.' : [h('i.ringed.asked'), ' what is asked about ', h('i.ringed'), ' its spotlight. '],
+    'A click on a point asks about it.'),
+    frame(run, map, asked, lit, actions),
+    h('p.legend', {}, outputs.slice(0, 40).map((output) => [h('span.key', {}, h('i.dot', {'data-class': output % 10}), outputName(run, output)), ' ']).flat()));
+}
