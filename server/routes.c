@@ -178,7 +178,7 @@ void kl_route(struct kl_service *service, const struct kl_request *request, stru
     } else if (request->is_post) {
         kl_reply_problem(reply, 405, NULL, "this address takes GET only");
         reply->allow = "GET, HEAD";
-    } else if (!strcmp(path, "/") || !strncmp(path, "/r/", 3)) {
+    } else if (!strcmp(path, "/") || !strcmp(path, "/runs") || !strncmp(path, "/r/", 3)) {
         kl_serve_page(service, request, reply); /* it reads the rest of its address */
     } else if (!strncmp(path, "/assets/", 8)) {
         serve_asset(path + 8, reply);

@@ -7,7 +7,7 @@ import {onTheme, whenGone} from './lifetime.js';
 
 /**
  * @typedef {{label: string, values: (number|null)[], colour: string, width?: number,
- *   dash?: number[]}} Line colour: the name of a custom property, such as --c3
+ *   dash?: number[], isJoined?: boolean}} Line colour: the name of a custom property, such as --c3; isJoined: also across nulls
  * @typedef {{x: number, label: string}} Mark a vertical line
  * @typedef {object} Spec
  * @property {string} label what it shows, for screen readers
@@ -85,7 +85,7 @@ function options(spec, width) {
       values: (/** @type {any} */ _, /** @type {number[]} */ ticks) => ticks.map(spec.formatX ?? count)},
     {...axis, size: 46, gap: 4, ...title(spec.yLabel), values: (/** @type {any} */ _, /** @type {number[]} */ ticks) => ticks.map(short)}],
     series: [{}, ...spec.lines.map((line) => ({label: line.label, width: line.width ?? 1.5,
-      dash: line.dash, stroke: () => colour(line.colour), points: {show: false}}))],
+      dash: line.dash, spanGaps: line.isJoined ?? false, stroke: () => colour(line.colour), points: {show: false}}))],
     hooks: {draw: [(/** @type {any} */ plot) => drawMarks(plot, spec.marks ?? [])]},
   };
 }

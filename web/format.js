@@ -122,3 +122,8 @@ export function scientific(value) {
 export function noun(run) {
   return run.kind === 'text' ? 'position' : run.kind === 'described' ? 'sample' : 'image';
 }
+
+/** One of them. @param {RunSummary} run */
+export function nounOfOne(run) {
+  return `${noun(run) === 'image' ? 'an' : 'a'} ${noun(run)}`;
+}

@@ -3,4 +3,6 @@
 export {showPanels} from './panels.js';
 export {firstPosition, neighbour, renderText} from './text/page.js';
 export {renderCompare} from './views/compare.js';
+export {renderHow} from './views/how.js';
+export {renderRuns} from './views/runs.js';
 export {renderSuspects} from './views/suspects.js';

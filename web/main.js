@@ -15,6 +15,7 @@ import {notify, showNotices} from './views/notices.js';
 import {withTerm} from './views/removal.js';
 import {Gallery} from './views/samples.js';
 import {openShare} from './views/share.js';
+import {showTour} from './views/tour.js';
 
 // The address changes without a new page, and with it what the icon's, which is relative, would mean.
 for (const icon of document.querySelectorAll('link[rel="icon"]')) icon.setAttribute('href', /** @type {HTMLLinkElement} */ (icon).href);
@@ -146,8 +147,10 @@ async function firstSample(shown) {
 /** Draws what the state is a view of. @param {Visit} visit */
 async function renderView(visit) {
   const {state: asked, run: shown} = visit;
+  if (asked.view === 'runs') return (await later()).renderRuns(visit);
+  if (shown.kind !== 'text') gallery.show(shown, asked);
+  if (asked.view === 'how') return (await later()).renderHow(visit);
   if (shown.kind === 'text') return (await later()).renderText(visit);
-  gallery.show(shown, asked);
   if (asked.view === 'suspects') return (await later()).renderSuspects(visit);
   if (asked.with !== null) return (await later()).renderCompare(visit);
   return renderImage(visit);
@@ -169,7 +172,7 @@ async function render() {
     showHeader(byId('header'), runs, shown, asked, actions);
     const pixels = asked.pixels === null ? null :
       decodePixels(asked.pixels, shown.layers[0].inputs) ?? null;
-    if (asked.sample === null && !pixels && asked.text === null && asked.view === 'query') {
+    if (asked.sample === null && !pixels && asked.text === null && (asked.view === 'query' || asked.view === 'how')) {
       const sample = await firstSample(shown);
       if (!mine.signal.aborted) go({...asked, sample, pixels: null}, true);
       return;
@@ -185,11 +188,12 @@ async function render() {
   }
 }
 
-/** What stands on the page is what was asked for. @param {'query'|'compare'|'suspects'} mode */
+/** What stands on the page is what was asked for. @type {Visit['ready']} */
 function ready(mode) {
   body.dataset.mode = mode;
   body.dataset.state = 'ready';
   body.dataset.view = location.pathname + location.search;
+  if (run) showTour(run, state, actions);
 }
 
 /** Reads the address anew: at the start, and on back and forward. @param {boolean} first */
@@ -224,9 +228,10 @@ const KEYS = [
   {key: 'o', text: 'to the spotlight', act: () => goTo('spotlight')},
   {key: '/', text: 'find a sample', act: () => document.getElementById('jump')?.focus()},
   {key: 'd', text: 'your image', act: () => run && takesPictures(run) && actions.draw()},
+  {key: 'h', text: 'how it works', act: () => actions.choose({view: state.view === 'how' ? 'query' : 'how', with: null})},
   {key: 's', text: 'share', act: () => actions.share()},
   {key: 't', text: 'dark or light', act: switchTheme},
-  {key: '?', text: 'this list', act: () => run && help(run)},
+  {key: '?', text: 'this list', act: () => run && help(run, actions)},
 ];
 
 async function start() {

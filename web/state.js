@@ -3,6 +3,8 @@
 //   /r/<run>/q/drawing?pixels=...&layer=...
 //   /r/<run>/q/text?text=...&place=...  what was typed, in a run of text
 //   /r/<run>/suspects
+//   /r/<run>/how/<split>/<dataset>/<index>?built=  how it works, told with that sample
+//   /runs?between=                      all runs, and what two differ in
 
 import {base} from './base.js';
 import {classCount, nameOf} from './format.js';
@@ -20,7 +22,7 @@ import {ranksOf, today} from './ranks.js';
  * @property {number|null} place the token of it whose following is asked, null: the last; of a picture the place that attention is
  *   of, where the layer sees it at several, null: all of them
  * @property {string|null} as the data set that the drawing is of; null: the first
- * @property {'query'|'suspects'} view
+ * @property {'query'|'suspects'|'how'|'runs'} view
  * @property {number|null} layer null: the last
  * @property {string} rank
  * @property {'pattern'|'sample'} by
@@ -32,6 +34,9 @@ import {ranksOf, today} from './ranks.js';
  * @property {string|null} without whom the run is trained again without: docs/api.md; null: nobody asked
  * @property {string} among the spotlight whose first are left out: RANK, or RANK@LAYER
  * @property {'estimate'|'walk'} missed how it is told who would be missed
+ * @property {number} built how many patterns are added up where it is told how it works; one more than there are: all
+ * @property {string|null} between two runs, ID,ID, whose settings are compared
+ * @property {number|null} tour the step of the tour; null: nobody is shown around
  * @property {string|null} with another sample to compare with: ID, or RUN/ID
  * @property {'class'|'dataset'} over what the attention over time is split by
  * @property {'abs'|'positive'|'negative'} of which attention is told over time
@@ -49,6 +54,8 @@ import {ranksOf, today} from './ranks.js';
 export const DEFAULT_K = 20;
 export const K_MAX = 1000;
 export const TEXT_MAX = 2000;
+export const BUILT_MAX = 12; // patterns that are told one by one
+const TOUR_STEPS = 5;
 const NAME_MAX = 200;
 
 /** @param {string} text @param {number} low @param {number} high */
@@ -195,6 +202,21 @@ export const settings = {
     },
     allowed: () => 'a sample of this run, or RUN/SAMPLE of another run that this server has,',
   },
+  built: {
+    initial: 0,
+    parse: (text) => integer(text, 0, BUILT_MAX + 1),
+    allowed: () => `0 to ${BUILT_MAX + 1}`,
+  },
+  between: {
+    initial: null,
+    parse: (text, run, runs) => text.split(',').length === 2 && text.split(',').every((id) => runs.some((one) => one.id === id)) ? text : undefined,
+    allowed: () => 'ID,ID of runs that this server has',
+  },
+  tour: {
+    initial: null,
+    parse: (text) => integer(text, 1, TOUR_STEPS),
+    allowed: () => `1 to ${TOUR_STEPS}`,
+  },
   over: {
     initial: 'class',
     parse: (text) => word(text, ['class', 'dataset']),
@@ -316,19 +338,22 @@ function decoded(text) {
 export function parseUrl(url, runs, held = null) {
   /** @type {string[]} */
   const notices = [];
-  const path = /^\/(?:r\/([^/]*)(?:\/q\/([^/]*|[^/]+\/.*\/\d+)|\/(suspects))?\/?)?$/.exec(`/${url.pathname.slice(base.length)}`);
-  const found = runs.find((run) => run.id === path?.[1]) ??
-    runs.find((run) => run.fingerprint_before && run.fingerprint_before === path?.[1]);
+  const [path, id, place, named, view] = /^\/(?:runs|r\/([^/]*)(?:\/(q|how)\/([^/]*|[^/]+\/.*\/\d+)|\/(suspects|how))?\/?)?$/
+    .exec(`/${url.pathname.slice(base.length)}`) ?? [];
+  const found = runs.find((run) => run.id === id) ??
+    runs.find((run) => run.fingerprint_before && run.fingerprint_before === id);
   const run = found ?? runs[0];
   if (!path) notices.push('The address is none of keylight’s, so this is the first run.');
-  else if (path[1] && !found)
-    notices.push(`This server does not have run ${path[1].slice(0, 40)}, so this is “${run.name}”. ` +
+  else if (id && !found)
+    notices.push(`This server does not have run ${id.slice(0, 40)}, so this is “${run.name}”. ` +
       'A shared link needs the same run file on the server.');
   /** @type {any} */
-  const state = {run: run.id, sample: null, view: path?.[3] && found && run.kind !== 'text' ? 'suspects' : 'query'};
-  if (path?.[3] && found && run.kind === 'text') notices.push('A run of text has no labels to suspect, so this is a place of its text.');
-  if (path?.[2] && path[2] !== 'drawing' && path[2] !== 'text' && found) {
-    const name = decoded(path[2]), sample = sampleNamed(run, name);
+  const state = {run: run.id, sample: null, view: path?.startsWith('/runs') ? 'runs' : !found ? 'query' :
+    place === 'how' || view === 'how' ? 'how' : view === 'suspects' && run.kind !== 'text' ? 'suspects' : 'query'};
+  if (view === 'suspects' && found && run.kind === 'text') notices.push('A run of text has no labels to suspect, so this is a place of its text.');
+  const isDrawn = place === 'q' && named === 'drawing' && found, isTyped = place === 'q' && named === 'text' && found;
+  if (named && !isDrawn && !isTyped && found) {
+    const name = decoded(named), sample = sampleNamed(run, name);
     if (sample !== undefined && !canAsk(run, sample)) notices.push(onlyTest(name));
     else if (sample !== undefined) state.sample = sample;
     else notices.push(`This run has no sample ${name.slice(0, 80)}, so this is the first one.`);
@@ -345,11 +370,11 @@ export function parseUrl(url, runs, held = null) {
     notices.push('The error signals of this layer are not recorded, so there are no contributions through it: ranked by |attention|.');
     state.rank = 'abs';
   }
-  if (path?.[2] === 'drawing' && held !== null && found) state.pixels = settings.pixels.parse(held, run, runs) ?? null;
-  if (path?.[2] !== 'drawing' || !found) state.pixels = null;
+  if (isDrawn && held !== null) state.pixels = settings.pixels.parse(held, run, runs) ?? null;
+  if (!isDrawn) state.pixels = null;
   else if (state.pixels === null && !url.searchParams.has('pixels'))
     notices.push('The address has no picture in it, because it was too large for a link: choose it again. This is the first sample.');
-  const {places} = run.layers[(state.layer ?? run.layers.length) - 1], isTyped = path?.[2] === 'text' && found;
+  const {places} = run.layers[(state.layer ?? run.layers.length) - 1];
   if (!isTyped) state.text = null;
   if (!isTyped && state.place !== null && !(places > 1 && state.place < places)) state.place = null;
   if (isTyped && state.text === null && !url.searchParams.has('text'))
@@ -369,7 +394,7 @@ export function fitState(state, run, runs) {
   /** @type {any} */
   const fitted = {...state, run: run.id, class: null, label: null, predicted: null, remove: null, without: null,
     rank: sameOutputs ? state.rank : state.rank.split(':')[0]};
-  if (run.kind === 'text') fitted.view = 'query';
+  if (run.kind === 'text' && fitted.view === 'suspects') fitted.view = 'query';
   for (const [name, setting] of Object.entries(settings)) {
     const value = fitted[name];
     if (value !== setting.initial && setting.parse(String(value), run, runs) === undefined) fitted[name] = setting.initial;
@@ -394,8 +419,8 @@ export function formatUrl(state, runs) {
   }
   const name = state.sample === null ? null : nameOf(run, state.sample).split('/').map(encodeURIComponent).join('/');
   const subject = state.text !== null ? 'text' : state.pixels === null ? name : 'drawing';
-  const path = state.view === 'suspects' ? `${base}r/${state.run}/suspects` :
-    subject === null ? `${base}r/${state.run}` : `${base}r/${state.run}/q/${subject}`;
+  const path = state.view === 'runs' ? `${base}runs` : state.view === 'suspects' ? `${base}r/${state.run}/suspects` :
+    state.view === 'how' ? `${base}r/${state.run}/how${name === null ? '' : `/${name}`}` : subject === null ? `${base}r/${state.run}` : `${base}r/${state.run}/q/${subject}`;
   const text = query.toString().replaceAll('%3A', ':').replaceAll('%2C', ',').replaceAll('%2F', '/').replaceAll('%40', '@');
   return text ? `${path}?${text}` : path;
 }

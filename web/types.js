@@ -109,7 +109,7 @@
  * @property {number[]|null} pixels of the picture that is asked about, if it is one's own
  * @property {Actions} actions
  * @property {AbortSignal} signal after which nobody looks any more
- * @property {(mode: 'query'|'compare'|'suspects') => void} ready what stands on the page is what was asked for
+ * @property {(mode: 'query'|'compare'|'suspects'|'how'|'runs') => void} ready what stands on the page is what was asked for
  */
 
 export {};

@@ -2,7 +2,7 @@
 
 import {askAll, askStrips, attend, getCommon, getSample} from '../api.js';
 import {byId, goTo, h, redraw} from '../dom.js';
-import {noun, outputName, percent, subjectFile, subjectName} from '../format.js';
+import {nounOfOne, outputName, percent, subjectFile, subjectName} from '../format.js';
 import {near, showPanelsWhenNear} from '../near.js';
 import {offerAway} from '../take.js';
 import {showAnswer} from '../views/answer.js';
@@ -25,10 +25,10 @@ const OFFERS = [['answer', 'answer', ['answer']], ['strips', 'strips', ['strips'
 /** The answer, and what argued for and against it. @param {Visit} visit @param {Answer} answer @param {Strip[]} strips @param {Subject} subject */
 function showFirstScreen(visit, answer, strips, subject) {
   const {run, actions} = visit;
-  introduce(run, answer);
+  introduce(run, answer, actions);
   showAnswer(byId('answer'), run, answer, subject, actions);
   showStrips(byId('strips'), strips, subjectFile(subject), actions, (strip) => showCards(run, strip, tellsWhy(visit, subject, strip.output)),
-    `A click on ${noun(run) === 'image' ? 'an image' : 'a sample'} tells why.`);
+    `A click on ${nounOfOne(run)} tells why.`);
   if (run.dual) awaitMissed();
   else redraw(byId('missed'));
   showRetrained(visit, imageManner(visit, answer, subject));

@@ -71,7 +71,7 @@ export async function renderText(visit) {
   if (signal.aborted) return;
   const said = named(textOf(answer, answer.predicted));
   document.title = `${title(answer)} · ${run.name} · keylight`;
-  introduceWith(`Which passages is this network reading from when it expects ${said}?`, `Below: what it reads from, what argues for ${said}, what against.`);
+  introduceWith(`Which passages is this network reading from when it expects ${said}?`, `Below: what it reads from, what argues for ${said}, what against.`, actions);
   showTextAnswer(byId('answer'), run, state, answer, actions);
   showStrips(byId('strips'), strips, fileOf(answer), actions, (strip) => showConcordance(strip, actions), 'A click on a line asks about its place.');
   const manner = textManner(visit, answer), {dual} = answer.exactness;

@@ -19,6 +19,11 @@ const ACTIVATIONS = {relu: 'ReLU', silu: 'SiLU', gelu: 'GELU', lstm: 'LSTM', sof
 const SETTINGS = {lr_schedule: 'learning rate schedule', lr_period: 'steps between drops',
   lr_gamma: 'factor of each drop', clip_norm: 'gradient norm clipped at', dtype: 'history stored as'};
 
+/** A setting of a training, as people say it. @param {string} name */
+export function settingName(name) {
+  return SETTINGS[name] ?? name.replaceAll('_', ' ');
+}
+
 const LAYERS_TOLD = 5; // of a recorded network; of more, the first and the last
 
 /** @param {RunSummary} run */
@@ -52,6 +57,12 @@ function openDialog(title, ...content) {
   dialog.showModal();
 }
 
+/** Closes the dialog, and goes elsewhere. @param {() => void} go */
+function leave(go) {
+  document.querySelector('dialog')?.close();
+  go();
+}
+
 /** @param {Run} run */
 function aboutRun(run) {
   /** @type {[string, string][]} */
@@ -64,7 +75,7 @@ function aboutRun(run) {
     ['File', `${size(run.file_bytes)}, fingerprint ${run.fingerprint}`],
     ...(run.initial_share === undefined ? [] : /** @type {[string, string][]} */ ([['Left of the initial weights', percent(run.initial_share, 2)]])),
     ...Object.entries(run.training).filter(([name]) => run.kind !== 'text' || name !== 'initialisation').map(([name, value]) => /** @type {[string, string]} */ (
-      [SETTINGS[name] ?? name.replaceAll('_', ' '), String(value)])),
+      [settingName(name), String(value)])),
   ];
   openDialog(`The run “${run.name}”`,
     h('dl.facts', {}, facts.map(([name, value]) => [h('dt', {}, name), h('dd', {}, value)]).flat()),
@@ -76,8 +87,8 @@ function aboutRun(run) {
       h('td', {}, point.loss.toFixed(4)))))));
 }
 
-/** @param {Run} run */
-export function help(run) {
+/** @param {Run} run @param {Actions} actions */
+export function help(run, actions) {
   /** @type {[string, string][]} */
   const words = [
     ['Pattern', 'one showing of a training image during training. The network saw every pattern once, in order; together they are its history.'],
@@ -98,7 +109,9 @@ export function help(run) {
       'to go there. The address always holds the whole view: share it.') : h('p', {}, 'Pick a sample on the left. The answer shows what the network says and how training built it; the spotlight shows the training images it attends to. Click one of them to ask about it. The address always holds the whole view: share it.'),
     h('dl.words', {}, words.map(([name, text]) => [h('dt', {}, name), h('dd', {}, text)]).flat()),
     ...keyList(),
-    h('p', {}, h('button', {type: 'button', id: 'intro-back', onclick: bringIntroBack}, 'Show the question on top again')));
+    h('div.buttons', {}, h('button', {type: 'button', id: 'help-how', onclick: () => leave(() => actions.choose({view: 'how', with: null}))}, 'How it works, step by step'),
+      h('button', {type: 'button', id: 'help-tour', onclick: () => leave(() => actions.choose({view: 'query', with: null, tour: 1}))}, 'The tour'),
+      h('button', {type: 'button', id: 'intro-back', onclick: bringIntroBack}, 'Show the question on top again')));
 }
 
 /** The other runs that have the same image, as values of the state's with.
@@ -141,6 +154,8 @@ export function showHeader(place, runs, run, state, actions) {
       run.kind === 'text' ? `${typeof run.test_bits_per_token === 'number' ? `${run.test_bits_per_token.toFixed(2)} bits per token on test` : 'no test split'} · ${count(run.patterns)} patterns · ${count(run.steps)} steps` :
         `${run.test_accuracy === null ? 'no test split' : `${percent(run.test_accuracy)} on test`} · ${count(run.patterns)} patterns · ${count(run.steps)} steps`),
     h('span.space'),
+    runs.length > 1 && h('button', {type: 'button', id: 'show-runs', 'aria-pressed': String(state.view === 'runs'), title: 'All runs, and what two of them differ in',
+      onclick: () => actions.choose({view: state.view === 'runs' ? 'query' : 'runs', with: null})}, 'Runs'),
     run.kind !== 'text' && h('button', {type: 'button', id: 'show-suspects', 'aria-pressed': String(state.view === 'suspects'),
       title: `Training ${noun(run)}s whose label is likely wrong`,
       onclick: () => actions.choose({view: state.view === 'suspects' ? 'query' : 'suspects', with: null})}, 'Suspects'),
@@ -150,5 +165,5 @@ export function showHeader(place, runs, run, state, actions) {
     h('button', {type: 'button', id: 'share', onclick: () => actions.share()}, 'Share'),
     h('button', {type: 'button', id: 'theme', 'aria-label': 'Switch between dark and light',
       onclick: switchTheme}, h('span.theme-mark', {'aria-hidden': 'true'})),
-    h('button', {type: 'button', id: 'help', 'aria-label': 'How to read this page', onclick: () => help(run)}, '?'));
+    h('button', {type: 'button', id: 'help', 'aria-label': 'How to read this page', onclick: () => help(run, actions)}, '?'));
 }
