@@ -63,6 +63,10 @@ static enum kl_status parse(int argc, char **argv, struct request *request, stru
     struct kl_option table[KL_ASKING_OPTIONS + 3],
         *own = kl_asking_options(&request->asking, table);
     const struct kl_options options = {
+        .examples = "the strips, for a paper\nkeylight figure quick.keylight --sample "
+                    "test/fashion-mnist/526 --view strips --output strips.svg\n"
+                    "how a text's answer was learned, as PNG\nkeylight figure quick-text.keylight "
+                    "--text 'Call me Ish' --view learning --output learned.png\n",
         .command = "figure",
         .usage =
             "figure RUN --sample SPLIT/DATASET/INDEX [--view VIEW] --output FILE.svg|FILE.png\n"

@@ -176,11 +176,13 @@ enum kl_status kl_cli_info(int argc, char **argv, struct kl_error *err)
     const struct kl_option table[] = {
         {.type = KL_OPTION_FLAG, .name = "json", .target = &json, .help = "as the API's JSON"},
         {.type = KL_OPTION_END}};
-    const struct kl_options options = {.command = "info",
-                                       .usage = "info RUN [--json]",
-                                       .about = "Summarises a run: network, training, data and "
-                                                "training curve.",
-                                       .options = table};
+    const struct kl_options options = {
+        .examples = "what a run is, for a program\nkeylight info quick.keylight --json\n",
+        .command = "info",
+        .usage = "info RUN [--json]",
+        .about = "Summarises a run: network, training, data and "
+                 "training curve.",
+        .options = table};
     struct kl_run *run = NULL;
     const char *path = NULL;
     enum kl_status status = kl_options_parse(&options, argc, argv, &n_operands, &is_done, err);

@@ -16,6 +16,9 @@ enum kl_status kl_cli_marks(int argc, char **argv, struct kl_error *err)
         {.type = KL_OPTION_FLAG, .name = "json", .target = &json, .help = "as the API's JSON"},
         {.type = KL_OPTION_END}};
     const struct kl_options options = {
+        .examples = "what was decided, as a table\nkeylight marks pets.keylight > fixed.csv\n"
+                    "a run in which those labels are right\nkeylight train --data pets=~/pets "
+                    "--corrections fixed.csv --output again.keylight\n",
         .command = "marks",
         .usage = "marks RUN [--json]",
         .about =

@@ -29,6 +29,12 @@ static enum kl_status parse(int argc, char **argv, struct request *request, stru
     struct kl_option table[KL_ASKING_OPTIONS + 3],
         *own = kl_asking_options(&request->asking, table);
     const struct kl_options options = {
+        .examples = "who layer 2 looks at, by sample\nkeylight query quick.keylight --sample "
+                    "test/fashion-mnist/526 --layer 2 --by sample --top 10\n"
+                    "who argues for Coat, of the coats\nkeylight query quick.keylight --sample "
+                    "test/fashion-mnist/526 --rank logit:Coat --class Coat\n"
+                    "what a text expects next, for a program\nkeylight query quick-text.keylight "
+                    "--text 'Call me Ish' --json\n",
         .command = "query",
         .usage = "query RUN --sample SPLIT/DATASET/INDEX [OPTION...]\n"
                  "query RUN --text TEXT [OPTION...]",

@@ -48,6 +48,10 @@ static enum kl_status parse(int argc, char **argv, struct request *request, stru
          .help = "one page with the plots and pictures, that needs nothing else"},
         {.type = KL_OPTION_END}};
     const struct kl_options options = {
+        .examples =
+            "tables of the paper, with plots\nkeylight report quick.keylight --html report.html\n"
+            "more test samples, for a spreadsheet\nkeylight report quick.keylight --samples 2000 "
+            "--csv > report.csv\n",
         .command = "report",
         .usage = "report RUN [--samples N] [--json | --csv | --html FILE]",
         .about =

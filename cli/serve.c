@@ -116,6 +116,8 @@ static enum kl_status parse(int argc, char **argv, struct request *request, stru
                  "its host, its https and its path are then right"},
         {.type = KL_OPTION_END}};
     const struct kl_options options = {
+        .examples = "one run, in the browser\nkeylight serve quick.keylight --open\n"
+                    "every run of a folder, on another port\nkeylight serve runs --port 9000\n",
         .command = "serve",
         .usage = "serve RUN|FOLDER... [OPTION...]",
         .about =

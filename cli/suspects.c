@@ -41,6 +41,9 @@ static enum kl_status parse(int argc, char **argv, struct request *request, stru
                                        .help = "a table of all training samples"},
                                       {.type = KL_OPTION_END}};
     const struct kl_options options = {
+        .examples =
+            "the hundred likeliest\nkeylight suspects pets.keylight --top 100\n"
+            "all, for a spreadsheet\nkeylight suspects pets.keylight --csv > suspects.csv\n",
         .command = "suspects",
         .usage = "suspects RUN [--top N] [--json | --csv]",
         .about =

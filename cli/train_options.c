@@ -82,6 +82,15 @@ static enum kl_status parse(int argc, char **argv, struct kl_train_request *requ
         {.type = KL_OPTION_SETTINGS, .target = &request->settings, .low = KL_OF_TEXT},
         {.type = KL_OPTION_END}};
     const struct kl_options options = {
+        .examples = "Fashion-MNIST, in seconds\nkeylight train --preset quick\n"
+                    "two data sets, one after the other\nkeylight train --data mnist "
+                    "--data fashion-mnist --schedule sequential --switch 1000 "
+                    "--output two.keylight\n"
+                    "your own images, one sub-folder a class\nkeylight train --data pets=~/pets "
+                    "--hidden 128,64 --output pets.keylight\n"
+                    "characters of your own text\nkeylight train --data book=book.txt --tokens "
+                    "characters --output book.keylight\n"
+                    "on with what was cut off\nkeylight train --resume pets.keylight\n",
         .command = "train",
         .usage = "train [--preset NAME] [--data NAME[=PATH]]... [--output FILE] [OPTION...]\n"
                  "train --resume FILE",

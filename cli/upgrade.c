@@ -61,6 +61,8 @@ enum kl_status kl_cli_upgrade(int argc, char **argv, struct kl_error *err)
                  "takes its place once it is whole)"},
         {.type = KL_OPTION_END}};
     const struct kl_options options = {
+        .examples = "beside the old one, under another name\nkeylight upgrade old.keylight "
+                    "--output new.keylight\n",
         .command = "upgrade",
         .usage = "upgrade RUN [--output FILE]",
         .about = "Brings a run that an earlier keylight wrote up to date: the same run in today's "

@@ -90,6 +90,8 @@ enum kl_status kl_cli_verify(int argc, char **argv, struct kl_error *err)
 {
     const struct kl_option table[] = {{.type = KL_OPTION_END}};
     const struct kl_options options = {
+        .examples =
+            "whether the file is whole and the dual form holds\nkeylight verify quick.keylight\n",
         .command = "verify",
         .usage = "verify RUN",
         .about =

@@ -77,6 +77,19 @@ static void print_row(const char *name, const char *value, const char *help)
     print_wrapped(help, COLUMN, COLUMN);
 }
 
+/* The command of an example, and the example after it. */
+static const char *command_of(const char *example)
+{
+    return example + strcspn(example, "\n") + 1;
+}
+
+static const char *next_example(const char *example)
+{
+    const char *command = command_of(example);
+
+    return command + strcspn(command, "\n") + 1;
+}
+
 static void print_text(const struct kl_options *options, const struct kl_flat_options *flat)
 {
     char value[64];
@@ -102,14 +115,25 @@ static void print_text(const struct kl_options *options, const struct kl_flat_op
         print_row(kl_flat_name(option), value, help_of(option));
     }
     print_row("help, --version", "", "this text; the version");
+    printf("\nExamples:\n");
+    for (const char *line = options->examples; *line; line = next_example(line))
+        printf("  %.*s\n      %.*s\n", (int)strcspn(line, "\n"), line,
+               (int)strcspn(command_of(line), "\n"), command_of(line));
 }
 
-/* Text of a man page: dashes are typed, a point does not begin a line. */
-static void print_roff(const char *text)
+/* Text of a man page, n bytes of it: dashes are typed, a point does not begin a line. */
+static void print_roff_of(const char *text, size_t n)
 {
-    if (*text == '.' || *text == '\'')
+    const char *end = text + n;
+
+    if (n && (*text == '.' || *text == '\''))
         printf("\\&");
-    for (; *text; text++) {
+    for (; text < end; text++) {
+        if (*text == '\n' && text + 1 < end && text[1] == '\n') { /* another paragraph */
+            printf("\n.PP\n");
+            text++;
+            continue;
+        }
         if (*text == '\n') {
             printf("\n.br\n%s", text[1] == '.' || text[1] == '\'' ? "\\&" : "");
             continue;
@@ -120,10 +144,49 @@ static void print_roff(const char *text)
     }
 }
 
-static void print_man(const struct kl_flat_options *flat)
+static void print_roff(const char *text)
+{
+    print_roff_of(text, strlen(text));
+}
+
+/* SYNOPSIS and DESCRIPTION. */
+static void print_man_head(const struct kl_options *options)
+{
+    printf(".SH SYNOPSIS\n");
+    for (const char *line = options->usage; *line;) {
+        size_t length = strcspn(line, "\n"), word = strcspn(line, " ");
+
+        printf(line == options->usage ? ".B keylight " : ".br\n.B keylight ");
+        print_roff_of(line, word < length ? word : length);
+        putchar('\n');
+        if (word < length)
+            print_roff_of(line + word + 1, length - word - 1);
+        putchar('\n');
+        line += length + (line[length] == '\n');
+    }
+    printf(".SH DESCRIPTION\n");
+    print_roff(options->about);
+    putchar('\n');
+}
+
+static void print_man_examples(const struct kl_options *options)
+{
+    printf(".SH EXAMPLES\n");
+    for (const char *line = options->examples; *line; line = next_example(line)) {
+        printf(".TP\n");
+        print_roff_of(line, strcspn(line, "\n"));
+        printf("\n.B ");
+        print_roff_of(command_of(line), strcspn(command_of(line), "\n"));
+        putchar('\n');
+    }
+}
+
+static void print_man(const struct kl_options *options, const struct kl_flat_options *flat)
 {
     char value[64];
 
+    print_man_head(options);
+    printf(".SH OPTIONS\n");
     for (size_t i = 0; i < flat->n; i++) {
         const struct kl_flat_option *option = &flat->list[i];
 
@@ -145,6 +208,7 @@ static void print_man(const struct kl_flat_options *flat)
         print_roff(help_of(option));
         printf("\n");
     }
+    print_man_examples(options);
 }
 
 /* A line an option, with what it does up to a semicolon or line break; - stands for no value. */
@@ -190,7 +254,7 @@ void kl_options_print(const struct kl_options *options, const struct kl_flat_opt
         print_text(options, flat);
         break;
     case KL_HELP_MAN:
-        print_man(flat);
+        print_man(options, flat);
         break;
     case KL_HELP_WORDS:
         print_words(flat);

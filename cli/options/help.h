@@ -21,8 +21,9 @@ struct kl_flat_options {
 
 const char *kl_flat_name(const struct kl_flat_option *option);
 
-/* KL_HELP_TEXT: what --help prints. KL_HELP_MAN: the options as entries of a man page. KL_HELP_WORDS: for
- * shells, a line each: option, value or its choices with | between them, what it does; - for no value. */
+/* KL_HELP_TEXT: what --help prints. KL_HELP_MAN: its man page, from SYNOPSIS on. KL_HELP_WORDS: for
+ * shells, a line each: option, value or its choices with | between them, what it does; - for no
+ * value. */
 enum kl_help_format { KL_HELP_TEXT, KL_HELP_MAN, KL_HELP_WORDS };
 
 /* Of the words behind "help", as in help=man: 0, or -1 for another. */

@@ -24,7 +24,8 @@ struct kl_option {
     double low, high;
     enum kl_status (*call)(void *target, const char *value, struct kl_error *err);
     const char *help;
-    const char *(*choice)(uint32_t i); /* what its value can be, by number, NULL at the end; or NULL */
+    const char *(*choice)(
+        uint32_t i); /* what its value can be, by number, NULL at the end; or NULL */
 };
 
 /* The settings that options set, and which of them were given, by their numbers. */
@@ -38,6 +39,7 @@ struct kl_options {
     const char *command;             /* "train" */
     const char *usage;               /* lines that follow "usage: keylight " */
     const char *about;               /* paragraphs, lines of any length */
+    const char *examples;            /* lines in pairs: what for, and the command */
     const struct kl_option *options; /* the last is KL_OPTION_END; help and version are added */
 };
 

@@ -153,6 +153,12 @@ enum kl_status kl_cli_influence(int argc, char **argv, struct kl_error *err)
         {.type = KL_OPTION_FLAG, .name = "json", .target = &command.json, .help = "as JSON"},
         {.type = KL_OPTION_END}};
     const struct kl_options options = {
+        .examples = "walked back from one test sample\nkeylight influence quick.keylight --sample "
+                    "test/fashion-mnist/526\n"
+                    "over the last 6 of 15 parts, undamped\nkeylight influence quick.keylight "
+                    "--sample test/fashion-mnist/526 --parts 6/15 --damping 0\n"
+                    "how far each score foretells retraining\nkeylight influence quick.keylight "
+                    "--check 20 --leave 0.1\n",
         .command = "influence",
         .usage = "influence RUN --sample NAMES [--parts A/B] [--damping D] [--top N] [--json]\n"
                  "influence RUN [--check N] [--leave SHARE] [--queries Q] "

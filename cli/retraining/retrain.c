@@ -106,6 +106,10 @@ enum kl_status kl_cli_retrain(int argc, char **argv, struct kl_error *err)
         {.type = KL_OPTION_FLAG, .name = "json", .target = &command.json, .help = "as JSON"},
         {.type = KL_OPTION_END}};
     const struct kl_options options = {
+        .examples = "without the ten that would be missed most\nkeylight retrain quick.keylight "
+                    "--sample test/fashion-mnist/526 --without top:10\n"
+                    "without a class, and without what was marked wrong\nkeylight retrain "
+                    "quick.keylight --without class:Coat,marked\n",
         .command = "retrain",
         .usage = "retrain RUN --without TERMS [--sample SPLIT/DATASET/INDEX] [OPTION...]",
         .about =

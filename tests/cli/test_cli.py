@@ -358,6 +358,29 @@ def test_help_is_wrapped_between_words():
             assert tail in man or "help, --version" in option or "version" in tail, (command, tail)
 
 
+def test_every_command_has_a_page_of_the_manual_with_examples_that_it_takes():
+    listed = [line.split("\t") for line in tap.succeed("--help=words").splitlines()]
+    assert len(listed) == 12
+    for command, _, summary in listed:
+        assert summary, command
+        options = {line.split("\t")[0] for line in tap.succeed(command, "--help=words").splitlines()}
+        page = tap.succeed(command, "--help=man")
+        assert [line for line in page.splitlines() if line.startswith(".SH")] == [".SH SYNOPSIS", ".SH DESCRIPTION", ".SH OPTIONS", ".SH EXAMPLES"]
+        assert "\n\n" not in page and all(option.replace("-", "\\-") in page for option in options), command
+        examples = tap.succeed(command, "--help").split("\nExamples:\n")[1].splitlines()[1::2]
+        assert examples, command
+        for example in (part for line in examples for part in line.strip().split(" && ")):
+            _, name, *words = example.split()
+            known = {line.split("\t")[0] for line in tap.succeed(name, "--help=words").splitlines()}
+            assert {word for word in words if word.startswith("--")} <= known, example
+    if shutil.which("man"):
+        page = os.path.join(FOLDER, "keylight-query.1")
+        with open(page, "w", encoding="utf-8") as file:
+            file.write(".TH KEYLIGHT 1\n.SH NAME\nkeylight\\-query \\- ask\n" + tap.succeed("query", "--help=man"))
+        done = subprocess.run(["man", "--warnings", "-E", "UTF-8", "-l", page], capture_output=True, text=True, env={**os.environ, "MANWIDTH": "80"})
+        assert done.returncode == 0 and not done.stderr and "keylight query RUN --sample SPLIT/DATASET/INDEX" in done.stdout, done.stderr
+
+
 def completed(*words):
     """What the bash completion offers for the last word."""
     script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "completions", "keylight")
