@@ -153,7 +153,9 @@ static enum kl_status find_matches(struct kl_run *run, const struct kl_sample_fi
         uint32_t id = (uint32_t)sqlite3_column_int64(statement, 0);
 
         if (id >= kl_collection_size(&run->data) ||
-            (filter->name && !is_named(run, id, filter->name)))
+            (filter->name && !is_named(run, id, filter->name)) ||
+            (filter->differs != KL_ANY &&
+             filter->votes[id] != (filter->differs ? KL_VOTE_DIFFERS : KL_VOTE_AGREES)))
             continue;
         matches[*n].id = id;
         matches[(*n)++].key = key_of(order, certainty, id, sqlite3_column_double(statement, 1));
@@ -286,7 +288,8 @@ enum kl_status kl_samples_accuracies(struct kl_run *run, struct kl_accuracy *acc
     pthread_mutex_lock(&run->private->lock);
     for (uint32_t d = 0; !status && d < run->data.n_datasets; d++) {
         for (int split = 0; !status && split < KL_N_SPLITS; split++) {
-            struct kl_sample_filter right = {(int)d, split, KL_ANY, KL_ANY, 1, KL_ANY, NULL};
+            struct kl_sample_filter right = {(int)d, split,  KL_ANY, KL_ANY, 1,
+                                             KL_ANY, KL_ANY, NULL,   NULL};
             struct kl_accuracy *accuracy = &accuracies[*n];
 
             accuracy->dataset = d;

@@ -20,10 +20,15 @@ struct kl_sample {
 /* Conditions that must all hold; KL_ANY means no condition. */
 struct kl_sample_filter {
     int dataset, split, label, predicted;
-    int correct;      /* 1: predicted = target; 0: not */
-    int flipped;      /* 1: label is not the true one; 0: it is */
-    const char *name; /* that their file or description has somewhere, in any case; or NULL */
+    int correct; /* 1: predicted = target; 0: not */
+    int flipped; /* 1: label is not the true one; 0: it is */
+    int differs; /* 1: the vote of what is attended to differs from the answer; 0: it agrees */
+    const uint8_t *votes; /* (samples of the run) what differs is compared with: enum kl_vote_is */
+    const char *name;     /* that their file or description has somewhere, in any case; or NULL */
 };
+
+/* Of a sample of which no vote is known, neither holds. */
+enum kl_vote_is { KL_VOTE_UNKNOWN, KL_VOTE_AGREES, KL_VOTE_DIFFERS };
 
 /* What samples are ordered by. Ties, and what is not known, by rising id at the end. */
 enum kl_sample_order {

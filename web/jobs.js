@@ -9,7 +9,7 @@ const PERIOD_MS = 400;
  * @typedef {object} Job
  * @property {string} id of its elements
  * @property {string} run
- * @property {'retrain'|'walk'|'truth'} kind
+ * @property {'retrain'|'walk'|'truth'|'votes'} kind
  * @property {Record<string, string>} words of the question (docs/api.md)
  * @property {string} label of the button that begins it
  * @property {string} doing what it does, while it does

@@ -1,5 +1,5 @@
 // What a person chose, and its address. Everything chosen is in the URL, nothing else is:
-//   /r/<run>/q/<split>/<dataset>/<index>?layer=&rank=&by=&class=&k=&split=&dataset=&correct=&label=&predicted=
+//   /r/<run>/q/<split>/<dataset>/<index>?layer=&rank=&by=&class=&k=&split=&dataset=&correct=&vote=&label=&predicted=
 //   /r/<run>/q/drawing?pixels=...&layer=...
 //   /r/<run>/q/text?text=...&place=...  what was typed, in a run of text
 //   /r/<run>/suspects
@@ -45,6 +45,7 @@ import {ranksOf, today} from './ranks.js';
  * @property {'train'|'validation'|'test'} split the gallery's filters, from here on
  * @property {string|null} dataset
  * @property {'true'|'false'|null} correct
+ * @property {'differs'|'agrees'|null} vote whether the vote of what is attended to is the answer
  * @property {number|null} label
  * @property {number|null} predicted
  * @property {string|null} name a piece of the file's name, or of the description
@@ -251,6 +252,11 @@ export const settings = {
     initial: null,
     parse: (text) => word(text, ['true', 'false']),
     allowed: () => 'true or false',
+  },
+  vote: {
+    initial: null,
+    parse: (text, run) => run.kind === 'text' ? undefined : word(text, ['differs', 'agrees']),
+    allowed: (run) => run.kind === 'text' ? 'for samples with classes only' : 'differs or agrees',
   },
   label: {
     initial: null,

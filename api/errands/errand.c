@@ -12,6 +12,7 @@
 #include "core/base/memory.h"
 #include "core/base/number.h"
 #include "core/base/utf8.h"
+#include "core/explain/many/votes.h"
 
 #define CHECKS_MIN 3
 #define CHECKS_MAX 10000
@@ -19,7 +20,7 @@
 #define PARTS_MAX 1000000
 #define DAMPING_MAX 1000
 
-static const char *const names[KL_N_ERRANDS] = {"retrain", "walk", "truth"};
+static const char *const names[KL_N_ERRANDS] = {"retrain", "walk", "truth", "votes"};
 static const struct kl_truth_question defaults = {
     .n_subsets = 20, .n_queries = 64, .share = 0.1, .walk = {{1, 1}, 2.3}};
 
@@ -41,6 +42,10 @@ int kl_errand_parse(const char *name, enum kl_errand_kind *kind)
 enum kl_status kl_errand_possible(enum kl_errand_kind kind, const struct kl_run *run,
                                   struct kl_error *err)
 {
+    if (kind == KL_ERRAND_VOTES)
+        return kl_history_is_text(&run->history)
+                   ? kl_fail(err, KL_ERR_USAGE, "votes are of samples with classes, not of texts")
+                   : KL_OK;
     /* A framework's own order of samples, and its sizes of batches, nobody here can make again. */
     if (!run->training.shape.model->step || kl_run_other_setting(run, "framework"))
         return kl_fail(err, KL_ERR_USAGE,
@@ -326,7 +331,7 @@ char *kl_errand_question(const struct kl_errand *errand, const struct kl_run *ru
         print_number(file, truth->share);
         fprintf(file, "&queries=%u", truth->n_queries);
     }
-    if (errand->kind != KL_ERRAND_RETRAIN) {
+    if (errand->kind == KL_ERRAND_WALK || errand->kind == KL_ERRAND_TRUTH) {
         print_word(file, "parts");
         fprintf(file, "%u/%u&damping=", truth->walk.parts.last, truth->walk.parts.of);
         print_number(file, truth->walk.damping);
@@ -386,6 +391,22 @@ static enum kl_status walk(const struct kl_errand *errand, const struct kl_run *
                                  &errand->truth.walk, work, *influences, err);
 }
 
+static enum kl_status count_votes(const struct kl_history *history, struct kl_pool *pool,
+                                  const struct kl_work *work, struct kl_errand_result *result,
+                                  struct kl_error *err)
+{
+    enum kl_status status = kl_votes_choose(history, &result->asked, &result->n_asked, err);
+
+    if (!status)
+        status = kl_alloc(&result->votes, result->n_asked, sizeof *result->votes, "votes", err);
+    if (!status)
+        status =
+            kl_alloc(&result->predicted, result->n_asked, sizeof *result->predicted, "votes", err);
+    return status ? status
+                  : kl_votes(pool, history, result->asked, result->n_asked, work, result->votes,
+                             result->predicted, err);
+}
+
 enum kl_status kl_errand_do(const struct kl_errand *errand, struct kl_run *run,
                             struct kl_pool *pool, const struct kl_work *work,
                             struct kl_errand_result *result, struct kl_error *err)
@@ -394,6 +415,8 @@ enum kl_status kl_errand_do(const struct kl_errand *errand, struct kl_run *run,
     enum kl_status status = kl_errand_possible(errand->kind, run, err);
 
     memset(result, 0, sizeof *result);
+    if (!status && errand->kind == KL_ERRAND_VOTES)
+        return count_votes(&run->history, pool, work, result, err);
     if (!status)
         status = kl_run_read_images(run, err);
     if (status)
@@ -412,6 +435,10 @@ void kl_errand_result_clear(struct kl_errand_result *result)
 {
     kl_retrained_clear(&result->retrained);
     free(result->influences);
+    free(result->asked);
+    free(result->votes);
+    free(result->predicted);
     result->influences = NULL;
+    result->asked = result->votes = result->predicted = NULL;
     kl_notes_clear(&result->notes);
 }

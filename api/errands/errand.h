@@ -1,9 +1,11 @@
-/* Questions that take training to answer, from their words to the JSON of their answers, which are
- * kept beside the run (db/results.h):
+/* Questions that take long to answer, most of them training, from their words to the JSON of their
+ * answers, which are kept beside the run (db/results.h):
  *
  *   retrain   what a network says that never saw some of its training samples
  *   walk      whom test samples would miss, by walking back through the training
  *   truth     how far the scores of a run foretell what retraining would change
+ *   votes     for which samples the vote of what is attended to is not the answer
+ * (core/explain/many/votes.h)
  *
  * What server and command line share. The answers are described in docs/api.md. */
 #ifndef KL_API_ERRANDS_ERRAND_H
@@ -14,7 +16,13 @@
 #include "core/retraining/truth.h"
 #include "db/run.h"
 
-enum kl_errand_kind { KL_ERRAND_RETRAIN, KL_ERRAND_WALK, KL_ERRAND_TRUTH, KL_N_ERRANDS };
+enum kl_errand_kind {
+    KL_ERRAND_RETRAIN,
+    KL_ERRAND_WALK,
+    KL_ERRAND_TRUTH,
+    KL_ERRAND_VOTES,
+    KL_N_ERRANDS
+};
 
 /* What a walk tells of those who would be missed, and of those who would not, at most. */
 #define KL_MISSED_MAX 1000
@@ -39,10 +47,12 @@ struct kl_errand_result {
     double *influences; /* (n_samples, samples of the run) */
     double walk_seconds;
     struct kl_truth truth;
+    uint32_t n_asked, *asked, *votes, *predicted; /* (n_asked) samples; outputs */
     struct kl_notes notes;
 };
 
-/* "retrain", "walk", "truth"; a static string; and the reverse: 0, or -1 for another word. */
+/* "retrain", "walk", "truth", "votes"; a static string; and the reverse: 0, or -1 for another word.
+ */
 const char *kl_errand_name(enum kl_errand_kind kind);
 int kl_errand_parse(const char *name, enum kl_errand_kind *kind);
 
@@ -86,7 +96,7 @@ char *kl_errand_question(const struct kl_errand *errand, const struct kl_run *ru
 
 /* Does it. The caller ends *result with kl_errand_result_clear, also on failure. Thread-safe; one
  * training at a time is what a machine has room for. Errors: those of kl_retrain_without,
- * kl_walk_back, kl_truth_measure; reading's. */
+ * kl_walk_back, kl_truth_measure, kl_votes; reading's. */
 enum kl_status kl_errand_do(const struct kl_errand *errand, struct kl_run *run,
                             struct kl_pool *pool, const struct kl_work *work,
                             struct kl_errand_result *result, struct kl_error *err);
@@ -101,6 +111,12 @@ char *kl_errand_json(const struct kl_errand *errand, const struct kl_run *run,
  * kl_results_keep. */
 enum kl_status kl_errand_keep(const struct kl_errand *errand, const struct kl_run *run,
                               const struct kl_errand_result *result, struct kl_error *err);
+
+/* The votes that are kept of a run, for kl_samples_choose: *votes (samples of the run, enum
+ * kl_vote_is) is the caller's to free. Errors: KL_ERR_NOT_FOUND (they were not counted yet), those
+ * of kl_results_find, KL_ERR_DAMAGED. */
+enum kl_status kl_errand_votes_kept(const struct kl_run *run, uint8_t **votes,
+                                    struct kl_error *err);
 
 /* A training sample, and what a loss would rise by without it. */
 struct kl_missed {

@@ -1,4 +1,5 @@
 /* The answers of errands, as JSON. */
+#include <cJSON.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,6 +7,7 @@
 #include "api/errands/errand.h"
 #include "api/json_parts.h"
 #include "core/base/memory.h"
+#include "core/explain/many/votes.h"
 #include "db/results.h"
 
 /* Of more outputs, as texts have, what each says is not told. */
@@ -157,6 +159,22 @@ static void add_truth(struct kl_json *json, const struct kl_errand *errand,
     kl_json_end(json);
 }
 
+/* Those whose vote is another output than the answer, by rising id. */
+static void add_votes(struct kl_json *json, const struct kl_errand_result *result)
+{
+    kl_json_count(json, "asked", result->n_asked);
+    kl_json_list(json, "differing");
+    for (uint32_t i = 0; i < result->n_asked; i++)
+        if (result->votes[i] != result->predicted[i]) {
+            kl_json_object(json, NULL);
+            kl_json_count(json, "sample", result->asked[i]);
+            kl_json_count(json, "vote", result->votes[i]);
+            kl_json_count(json, "predicted", result->predicted[i]);
+            kl_json_end(json);
+        }
+    kl_json_end(json);
+}
+
 /* Of a walk, n of its samples, from number first on. */
 static char *answer(const struct kl_errand *errand, const struct kl_run *run,
                     const struct kl_errand_result *result, uint32_t first, uint32_t n,
@@ -172,8 +190,11 @@ static char *answer(const struct kl_errand *errand, const struct kl_run *run,
     case KL_ERRAND_WALK:
         add_walk(&json, errand, run, result, first, n, most);
         break;
-    default:
+    case KL_ERRAND_TRUTH:
         add_truth(&json, errand, result);
+        break;
+    default:
+        add_votes(&json, result);
     }
     return kl_json_finish(&json);
 }
@@ -212,5 +233,52 @@ enum kl_status kl_errand_keep(const struct kl_errand *errand, const struct kl_ru
         one.samples[0] = errand->samples[q];
         status = keep(&one, run, answer(errand, run, result, q, 1, KL_MISSED_KEPT), err);
     }
+    return status;
+}
+
+/* Marks those that are listed, of answers as add_votes writes them. */
+static int read_differing(const cJSON *answer, uint32_t n, uint8_t *votes)
+{
+    const cJSON *list = cJSON_GetObjectItemCaseSensitive(answer, "differing"), *item;
+
+    if (!cJSON_IsArray(list))
+        return -1;
+    cJSON_ArrayForEach(item, list)
+    {
+        const cJSON *sample = cJSON_GetObjectItemCaseSensitive(item, "sample");
+
+        if (!cJSON_IsNumber(sample) || !(sample->valuedouble >= 0 && sample->valuedouble < n))
+            return -1;
+        votes[(uint32_t)sample->valuedouble] = KL_VOTE_DIFFERS;
+    }
+    return 0;
+}
+
+enum kl_status kl_errand_votes_kept(const struct kl_run *run, uint8_t **votes, struct kl_error *err)
+{
+    uint32_t n = kl_collection_size(&run->data), *asked = NULL, n_asked = 0;
+    char *text = NULL;
+    cJSON *answer = NULL;
+    enum kl_status status = kl_results_find(run, kl_errand_name(KL_ERRAND_VOTES), "", &text, err);
+
+    if (!status && !text)
+        status = kl_fail_on(err, KL_ERR_NOT_FOUND, "vote",
+                            "the votes of this run are not counted yet: POST to its votes first");
+    if (!status)
+        status = kl_alloc(votes, n, sizeof **votes, "votes", err);
+    if (!status)
+        status = kl_votes_choose(&run->history, &asked, &n_asked, err);
+    for (uint32_t i = 0; !status && i < n_asked; i++)
+        (*votes)[asked[i]] = KL_VOTE_AGREES;
+    if (!status) {
+        answer = cJSON_Parse(text);
+        if (!answer || read_differing(answer, n, *votes))
+            status = kl_fail(err, KL_ERR_DAMAGED,
+                             "the votes that are kept beside the run cannot be read: move its "
+                             ".results file away");
+    }
+    cJSON_Delete(answer);
+    free(asked);
+    free(text);
     return status;
 }

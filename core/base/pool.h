@@ -61,4 +61,17 @@ struct kl_shared {
 enum kl_status kl_pool_share(struct kl_pool *pool, struct kl_shared *request,
                              kl_pool_together together, struct kl_error *err);
 
+/* How far something is that takes long, and whether it is still wanted: told, or NULL, hears how
+ * many of how many pieces are done; returning nonzero ends the work, which then fails with
+ * KL_ERR_INTERRUPTED. */
+struct kl_work {
+    int (*told)(void *self, uint32_t done, uint32_t total);
+    void *self;
+};
+
+static inline int kl_work_tell(const struct kl_work *work, uint32_t done, uint32_t total)
+{
+    return work && work->told ? work->told(work->self, done, total) : 0;
+}
+
 #endif

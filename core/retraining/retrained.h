@@ -3,7 +3,7 @@
 #ifndef KL_CORE_RETRAINING_RETRAINED_H
 #define KL_CORE_RETRAINING_RETRAINED_H
 
-#include "core/training/work.h"
+#include "core/base/pool.h"
 #include "core/explain/inquiry.h"
 #include "core/training/loop.h"
 

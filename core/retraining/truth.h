@@ -6,7 +6,7 @@
 #define KL_CORE_RETRAINING_TRUTH_H
 
 #include "core/base/notes.h"
-#include "core/training/work.h"
+#include "core/base/pool.h"
 #include "core/explain/history.h"
 #include "core/training/walk.h"
 

@@ -14,7 +14,7 @@
 #ifndef KL_CORE_TRAINING_WALK_H
 #define KL_CORE_TRAINING_WALK_H
 
-#include "core/training/work.h"
+#include "core/base/pool.h"
 #include "core/training/loop.h"
 
 /* Test samples that are asked about, and which output each should be. */

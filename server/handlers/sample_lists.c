@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/errands/errand.h"
 #include "core/base/memory.h"
 #include "core/base/utf8.h"
 
@@ -27,12 +28,19 @@ struct kl_known_map {
     struct kl_sample_map map;
 };
 
+struct kl_known_votes {
+    struct kl_known_votes *next;
+    const struct kl_run *run;
+    uint8_t *votes;
+};
+
 void kl_sample_lists_init(struct kl_sample_lists *lists)
 {
     pthread_mutex_init(&lists->lock, NULL);
     lists->first = NULL;
     lists->certainties = NULL;
     lists->maps = NULL;
+    lists->votes = NULL;
 }
 
 static void free_list(struct kl_known_list *list)
@@ -64,6 +72,13 @@ void kl_sample_lists_clear(struct kl_sample_lists *lists)
         kl_sample_map_clear(&known->map);
         free(known);
     }
+    while (lists->votes) {
+        struct kl_known_votes *known = lists->votes;
+
+        lists->votes = known->next;
+        free(known->votes);
+        free(known);
+    }
     pthread_mutex_destroy(&lists->lock);
 }
 
@@ -75,8 +90,8 @@ static int is_same(const struct kl_known_list *list, const struct kl_run *run,
     return list->run == run && list->order == order && own->dataset == filter->dataset &&
            own->split == filter->split && own->label == filter->label &&
            own->predicted == filter->predicted && own->correct == filter->correct &&
-           own->flipped == filter->flipped && !own->name == !filter->name &&
-           (!own->name || !strcmp(own->name, filter->name));
+           own->flipped == filter->flipped && own->differs == filter->differs &&
+           !own->name == !filter->name && (!own->name || !strcmp(own->name, filter->name));
 }
 
 /* With the lock held, as the next two. */
@@ -108,6 +123,32 @@ static enum kl_status find_certainty(struct kl_sample_lists *lists, struct kl_ru
     return KL_OK;
 }
 
+static enum kl_status find_votes(struct kl_sample_lists *lists, const struct kl_run *run,
+                                 const uint8_t **votes, struct kl_error *err)
+{
+    struct kl_known_votes *known = lists->votes;
+    enum kl_status status = KL_OK;
+
+    while (known && known->run != run)
+        known = known->next;
+    if (!known) {
+        status = kl_alloc(&known, 1, sizeof *known, "votes", err);
+        if (!status)
+            status = kl_errand_votes_kept(run, &known->votes, err);
+        if (status) {
+            if (known)
+                free(known->votes);
+            free(known);
+            return status;
+        }
+        known->run = run;
+        known->next = lists->votes;
+        lists->votes = known;
+    }
+    *votes = known->votes;
+    return KL_OK;
+}
+
 static enum kl_status make_list(struct kl_sample_lists *lists, struct kl_run *run,
                                 const struct kl_sample_filter *filter, enum kl_sample_order order,
                                 struct kl_known_list **out, struct kl_error *err)
@@ -124,11 +165,13 @@ static enum kl_status make_list(struct kl_sample_lists *lists, struct kl_run *ru
     list->filter.name = NULL;
     if (order == KL_ORDER_LOSS || order == KL_ORDER_MARGIN)
         status = find_certainty(lists, run, &certainty, err);
+    if (!status && filter->differs != KL_ANY)
+        status = find_votes(lists, run, &list->filter.votes, err);
     if (!status && filter->name)
         status = kl_copy_text(&list->name, filter->name, err);
-    if (!status)
-        status = kl_samples_choose(run, filter, order, certainty, &list->ids, &list->n, err);
     list->filter.name = list->name;
+    if (!status)
+        status = kl_samples_choose(run, &list->filter, order, certainty, &list->ids, &list->n, err);
     if (status)
         free_list(list);
     else

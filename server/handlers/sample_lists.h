@@ -13,12 +13,14 @@
 struct kl_known_list;
 struct kl_known_certainty;
 struct kl_known_map;
+struct kl_known_votes;
 
 struct kl_sample_lists {
     pthread_mutex_t lock;
     struct kl_known_list *first; /* the most recently used */
     struct kl_known_certainty *certainties;
     struct kl_known_map *maps;
+    struct kl_known_votes *votes;
 };
 
 void kl_sample_lists_init(struct kl_sample_lists *lists);
@@ -26,7 +28,8 @@ void kl_sample_lists_clear(struct kl_sample_lists *lists);
 
 /* Positions offset .. of the samples that match: ids has room for limit, *n of them are filled;
  * *total are all. at is the id of a sample whose position is wanted, or negative; *position is it,
- * or -1 where it does not match. Thread-safe. Errors: those of kl_samples_choose, kl_certainty. */
+ * or -1 where it does not match. The filter's votes are found here. Thread-safe. Errors: those of
+ * kl_samples_choose, kl_certainty, kl_errand_votes_kept. */
 enum kl_status kl_sample_lists_page(struct kl_sample_lists *lists, struct kl_run *run,
                                     const struct kl_sample_filter *filter,
                                     enum kl_sample_order order, uint32_t offset, uint32_t limit,

@@ -46,10 +46,12 @@ static int parse_filter(const struct kl_run *run, const struct kl_request *reque
 {
     const char *dataset = kl_request_get(request, "dataset");
     const char *split = kl_request_get(request, "split");
+    const char *vote = kl_request_get(request, "vote");
     enum kl_split parsed = KL_SPLIT_TEST;
     struct kl_error err;
 
-    *filter = (struct kl_sample_filter){KL_ANY, KL_ANY, KL_ANY, KL_ANY, KL_ANY, KL_ANY, NULL};
+    *filter = (struct kl_sample_filter){KL_ANY, KL_ANY, KL_ANY, KL_ANY, KL_ANY,
+                                        KL_ANY, KL_ANY, NULL,   NULL};
     filter->name = kl_request_get(request, "name");
     if (filter->name && !*filter->name)
         filter->name = NULL;
@@ -65,6 +67,11 @@ static int parse_filter(const struct kl_run *run, const struct kl_request *reque
         return -1;
     }
     filter->split = split ? (int)parsed : KL_ANY;
+    if (vote && strcmp(vote, "differs") != 0 && strcmp(vote, "agrees") != 0) {
+        kl_reply_problem(reply, 400, "vote", "vote is differs or agrees");
+        return -1;
+    }
+    filter->differs = vote ? !strcmp(vote, "differs") : KL_ANY;
     return optional_truth(request, reply, "correct", &filter->correct) ||
                    optional_truth(request, reply, "flipped", &filter->flipped) ||
                    optional_number(request, reply, "label", KL_CLASSES_MAX - 1, &filter->label) ||
@@ -123,7 +130,8 @@ void kl_serve_samples(struct kl_service *service, struct kl_run *run,
     enum kl_status status;
 
     if (kl_request_allows(request, reply, "dataset", "split", "label", "predicted", "correct",
-                          "flipped", "name", "sort", "limit", "next", "offset", "at", NULL) ||
+                          "flipped", "vote", "name", "sort", "limit", "next", "offset", "at",
+                          NULL) ||
         parse_filter(run, request, reply, &filter) || parse_window(run, request, reply, &window))
         return;
     status = kl_alloc(&samples, window.limit, sizeof *samples, "samples", &err);

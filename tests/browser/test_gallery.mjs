@@ -181,6 +181,21 @@ test('scrolling through all of them leaves only what can be seen', async () => {
   assert.ok((await page.$$('.thumb')).length < 300);
 });
 
+test('where the vote differs from the answer is counted once, and then filters', async () => {
+  await open('/q/test/strokes/5');
+  await choose(() => page.selectOption('#filter-correct', 'vote=differs'));
+  assert.match(page.url(), /vote=differs/);
+  await page.waitForSelector('#votes-button');
+  await page.click('#votes-button');
+  await page.waitForFunction(() => document.querySelector('.thumb') || /No sample matches/.test(document.querySelector('#gallery').textContent));
+  const {answer} = await api('/votes');
+  assert.equal(await page.textContent('#total'), String(answer.differing.length));
+  await settled();
+  assert.deepEqual((await inSight()).map(([, sample]) => sample).slice(0, 5), answer.differing.slice(0, 5).map(({sample}) => sample));
+  await choose(() => page.selectOption('#filter-correct', 'correct=false'));
+  assert.ok(!page.url().includes('vote') && page.url().includes('correct=false'));
+});
+
 test('the map has every sample, rings what is asked about and what is lit, and a click on a point asks about it', async () => {
   await open('/q/test/strokes/5');
   await page.locator('#panels').scrollIntoViewIfNeeded();

@@ -359,7 +359,8 @@ END_TEST
 START_TEST(samples_are_found_by_what_is_known_of_them)
 {
     struct kl_sample samples[30], one;
-    struct kl_sample_filter filter = {KL_ANY, KL_SPLIT_TRAIN, 1, KL_ANY, KL_ANY, KL_ANY, NULL};
+    struct kl_sample_filter filter = {KL_ANY, KL_SPLIT_TRAIN, 1,    KL_ANY, KL_ANY,
+                                      KL_ANY, KL_ANY,         NULL, NULL};
     struct kl_certainty certainty = {0};
     struct opened opened;
     struct kl_error err;
@@ -372,7 +373,7 @@ START_TEST(samples_are_found_by_what_is_known_of_them)
     ck_assert_uint_eq(ids[5], 16);
     ck_assert_uint_eq(ids[7], 22);
     free(ids);
-    filter = (struct kl_sample_filter){0, KL_ANY, KL_ANY, KL_ANY, 1, KL_ANY, NULL};
+    filter = (struct kl_sample_filter){0, KL_ANY, KL_ANY, KL_ANY, 1, KL_ANY, KL_ANY, NULL, NULL};
     ck_ok(kl_samples_choose(opened.run, &filter, KL_ORDER_MOST_SURE, NULL, &ids, &right, &err),
           err);
     ck_ok(kl_samples_some(opened.run, ids, right, samples, &err), err);

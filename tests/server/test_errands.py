@@ -66,7 +66,7 @@ def close_to(mine, theirs):
 
 
 def test_a_run_says_what_it_can():
-    assert SERVER.json(API[:-1])["errands"] == ["retrain", "walk", "truth"]
+    assert SERVER.json(API[:-1])["errands"] == ["retrain", "walk", "truth", "votes"]
 
 
 def test_retraining_is_a_job_and_its_answer_that_of_the_command_line():
@@ -188,10 +188,10 @@ def test_other_runs_say_that_they_cannot():
     text = train_text(FOLDER, "words", "--tokens", "words")
     alone = tap.train_strokes(FOLDER, "alone.keylight", "--attention-only", "--optimiser", "adam", "--momentum", "0")
     server = Server(text, alone)
-    for path, errands in ((text, ["retrain", "walk", "truth"]), (alone, ["retrain", "walk"])):
+    for path, errands in ((text, ["retrain", "walk", "truth"]), (alone, ["retrain", "walk", "votes"])):
         api = f"/api/v1/runs/{json.loads(tap.succeed('info', path, '--json'))['id']}"
         assert server.json(api)["errands"] == errands
-        for kind in {"retrain", "walk", "truth"} - set(errands):
+        for kind in {"retrain", "walk", "truth", "votes"} - set(errands):
             status, _, content = server.ask(f"{api}/{kind}?sample=test/strokes/0")
             assert status == 400 and FOLDER.encode() not in content, (kind, status, content)
     api = f"/api/v1/runs/{json.loads(tap.succeed('info', text, '--json'))['id']}/"
@@ -298,6 +298,30 @@ def test_what_is_kept_and_is_no_answer_is_not_passed_on():
     db.close()
     status, _, content = SERVER.ask(API + "retrain?without=class:9&seed=99")
     assert status == 500 and b"cannot be read" in content
+
+
+def test_votes_are_those_of_the_class_totals_and_filter_the_samples():
+    status, _, said = SERVER.ask(API + "samples?split=test&vote=differs")
+    assert status == 404 and json.loads(said)["parameter"] == "vote" and "not counted yet" in json.loads(said)["detail"]
+    assert SERVER.ask(API + "samples?vote=perhaps")[0] == 400
+    begun("votes")
+    answer = wait_for("votes", "done")["answer"]
+    run = SERVER.json(API[:-1])
+    first, n = (run["datasets"][0]["splits"]["test"][name] for name in ("first_sample", "samples"))
+    assert answer["asked"] == n == 1000
+    differing = {one["sample"]: one for one in answer["differing"]}
+    for sample in [*range(first, first + 40), *list(differing)[:20]]:
+        totals = SERVER.json(API + f"views/classes?sample={sample}")
+        vote = max(totals["by_class"], key=lambda one: one["sum_abs"])["label"]
+        assert (vote != totals["predicted"]) == (sample in differing), sample
+        if sample in differing:
+            assert (differing[sample]["vote"], differing[sample]["predicted"]) == (vote, totals["predicted"])
+    pages = {vote: SERVER.json(API + f"samples?split=test&vote={vote}&limit=1000") for vote in ("differs", "agrees")}
+    assert [one["id"] for one in pages["differs"]["samples"]] == sorted(differing)
+    assert pages["agrees"]["total"] == n - len(differing)
+    wrong = SERVER.json(API + "samples?split=test&vote=differs&correct=false&limit=1000")["samples"]
+    assert {one["id"] for one in wrong} == {one["id"] for one in pages["differs"]["samples"] if not one["correct"]}
+    assert SERVER.json(API + "samples?split=train&vote=agrees")["total"] == 0  # of those it was trained on nobody asked
 
 
 def test_it_ends_with_the_server():

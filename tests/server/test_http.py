@@ -241,7 +241,7 @@ def test_tags_save_answers_and_keep_the_connection_in_step():
 
 def test_text_travels_compressed_where_the_client_takes_it():
     b = base()
-    for path in ("/", "/assets/main.js", "/assets/style.css", "/api/v1/openapi.json", b, f"{b}/samples?limit=50"):
+    for path in ("/", "/assets/main.js", "/assets/page.css", "/api/v1/openapi.json", b, f"{b}/samples?limit=50"):
         _, plain, content = SERVER.ask(path)
         assert "Content-Encoding" not in plain and plain["Vary"] == "Accept-Encoding", path
         for accepted in ("gzip", "br, gzip;q=0.5", "*"):
@@ -256,8 +256,8 @@ def test_text_travels_compressed_where_the_client_takes_it():
         assert SERVER.ask(path, Accept_Encoding="gzip", If_None_Match=plain["ETag"])[0] == 200
     for path in (f"{b}/samples/3", f"{b}/sheet.png?samples=1,2,3,4,5,6,7,8"):  # short, or compressed already
         assert "Content-Encoding" not in SERVER.ask(path, Accept_Encoding="gzip")[1]
-    with open(os.path.join(os.path.dirname(__file__), "../../web/main.js"), "rb") as file:
-        assert SERVER.ask("/assets/main.js")[2] == file.read()
+    with open(os.path.join(os.path.dirname(__file__), "../../web/icon.svg"), "rb") as file:
+        assert SERVER.ask("/assets/icon.svg")[2] == file.read()
 
 
 # What each resource about a sample depends on, and what it has of the whole answer.
@@ -322,7 +322,7 @@ def test_head_has_the_headers_and_no_body():
 
 
 def test_security_headers_are_on_every_answer():
-    for path in ("/", "/r/x", "/assets/style.css", base(), "/api/v1/nothing", "/nothing"):
+    for path in ("/", "/r/x", "/assets/page.css", base(), "/api/v1/nothing", "/nothing"):
         headers = SERVER.ask(path)[1]
         assert "default-src 'self'" in headers["Content-Security-Policy"]
         assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]

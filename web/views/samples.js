@@ -1,8 +1,9 @@
 // The gallery: filters, an order, and as many thumbnails as can be seen of however many there are.
 
-import {listSamples, sheetUrl} from '../api.js';
+import {listSamples, lookErrand, sheetUrl} from '../api.js';
 import {className, count, noun, outputName, sampleName} from '../format.js';
 import {byId, h, redraw, select} from '../dom.js';
+import {followJob} from '../jobs.js';
 import {sampleExists} from '../state.js';
 import {words} from '../words.js';
 import {openConfusion} from './confusion.js';
@@ -17,7 +18,7 @@ const PAGES_KEPT = 24;
 const BEYOND = 3; // rows drawn above and below what is seen
 const PAUSE_MS = 60; // while it scrolls on, nothing is asked for
 
-const FILTERS = /** @type {const} */ (['split', 'dataset', 'correct', 'label', 'predicted', 'name', 'sort']);
+const FILTERS = /** @type {const} */ (['split', 'dataset', 'correct', 'vote', 'label', 'predicted', 'name', 'sort']);
 
 /** What the gallery can be ordered by: docs/api.md. */
 const ORDERS = [{value: 'stored', text: 'as stored'}, {value: 'least-sure', text: 'least sure first'},
@@ -81,6 +82,10 @@ export class Gallery {
     }
     if (!this.pages.size) this.end.textContent = 'Loading…';
     try {
+      if (this.state?.vote && (await lookErrand(run.id, 'votes', {}, signal)).state !== 'done') {
+        if (!signal.aborted) this.countVotes(() => void this.find(sample));
+        return;
+      }
       const page = await listSamples(run.id, {...this.filter, ...(sample === null ? {} : {at: sample}), offset: 0}, PAGE, null, signal);
       if (signal.aborted) return;
       this.keep(0, page.samples);
@@ -98,6 +103,21 @@ export class Gallery {
   /** @param {Error} error @param {() => void} again */
   fail(error, again) {
     this.end.replaceChildren(String(error.message), ' ', h('button', {type: 'button', onclick: again}, 'Try again'));
+  }
+
+  /** What the votes are, nobody knows yet: a job counts them. @param {() => void} again */
+  countVotes(again) {
+    const run = /** @type {Run} */ (this.run), place = h('div.votes', {});
+    this.total = 0;
+    this.measure();
+    byId('total').textContent = '';
+    this.end.replaceChildren(place);
+    void followJob(place, {id: 'votes', run: run.id, kind: 'votes', words: {}, signal: this.pending.signal, label: 'Count the votes', doing: 'Asking all of them\u2026',
+      takes: () => `The vote is the class that most |attention| in the last layer is on. Whether it is the answer is counted once, for every ${noun(run)} that the network was not trained on.`,
+      show: () => {
+        again();
+        return [];
+      }});
   }
 
   /** Empties it for a run of another kind. */
@@ -308,8 +328,7 @@ export class Gallery {
       filter('split', 'Split', [{value: 'test', text: 'test'},
         ...(run.datasets.some((dataset) => dataset.splits.validation.samples) ?
           [{value: 'validation', text: 'validation'}] : []), {value: 'train', text: 'train'}], 'test'),
-      filter('correct', 'Right or wrong', [
-        any('right or wrong'), {value: 'false', text: 'wrong'}, {value: 'true', text: 'right'}]),
+      this.judgement(state),
       run.datasets.length > 1 ? filter('dataset', 'Data set', [any('all data sets'),
         ...run.datasets.map((dataset) => ({value: dataset.name, text: dataset.name}))]) : '',
       filter('label', 'Label', [any('any label'), ...labels]),
@@ -318,6 +337,19 @@ export class Gallery {
       filter('sort', 'Order', ORDERS, 'stored'),
       h('button', {type: 'button', id: 'confusion', onclick: () => void openConfusion(run, state, this.actions)}, 'Confusions'));
     redraw(byId('jump-to'), this.jump(run, state));
+  }
+
+  /** Right or wrong, by the label or by the vote. @param {State} state */
+  judgement(state) {
+    const {correct, vote} = state, element = select([{value: '', text: 'right or wrong'}, {value: 'correct=false', text: 'wrong'}, {value: 'correct=true', text: 'right'},
+      {value: 'vote=differs', text: 'vote differs from answer'}, {value: 'vote=agrees', text: 'vote is the answer'}],
+    vote !== null ? `vote=${vote}` : correct !== null ? `correct=${correct}` : '', 'Right or wrong', (text) => {
+      const [name, value] = text.split('=');
+      this.actions.choose(/** @type {any} */ ({correct: null, vote: null, ...(name && {[name]: value})}));
+    });
+    element.id = 'filter-correct';
+    if (correct !== null || vote !== null) element.classList.add('chosen');
+    return element;
   }
 
   /** Finds by number, or by a piece of the file's name. @param {Run} run @param {State} state */

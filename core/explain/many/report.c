@@ -9,6 +9,7 @@
 #include "core/base/memory.h"
 #include "core/base/top.h"
 #include "core/explain/query.h"
+#include "core/explain/many/votes.h"
 #include "core/explain/ranks.h"
 
 struct job {
@@ -51,33 +52,6 @@ static uint32_t output_of_class(const struct kl_history *history, uint32_t class
     while (first > 0 && history->class_datasets[first - 1] == dataset)
         first--;
     return kl_collection_first_output(history->data, dataset) + class - first;
-}
-
-/* The output whose classes, over all data sets, have the largest sum |a_t|. */
-static uint32_t output_vote(const struct kl_history *history, const struct kl_slice *slice,
-                            uint32_t q)
-{
-    uint32_t n_outputs = kl_shape_n_outputs(&history->final->shape), best = 0;
-    double most = -1;
-
-    for (uint32_t output = 0; output < n_outputs; output++) {
-        double sum = 0;
-        uint32_t base = 0; /* the data set's first class */
-
-        for (uint32_t d = 0; d < history->data->n_datasets; d++) {
-            uint32_t first = kl_collection_first_output(history->data, d);
-            uint32_t n_classes = history->data->datasets[d]->n_classes;
-
-            if (output >= first && output - first < n_classes)
-                sum += slice->class_totals[(size_t)(base + output - first) * slice->n + q];
-            base += n_classes;
-        }
-        if (sum > most) {
-            most = sum;
-            best = output;
-        }
-    }
-    return best;
 }
 
 /* Counts a vote, by whether it is the query's own and the output that it stands for. */
@@ -149,7 +123,7 @@ static void add_slice(struct job *job, uint32_t layer, const struct kl_slice *sl
 
         count_vote(history, slice, q, vote_of(history, slice, q, KL_ANY_CLASS),
                    &job->report->votes_by_class[row]);
-        output = output_vote(history, slice, q);
+        output = kl_vote_of_slice(history, slice, q);
         count(history, slice, q, output == kl_collection_target(history->data, slice->ids[q]),
               output, &job->report->votes[row]);
         count_vote(history, slice, q, vote_of(history, slice, q, (int)d),

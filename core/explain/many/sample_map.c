@@ -258,54 +258,57 @@ static void project(void *self, const uint32_t *samples, const float *keys, uint
     }
 }
 
-static enum kl_status make(struct kl_pool *pool, struct walk *walk, struct chosen *chosen,
-                           double *axes, double *mean, struct kl_sample_map *map,
-                           struct kl_error *err)
+/* Walks over all keys, once: each is taken by take. */
+static enum kl_status each(struct kl_pool *pool, const struct kl_history *history, take_keys take,
+                           void *self, struct kl_error *err)
 {
-    struct projection projection = {walk->width, axes, mean, map};
-    enum kl_status status;
+    const struct kl_shape *shape = &history->final->shape;
+    uint32_t layer = shape->n_layers - 1;
+    struct walk walk = {history, layer, shape->inputs[layer], take, self};
 
-    walk->take = choose;
-    walk->self = chosen;
-    status = kl_pool_run(pool, walk_all, walk, 1, err);
+    return kl_pool_run(pool, walk_all, &walk, 1, err);
+}
+
+static enum kl_status make(struct kl_pool *pool, const struct kl_history *history,
+                           struct chosen *chosen, double *axes, double *mean,
+                           struct kl_sample_map *map, struct kl_error *err)
+{
+    struct projection projection = {chosen->width, axes, mean, map};
+    enum kl_status status = each(pool, history, choose, chosen, err);
+
     if (status)
         return status;
     centre(chosen, mean);
     status = find_axes(chosen, axes, map->share, err);
-    if (status)
-        return status;
-    walk->take = project;
-    walk->self = &projection;
-    return kl_pool_run(pool, walk_all, walk, 1, err);
+    return status ? status : each(pool, history, project, &projection, err);
 }
 
 enum kl_status kl_sample_map(struct kl_pool *pool, const struct kl_history *history,
                              struct kl_sample_map *map, struct kl_error *err)
 {
     const struct kl_shape *shape = &history->final->shape;
-    uint32_t layer = shape->n_layers - 1, n = kl_collection_size(history->data);
-    struct walk walk = {history, layer, shape->inputs[layer], NULL, NULL};
-    struct chosen chosen = {walk.width, 1 + n / ROWS_MAX, 0, 0, ROWS_MAX, NULL};
+    uint32_t width = shape->inputs[shape->n_layers - 1], n = kl_collection_size(history->data);
+    struct chosen chosen = {width, 1 + n / ROWS_MAX, 0, 0, ROWS_MAX, NULL};
     double *axes = NULL, *mean = NULL;
     enum kl_status status;
 
     *map = (struct kl_sample_map){.n = n};
-    if (walk.width > WIDTH_MAX)
+    if (width > WIDTH_MAX)
         chosen.stride = 1 + n / (chosen.most = WIDTH_MAX);
     status = kl_alloc(&map->x, n, sizeof *map->x, "a map", err);
     if (!status)
         status = kl_alloc(&map->y, n, sizeof *map->y, "a map", err);
     if (!status)
-        status = kl_alloc(&axes, 2 * (size_t)walk.width, sizeof *axes, "axes", err);
+        status = kl_alloc(&axes, 2 * (size_t)width, sizeof *axes, "axes", err);
     if (!status)
-        status = kl_alloc(&mean, walk.width, sizeof *mean, "axes", err);
+        status = kl_alloc(&mean, width, sizeof *mean, "axes", err);
     if (!status)
-        status = kl_alloc(&chosen.keys, (size_t)chosen.most * walk.width, sizeof *chosen.keys,
-                          "keys", err);
+        status =
+            kl_alloc(&chosen.keys, (size_t)chosen.most * width, sizeof *chosen.keys, "keys", err);
     for (uint32_t i = 0; !status && i < n; i++)
         map->x[i] = map->y[i] = NAN;
     if (!status)
-        status = make(pool, &walk, &chosen, axes, mean, map, err);
+        status = make(pool, history, &chosen, axes, mean, map, err);
     free(axes);
     free(mean);
     free(chosen.keys);
