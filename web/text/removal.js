@@ -41,7 +41,7 @@ export function showTextRemoval(section, run, state, answer, actions) {
         h('button', {type: 'button', id: 'remove-first-half', onclick: () => add(`steps:1-${half}`)}, `steps 1 to ${count(half)}`)))),
     terms.length ? h('ul.terms', {'aria-label': 'Removed'}, terms.map((term) => h('li', {}, h('button.term', {type: 'button',
       id: `term-${term.replace(/\W/g, '-')}`, 'aria-label': `Put back ${termName(answer, term)}`,
-      onclick: () => actions.choose(withTerm(state, term, false))}, termName(answer, term), ' ×')))) : null,
+      onclick: () => actions.choose(withTerm(state, term, false))}, termName(answer, term), h('span', {'aria-hidden': 'true'}, ' ×'))))) : null,
     removed ? h('div.without-result', {},
       h('p.verdict', {}, `Without ${count(removed.patterns)} of ${count(answer.patterns)} patterns in the output layer’s memory, what is left of the sum ` +
         `is ${removed.predicted.token === answer.predicted ? 'still ' : ''}largest for `,

@@ -14,7 +14,7 @@ const LISTED = 60;
 function filtersOf(run, target, predicted) {
   const own = run.datasets.filter(({first_output: first, classes}) => target >= (first ?? 0) && target < (first ?? 0) + classes.length);
   const [dataset] = own;
-  return {label: target - (dataset?.first_output ?? 0), predicted, correct: null, name: null, ...(run.heads === 'separate' && dataset ? {dataset: dataset.name} : {})};
+  return {label: target - (dataset?.first_output ?? 0), predicted, correct: null, vote: null, name: null, ...(run.heads === 'separate' && dataset ? {dataset: dataset.name} : {})};
 }
 
 /** @param {Run} run @param {Map<string, number>} cells @param {(target: number, predicted: number|null) => void} choose */

@@ -107,6 +107,6 @@ export function showRemoval(section, run, state, answer, subject, actions) {
     controls(run, state, actions),
     terms.length ? h('ul.terms', {'aria-label': 'Removed'}, terms.map((term) => h('li', {}, h('button.term', {type: 'button',
       id: `term-${term.replace(/\W/g, '-')}`, 'aria-label': `Put back ${termName(run, state, term)}`,
-      onclick: () => actions.choose(withTerm(state, term, false))}, termName(run, state, term), ' ×')))) : null,
+      onclick: () => actions.choose(withTerm(state, term, false))}, termName(run, state, term), h('span', {'aria-hidden': 'true'}, ' ×'))))) : null,
     removed ? h('div.without-result', {}, h('div', {}, verdict(run, answer, removed), again(run, state, answer, actions)), table(run, answer, removed)) : null);
 }
