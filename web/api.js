@@ -145,10 +145,10 @@ export async function askAll(resources, state, pixels, signal, isText = false) {
   return Object.assign({}, ...parts);
 }
 
-/** The answer with its spotlight. @param {State} state @param {number[]|null} pixels the drawing's
- *  @param {AbortSignal} signal @param {boolean} [isText] @returns {Promise<any>} an Answer or TextAnswer */
+/** What is lit, with what else is told of a layer, and, of a text, the answer. @param {State} state @param {number[]|null} pixels the drawing's
+ *  @param {AbortSignal} signal @param {boolean} [isText] @returns {Promise<any>} a TextAnswer, or what makes an Answer with that */
 export function attend(state, pixels, signal, isText = false) {
-  return askAll(['answer', ...(state.remove === null ? [] : ['removal']), ...(isText ? [] : ['views/classes']), 'spotlight'],
+  return askAll([...(isText ? ['answer'] : []), ...(state.remove === null ? [] : ['removal']), ...(isText ? [] : ['views/classes']), 'spotlight'],
     state, pixels, signal, isText);
 }
 

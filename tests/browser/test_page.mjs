@@ -29,7 +29,7 @@ test('the first page explains a wrong test sample, at an address that can be sha
 });
 
 test('the gallery shows the samples of the API and the filter keeps the wrong ones', async () => {
-  await choose(() => page.selectOption('#filter-correct', 'false'));
+  await choose(() => page.selectOption('#filter-correct', 'correct=false'));
   assert.match(page.url(), /correct=false/);
   const wrong = await api('/samples?split=test&correct=false&limit=96');
   await page.waitForFunction((first) => document.querySelector('.thumb')?.dataset.sample === String(first), wrong.samples[0].id);

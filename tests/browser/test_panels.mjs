@@ -370,7 +370,7 @@ test('picking ends with another view, and a suspect is asked about by itself', a
   await page.goto(`${origin}/r/${run}/q/${SAMPLE}`);
   await ready();
   await page.selectOption('select[aria-label="Compare"]', 'pick');
-  await choose(() => page.selectOption('#filter-correct', 'true')); // a filter may help to find it
+  await choose(() => page.selectOption('#filter-correct', 'correct=true')); // a filter may help to find it
   assert.notEqual(await page.getAttribute('body', 'data-picking'), null);
   await choose(() => page.click('#show-suspects'));
   await choose(() => page.click('#suspect-2'));

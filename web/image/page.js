@@ -49,32 +49,35 @@ function arrive({run, state}, answer, subject) {
   if (bottom < 0 || top > innerHeight - 100) goTo('answer');
 }
 
-const PATIENCE_MS = 1000;
+const HEAD_START_MS = 120; // that the first screen has before more is asked for
+const PATIENCE_MS = 1000; // after which the spotlight of before is taken away
 
-/** Where the spotlight takes long, the first screen does not wait for it. @param {Visit} visit
- *  @param {Promise<Answer>} whole @param {Promise<[Strip[], Sample|null]>} quick */
-async function showEarly(visit, whole, quick) {
-  const {state, pixels, signal} = visit, late = new Promise((resolve) => setTimeout(() => resolve('late'), PATIENCE_MS));
-  if (await Promise.race([whole, late]) !== 'late') return;
-  const [answer, [strips, sample]] = await Promise.all([askAll(['answer'], state, pixels, signal), quick]);
-  if (signal.aborted) return;
-  document.body.dataset.mode = 'query';
-  showFirstScreen(visit, answer, strips, sample ?? {pixels: pixels ?? []});
-  for (const id of ['spotlight', 'removal']) redraw(byId(id));
+/** @param {number} ms */
+function pause(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 /** @param {Visit} visit */
 export async function renderImage(visit) {
-  const {run, state, pixels, actions, signal} = visit, whole = attend(state, pixels, signal);
-  const quick = Promise.all([askStrips(state, pixels, signal), state.sample === null ? null : getSample(run.id, state.sample, signal)]);
-  for (const one of [whole, quick]) one.catch(() => {}); // whichever fails first is told
-  await showEarly(visit, whole, quick);
-  const [answer, [strips, sample]] = await Promise.all([whole, quick]);
-  const subject = sample ?? {pixels: pixels ?? []};
+  const {run, state, pixels, actions, signal} = visit;
+  const quick = Promise.all([/** @type {Promise<Answer>} */ (askAll(['answer', ...(run.datasets.length > 1 ? ['views/classes'] : [])], state, pixels, signal)),
+    askStrips(state, pixels, signal), state.sample === null ? null : getSample(run.id, state.sample, signal)]);
+  quick.catch(() => {}); // it is told below
+  await Promise.race([quick, pause(HEAD_START_MS)]);
+  if (signal.aborted) return;
+  const rest = attend(state, pixels, signal);
+  rest.catch(() => {});
+  const [first, strips, sample] = await quick, subject = sample ?? {pixels: pixels ?? []};
   if (signal.aborted) return;
   document.title = `${subjectName(subject)} · ${run.name} · keylight`;
-  arrive(visit, answer, subject);
-  showFirstScreen(visit, answer, strips, subject);
+  document.body.dataset.mode = 'query';
+  arrive(visit, first, subject);
+  showFirstScreen(visit, first, strips, subject);
+  const late = setTimeout(() => {
+    if (!signal.aborted) for (const id of ['spotlight', 'removal']) redraw(byId(id));
+  }, PATIENCE_MS);
+  const answer = {...first, ...await rest.finally(() => clearTimeout(late))};
+  if (signal.aborted) return;
   showSpotlight(byId('spotlight'), run, state, answer, subject, actions);
   showTruth(byId('truth-place'), run, state, actions, signal);
   if (run.dual) showRemoval(byId('removal'), run, state, answer, subject, actions);

@@ -1,6 +1,6 @@
 // Two queries side by side, under the same controls.
 
-import {attend, getRun, getSample} from '../api.js';
+import {askAll, attend, getRun, getSample} from '../api.js';
 import {byId, h, redraw} from '../dom.js';
 import {nameOf, outputName, scientific, subjectName} from '../format.js';
 import {comparedWith, fitState} from '../state.js';
@@ -49,13 +49,18 @@ function showCompare(section, state, a, b, actions) {
     h('div.sides', {}, column(a, 'a', otherRun, actions), column(b, 'b', otherRun, actions)));
 }
 
+/** @param {State} state @param {number[]|null} pixels @param {AbortSignal} signal @returns {Promise<Answer>} */
+async function askWhole(state, pixels, signal) {
+  return Object.assign({}, ...await Promise.all([askAll(['answer'], state, pixels, signal), attend(state, pixels, signal)]));
+}
+
 /** One sample beside another, or beside itself in another run. @param {Visit} visit */
 export async function renderCompare({run, runs, state, pixels, actions, signal, ready}) {
   const [id, sample] = comparedWith(state);
   const theirs = id === run.id ? run : await getRun(id, signal);
   const question = {...fitState(state, theirs, runs), sample, pixels: null, remove: null};
-  const [mine, own, answer, subject] = await Promise.all([attend(state, pixels, signal), state.sample === null ? null : getSample(run.id, state.sample, signal),
-    attend(question, null, signal), getSample(id, sample, signal)]);
+  const [mine, own, answer, subject] = await Promise.all([askWhole(state, pixels, signal), state.sample === null ? null : getSample(run.id, state.sample, signal),
+    askWhole(question, null, signal), getSample(id, sample, signal)]);
   if (signal.aborted) return;
   const shown = own ?? {pixels: pixels ?? []};
   document.title = `${subjectName(shown)} · ${run.name} · keylight`;
