@@ -66,8 +66,9 @@ static void add_convolution(struct kl_json *json, const struct kl_convolution *c
     kl_json_end(json);
 }
 
-static void add_layers(struct kl_json *json, const struct kl_training *training)
+static void add_layers(struct kl_json *json, const struct kl_run *run)
 {
+    const struct kl_training *training = &run->training;
     struct kl_layout layout;
     char name[KL_LAYER_NAME_MAX];
 
@@ -83,6 +84,7 @@ static void add_layers(struct kl_json *json, const struct kl_training *training)
         kl_json_count(json, "places", kl_shape_places(&training->shape, l));
         add_convolution(json, kl_shape_convolution(&training->shape, l));
         kl_json_string(json, "activation", kl_model_activation(&training->shape, l));
+        kl_json_bool(json, "bias", run->history.layers[l].bias > 0);
         kl_json_bool(json, "errors", layout.errors[l] > 0);
         kl_json_end(json);
     }
@@ -304,7 +306,7 @@ static void add_summary(struct kl_json *json, const struct kl_run *run)
     kl_json_count(json, "patterns", run->history.n_patterns);
     kl_json_count(json, "steps", run->training.n_steps);
     kl_json_count(json, "file_bytes", run->file_bytes);
-    add_layers(json, &run->training);
+    add_layers(json, run);
     add_datasets(json, run);
     add_outputs(json, run);
     kl_json_count(json, "snapshots", run->history.snapshots.n);

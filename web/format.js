@@ -123,6 +123,11 @@ export function noun(run) {
   return run.kind === 'text' ? 'position' : run.kind === 'described' ? 'sample' : 'image';
 }
 
+/** What the last layer's bias adds to attention. @param {RunSummary} run @returns {0|1} */
+export function biasOf({layers}) {
+  return layers[layers.length - 1].bias ? 1 : 0;
+}
+
 /** One of them. @param {RunSummary} run */
 export function nounOfOne(run) {
   return `${noun(run) === 'image' ? 'an' : 'a'} ${noun(run)}`;

@@ -2,7 +2,7 @@
 
 import {askAll, getSample} from '../api.js';
 import {byId, choice, h, redraw} from '../dom.js';
-import {className, count, fixed, nameOf, noun, outputName, percent, scientific, short, signed} from '../format.js';
+import {biasOf, className, count, fixed, nameOf, noun, outputName, percent, scientific, short, signed} from '../format.js';
 import {depict} from '../depict.js';
 import {BUILT_MAX} from '../state.js';
 import {picture} from './answer.js';
@@ -26,6 +26,7 @@ import {picture} from './answer.js';
  * @property {Added[]} added those that add most, best first
  * @property {Node} subject
  * @property {string} what one pattern is
+ * @property {0|1} bias what it adds to attention
  * @property {boolean} isWhole whether all error signals are recorded
  */
 
@@ -35,7 +36,7 @@ async function storyOfImage({run, state, signal}) {
   const [answer, sample] = await Promise.all([/** @type {Promise<Answer>} */ (askAll(['answer', 'spotlight'], question, null, signal)), getSample(run.id, /** @type {number} */ (state.sample), signal)]);
   const said = answer.predicted;
   return {said: outputName(run, said), guess: answer.initial_guess[said], logit: answer.logits[said], patterns: run.patterns, error: answer.exactness?.max_abs_error ?? null,
-    subject: picture(run, sample), what: `a training ${noun(run)}, shown once`, isWhole: true,
+    subject: picture(run, sample), what: `a training ${noun(run)}, shown once`, isWhole: true, bias: biasOf(run),
     added: answer.spotlight.map((lit) => ({shown: depict(run.id, lit.sample, 4), name: className(run, lit.sample.dataset, lit.sample.label),
       attention: lit.attention, contribution: lit.contribution, step: lit.step}))};
 }
@@ -52,7 +53,7 @@ async function storyOfText({run, state, signal}) {
     name: passage.document.name, attention: lit.attention, contribution: lit.contribution ?? 0, step: lit.step}))).sort((a, b) => b.contribution - a.contribution).slice(0, BUILT_MAX);
   return {said: named(textOf(answer, answer.predicted)), guess: next.initial_guess ?? 0, logit: next.logit, patterns: run.patterns, error: answer.exactness.max_abs_error ?? null, added,
     subject: h('blockquote.subject.words', {}, ...marked(texts.slice(Math.max(0, place - 60), place + 1), new Map([[Math.min(60, place), {className: 'asked'}]]))),
-    what: 'a position of the training text, shown once', isWhole: answer.exactness.left_out === 0};
+    what: 'a position of the training text, shown once', isWhole: answer.exactness.left_out === 0, bias: biasOf(run)};
 }
 
 /** A formula, in words for who does not see it. @param {string} label @param {...(Node|string)} parts */
@@ -87,13 +88,13 @@ function sum(story, built) {
   const rows = [line('initial guess', 'what the untrained last layer says of it', 0, guess, scale, 'guess')];
   for (const one of added.slice(0, built)) {
     rows.push(line(h('span.pattern', {}, one.shown, h('span', {}, one.name, h('span.soft', {}, ` at step ${count(one.step)}`))),
-      h('span', {}, `${short(one.attention + 1)} × ${short(one.contribution / (one.attention + 1))}`), now, now + one.contribution, scale, 'added'));
+      h('span', {}, `${short(one.attention + story.bias)} × ${one.attention + story.bias === 0 ? 0 : short(one.contribution / (one.attention + story.bias))}`), now, now + one.contribution, scale, 'added'));
     now += one.contribution;
   }
   if (built > added.length) rows.push(line(`the other ${count(patterns - added.length)} patterns`, story.isWhole ? 'each in the same way' : 'each in the same way, and what was not recorded', now, logit, scale, 'others'));
   const done = built > added.length;
   return h('table.sum', {}, h('caption.hidden', {}, 'The logit as a sum'),
-    h('thead', {}, h('tr', {}, ['', 'attention + 1 × what it taught', '', 'adds', 'so far'].map((name, i) => name ? h(i > 2 ? 'th.number' : 'th', {scope: 'col'}, name) : h('td')))),
+    h('thead', {}, h('tr', {}, ['', story.bias ? 'attention + 1 × what it taught' : 'attention × what it taught', '', 'adds', 'so far'].map((name, i) => name ? h(i > 2 ? 'th.number' : 'th', {scope: 'col'}, name) : h('td')))),
     h('tbody', {}, rows),
     done ? h('tfoot', {}, h('tr', {}, h('th', {scope: 'row', colSpan: 4}, `= the logit of ${story.said}${story.error === null ? '' : `; the network itself computes the same within ${scientific(story.error)}`}`),
       h('td.number', {id: 'how-logit', 'data-value': logit}, fixed(logit, 2)))) : null);
@@ -126,9 +127,9 @@ export async function renderHow(visit) {
         h('p', {}, 'A linear layer that was trained by gradient descent is its initial weights, plus one small correction for every pattern that it was shown. ' +
           'So what it says is a sum over everything it has seen:'),
         formula('logit equals initial guess plus the sum over all patterns t of attention of t times what t taught',
-          'logit = ', variable('w'), sub('0'), '·', variable('x'), ' + ', h('span.big', {}, 'Σ'), sub('t'), ' (', variable('x'), sub('t'), '·', variable('x'), ' + 1) × ', variable('c'), sub('t'), ' ', variable('δ'), sub('t')),
+          'logit = ', variable('w'), sub('0'), '·', variable('x'), ' + ', h('span.big', {}, 'Σ'), sub('t'), ' (', variable('x'), sub('t'), '·', variable('x'), story.bias ? ' + 1) × ' : ') × ', variable('c'), sub('t'), ' ', variable('δ'), sub('t')),
         h('dl.words', {}, [['w₀·x', `the initial guess: the untrained layer’s weights and what this ${noun(run)} looks like to the layer, its key x`],
-          ['xₜ·x', `attention: how alike pattern t (${story.what}) looked to the layer; the 1 is the bias`],
+          ['xₜ·x', `attention: how alike pattern t (${story.what}) looked to the layer${story.bias ? '; the 1 is the bias' : ''}`],
           ['cₜ δₜ', 'what it taught: the error signal of then, how the logit was to change, times what that step still weighs']]
           .map(([term, text]) => [h('dt', {}, term), h('dd', {}, text)]).flat())),
       h('figure', {}, story.subject, h('figcaption', {}, nameOf(run, /** @type {number} */ (state.sample)), h('br'), 'It says ', h('strong', {}, story.said), '. Why?'))),

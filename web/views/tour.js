@@ -13,7 +13,7 @@ function steps(run) {
   return [
     {at: 'answer', title: 'The answer', text: `What the network says, and where each of its scores comes from: an initial guess (grey), and what training added. Training is nothing but the ${some} it was shown: so the answer is a sum over them.`},
     {at: 'strips', title: 'What argued for it, and what against', text: `Whose part in that sum is largest? First who the network looks at, then who argues for its answer and who against. ${run.kind === 'text' ? 'A click asks about a place.' : 'A click on one tells why, pixel by pixel.'}`},
-    {at: 'missed', title: 'If it had not seen them', text: run.dual ? `What would it say, had it never seen them? Here that is estimated; walk back through the training for more, or really train again without them.` : 'This run records attention only; of runs with error signals this tells whom the answer would miss.'},
+    {at: run.dual ? 'missed' : 'strips', title: 'If it had not seen them', text: run.dual ? `What would it say, had it never seen them? Here that is estimated; walk back through the training for more, or really train again without them.` : 'This run records attention only; of runs with error signals this tells whom the answer would miss.'},
     {at: 'spotlight', title: 'The spotlight', text: `Everything it looks at, by any layer and any score, lit as brightly as it stands out. Below it: over time, by class, on a map, and more.`},
     {at: 'samples', title: 'Your turn', text: `${run.kind === 'text' ? 'Click any token, or type a text of your own.' : `Pick ${nounOfOne(run)}${run.recorded ? '' : ', or draw one'}: those it got wrong are the most telling.`} Every view is in the address: share it. “?” explains every word, and has this tour.`},
   ];

@@ -1,7 +1,7 @@
 // Why one training image adds what it does: the arithmetic of its contribution, showing by showing, and both pictures.
 
 import {askAll} from '../api.js';
-import {className, count, fixed, noun, outputName, sampleName, short, signed} from '../format.js';
+import {biasOf, className, count, fixed, noun, outputName, sampleName, short, signed} from '../format.js';
 import {h} from '../dom.js';
 import {picture} from './answer.js';
 import {depictWhole} from '../depict.js';
@@ -32,14 +32,14 @@ function productPicture(run, dataset, products) {
 
 /** @param {Run} run @param {Part} part @param {string} name of the output */
 function arithmetic(run, part, name) {
-  const showings = part.showings ?? [], total = showings.reduce((sum, one) => sum + one.contribution, 0);
+  const bias = biasOf(run), showings = part.showings ?? [], total = showings.reduce((sum, one) => sum + one.contribution, 0);
   return h('div.scroll', {tabIndex: 0, role: 'region', 'aria-label': 'Every showing'}, h('table.showings', {},
     h('caption.hidden', {}, `What every showing adds to ${name}`),
-    h('thead', {}, h('tr', {}, [['step', 'It was shown at this step'], ['attention + 1', 'How much its key meets this image’s; the 1 is the bias'],
+    h('thead', {}, h('tr', {}, [['step', 'It was shown at this step'], [bias ? 'attention + 1' : 'attention', `How much its key meets this one’s${bias ? '; the 1 is the bias' : ''}`],
       ['\u00d7 error', `How the network’s answer for it was to change at ${name}: its error signal`],
       ['\u00d7 weight', 'What that step’s update still weighs: learning rate, momentum, decay; after Adam, which has a weight for every number, of all of them together'], ['= adds', '']].map(([text, title]) =>
       h('th.number', {scope: 'col', title}, text)))),
-    h('tbody', {}, showings.map((one) => h('tr', {}, h('td.number', {}, count(one.step)), h('td.number', {}, fixed(one.attention + 1, 2)),
+    h('tbody', {}, showings.map((one) => h('tr', {}, h('td.number', {}, count(one.step)), h('td.number', {}, fixed(one.attention + bias, 2)),
       h('td.number', {}, short(one.error)), h('td.number', {}, short(one.coefficient)),
       h(one.contribution < 0 ? 'td.number.minus' : 'td.number.plus', {}, signed(one.contribution))))),
     h('tfoot', {}, h('tr', {}, h('th', {scope: 'row', colSpan: 4}, `together (${showings.length === 1 ? 'one showing' : `${count(showings.length)} showings`})`),
@@ -75,7 +75,7 @@ export async function openWhy(run, state, subject, pixels, lit, output, actions)
       part.products ? h('figure', {}, productPicture(run, sample.dataset, part.products),
         h('figcaption', {}, 'their product', h('span.soft', {}, `orange pulls together, blue apart; sum ${short(sum)}: what layer 1 attends`))) : null),
     h('p', {}, 'Each time it was shown, the last layer stored its key with an error signal: how the answer for it was to change. ',
-      `Asked now, this ${noun(run)}’s key meets the stored one (attention in the last layer, and 1 for the bias), and gets as much of that change back:`),
+      `Asked now, this ${noun(run)}’s key meets the stored one (attention in the last layer${biasOf(run) ? ', and 1 for the bias' : ''}), and gets as much of that change back:`),
     arithmetic(run, part, name),
     h('div.buttons', {},
       h('button', {type: 'button', id: 'why-explain', onclick: close(() => actions.explain(sample.id))}, `Ask about that ${noun(run)}`),
