@@ -172,9 +172,10 @@ async function render() {
     showHeader(byId('header'), runs, shown, asked, actions);
     const pixels = asked.pixels === null ? null :
       decodePixels(asked.pixels, shown.layers[0].inputs) ?? null;
-    if (asked.sample === null && !pixels && asked.text === null && (asked.view === 'query' || asked.view === 'how')) {
+    const isAsked = asked.sample !== null || asked.view !== 'how' && (pixels !== null || asked.text !== null); // how it works is told with a sample
+    if (!isAsked && (asked.view === 'query' || asked.view === 'how')) {
       const sample = await firstSample(shown);
-      if (!mine.signal.aborted) go({...asked, sample, pixels: null}, true);
+      if (!mine.signal.aborted) go({...asked, sample, pixels: null, text: null}, true);
       return;
     }
     await renderView({run: shown, runs, state: asked, pixels, actions, signal: mine.signal, ready});

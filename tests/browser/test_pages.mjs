@@ -78,6 +78,9 @@ test('a text is built likewise, and a run without error signals says that it can
   near(Number(await page.getAttribute('#how-logit', 'data-value')), answer.next.find(({token}) => token === answer.predicted).logit);
   await open(`/r/${bare}/how`);
   assert.match(await page.textContent('#how'), /records no error signals/);
+  await open(`/r/${text}/q/text?text=The%20old%20dog`);
+  await choose(() => page.keyboard.press('h')); // of what is typed it is told with a place of the run
+  assert.match(page.url(), /\/how\/test\/book\/\d+/);
 });
 
 test('the first visit is offered a tour of five steps, each in the address, that can be left', async () => {
