@@ -148,9 +148,10 @@ async function load(panels, run, state, pixels, signal) {
 export async function showPanels(context) {
   const {run, state, pixels, signal} = context, panels = PANELS.filter((panel) => isOf(panel, run));
   layOut(panels);
-  for (const panel of panels.filter(({needs}) => !needs.length)) void show(panel, context, []);
+  const first = panels.filter(({needs}) => !needs.length).map((panel) => show(panel, context, []));
+  for (const one of first) one.catch(() => {}); // it is told with the others
   const others = panels.filter(({needs}) => needs.length);
   const {answer, layers} = await load(others, run, state, pixels, signal);
   if (signal.aborted) return;
-  await Promise.all(others.map((panel) => show(panel, {...context, answer}, layers)));
+  await Promise.all([...first, ...others.map((panel) => show(panel, {...context, answer}, layers))]);
 }
