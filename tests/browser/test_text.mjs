@@ -193,6 +193,7 @@ test('the heat map shows every token’s best positions', async () => {
   const heat = await api(`/heat?sample=${SAMPLE - 47}&count=48&layer=2&rank=abs`);
   assert.equal(await page.locator('table.heat tbody tr').count(), heat.columns.length);
   assert.equal(await page.locator('.heat-token').count(), 48);
+  await page.mouse.move(0, 0); // a pointer that scrolling brings over a token would look at that one
   await page.focus('#heat-10');
   const [best] = heat.rows[10].best;
   await page.waitForFunction((text) => document.querySelector('.heat-best')?.textContent?.includes(text), best.texts.join('').replaceAll('\n', '⏎').slice(0, 5));
