@@ -1,5 +1,6 @@
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "cli/cli.h"
@@ -28,7 +29,6 @@ static enum kl_status load_data(const struct kl_train_request *request, struct k
 
     if (!status && request->corrections && kl_training_model(training)->kind == KL_DATA_TEXT)
         status = kl_fail(err, KL_ERR_USAGE, "--corrections are for images: texts have no labels");
-
     data->heads = (enum kl_heads)training->heads;
     for (uint32_t d = 0; !status && d < request->n_data; d++) {
         if (kl_training_model(training)->kind == KL_DATA_TEXT)
@@ -88,18 +88,16 @@ static void print_notes(const struct kl_collection *data, uint32_t steps)
                 steps);
 }
 
-/* Takes a run of before away; what people marked in it, and what was found out of it, stays. */
-static enum kl_status replace(const char *output, int is_quiet, struct kl_error *err)
+/* What people marked in a run that was replaced, and what was found out of it, stays. */
+static enum kl_status keep_findings(const char *output, int is_quiet, struct kl_error *err)
 {
     char *marks = NULL, *results = NULL;
-    enum kl_status status = kl_writer_remove(output, err);
+    enum kl_status status = kl_marks_set_aside(output, &marks, err);
 
-    if (!status)
-        status = kl_marks_set_aside(output, &marks, err);
     if (!status)
         status = kl_results_set_aside(output, &results, err);
     if (marks && !is_quiet)
-        fprintf(stderr, "The marks of the run that is replaced are in %s now.\n", marks);
+        fprintf(stderr, "The marks of the run that was replaced are in %s now.\n", marks);
     if (results && !is_quiet)
         fprintf(stderr, "What retraining had shown of it is in %s now.\n", results);
     free(marks);
@@ -138,10 +136,7 @@ static enum kl_status prepare(struct kl_train_request *request, struct kl_collec
         snprintf(output, output_bytes, "%s", request->output);
     else
         snprintf(output, output_bytes, "%s.keylight", training->name);
-    if (request->force)
-        status = replace(output, request->quiet, err);
-    if (!status)
-        status = kl_writer_create(output, training, data, state, writer, err);
+    status = kl_writer_create(output, request->force, training, data, state, writer, err);
     if (status)
         return kl_remedy(err, output);
     if (!request->quiet)
@@ -161,27 +156,39 @@ static void print_result(const char *output, const struct kl_training *training,
 }
 
 /* What is left of a training that failed: a run that has learned nothing yet goes, one that has
- * stays as of its last checkpoint. */
+ * stays as of its last checkpoint. Ends the writer. */
 static enum kl_status tell_failure(const struct kl_train_request *request, const char *output,
-                                   uint32_t steps_kept, struct kl_error *err)
+                                   struct kl_writer *writer, struct kl_error *err)
 {
-    struct kl_error cause = *err, ignored;
+    struct kl_error cause = *err;
+    uint32_t steps_kept = kl_writer_steps_kept(writer);
+    int is_hopeless = err->status == KL_ERR_DIVERGED || err->status == KL_ERR_INPUT;
 
+    if (is_hopeless && steps_kept == 0 && !request->resume) {
+        kl_writer_drop(writer);
+        return kl_remedy(err, output);
+    }
+    kl_writer_close(writer);
     if (err->status == KL_ERR_INTERRUPTED)
         return kl_fail(err, cause.status, "%.200s: go on with 'keylight train --resume %.250s'",
                        cause.message, output);
     kl_remedy(err, output);
-    if (err->status != KL_ERR_DIVERGED && err->status != KL_ERR_INPUT)
+    if (!is_hopeless)
         return err->status;
-    if (steps_kept == 0 && !request->resume) {
-        (void)kl_writer_remove(output, &ignored); /* the training's own failure is to be told */
-        return err->status;
-    }
     cause = *err;
     return kl_fail_on(err, cause.status, cause.parameter,
-                      "%.400s, in a new run: %.250s keeps the %u steps up to its last checkpoint, "
-                      "and going on from there would end the same way",
+                      "%.400s, in a new run: %.250s" KL_PART " keeps the %u steps up to its last "
+                      "checkpoint, and going on from there would end the same way",
                       cause.message, output, steps_kept);
+}
+
+/* A run is named by what it is to be, whichever of its two names is said. */
+static void name_resumed(const char *path, char *output, size_t n_bytes)
+{
+    size_t length = strlen(path), suffix = strlen(KL_PART);
+    int is_part = length > suffix && !strcmp(path + length - suffix, KL_PART);
+
+    snprintf(output, n_bytes, "%.*s", (int)(is_part ? length - suffix : length), path);
 }
 
 static enum kl_status train(struct kl_train_request *request, struct kl_error *err)
@@ -193,12 +200,12 @@ static enum kl_status train(struct kl_train_request *request, struct kl_error *e
     struct kl_progress progress;
     struct kl_meter meter = {0};
     char output[4096];
-    uint32_t steps_kept = 0;
     enum kl_status status;
 
     if (request->resume) {
-        snprintf(output, sizeof output, "%s", request->resume);
-        status = kl_writer_resume(output, &writer, &request->training, &data, &state, err);
+        name_resumed(request->resume, output, sizeof output);
+        status = kl_writer_resume(output, request->force, &writer, &request->training, &data,
+                                  &state, err);
         if (status && status != KL_ERR_EXISTS) /* it is finished: there is nothing to do */
             kl_remedy(err, output);
     } else {
@@ -210,11 +217,13 @@ static enum kl_status train(struct kl_train_request *request, struct kl_error *e
         progress = kl_meter_progress(&meter);
         status = kl_train(&request->training, &data, &state, &recorder, &progress, err);
         kl_meter_end(&meter);
-        steps_kept = kl_writer_steps_kept(writer);
-        kl_writer_close(writer);
         if (status)
-            tell_failure(request, output, steps_kept, err);
+            tell_failure(request, output, writer, err);
+        else
+            kl_writer_close(writer);
     }
+    if (!status)
+        status = keep_findings(output, request->quiet, err);
     if (!status)
         print_result(output, &request->training, kl_now_ms() / 1e3 - meter.started);
     kl_training_state_clear(&state);

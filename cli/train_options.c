@@ -59,7 +59,8 @@ static enum kl_status parse(int argc, char **argv, struct kl_train_request *requ
         {.type = KL_OPTION_FLAG,
          .name = "force",
          .target = &request->force,
-         .help = "replace FILE if it exists"},
+         .help = "replace FILE, if it exists, when the training is done, and what one that was cut "
+                 "off left of it at once"},
         {.type = KL_OPTION_TEXT,
          .name = "corrections",
          .value = "FILE",
@@ -93,7 +94,7 @@ static enum kl_status parse(int argc, char **argv, struct kl_train_request *requ
                     "on with what was cut off\nkeylight train --resume pets.keylight\n",
         .command = "train",
         .usage = "train [--preset NAME] [--data NAME[=PATH]]... [--output FILE] [OPTION...]\n"
-                 "train --resume FILE",
+                 "train --resume FILE [--force]",
         .about = "Trains a multilayer perceptron on images, or an LSTM on text, and records "
                  "everything its layers saw in one file.",
         .options = table};
@@ -136,8 +137,8 @@ static enum kl_status check_resume(const struct kl_train_request *request, int h
 {
     if (!request->resume)
         return KL_OK;
-    if (request->settings.given || request->n_data || request->output || request->force ||
-        request->corrections || has_preset)
+    if (request->settings.given || request->n_data || request->output || request->corrections ||
+        has_preset)
         return kl_fail(err, KL_ERR_USAGE,
                        "--resume goes on with the settings in its file and takes no others");
     return KL_OK;

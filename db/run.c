@@ -12,12 +12,14 @@
 #include "core/explain/norms.h"
 #include "db/tables/chunks.h"
 #include "db/file/database.h"
+#include "db/file/draft.h"
 #include "db/tables/tensors.h"
 #include "db/run_private.h"
 #include "db/file/run_row.h"
 #include "db/tables/datasets.h"
 #include "db/tables/layers.h"
 #include "db/tables/settings.h"
+#include "db/writer.h"
 
 static enum kl_status damaged(const struct kl_run *run, const char *what, struct kl_error *err)
 {
@@ -27,7 +29,7 @@ static enum kl_status damaged(const struct kl_run *run, const char *what, struct
                    run->path, what);
 }
 
-/* Opens path as whatever it is, and closes it again unless it is a finished run. */
+/* Opens path as whatever it is, and closes it again; a finished run is what is looked for. */
 static enum kl_status check_finished(const char *path, struct kl_error *err)
 {
     sqlite3 *db = NULL;
@@ -56,6 +58,24 @@ static enum kl_status check_finished(const char *path, struct kl_error *err)
         return kl_fail(err, KL_ERR_UNFINISHED,
                        "%s is not finished: its training stopped at step %lld of %lld", path,
                        (long long)done, (long long)steps);
+    return status;
+}
+
+/* A run that is not there may be in training: that is told instead, by its draft. */
+static enum kl_status check_path(const char *path, struct kl_error *err)
+{
+    enum kl_status status = check_finished(path, err);
+    struct kl_error of_draft = {0};
+    char *draft = status == KL_ERR_NOT_FOUND ? kl_draft_path(path, KL_PART) : NULL;
+
+    if (draft && check_finished(draft, &of_draft) != KL_ERR_NOT_FOUND) {
+        *err = of_draft;
+        if (!of_draft.status)
+            kl_fail(err, KL_ERR_UNFINISHED,
+                    "%s is finished, and was cut off before it was named %s", draft, path);
+        status = err->status;
+    }
+    free(draft);
     return status;
 }
 
@@ -245,7 +265,7 @@ enum kl_status kl_run_open(const char *path, unsigned n_workers, struct kl_run *
                            struct kl_error *err)
 {
     struct kl_run *run = NULL;
-    enum kl_status status = check_finished(path, err);
+    enum kl_status status = check_path(path, err);
 
     if (!status)
         status = kl_alloc(&run, 1, sizeof *run, "a run", err);

@@ -1,4 +1,3 @@
-#define _GNU_SOURCE /* renameat2 */
 #include "db/upgrade.h"
 
 #include <errno.h>
@@ -8,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -16,12 +14,12 @@
 #include "core/base/memory.h"
 #include "db/file/create.h"
 #include "db/file/database.h"
+#include "db/file/draft.h"
 #include "db/file/formats.h"
 #include "db/file/rows.h"
 #include "db/file/schema.h"
 #include "db/migrations/from_4.h"
 #include "db/file/run_row.h"
-#include "db/writer.h"
 
 #define PATH_BYTES 4096
 #define COPY_BYTES ((size_t)1 << 20)
@@ -29,7 +27,7 @@
 /* Files, and how far the work is. */
 struct upgrade {
     const char *path;
-    char beside[PATH_BYTES]; /* where the new file is written */
+    struct kl_draft *draft; /* the new file, while it is written */
     uint64_t total_bytes;
     kl_upgrade_progress progress;
     void *self;
@@ -84,7 +82,7 @@ static enum kl_status check_room(struct upgrade *upgrade, struct kl_error *err)
     if (stat(upgrade->path, &info))
         return cannot("read", upgrade->path, err);
     upgrade->total_bytes = (uint64_t)info.st_size;
-    snprintf(folder, sizeof folder, "%s", upgrade->beside);
+    snprintf(folder, sizeof folder, "%s", kl_draft_name(upgrade->draft));
     if (statvfs(dirname(folder), &disk))
         return KL_OK; /* writing will tell */
     room = (uint64_t)disk.f_bavail * disk.f_frsize;
@@ -100,7 +98,7 @@ static enum kl_status check_room(struct upgrade *upgrade, struct kl_error *err)
 static enum kl_status copy_file(const struct upgrade *upgrade, struct kl_error *err)
 {
     int from = open(upgrade->path, O_RDONLY | O_CLOEXEC);
-    int to = from < 0 ? -1 : open(upgrade->beside, O_WRONLY | O_TRUNC | O_CLOEXEC);
+    int to = from < 0 ? -1 : open(kl_draft_name(upgrade->draft), O_WRONLY | O_TRUNC | O_CLOEXEC);
     char *buffer = NULL;
     uint64_t done = 0;
     ssize_t n = 1;
@@ -112,7 +110,7 @@ static enum kl_status copy_file(const struct upgrade *upgrade, struct kl_error *
         for (ssize_t at = 0, put; !status && at < n; at += put) {
             put = write(to, buffer + at, (size_t)(n - at));
             if (put < 0)
-                status = cannot("write", upgrade->beside, err);
+                status = cannot("write", kl_draft_name(upgrade->draft), err);
         }
         done += (uint64_t)n;
         if (!status && upgrade->progress)
@@ -121,7 +119,7 @@ static enum kl_status copy_file(const struct upgrade *upgrade, struct kl_error *
     if (!status && n < 0)
         status = cannot("read", upgrade->path, err);
     if (to >= 0 && close(to) && !status)
-        status = cannot("write", upgrade->beside, err);
+        status = cannot("write", kl_draft_name(upgrade->draft), err);
     if (from >= 0)
         close(from);
     free(buffer);
@@ -164,7 +162,7 @@ static enum kl_status rewrite_from_4(const struct upgrade *upgrade, sqlite3 *db,
 static enum kl_status write_new(const struct upgrade *upgrade, int from, struct kl_error *err)
 {
     sqlite3 *db = NULL;
-    enum kl_status status = kl_db_open(upgrade->beside, KL_OPEN_WRITE, &db, err);
+    enum kl_status status = kl_db_open(kl_draft_name(upgrade->draft), KL_OPEN_WRITE, &db, err);
 
     if (!status)
         status = kl_db_exec(db, "PRAGMA locking_mode = EXCLUSIVE", err);
@@ -177,119 +175,42 @@ static enum kl_status write_new(const struct upgrade *upgrade, int from, struct 
     return status;
 }
 
-/* Gives the new file its name, and makes that last. */
-static enum kl_status put_in_place(const struct upgrade *upgrade, const char *output,
+/* Into a draft of its own, which becomes the run when it is whole. */
+static enum kl_status upgrade_into(struct upgrade *upgrade, const char *output, int *from,
                                    struct kl_error *err)
 {
-    const char *name = output ? output : upgrade->path;
-    char folder[PATH_BYTES];
     struct stat info;
-    int fd;
+    enum kl_status status = find_format(upgrade->path, from, err); /* nobody else upgrades it now */
 
-    if (!output && !stat(upgrade->path, &info))
-        (void)chmod(upgrade->beside, info.st_mode & 07777); /* a convenience */
-    /* Never over another file; RENAME_NOREPLACE is what disks without hard links have, too. */
-    if (output ? renameat2(AT_FDCWD, upgrade->beside, AT_FDCWD, output, RENAME_NOREPLACE)
-               : rename(upgrade->beside, upgrade->path)) {
-        if (output && errno == EEXIST)
-            return kl_fail(err, KL_ERR_EXISTS, "%s exists", output);
-        if (!output || errno != EINVAL || link(upgrade->beside, output))
-            return cannot("write", name, err);
-        unlink(upgrade->beside);
-    }
-    snprintf(folder, sizeof folder, "%s", name);
-    fd = open(dirname(folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0) {
-        (void)fsync(fd); /* where folders cannot be synced, there is nothing to do about it */
-        close(fd);
-    }
-    return KL_OK;
-}
-
-/* Takes the lock of the name beside, which whoever upgrades to it holds from begin to end: *fd is a
- * file "NAME.lock" that goes with it. Two upgrades would write into each other's file. */
-static enum kl_status lock_beside(const char *path, char lock[PATH_BYTES], int *fd,
-                                  struct kl_error *err)
-{
-    struct stat mine, named;
-
-    if (snprintf(lock, PATH_BYTES, "%s.lock", path) >= PATH_BYTES)
-        return kl_fail(err, KL_ERR_USAGE, "the path of the run file is too long");
-    *fd = open(lock, O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0666);
-    if (*fd < 0)
-        return cannot("write", lock, err);
-    /* The one before takes the file away while it still holds it: then this one is nobody's. */
-    if (!flock(*fd, LOCK_EX | LOCK_NB) && !fstat(*fd, &mine) && !stat(lock, &named) &&
-        mine.st_ino == named.st_ino && mine.st_dev == named.st_dev)
-        return KL_OK;
-    close(*fd);
-    *fd = -1;
-    return kl_fail(err, KL_ERR_BUSY, "%s is being written by another upgrade: wait for it", path);
-}
-
-/* An empty file of one's own, in the place of what a killed upgrade left. */
-static enum kl_status begin_beside(const char *path, struct kl_error *err)
-{
-    enum kl_status status = kl_writer_remove(path, err);
-    int fd;
-
-    if (status)
-        return status;
-    fd = open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0666);
-    if (fd < 0)
-        return cannot("write", path, err);
-    close(fd);
-    return KL_OK;
-}
-
-static enum kl_status upgrade_locked(struct upgrade *upgrade, const char *output, int *from,
-                                     struct kl_error *err)
-{
-    struct kl_error ignored;
-    struct stat info;
-    enum kl_status status = find_format(upgrade->path, from, err);
-
-    if (status)
-        return status;
-    if (output && !lstat(output, &info))
+    if (!status && output && !lstat(output, &info))
         return kl_fail(err, KL_ERR_EXISTS, "%s exists", output);
-    status = check_room(upgrade, err);
     if (!status)
-        status = begin_beside(upgrade->beside, err);
-    if (status)
-        return status;
-    status = write_new(upgrade, *from, err);
+        status = check_room(upgrade, err);
     if (!status)
-        status = put_in_place(upgrade, output, err);
-    if (status)
-        (void)kl_writer_remove(upgrade->beside, &ignored); /* the failure itself is to be told */
-    return status;
+        status = write_new(upgrade, *from, err);
+    if (!status && stat(upgrade->path, &info))
+        status = cannot("read", upgrade->path, err);
+    return status ? status : kl_draft_publish(upgrade->draft, info.st_mode, !output, err);
 }
 
 enum kl_status kl_upgrade(const char *path, const char *output, kl_upgrade_progress progress,
                           void *self, int *from, struct kl_error *err)
 {
     struct upgrade upgrade = {.path = path, .progress = progress, .self = self};
-    char *real = output ? NULL : realpath(path, NULL), lock[PATH_BYTES];
-    int fd = -1;
+    char *real = output ? NULL : realpath(path, NULL);
     enum kl_status status = find_format(path, from, err);
 
-    if (status)
-        goto out;
     if (real)
         upgrade.path = real; /* a link stays one: what it leads to is upgraded */
-    if (snprintf(upgrade.beside, PATH_BYTES, "%s.upgrading", output ? output : upgrade.path) >=
-        PATH_BYTES)
-        status = kl_fail(err, KL_ERR_USAGE, "the path of the run file is too long");
     if (!status)
-        status = lock_beside(upgrade.beside, lock, &fd, err);
-    if (status)
-        goto out;
-    status = upgrade_locked(&upgrade, output, from, err);
-    unlink(lock);
-out:
-    if (fd >= 0)
-        close(fd);
+        status = kl_draft_begin(output ? output : upgrade.path, ".upgrading", KL_LEFTOVER_REPLACED,
+                                &upgrade.draft, err);
+    if (!status) {
+        status = upgrade_into(&upgrade, output, from, err);
+        if (status)
+            kl_draft_remove(upgrade.draft);
+    }
+    kl_draft_free(upgrade.draft);
     free(real);
     return status;
 }

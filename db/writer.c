@@ -1,15 +1,13 @@
 #include "db/writer.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "core/base/memory.h"
 #include "db/file/database.h"
+#include "db/file/draft.h"
 #include "db/tables/images.h"
 #include "db/tables/layers.h"
 #include "db/tables/tensors.h"
@@ -30,6 +28,8 @@ static const char *const moment_states[KL_MOMENTS_MAX] = {"first_moment", "secon
 
 struct kl_writer {
     sqlite3 *db;
+    struct kl_draft *draft;
+    int replaces; /* what stands at the target, if anything does */
     struct kl_training training;
     struct kl_patterns *patterns;
     uint32_t steps_kept; /* by the last checkpoint */
@@ -141,6 +141,18 @@ static enum kl_status write_predictions(struct kl_writer *writer,
     return status ? status : kl_rows_sign(writer->db, "sample", "1", err);
 }
 
+static void close_file(struct kl_writer *writer)
+{
+    kl_patterns_free(writer->patterns);
+    sqlite3_finalize(writer->insert_step);
+    sqlite3_finalize(writer->insert_rule);
+    sqlite3_finalize(writer->insert_curve);
+    sqlite3_close(writer->db); /* rolls back what no checkpoint has committed */
+    writer->patterns = NULL;
+    writer->insert_step = writer->insert_rule = writer->insert_curve = NULL;
+    writer->db = NULL;
+}
+
 /* The journal is gone before the file is called finished: a reader of a finished run opens the file
  * alone. */
 static enum kl_status finish(void *self, const struct kl_training_state *state,
@@ -156,57 +168,12 @@ static enum kl_status finish(void *self, const struct kl_training_state *state,
         status = kl_db_exec(writer->db, "COMMIT", err);
     if (!status)
         status = kl_db_exec(writer->db, "PRAGMA journal_mode = DELETE", err);
-    return status ? status : kl_run_row_finish(writer->db, err);
-}
-
-static enum kl_status create_file(const char *path, struct kl_error *err)
-{
-    int fd = open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0666);
-
-    if (fd >= 0) {
-        close(fd);
-        return KL_OK;
-    }
-    if (errno == EEXIST)
-        return kl_fail(err, KL_ERR_EXISTS, "%s exists", path);
-    return kl_fail(err, errno == ENOSPC ? KL_ERR_FULL : KL_ERR_IO, "cannot write %s: %s", path,
-                   strerror(errno));
-}
-
-/* Whether somebody is writing the file: a run that is being trained is locked against all others.
- */
-static enum kl_status check_unused(const char *path, struct kl_error *err)
-{
-    sqlite3 *db = NULL;
-    struct kl_error found; /* whatever else is wrong with the file, it is to go */
-    enum kl_status status = kl_db_open(path, KL_OPEN_READ, &db, &found);
-
-    sqlite3_close(db);
-    if (status != KL_ERR_BUSY)
-        return KL_OK;
-    *err = found;
-    return status;
-}
-
-enum kl_status kl_writer_remove(const char *path, struct kl_error *err)
-{
-    static const char *const suffixes[] = {"", "-journal", "-wal",
-                                           "-shm"}; /* older versions' too */
-    char name[4096 + 16];
-    struct stat info;
-
-    if (stat(path, &info) == 0) {
-        if (!S_ISREG(info.st_mode))
-            return kl_fail(err, KL_ERR_IO, "%s is not a file that can be replaced", path);
-        if (check_unused(path, err))
-            return err->status;
-    }
-    for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
-        snprintf(name, sizeof name, "%s%s", path, suffixes[i]);
-        if (unlink(name) && errno != ENOENT && errno != ENOTDIR)
-            return kl_fail(err, KL_ERR_IO, "cannot remove %s: %s", name, strerror(errno));
-    }
-    return KL_OK;
+    if (!status)
+        status = kl_run_row_finish(writer->db, err);
+    if (status)
+        return status;
+    close_file(writer);
+    return kl_draft_publish(writer->draft, 0, writer->replaces, err);
 }
 
 static enum kl_status write_start(struct kl_writer *writer, const struct kl_collection *data,
@@ -231,23 +198,27 @@ static enum kl_status write_start(struct kl_writer *writer, const struct kl_coll
     return status ? status : kl_db_exec(writer->db, "COMMIT; BEGIN IMMEDIATE", err);
 }
 
-enum kl_status kl_writer_create(const char *path, const struct kl_training *training,
+enum kl_status kl_writer_create(const char *path, int replaces, const struct kl_training *training,
                                 const struct kl_collection *data,
                                 const struct kl_training_state *state, struct kl_writer **out,
                                 struct kl_error *err)
 {
     struct kl_writer *writer = NULL;
-    enum kl_status status = kl_alloc(&writer, 1, sizeof *writer, "the history", err);
+    enum kl_status status = kl_draft_check_target(path, replaces, err);
 
+    if (!status)
+        status = kl_alloc(&writer, 1, sizeof *writer, "the history", err);
     if (status)
         return status;
     writer->training = *training;
-    status = create_file(path, err);
+    writer->replaces = replaces;
+    status = kl_draft_begin(path, KL_PART, replaces ? KL_LEFTOVER_REPLACED : KL_LEFTOVER_KEPT,
+                            &writer->draft, err);
     if (status) {
-        free(writer);
+        kl_writer_close(writer);
         return status;
     }
-    status = kl_db_open(path, KL_OPEN_WRITE, &writer->db, err);
+    status = kl_db_open(kl_draft_name(writer->draft), KL_OPEN_WRITE, &writer->db, err);
     if (!status)
         status = write_start(writer, data, state, err);
     if (!status)
@@ -255,21 +226,20 @@ enum kl_status kl_writer_create(const char *path, const struct kl_training *trai
     if (!status)
         status = kl_patterns_create(writer->db, training, 0, &writer->patterns, err);
     if (status) {
-        struct kl_error ignored;
-
-        kl_writer_close(writer);
-        (void)kl_writer_remove(path, &ignored); /* the failure itself is to be told */
+        kl_writer_drop(writer);
         return status;
     }
     *out = writer;
     return KL_OK;
 }
 
-/* Opens an unfinished run to be written, as of its last checkpoint; refuses a finished one. */
-static enum kl_status open_unfinished(const char *path, sqlite3 **db, struct kl_error *err)
+/* Opens an unfinished run to be written, as of its last checkpoint. *finished: there is nothing to
+ * go on with. */
+static enum kl_status open_unfinished(const char *path, sqlite3 **db, sqlite3_int64 *finished,
+                                      struct kl_error *err)
 {
     sqlite3 *reader = NULL;
-    sqlite3_int64 finished = 0;
+    sqlite3_int64 version = 0;
     enum kl_status status = kl_db_open(path, KL_OPEN_READ, &reader, err);
 
     sqlite3_close(reader);
@@ -277,10 +247,15 @@ static enum kl_status open_unfinished(const char *path, sqlite3 **db, struct kl_
         return status;
     status = kl_db_open(path, KL_OPEN_WRITE, db, err);
     if (!status)
-        status = kl_db_integer(*db, "SELECT finished FROM run", &finished, err);
-    if (!status && finished)
-        status = kl_fail(err, KL_ERR_EXISTS, "%s is finished: there is nothing to resume", path);
-    return status ? status : kl_db_exec(*db, LOCKED "BEGIN IMMEDIATE", err);
+        status = kl_db_integer(*db, "PRAGMA user_version", &version, err);
+    if (!status && version == 0)
+        status = kl_fail(err, KL_ERR_EMPTY,
+                         "%s has nothing to go on with: its training was cut off before its data "
+                         "were written",
+                         path);
+    if (!status)
+        status = kl_db_integer(*db, "SELECT finished FROM run", finished, err);
+    return status || *finished ? status : kl_db_exec(*db, LOCKED "BEGIN IMMEDIATE", err);
 }
 
 /* Settings, data and how far the training came. */
@@ -308,19 +283,56 @@ static enum kl_status read_start(struct kl_writer *writer, struct kl_collection 
     return status ? status : kl_run_row_read(writer->db, writer->training.n_steps, steps_done, err);
 }
 
-enum kl_status kl_writer_resume(const char *path, struct kl_writer **out,
+/* What is to be gone on with: the target's draft, or, of an earlier keylight, what stands at the
+ * target itself. */
+static enum kl_status take_draft(struct kl_writer *writer, const char *path, struct kl_error *err)
+{
+    struct stat info;
+    enum kl_status status = kl_draft_take(path, KL_PART, &writer->draft, err);
+
+    if (status == KL_ERR_NOT_FOUND)
+        return kl_draft_take(path, "", &writer->draft, err);
+    if (!status && !writer->replaces && !stat(path, &info))
+        status = kl_fail(err, KL_ERR_EXISTS,
+                         "%s exists, and the training that is to go on, in %s, would replace it: "
+                         "move it away, or allow that by --force",
+                         path, kl_draft_name(writer->draft));
+    return status;
+}
+
+/* A run that is finished is given its name, if it was cut off before it had it. */
+static enum kl_status end_finished(struct kl_writer *writer, struct kl_error *err)
+{
+    const char *name = kl_draft_name(writer->draft), *target = kl_draft_target(writer->draft);
+    enum kl_status status = KL_OK;
+
+    close_file(writer);
+    if (strcmp(name, target) != 0)
+        status = kl_draft_publish(writer->draft, 0, writer->replaces, err);
+    return status
+               ? status
+               : kl_fail(err, KL_ERR_EXISTS, "%s is finished: there is nothing to resume", target);
+}
+
+enum kl_status kl_writer_resume(const char *path, int replaces, struct kl_writer **out,
                                 struct kl_training *training, struct kl_collection *data,
                                 struct kl_training_state *state, struct kl_error *err)
 {
     struct kl_writer *writer = NULL;
     struct kl_training_state resumed = {0};
     struct kl_collection read = {0};
+    sqlite3_int64 finished = 0;
     uint32_t steps_done = 0;
     enum kl_status status = kl_alloc(&writer, 1, sizeof *writer, "the history", err);
 
     if (status)
         return status;
-    status = open_unfinished(path, &writer->db, err);
+    writer->replaces = replaces;
+    status = take_draft(writer, path, err);
+    if (!status)
+        status = open_unfinished(kl_draft_name(writer->draft), &writer->db, &finished, err);
+    if (!status && finished)
+        status = end_finished(writer, err);
     if (status)
         goto out;
     status = read_start(writer, &read, &steps_done, err);
@@ -380,10 +392,14 @@ void kl_writer_close(struct kl_writer *writer)
 {
     if (!writer)
         return;
-    kl_patterns_free(writer->patterns);
-    sqlite3_finalize(writer->insert_step);
-    sqlite3_finalize(writer->insert_rule);
-    sqlite3_finalize(writer->insert_curve);
-    sqlite3_close(writer->db); /* rolls back what no checkpoint has committed */
+    close_file(writer);
+    kl_draft_free(writer->draft);
     free(writer);
+}
+
+void kl_writer_drop(struct kl_writer *writer)
+{
+    close_file(writer);
+    kl_draft_remove(writer->draft);
+    kl_writer_close(writer);
 }

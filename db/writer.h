@@ -9,35 +9,42 @@
 #include "core/training/recorder.h"
 #include "core/training/training.h"
 
+/* Behind the name of a run that is not finished. */
+#define KL_PART ".part"
+
 struct kl_writer;
 
-/* Creates path with the settings, the data (pixels included) and the initial weights; it must not
- * exist. The caller owns *writer and ends it with kl_writer_close. On failure nothing is left at
- * path. Errors: KL_ERR_EXISTS, KL_ERR_IO, KL_ERR_FULL, KL_ERR_MEMORY. */
-enum kl_status kl_writer_create(const char *path, const struct kl_training *training,
+/* Begins a run that will stand at path when it is finished: until then it is written beside it,
+ * under that name with KL_PART behind, with the settings, the data (pixels included) and the
+ * initial weights. replaces: what stands at path goes when the run is finished, and what a training
+ * that was cut off left of one at once; else neither must be there. The caller owns *writer and
+ * ends it with kl_writer_close. On failure nothing new is left. Errors: KL_ERR_EXISTS, KL_ERR_BUSY
+ * (another training is to stand there), KL_ERR_IO, KL_ERR_FULL, KL_ERR_MEMORY. */
+enum kl_status kl_writer_create(const char *path, int replaces, const struct kl_training *training,
                                 const struct kl_collection *data,
                                 const struct kl_training_state *state, struct kl_writer **writer,
                                 struct kl_error *err);
 
-/* Removes the file at path, if there is one, and what SQLite keeps beside it: to make room for a
- * new run, or after a training that came to nothing. Errors: KL_ERR_BUSY (a training is writing
- * it), KL_ERR_IO (not a regular file, or one that cannot be removed). */
-enum kl_status kl_writer_remove(const char *path, struct kl_error *err);
-
-/* Opens an unfinished run to go on with: fills its settings, its data with pixels, and its state as
- * of the last checkpoint, all owned by the caller. Errors: KL_ERR_EXISTS (finished already),
- * KL_ERR_BUSY, and those of kl_db_open. */
-enum kl_status kl_writer_resume(const char *path, struct kl_writer **writer,
+/* Opens the unfinished run that is to stand at path, to go on with it: fills its settings, its data
+ * with pixels, and its state as of the last checkpoint, all owned by the caller; replaces as
+ * before. Errors: KL_ERR_EXISTS (it is finished, and stands at path now, if it did not before; or
+ * something else stands there), KL_ERR_EMPTY (nothing of it was kept), KL_ERR_BUSY, and those of
+ * kl_db_open. */
+enum kl_status kl_writer_resume(const char *path, int replaces, struct kl_writer **writer,
                                 struct kl_training *training, struct kl_collection *data,
                                 struct kl_training_state *state, struct kl_error *err);
 
 /* Steps up to the last checkpoint: what the file holds. Once the training has ended. */
 uint32_t kl_writer_steps_kept(const struct kl_writer *writer);
 
-/* The recorder to train with; valid until the writer is closed. */
+/* The recorder to train with; valid until the writer is closed. Its finish gives the run its place;
+ * where that fails, the finished run is beside it, and kl_writer_resume tries again. */
 struct kl_recorder kl_writer_recorder(struct kl_writer *writer);
 
 /* Closes; what was recorded after the last checkpoint is dropped. NULL is allowed. */
 void kl_writer_close(struct kl_writer *writer);
+
+/* Closes, and removes what was written. */
+void kl_writer_drop(struct kl_writer *writer);
 
 #endif

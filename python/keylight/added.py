@@ -97,8 +97,6 @@ def _write(path: str, fingerprint: str, name: str, model: nn.Module, layers: lis
     try:
         if os.path.exists(beside):
             shutil.copyfile(beside, new)
-        else:
-            os.remove(new)
         file = HistoryFile(new, resume=os.path.exists(beside))
         try:
             (of,), = file.select("SELECT fingerprint FROM run")

@@ -112,7 +112,7 @@ class HistoryFile:
     """A history file that is being written. Of one thread; what is not committed is gone with it."""
 
     def __init__(self, path: str, resume: bool = False):
-        """Creates path, which must not exist; or, with resume, opens an unfinished one as of its last checkpoint."""
+        """Makes path, which must be empty or not exist; or, with resume, opens an unfinished one as of its last checkpoint."""
         self.path = path
         if resume:
             self._db = sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=rw", uri=True, isolation_level=None)
@@ -120,7 +120,8 @@ class HistoryFile:
             if version != FORMAT:
                 raise ValueError(f"{path} is of format {version}, not {FORMAT}")
         else:
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666))
+            if os.path.exists(path) and os.path.getsize(path):
+                raise FileExistsError(f"{path} exists")
             self._db = sqlite3.connect(path, isolation_level=None)
             self._db.execute(f"PRAGMA page_size = {PAGE_SIZE}")
             self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")

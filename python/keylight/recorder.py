@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from . import data, queries
+from .draft import SUFFIX, is_begun
 from .errors import NotRecorded, RecordError
 from .file import HistoryFile
 from .gradients import find_factor, is_rounding
@@ -76,11 +77,12 @@ class Recorder:
         self._ranks, model = Ranks(), inner(model)
         if resume and self._ranks.count > 1:
             raise RecordError("a training of several processes cannot be gone on with: record it anew")
-        if os.path.exists(path) and not resume and self._ranks.is_first:
-            raise RecordError(f"{path} exists: record to another file, or remove it, or go on with it (resume=True)")
+        for there in (path, path + SUFFIX):
+            if os.path.exists(there) and not resume and self._ranks.is_first:
+                raise RecordError(f"{there} exists: record to another file, or remove it, or go on with it (resume=True)")
         if os.path.exists(f"{path}.queries") and not os.path.exists(path) and self._ranks.is_first:
             raise RecordError(f"{path}.queries exists, of a run that is gone: remove it")
-        resume = resume and os.path.exists(path)
+        resume = resume and is_begun(path)
         self.path, self.name = path, name or os.path.splitext(os.path.basename(path))[0]
         self._model, self._optimizer, self._dtype, self._batch_first = model, optimizer, dtype, batch_first
         self._checkpoint_steps, self._check_steps, self._resume = checkpoint_steps, check_steps, resume
@@ -113,7 +115,8 @@ class Recorder:
         self.steps_done = self._steps_of_file() if resume else 0
 
     def _steps_of_file(self) -> int:
-        file = HistoryFile(self.path, resume=True)
+        path = self.path + SUFFIX
+        file = HistoryFile(path if os.path.exists(path) else self.path, resume=True)
         try:
             return int(file.select("SELECT steps_done FROM run")[0][0])
         finally:
@@ -154,7 +157,7 @@ class Recorder:
                 self._writer.call(lambda: None)
                 self._checkpoint()
         finally:
-            self._writer.end()
+            self._writer.end(drops=kind is not None and self.steps_done == 0)
 
     def step(self, samples: Sequence[int] | torch.Tensor | np.ndarray) -> Recording:
         """Records one update: forward, backward and optimizer.step() happen within. samples: the indices in train of
@@ -381,6 +384,7 @@ class Recorder:
                     queries.write(writer.file, self._test, self.name, len(self._train), index, found, places, self._dtype)
                 writer.call(write)
         writer.call(lambda: self._run.write_end(writer.file, self.steps_done, self._batch_max, self._checkpoint_steps, scores))
+        writer.call(writer.publish)
 
     def _go_on(self) -> None:
         """Takes up an unfinished file where its last checkpoint stands."""

@@ -9,6 +9,7 @@ from typing import Any, Callable
 
 import torch
 
+from .draft import Draft
 from .errors import RecordError
 from .file import Chunks, Encoder, HistoryFile
 from .rules import Rule
@@ -49,7 +50,7 @@ class Writer:
     """Writes steps in the order in which they come. What fails in the thread is raised by the next call."""
 
     def __init__(self, path: str, dtype: str, resume: bool = False):
-        self._path, self._open, self._dtype = path, lambda: HistoryFile(path, resume), dtype
+        self._path, self._resume, self._dtype = path, resume, dtype
         self.first = 0  # the next step's first pattern
         self._tasks: queue.Queue[Callable[[], None] | None] = queue.Queue(WAITING_MAX)
         self._failure: BaseException | None = None
@@ -58,6 +59,8 @@ class Writer:
         self._samples: list[torch.Tensor] = []
         self._steps: list[tuple] = []  # rows that wait for a checkpoint: one by one they would hold Python back
         self._thread = threading.Thread(target=self._run, name="keylight", daemon=True)
+        self._drops = False
+        self._draft: Draft
         self.file: HistoryFile
         n_threads = torch.get_num_threads()
         self._thread.start()
@@ -72,7 +75,8 @@ class Writer:
             try:
                 if self._failure is None:
                     if not hasattr(self, "file"):
-                        self.file = self._open()
+                        self._draft = Draft(self._path, self._resume)
+                        self.file = HistoryFile(self._draft.path, self._resume)
                     task()
             except (sqlite3.Error, OSError, ValueError, OverflowError) as failure:  # the training's thread raises it
                 self._failure = RecordError(f"{self._path} cannot be written: {failure}")
@@ -82,6 +86,14 @@ class Writer:
                 self._tasks.task_done()
         if hasattr(self, "file"):
             self.file.close()
+        if hasattr(self, "_draft"):
+            if self._drops:
+                self._draft.remove()
+            self._draft.end()
+
+    def publish(self) -> None:
+        """The file, which is finished, gets its name. In the thread."""
+        self._draft.publish()
 
     def _check(self) -> None:
         if self._failure is not None:
@@ -134,8 +146,9 @@ class Writer:
         self._check()
         self._tasks.put(keep)
 
-    def end(self) -> None:
-        """Ends the thread. What no checkpoint kept is gone, unless the file was finished."""
+    def end(self, drops: bool = False) -> None:
+        """Ends the thread. What no checkpoint kept is gone, unless the file was finished; drops: all of it is."""
+        self._drops = drops
         self._tasks.put(None)
         self._thread.join()
         self._check()

@@ -284,9 +284,63 @@ def test_a_killed_training_resumes_to_the_very_same_run():
             assert "--resume" in rest
         for command in ("info", "serve"):
             refuse(command, killed, says="not finished", code=1)
+        refuse("train", *options, "--output", killed, says="killed.keylight.part is there", code=1)
         tap.succeed("train", "--resume", killed, "--quiet")
         assert table(killed) == table(path("whole.keylight"))
-    refuse("train", "--resume", killed, says="is finished", code=1)
+        refuse("train", "--resume", killed, says="is finished", code=1)
+        os.remove(killed)
+
+
+def test_a_run_that_is_replaced_stays_until_the_new_one_is_whole():
+    options = ("--data", "strokes", "--hidden", "64", "--steps", "1500", "--batch", "16", "--checkpoint-steps", "50", "--seed", "2")
+    old = path("old.keylight")
+    shutil.copy(RUN, old)
+    before = table(old)
+    for name in ("marks", "results"):
+        with open(f"{old}.{name}", "w") as file:
+            file.write("found before")
+    child = subprocess.Popen([tap.KEYLIGHT, "train", *options, "--output", old, "--force"], stderr=subprocess.PIPE, text=True)
+    for line in child.stderr:
+        if line.startswith("step 300 "):
+            break
+    child.send_signal(signal.SIGKILL)
+    child.stderr.read()
+    assert child.wait() == -signal.SIGKILL and os.path.exists(old + ".part")
+    assert table(old) == before and open(old + ".marks").read() == "found before"
+    refuse("train", "--resume", old, says="allow that by --force", code=1)
+    tap.succeed("train", "--resume", old + ".part", "--force", "--quiet")  # either name will do
+    assert table(old) != before and not os.path.exists(old + ".part") and not os.path.exists(old + ".marks")
+    assert open(old + ".marks.old").read() == open(old + ".results.old").read() == "found before"
+    assert os.stat(old).st_mode & 0o222 == 0, "a finished run can be written"
+
+
+def test_two_trainings_of_one_target_leave_one():
+    options = ("--data", "strokes", "--hidden", "8", "--steps", "30", "--quiet")
+    both = path("both.keylight")
+    for _ in range(12):
+        children = [subprocess.Popen([tap.KEYLIGHT, "train", *options, "--output", both, "--force"], stdout=subprocess.PIPE,
+                                     stderr=subprocess.PIPE, text=True) for _ in range(2)]
+        said = [child.communicate(timeout=60)[1] for child in children]
+        codes = sorted(child.returncode for child in children)
+        assert codes in ([0, 0], [0, 1]) and all(text == "" or "being written" in text for text in said), (codes, said)
+        tap.succeed("verify", both)
+        assert [name for name in os.listdir(FOLDER) if name.startswith("both.keylight.")] == []
+
+
+def test_what_was_cut_off_at_its_ends_is_told():
+    """Before anything was kept, and between being whole and having its name."""
+    cut = path("cut.keylight")
+    open(cut + ".part", "w").close()
+    refuse("train", "--resume", cut, says="cut off before it began", code=1)
+    tap.succeed("train", "--data", "strokes", "--hidden", "8", "--steps", "3", "--output", cut, "--quiet")
+    shutil.copyfile(cut, cut + ".part")
+    refuse("info", path("none.keylight"), says="there is no file", code=1)
+    refuse("train", "--resume", cut, says="exists, and the training", code=1)
+    before = table(cut)
+    os.remove(cut)
+    refuse("info", cut, says="was cut off before it was named", code=1)
+    refuse("train", "--resume", cut, says="is finished", code=1)
+    assert table(cut) == before and not os.path.exists(cut + ".part")
 
 
 @contextlib.contextmanager
@@ -295,7 +349,7 @@ def training(output):
     child = subprocess.Popen([tap.KEYLIGHT, "train", "--data", "strokes", "--steps", "100000",
                               "--output", output, "--quiet"], stderr=subprocess.DEVNULL)
     try:
-        while not os.path.exists(output + "-journal"):
+        while not os.path.exists(output + ".part-journal"):
             time.sleep(0.02)
             assert child.poll() is None
         time.sleep(0.3)
@@ -312,7 +366,7 @@ def test_a_file_being_written_is_left_alone():
         refuse("train", "--resume", busy, says="being written", code=1)
         refuse("train", "--data", "strokes", "--steps", "10", "--output", busy, "--force",
                says="being written", code=1)
-        assert child.poll() is None and os.path.exists(busy + "-journal")
+        assert child.poll() is None and os.path.exists(busy + ".part-journal") and not os.path.exists(busy)
 
 
 def test_text_and_paths_of_any_kind_are_met():

@@ -54,13 +54,15 @@ def state(folder):
 
 
 def put_down(name, source):
+    """A copy of a run, finished or not, in a folder of its own, and a file that is nobody's business."""
     folder = os.path.join(FOLDER, name)
     shutil.rmtree(folder, ignore_errors=True)
     os.mkdir(folder)
     victim = os.path.join(folder, "victim")
     with open(victim, "w") as file:
         file.write("precious")
-    return folder, shutil.copy(source, os.path.join(folder, "run.keylight")), victim
+    run = os.path.join(folder, "run.keylight" + (".part" if source.endswith(".part") else ""))
+    return folder, shutil.copyfile(source, run), victim
 
 
 READERS = (("info",), ("verify",), ("query", "--sample", "test/strokes/3"), ("report", "--samples", "20"), ("suspects",),
@@ -69,6 +71,7 @@ WRITERS = (("train", "--resume"),)
 
 
 def commands(run, which):
+    run = run.removesuffix(".part")
     return [(command[0], *([run] if command[0] != "train" else []), *command[1:],
              *([run] if command[0] == "train" else [])) for command in which]
 
@@ -90,10 +93,11 @@ def test_a_journal_that_names_a_super_journal_removes_nothing():
             assert "is not finished" in refuses(arguments)
             assert state(folder) == before, arguments
         for arguments in commands(run, WRITERS):
-            assert "run.keylight-journal is not the journal of" in refuses(arguments)
+            assert f"{os.path.basename(run)}-journal is not the journal of" in refuses(arguments)
             assert state(folder) == before, arguments
         tap.train_strokes(folder, "run.keylight", "--force")
         assert open(victim).read() == "precious"
+        tap.succeed("verify", os.path.join(folder, "run.keylight"))
         assert sorted(os.listdir(folder)) == ["run.keylight", "victim"]
 
 
@@ -101,10 +105,15 @@ def test_a_new_run_beside_a_planted_journal_removes_nothing():
     folder, run, victim = put_down("new", RUN)
     planted = journal(run, victim)
     os.remove(run)
-    with open(run + "-journal", "wb") as out:
-        out.write(planted)
-    assert "is not the journal of" in refuses(
-        ("train", "--data", "strokes", "--hidden", "8", "--steps", "2", "--output", run))
+    for name in (run + ".part-journal", run + "-journal"):
+        with open(name, "wb") as out:
+            out.write(planted)
+        assert "is not the journal of" in refuses(
+            ("train", "--data", "strokes", "--hidden", "8", "--steps", "2", "--output", run))
+        os.remove(name)
+    assert open(victim).read() == "precious" and not os.path.exists(run)
+    os.symlink(victim, run + ".part")
+    assert "is not a file of its own" in refuses(("train", "--data", "strokes", "--steps", "2", "--output", run, "--force"))
     assert open(victim).read() == "precious" and not os.path.exists(run)
 
 
@@ -164,6 +173,7 @@ def test_readers_never_roll_back_and_a_resumed_training_does():
 
 def test_a_file_that_was_torn_while_it_was_written_is_what_its_journal_says():
     folder, run, _ = put_down("torn", UNFINISHED)
+    name = run.removesuffix(".part")
     with open(run + "-journal", "wb") as out:
         out.write(journal(run, records=3))
     with open(run, "r+b") as file:
@@ -173,10 +183,10 @@ def test_a_file_that_was_torn_while_it_was_written_is_what_its_journal_says():
         file.write(b"\xff" * (3 * PAGE - 100))  # and a schema that is none
     before = state(folder)
     for command in ("info", "verify"):
-        assert "was cut off while it wrote" in refuses((command, run))
+        assert "was cut off while it wrote" in refuses((command, name))
         assert state(folder) == before
     tap.succeed("train", "--resume", run, "--quiet")
-    tap.succeed("verify", run)
+    tap.succeed("verify", name)
 
 
 def test_an_empty_journal_is_none():
@@ -206,7 +216,7 @@ def test_what_a_file_defines_is_not_run():
         assert done.returncode == 1 and done.stderr.count("\n") == 1, done
     run = changed("trigger", UNFINISHED, "CREATE TRIGGER evil AFTER INSERT ON step BEGIN DELETE FROM rule; END;")
     tap.run("train", "--resume", run, "--quiet", timeout=60)
-    assert tap.run("verify", run).returncode == 0  # the trigger never ran
+    assert tap.run("verify", run.removesuffix(".part")).returncode == 0  # the trigger never ran
 
 
 def test_a_table_of_a_hundred_columns_is_no_table_of_a_run():

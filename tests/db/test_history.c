@@ -147,7 +147,8 @@ START_TEST(a_resumed_training_ends_as_if_it_had_never_stopped)
     small_run_create(&small, KL_F16);
     small_run_write(&small, fresh_path(), 16); /* between checkpoints */
     small_run_clear(&small);
-    ck_ok(kl_writer_resume(path, &writer, &empty.training, &empty.data, &empty.state, &err), err);
+    ck_ok(kl_writer_resume(path, 0, &writer, &empty.training, &empty.data, &empty.state, &err),
+          err);
     ck_assert_uint_eq(empty.state.steps_done, 12);
     recorder = kl_writer_recorder(writer);
     ck_ok(kl_train(&empty.training, &empty.data, &empty.state, &recorder, NULL, &err), err);
@@ -173,9 +174,10 @@ START_TEST(an_unfinished_run_is_told_apart_and_a_finished_one_not_resumed)
     small_run_clear(&small);
     ck_assert_int_eq(kl_run_open(path, 1, &run, &err), KL_ERR_UNFINISHED);
     ck_assert_ptr_nonnull(strstr(err.message, "step 12 of 40"));
+    remove_path();
     write_run(KL_F16);
     ck_assert_int_eq(
-        kl_writer_resume(path, &writer, &other.training, &other.data, &other.state, &err),
+        kl_writer_resume(path, 0, &writer, &other.training, &other.data, &other.state, &err),
         KL_ERR_EXISTS);
     remove_path();
 }
@@ -192,7 +194,7 @@ START_TEST(an_existing_file_is_never_overwritten)
     fclose(file);
     small_run_create(&small, KL_F16);
     ck_assert_int_eq(
-        kl_writer_create(path, &small.training, &small.data, &small.state, &writer, &err),
+        kl_writer_create(path, 0, &small.training, &small.data, &small.state, &writer, &err),
         KL_ERR_EXISTS);
     ck_assert_int_eq(access(path, F_OK), 0);
     small_run_clear(&small);

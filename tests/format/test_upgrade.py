@@ -187,7 +187,7 @@ def test_of_two_upgrades_at_once_one_waits_for_nobody():
         codes = [first.returncode, second.returncode]
         assert 0 in codes, said
         if codes != [0, 0]:
-            assert "another upgrade" in "".join(said) or "is up to date" in "".join(said), (delay, said)
+            assert "another keylight" in "".join(said) or "is up to date" in "".join(said), (delay, said)
         tap.succeed("verify", run)
         assert [name for name in os.listdir(FOLDER) if name.startswith("both.keylight.")] == []
 

@@ -66,8 +66,9 @@ def sgd(model, **options):
 def path_of(folder, name):
     """Where a run of that name is recorded to; nothing is there."""
     path = os.path.join(folder, f"{name}.keylight")
-    if os.path.exists(path):
-        os.remove(path)
+    for there in (path, path + ".part"):
+        if os.path.exists(there):
+            os.remove(there)
     return path
 
 

@@ -14,7 +14,7 @@ char path[64];
 
 void remove_path(void)
 {
-    static const char *const suffixes[] = {"", "-journal"};
+    static const char *const suffixes[] = {"", "-journal", ".part", ".part-journal"};
     char name[80];
 
     for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {

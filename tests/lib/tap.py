@@ -37,7 +37,7 @@ def train_strokes(folder, name="strokes.keylight", *options):
 
 
 def stopped_training(folder, name="stopped.keylight"):
-    """A run whose training was stopped after some checkpoints; returns its path."""
+    """A run whose training was stopped after some checkpoints; returns the path of what is there of it."""
     path = os.path.join(folder, name)
     child = subprocess.Popen([KEYLIGHT, "train", "--data", "strokes", "--hidden", "64", "--steps", "3000",
                               "--batch", "16", "--checkpoint-steps", "50", "--output", path],
@@ -48,7 +48,7 @@ def stopped_training(folder, name="stopped.keylight"):
     child.send_signal(signal.SIGINT)
     child.stderr.read()
     assert child.wait() == 130, child.returncode
-    return path
+    return path + ".part"
 
 
 def main(module):
