@@ -8,6 +8,7 @@
 #include "api/answers.h"
 #include "core/explain/dual/adam.h"
 #include "core/training/settings.h"
+#include "db/follow.h"
 
 double kl_run_dataset_accuracy(const struct kl_run *run, uint32_t dataset)
 {
@@ -305,6 +306,13 @@ static void add_summary(struct kl_json *json, const struct kl_run *run)
     add_errands(json, run);
     kl_json_count(json, "patterns", run->history.n_patterns);
     kl_json_count(json, "steps", run->training.n_steps);
+    if (run->planned_steps) {
+        kl_json_object(json, "unfinished");
+        kl_json_count(json, "planned_steps", run->planned_steps);
+        kl_json_bool(json, "is_written", kl_follow_is_written(run->path));
+        kl_json_string(json, "version", run->version);
+        kl_json_end(json);
+    }
     kl_json_count(json, "file_bytes", run->file_bytes);
     add_layers(json, run);
     add_datasets(json, run);

@@ -106,8 +106,8 @@ static void bench_hidden(struct asker *adam)
 void bench_adam(const struct bench *bench, struct kl_run *run)
 {
     static const struct kl_server_options options = {0};
-    struct kl_run *const runs[] = {bench->resident, run};
     struct asker sgd = {.run = bench->resident, .n_requests = 1, .more = "&rank=logit"}, adam;
+    struct kl_served *served = NULL;
     struct kl_server *server = NULL;
     uint32_t *ids = NULL;
     struct kl_error err;
@@ -115,7 +115,10 @@ void bench_adam(const struct bench *bench, struct kl_run *run)
     must(kl_batch_query_choose(&run->history, 10000, &ids, &sgd.n_ids, &err), &err);
     sgd.ids = ids;
     sgd.layer = run->history.final->shape.n_layers;
-    must(kl_server_start(&options, runs, 2, bench->pool, &server, &err), &err);
+    must(kl_served_create(bench->pool, 0, &served, &err), &err);
+    must(kl_served_add(served, bench->resident, &err), &err);
+    must(kl_served_add(served, run, &err), &err);
+    must(kl_server_start(&options, served, bench->pool, &server, &err), &err);
     sgd.port = kl_server_port(server);
     adam = sgd;
     adam.run = run;
@@ -129,5 +132,6 @@ void bench_adam(const struct bench *bench, struct kl_run *run)
     client_close(&sgd.client);
     client_close(&adam.client);
     kl_server_stop(server);
+    kl_served_free(served);
     free(ids);
 }

@@ -101,6 +101,7 @@ void bench_requests(const struct bench *bench)
     const struct kl_network *network = bench->resident->history.final;
     struct asker asker = {.run = bench->resident, .n_requests = 1, .more = "&views=time"};
     struct passes passes = {.bench = bench};
+    struct kl_served *served = NULL;
     struct kl_server *server = NULL;
     struct kl_error err;
     uint32_t widest = 0, *ids = NULL;
@@ -115,7 +116,9 @@ void bench_requests(const struct bench *bench)
          &err);
     for (uint32_t j = 0; j < widest; j++)
         passes.query[j] = (float)j / (float)widest - 0.5f;
-    must(kl_server_start(&options, &bench->resident, 1, bench->pool, &server, &err), &err);
+    must(kl_served_create(bench->pool, 0, &served, &err), &err);
+    must(kl_served_add(served, bench->resident, &err), &err);
+    must(kl_server_start(&options, served, bench->pool, &server, &err), &err);
     asker.port = kl_server_port(server);
     asker.client = client_open(asker.port);
     section("Requests over HTTP: ranking, class totals, contributions, time, JSON");
@@ -125,6 +128,7 @@ void bench_requests(const struct bench *bench)
     bench_clients(&asker);
     client_close(&asker.client);
     kl_server_stop(server);
+    kl_served_free(served);
     free(passes.query);
     free(passes.out);
     free(ids);

@@ -25,7 +25,8 @@ static void train(void *argument)
 
     must(kl_training_start(&job->training, &state, &err), &err);
     if (job->path) {
-        must(kl_writer_create(job->path, 1, &job->training, &job->data, &state, &writer, &err), &err);
+        must(kl_writer_create(job->path, 1, &job->training, &job->data, &state, &writer, &err),
+             &err);
         recorder = kl_writer_recorder(writer);
     }
     must(kl_train(&job->training, &job->data, &state, job->path ? &recorder : NULL, NULL, &err),

@@ -14,10 +14,10 @@
 #include "cli/remedy.h"
 #include "core/base/blas.h"
 #include "core/base/memory.h"
+#include "db/follow.h"
 #include "db/run.h"
 #include "server/server.h"
 
-#define RUNS_MAX 64
 #define DEFAULT_PORT 8420
 
 struct request {
@@ -149,59 +149,93 @@ static const struct kl_run *find_same(struct kl_run *const *runs, size_t n,
     return NULL;
 }
 
-/* Opens a run: *run is NULL where it is one of a folder that cannot be served, which is said. */
-static enum kl_status open_one(const char *path, int is_named, struct kl_pool *pool,
-                               struct kl_run *const *runs, size_t n, struct kl_run **run,
-                               struct kl_error *err)
-{
-    const struct kl_run *same;
-    enum kl_status status = kl_run_open(path, kl_pool_n_workers(pool), run, err);
+/* The runs that are served, in the order in which they were named. */
+struct opened {
+    struct kl_served *served;
+    struct kl_run *runs[KL_SERVED_MAX]; /* but for those in training */
+    size_t n_runs, n_followed;
+    uint64_t memory_bytes; /* that is left for them */
+};
 
-    if (status)
-        *run = NULL;
-    if (status && is_named)
-        return kl_remedy(err, path);
-    if (status) {
-        fprintf(stderr, "keylight: left out: %s\n", err->message);
-        return KL_OK;
+/* A run that is not finished is followed. */
+static enum kl_status follow(struct opened *opened, const char *path, struct kl_error *err)
+{
+    char *draft = NULL;
+    struct kl_error of_draft;
+    enum kl_status status = kl_follow_find(path, &draft, err);
+
+    if (!status && kl_served_follow(opened->served, draft, &of_draft)) {
+        *err = of_draft;
+        status = err->status;
     }
-    same = find_same(runs, n, *run);
-    if (same && is_named)
-        status = kl_fail(err, KL_ERR_USAGE, "%s and %s are the same run (%s): name it once",
-                         same->path, path, same->fingerprint);
-    if (same) {
-        kl_run_close(*run);
-        *run = NULL;
+    if (!status) {
+        opened->n_followed++;
+        fprintf(stderr, "%s is not finished: it is shown as of its last checkpoint%s\n", draft,
+                kl_follow_is_written(draft) ? ", and followed" : "");
     }
-    if (!same && isatty(STDERR_FILENO))
-        fprintf(stderr, "Opening %s (%.0f MB)\n", path, (double)(*run)->file_bytes / 1e6);
+    free(draft);
     return status;
 }
 
-/* Opens every run and keeps in memory what the budget allows, in the order given: *n_runs. */
-static enum kl_status open_runs(const struct kl_run_files *files, uint64_t memory_bytes,
-                                struct kl_pool *pool, struct kl_run **runs, size_t *n_runs,
-                                struct kl_error *err)
+/* Opens a run and keeps in memory what may be; what is the same as another one is left. */
+static enum kl_status open_finished(struct opened *opened, const char *path, int is_named,
+                                    struct kl_pool *pool, struct kl_error *err)
 {
-    for (size_t i = 0; i < files->n; i++) {
-        struct kl_run *run = NULL;
-        enum kl_status status;
+    const struct kl_run *same;
+    struct kl_run *run = NULL;
+    enum kl_status status = kl_run_open(path, kl_pool_n_workers(pool), &run, err);
 
-        if (*n_runs == RUNS_MAX)
-            return kl_fail(err, KL_ERR_USAGE, "at most %d runs can be served at once", RUNS_MAX);
-        status = open_one(files->paths[i], i < files->n_named, pool, runs, *n_runs, &run, err);
-        if (status)
-            return status;
-        if (!run)
-            continue;
-        runs[(*n_runs)++] = run;
-        status = kl_run_load(run, pool, memory_bytes, err);
-        if (status)
-            return status;
-        memory_bytes -= kl_run_resident_bytes(run);
+    if (status)
+        return status;
+    same = find_same(opened->runs, opened->n_runs, run);
+    if (same && is_named)
+        status = kl_fail(err, KL_ERR_USAGE, "%s and %s are the same run (%s): name it once",
+                         same->path, path, same->fingerprint);
+    if (!same && isatty(STDERR_FILENO))
+        fprintf(stderr, "Opening %s (%.0f MB)\n", path, (double)run->file_bytes / 1e6);
+    if (!same)
+        status = kl_run_load(run, pool, opened->memory_bytes, err);
+    if (!status && !same)
+        status = kl_served_add(opened->served, run, err);
+    if (status || same) {
+        kl_run_close(run);
+        return status;
     }
-    return *n_runs ? KL_OK
-                   : kl_fail(err, KL_ERR_USAGE, "none of these runs can be served: see above");
+    opened->runs[opened->n_runs++] = run;
+    opened->memory_bytes -= kl_run_resident_bytes(run);
+    return KL_OK;
+}
+
+static int is_unfinished(enum kl_status status)
+{
+    return status == KL_ERR_UNFINISHED || status == KL_ERR_BUSY;
+}
+
+/* What cannot be served and is only one of a folder is left out, and that is said. */
+static enum kl_status open_one(struct opened *opened, const char *path, int is_named,
+                               struct kl_pool *pool, struct kl_error *err)
+{
+    enum kl_status status = open_finished(opened, path, is_named, pool, err);
+
+    if (is_unfinished(status))
+        status = follow(opened, path, err);
+    if (status && is_named)
+        return kl_remedy(err, path);
+    if (status)
+        fprintf(stderr, "keylight: left out: %s\n", err->message);
+    return KL_OK;
+}
+
+static enum kl_status open_all(const struct kl_run_files *files, struct opened *opened,
+                               struct kl_pool *pool, struct kl_error *err)
+{
+    enum kl_status status = KL_OK;
+
+    for (size_t i = 0; !status && i < files->n; i++)
+        status = open_one(opened, files->paths[i], i < files->n_named, pool, err);
+    return status || opened->n_runs + opened->n_followed
+               ? status
+               : kl_fail(err, KL_ERR_USAGE, "none of these runs can be served: see above");
 }
 
 /* Tells the desktop to open the page; without one, the printed address has to do. */
@@ -251,17 +285,17 @@ static void ask_to_stop(int number)
     sem_post(&asked_to_stop);
 }
 
-static enum kl_status serve(struct request *request, struct kl_run **runs, size_t n_runs,
-                            struct kl_pool *pool, struct kl_error *err)
+static enum kl_status serve(struct request *request, struct kl_served *served, struct kl_pool *pool,
+                            struct kl_error *err)
 {
     struct kl_server *server = NULL;
     const struct sigaction action = {.sa_handler = ask_to_stop, .sa_flags = SA_RESTART};
     char url[700];
-    enum kl_status status = kl_server_start(&request->server, runs, n_runs, pool, &server, err);
+    enum kl_status status = kl_server_start(&request->server, served, pool, &server, err);
 
     if (status == KL_ERR_BUSY && request->port == UINT32_MAX) {
         request->server.port = 0; /* the usual port is only a habit */
-        status = kl_server_start(&request->server, runs, n_runs, pool, &server, err);
+        status = kl_server_start(&request->server, served, pool, &server, err);
     }
     if (status)
         return status;
@@ -283,10 +317,9 @@ static enum kl_status serve(struct request *request, struct kl_run **runs, size_
 enum kl_status kl_cli_serve(int argc, char **argv, struct kl_error *err)
 {
     struct request request = {0};
-    struct kl_run *runs[RUNS_MAX] = {NULL};
+    struct opened opened = {0};
     struct kl_pool *pool = NULL;
     struct kl_run_files files = {0};
-    size_t n_runs = 0;
     enum kl_status status = parse(argc, argv, &request, err);
 
     if (status || request.helped)
@@ -297,12 +330,16 @@ enum kl_status kl_cli_serve(int argc, char **argv, struct kl_error *err)
     status = kl_run_files_find(argv + 1, (size_t)request.n_runs, &files, err);
     if (!status)
         status = kl_pool_create(0, &pool, err);
+    opened.memory_bytes = request.memory_bytes;
     if (!status)
-        status = open_runs(&files, request.memory_bytes, pool, runs, &n_runs, err);
+        status = kl_served_create(pool, request.memory_bytes, &opened.served, err);
     if (!status)
-        status = serve(&request, runs, n_runs, pool, err);
-    for (size_t i = 0; i < n_runs; i++)
-        kl_run_close(runs[i]);
+        status = open_all(&files, &opened, pool, err);
+    if (!status)
+        status = serve(&request, opened.served, pool, err);
+    kl_served_free(opened.served);
+    for (size_t i = 0; i < opened.n_runs; i++)
+        kl_run_close(opened.runs[i]);
     kl_run_files_clear(&files);
     kl_pool_free(pool);
     return status;

@@ -161,7 +161,7 @@ static enum kl_status tell_failure(const struct kl_train_request *request, const
                                    struct kl_writer *writer, struct kl_error *err)
 {
     struct kl_error cause = *err;
-    uint32_t steps_kept = kl_writer_steps_kept(writer);
+    uint32_t steps_kept = kl_writer_settle(writer);
     int is_hopeless = err->status == KL_ERR_DIVERGED || err->status == KL_ERR_INPUT;
 
     if (is_hopeless && steps_kept == 0 && !request->resume) {

@@ -83,6 +83,8 @@ enum kl_status kl_marks_read(const struct kl_run *run, struct kl_mark **marks, u
 
     *marks = NULL;
     *n = 0;
+    if (run->planned_steps)
+        return KL_OK; /* there are none of a run in training */
     status = kl_beside_open(&marks_file, run, 0, &db, err);
     if (!status && db)
         status = read_marks(db, run, marks, n, err);
@@ -135,6 +137,9 @@ enum kl_status kl_marks_set(const struct kl_run *run, const struct kl_mark *mark
     sqlite3 *db = NULL;
     enum kl_status status;
 
+    if (run->planned_steps)
+        return kl_fail(err, KL_ERR_UNFINISHED,
+                       "this run is in training: mark its suspects when it is finished");
     if (mark->sample >= kl_collection_size(&run->data))
         return kl_fail_on(err, KL_ERR_NOT_FOUND, "sample", "there is no sample %u", mark->sample);
     if (mark->label >= n_classes_of(run, mark->sample))

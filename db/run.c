@@ -15,6 +15,7 @@
 #include "db/file/draft.h"
 #include "db/tables/tensors.h"
 #include "db/run_private.h"
+#include "db/file/rows.h"
 #include "db/file/run_row.h"
 #include "db/tables/datasets.h"
 #include "db/tables/layers.h"
@@ -95,7 +96,8 @@ static enum kl_status read_fingerprint(struct kl_run *run, struct kl_error *err)
     if (!status)
         memcpy(run->fingerprint, text, 17);
     sqlite3_finalize(statement);
-    return status;
+    memcpy(run->version, run->fingerprint, sizeof run->version);
+    return status ? status : kl_rows_birth(run->private->db, run->birth, err);
 }
 
 static enum kl_status read_curve(struct kl_run *run, struct kl_error *err)
@@ -219,6 +221,7 @@ static enum kl_status read_left_out(struct kl_run *run, struct kl_error *err)
 static enum kl_status read_start(struct kl_run *run, struct kl_error *err)
 {
     sqlite3 *db = run->private->db;
+    uint32_t steps_done = 0;
     enum kl_status status = kl_rows_check_small(db, err);
 
     if (!status)
@@ -227,8 +230,15 @@ static enum kl_status read_start(struct kl_run *run, struct kl_error *err)
     if (!status)
         status = kl_datasets_read(db, kl_training_model(&run->training),
                                   (enum kl_heads)run->training.heads, &run->data, err);
-    return status ? status
-                  : kl_layers_read(db, &run->data, &run->training, &run->private->layers, err);
+    if (!status)
+        status = kl_layers_read(db, &run->data, &run->training, &run->private->layers, err);
+    if (!status)
+        status = kl_run_row_read(db, run->training.n_steps, &steps_done, err);
+    if (!status && steps_done < run->training.n_steps) {
+        run->planned_steps = run->training.n_steps;
+        run->training.n_steps = steps_done;
+    }
+    return status;
 }
 
 static enum kl_status read_all(struct kl_run *run, unsigned n_workers, struct kl_error *err)

@@ -1,5 +1,6 @@
-/* A finished run, opened for reading: settings, data sets, weights, and the history as core's
- * attention wants it. Immutable after opening; every function is thread-safe. */
+/* A finished run, or one as of a checkpoint (db/follow.h), opened for reading: settings, data sets,
+ * weights, and the history as core's attention wants it. Immutable after opening; every function is
+ * thread-safe. */
 #ifndef KL_DB_RUN_H
 #define KL_DB_RUN_H
 
@@ -15,9 +16,12 @@ struct kl_run_curve_point {
 struct kl_run {
     char *path;
     struct kl_training training;
+    uint32_t planned_steps; /* of a run that is not finished: training.n_steps is how far it is */
     uint32_t n_other_settings;
     struct kl_other_setting *other_settings;
     char fingerprint[17]; /* names the run in URLs */
+    char version[17];     /* of all that it holds */
+    char birth[17];       /* of its settings, data and initial weights: known at its first step */
     uint64_t file_bytes;
     struct kl_collection data; /* without pixels: read them with kl_run_image */
     struct kl_network *initial, *final;

@@ -5,8 +5,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/base/clock.h"
 #include "core/base/memory.h"
+#include "core/training/loop.h"
 #include "db/file/database.h"
+#include "db/file/committed.h"
 #include "db/file/draft.h"
 #include "db/tables/images.h"
 #include "db/tables/layers.h"
@@ -23,6 +26,9 @@
  * would have all of them written twice. */
 #define LOCKED "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = TRUNCATE; "
 
+#define POSTPONED "postponed_checkpoint"
+#define POSTPONED_MAX_MS 60e3 /* a copy of some ten gigabytes */
+
 /* What the optimiser keeps of every parameter is called in the file. */
 static const char *const moment_states[KL_MOMENTS_MAX] = {"first_moment", "second_moment"};
 
@@ -33,6 +39,9 @@ struct kl_writer {
     struct kl_training training;
     struct kl_patterns *patterns;
     uint32_t steps_kept; /* by the last checkpoint */
+    /* The checkpoint that waits because somebody copies the file: its steps, and since when. */
+    uint32_t steps_postponed;
+    double postponed_ms;
     sqlite3_stmt *insert_step, *insert_rule, *insert_curve;
 };
 
@@ -42,7 +51,7 @@ static enum kl_status prepare_statements(struct kl_writer *writer, struct kl_err
 
     if (!status)
         status = kl_rows_insert(writer->db, "rule", 0, &writer->insert_rule, err);
-    return status ? status : kl_rows_insert(writer->db, "curve", 0, &writer->insert_curve, err);
+    return status ? status : kl_rows_insert(writer->db, "curve", 1, &writer->insert_curve, err);
 }
 
 static enum kl_status record_step(void *self, const struct kl_step_record *record,
@@ -103,6 +112,23 @@ static enum kl_status write_state(struct kl_writer *writer, const struct kl_trai
     return status ? status : kl_rows_sign(writer->db, "run", "id = 1", err);
 }
 
+/* Whoever copies the file, to look at it as it is, is not disturbed, and the training does not
+ * wait: the checkpoint is a savepoint first. */
+static enum kl_status postpone(struct kl_writer *writer, uint32_t steps, struct kl_error *err)
+{
+    enum kl_status status = KL_OK;
+
+    if (writer->steps_postponed)
+        status = kl_db_exec(writer->db, "RELEASE " POSTPONED, err);
+    else
+        writer->postponed_ms = kl_now_ms();
+    if (!status)
+        status = kl_db_exec(writer->db, "SAVEPOINT " POSTPONED, err);
+    if (!status)
+        writer->steps_postponed = steps;
+    return status;
+}
+
 static enum kl_status checkpoint(void *self, const struct kl_training_state *state,
                                  struct kl_error *err)
 {
@@ -111,11 +137,17 @@ static enum kl_status checkpoint(void *self, const struct kl_training_state *sta
 
     if (!status)
         status = write_state(writer, state, err);
-    if (!status)
-        status = kl_db_exec(writer->db, "COMMIT; BEGIN IMMEDIATE", err);
-    if (!status)
-        writer->steps_kept = state->steps_done;
-    return status;
+    if (status)
+        return status;
+    if (kl_committed_is_wanted(kl_draft_file(writer->draft)) &&
+        (!writer->steps_postponed || kl_now_ms() - writer->postponed_ms < POSTPONED_MAX_MS))
+        return postpone(writer, state->steps_done, err);
+    status = kl_db_exec(writer->db, "COMMIT; BEGIN IMMEDIATE", err);
+    if (status)
+        return status;
+    writer->steps_kept = state->steps_done;
+    writer->steps_postponed = 0;
+    return KL_OK;
 }
 
 static enum kl_status write_predictions(struct kl_writer *writer,
@@ -173,7 +205,13 @@ static enum kl_status finish(void *self, const struct kl_training_state *state,
     if (status)
         return status;
     close_file(writer);
-    return kl_draft_publish(writer->draft, 0, writer->replaces, err);
+    return writer->draft ? kl_draft_publish(writer->draft, 0, writer->replaces, err) : KL_OK;
+}
+
+struct kl_recorder kl_writer_recorder(struct kl_writer *writer)
+{
+    return (struct kl_recorder){writer,          record_step, record_evaluation,
+                                record_snapshot, checkpoint,  finish};
 }
 
 static enum kl_status write_start(struct kl_writer *writer, const struct kl_collection *data,
@@ -314,15 +352,44 @@ static enum kl_status end_finished(struct kl_writer *writer, struct kl_error *er
                : kl_fail(err, KL_ERR_EXISTS, "%s is finished: there is nothing to resume", target);
 }
 
+/* Everything to go on with, from an open database. On failure nothing is left in *data, *state. */
+static enum kl_status read_unfinished(struct kl_writer *writer, struct kl_collection *data,
+                                      struct kl_training_state *state, struct kl_error *err)
+{
+    struct kl_training_state resumed = {0};
+    struct kl_collection read = {0};
+    uint32_t steps_done = 0;
+    enum kl_status status = read_start(writer, &read, &steps_done, err);
+
+    if (!status)
+        status = kl_images_read(writer->db, &read, err);
+    if (!status)
+        status = kl_training_state_create(&writer->training, &resumed, err);
+    if (!status)
+        status = kl_tensors_read(writer->db, "current", 0, resumed.network, err);
+    if (!status && steps_done < writer->training.n_steps) {
+        for (uint32_t i = 0; !status && i < KL_MOMENTS_MAX && resumed.moments[i]; i++)
+            status = kl_tensors_read(writer->db, moment_states[i], 0, resumed.moments[i], err);
+        if (!status && resumed.carried)
+            status = kl_carried_read(writer->db, resumed.carried, resumed.n_carried, err);
+    }
+    if (status) {
+        kl_training_state_clear(&resumed);
+        kl_collection_clear(&read);
+        return status;
+    }
+    writer->steps_kept = resumed.steps_done = steps_done;
+    *data = read;
+    *state = resumed;
+    return KL_OK;
+}
+
 enum kl_status kl_writer_resume(const char *path, int replaces, struct kl_writer **out,
                                 struct kl_training *training, struct kl_collection *data,
                                 struct kl_training_state *state, struct kl_error *err)
 {
     struct kl_writer *writer = NULL;
-    struct kl_training_state resumed = {0};
-    struct kl_collection read = {0};
     sqlite3_int64 finished = 0;
-    uint32_t steps_done = 0;
     enum kl_status status = kl_alloc(&writer, 1, sizeof *writer, "the history", err);
 
     if (status)
@@ -333,65 +400,85 @@ enum kl_status kl_writer_resume(const char *path, int replaces, struct kl_writer
         status = open_unfinished(kl_draft_name(writer->draft), &writer->db, &finished, err);
     if (!status && finished)
         status = end_finished(writer, err);
-    if (status)
-        goto out;
-    status = read_start(writer, &read, &steps_done, err);
-    if (status)
-        goto out;
-    status = kl_images_read(writer->db, &read, err);
-    if (status)
-        goto out;
-    status = kl_training_state_create(&writer->training, &resumed, err);
-    if (status)
-        goto out;
-    resumed.steps_done = steps_done;
-    status = kl_tensors_read(writer->db, "current", 0, resumed.network, err);
-    if (status)
-        goto out;
-    if (steps_done < writer->training.n_steps) {
-        for (uint32_t i = 0; !status && i < KL_MOMENTS_MAX && resumed.moments[i]; i++)
-            status = kl_tensors_read(writer->db, moment_states[i], 0, resumed.moments[i], err);
-        if (!status && resumed.carried)
-            status = kl_carried_read(writer->db, resumed.carried, resumed.n_carried, err);
-    }
-    if (status)
-        goto out;
-    status = kl_patterns_create(writer->db, &writer->training,
-                                (uint64_t)steps_done * kl_training_patterns(&writer->training),
-                                &writer->patterns, err);
-    if (status)
-        goto out;
-    status = prepare_statements(writer, err);
-out:
+    if (!status)
+        status = read_unfinished(writer, data, state, err);
     if (status) {
-        kl_training_state_clear(&resumed);
-        kl_collection_clear(&read);
         kl_writer_close(writer);
         return status;
     }
-    writer->steps_kept = steps_done;
+    status =
+        kl_patterns_create(writer->db, &writer->training,
+                           (uint64_t)writer->steps_kept * kl_training_patterns(&writer->training),
+                           &writer->patterns, err);
+    if (!status)
+        status = prepare_statements(writer, err);
+    if (status) {
+        kl_training_state_clear(state);
+        kl_collection_clear(data);
+        kl_writer_close(writer);
+        return status;
+    }
     *training = writer->training;
-    *data = read;
-    *state = resumed;
     *out = writer;
     return KL_OK;
 }
 
-uint32_t kl_writer_steps_kept(const struct kl_writer *writer)
+/* The last weights are those that the run has, and no snapshot. */
+static enum kl_status drop_last_snapshot(sqlite3 *db, uint32_t step, struct kl_error *err)
 {
-    return writer->steps_kept;
+    char sql[100];
+
+    snprintf(sql, sizeof sql, "DELETE FROM tensor WHERE state = 'snapshot' AND step = %u", step);
+    return kl_db_exec(db, sql, err);
 }
 
-struct kl_recorder kl_writer_recorder(struct kl_writer *writer)
+enum kl_status kl_writer_complete(const char *path, struct kl_error *err)
 {
-    return (struct kl_recorder){writer,          record_step, record_evaluation,
-                                record_snapshot, checkpoint,  finish};
+    struct kl_writer writer = {0};
+    struct kl_recorder recorder = kl_writer_recorder(&writer);
+    struct kl_collection data = {0};
+    struct kl_training_state state = {0};
+    enum kl_status status = kl_db_open(path, KL_OPEN_WRITE, &writer.db, err);
+
+    if (!status)
+        status = kl_db_exec(writer.db,
+                            "PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;"
+                            "BEGIN IMMEDIATE",
+                            err);
+    if (!status)
+        status = read_unfinished(&writer, &data, &state, err);
+    if (!status && state.steps_done == 0)
+        status = kl_fail(err, KL_ERR_UNFINISHED, "it has no checkpoint yet");
+    if (!status)
+        status = drop_last_snapshot(writer.db, state.steps_done, err);
+    if (!status)
+        status = prepare_statements(&writer, err);
+    if (!status) {
+        writer.training.n_steps = state.steps_done; /* so that all that is left is to finish */
+        status = kl_train(&writer.training, &data, &state, &recorder, NULL, err);
+    }
+    close_file(&writer);
+    kl_training_state_clear(&state);
+    kl_collection_clear(&data);
+    return status;
+}
+
+uint32_t kl_writer_settle(struct kl_writer *writer)
+{
+    struct kl_error ignored; /* what was kept before still is */
+
+    if (writer->db && writer->steps_postponed &&
+        !kl_db_exec(writer->db, "ROLLBACK TO " POSTPONED "; COMMIT", &ignored))
+        writer->steps_kept = writer->steps_postponed;
+    writer->steps_postponed = 0;
+    return writer->steps_kept;
 }
 
 void kl_writer_close(struct kl_writer *writer)
 {
     if (!writer)
         return;
+    (void)kl_writer_settle(writer);
     close_file(writer);
     kl_draft_free(writer->draft);
     free(writer);

@@ -34,8 +34,15 @@ enum kl_status kl_writer_resume(const char *path, int replaces, struct kl_writer
                                 struct kl_training *training, struct kl_collection *data,
                                 struct kl_training_state *state, struct kl_error *err);
 
-/* Steps up to the last checkpoint: what the file holds. Once the training has ended. */
-uint32_t kl_writer_steps_kept(const struct kl_writer *writer);
+/* Makes an unfinished run that nobody else has, a copy, whole as of its last checkpoint: with the
+ * predictions of the network that it was then, and a fingerprint. It then has fewer steps than its
+ * settings say. Nothing is synced. Errors: KL_ERR_UNFINISHED (no checkpoint), KL_ERR_USAGE (of
+ * another program), and those of kl_db_open. */
+enum kl_status kl_writer_complete(const char *path, struct kl_error *err);
+
+/* Once the training has ended before its end: commits the last checkpoint, if that has not been
+ * done, and returns the steps up to it: what the file holds. */
+uint32_t kl_writer_settle(struct kl_writer *writer);
 
 /* The recorder to train with; valid until the writer is closed. Its finish gives the run its place;
  * where that fails, the finished run is beside it, and kl_writer_resume tries again. */

@@ -10,11 +10,9 @@
 
 #define API "/api/v1/"
 
-void kl_service_init(struct kl_service *service, struct kl_run *const *runs, size_t n_runs,
-                     struct kl_pool *pool)
+void kl_service_init(struct kl_service *service, struct kl_served *served, struct kl_pool *pool)
 {
-    service->runs = runs;
-    service->n_runs = n_runs;
+    service->served = served;
     service->pool = pool;
     kl_batch_queries_init(&service->batch);
     kl_inquiries_init(&service->inquiries);
@@ -32,6 +30,15 @@ void kl_service_clear(struct kl_service *service)
     kl_inquiries_clear(&service->inquiries);
     sem_destroy(&service->scans);
     sem_destroy(&service->pictures);
+}
+
+void kl_service_forget(void *argument, const struct kl_run *run)
+{
+    struct kl_service *service = argument;
+
+    kl_sample_lists_forget(&service->lists, run);
+    kl_batch_queries_forget(&service->batch, run);
+    kl_inquiries_forget(&service->inquiries, run);
 }
 
 static void serve_asset(const char *path, struct kl_reply *reply)
@@ -52,23 +59,6 @@ static void serve_asset(const char *path, struct kl_reply *reply)
     reply->is_gzip = asset->is_gzip;
     reply->cache = KL_CACHE_REVALIDATE;
     kl_reply_tag(reply, content, NULL);
-}
-
-static int is_fingerprint(const char *fingerprint, const char *id, size_t length)
-{
-    return fingerprint && strlen(fingerprint) == length && !strncmp(fingerprint, id, length);
-}
-
-struct kl_run *kl_service_run(const struct kl_service *service, const char *id, size_t length)
-{
-    for (size_t i = 0; i < service->n_runs; i++)
-        if (is_fingerprint(service->runs[i]->fingerprint, id, length))
-            return service->runs[i];
-    for (size_t i = 0; i < service->n_runs; i++)
-        if (is_fingerprint(kl_run_other_setting(service->runs[i], KL_FINGERPRINT_BEFORE), id,
-                           length))
-            return service->runs[i];
-    return NULL;
 }
 
 static void no_such_resource(struct kl_reply *reply)
@@ -93,19 +83,13 @@ static int is_of_images(const char *rest)
            !strcmp(rest, "map");
 }
 
-/* /api/v1/runs/RUN and what lies below; path starts at RUN. */
-static void route_run(struct kl_service *service, const char *path,
-                      const struct kl_request *request, struct kl_reply *reply)
+/* What lies below a run's address. */
+static void route_below(struct kl_service *service, struct kl_run *run, const char *rest,
+                        const struct kl_request *request, struct kl_reply *reply)
 {
-    size_t length = strcspn(path, "/");
-    struct kl_run *run = kl_service_run(service, path, length);
     enum kl_errand_kind errand;
-    const char *rest = path + length + (path[length] == '/');
 
-    if (!run)
-        kl_reply_problem(reply, 404, "run",
-                         "this server has no run of that id: GET /api/v1/runs lists those it has");
-    else if (request->is_post && !takes_post(rest)) {
+    if (request->is_post && !takes_post(rest)) {
         kl_reply_problem(reply, 405, NULL, "this address takes GET only");
         reply->allow = "GET, HEAD";
     } else if (is_of_images(rest) && kl_history_is_text(&run->history))
@@ -148,6 +132,22 @@ static void route_run(struct kl_service *service, const char *path,
         kl_serve_about_subject(service, run, rest, request, reply);
     else
         no_such_resource(reply);
+}
+
+/* /api/v1/runs/RUN and what lies below; path starts at RUN. */
+static void route_run(struct kl_service *service, const char *path,
+                      const struct kl_request *request, struct kl_reply *reply)
+{
+    size_t length = strcspn(path, "/");
+    struct kl_run *run = kl_served_take(service->served, path, length);
+
+    if (!run) {
+        kl_reply_problem(reply, 404, "run",
+                         "this server has no run of that id: GET /api/v1/runs lists those it has");
+        return;
+    }
+    route_below(service, run, path + length + (path[length] == '/'), request, reply);
+    kl_served_give(service->served, run);
 }
 
 static void route_api(struct kl_service *service, const char *path,

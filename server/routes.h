@@ -5,9 +5,11 @@
 #include "server/handlers/handlers.h"
 
 /* Makes a service of runs and a pool, which outlive it; ended with kl_service_clear. */
-void kl_service_init(struct kl_service *service, struct kl_run *const *runs, size_t n_runs,
-                     struct kl_pool *pool);
+void kl_service_init(struct kl_service *service, struct kl_served *served, struct kl_pool *pool);
 void kl_service_clear(struct kl_service *service);
+
+/* Lets go of all that is kept about a run, which nobody uses any more. Thread-safe. */
+void kl_service_forget(void *service, const struct kl_run *run);
 
 /* Thread-safe. */
 void kl_route(struct kl_service *service, const struct kl_request *request, struct kl_reply *reply);

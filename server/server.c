@@ -350,9 +350,8 @@ static enum kl_status listen_on(struct kl_server *server, int *fd, struct kl_err
     return err->status;
 }
 
-enum kl_status kl_server_start(const struct kl_server_options *options, struct kl_run *const *runs,
-                               size_t n_runs, struct kl_pool *pool, struct kl_server **out,
-                               struct kl_error *err)
+enum kl_status kl_server_start(const struct kl_server_options *options, struct kl_served *served,
+                               struct kl_pool *pool, struct kl_server **out, struct kl_error *err)
 {
     struct kl_server *server = NULL;
     int fd = -1;
@@ -368,12 +367,14 @@ enum kl_status kl_server_start(const struct kl_server_options *options, struct k
         return status;
     server->options = *options;
     server->admission.options = &server->options;
-    kl_service_init(&server->service, runs, n_runs, pool);
+    kl_service_init(&server->service, served, pool);
     snprintf(server->service.public_url, sizeof server->service.public_url, "%s%s",
              server->options.public_address.origin, server->options.public_address.path);
     pthread_mutex_init(&server->lock, NULL);
     pthread_cond_init(&server->idle, NULL);
     status = listen_on(server, &fd, err);
+    if (!status)
+        status = kl_served_watch(served, kl_service_forget, &server->service, err);
     if (!status) {
         server->daemon = MHD_start_daemon(
             MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION |
@@ -425,6 +426,7 @@ void kl_server_stop(struct kl_server *server)
         if (fd != MHD_INVALID_SOCKET)
             close(fd);
     }
+    kl_served_unwatch(server->service.served);
     kl_service_clear(&server->service);
     pthread_cond_destroy(&server->idle);
     pthread_mutex_destroy(&server->lock);

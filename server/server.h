@@ -3,16 +3,15 @@
 #define KL_SERVER_SERVER_H
 
 #include "core/base/pool.h"
-#include "db/run.h"
 #include "server/options.h"
+#include "server/served/served.h"
 
 struct kl_server;
 
-/* Listens and serves the runs (the caller's, opened for the pool's workers, with distinct
- * fingerprints) from threads of its own. SIGPIPE must be ignored. The caller ends *server with
+/* Listens and serves the runs (the caller's, made for the pool) from threads of its own. SIGPIPE must be ignored. The caller ends *server with
  * kl_server_stop. Errors: KL_ERR_USAGE (address, token), KL_ERR_BUSY (port in use), KL_ERR_IO. */
-enum kl_status kl_server_start(const struct kl_server_options *options, struct kl_run *const *runs,
-                               size_t n_runs, struct kl_pool *pool, struct kl_server **server,
+enum kl_status kl_server_start(const struct kl_server_options *options, struct kl_served *served,
+                               struct kl_pool *pool, struct kl_server **server,
                                struct kl_error *err);
 
 /* The port it listens on. */

@@ -9,6 +9,7 @@
 
 #include "core/base/files.h"
 #include "core/base/utf8.h"
+#include "db/writer.h"
 
 #define SUFFIX ".keylight"
 
@@ -32,12 +33,17 @@ static enum kl_status add(struct kl_run_files *files, const char *path, struct k
     return KL_OK;
 }
 
+static int ends_with(const char *name, const char *suffix)
+{
+    size_t length = strlen(name), n = strlen(suffix);
+
+    return length > n && !strcmp(name + length - n, suffix);
+}
+
 static int is_run(const struct dirent *entry)
 {
-    size_t length = strlen(entry->d_name), suffix = strlen(SUFFIX);
-
-    return !kl_file_is_system(entry->d_name) && length > suffix &&
-           !strcmp(entry->d_name + length - suffix, SUFFIX);
+    return !kl_file_is_system(entry->d_name) &&
+           (ends_with(entry->d_name, SUFFIX) || ends_with(entry->d_name, SUFFIX KL_PART));
 }
 
 static enum kl_status add_folder(struct kl_run_files *files, const char *folder,

@@ -12,7 +12,8 @@ struct kl_run_files {
     size_t n_named; /* of them by themselves: the first ones; the others are what a folder has */
 };
 
-/* All of n names: files as they stand, then what folders have in them whose name ends in .keylight,
+/* All of n names: files as they stand, then what folders have in them whose name ends in .keylight
+ * (or with KL_PART behind that, of those in training),
  * in the order of their names. The caller ends *files with kl_run_files_clear, also on failure.
  * Errors: KL_ERR_NOT_FOUND (a folder without any), KL_ERR_IO, KL_ERR_MEMORY. */
 enum kl_status kl_run_files_find(char *const *names, size_t n, struct kl_run_files *files,

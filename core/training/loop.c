@@ -127,8 +127,10 @@ static enum kl_status run(struct loop *loop, struct kl_error *err)
     struct kl_training_state *state = loop->state;
     enum kl_status status = KL_OK;
 
-    if (state->steps_done == 0)
-        status = evaluate(loop, 0, err);
+    /* Before the first step, and where a training ends that was cut off, or at a checkpoint. */
+    if (state->steps_done == 0 ||
+        (state->steps_done == training->n_steps && loop->model->has_predictions))
+        status = evaluate(loop, state->steps_done, err);
     while (!status && state->steps_done < training->n_steps) {
         uint32_t step = state->steps_done + 1;
         double loss = 0;

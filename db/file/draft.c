@@ -241,6 +241,11 @@ const char *kl_draft_target(const struct kl_draft *draft)
     return draft->target;
 }
 
+int kl_draft_file(const struct kl_draft *draft)
+{
+    return draft->fd;
+}
+
 /* What has happened to the names in a folder is on the disk. */
 static void sync_folder(const char *path)
 {

@@ -33,6 +33,9 @@ enum kl_status kl_draft_take(const char *target, const char *suffix, struct kl_d
 const char *kl_draft_name(const struct kl_draft *draft);
 const char *kl_draft_target(const struct kl_draft *draft);
 
+/* It, open to be written, until the draft is let go of. */
+int kl_draft_file(const struct kl_draft *draft);
+
 /* Gives the draft, which nobody has open any more, the target's name and the permissions of mode
  * (0: its own, without that to write), and makes that last. replaces: a target that is there goes.
  * Errors: KL_ERR_EXISTS, KL_ERR_IO; the draft then stays. */

@@ -158,23 +158,46 @@ enum kl_status kl_rows_check_all(sqlite3 *db, void (*progress)(void *self, const
 }
 
 /* Sorted, so that it does not matter in which order rows were written. */
-static enum kl_status add_table(void *argument, sqlite3 *db, const char *table,
-                                struct kl_error *err)
+static enum kl_status add_rows(struct kl_checksum *sum, sqlite3 *db, const char *table,
+                               const char *condition, struct kl_error *err)
 {
-    struct kl_checksum *sum = argument;
     sqlite3_stmt *statement = NULL;
-    char sql[120];
+    char sql[160];
     int row = 1;
     enum kl_status status;
 
-    if (!strcmp(table, "run"))
-        return KL_OK;
-    snprintf(sql, sizeof sql, "SELECT checksum FROM %s ORDER BY checksum", table);
+    snprintf(sql, sizeof sql, "SELECT checksum FROM %s WHERE %s ORDER BY checksum", table,
+             condition);
     status = kl_db_prepare(db, sql, &statement, err);
     kl_checksum_text(sum, table);
     while (!status && !(status = kl_db_next(statement, &row, err)) && row)
         kl_checksum_integer(sum, sqlite3_column_int64(statement, 0));
     sqlite3_finalize(statement);
+    return status;
+}
+
+static enum kl_status add_table(void *argument, sqlite3 *db, const char *table,
+                                struct kl_error *err)
+{
+    return strcmp(table, "run") ? add_rows(argument, db, table, "1", err) : KL_OK;
+}
+
+enum kl_status kl_rows_birth(sqlite3 *db, char birth[17], struct kl_error *err)
+{
+    struct kl_checksum *sum = NULL;
+    int64_t digest;
+    enum kl_status status = kl_checksum_begin("", &sum, err);
+
+    if (status)
+        return status;
+    status = add_rows(sum, db, "setting", "1", err);
+    if (!status)
+        status = add_rows(sum, db, "dataset", "1", err);
+    if (!status)
+        status = add_rows(sum, db, "tensor", "state = 'initial'", err);
+    digest = kl_checksum_end(sum);
+    if (!status)
+        snprintf(birth, 17, "%016" PRIx64, (uint64_t)digest);
     return status;
 }
 

@@ -28,4 +28,8 @@ enum kl_status kl_rows_check_all(sqlite3 *db, void (*progress)(void *self, const
  * digits with a NUL. */
 enum kl_status kl_rows_fingerprint(sqlite3 *db, char fingerprint[17], struct kl_error *err);
 
+/* What a run's first checkpoint has and every later one keeps: a checksum over those of settings,
+ * data sets and initial weights, likewise. */
+enum kl_status kl_rows_birth(sqlite3 *db, char birth[17], struct kl_error *err);
+
 #endif

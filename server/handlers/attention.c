@@ -237,7 +237,7 @@ static void tag(const struct kl_run *run, const struct asked *asked, uint32_t id
              query->layer, query->place, query->rank->name, query->logit, query->by_sample,
              query->only_class, query->top, query->parts, query->training_sample,
              query->attention_alone);
-    kl_reply_tag(reply, run->fingerprint, asked->resource->name,
+    kl_reply_tag(reply, run->version, asked->resource->name,
                  asked->figure ? kl_figure_name(asked->figure) : "", asked->is_png ? "png" : "",
                  canonical, removal ? "remove" : "keep", removal ? removal : "", NULL);
 }

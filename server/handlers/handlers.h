@@ -10,6 +10,7 @@
 #include "server/handlers/sample_lists.h"
 #include "server/http/http.h"
 #include "server/jobs/jobs.h"
+#include "server/served/served.h"
 #include "server/handlers/batch_queries.h"
 
 /* Queries that may scan or wait at once: each holds two float32 per pattern. */
@@ -20,8 +21,7 @@
 
 /* What the handlers work on. Runs and pool are the caller's and outlive the service. */
 struct kl_service {
-    struct kl_run *const *runs;
-    size_t n_runs;
+    struct kl_served *served;
     struct kl_pool *pool;
     sem_t scans; /* places for queries that scan or wait for their turn; full: 503 */
     struct kl_batch_queries batch; /* what has been asked of many samples already */
@@ -31,10 +31,6 @@ struct kl_service {
     struct kl_sample_lists lists;
     sem_t pictures; /* places for pictures being drawn; full: wait */
 };
-
-/* The run with that fingerprint, or else the one that had it before it was upgraded, so that links
- * of before stay good; NULL: there is none. */
-struct kl_run *kl_service_run(const struct kl_service *service, const char *id, size_t length);
 
 /* The page at a path of its own, "/r/RUN/q/...". */
 void kl_serve_page(const struct kl_service *service, const struct kl_request *request,

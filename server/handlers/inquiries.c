@@ -18,15 +18,32 @@ void kl_inquiries_init(struct kl_inquiries *inquiries)
     inquiries->first = NULL;
 }
 
-void kl_inquiries_clear(struct kl_inquiries *inquiries)
+/* Lets go of those about a run; NULL: about any. */
+static void drop(struct kl_inquiries *inquiries, const struct kl_run *run)
 {
-    struct kl_known_inquiry *known;
+    struct kl_known_inquiry **link = &inquiries->first, *known;
 
-    while ((known = inquiries->first)) {
-        inquiries->first = known->next;
+    while ((known = *link)) {
+        if (run && known->run != run) {
+            link = &known->next;
+            continue;
+        }
+        *link = known->next;
         kl_inquiry_free(known->inquiry);
         free(known);
     }
+}
+
+void kl_inquiries_forget(struct kl_inquiries *inquiries, const struct kl_run *run)
+{
+    pthread_mutex_lock(&inquiries->lock);
+    drop(inquiries, run);
+    pthread_mutex_unlock(&inquiries->lock);
+}
+
+void kl_inquiries_clear(struct kl_inquiries *inquiries)
+{
+    drop(inquiries, NULL);
     pthread_mutex_destroy(&inquiries->lock);
 }
 

@@ -24,6 +24,9 @@ void kl_inquiries_init(struct kl_inquiries *inquiries);
 /* When nobody uses one any more. */
 void kl_inquiries_clear(struct kl_inquiries *inquiries);
 
+/* Lets go of those about a run, which nobody uses any more. Thread-safe. */
+void kl_inquiries_forget(struct kl_inquiries *inquiries, const struct kl_run *run);
+
 /* The inquiry about a subject of a run, begun if there is none; given back with kl_inquiries_give.
  * Thread-safe: several may use it at once. Errors: KL_ERR_MEMORY. */
 enum kl_status kl_inquiries_take(struct kl_inquiries *inquiries, struct kl_pool *pool,

@@ -38,22 +38,46 @@ void kl_batch_queries_init(struct kl_batch_queries *batch)
     batch->suspects = NULL;
 }
 
-void kl_batch_queries_clear(struct kl_batch_queries *batch)
+/* Lets go of what is kept about a run; NULL: about any. */
+static void drop(struct kl_batch_queries *batch, const struct kl_run *run)
 {
-    while (batch->commons) {
-        struct kl_known_hubness *known = batch->commons;
+    struct kl_known_hubness **common = &batch->commons;
+    struct kl_known_suspects **suspects = &batch->suspects;
 
-        batch->commons = known->next;
+    while (*common) {
+        struct kl_known_hubness *known = *common;
+
+        if (run && known->run != run) {
+            common = &known->next;
+            continue;
+        }
+        *common = known->next;
         kl_hubness_clear(&known->common);
         free(known);
     }
-    while (batch->suspects) {
-        struct kl_known_suspects *known = batch->suspects;
+    while (*suspects) {
+        struct kl_known_suspects *known = *suspects;
 
-        batch->suspects = known->next;
+        if (run && known->run != run) {
+            suspects = &known->next;
+            continue;
+        }
+        *suspects = known->next;
         kl_suspects_clear(&known->suspects);
         free(known);
     }
+}
+
+void kl_batch_queries_forget(struct kl_batch_queries *batch, const struct kl_run *run)
+{
+    pthread_mutex_lock(&batch->lock);
+    drop(batch, run);
+    pthread_mutex_unlock(&batch->lock);
+}
+
+void kl_batch_queries_clear(struct kl_batch_queries *batch)
+{
+    drop(batch, NULL);
     pthread_mutex_destroy(&batch->lock);
     pthread_mutex_destroy(&batch->computing);
     sem_destroy(&batch->places);

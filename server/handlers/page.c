@@ -41,34 +41,26 @@ static void put_encoded(FILE *stream, const char *text)
     }
 }
 
-/* The sample of a path "/r/RUN/q/NAME" and its run: 1, or 0 if it names none. */
-static int find_subject(const struct kl_service *service, const char *path, struct kl_run **run,
-                        uint32_t *sample)
+/* The run of a path "/r/RUN/...", to be given back, and the rest of it; or NULL. */
+static struct kl_run *take_run(const struct kl_service *service, const char *path,
+                               const char **rest)
 {
-    const char *id = path + strlen("/r/"), *rest;
-    struct kl_error ignored;
+    const char *id = path + strlen("/r/");
     size_t length;
 
     if (strncmp(path, "/r/", 3) != 0)
-        return 0;
+        return NULL;
     length = strcspn(id, "/");
-    rest = id + length;
-    *run = length ? kl_service_run(service, id, length) : NULL;
-    return *run && !strncmp(rest, "/q/", 3) &&
-           !kl_sample_named(&(*run)->data, rest + 3, "sample", sample, &ignored);
+    *rest = id + length;
+    return length ? kl_served_take(service->served, id, length) : NULL;
 }
 
 /* Previews need whole addresses: that of the server, or as this client reached it. */
-static void put_preview(FILE *stream, const struct kl_service *service,
-                        const struct kl_request *request)
+static void put_preview_of(FILE *stream, const struct kl_service *service, const struct kl_run *run,
+                           uint32_t sample, const struct kl_request *request)
 {
-    const char *path = request->path;
-    struct kl_run *run = NULL;
-    uint32_t sample = 0;
     char name[KL_NAME_MAX + 40];
 
-    if (!find_subject(service, path, &run, &sample))
-        return;
     kl_word_sample(run, sample, name, sizeof name);
     fputs("<meta property=\"og:title\" content=\"Which training ", stream);
     fputs(kl_history_is_text(&run->history) ? "passages" : "images", stream);
@@ -89,6 +81,22 @@ static void put_preview(FILE *stream, const struct kl_service *service,
     fprintf(stream, "/api/v1/runs/%s/figures/card.png?sample=", run->fingerprint);
     put_encoded(stream, name);
     fputs("\">\n", stream);
+}
+
+static void put_preview(FILE *stream, const struct kl_service *service,
+                        const struct kl_request *request)
+{
+    const char *rest = "";
+    struct kl_run *run = take_run(service, request->path, &rest);
+    struct kl_error ignored;
+    uint32_t sample = 0;
+
+    if (!run)
+        return;
+    if (!strncmp(rest, "/q/", 3) &&
+        !kl_sample_named(&run->data, rest + 3, "sample", &sample, &ignored))
+        put_preview_of(stream, service, run, sample, request);
+    kl_served_give(service->served, run);
 }
 
 void kl_serve_page(const struct kl_service *service, const struct kl_request *request,

@@ -50,35 +50,69 @@ static void free_list(struct kl_known_list *list)
     free(list);
 }
 
-void kl_sample_lists_clear(struct kl_sample_lists *lists)
+/* Lets go of what is kept about a run; NULL: about any. */
+static void drop(struct kl_sample_lists *lists, const struct kl_run *run)
 {
-    while (lists->first) {
-        struct kl_known_list *list = lists->first;
+    struct kl_known_list **list = &lists->first;
+    struct kl_known_certainty **certainty = &lists->certainties;
+    struct kl_known_map **map = &lists->maps;
+    struct kl_known_votes **votes = &lists->votes;
 
-        lists->first = list->next;
-        free_list(list);
+    while (*list) {
+        struct kl_known_list *known = *list;
+
+        if (run && known->run != run) {
+            list = &known->next;
+            continue;
+        }
+        *list = known->next;
+        free_list(known);
     }
-    while (lists->certainties) {
-        struct kl_known_certainty *known = lists->certainties;
+    while (*certainty) {
+        struct kl_known_certainty *known = *certainty;
 
-        lists->certainties = known->next;
+        if (run && known->run != run) {
+            certainty = &known->next;
+            continue;
+        }
+        *certainty = known->next;
         kl_certainty_clear(&known->certainty);
         free(known);
     }
-    while (lists->maps) {
-        struct kl_known_map *known = lists->maps;
+    while (*map) {
+        struct kl_known_map *known = *map;
 
-        lists->maps = known->next;
+        if (run && known->run != run) {
+            map = &known->next;
+            continue;
+        }
+        *map = known->next;
         kl_sample_map_clear(&known->map);
         free(known);
     }
-    while (lists->votes) {
-        struct kl_known_votes *known = lists->votes;
+    while (*votes) {
+        struct kl_known_votes *known = *votes;
 
-        lists->votes = known->next;
+        if (run && known->run != run) {
+            votes = &known->next;
+            continue;
+        }
+        *votes = known->next;
         free(known->votes);
         free(known);
     }
+}
+
+void kl_sample_lists_forget(struct kl_sample_lists *lists, const struct kl_run *run)
+{
+    pthread_mutex_lock(&lists->lock);
+    drop(lists, run);
+    pthread_mutex_unlock(&lists->lock);
+}
+
+void kl_sample_lists_clear(struct kl_sample_lists *lists)
+{
+    drop(lists, NULL);
     pthread_mutex_destroy(&lists->lock);
 }
 

@@ -26,6 +26,9 @@ struct kl_sample_lists {
 void kl_sample_lists_init(struct kl_sample_lists *lists);
 void kl_sample_lists_clear(struct kl_sample_lists *lists);
 
+/* Lets go of what is kept about a run, which nobody uses any more. Thread-safe. */
+void kl_sample_lists_forget(struct kl_sample_lists *lists, const struct kl_run *run);
+
 /* Positions offset .. of the samples that match: ids has room for limit, *n of them are filled;
  * *total are all. at is the id of a sample whose position is wanted, or negative; *position is it,
  * or -1 where it does not match. The filter's votes are found here. Thread-safe. Errors: those of

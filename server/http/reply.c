@@ -95,6 +95,9 @@ void kl_reply_error(struct kl_reply *reply, const char *parameter, const struct 
     case KL_ERR_NOT_FOUND:
         status = 404;
         break;
+    case KL_ERR_UNFINISHED:
+        status = 409;
+        break;
     case KL_ERR_MEMORY:
     case KL_ERR_BUSY:
         status = 503;

@@ -9,6 +9,7 @@
 #include "db/check.h"
 #include "db/run.h"
 #include "db/samples.h"
+#include "db/follow.h"
 #include "db/writer.h"
 #include "tests/lib/run_file.h"
 #include "core/training/loop.h"
@@ -180,6 +181,154 @@ START_TEST(an_unfinished_run_is_told_apart_and_a_finished_one_not_resumed)
         kl_writer_resume(path, 0, &writer, &other.training, &other.data, &other.state, &err),
         KL_ERR_EXISTS);
     remove_path();
+}
+END_TEST
+
+/* Whether the dual form of a run is that of its weights, in every layer. */
+static void check_dual_form(struct opened *opened, double bound)
+{
+    struct kl_layer_check check;
+    struct kl_error err;
+
+    for (uint32_t l = 0; l < opened->run->training.shape.n_layers; l++) {
+        ck_ok(kl_layer_check(opened->pool, &opened->run->history, l, &check, &err), err);
+        ck_assert_double_lt(check.weight_distance, bound);
+    }
+}
+
+START_TEST(an_unfinished_run_is_opened_as_of_its_last_checkpoint)
+{
+    struct small_run small;
+    struct opened opened = {0};
+    char draft[80], version[17];
+    struct kl_error err;
+
+    small_run_create(&small, KL_F32);
+    small_run_write(&small, fresh_path(), 16); /* between checkpoints */
+    snprintf(draft, sizeof draft, "%s.part", path);
+    ck_ok(kl_pool_create(2, &opened.pool, &err), err);
+    ck_ok(kl_follow_open(draft, 2, &opened.run, &err), err);
+    ck_assert_uint_eq(opened.run->training.n_steps, 12);
+    ck_assert_uint_eq(opened.run->planned_steps, 40);
+    ck_assert_uint_eq(opened.run->history.n_patterns, 120);
+    ck_assert_uint_eq(opened.run->curve[opened.run->n_curve - 1].step, 12);
+    ck_assert_str_eq(opened.run->fingerprint, opened.run->birth);
+    ck_assert_str_ne(opened.run->version, opened.run->birth);
+    check_dual_form(&opened, 1e-5);
+    memcpy(version, opened.run->version, sizeof version);
+    kl_run_close(opened.run);
+    ck_ok(kl_follow_open(draft, 2, &opened.run, &err), err); /* nothing has changed by it */
+    ck_assert_str_eq(opened.run->version, version);
+    memcpy(version, opened.run->birth, sizeof version);
+    kl_run_close(opened.run);
+    write_run(KL_F32); /* from begin to end */
+    ck_ok(kl_run_open(path, 2, &opened.run, &err), err);
+    ck_assert_str_eq(opened.run->birth, version);
+    ck_assert_uint_eq(opened.run->planned_steps, 0);
+    small_run_clear(&small);
+    close_run(&opened);
+}
+END_TEST
+
+/* A recorder around another one, which looks at the file after every step. */
+struct looking {
+    struct kl_recorder inner;
+    const char *draft;
+    uint32_t n_looks, last_steps;
+};
+
+static enum kl_status look_at_evaluation(void *self, uint32_t step, uint32_t dataset,
+                                         const struct kl_evaluation *evaluation,
+                                         struct kl_error *err)
+{
+    struct looking *looking = self;
+
+    return looking->inner.evaluation(looking->inner.self, step, dataset, evaluation, err);
+}
+
+static enum kl_status look_at_snapshot(void *self, uint32_t step, const struct kl_network *network,
+                                       struct kl_error *err)
+{
+    struct looking *looking = self;
+
+    return looking->inner.snapshot(looking->inner.self, step, network, err);
+}
+
+static enum kl_status look_at_checkpoint(void *self, const struct kl_training_state *state,
+                                         struct kl_error *err)
+{
+    struct looking *looking = self;
+
+    return looking->inner.checkpoint(looking->inner.self, state, err);
+}
+
+static enum kl_status look_at_finish(void *self, const struct kl_training_state *state,
+                                     const struct kl_prediction *predictions, struct kl_error *err)
+{
+    struct looking *looking = self;
+
+    return looking->inner.finish(looking->inner.self, state, predictions, err);
+}
+
+static enum kl_status look_at_step(void *self, const struct kl_step_record *record,
+                                   struct kl_error *err)
+{
+    struct looking *looking = self;
+    struct opened opened = {0};
+    struct kl_error own;
+    enum kl_status status = looking->inner.step(looking->inner.self, record, err);
+
+    ck_ok(kl_pool_create(1, &opened.pool, &own), own);
+    if (!kl_follow_open(looking->draft, 1, &opened.run, &own)) {
+        ck_assert_uint_eq(opened.run->training.n_steps, (record->step - 1) / 4 * 4);
+        check_dual_form(&opened, 1e-5);
+        looking->n_looks++;
+        looking->last_steps = opened.run->training.n_steps;
+        kl_run_close(opened.run);
+    } else {
+        ck_assert_msg(own.status == KL_ERR_UNFINISHED, "%s", own.message); /* before the first checkpoint */
+        ck_assert_uint_le(record->step, 4);
+    }
+    kl_pool_free(opened.pool);
+    return status;
+}
+
+START_TEST(a_run_is_looked_at_while_it_is_written)
+{
+    struct small_run small;
+    struct looking looking = {0};
+    struct kl_writer *writer = NULL;
+    struct kl_recorder recorder;
+    char draft[80];
+    struct kl_error err;
+
+    small_run_create(&small, KL_F32);
+    small.training.checkpoint_steps = 4;
+    ck_ok(kl_writer_create(fresh_path(), 0, &small.training, &small.data, &small.state, &writer,
+                           &err),
+          err);
+    snprintf(draft, sizeof draft, "%s.part", path);
+    ck_assert_int_eq(kl_follow_is_written(draft), 1);
+    looking.inner = recorder = kl_writer_recorder(writer);
+    looking.draft = draft;
+    recorder.self = &looking;
+    recorder.step = look_at_step;
+    recorder.evaluation = look_at_evaluation;
+    recorder.snapshot = look_at_snapshot;
+    recorder.checkpoint = look_at_checkpoint;
+    recorder.finish = look_at_finish;
+    ck_ok(kl_train(&small.training, &small.data, &small.state, &recorder, NULL, &err), err);
+    kl_writer_close(writer);
+    ck_assert_uint_gt(looking.n_looks, 30);
+    ck_assert_uint_eq(looking.last_steps, 36);
+    ck_assert_int_eq(kl_follow_is_written(draft), 0);
+    small_run_clear(&small);
+    {
+        struct opened opened = open_run();
+
+        check_dual_form(&opened, 1e-5);
+        close_run(&opened);
+    }
 }
 END_TEST
 
@@ -423,6 +572,7 @@ MAIN("history", the_dual_form_of_every_layer_is_the_stored_network,
      every_pass_over_the_data_shows_every_sample_once,
      a_resumed_training_ends_as_if_it_had_never_stopped,
      an_unfinished_run_is_told_apart_and_a_finished_one_not_resumed,
+     an_unfinished_run_is_opened_as_of_its_last_checkpoint, a_run_is_looked_at_while_it_is_written,
      an_existing_file_is_never_overwritten, damaged_foreign_and_newer_files_are_refused,
      a_chunk_of_the_wrong_size_is_refused_by_the_file_itself,
      verify_finds_other_weights_and_missing_predictions,

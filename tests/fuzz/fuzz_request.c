@@ -15,15 +15,17 @@ static struct kl_run *run;
 static void set_up(void)
 {
     static struct small_run small;
+    struct kl_served *served = NULL;
     struct kl_pool *pool = NULL;
     struct kl_error err;
 
     small_run_create(&small, KL_F16);
     unlink("fuzz.keylight");
     small_run_write(&small, "fuzz.keylight", 0);
-    if (kl_pool_create(2, &pool, &err) || kl_run_open("fuzz.keylight", 2, &run, &err))
+    if (kl_pool_create(2, &pool, &err) || kl_run_open("fuzz.keylight", 2, &run, &err) ||
+        kl_served_create(pool, 0, &served, &err) || kl_served_add(served, run, &err))
         abort();
-    kl_service_init(&service, &run, 1, pool);
+    kl_service_init(&service, served, pool);
 }
 
 int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t n_bytes);

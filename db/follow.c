@@ -1,0 +1,101 @@
+#include "db/follow.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/memory.h"
+#include "db/file/committed.h"
+#include "db/file/draft.h"
+#include "db/writer.h"
+
+enum kl_status kl_follow_find(const char *path, char **draft, struct kl_error *err)
+{
+    size_t length = strlen(path), suffix = strlen(KL_PART);
+    int is_part = length > suffix && !strcmp(path + length - suffix, KL_PART);
+    char *name = kl_draft_path(path, is_part ? "" : KL_PART);
+    struct stat info;
+
+    if (name && !is_part && stat(name, &info) && errno == ENOENT) {
+        free(name);
+        name = kl_draft_path(path, "");
+    }
+    if (!name)
+        return kl_fail(err, KL_ERR_MEMORY, "not enough memory for a name");
+    if (stat(name, &info)) {
+        free(name);
+        return kl_fail(err, KL_ERR_NOT_FOUND, "there is no file %s", path);
+    }
+    *draft = name;
+    return KL_OK;
+}
+
+/* A folder of one's own, so that nobody else can put anything beside the copy. */
+static enum kl_status make_folder(char **folder, struct kl_error *err)
+{
+    const char *parent = getenv("TMPDIR");
+    char *made = kl_draft_path(parent && *parent ? parent : "/var/tmp", "/keylight-XXXXXX");
+
+    if (!made)
+        return kl_fail(err, KL_ERR_MEMORY, "not enough memory for a name");
+    if (!mkdtemp(made)) {
+        kl_fail(err, KL_ERR_IO, "cannot make a folder in %s: %s (name another by TMPDIR)",
+                parent && *parent ? parent : "/var/tmp", strerror(errno));
+        free(made);
+        return err->status;
+    }
+    *folder = made;
+    return KL_OK;
+}
+
+static enum kl_status open_copy(const char *copy, const char *draft, unsigned n_workers,
+                                struct kl_run **run, struct kl_error *err)
+{
+    char *name = kl_draft_path(draft, "");
+    struct kl_error of_copy;
+    enum kl_status status = name ? KL_OK : kl_fail(err, KL_ERR_MEMORY, "not enough memory");
+
+    if (!status)
+        status = kl_committed_copy(draft, copy, err);
+    if (!status &&
+        kl_writer_complete(copy, &of_copy)) /* which tells the copy's name, not its own */
+        status = kl_fail(err, of_copy.status, "%s cannot be looked at while it is not finished: %s",
+                         draft, of_copy.message);
+    if (!status)
+        status = kl_run_open(copy, n_workers, run, err);
+    if (status) {
+        free(name);
+        return status;
+    }
+    free((*run)->path);
+    (*run)->path = name;
+    memcpy((*run)->fingerprint, (*run)->birth, sizeof(*run)->birth);
+    return KL_OK;
+}
+
+enum kl_status kl_follow_open(const char *draft, unsigned n_workers, struct kl_run **run,
+                              struct kl_error *err)
+{
+    char *folder = NULL, *copy;
+    enum kl_status status = make_folder(&folder, err);
+
+    if (status)
+        return status;
+    copy = kl_draft_path(folder, "/run.keylight");
+    status = copy ? open_copy(copy, draft, n_workers, run, err)
+                  : kl_fail(err, KL_ERR_MEMORY, "not enough memory for a name");
+    if (copy)
+        unlink(copy); /* whoever has it open keeps it */
+    rmdir(folder);
+    free(copy);
+    free(folder);
+    return status;
+}
+
+int kl_follow_is_written(const char *draft)
+{
+    return kl_draft_is_written(draft);
+}

@@ -1,0 +1,24 @@
+/* Runs in training, opened as of their last checkpoint: each time a copy of the file is made, in
+ * the folder that TMPDIR names (or /var/tmp), and made whole (db/writer.h), so that the writer
+ * never waits and what is open never changes. The copy has no name once it is open. */
+#ifndef KL_DB_FOLLOW_H
+#define KL_DB_FOLLOW_H
+
+#include "db/run.h"
+
+/* The file of the run that is to stand at path but is not finished: path with KL_PART behind, or
+ * path itself where an earlier keylight wrote it. The caller frees *draft. Errors: KL_ERR_NOT_FOUND
+ * (there is none), KL_ERR_MEMORY. */
+enum kl_status kl_follow_find(const char *path, char **draft, struct kl_error *err);
+
+/* Opens it for n_workers; the caller ends *run with kl_run_close. Its planned_steps are not 0, its
+ * fingerprint is the same at every checkpoint, its version is not. Errors: KL_ERR_NOT_FOUND,
+ * KL_ERR_UNFINISHED (no checkpoint yet), KL_ERR_USAGE (recorded by another program), KL_ERR_BUSY,
+ * KL_ERR_FULL, and those of kl_run_open. Thread-safe. */
+enum kl_status kl_follow_open(const char *draft, unsigned n_workers, struct kl_run **run,
+                              struct kl_error *err);
+
+/* Whether somebody writes the file just now. */
+int kl_follow_is_written(const char *draft);
+
+#endif
