@@ -291,6 +291,7 @@ static void add_summary(struct kl_json *json, const struct kl_run *run)
     kl_json_string(json, "name", run->training.name);
     kl_json_string(json, "file", slash ? slash + 1 : run->path);
     kl_json_string(json, "fingerprint", run->fingerprint);
+    kl_json_string(json, "birth", run->birth);
     if (before)
         kl_json_string(json, "fingerprint_before", before);
     kl_json_string(json, "kind", kl_data_kind_name(kl_collection_kind(&run->data)));

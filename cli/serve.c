@@ -122,7 +122,8 @@ static enum kl_status parse(int argc, char **argv, struct request *request, stru
         .usage = "serve RUN|FOLDER... [OPTION...]",
         .about =
             "Serves a page to explore runs with, all those of a folder if one is named, on this "
-            "machine, until interrupted.",
+            "machine, until interrupted. One in training is shown as of its last checkpoint, and "
+            "followed until it is finished.",
         .options = table};
     long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
     enum kl_status status;

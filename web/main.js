@@ -16,6 +16,7 @@ import {withTerm} from './views/removal.js';
 import {Gallery} from './views/samples.js';
 import {openShare} from './views/share.js';
 import {showTour} from './views/tour.js';
+import {followTraining} from './views/training.js';
 
 // The address changes without a new page, and with it what the icon's, which is relative, would mean.
 for (const icon of document.querySelectorAll('link[rel="icon"]')) icon.setAttribute('href', /** @type {HTMLLinkElement} */ (icon).href);
@@ -90,13 +91,14 @@ const actions = {
     if (run) openPad(run, state, actions);
   },
   step(direction) {
+    if (state.view === 'runs') return;
     if (run?.kind === 'text') {
       const shown = run;
       void later().then(({neighbour}) => {
         const change = neighbour(shown, state, direction);
         if (change) actions.choose(change);
         else notify(direction > 0 ? 'This is the last token.' : 'This is the first token.');
-      });
+      }, () => notify('The page could not be loaded whole: load it again.'));
       return;
     }
     void gallery.neighbour(state.sample ?? 0, direction).then((next) => {
@@ -147,13 +149,34 @@ async function firstSample(shown) {
 /** Draws what the state is a view of. @param {Visit} visit */
 async function renderView(visit) {
   const {state: asked, run: shown} = visit;
-  if (asked.view === 'runs') return (await later()).renderRuns(visit);
-  if (shown.kind !== 'text') gallery.show(shown, asked);
-  if (asked.view === 'how') return (await later()).renderHow(visit);
-  if (shown.kind === 'text') return (await later()).renderText(visit);
-  if (asked.view === 'suspects') return (await later()).renderSuspects(visit);
-  if (asked.with !== null) return (await later()).renderCompare(visit);
-  return renderImage(visit);
+  if (shown.kind !== 'text' && asked.view !== 'runs' && asked.view !== 'how') gallery.show(shown, asked);
+  if (asked.view === 'query' && asked.with === null && shown.kind !== 'text') return renderImage(visit);
+  const pages = await later();
+  if (visit.signal.aborted) return;
+  if (asked.view === 'runs') await pages.renderRuns(visit);
+  else if (asked.view === 'how') await pages.renderHow(visit);
+  else if (shown.kind === 'text') await pages.renderText(visit);
+  else if (asked.view === 'suspects') await pages.renderSuspects(visit);
+  else await pages.renderCompare(visit);
+}
+
+/** Looks for what becomes of a run in training. @param {Run} shown */
+function follow(shown) {
+  followTraining(shown, {
+    list: listRuns,
+    changed: (served) => {
+      runs = served;
+      if (state.view === 'runs') void render();
+    },
+    show: () => {
+      gallery.forget();
+      void render();
+    },
+    open: (id) => {
+      gallery.forget();
+      go(fitState(state, /** @type {RunSummary} */ (runs.find((one) => one.id === id)), [...runs, shown]), true);
+    },
+  });
 }
 
 /** Draws everything that the state asks for; the views keep what they have until then. */
@@ -165,10 +188,12 @@ async function render() {
   try {
     // A newer render may change state and run while this one waits: it draws what it began with.
     const asked = state;
-    const shown = run?.id === asked.run ? run : await getRun(/** @type {string} */ (asked.run), mine.signal);
+    // Of a run in training there may be a later checkpoint.
+    const shown = run?.id === asked.run && !run.unfinished ? run : await getRun(/** @type {string} */ (asked.run), mine.signal);
     if (mine.signal.aborted) return;
     run = shown;
     turnTo(shown);
+    follow(shown);
     showHeader(byId('header'), runs, shown, asked, actions);
     const pixels = asked.pixels === null ? null :
       decodePixels(asked.pixels, shown.layers[0].inputs) ?? null;
@@ -208,7 +233,7 @@ function readAddress(first) {
 
 /** The layer or the rank after this one. @param {'layer'|'rank'} name */
 function cycle(name) {
-  if (!run) return;
+  if (!run || state.view !== 'query') return;
   if (name === 'layer') {
     const {length} = run.layers, now = state.layer ?? length;
     actions.choose({layer: now % length + 1, place: null});
@@ -224,7 +249,7 @@ const KEYS = [
   {key: 'p', text: 'previous sample, or token', act: () => actions.step(-1)},
   {key: 'l', text: 'next layer', act: () => cycle('layer')},
   {key: 'r', text: 'next rank', act: () => cycle('rank')},
-  {key: 'b', text: 'by pattern, or by sample', act: () => actions.choose({by: state.by === 'pattern' ? 'sample' : 'pattern'})},
+  {key: 'b', text: 'by pattern, or by sample', act: () => state.view === 'query' && actions.choose({by: state.by === 'pattern' ? 'sample' : 'pattern'})},
   {key: 'a', text: 'to the answer', act: () => goTo('answer')},
   {key: 'o', text: 'to the spotlight', act: () => goTo('spotlight')},
   {key: '/', text: 'find a sample', act: () => document.getElementById('jump')?.focus()},
@@ -247,7 +272,9 @@ async function start() {
   }
   addEventListener('popstate', () => readAddress(false));
   addEventListener('keydown', (event) => {
-    if (event.key === 'Escape') pick(false);
+    if (event.key !== 'Escape') return;
+    pick(false);
+    if (state.tour !== null && state.view === 'query' && !document.querySelector('dialog[open]')) actions.choose({tour: null});
   });
   listen(KEYS);
   takeDropped((file) => {

@@ -57,6 +57,8 @@ export const K_MAX = 1000;
 export const TEXT_MAX = 2000;
 export const BUILT_MAX = 12; // patterns that are told one by one
 const TOUR_STEPS = 5;
+/** What belongs to one view alone. @type {Record<string, State['view']>} */
+const OF_VIEW = {built: 'how', between: 'runs', tour: 'query'};
 const NAME_MAX = 200;
 
 /** @param {string} text @param {number} low @param {number} high */
@@ -347,7 +349,7 @@ export function parseUrl(url, runs, held = null) {
   const [path, id, place, named, view] = /^\/(?:runs|r\/([^/]*)(?:\/(q|how)\/([^/]*|[^/]+\/.*\/\d+)|\/(suspects|how))?\/?)?$/
     .exec(`/${url.pathname.slice(base.length)}`) ?? [];
   const found = runs.find((run) => run.id === id) ??
-    runs.find((run) => run.fingerprint_before && run.fingerprint_before === id);
+    runs.find((run) => run.fingerprint_before && run.fingerprint_before === id) ?? runs.find((run) => run.birth === id);
   const run = found ?? runs[0];
   if (!path) notices.push('The address is none of keylight’s, so this is the first run.');
   else if (id && !found)
@@ -365,7 +367,7 @@ export function parseUrl(url, runs, held = null) {
     else notices.push(`This run has no sample ${name.slice(0, 80)}, so this is the first one.`);
   }
   for (const [name, setting] of Object.entries(settings)) {
-    const text = url.searchParams.get(name);
+    const text = isOf(name, state.view) ? url.searchParams.get(name) : null;
     const value = text === null ? setting.initial : setting.parse(text, run, runs);
     state[name] = value === undefined ? setting.initial : value;
     if (value === undefined)
@@ -415,13 +417,18 @@ export function isHeld(state, run) {
   return state.pixels !== null && run.layers[0].inputs > IN_LINK_MAX;
 }
 
+/** Whether a setting stands in the address of a view: all runs are of no run. @param {string} name @param {State['view']} view */
+function isOf(name, view) {
+  return (OF_VIEW[name] ?? view) === view && (view !== 'runs' || name === 'between');
+}
+
 /** @param {State} state @param {RunSummary[]} runs @returns {string} path and query */
 export function formatUrl(state, runs) {
   const run = /** @type {RunSummary} */ (runs.find((one) => one.id === state.run));
   const query = new URLSearchParams();
   for (const [name, setting] of Object.entries(settings)) {
     const value = /** @type {any} */ (state)[name];
-    if (value !== setting.initial && !(name === 'pixels' && isHeld(state, run))) query.set(name, setting.format?.(value, run, runs) ?? String(value));
+    if (value !== setting.initial && isOf(name, state.view) && !(name === 'pixels' && isHeld(state, run))) query.set(name, setting.format?.(value, run, runs) ?? String(value));
   }
   const name = state.sample === null ? null : nameOf(run, state.sample).split('/').map(encodeURIComponent).join('/');
   const subject = state.text !== null ? 'text' : state.pixels === null ? name : 'drawing';

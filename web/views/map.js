@@ -104,22 +104,26 @@ function frame(run, map, asked, lit, actions) {
   };
   const redrawn = () => draw(canvas, map, place, asked, lit);
   const at = (/** @type {MouseEvent} */ event) => nearest(map, place, event.offsetX, event.offsetY);
-  let waits = false;
+  let waiting = 0;
+  const hide = () => {
+    cancelAnimationFrame(waiting);
+    waiting = 0;
+    hidePreview();
+  };
   canvas.addEventListener('mousemove', (/** @type {MouseEvent} */ event) => {
-    if (waits) return;
-    waits = true;
-    requestAnimationFrame(() => {
-      waits = false;
+    if (waiting) return;
+    waiting = requestAnimationFrame(() => {
+      waiting = 0;
       const i = at(event);
       canvas.style.cursor = i >= 0 && canAsk(run, i) ? 'pointer' : '';
       if (i < 0) hidePreview();
       else showPreview(run, i, event, describe(run, map, i));
     });
   });
-  canvas.addEventListener('mouseleave', hidePreview);
+  canvas.addEventListener('mouseleave', hide);
   canvas.addEventListener('click', (/** @type {MouseEvent} */ event) => {
     const i = at(event);
-    hidePreview();
+    hide();
     if (i >= 0) actions.explain(i);
   });
   const zoom = (/** @type {number} */ by) => {
@@ -132,7 +136,7 @@ function frame(run, map, asked, lit, actions) {
   sized.observe(canvas);
   whenGone(canvas, () => {
     sized.disconnect();
-    hidePreview();
+    hide();
   });
   onTheme(canvas, redrawn);
   const button = (/** @type {string} */ id, /** @type {string} */ text, /** @type {string} */ label, /** @type {number} */ by) =>
@@ -153,5 +157,6 @@ export function showMap(section, run, answer, map, subject, actions) {
     asked === null ? 'Your picture has no place on it; the spotlight is ringed.' : [h('i.ringed.asked'), ' what is asked about ', h('i.ringed'), ' its spotlight. '],
     'A click on a point asks about it.'),
     frame(run, map, asked, lit, actions),
-    h('p.legend', {}, outputs.slice(0, 40).map((output) => [h('span.key', {}, h('i.dot', {'data-class': output % 10}), outputName(run, output)), ' ']).flat()));
+    h('p.legend', {}, outputs.slice(0, 40).map((output) => [h('span.key', {}, h('i.dot', {'data-class': output % 10}), outputName(run, output)), ' ']).flat(),
+      outputs.length > 40 ? `and ${count(outputs.length - 40)} more. ` : '', outputs.length > 10 ? 'Colours come again after ten.' : ''));
 }

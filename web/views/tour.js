@@ -1,6 +1,5 @@
 // A tour of five steps, for the first visit: its step is in the address, and it can be left at any time.
 
-import {base} from '../base.js';
 import {byId, h, redraw} from '../dom.js';
 import {noun, nounOfOne} from '../format.js';
 
@@ -19,6 +18,9 @@ function steps(run) {
   ];
 }
 
+/** The step that is shown, and of which run: to it was scrolled. */
+let shown = '';
+
 /** Shows the step of the tour that the address says, or none. @param {Run} run @param {State} state @param {Actions} actions */
 export function showTour(run, state, actions) {
   const place = byId('tour'), number = state.view === 'query' && state.with === null ? state.tour : null;
@@ -26,15 +28,17 @@ export function showTour(run, state, actions) {
   place.hidden = number === null;
   if (number === null) {
     redraw(place);
+    shown = '';
     return;
   }
   const all = steps(run), {at, title, text} = all[number - 1], go = (/** @type {number|null} */ tour) => actions.choose({tour});
   byId(at).classList.add('toured');
   redraw(place, h('p.soft', {}, `${number} of ${all.length}`), h('h2', {id: 'tour-title'}, title), h('p', {}, text),
     h('div.steps', {}, number > 1 ? h('button', {type: 'button', id: 'tour-back', onclick: () => go(number - 1)}, '‹ back') : null,
-      number < all.length ? h('button.primary', {type: 'button', id: 'tour-next', onclick: () => go(number + 1)}, 'next ›') :
+      number < all.length ? h('button.primary', {type: 'button', id: 'tour-next', onclick: () => go(number + 1)}, 'next step ›') :
         h('button.primary', {type: 'button', id: 'tour-next', onclick: () => go(null)}, 'Done'),
       number < all.length ? h('button.quiet', {type: 'button', id: 'tour-skip', onclick: () => go(null)}, 'skip') :
-        h('a', {href: `${base}r/${run.id}/how`, id: 'tour-how'}, 'How it works ›')));
-  byId(at).scrollIntoView({block: number === 1 || at === 'samples' ? 'nearest' : 'start'});
+        h('button.quiet', {type: 'button', id: 'tour-how', onclick: () => actions.choose({view: 'how', with: null, tour: null})}, 'How it works ›')));
+  if (shown !== `${run.id} ${number}`) byId(at).scrollIntoView({block: number === 1 || at === 'samples' ? 'nearest' : 'start'});
+  shown = `${run.id} ${number}`;
 }

@@ -1,0 +1,94 @@
+// A run in training on the page: said to be one, its later checkpoints offered, its end, too. Prints TAP.
+import {spawn} from 'node:child_process';
+import {existsSync} from 'node:fs';
+import path from 'node:path';
+import assert from 'node:assert/strict';
+import {axeSource, choose, folder, keylight, panelsReady, problems, ready, run as runAll, test, train, world} from '../lib/browser.mjs';
+
+let page, origin, training, id;
+const file = path.join(folder, 'long.keylight');
+const OPTIONS = ['--data', 'strokes', '--hidden', '600,600', '--batch', '4', '--steps', '14000', '--checkpoint-steps', '50', '--evaluation-steps', '500', '--output', file];
+
+const begin = (...how) => spawn(keylight, ['train', ...how], {stdio: ['ignore', 'ignore', 'ignore']});
+const number = (text) => Number(/step ([\d,]+)/.exec(text)[1].replaceAll(',', ''));
+/** Lets the training go on for a moment: else it stands still, and does not end before its time. */
+async function advance() {
+  training.kill('SIGCONT');
+  await new Promise((resolve) => setTimeout(resolve, 700));
+  training.kill('SIGSTOP');
+}
+const listed = async () => (await (await fetch(`${origin}/api/v1/runs`)).json()).runs;
+
+test('what is shown is said to be as of a checkpoint', async () => {
+  id = (await listed()).find(({unfinished}) => unfinished).id;
+  await page.goto(`${origin}/r/${id}/q/test/strokes/7`);
+  await ready();
+  assert.match(await page.textContent('#training'), /In training\. What you see is the network after step [\d,]+ of 14,000/);
+  assert.equal(await page.getAttribute('#training', 'role'), 'status');
+  assert.ok((await page.$$('.strip, .argument')).length > 0, 'there are strips');
+  assert.equal(await page.locator('#missed [id^="train-again"], #missed-walk').count(), 0);
+});
+
+test('a later checkpoint is offered, and shown when it is asked for', async () => {
+  const before = number(await page.textContent('#training span')), logits = await page.textContent('#answer');
+  await advance();
+  await page.waitForSelector('#show-later', {timeout: 60000});
+  assert.equal(number(await page.textContent('#training span')), before, 'what is shown changed by itself');
+  assert.equal(await page.textContent('#answer'), logits);
+  await page.click('#show-later');
+  await page.waitForFunction((then) => Number(/step ([\d,]+)/.exec(document.querySelector('#training span').textContent)[1].replaceAll(',', '')) > then, before);
+  await ready();
+  assert.match(page.url(), new RegExp(`/r/${id}/q/test/strokes/7$`));
+  assert.notEqual(await page.textContent('#answer'), logits);
+});
+
+test('its curve grows on the page of runs', async () => {
+  await choose(() => page.click('#show-runs'));
+  const steps = () => page.$eval(`tr[data-run="${id}"]`, (row) => Number(row.children[5].textContent.replaceAll(',', '')));
+  const before = await steps();
+  await advance();
+  await page.waitForFunction(([run, then]) => Number(document.querySelector(`tr[data-run="${run}"]`)?.children[5].textContent.replaceAll(',', '')) > then, [id, before], {timeout: 60000});
+  assert.equal((await page.$$('#runs .plot canvas')).length, 2);
+  await choose(() => page.click('#show-runs'));
+  await panelsReady();
+  await page.evaluate(axeSource);
+  for (const [width, height] of [[1440, 900], [390, 844], [320, 700]]) {
+    await page.setViewportSize({width, height});
+    const found = await page.evaluate(() => axe.run(document, {resultTypes: ['violations']}));
+    assert.deepEqual(found.violations.map(({id: rule, nodes}) => `${rule}: ${nodes[0].html.slice(0, 120)}`), []);
+    await page.waitForFunction(() => document.documentElement.scrollWidth <= innerWidth);
+  }
+  await page.setViewportSize({width: 1440, height: 900});
+});
+
+test('one that was cut off is said to be, and goes on', async () => {
+  training.kill('SIGKILL');
+  await page.waitForFunction(() => /cut off/.test(document.querySelector('#training').textContent), null, {timeout: 60000});
+  training = begin('--resume', file);
+  await page.waitForFunction(() => /In training/.test(document.querySelector('#training').textContent), null, {timeout: 60000});
+});
+
+test('its end is told, and the finished run takes its place in the address', async () => {
+  await page.waitForSelector('#show-finished', {timeout: 120000});
+  await choose(() => page.click('#show-finished'));
+  assert.equal(await page.locator('#training').isHidden(), true);
+  const done = (await listed()).find(({file: name}) => name === 'long.keylight');
+  assert.match(page.url(), new RegExp(`/r/${done.id}/q/test/strokes/7$`));
+  await page.goto(`${origin}/r/${id}/q/test/strokes/7`);
+  await ready();
+  assert.match(page.url(), new RegExp(`/r/${done.id}/q/test/strokes/7$`), 'a link of while it was in training');
+});
+
+test('nothing went wrong on the console or on the server', () => {
+  assert.deepEqual(problems.filter((text) => !text.includes('as of its last checkpoint')), []);
+});
+
+training = begin(...OPTIONS);
+for (let i = 0; i < 200 && !existsSync(`${file}.part`); i++) await new Promise((resolve) => setTimeout(resolve, 50));
+await new Promise((resolve) => setTimeout(resolve, 1000));
+training.kill('SIGSTOP');
+try {
+  await runAll(() => [train('other', '--data', 'strokes', '--hidden', '20', '--steps', '60'), `${file}.part`], (at) => ({page, origin} = at));
+} finally {
+  training.kill('SIGKILL');
+}
