@@ -159,23 +159,16 @@ struct opened {
 };
 
 /* A run that is not finished is followed. */
-static enum kl_status follow(struct opened *opened, const char *path, struct kl_error *err)
+static enum kl_status follow(struct opened *opened, const char *draft, struct kl_error *err)
 {
-    char *draft = NULL;
-    struct kl_error of_draft;
-    enum kl_status status = kl_follow_find(path, &draft, err);
+    enum kl_status status = kl_served_follow(opened->served, draft, err);
 
-    if (!status && kl_served_follow(opened->served, draft, &of_draft)) {
-        *err = of_draft;
-        status = err->status;
-    }
-    if (!status) {
-        opened->n_followed++;
-        fprintf(stderr, "%s is not finished: it is shown as of its last checkpoint%s\n", draft,
-                kl_follow_is_written(draft) ? ", and followed" : "");
-    }
-    free(draft);
-    return status;
+    if (status)
+        return status;
+    opened->n_followed++;
+    fprintf(stderr, "%s is not finished: it is shown as of its last checkpoint%s\n", draft,
+            kl_follow_is_written(draft) ? ", and followed" : "");
+    return KL_OK;
 }
 
 /* Opens a run and keeps in memory what may be; what is the same as another one is left. */
@@ -207,19 +200,21 @@ static enum kl_status open_finished(struct opened *opened, const char *path, int
     return KL_OK;
 }
 
-static int is_unfinished(enum kl_status status)
-{
-    return status == KL_ERR_UNFINISHED || status == KL_ERR_BUSY;
-}
-
 /* What cannot be served and is only one of a folder is left out, and that is said. */
 static enum kl_status open_one(struct opened *opened, const char *path, int is_named,
                                struct kl_pool *pool, struct kl_error *err)
 {
-    enum kl_status status = open_finished(opened, path, is_named, pool, err);
+    char *file = NULL;
+    enum kl_status status = kl_follow_find(path, &file, err);
 
-    if (is_unfinished(status))
-        status = follow(opened, path, err);
+    if (!status && kl_follow_is_written(file)) {
+        status = follow(opened, file, err);
+    } else {
+        status = open_finished(opened, path, is_named, pool, err);
+        if (status == KL_ERR_UNFINISHED && file)
+            status = follow(opened, file, err);
+    }
+    free(file);
     if (status && is_named)
         return kl_remedy(err, path);
     if (status)

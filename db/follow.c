@@ -1,7 +1,6 @@
 #include "db/follow.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,15 +13,9 @@
 
 enum kl_status kl_follow_find(const char *path, char **draft, struct kl_error *err)
 {
-    size_t length = strlen(path), suffix = strlen(KL_PART);
-    int is_part = length > suffix && !strcmp(path + length - suffix, KL_PART);
-    char *name = kl_draft_path(path, is_part ? "" : KL_PART);
     struct stat info;
+    char *name = kl_draft_path(path, stat(path, &info) ? KL_PART : "");
 
-    if (name && !is_part && stat(name, &info) && errno == ENOENT) {
-        free(name);
-        name = kl_draft_path(path, "");
-    }
     if (!name)
         return kl_fail(err, KL_ERR_MEMORY, "not enough memory for a name");
     if (stat(name, &info)) {

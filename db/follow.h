@@ -6,8 +6,7 @@
 
 #include "db/run.h"
 
-/* The file of the run that is to stand at path but is not finished: path with KL_PART behind, or
- * path itself where an earlier keylight wrote it. The caller frees *draft. Errors: KL_ERR_NOT_FOUND
+/* The file of the run at path: path itself, or, while nothing is there, path with KL_PART behind. The caller frees *draft. Errors: KL_ERR_NOT_FOUND
  * (there is none), KL_ERR_MEMORY. */
 enum kl_status kl_follow_find(const char *path, char **draft, struct kl_error *err);
 

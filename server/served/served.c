@@ -14,7 +14,7 @@
 
 #define LOOK_S 1       /* between looks for what is new */
 #define ASKED_MS 60e3  /* what nobody has asked about for so long is not opened again */
-#define SHARE 20       /* a copy takes its time from the training: at most one part of so many */
+#define SHARE 30       /* a copy takes its time from the training: at most one part of so many */
 #define NEXT_MS 2e3    /* and at least so long passes between two */
 #define FIRST_TRIES 20 /* for a first checkpoint, at half a second */
 
@@ -139,8 +139,8 @@ static enum kl_status open_first(const struct kl_served *served, const char *dra
     unsigned n_workers = kl_pool_n_workers(served->pool);
     enum kl_status status = kl_follow_open(draft, n_workers, run, err);
 
-    for (int i = 0; i < FIRST_TRIES && kl_follow_is_written(draft) &&
-                    (status == KL_ERR_UNFINISHED || status == KL_ERR_BUSY);
+    for (int i = 0; status && status != KL_ERR_FULL && status != KL_ERR_USAGE && i < FIRST_TRIES &&
+                    kl_follow_is_written(draft);
          i++) {
         nanosleep(&pause, NULL);
         status = kl_follow_open(draft, n_workers, run, err);
