@@ -292,6 +292,17 @@ static void print_number(FILE *file, double number)
     fputs(text, file);
 }
 
+/* How many samples votes are counted of. */
+static uint32_t n_asked_of(const struct kl_run *run)
+{
+    uint32_t *ids = NULL, n = 0;
+    struct kl_error ignored; /* then it is counted as if of none */
+
+    (void)kl_votes_choose(&run->history, &ids, &n, &ignored);
+    free(ids);
+    return n;
+}
+
 char *kl_errand_question(const struct kl_errand *errand, const struct kl_run *run)
 {
     const struct kl_truth_question *truth = &errand->truth;
@@ -327,6 +338,10 @@ char *kl_errand_question(const struct kl_errand *errand, const struct kl_run *ru
         print_word(file, "marks"); /* which they were */
         fprintf(file, "%016" PRIx64,
                 kl_hash(KL_HASH_START, errand->marked, errand->n_marked * sizeof *errand->marked));
+    }
+    if (errand->kind == KL_ERRAND_VOTES && run->history.queries) {
+        print_word(file, "asked"); /* further samples may be recorded */
+        fprintf(file, "%u", n_asked_of(run));
     }
     if (errand->kind == KL_ERRAND_TRUTH) {
         print_word(file, "check");

@@ -112,10 +112,9 @@ char *kl_errand_json(const struct kl_errand *errand, const struct kl_run *run,
 enum kl_status kl_errand_keep(const struct kl_errand *errand, const struct kl_run *run,
                               const struct kl_errand_result *result, struct kl_error *err);
 
-/* The votes that are kept of a run, for kl_samples_choose: *votes (samples of the run, enum
- * kl_vote_is) is the caller's to free. Errors: KL_ERR_NOT_FOUND (they were not counted yet), those
- * of kl_results_find, KL_ERR_DAMAGED. */
-enum kl_status kl_errand_votes_kept(const struct kl_run *run, uint8_t **votes,
+/* The votes of a run, for kl_samples_choose, out of their answer as it was kept: *votes (samples of
+ * the run, enum kl_vote_is) is the caller's to free. Errors: KL_ERR_DAMAGED, KL_ERR_MEMORY. */
+enum kl_status kl_errand_read_votes(const struct kl_run *run, const char *answer, uint8_t **votes,
                                     struct kl_error *err);
 
 /* A training sample, and what a loss would rise by without it. */

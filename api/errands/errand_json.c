@@ -254,31 +254,28 @@ static int read_differing(const cJSON *answer, uint32_t n, uint8_t *votes)
     return 0;
 }
 
-enum kl_status kl_errand_votes_kept(const struct kl_run *run, uint8_t **votes, struct kl_error *err)
+enum kl_status kl_errand_read_votes(const struct kl_run *run, const char *text, uint8_t **votes,
+                                    struct kl_error *err)
 {
     uint32_t n = kl_collection_size(&run->data), *asked = NULL, n_asked = 0;
-    char *text = NULL;
-    cJSON *answer = NULL;
-    enum kl_status status = kl_results_find(run, kl_errand_name(KL_ERRAND_VOTES), "", &text, err);
+    cJSON *answer = cJSON_Parse(text);
+    uint8_t *read = NULL;
+    enum kl_status status = kl_alloc(&read, n, sizeof *read, "votes", err);
 
-    if (!status && !text)
-        status = kl_fail_on(err, KL_ERR_NOT_FOUND, "vote",
-                            "the votes of this run are not counted yet: POST to its votes first");
-    if (!status)
-        status = kl_alloc(votes, n, sizeof **votes, "votes", err);
     if (!status)
         status = kl_votes_choose(&run->history, &asked, &n_asked, err);
     for (uint32_t i = 0; !status && i < n_asked; i++)
-        (*votes)[asked[i]] = KL_VOTE_AGREES;
-    if (!status) {
-        answer = cJSON_Parse(text);
-        if (!answer || read_differing(answer, n, *votes))
-            status = kl_fail(err, KL_ERR_DAMAGED,
-                             "the votes that are kept beside the run cannot be read: move its "
-                             ".results file away");
-    }
+        read[asked[i]] = KL_VOTE_AGREES;
+    if (!status && (!answer || read_differing(answer, n, read)))
+        status = kl_fail(err, KL_ERR_DAMAGED,
+                         "the votes that are kept beside the run cannot be read: move its "
+                         ".results file away");
     cJSON_Delete(answer);
     free(asked);
-    free(text);
-    return status;
+    if (status) {
+        free(read);
+        return status;
+    }
+    *votes = read;
+    return KL_OK;
 }

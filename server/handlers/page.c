@@ -93,8 +93,8 @@ static void put_preview(FILE *stream, const struct kl_service *service,
 
     if (!run)
         return;
-    if (!strncmp(rest, "/q/", 3) &&
-        !kl_sample_named(&run->data, rest + 3, "sample", &sample, &ignored))
+    rest += !strncmp(rest, "/q/", 3) ? 3 : !strncmp(rest, "/how/", 5) ? 5 : strlen(rest);
+    if (*rest && !kl_sample_named(&run->data, rest, "sample", &sample, &ignored))
         put_preview_of(stream, service, run, sample, request);
     kl_served_give(service->served, run);
 }

@@ -10,6 +10,7 @@
 struct kl_known_list {
     struct kl_known_list *next;
     const struct kl_run *run;
+    uint64_t generation; /* of what was recorded of the run, as in all of these */
     struct kl_sample_filter filter;
     char *name; /* the filter's */
     enum kl_sample_order order;
@@ -25,18 +26,22 @@ struct kl_known_certainty {
 struct kl_known_map {
     struct kl_known_map *next;
     const struct kl_run *run;
+    uint64_t generation;
+    int is_made;
     struct kl_sample_map map;
 };
 
 struct kl_known_votes {
     struct kl_known_votes *next;
     const struct kl_run *run;
+    uint64_t generation;
     uint8_t *votes;
 };
 
 void kl_sample_lists_init(struct kl_sample_lists *lists)
 {
     pthread_mutex_init(&lists->lock, NULL);
+    pthread_cond_init(&lists->map_made, NULL);
     lists->first = NULL;
     lists->certainties = NULL;
     lists->maps = NULL;
@@ -113,7 +118,16 @@ void kl_sample_lists_forget(struct kl_sample_lists *lists, const struct kl_run *
 void kl_sample_lists_clear(struct kl_sample_lists *lists)
 {
     drop(lists, NULL);
+    pthread_cond_destroy(&lists->map_made);
     pthread_mutex_destroy(&lists->lock);
+}
+
+/* Changes when further samples of a run are recorded. */
+static uint64_t generation_of(const struct kl_run *run)
+{
+    const struct kl_queries *queries = run->history.queries;
+
+    return queries ? queries->generation(queries->self) : 0;
 }
 
 static int is_same(const struct kl_known_list *list, const struct kl_run *run,
@@ -121,11 +135,12 @@ static int is_same(const struct kl_known_list *list, const struct kl_run *run,
 {
     const struct kl_sample_filter *own = &list->filter;
 
-    return list->run == run && list->order == order && own->dataset == filter->dataset &&
-           own->split == filter->split && own->label == filter->label &&
-           own->predicted == filter->predicted && own->correct == filter->correct &&
-           own->flipped == filter->flipped && own->differs == filter->differs &&
-           !own->name == !filter->name && (!own->name || !strcmp(own->name, filter->name));
+    return list->run == run && list->generation == generation_of(run) && list->order == order &&
+           own->dataset == filter->dataset && own->split == filter->split &&
+           own->label == filter->label && own->predicted == filter->predicted &&
+           own->correct == filter->correct && own->flipped == filter->flipped &&
+           own->differs == filter->differs && !own->name == !filter->name &&
+           (!own->name || !strcmp(own->name, filter->name));
 }
 
 /* With the lock held, as the next two. */
@@ -157,28 +172,16 @@ static enum kl_status find_certainty(struct kl_sample_lists *lists, struct kl_ru
     return KL_OK;
 }
 
-static enum kl_status find_votes(struct kl_sample_lists *lists, const struct kl_run *run,
+static enum kl_status find_votes(const struct kl_sample_lists *lists, const struct kl_run *run,
                                  const uint8_t **votes, struct kl_error *err)
 {
-    struct kl_known_votes *known = lists->votes;
-    enum kl_status status = KL_OK;
+    const struct kl_known_votes *known = lists->votes;
 
-    while (known && known->run != run)
+    while (known && (known->run != run || known->generation != generation_of(run)))
         known = known->next;
-    if (!known) {
-        status = kl_alloc(&known, 1, sizeof *known, "votes", err);
-        if (!status)
-            status = kl_errand_votes_kept(run, &known->votes, err);
-        if (status) {
-            if (known)
-                free(known->votes);
-            free(known);
-            return status;
-        }
-        known->run = run;
-        known->next = lists->votes;
-        lists->votes = known;
-    }
+    if (!known)
+        return kl_fail_on(err, KL_ERR_NOT_FOUND, "vote",
+                          "the votes of this run are not counted yet: POST to its votes first");
     *votes = known->votes;
     return KL_OK;
 }
@@ -194,6 +197,7 @@ static enum kl_status make_list(struct kl_sample_lists *lists, struct kl_run *ru
     if (status)
         return status;
     list->run = run;
+    list->generation = generation_of(run);
     list->order = order;
     list->filter = *filter;
     list->filter.name = NULL;
@@ -267,44 +271,94 @@ enum kl_status kl_sample_lists_page(struct kl_sample_lists *lists, struct kl_run
     return status;
 }
 
-/* With the lock held. */
-static enum kl_status find_map(struct kl_sample_lists *lists, struct kl_pool *pool,
-                               struct kl_run *run, const struct kl_sample_map **map,
+enum kl_status kl_sample_lists_learn(struct kl_sample_lists *lists, const struct kl_run *run,
+                                     const char *answer, struct kl_error *err)
+{
+    struct kl_known_votes *known = NULL;
+    enum kl_status status = kl_alloc(&known, 1, sizeof *known, "votes", err);
+
+    if (status)
+        return status;
+    known->run = run;
+    known->generation = generation_of(run);
+    status = kl_errand_read_votes(run, answer, &known->votes, err);
+    if (status) {
+        free(known);
+        return status;
+    }
+    pthread_mutex_lock(&lists->lock);
+    known->next = lists->votes;
+    lists->votes = known;
+    pthread_mutex_unlock(&lists->lock);
+    return KL_OK;
+}
+
+static enum kl_status make_map(struct kl_pool *pool, struct kl_run *run, struct kl_sample_map *map,
                                struct kl_error *err)
 {
-    struct kl_known_map *known = lists->maps;
-    enum kl_status status = KL_OK;
+    enum kl_status status = run->history.queries ? KL_OK : kl_run_read_images(run, err);
 
-    while (known && known->run != run)
-        known = known->next;
-    if (!known) {
-        status = kl_alloc(&known, 1, sizeof *known, "a map", err);
-        if (!status && !run->history.queries)
-            status = kl_run_read_images(run, err);
-        if (!status)
-            status = kl_sample_map(pool, &run->history, &known->map, err);
-        if (status) {
-            if (known)
-                kl_sample_map_clear(&known->map);
-            free(known);
-            return status;
-        }
-        known->run = run;
-        known->next = lists->maps;
-        lists->maps = known;
-    }
-    *map = &known->map;
-    return KL_OK;
+    return status ? status : kl_sample_map(pool, &run->history, map, err);
+}
+
+/* With the lock held. */
+static void remove_map(struct kl_sample_lists *lists, struct kl_known_map *known)
+{
+    struct kl_known_map **link = &lists->maps;
+
+    while (*link != known)
+        link = &(*link)->next;
+    *link = known->next;
+    kl_sample_map_clear(&known->map);
+    free(known);
+}
+
+/* Makes a map, which takes seconds, without the lock: who asks for the same one waits, nobody else
+ * does. */
+static enum kl_status make_known_map(struct kl_sample_lists *lists, struct kl_pool *pool,
+                                     struct kl_run *run, struct kl_known_map **out,
+                                     struct kl_error *err)
+{
+    struct kl_known_map *known = NULL;
+    enum kl_status status = kl_alloc(&known, 1, sizeof *known, "a map", err);
+
+    if (status)
+        return status;
+    known->run = run;
+    known->generation = generation_of(run);
+    known->next = lists->maps;
+    lists->maps = known;
+    pthread_mutex_unlock(&lists->lock);
+    status = make_map(pool, run, &known->map, err);
+    pthread_mutex_lock(&lists->lock);
+    if (status)
+        remove_map(lists, known);
+    else
+        known->is_made = 1;
+    pthread_cond_broadcast(&lists->map_made);
+    *out = status ? NULL : known;
+    return status;
 }
 
 enum kl_status kl_sample_lists_map(struct kl_sample_lists *lists, struct kl_pool *pool,
                                    struct kl_run *run, const struct kl_sample_map **map,
                                    struct kl_error *err)
 {
-    enum kl_status status;
+    struct kl_known_map *known;
+    enum kl_status status = KL_OK;
 
     pthread_mutex_lock(&lists->lock);
-    status = find_map(lists, pool, run, map, err);
+    do {
+        known = lists->maps;
+        while (known && (known->run != run || known->generation != generation_of(run)))
+            known = known->next;
+        if (known && !known->is_made)
+            pthread_cond_wait(&lists->map_made, &lists->lock);
+    } while (known && !known->is_made);
+    if (!known)
+        status = make_known_map(lists, pool, run, &known, err);
+    if (!status)
+        *map = &known->map;
     pthread_mutex_unlock(&lists->lock);
     return status;
 }

@@ -17,6 +17,7 @@ struct kl_known_votes;
 
 struct kl_sample_lists {
     pthread_mutex_t lock;
+    pthread_cond_t map_made;
     struct kl_known_list *first; /* the most recently used */
     struct kl_known_certainty *certainties;
     struct kl_known_map *maps;
@@ -32,12 +33,17 @@ void kl_sample_lists_forget(struct kl_sample_lists *lists, const struct kl_run *
 /* Positions offset .. of the samples that match: ids has room for limit, *n of them are filled;
  * *total are all. at is the id of a sample whose position is wanted, or negative; *position is it,
  * or -1 where it does not match. The filter's votes are found here. Thread-safe. Errors: those of
- * kl_samples_choose, kl_certainty, kl_errand_votes_kept. */
+ * kl_samples_choose, kl_certainty; KL_ERR_NOT_FOUND on "vote": nobody has told them. */
 enum kl_status kl_sample_lists_page(struct kl_sample_lists *lists, struct kl_run *run,
                                     const struct kl_sample_filter *filter,
                                     enum kl_sample_order order, uint32_t offset, uint32_t limit,
                                     int64_t at, uint32_t *ids, uint32_t *n, uint32_t *total,
                                     int64_t *position, struct kl_error *err);
+
+/* Tells the votes of a run, by the answer of the errand that counted them. Thread-safe. Errors:
+ * those of kl_errand_read_votes. */
+enum kl_status kl_sample_lists_learn(struct kl_sample_lists *lists, const struct kl_run *run,
+                                     const char *answer, struct kl_error *err);
 
 /* The map of a run that has one, made at its first use; it stays the lists'. Thread-safe. Errors:
  * those of kl_run_read_images and kl_sample_map. */

@@ -118,6 +118,49 @@ static int parse_window(const struct kl_run *run, const struct kl_request *reque
                : 0;
 }
 
+/* Tells the lists what the votes of a run are, if they have been counted. */
+static enum kl_status learn_votes(struct kl_service *service, struct kl_run *run,
+                                  struct kl_error *err)
+{
+    struct kl_errand errand;
+    struct kl_job_view view;
+    struct kl_error cause = *err; /* that nobody has told them */
+    enum kl_status status = kl_errand_possible(KL_ERRAND_VOTES, run, err);
+
+    if (status)
+        return status;
+    kl_errand_init(KL_ERRAND_VOTES, run, &errand);
+    status = kl_jobs_look(&service->jobs, run, &errand, &view, err);
+    if (!status && view.answer)
+        status = kl_sample_lists_learn(&service->lists, run, view.answer, err);
+    else if (!status) {
+        *err = cause;
+        status = cause.status;
+    }
+    free(view.answer);
+    free(view.note);
+    kl_errand_clear(&errand);
+    return status;
+}
+
+/* A page of the samples that match. */
+static enum kl_status find_page(struct kl_service *service, struct kl_run *run,
+                                const struct kl_sample_filter *filter, const struct window *window,
+                                uint32_t *ids, struct kl_sample_page *page, struct kl_error *err)
+{
+    enum kl_status status = kl_sample_lists_page(&service->lists, run, filter, window->order,
+                                                 window->offset, window->limit, window->at, ids,
+                                                 &page->n, &page->total, &page->position, err);
+
+    if (status != KL_ERR_NOT_FOUND || strcmp(err->parameter, "vote") != 0)
+        return status;
+    status = learn_votes(service, run, err);
+    return status ? status
+                  : kl_sample_lists_page(&service->lists, run, filter, window->order,
+                                         window->offset, window->limit, window->at, ids, &page->n,
+                                         &page->total, &page->position, err);
+}
+
 void kl_serve_samples(struct kl_service *service, struct kl_run *run,
                       const struct kl_request *request, struct kl_reply *reply)
 {
@@ -137,9 +180,7 @@ void kl_serve_samples(struct kl_service *service, struct kl_run *run,
     status = kl_alloc(&samples, window.limit, sizeof *samples, "samples", &err);
     page.offset = window.offset;
     if (!status)
-        status = kl_sample_lists_page(&service->lists, run, &filter, window.order, window.offset,
-                                      window.limit, window.at, ids, &page.n, &page.total,
-                                      &page.position, &err);
+        status = find_page(service, run, &filter, &window, ids, &page, &err);
     if (!status)
         status = kl_samples_some(run, ids, page.n, samples, &err);
     page.samples = samples;

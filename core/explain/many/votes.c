@@ -102,15 +102,15 @@ static enum kl_status ask_some(struct kl_pool *pool, struct job *job, const stru
 {
     uint32_t workers = kl_pool_n_workers(pool),
              left = (job->n - job->first + job->size - 1) / job->size;
-    uint32_t n_slices = left < workers ? left : workers;
+    uint32_t n_slices = left < workers ? left : workers, rest = job->n - job->first;
+    uint32_t n = n_slices * job->size < rest ? n_slices * job->size : rest; /* that are asked now */
     enum kl_status status = KL_OK;
 
     for (job->part = 0; !status && job->part < PARTS; job->part++) {
         status = kl_pool_run(pool, scan_part, job, n_slices, err);
         if (!status &&
-            kl_work_tell(
-                work, job->first + (uint32_t)((uint64_t)job->part * n_slices * job->size / PARTS),
-                job->n))
+            kl_work_tell(work, job->first + (uint32_t)((uint64_t)(job->part + 1) * n / PARTS),
+                         job->n))
             status = kl_fail(err, KL_ERR_INTERRUPTED, "the votes were not counted to the end");
     }
     for (uint32_t i = 0; i < n_slices; i++) {
