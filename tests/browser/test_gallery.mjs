@@ -107,6 +107,15 @@ test('samples are found by a piece of their file’s name, or their number', asy
   await page.fill('#jump', '#2');
   await choose(() => page.press('#jump', 'Enter'));
   assert.match(page.url(), /\/test\/lines\/2/);
+  assert.doesNotMatch(page.url(), /name=/); // the search is over
+  await page.fill('#jump', 'train/lines/5'); // as the page itself calls it
+  await choose(() => page.press('#jump', 'Enter'));
+  assert.match(page.url(), /\/train\/lines\/5/);
+  const before = page.url();
+  await page.fill('#jump', '99999');
+  await page.press('#jump', 'Enter');
+  await page.waitForFunction(() => /has samples 0 to/.test(document.querySelector('#notices').textContent));
+  assert.equal(page.url(), before);
 });
 
 test('single keys do what is done often, are listed, and can be switched off', async () => {

@@ -18,7 +18,7 @@ test('all runs stand on one page, with their curves, and open from there', async
   await choose(() => page.click('#show-runs'));
   assert.equal(new URL(page.url()).pathname, '/runs');
   assert.deepEqual(await page.$$eval('table.runs tbody tr', (rows) => rows.map(({dataset}) => dataset.run)), world.runs);
-  assert.equal((await page.$$('#runs .plot canvas')).length, 2);
+  assert.equal((await page.$$('#runs .plot canvas')).length, 4); // of samples, and of texts, which share no axis
   const {curve} = await api('', first);
   await page.click('#runs .chart details summary');
   const numbers = await page.$$eval('#runs .chart details table tbody tr', (rows) => rows.map((row) => [...row.children].map((cell) => cell.textContent)));
@@ -107,7 +107,34 @@ test('the first visit is offered a tour of five steps, each in the address, that
   await at.click('#help');
   await choose(() => at.click('#help-tour'), at);
   assert.match(at.url(), /tour=1/);
+  await choose(() => at.keyboard.press('Escape'), at);
+  assert.ok(await at.isHidden('#tour') && !at.url().includes('tour'));
+  await open(`/r/${first}/q/${sample()}?tour=3`, at);
+  await at.evaluate(() => scrollTo(0, 0));
+  await choose(() => at.keyboard.press('l'), at); // what the person did is not undone
+  assert.equal(await at.evaluate(() => scrollY), 0);
+  await open(`/r/${first}/q/${sample()}?tour=5`, at);
+  await choose(() => at.click('#tour-how'), at);
+  assert.equal(new URL(at.url()).pathname + new URL(at.url()).search, `/r/${first}/how/${sample()}`);
   await at.context().close();
+});
+
+test('an address has what is of its view, and nothing else', async () => {
+  await open(`/r/${first}/q/${sample()}?layer=1&rank=cosine`);
+  await choose(() => page.click('#show-runs'));
+  assert.equal(new URL(page.url()).pathname + new URL(page.url()).search, '/runs');
+  for (const key of ['l', 'b', 'r', 'n', 'p']) await page.keyboard.press(key);
+  assert.equal(new URL(page.url()).pathname + new URL(page.url()).search, '/runs');
+  await choose(() => page.click('#show-runs'));
+  assert.match(page.url(), new RegExp(`/r/${first}/q/${sample()}\\?layer=1&rank=cosine$`)); // as it was
+  await open(`/runs?between=${first},${second}`);
+  await choose(() => page.click(`#open-run-${second}`));
+  assert.ok(!page.url().includes('between'));
+  await open(`/r/${first}/how/${sample()}?built=4`);
+  await choose(() => page.keyboard.press('h'));
+  assert.ok(!page.url().includes('built'));
+  await open(`/r/${first}/q/${sample()}?between=nothing&built=3`); // of other views: nothing to tell
+  assert.equal(await page.locator('#notices .notice').count(), 0);
 });
 
 test('nothing is wider than the screen, and axe finds no fault, in every size and theme', async () => {

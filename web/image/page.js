@@ -28,7 +28,7 @@ function showFirstScreen(visit, answer, strips, subject) {
   introduce(run, answer, actions);
   showAnswer(byId('answer'), run, answer, subject, actions);
   showStrips(byId('strips'), strips, subjectFile(subject), actions, (strip) => showCards(run, strip, tellsWhy(visit, subject, strip.output)),
-    `A click on ${nounOfOne(run)} tells why.`);
+    `All showings of ${nounOfOne(run)} are summed. A click tells why.`);
   if (run.dual) awaitMissed();
   else redraw(byId('missed'));
   showRetrained(visit, imageManner(visit, answer, subject));

@@ -28,6 +28,7 @@ export function showContinuation(section, run, state, answer, actions) {
       seed++;
       const added = written.texts.join('');
       while (texts.length > 1 && texts.join('').length + added.length > TEXT_MAX) texts = texts.slice(Math.ceil(texts.length / 8));
+      notify(`It wrote on: “${added.slice(0, 120).replaceAll('\n', ' ')}${added.length > 120 ? '…' : ''}” It is in your text, every token a question.`);
       actions.choose({text: (texts.join('') + added).slice(0, TEXT_MAX), place: texts.length - 1, sample: null});
     } catch (error) {
       notify(/** @type {Error} */ (error).message);

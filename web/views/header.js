@@ -63,6 +63,13 @@ function leave(go) {
   go();
 }
 
+/** Whether a setting says anything of this run. @param {Run} run @param {string} name @param {unknown} value */
+function applies(run, name, value) {
+  const {optimiser = 'sgd', lr_schedule: schedule} = run.training;
+  return !(run.kind === 'text' && name === 'initialisation') && !(optimiser === 'sgd' ? /^(beta|epsilon)/ : /^(momentum|dampening|nesterov)$/).test(name) &&
+    !(schedule !== 'step' && /^lr_(period|gamma)$/.test(name)) && value !== '' && !(Array.isArray(value) && value.length === 0);
+}
+
 /** @param {Run} run */
 function aboutRun(run) {
   /** @type {[string, string][]} */
@@ -74,8 +81,8 @@ function aboutRun(run) {
       ['Exactness', !run.dual ? 'attention only: no error signals recorded' : run.left_out ? `${percent(run.left_out, 2)} of the error signals left out` : 'error signals recorded whole']]) : []),
     ['File', `${size(run.file_bytes)}, fingerprint ${run.fingerprint}`],
     ...(run.initial_share === undefined ? [] : /** @type {[string, string][]} */ ([['Left of the initial weights', percent(run.initial_share, 2)]])),
-    ...Object.entries(run.training).filter(([name]) => run.kind !== 'text' || name !== 'initialisation').map(([name, value]) => /** @type {[string, string]} */ (
-      [settingName(name), String(value)])),
+    ...Object.entries(run.training).filter(([name, value]) => applies(run, name, value)).map(([name, value]) => /** @type {[string, string]} */ (
+      [settingName(name), value === true ? 'yes' : value === false ? 'no' : Array.isArray(value) ? value.join(', ') : String(value)])),
   ];
   openDialog(`The run “${run.name}”`,
     h('dl.facts', {}, facts.map(([name, value]) => [h('dt', {}, name), h('dd', {}, value)]).flat()),
@@ -152,7 +159,7 @@ export function showHeader(place, runs, run, state, actions) {
     h('button.quiet.stats', {type: 'button', id: 'about-run', onclick: () => aboutRun(run),
       title: 'About this run'},
       run.kind === 'text' ? `${typeof run.test_bits_per_token === 'number' ? `${run.test_bits_per_token.toFixed(2)} bits per token on test` : 'no test split'} · ${count(run.patterns)} patterns · ${count(run.steps)} steps` :
-        `${run.test_accuracy === null ? 'no test split' : `${percent(run.test_accuracy)} on test`} · ${count(run.patterns)} patterns · ${count(run.steps)} steps`),
+        [run.test_accuracy === null ? 'no test split' : `${percent(run.test_accuracy)} on test`, h('span.further', {}, ` · ${count(run.patterns)} patterns · ${count(run.steps)} steps`)]),
     h('span.space'),
     runs.length > 1 && h('button', {type: 'button', id: 'show-runs', 'aria-pressed': String(state.view === 'runs'), title: 'All runs, and what two of them differ in',
       onclick: () => actions.choose({view: state.view === 'runs' ? 'query' : 'runs', with: null})}, 'Runs'),

@@ -28,7 +28,10 @@ import {picture} from './answer.js';
  * @property {string} what one pattern is
  * @property {0|1} bias what it adds to attention
  * @property {boolean} isWhole whether all error signals are recorded
+ * @property {boolean} isAdaptive whether a step weighs every weight by itself, as Adam's do
  */
+
+const isAdaptive = (/** @type {Run} */ run) => /^adam/.test(String(run.training.optimiser));
 
 /** @param {Visit} visit @returns {Promise<Story>} */
 async function storyOfImage({run, state, signal}) {
@@ -36,7 +39,7 @@ async function storyOfImage({run, state, signal}) {
   const [answer, sample] = await Promise.all([/** @type {Promise<Answer>} */ (askAll(['answer', 'spotlight'], question, null, signal)), getSample(run.id, /** @type {number} */ (state.sample), signal)]);
   const said = answer.predicted;
   return {said: outputName(run, said), guess: answer.initial_guess[said], logit: answer.logits[said], patterns: run.patterns, error: answer.exactness?.max_abs_error ?? null,
-    subject: picture(run, sample), what: `a training ${noun(run)}, shown once`, isWhole: true, bias: biasOf(run),
+    subject: picture(run, sample), what: `a training ${noun(run)}, shown once`, isWhole: true, bias: biasOf(run), isAdaptive: isAdaptive(run),
     added: answer.spotlight.map((lit) => ({shown: depict(run.id, lit.sample, 4), name: className(run, lit.sample.dataset, lit.sample.label),
       attention: lit.attention, contribution: lit.contribution, step: lit.step}))};
 }
@@ -53,7 +56,7 @@ async function storyOfText({run, state, signal}) {
     name: passage.document.name, attention: lit.attention, contribution: lit.contribution ?? 0, step: lit.step}))).sort((a, b) => b.contribution - a.contribution).slice(0, BUILT_MAX);
   return {said: named(textOf(answer, answer.predicted)), guess: next.initial_guess ?? 0, logit: next.logit, patterns: run.patterns, error: answer.exactness.max_abs_error ?? null, added,
     subject: h('blockquote.subject.words', {}, ...marked(texts.slice(Math.max(0, place - 60), place + 1), new Map([[Math.min(60, place), {className: 'asked'}]]))),
-    what: 'a position of the training text, shown once', isWhole: answer.exactness.left_out === 0, bias: biasOf(run)};
+    what: 'a position of the training text, shown once', isWhole: answer.exactness.left_out === 0, bias: biasOf(run), isAdaptive: isAdaptive(run)};
 }
 
 /** A formula, in words for who does not see it. @param {string} label @param {...(Node|string)} parts */
@@ -88,13 +91,13 @@ function sum(story, built) {
   const rows = [line('initial guess', 'what the untrained last layer says of it', 0, guess, scale, 'guess')];
   for (const one of added.slice(0, built)) {
     rows.push(line(h('span.pattern', {}, one.shown, h('span', {}, one.name, h('span.soft', {}, ` at step ${count(one.step)}`))),
-      h('span', {}, `${short(one.attention + story.bias)} × ${one.attention + story.bias === 0 ? 0 : short(one.contribution / (one.attention + story.bias))}`), now, now + one.contribution, scale, 'added'));
+      h('span', {}, story.isAdaptive ? `attention ${short(one.attention)}, weighed` : `${short(one.attention + story.bias)} × ${one.attention + story.bias === 0 ? 0 : short(one.contribution / (one.attention + story.bias))}`), now, now + one.contribution, scale, 'added'));
     now += one.contribution;
   }
   if (built > added.length) rows.push(line(`the other ${count(patterns - added.length)} patterns`, story.isWhole ? 'each in the same way' : 'each in the same way, and what was not recorded', now, logit, scale, 'others'));
   const done = built > added.length;
   return h('table.sum', {}, h('caption.hidden', {}, 'The logit as a sum'),
-    h('thead', {}, h('tr', {}, ['', story.bias ? 'attention + 1 × what it taught' : 'attention × what it taught', '', 'adds', 'so far'].map((name, i) => name ? h(i > 2 ? 'th.number' : 'th', {scope: 'col'}, name) : h('td')))),
+    h('thead', {}, h('tr', {}, ['', story.isAdaptive ? 'what it looked like, and taught' : story.bias ? 'attention + 1 × what it taught' : 'attention × what it taught', '', 'adds', 'so far'].map((name, i) => name ? h(i > 2 ? 'th.number' : 'th', {scope: 'col'}, name) : h('td')))),
     h('tbody', {}, rows),
     done ? h('tfoot', {}, h('tr', {}, h('th', {scope: 'row', colSpan: 4}, `= the logit of ${story.said}${story.error === null ? '' : `; the network itself computes the same within ${scientific(story.error)}`}`),
       h('td.number', {id: 'how-logit', 'data-value': logit}, fixed(logit, 2)))) : null);
@@ -108,30 +111,56 @@ function steps({added}, built, go) {
     choice([{value: '0', text: 'guess only'}, {value: String(last), text: 'the whole sum'}], String(built), 'Sum', (value) => go(Number(value))));
 }
 
+/** The story that was told last: every step of it is one more look at the same. @type {{key: string, story: Story|null}} */
+const told = {key: '', story: null};
+
+/** @param {Visit} visit @returns {Promise<Story>} */
+async function storyOf(visit) {
+  const {run, state: {sample, text, place}} = visit, key = JSON.stringify([run.id, run.unfinished?.version, sample, text, place]);
+  if (told.key !== key || told.story === null) Object.assign(told, {story: await (run.kind === 'text' ? storyOfText(visit) : storyOfImage(visit)), key});
+  return /** @type {Story} */ (told.story);
+}
+
+/** The sum as a formula, and its words. @param {Run} run @param {Story} story */
+function statement(run, story) {
+  const left = run.initial_share !== undefined && run.initial_share < 1 ? ` Weight decay has left ${percent(run.initial_share, 1)} of it.` : '';
+  /** @type {[string, string][]} */
+  const words = [['w₀·x', `the initial guess: the untrained layer’s weights${story.bias ? ' (and its bias)' : ''} and what this ${noun(run)} looks like to the layer, its key x.${left}`]];
+  if (story.isAdaptive)
+    words.push(['xₜ ⊙ x', `what both look like, input by input: pattern t is ${story.what}; summed without weights it is the attention`],
+      ['Cₜ', 'Adam’s step, which has a size of its own for every weight: so the inputs count differently, by what the weight had seen before'],
+      ['δₜ', 'what it taught: the error signal of then, how the logit was to change']);
+  else
+    words.push(['xₜ·x', `attention: how alike pattern t (${story.what}) looked to the layer${story.bias ? '; the 1 is the bias' : ''}`],
+      ['cₜ δₜ', 'what it taught: the error signal of then, how the logit was to change, times what that step still weighs']);
+  const guess = ['logit = ', variable('w'), sub('0'), '·', variable('x'), ' + ', h('span.big', {}, 'Σ'), sub('t'), ' '];
+  return h('div.statement', {},
+    h('p', {}, 'A linear layer that was trained by gradient descent is its initial weights, plus one small correction for every pattern that it was shown. ' +
+      'So what it says is a sum over everything it has seen:'),
+    story.isAdaptive ? formula('logit equals initial guess plus the sum over all patterns t of the products of its inputs, weighed by its step, times what t taught',
+      ...guess, variable('C'), sub('t'), '·(', variable('x'), sub('t'), ' ⊙ ', variable('x'), ') × ', variable('δ'), sub('t')) :
+      formula('logit equals initial guess plus the sum over all patterns t of attention of t times what t taught',
+        ...guess, '(', variable('x'), sub('t'), '·', variable('x'), story.bias ? ' + 1) × ' : ') × ', variable('c'), sub('t'), ' ', variable('δ'), sub('t')),
+    h('dl.words', {}, words.map(([term, text]) => [h('dt', {}, term), h('dd', {}, text)]).flat()));
+}
+
 /** @param {Visit} visit */
 export async function renderHow(visit) {
   const {run, state, actions, signal, ready} = visit, section = byId('how');
-  document.title = `how it works · ${run.name} · keylight`;
   const head = h('div.head', {}, h('h2', {id: 'how-title'}, 'How it works'), h('button', {type: 'button', id: 'how-close', onclick: () => actions.choose({view: 'query', built: 0})}, 'To the answer ›'));
   if (!run.dual) {
+    document.title = `how it works · ${run.name} · keylight`;
     redraw(section, head, h('p', {}, 'This run records no error signals: only attention can be told, and the sum that this page builds needs contributions. Choose another run.'));
     ready('how');
     return;
   }
-  const story = await (run.kind === 'text' ? storyOfText(visit) : storyOfImage(visit));
+  const story = await storyOf(visit);
   if (signal.aborted) return;
+  document.title = `how it works · ${run.name} · keylight`;
   const built = Math.min(state.built, story.added.length + 1), go = (/** @type {number} */ next) => actions.choose({built: next});
   redraw(section, head,
     h('div.lecture', {},
-      h('div.statement', {},
-        h('p', {}, 'A linear layer that was trained by gradient descent is its initial weights, plus one small correction for every pattern that it was shown. ' +
-          'So what it says is a sum over everything it has seen:'),
-        formula('logit equals initial guess plus the sum over all patterns t of attention of t times what t taught',
-          'logit = ', variable('w'), sub('0'), '·', variable('x'), ' + ', h('span.big', {}, 'Σ'), sub('t'), ' (', variable('x'), sub('t'), '·', variable('x'), story.bias ? ' + 1) × ' : ') × ', variable('c'), sub('t'), ' ', variable('δ'), sub('t')),
-        h('dl.words', {}, [['w₀·x', `the initial guess: the untrained layer’s weights and what this ${noun(run)} looks like to the layer, its key x`],
-          ['xₜ·x', `attention: how alike pattern t (${story.what}) looked to the layer${story.bias ? '; the 1 is the bias' : ''}`],
-          ['cₜ δₜ', 'what it taught: the error signal of then, how the logit was to change, times what that step still weighs']]
-          .map(([term, text]) => [h('dt', {}, term), h('dd', {}, text)]).flat())),
+      statement(run, story),
       h('figure', {}, story.subject, h('figcaption', {}, nameOf(run, /** @type {number} */ (state.sample)), h('br'), 'It says ', h('strong', {}, story.said), '. Why?'))),
     steps(story, built, go), sum(story, built),
     built > story.added.length ? h('p.soft', {}, `The ${story.added.length} patterns that add most add ${signed(story.added.reduce((total, {contribution}) => total + contribution, 0))}, ` +

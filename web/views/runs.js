@@ -10,22 +10,29 @@ import {settingName, shape} from './header.js';
 /** @import {Line} from '../chart.js' */
 /** @import {Actions, Run, Visit} from '../types.js' */
 
-/** The training curve of a run on one of its data sets: one line of a chart. @param {Run[]} runs @param {'accuracy'|'loss'} what
+/** The training curve of a run on one of its data sets: one line of a chart. @param {Run[]} runs @param {Run[]} all in whose order they have their colours @param {'accuracy'|'loss'|'bits_per_token'} what
  *  @returns {{x: number[], lines: Line[]}} */
-function curves(runs, what) {
+function curves(runs, all, what) {
   const x = [...new Set(runs.flatMap(({curve}) => curve.map(({step}) => step)))].sort((a, b) => a - b), at = new Map(x.map((step, i) => [step, i]));
-  const lines = runs.flatMap((run, number) => run.datasets.map((dataset, which) => {
+  const lines = runs.flatMap((run) => run.datasets.map((dataset, which) => {
     /** @type {(number|null)[]} */
     const values = x.map(() => null);
-    for (const point of run.curve) if (point.dataset === dataset.name) values[/** @type {number} */ (at.get(point.step))] = point[what];
-    return {label: run.datasets.length > 1 ? `${run.name}, ${dataset.name}` : run.name, values, colour: `--c${number % 10}`, width: 2, isJoined: true, ...(which && {dash: [6, 4]})};
+    for (const point of run.curve) if (point.dataset === dataset.name) values[/** @type {number} */ (at.get(point.step))] = point[what] ?? null;
+    return {label: run.datasets.length > 1 ? `${run.name}, ${dataset.name}` : run.name, values, colour: `--c${all.indexOf(run) % 10}`, width: 2, isJoined: true, ...(which && {dash: [6, 4]})};
   })).filter(({values}) => values.some((value) => value !== null));
   return {x, lines};
 }
 
-/** @param {Run[]} runs @param {'accuracy'|'loss'} what @param {string} title */
-function curveChart(runs, what, title) {
-  const {x, lines} = curves(runs, what);
+/** Runs of texts and of samples have nothing to share an axis for. @param {Run[]} runs */
+function charts(runs) {
+  const texts = runs.filter(({kind}) => kind === 'text'), others = runs.filter(({kind}) => kind !== 'text');
+  return [others.length ? h('div.pair', {}, curveChart(others, runs, 'accuracy', 'Test accuracy'), curveChart(others, runs, 'loss', 'Test loss')) : null,
+    texts.length ? h('div.pair', {}, curveChart(texts, runs, 'accuracy', 'Accuracy of the next token'), curveChart(texts, runs, 'bits_per_token', 'Bits per token on test')) : null];
+}
+
+/** @param {Run[]} runs @param {Run[]} all @param {'accuracy'|'loss'|'bits_per_token'} what @param {string} title */
+function curveChart(runs, all, what, title) {
+  const {x, lines} = curves(runs, all, what);
   return h('div', {}, h('h3', {}, title), lines.length ? [chart({label: `${title} while the runs were trained`, xLabel: 'step', yLabel: title.toLowerCase(), x, lines}), legend(lines)] :
     h('p.soft', {}, 'No run has a test split.'));
 }
@@ -78,7 +85,7 @@ export async function renderRuns({runs: summaries, state, actions, signal, ready
       csvButton('runs', 'the runs', ['run', 'fingerprint', 'data', 'network', 'on_test', 'patterns', 'steps', 'bytes'], () =>
         runs.map((run) => [run.name, run.id, run.datasets.map(({name}) => name).join(' '), shape(run), quality(run), run.patterns, run.steps, run.file_bytes]))),
     table(runs, actions),
-    h('div.pair', {}, curveChart(runs, 'accuracy', 'Test accuracy'), curveChart(runs, 'loss', 'Test loss')),
+    ...charts(runs),
     ...b ? [h('div.head', {}, h('h2', {}, 'What two differ in'), h('span.controls', {},
       select(options, a.id, 'First run', (id) => actions.choose({between: `${id},${b.id}`})), h('span.soft', {}, 'and'),
       select(options, b.id, 'Second run', (id) => actions.choose({between: `${a.id},${id}`})))), difference(a, b)] : []);

@@ -1,12 +1,13 @@
 // The gallery: filters, an order, and as many thumbnails as can be seen of however many there are.
 
 import {listSamples, lookErrand, sheetUrl} from '../api.js';
-import {className, count, noun, outputName, sampleName} from '../format.js';
+import {className, count, noun, nounOfOne, outputName, sampleName} from '../format.js';
 import {byId, h, redraw, select} from '../dom.js';
 import {followJob} from '../jobs.js';
-import {sampleExists} from '../state.js';
+import {canAsk, sampleExists, sampleNamed} from '../state.js';
 import {words} from '../words.js';
 import {openConfusion} from './confusion.js';
+import {notify} from './notices.js';
 
 /** @import {Run, Sample} from '../types.js' */
 /** @import {State} from '../state.js' */
@@ -342,7 +343,7 @@ export class Gallery {
   /** Right or wrong, by the label or by the vote. @param {State} state */
   judgement(state) {
     const {correct, vote} = state, element = select([{value: '', text: 'right or wrong'}, {value: 'correct=false', text: 'wrong'}, {value: 'correct=true', text: 'right'},
-      {value: 'vote=differs', text: 'vote differs from answer'}, {value: 'vote=agrees', text: 'vote is the answer'}],
+      {value: 'vote=differs', text: 'vote differs'}, {value: 'vote=agrees', text: 'vote agrees'}],
     vote !== null ? `vote=${vote}` : correct !== null ? `correct=${correct}` : '', 'Right or wrong', (text) => {
       const [name, value] = text.split('=');
       this.actions.choose(/** @type {any} */ ({correct: null, vote: null, ...(name && {[name]: value})}));
@@ -356,16 +357,21 @@ export class Gallery {
   jump(run, state) {
     const dataset = run.datasets.find((d) => d.name === state.dataset) ?? run.datasets[0];
     const {first_sample: first, samples} = dataset.splits[state.split];
-    const input = h('input', {type: 'search', id: 'jump', value: state.name ?? '', placeholder: 'find # or name', autocomplete: 'off', spellcheck: false,
-      'aria-label': `Find a ${noun(run)} of the ${state.split} split by its number, 0 to ${samples - 1}, or all by a piece of the file’s name or description`,
-      oninput: () => input.setCustomValidity(''), onsearch: () => input.value === '' && state.name !== null && this.actions.choose({name: null})});
+    const input = h('input', {type: 'search', id: 'jump', value: state.name ?? '', placeholder: 'find', autocomplete: 'off', spellcheck: false,
+      'aria-label': `Find ${nounOfOne(run)} of the ${state.split} split by its number, 0 to ${samples - 1}, or all by a piece of the file’s name or description`,
+      onsearch: () => input.value === '' && state.name !== null && this.actions.choose({name: null})});
     return h('form.jump', {role: 'search', onsubmit: (/** @type {Event} */ event) => {
       event.preventDefault();
-      const text = input.value.trim();
-      if (/^#?\d+$/.test(text)) {
+      const text = input.value.trim(), named = text.includes('/') ? sampleNamed(run, text) : undefined;
+      const to = (/** @type {number} */ sample) => {
+        if (state.name === null || !canAsk(run, sample)) this.actions.explain(sample);
+        else this.actions.choose({name: null, sample, pixels: null, as: null, text: null, place: null, view: 'query'});
+      };
+      if (named !== undefined) to(named);
+      else if (/^#?\d+$/.test(text)) {
         const number = Number(text.replace('#', ''));
-        if (number < samples) this.actions.explain(first + number);
-        else input.setCustomValidity(`The ${state.split} split has samples 0 to ${samples - 1}.`), input.reportValidity();
+        if (number < samples) to(first + number);
+        else notify(`The ${state.split} split has samples 0 to ${count(samples - 1)}.`);
       } else this.actions.choose({name: text === '' ? null : text});
     }}, input, h('button.hidden', {type: 'submit'}, 'Find'));
   }

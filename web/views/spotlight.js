@@ -18,14 +18,15 @@ const MORE = [20, 50, 100, 200];
 
 /** What a rank tells, and what not. @param {Run} run @param {Answer} answer @param {string} target */
 function difference(run, answer, target) {
+  const ofLayer = `Attention, and what it adds, are of layer ${answer.layer}.`;
   if (answer.rank === 'cosine')
     return 'Cosine is not the dual form: it tells which keys point the same way, whatever their lengths.';
   if (['proponents', 'opponents'].includes(answer.rank))
-    return 'Effect on this sample’s loss, first order, summed over all layers: what the weights owe to an image, not what retraining without it would change.';
+    return `Effect on this sample’s loss, first order, summed over all layers: what the weights owe to an image, not what retraining without it would change. ${ofLayer}`;
   if (['influence', 'hindrance'].includes(answer.rank))
-    return `An estimate of what retraining without ${run.kind === 'described' ? 'a sample' : 'an image'} would change, summed over all layers.`;
+    return `An estimate of what retraining without ${run.kind === 'described' ? 'a sample' : 'an image'} would change, summed over all layers. ${ofLayer}`;
   if (answer.rank === 'effect')
-    return `Effect on the logit of ${target}, first order, summed over all layers.`;
+    return `Effect on the logit of ${target}, first order, summed over all layers. ${ofLayer}`;
   return 'Attention tells where the layer looks; the contribution, what that did. Neither tells what retraining without them would change: “would be missed” estimates that.';
 }
 
@@ -77,7 +78,7 @@ function card(run, answer, lit, most, actions, prefix) {
   h('span.line', {}, h('span.soft', {}, 'attention'), h('span', {}, short(lit.attention))),
   lit.contribution === null ? null : h('span.line', {}, h('span.soft', {}, lit.contribution < 0 ? 'takes' : 'adds'),
     h(lit.contribution < 0 ? 'span.minus' : 'span.plus', {}, signed(lit.contribution))),
-  other ? h('span.line.named', {}, h('span.soft', {title: other}, rank?.label),
+  other ? h('span.line.named', {}, h('span.soft', {title: other}, /^(influence|hindrance)$/.test(answer.rank) ? 'loss' : rank?.label),
     h(lit.score < 0 ? 'span.minus' : 'span.plus', {}, signed(lit.score))) : null,
   h('span.line.soft', {}, h('span', {}, `#${lit.sample.index}`), h('span', {}, when)),
   h('span.line.soft.common', {}), h('span.hidden', {}, more)),
