@@ -13,6 +13,7 @@
 #include "cli/options/run_files.h"
 #include "cli/remedy.h"
 #include "core/base/blas.h"
+#include "core/base/files.h"
 #include "core/base/memory.h"
 #include "db/follow.h"
 #include "db/run.h"
@@ -25,6 +26,7 @@ struct request {
     uint64_t memory_bytes;
     uint32_t port; /* UINT32_MAX: not said */
     int open, helped, n_runs;
+    char token[140]; /* from a file */
 };
 
 static enum kl_status set_token(void *target, const char *value, struct kl_error *err)
@@ -36,6 +38,27 @@ static enum kl_status set_token(void *target, const char *value, struct kl_error
         return kl_fail(err, KL_ERR_USAGE,
                        "--token is a secret of 8 to 128 letters, digits, '-' and '_'");
     ((struct request *)target)->server.token = value;
+    return KL_OK;
+}
+
+/* The secret on the first line of a file that others cannot read: command lines are seen by all. */
+static enum kl_status read_token(void *target, const char *path, struct kl_error *err)
+{
+    struct request *request = target;
+    FILE *file = NULL;
+    enum kl_status status = kl_file_open(path, &file, err);
+
+    if (status)
+        return status;
+    if (!fgets(request->token, sizeof request->token, file))
+        request->token[0] = '\0';
+    fclose(file);
+    request->token[strcspn(request->token, "\r\n")] = '\0';
+    if (set_token(target, request->token, err))
+        return kl_fail(err, KL_ERR_USAGE,
+                       "%s has no secret of 8 to 128 letters, digits, '-' and '_' on its first "
+                       "line",
+                       path);
     return KL_OK;
 }
 
@@ -78,8 +101,8 @@ static enum kl_status parse(int argc, char **argv, struct request *request, stru
          .name = "memory",
          .value = "SIZE",
          .target = &request->memory_bytes,
-         .help = "how much of the histories to keep in memory, such as 4G (default: half of this "
-                 "machine's; 0: read from the file at every query)"},
+         .help = "how much of the histories to keep in memory, such as 4G (default: half of what "
+                 "is free; 0: read from the file at every query)"},
         {.type = KL_OPTION_TEXT,
          .name = "bind",
          .value = "ADDRESS",
@@ -92,6 +115,12 @@ static enum kl_status parse(int argc, char **argv, struct request *request, stru
          .target = request,
          .call = set_token,
          .help = "ask for this secret (letters, digits, '-', '_')"},
+        {.type = KL_OPTION_CALL,
+         .name = "token-file",
+         .value = "FILE",
+         .target = request,
+         .call = read_token,
+         .help = "ask for the secret on the first line of FILE, which other users need not see"},
         {.type = KL_OPTION_CALL,
          .name = "allow-host",
          .value = "NAME",
@@ -125,11 +154,10 @@ static enum kl_status parse(int argc, char **argv, struct request *request, stru
             "machine, until interrupted. One in training is shown as of its last checkpoint, and "
             "followed until it is finished.",
         .options = table};
-    long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
     enum kl_status status;
 
     request->port = UINT32_MAX;
-    request->memory_bytes = (uint64_t)(pages > 0 ? pages : 0) * (uint64_t)page_bytes / 2;
+    request->memory_bytes = kl_memory_free() / 2;
     status = kl_options_parse(&options, argc, argv, &request->n_runs, &request->helped, err);
     if (status || request->helped)
         return status;
@@ -323,6 +351,7 @@ enum kl_status kl_cli_serve(int argc, char **argv, struct kl_error *err)
     signal(SIGPIPE, SIG_IGN);
     signal(SIGCHLD, SIG_IGN); /* the browser's end is nobody's concern */
     kl_blas_single_thread();
+    kl_runs_survive();
     status = kl_run_files_find(argv + 1, (size_t)request.n_runs, &files, err);
     if (!status)
         status = kl_pool_create(0, &pool, err);

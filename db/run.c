@@ -256,6 +256,7 @@ static enum kl_status read_all(struct kl_run *run, unsigned n_workers, struct kl
         status = kl_run_read_steps(run, err);
     if (status)
         return status;
+    run->private->mapping = kl_mapping_of(run->path);
     run->file_bytes = stat(run->path, &info) == 0 ? (uint64_t)info.st_size : 0;
     status = read_curve(run, err);
     if (!status)
@@ -297,6 +298,16 @@ enum kl_status kl_run_open(const char *path, unsigned n_workers, struct kl_run *
     return KL_OK;
 }
 
+int kl_run_is_sound(const struct kl_run *run)
+{
+    return !run->private->mapping || kl_mapping_is_sound(run->private->mapping);
+}
+
+void kl_runs_survive(void)
+{
+    kl_mapping_survive();
+}
+
 const char *kl_run_other_setting(const struct kl_run *run, const char *key)
 {
     for (uint32_t i = 0; i < run->n_other_settings; i++)
@@ -322,6 +333,7 @@ void kl_run_close(struct kl_run *run)
         kl_chunk_files_close(private->files);
         sqlite3_blob_close(private->image);
         sqlite3_close(private->db);
+        kl_mapping_release(private->mapping);
         free(private->samples);
         free(private->repetitions);
         free(private->classes);

@@ -53,6 +53,14 @@ const char *kl_run_other_setting(const struct kl_run *run, const char *key);
  * KL_ERR_DAMAGED, KL_ERR_MEMORY. */
 enum kl_status kl_run_read_images(struct kl_run *run, struct kl_error *err);
 
+/* Whether the file is as it was when the run was opened: what is read of one that was changed, or
+ * cut off, is no answer. */
+int kl_run_is_sound(const struct kl_run *run);
+
+/* From now on reading what was cut off a run's file gives zeros, and a run that is not sound,
+ * instead of the end of the process. Once, at the start of a program. */
+void kl_runs_survive(void);
+
 /* Bytes that kl_run_load has copied. */
 uint64_t kl_run_resident_bytes(const struct kl_run *run);
 

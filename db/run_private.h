@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sqlite3.h>
 
+#include "db/file/mapping.h"
 #include "db/tables/chunks.h"
 #include "db/run.h"
 #include "db/tables/queries.h"
@@ -12,8 +13,9 @@
 struct kl_run_private {
     pthread_mutex_t lock; /* of db and image, which requests share */
     sqlite3 *db;
-    sqlite3_blob *image; /* open on some image chunk, or NULL */
-    int has_images;      /* whether run->data has its pixels */
+    struct kl_mapping *mapping; /* of the file, or NULL */
+    sqlite3_blob *image;        /* open on some image chunk, or NULL */
+    int has_images;             /* whether run->data has its pixels */
     struct kl_chunk_files *files;
     struct {
         const struct kl_block_source *keys[KL_LAYERS_MAX], *errors[KL_LAYERS_MAX];

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "server/http/guard.h"
 
@@ -22,7 +23,7 @@ static int has_token(const struct kl_admission *admission, struct MHD_Connection
     const char *authorization = header(connection, MHD_HTTP_HEADER_AUTHORIZATION);
     char name[24], cookie[256];
 
-    if (authorization && !strncmp(authorization, "Bearer ", 7) &&
+    if (authorization && !strncasecmp(authorization, "Bearer ", 7) &&
         kl_guard_secret_equals(authorization + 7, admission->options->token))
         return 1;
     name_cookie(admission, name, sizeof name);
@@ -98,7 +99,18 @@ static int admit_token(const struct kl_admission *admission, struct MHD_Connecti
         return 1;
     kl_reply_problem(reply, 401, "token",
                      "this server asks for its token: open the address it printed");
+    reply->authenticate = "Bearer realm=\"keylight\"";
     return 0;
+}
+
+/* Whether another site's page asks the API: it could not read the answer, but have the server work,
+ * and learn from the time that takes. Pages are opened from links of other sites; figures are not.
+ */
+static int is_foreign_api(struct MHD_Connection *connection, const struct kl_request *request)
+{
+    const char *site = header(connection, "Sec-Fetch-Site");
+
+    return site && !strcmp(site, "cross-site") && !strncmp(request->path, "/api/", 5);
 }
 
 int kl_admit(const struct kl_admission *admission, struct MHD_Connection *connection,
@@ -117,9 +129,10 @@ int kl_admit(const struct kl_admission *admission, struct MHD_Connection *connec
     }
     if (!admit_token(admission, connection, request, reply, welcome))
         return 0;
-    if (!request->is_post)
+    if (!request->is_post && !is_foreign_api(connection, request))
         return 1;
-    if (!kl_guard_same_origin(
+    if (!request->is_post ||
+        !kl_guard_same_origin(
             header(connection, "Sec-Fetch-Site"), header(connection, "Origin"), host,
             *options->public_address.origin ? options->public_address.origin : NULL)) {
         kl_reply_problem(reply, 403, NULL,

@@ -146,7 +146,16 @@ static void route_run(struct kl_service *service, const char *path,
                          "this server has no run of that id: GET /api/v1/runs lists those it has");
         return;
     }
-    route_below(service, run, path + length + (path[length] == '/'), request, reply);
+    if (kl_run_is_sound(run))
+        route_below(service, run, path + length + (path[length] == '/'), request, reply);
+    if (!kl_run_is_sound(run)) { /* perhaps while it was read */
+        free(reply->owned);
+        memset(reply, 0, sizeof *reply);
+        kl_reply_problem(reply, 500, NULL,
+                         "the file of this run was changed, or cut off, while it was served: what "
+                         "is read of it is no answer; put a whole copy in its place and start the "
+                         "server again");
+    }
     kl_served_give(service->served, run);
 }
 

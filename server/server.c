@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -37,13 +38,18 @@ struct kl_server {
     unsigned n_active; /* requests that are being answered */
 };
 
+/* What a request line begins with in whose address there is a NUL: the library would end it there.
+ */
+static char marked;
+
 /* One request while its body comes in. */
 struct exchange {
     char *body;
     size_t n_bytes;
     int too_large;
-    int refused;  /* from the headers on, or no POST: its body is not kept */
-    int answered; /* counted in n_active */
+    int is_ambiguous; /* it could be read in two ways */
+    int refused;      /* from the headers on, or no POST: its body is not kept */
+    int answered;     /* counted in n_active */
 };
 
 static const char *header(struct MHD_Connection *connection, const char *name)
@@ -92,6 +98,8 @@ static void add_reply_headers(struct MHD_Response *response, const struct kl_rep
         add_header(response, "Location", reply->location);
     if (reply->allow)
         add_header(response, "Allow", reply->allow);
+    if (reply->authenticate)
+        add_header(response, "WWW-Authenticate", reply->authenticate);
     if (reply->retry_after) {
         snprintf(seconds, sizeof seconds, "%d", reply->retry_after);
         add_header(response, "Retry-After", seconds);
@@ -131,6 +139,38 @@ struct collector {
     struct kl_request *request;
     int overflow;
 };
+
+/* How often headers are there of which there must be one. */
+struct headers {
+    int hosts, lengths;
+};
+
+static enum MHD_Result count_header(void *self, enum MHD_ValueKind kind, const char *name,
+                                    const char *value)
+{
+    struct headers *headers = self;
+
+    (void)kind;
+    (void)value;
+    headers->hosts += !strcasecmp(name, MHD_HTTP_HEADER_HOST);
+    headers->lengths += !strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    return MHD_YES;
+}
+
+static int is_ambiguous(struct MHD_Connection *connection)
+{
+    struct headers headers = {0, 0};
+
+    MHD_get_connection_values(connection, MHD_HEADER_KIND, count_header, &headers);
+    return headers.hosts > 1 || headers.lengths > 1;
+}
+
+static void *look_at_address(void *self, const char *address, struct MHD_Connection *connection)
+{
+    (void)self;
+    (void)connection;
+    return strstr(address, "%00") ? &marked : NULL;
+}
 
 static enum MHD_Result collect_parameter(void *self, enum MHD_ValueKind kind, const char *name,
                                          const char *value)
@@ -191,7 +231,11 @@ static enum MHD_Result answer(struct kl_server *server, struct MHD_Connection *c
         request.body = exchange->body;
         request.body_bytes = exchange->n_bytes;
     }
-    if (!kl_admit(&server->admission, connection, &request, &reply, &welcome)) {
+    if (exchange->is_ambiguous) {
+        kl_reply_problem(&reply, 400, NULL,
+                         "this request could be read in two ways: send one Host, one "
+                         "Content-Length, and no NUL in the address");
+    } else if (!kl_admit(&server->admission, connection, &request, &reply, &welcome)) {
         /* answered */
     } else if (exchange->too_large) {
         kl_reply_problem(&reply, 413, NULL, "a body has at most %zu bytes", BODY_MAX);
@@ -262,12 +306,17 @@ static enum MHD_Result handle(void *self, struct MHD_Connection *connection, con
     int is_post = !strcmp(method, MHD_HTTP_METHOD_POST);
 
     (void)version;
-    if (!exchange) {
+    if (!*state || *state == &marked) {
+        int has_nul = *state == &marked;
+
+        *state = NULL;
         exchange = calloc(1, sizeof *exchange);
         if (!exchange)
             return MHD_NO;
         *state = exchange;
-        exchange->refused = !is_post || is_refused(server, connection, path, is_post);
+        exchange->is_ambiguous = has_nul || is_ambiguous(connection);
+        exchange->refused =
+            !is_post || exchange->is_ambiguous || is_refused(server, connection, path, is_post);
         return MHD_YES;
     }
     if (*n_bytes) {
@@ -289,7 +338,7 @@ static void complete(void *self, struct MHD_Connection *connection, void **state
 
     (void)connection;
     (void)code;
-    if (!exchange)
+    if (!exchange || *state == &marked)
         return;
     if (exchange->answered) {
         pthread_mutex_lock(&server->lock);
@@ -382,7 +431,8 @@ enum kl_status kl_server_start(const struct kl_server_options *options, struct k
             0, NULL, NULL, handle, server, MHD_OPTION_LISTEN_SOCKET, fd,
             MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
             (unsigned)CONNECTION_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY,
-            MHD_OPTION_NOTIFY_COMPLETED, complete, server, MHD_OPTION_END);
+            MHD_OPTION_NOTIFY_COMPLETED, complete, server, MHD_OPTION_URI_LOG_CALLBACK,
+            look_at_address, server, MHD_OPTION_END);
         if (!server->daemon) {
             close(fd);
             status = kl_fail(err, KL_ERR_IO, "cannot start the HTTP server: %s", strerror(errno));

@@ -35,6 +35,10 @@ let pending = new AbortController();
 
 const body = document.body;
 
+/** What is answered sooner is not said to be waited for: to dim the page takes longer. */
+const LOADING_MS = 100;
+let waiting = 0;
+
 /** What tells more than the answer. */
 const SECTIONS = ['strips', 'missed', 'retrained', 'spotlight', 'removal', 'panels'];
 
@@ -149,8 +153,8 @@ async function firstSample(shown) {
 /** Draws what the state is a view of. @param {Visit} visit */
 async function renderView(visit) {
   const {state: asked, run: shown} = visit;
-  if (shown.kind !== 'text' && asked.view !== 'runs' && asked.view !== 'how') gallery.show(shown, asked);
   if (asked.view === 'query' && asked.with === null && shown.kind !== 'text') return renderImage(visit);
+  visit.frame();
   const pages = await later();
   if (visit.signal.aborted) return;
   if (asked.view === 'runs') await pages.renderRuns(visit);
@@ -183,7 +187,8 @@ function follow(shown) {
 async function render() {
   pending.abort();
   const mine = pending = new AbortController();
-  body.dataset.state = 'loading';
+  clearTimeout(waiting);
+  waiting = window.setTimeout(() => body.dataset.state = 'loading', LOADING_MS);
   delete body.dataset.panels;
   try {
     // A newer render may change state and run while this one waits: it draws what it began with.
@@ -194,18 +199,22 @@ async function render() {
     run = shown;
     turnTo(shown);
     follow(shown);
-    showHeader(byId('header'), runs, shown, asked, actions);
     const pixels = asked.pixels === null ? null :
       decodePixels(asked.pixels, shown.layers[0].inputs) ?? null;
+    const frame = () => {
+      showHeader(byId('header'), runs, shown, asked, actions);
+      if (shown.kind !== 'text' && asked.view !== 'runs' && asked.view !== 'how') gallery.show(shown, asked);
+    };
     const isAsked = asked.sample !== null || asked.view !== 'how' && (pixels !== null || asked.text !== null); // how it works is told with a sample
     if (!isAsked && (asked.view === 'query' || asked.view === 'how')) {
       const sample = await firstSample(shown);
       if (!mine.signal.aborted) go({...asked, sample, pixels: null, text: null}, true);
       return;
     }
-    await renderView({run: shown, runs, state: asked, pixels, actions, signal: mine.signal, ready});
+    await renderView({run: shown, runs, state: asked, pixels, actions, signal: mine.signal, ready, frame});
   } catch (error) {
     if (mine.signal.aborted) return;
+    clearTimeout(waiting);
     body.dataset.mode = 'query';
     showFailure(byId('answer'), error instanceof ApiError ? error.message :
       `The page failed: ${error}`, () => void render());
@@ -216,6 +225,7 @@ async function render() {
 
 /** What stands on the page is what was asked for. @type {Visit['ready']} */
 function ready(mode) {
+  clearTimeout(waiting);
   body.dataset.mode = mode;
   body.dataset.state = 'ready';
   body.dataset.view = location.pathname + location.search;

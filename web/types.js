@@ -109,6 +109,7 @@
  * @property {number[]|null} pixels of the picture that is asked about, if it is one's own
  * @property {Actions} actions
  * @property {AbortSignal} signal after which nobody looks any more
+ * @property {() => void} frame draws what stands around the view: header and gallery
  * @property {(mode: 'query'|'compare'|'suspects'|'how'|'runs') => void} ready what stands on the page is what was asked for
  */
 

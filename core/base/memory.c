@@ -1,9 +1,11 @@
 #include "core/base/memory.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #define HUGE_PAGE ((size_t)2 << 20)
 
@@ -50,4 +52,56 @@ enum kl_status kl_alloc_scanned(void *out, size_t count, size_t size, const char
     memcpy(out, &block, sizeof block);
     /* cppcheck-suppress memleak ; the caller owns it now */
     return KL_OK;
+}
+
+/* The number in a file, after a word; or fallback. */
+static uint64_t number_of(const char *path, const char *word, uint64_t fallback)
+{
+    FILE *file = fopen(path, "re");
+    char line[256];
+    uint64_t value = fallback;
+
+    while (file && fgets(line, sizeof line, file)) {
+        size_t length = strlen(word);
+        char *end;
+        unsigned long long read;
+
+        if (strncmp(line, word, length) != 0)
+            continue;
+        read = strtoull(line + length, &end, 10); /* "max" is none */
+        value = end == line + length ? fallback : read;
+        break;
+    }
+    if (file)
+        fclose(file);
+    return value;
+}
+
+/* What a limit leaves of which so much is used. */
+static uint64_t left_of(uint64_t limit, uint64_t used)
+{
+    return limit > used ? limit - used : 0;
+}
+
+uint64_t kl_memory_free(void)
+{
+    static const char *const groups[][2] = {
+        {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"},
+        {"/sys/fs/cgroup/memory/memory.limit_in_bytes",
+         "/sys/fs/cgroup/memory/memory.usage_in_bytes"}};
+    uint64_t kilobytes = number_of("/proc/meminfo", "MemAvailable:", 0), bytes = kilobytes << 10;
+    struct rlimit limit;
+
+    for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
+        uint64_t most = number_of(groups[i][0], "", UINT64_MAX);
+        uint64_t left = left_of(most, number_of(groups[i][1], "", 0));
+
+        bytes = left < bytes ? left : bytes;
+    }
+    if (!getrlimit(RLIMIT_AS, &limit) && limit.rlim_cur != RLIM_INFINITY) {
+        uint64_t left = left_of(limit.rlim_cur, number_of("/proc/self/status", "VmSize:", 0) << 10);
+
+        bytes = left < bytes ? left : bytes;
+    }
+    return bytes;
 }

@@ -3,6 +3,7 @@
 #define KL_CORE_BASE_MEMORY_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "core/base/error.h"
 
@@ -18,5 +19,10 @@ enum kl_status kl_alloc(void *out, size_t count, size_t size, const char *what,
 #define KL_SLACK 64
 enum kl_status kl_alloc_scanned(void *out, size_t count, size_t size, const char *what,
                                 struct kl_error *err);
+
+/* Bytes that this process may still take without others losing theirs: what the system calls
+ * available, less where its container, or its own limit of address space (ulimit -v), allows less.
+ * 0: not known. */
+uint64_t kl_memory_free(void);
 
 #endif

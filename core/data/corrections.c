@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "core/data/csv.h"
+#include "core/base/files.h"
 #include "core/base/memory.h"
 #include "core/base/utf8.h"
 
@@ -19,19 +20,12 @@ static const char *const names[N_COLUMNS] = {"dataset", "split",    "index",    
 
 static enum kl_status read_file(const char *path, char **out, struct kl_error *err)
 {
-    FILE *file = fopen(path, "rb");
-    struct stat info;
+    FILE *file = NULL;
     long n_bytes = -1;
-    enum kl_status status;
+    enum kl_status status = kl_file_open(path, &file, err);
 
-    if (!file)
-        return kl_fail(err, KL_ERR_NOT_FOUND, "cannot read the corrections %s: %s", path,
-                       strerror(errno));
-    if (fstat(fileno(file), &info) || !S_ISREG(info.st_mode)) {
-        fclose(file);
-        return kl_fail(err, KL_ERR_INPUT,
-                       "%s is no file: name the table that keylight marks writes", path);
-    }
+    if (status)
+        return status;
     if (fseek(file, 0, SEEK_END) == 0)
         n_bytes = ftell(file);
     rewind(file);

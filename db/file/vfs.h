@@ -5,8 +5,8 @@
  *
  * A run that is read is mapped into memory as a whole, once for all connections to it: pages come
  * straight from the page cache, without system calls and, once touched, without page faults.
- * SQLite's own mapping ends at 2 GB, and each connection has its own. Reading what somebody has cut
- * off a file that is open ends the process, as with every mapping. Internal to db/. */
+ * SQLite's own mapping ends at 2 GB, and each connection has its own. What a file that was cut off
+ * is read as, db/file/mapping.h says. Internal to db/. */
 #ifndef KL_DB_FILE_VFS_H
 #define KL_DB_FILE_VFS_H
 

@@ -59,10 +59,11 @@ struct kl_reply {
     size_t n_bytes;
     int is_gzip, varies; /* the body is compressed; it depends on what the client takes */
     enum kl_cache cache;
-    char etag[24];        /* with its quotes, or empty */
-    const char *location; /* for redirects; lives until the reply is sent */
-    const char *allow;    /* methods, for 405 */
-    int retry_after;      /* seconds, for 503 */
+    char etag[24];            /* with its quotes, or empty */
+    const char *location;     /* for redirects; lives until the reply is sent */
+    const char *allow;        /* methods, for 405 */
+    const char *authenticate; /* how, for 401 */
+    int retry_after;          /* seconds, for 503 */
 };
 
 /* Answers with a JSON text, which the reply then owns (NULL: out of memory), tagged by content. */

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import shutil
 import socket
 import struct
 import subprocess
@@ -512,6 +513,79 @@ def test_a_token_is_asked_for_and_becomes_a_cookie():
         assert server.ask("/", Authorization="Bearer open")[0] == 401
     finally:
         server.stop()
+
+
+def test_the_token_stands_in_a_file_and_a_refusal_says_how():
+    secret = os.path.join(FOLDER, "secret")
+    with open(secret, "w") as file:
+        file.write("open-sesame-42\nother\n")
+    server = Server(RUN, "--token-file", secret)
+    try:
+        status, headers, _ = server.ask("/")
+        assert status == 401 and headers["WWW-Authenticate"].startswith("Bearer"), headers
+        for scheme in ("Bearer", "bearer", "BEARER"):
+            assert server.ask("/", Authorization=f"{scheme} open-sesame-42")[0] == 200
+    finally:
+        server.stop()
+    with open(secret, "w") as file:
+        file.write("short\n")
+    for path, says in ((secret, "no secret"), (secret + ".none", "cannot read"), ("/dev/zero", "no regular file")):
+        done = tap.run("serve", RUN, "--token-file", path)
+        assert done.returncode != 0 and says in done.stderr and done.stderr.count("\n") == 1, done
+
+
+def test_what_could_be_read_in_two_ways_is_refused():
+    def answer(head, body=b""):
+        with socket.create_connection(("127.0.0.1", SERVER.port), timeout=5) as client:
+            client.sendall(head.replace("\n", "\r\n").encode() + body)
+            client.shutdown(socket.SHUT_WR)
+            received = b""
+            while piece := client.recv(65536):
+                received += piece
+            return int(received.split(b" ")[1]) if received else None
+
+    host = f"Host: localhost:{SERVER.port}\n"
+    assert answer(f"GET /api/v1/runs HTTP/1.1\n{host}Connection: close\n\n") == 200
+    assert answer(f"GET /api/v1/runs HTTP/1.1\n{host}{host}Connection: close\n\n") == 400
+    assert answer(f"GET /api/v1/runs HTTP/1.1\n{host}Host: evil.example\nConnection: close\n\n") == 400
+    assert answer(f"GET /api/v1/runs%00x HTTP/1.1\n{host}Connection: close\n\n") == 400
+    run = SERVER.json("/api/v1/runs")["runs"][0]["id"]
+    post = f"POST /api/v1/runs/{run}/marks HTTP/1.1\n{host}Content-Type: application/json\nConnection: close\n"
+    assert answer(post + "Content-Length: 2\nContent-Length: 4\n\n", b"{}{}") == 400
+    for kind in ("answer", "marks"):
+        status, _, _ = SERVER.ask(f"/api/v1/runs/{run}/{kind}", "POST", '{"sample": 3} {"sample": 4}', Content_Type="application/json")
+        assert status == 400, kind
+
+
+def test_another_sites_page_may_open_ours_and_not_ask_the_api():
+    assert SERVER.ask("/", Sec_Fetch_Site="cross-site")[0] == 200
+    assert SERVER.ask("/api/v1/runs", Sec_Fetch_Site="cross-site")[0] == 403
+    for site in ("same-origin", "none", "same-site"):
+        assert SERVER.ask("/api/v1/runs", Sec_Fetch_Site=site)[0] == 200, site
+
+
+def test_a_file_that_is_cut_off_while_it_is_served_is_told_and_ends_nothing():
+    other = tap.train_strokes(FOLDER, "other.keylight", "--seed", "9")
+    for harm in ("cut", "changed"):
+        cut = os.path.join(FOLDER, f"{harm}.keylight")
+        shutil.copyfile(RUN, cut)
+        for memory in ("0", "1G"):
+            shutil.copyfile(RUN, cut)
+            server = Server(cut, other, "--memory", memory)
+            first, second = (run["id"] for run in server.json("/api/v1/runs")["runs"])
+            assert server.ask(f"/api/v1/runs/{first}/attention?sample=3&layer=2")[0] == 200
+            if harm == "cut":
+                os.truncate(cut, os.path.getsize(cut) // 3)
+            else:
+                with open(cut, "r+b") as file:
+                    file.seek(os.path.getsize(cut) // 2)
+                    file.write(b"\xff" * 100)
+            for path in ("attention?sample=4&layer=2", "answer?sample=5", "images/7.png", "sheet.png?samples=1,2,3", "samples?limit=5"):
+                status, _, content = server.ask(f"/api/v1/runs/{first}/{path}")
+                assert status == 500 and "cut off, while it was served" in json.loads(content)["detail"], (harm, memory, path, status, content)
+                assert FOLDER.encode() not in content
+            assert server.ask(f"/api/v1/runs/{second}/attention?sample=4&layer=2")[0] == 200
+            server.stop()
 
 
 def test_a_stopped_server_finishes_what_is_under_way():

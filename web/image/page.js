@@ -63,16 +63,20 @@ export async function renderImage(visit) {
   const quick = Promise.all([/** @type {Promise<Answer>} */ (askAll(['answer', ...(run.datasets.length > 1 ? ['views/classes'] : [])], state, pixels, signal)),
     askStrips(state, pixels, signal), state.sample === null ? null : getSample(run.id, state.sample, signal)]);
   quick.catch(() => {}); // it is told below
-  await Promise.race([quick, pause(HEAD_START_MS)]);
+  const isEarly = await Promise.race([quick.then(() => true), pause(HEAD_START_MS)]);
   if (signal.aborted) return;
-  const rest = attend(state, pixels, signal);
-  rest.catch(() => {});
+  const early = isEarly ? null : attend(state, pixels, signal);
+  early?.catch(() => {});
+  if (!isEarly) visit.frame();
   const [first, strips, sample] = await quick, subject = sample ?? {pixels: pixels ?? []};
   if (signal.aborted) return;
   document.title = `${subjectName(subject)} · ${run.name} · keylight`;
   document.body.dataset.mode = 'query';
   arrive(visit, first, subject);
   showFirstScreen(visit, first, strips, subject);
+  const rest = early ?? attend(state, pixels, signal);
+  rest.catch(() => {});
+  if (isEarly) setTimeout(() => signal.aborted || visit.frame()); // after what was asked for is painted
   const late = setTimeout(() => {
     if (!signal.aborted) for (const id of ['spotlight', 'removal']) redraw(byId(id));
   }, PATIENCE_MS);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/base/files.h"
 #include "core/base/memory.h"
 #include "core/base/utf8.h"
 
@@ -55,12 +56,12 @@ static enum kl_status count_records(const char *path, uint32_t *count, struct kl
 static enum kl_status read_records(const char *path, uint32_t count, struct kl_image_set *set,
                                    struct kl_error *err)
 {
-    FILE *file = fopen(path, "rb");
+    FILE *file = NULL;
     uint8_t record[RECORD_BYTES];
-    enum kl_status status = KL_OK;
+    enum kl_status status = kl_file_open(path, &file, err);
 
-    if (!file)
-        return kl_fail(err, KL_ERR_IO, "cannot open %s: %s", path, strerror(errno));
+    if (status)
+        return status;
     for (uint32_t i = 0; !status && i < count; i++) {
         if (fread(record, RECORD_BYTES, 1, file) != 1) {
             status = kl_fail(err, KL_ERR_IO, "cannot read %s: it ends too early", path);
@@ -114,11 +115,12 @@ static enum kl_status name_classes(struct kl_dataset *dataset, const char *folde
 {
     char path[PATH_BYTES], *line = NULL;
     size_t room = 0;
-    FILE *file;
+    FILE *file = NULL;
+    struct kl_error missing; /* then they have the names that are known */
     enum kl_status status = KL_OK;
 
     snprintf(path, sizeof path, "%s/batches.meta.txt", folder);
-    file = fopen(path, "r");
+    (void)kl_file_open(path, &file, &missing);
     for (uint32_t c = 0; !status && file && c < CLASSES && getline(&line, &room, file) > 0; c++) {
         line[strcspn(line, "\r\n")] = '\0';
         if (*line)

@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <zlib.h>
 
+#include "core/base/files.h"
 #include "core/base/memory.h"
 
 #define PATH_BYTES 4096
@@ -169,11 +171,17 @@ static enum kl_status read_idx(const char *path, uint32_t magic, uint32_t dimens
     uint8_t header[16], *bytes = NULL;
     uint64_t total = 1;
     enum kl_status status;
-    gzFile file = gzopen(path, "rb");
+    int fd = -1;
+    gzFile file;
 
-    if (!file)
-        return kl_fail(err, KL_ERR_IO, "cannot open %s: %s", path,
-                       errno ? strerror(errno) : "not enough memory");
+    status = kl_file_descriptor(path, &fd, err);
+    if (status)
+        return status;
+    file = gzdopen(fd, "rb");
+    if (!file) {
+        close(fd);
+        return kl_fail(err, KL_ERR_MEMORY, "not enough memory to read %s", path);
+    }
     gzbuffer(file, 1 << 17);
     status = read_exactly(file, path, header, 4 + 4 * n_dimensions, err);
     if (status)

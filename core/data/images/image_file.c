@@ -8,6 +8,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 
+#include "core/base/files.h"
 #include "core/base/memory.h"
 
 #define STB_IMAGE_RESIZE_IMPLEMENTATION
@@ -94,14 +95,14 @@ static enum kl_status too_large(const char *path, const struct decoding *decodin
 static enum kl_status feed(GdkPixbufLoader *loader, const char *path,
                            const struct decoding *decoding, struct kl_error *err)
 {
-    FILE *file = fopen(path, "rb");
+    FILE *file = NULL;
     guchar *bytes = NULL;
     GError *error = NULL;
     size_t n = 1, total = 0;
-    enum kl_status status;
+    enum kl_status status = kl_file_open(path, &file, err);
 
-    if (!file)
-        return kl_fail(err, KL_ERR_INPUT, "cannot read %s: %s", path, strerror(errno));
+    if (status)
+        return err->status = KL_ERR_INPUT; /* as everything that is wrong with one picture */
     status = kl_alloc(&bytes, READ_BYTES, 1, "a file", err);
     while (!status && n && !decoding->is_too_large && (decoding->width || !decoding->found_width)) {
         n = fread(bytes, 1, READ_BYTES, file);

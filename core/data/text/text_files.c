@@ -152,17 +152,15 @@ static enum kl_status to_utf8(const struct kl_text_file *file, char **text, size
 
 enum kl_status kl_text_file_read(const struct kl_text_file *file, char **out, struct kl_error *err)
 {
-    FILE *stream;
+    FILE *stream = NULL;
     char *text = NULL;
     struct stat info = {0};
     size_t n = 0;
-    enum kl_status status = KL_OK;
+    enum kl_status status = kl_file_open(file->path, &stream, err);
 
-    if (!stat(file->path, &info) && !S_ISREG(info.st_mode)) /* opening a pipe might wait for ever */
-        return kl_fail(err, KL_ERR_INPUT, "%s is no regular file: save the text in one first",
-                       file->path);
-    stream = fopen(file->path, "rb");
-    if (!stream || fstat(fileno(stream), &info))
+    if (status)
+        return status;
+    if (fstat(fileno(stream), &info))
         status = kl_fail(err, KL_ERR_IO, "cannot read %s: %s", file->path, strerror(errno));
     else if ((size_t)info.st_size > FILE_BYTES_MAX)
         status = kl_fail(err, KL_ERR_INPUT, "%s is larger than 2 GB: cut it into smaller files",
@@ -174,8 +172,7 @@ enum kl_status kl_text_file_read(const struct kl_text_file *file, char **out, st
         if (ferror(stream))
             status = kl_fail(err, KL_ERR_IO, "cannot read %s: %s", file->path, strerror(errno));
     }
-    if (stream)
-        fclose(stream);
+    fclose(stream);
     if (status) {
         free(text);
         return status;
