@@ -7,7 +7,7 @@ import {axeSource, choose, folder, keylight, panelsReady, problems, ready, run a
 
 let page, origin, training, id;
 const file = path.join(folder, 'long.keylight');
-const OPTIONS = ['--data', 'strokes', '--hidden', '600,600', '--batch', '4', '--steps', '14000', '--checkpoint-steps', '50', '--evaluation-steps', '500', '--output', file];
+const OPTIONS = ['--data', 'strokes', '--hidden', '300,300', '--batch', '2', '--steps', '40000', '--checkpoint-steps', '50', '--evaluation-steps', '500', '--output', file];
 
 const begin = (...how) => spawn(keylight, ['train', ...how], {stdio: ['ignore', 'ignore', 'ignore']});
 const number = (text) => Number(/step ([\d,]+)/.exec(text)[1].replaceAll(',', ''));
@@ -23,7 +23,7 @@ test('what is shown is said to be as of a checkpoint', async () => {
   id = (await listed()).find(({unfinished}) => unfinished).id;
   await page.goto(`${origin}/r/${id}/q/test/strokes/7`);
   await ready();
-  assert.match(await page.textContent('#training'), /In training\. What you see is the network after step [\d,]+ of 14,000/);
+  assert.match(await page.textContent('#training'), /In training\. What you see is the network after step [\d,]+ of 40,000/);
   assert.equal(await page.getAttribute('#training', 'role'), 'status');
   assert.ok((await page.$$('.strip, .argument')).length > 0, 'there are strips');
   assert.equal(await page.locator('#missed [id^="train-again"], #missed-walk').count(), 0);
@@ -83,12 +83,14 @@ test('nothing went wrong on the console or on the server', () => {
   assert.deepEqual(problems.filter((text) => !text.includes('as of its last checkpoint')), []);
 });
 
+const other = train('other', '--data', 'strokes', '--hidden', '20', '--steps', '60');
 training = begin(...OPTIONS);
-for (let i = 0; i < 200 && !existsSync(`${file}.part`); i++) await new Promise((resolve) => setTimeout(resolve, 50));
-await new Promise((resolve) => setTimeout(resolve, 1000));
-training.kill('SIGSTOP');
+for (let i = 0; i < 400 && !existsSync(`${file}.part`); i++) await new Promise((resolve) => setTimeout(resolve, 50));
 try {
-  await runAll(() => [train('other', '--data', 'strokes', '--hidden', '20', '--steps', '60'), `${file}.part`], (at) => ({page, origin} = at));
+  await runAll(() => [other, `${file}.part`], (at) => { // the server has opened it: there is a checkpoint
+    training.kill('SIGSTOP');
+    ({page, origin} = at);
+  });
 } finally {
   training.kill('SIGKILL');
 }

@@ -47,8 +47,10 @@ export function train(name, ...options) {
 async function serve(...runs) {
   const process_ = spawn(keylight, ['serve', ...runs, '--port', '0'], {stdio: ['ignore', 'pipe', 'pipe']});
   process_.stderr.on('data', (text) => problems.push(`server: ${text}`));
-  const [line] = await new Promise((resolve) =>
-    createInterface(process_.stdout).once('line', (text) => resolve([text])));
+  const [line] = await new Promise((resolve, reject) => {
+    createInterface(process_.stdout).once('line', (text) => resolve([text]));
+    process_.once('exit', () => reject(new Error(`the server ended before it was ready: ${problems.at(-1)}`)));
+  });
   return {process: process_, origin: /http:\/\/[^/]+/.exec(line)[0]};
 }
 
