@@ -6,8 +6,8 @@
 
 #include "db/run.h"
 
-/* The file of the run at path: path itself, or, while nothing is there, path with KL_PART behind. The caller frees *draft. Errors: KL_ERR_NOT_FOUND
- * (there is none), KL_ERR_MEMORY. */
+/* The file of the run at path: path itself, or, while nothing is there, path with KL_PART behind.
+ * The caller frees *draft. Errors: KL_ERR_NOT_FOUND (there is none), KL_ERR_MEMORY. */
 enum kl_status kl_follow_find(const char *path, char **draft, struct kl_error *err);
 
 /* Opens it for n_workers; the caller ends *run with kl_run_close. Its planned_steps are not 0, its

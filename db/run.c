@@ -20,7 +20,6 @@
 #include "db/tables/datasets.h"
 #include "db/tables/layers.h"
 #include "db/tables/settings.h"
-#include "db/writer.h"
 
 static enum kl_status damaged(const struct kl_run *run, const char *what, struct kl_error *err)
 {

@@ -8,6 +8,9 @@
 #include "core/training/training.h"
 #include "db/other_setting.h"
 
+/* Behind the name of a run that is not finished: under that it is written. */
+#define KL_PART ".part"
+
 struct kl_run_curve_point {
     uint32_t step, dataset;
     double accuracy, loss;

@@ -17,6 +17,7 @@
 #include "db/tables/patterns.h"
 #include "db/file/create.h"
 #include "db/file/rows.h"
+#include "db/run.h"
 #include "db/file/run_row.h"
 #include "db/tables/datasets.h"
 #include "db/tables/settings.h"
@@ -333,7 +334,7 @@ static enum kl_status take_draft(struct kl_writer *writer, const char *path, str
     if (!status && !writer->replaces && !stat(path, &info))
         status = kl_fail(err, KL_ERR_EXISTS,
                          "%s exists, and the training that is to go on, in %s, would replace it: "
-                         "move it away, or allow that by --force",
+                         "move it away, or say that it may be replaced (force)",
                          path, kl_draft_name(writer->draft));
     return status;
 }
@@ -438,6 +439,7 @@ enum kl_status kl_writer_complete(const char *path, struct kl_error *err)
     struct kl_recorder recorder = kl_writer_recorder(&writer);
     struct kl_collection data = {0};
     struct kl_training_state state = {0};
+    sqlite3_int64 finished = 0;
     enum kl_status status = kl_db_open(path, KL_OPEN_WRITE, &writer.db, err);
 
     if (!status)
@@ -445,6 +447,12 @@ enum kl_status kl_writer_complete(const char *path, struct kl_error *err)
                             "PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;"
                             "BEGIN IMMEDIATE",
                             err);
+    if (!status)
+        status = kl_db_integer(writer.db, "SELECT finished FROM run", &finished, err);
+    if (!status && finished)
+        status =
+            kl_fail(err, KL_ERR_DAMAGED,
+                    "it is finished, and the journal beside it is not its own: move that away");
     if (!status)
         status = read_unfinished(&writer, &data, &state, err);
     if (!status && state.steps_done == 0)

@@ -9,9 +9,6 @@
 #include "core/training/recorder.h"
 #include "core/training/training.h"
 
-/* Behind the name of a run that is not finished. */
-#define KL_PART ".part"
-
 struct kl_writer;
 
 /* Begins a run that will stand at path when it is finished: until then it is written beside it,

@@ -9,7 +9,7 @@
 
 #include "core/base/files.h"
 #include "core/base/utf8.h"
-#include "db/writer.h"
+#include "db/run.h"
 
 #define SUFFIX ".keylight"
 

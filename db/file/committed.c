@@ -74,6 +74,20 @@ static enum kl_status read_header(const struct copying *copying, unsigned char h
     return KL_OK;
 }
 
+/* Whether what was opened as the journal is a file of this run's alone, and names no other (as a
+ * super-journal would, at its end). */
+static int is_own_journal(const struct copying *copying)
+{
+    const struct stat *info = &copying->journal_then;
+    unsigned char tail[sizeof magic];
+
+    return S_ISREG(info->st_mode) && info->st_nlink == 1 &&
+           !(info->st_size >= (off_t)sizeof tail &&
+             pread(copying->journal, tail, sizeof tail, info->st_size - (off_t)sizeof tail) ==
+                 (ssize_t)sizeof tail &&
+             !memcmp(tail, magic, sizeof tail));
+}
+
 /* What is to be copied: the pages that were there before the transaction under way. */
 static enum kl_status look(struct copying *copying, struct kl_error *err)
 {
@@ -85,13 +99,14 @@ static enum kl_status look(struct copying *copying, struct kl_error *err)
         close(copying->journal);
     copying->journal = open(copying->journal_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (copying->journal < 0 && errno != ENOENT)
-        return cannot("read", copying->journal_path, err);
+        return kl_fail(err, KL_ERR_FOREIGN, "%s is not the journal of %s: move it away",
+                       copying->journal_path, copying->path);
     if (fstat(copying->from, &copying->file_then) ||
         (copying->journal >= 0 && fstat(copying->journal, &copying->journal_then)))
         return cannot("read", copying->path, err);
-    if (copying->journal >= 0 && !S_ISREG(copying->journal_then.st_mode))
-        return kl_fail(err, KL_ERR_FOREIGN, "%s is no journal: move it away",
-                       copying->journal_path);
+    if (copying->journal >= 0 && !is_own_journal(copying))
+        return kl_fail(err, KL_ERR_FOREIGN, "%s is not the journal of %s: move it away",
+                       copying->journal_path, copying->path);
     status = read_header(copying, copying->start, &copying->has_journal, err);
     if (status)
         return status;

@@ -173,8 +173,8 @@ static enum kl_status begin(struct kl_draft *draft, enum kl_leftover leftover, s
             return status;
         if (is_mine && leftover == KL_LEFTOVER_KEPT && !fstat(draft->fd, &info) && info.st_size > 0)
             return kl_fail(err, KL_ERR_EXISTS,
-                           "%s is there, of a training of %s that was cut off (go on with it by "
-                           "--resume)",
+                           "%s is there, of a training of %s that was cut off, and can be gone on "
+                           "with",
                            draft->path, draft->target);
         if (!is_mine && draft->fd >= 0)
             continue; /* its writer took it away in between */

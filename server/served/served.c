@@ -10,7 +10,6 @@
 #include "core/base/clock.h"
 #include "core/base/memory.h"
 #include "db/follow.h"
-#include "db/writer.h"
 
 #define LOOK_S 1       /* between looks for what is new */
 #define ASKED_MS 60e3  /* what nobody has asked about for so long is not opened again */

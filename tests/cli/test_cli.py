@@ -282,7 +282,7 @@ def test_a_killed_training_resumes_to_the_very_same_run():
         assert child.returncode == (-signal.SIGKILL if signal_number == signal.SIGKILL else 130)
         if signal_number == signal.SIGINT:
             assert "--resume" in rest
-        for command in ("info", "serve"):
+        for command in ("info", "verify"):
             refuse(command, killed, says="not finished", code=1)
         refuse("train", *options, "--output", killed, says="killed.keylight.part is there", code=1)
         tap.succeed("train", "--resume", killed, "--quiet")
@@ -307,7 +307,7 @@ def test_a_run_that_is_replaced_stays_until_the_new_one_is_whole():
     child.stderr.read()
     assert child.wait() == -signal.SIGKILL and os.path.exists(old + ".part")
     assert table(old) == before and open(old + ".marks").read() == "found before"
-    refuse("train", "--resume", old, says="allow that by --force", code=1)
+    refuse("train", "--resume", old, says="may be replaced", code=1)
     tap.succeed("train", "--resume", old + ".part", "--force", "--quiet")  # either name will do
     assert table(old) != before and not os.path.exists(old + ".part") and not os.path.exists(old + ".marks")
     assert open(old + ".marks.old").read() == open(old + ".results.old").read() == "found before"

@@ -23,9 +23,9 @@ BELOW = {
     "db/migrations": ["core", "db/file", "db/other_setting.h"],
     "db/tables": ["core", "db/file", "db/other_setting.h"],
     "db": ["core"],
-    "api": ["core", "db/run.h", "db/samples.h", "db/marks.h", "db/results.h"],
-    "server": ["core", "api", "db/run.h", "db/samples.h", "db/marks.h", "db/results.h"],
-    "cli": ["core", "api", "db/run.h", "db/samples.h", "db/marks.h", "db/results.h", "db/writer.h", "db/check.h", "db/upgrade.h"],
+    "api": ["core", "db/follow.h", "db/run.h", "db/samples.h", "db/marks.h", "db/results.h"],
+    "server": ["core", "api", "db/follow.h", "db/run.h", "db/samples.h", "db/marks.h", "db/results.h"],
+    "cli": ["core", "api", "db/follow.h", "db/run.h", "db/samples.h", "db/marks.h", "db/results.h", "db/writer.h", "db/check.h", "db/upgrade.h"],
 }
 ONLY = {("cli/serve.c", "server/server.h")}  # the command that starts the server
 
