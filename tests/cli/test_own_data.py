@@ -343,7 +343,7 @@ def test_corrections_change_what_they_name_or_nothing():
                        ([row.format("wrong", "b"), row.format("wrong", "b").replace(",a,wrong,b", ",b,wrong,a"),
                          row.format("wrong", "b").replace(",a,wrong", ",x,wrong")], "is labelled 'a' here, neither 'x' nor 'b'")):
         refuse(*data, "--corrections", corrections(*rows), says=says)
-    refuse(*data, "--corrections", at("wrong"), says="is no file")
+    refuse(*data, "--corrections", at("wrong"), says="is no regular file")
     write("text.txt", "one two three four five six seven eight nine ten\n" * 20)
     refuse("--preset", "text-words", "--data", f"t={at('text.txt')}", "--corrections", corrections(), says="are for images", kind=())
 

@@ -29,6 +29,13 @@ def begin(path, *options):
     return child
 
 
+def advance(child):
+    """Lets a training that stands still go on for a moment, so that it does not end before its time."""
+    child.send_signal(signal.SIGCONT)
+    time.sleep(0.7)
+    child.send_signal(signal.SIGSTOP)
+
+
 def end(child):
     if child.poll() is None:
         child.kill()
@@ -58,6 +65,7 @@ def stop(server):
 def test_a_run_in_training_is_followed_to_its_end():
     path = os.path.join(FOLDER, "long.keylight")
     child = begin(path)
+    child.send_signal(signal.SIGSTOP)
     server = Server(FOLDER)
     try:
         run = first = followed(server)
@@ -72,6 +80,7 @@ def test_a_run_in_training_is_followed_to_its_end():
             tags.add(headers["ETag"])
             curve = server.json(f"/api/v1/runs/{first['id']}")["curve"]
             assert curve[-1]["step"] == server.json(f"/api/v1/runs/{first['id']}")["steps"]
+            advance(child)
             run = wait_for(server, lambda later: later["steps"] > run["steps"])
             assert run["id"] == first["id"]
         assert len(tags) == 2, "an answer of an earlier checkpoint would be taken for that of a later one"
