@@ -78,7 +78,7 @@ function card(run, answer, lit, most, actions, prefix) {
   h('span.line', {}, h('span.soft', {}, 'attention'), h('span', {}, short(lit.attention))),
   lit.contribution === null ? null : h('span.line', {}, h('span.soft', {}, lit.contribution < 0 ? 'takes' : 'adds'),
     h(lit.contribution < 0 ? 'span.minus' : 'span.plus', {}, signed(lit.contribution))),
-  other ? h('span.line.named', {}, h('span.soft', {title: other}, /^(influence|hindrance)$/.test(answer.rank) ? 'loss' : rank?.label),
+  other ? h('span.line.named', {}, h('span.soft', {title: other}, rank?.label),
     h(lit.score < 0 ? 'span.minus' : 'span.plus', {}, signed(lit.score))) : null,
   h('span.line.soft', {}, h('span', {}, `#${lit.sample.index}`), h('span', {}, when)),
   h('span.line.soft.common', {}), h('span.hidden', {}, more)),
