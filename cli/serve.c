@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -83,7 +84,8 @@ static enum kl_status set_public_url(void *target, const char *value, struct kl_
     return kl_public_address_parse(value, &((struct request *)target)->server.public_address, err);
 }
 
-static enum kl_status parse(int argc, char **argv, struct request *request, struct kl_error *err)
+static enum kl_status read_words(int argc, char **argv, struct request *request,
+                                 struct kl_error *err)
 {
     const struct kl_option table[] = {
         {.type = KL_OPTION_NUMBER,
@@ -154,11 +156,17 @@ static enum kl_status parse(int argc, char **argv, struct request *request, stru
             "machine, until interrupted. One in training is shown as of its last checkpoint, and "
             "followed until it is finished.",
         .options = table};
+
+    return kl_options_parse(&options, argc, argv, &request->n_runs, &request->helped, err);
+}
+
+static enum kl_status parse(int argc, char **argv, struct request *request, struct kl_error *err)
+{
     enum kl_status status;
 
     request->port = UINT32_MAX;
     request->memory_bytes = kl_memory_free() / 2;
-    status = kl_options_parse(&options, argc, argv, &request->n_runs, &request->helped, err);
+    status = read_words(argc, argv, request, err);
     if (status || request->helped)
         return status;
     request->server.port = request->port == UINT32_MAX ? DEFAULT_PORT : (uint16_t)request->port;
@@ -168,81 +176,49 @@ static enum kl_status parse(int argc, char **argv, struct request *request, stru
                                      "'keylight serve --help'");
 }
 
-/* Whether two opened runs are the same. */
-static const struct kl_run *find_same(struct kl_run *const *runs, size_t n,
-                                      const struct kl_run *run)
-{
-    for (size_t i = 0; i < n; i++)
-        if (!strcmp(runs[i]->fingerprint, run->fingerprint))
-            return runs[i];
-    return NULL;
-}
-
-/* The runs that are served, in the order in which they were named. */
-struct opened {
-    struct kl_served *served;
-    struct kl_run *runs[KL_SERVED_MAX]; /* but for those in training */
-    size_t n_runs, n_followed;
-    uint64_t memory_bytes; /* that is left for them */
-};
-
 /* A run that is not finished is followed. */
-static enum kl_status follow(struct opened *opened, const char *draft, struct kl_error *err)
+static enum kl_status follow(struct kl_served *served, const char *draft, struct kl_error *err)
 {
-    enum kl_status status = kl_served_follow(opened->served, draft, err);
+    enum kl_status status = kl_served_follow(served, draft, err);
 
-    if (status)
-        return status;
-    opened->n_followed++;
-    fprintf(stderr, "%s is not finished: it is shown as of its last checkpoint%s\n", draft,
-            kl_follow_is_written(draft) ? ", and followed" : "");
-    return KL_OK;
+    if (!status)
+        fprintf(stderr, "%s is not finished: it is shown as of its last checkpoint%s\n", draft,
+                kl_follow_is_written(draft) ? ", and followed" : "");
+    return status;
 }
 
-/* Opens a run and keeps in memory what may be; what is the same as another one is left. */
-static enum kl_status open_finished(struct opened *opened, const char *path, int is_named,
-                                    struct kl_pool *pool, struct kl_error *err)
+static enum kl_status open_finished(struct kl_served *served, const char *path, int is_named,
+                                    struct kl_error *err)
 {
-    const struct kl_run *same;
-    struct kl_run *run = NULL;
-    enum kl_status status = kl_run_open(path, kl_pool_n_workers(pool), &run, err);
+    const struct kl_run *same = NULL;
+    struct stat info;
+    enum kl_status status;
 
-    if (status)
-        return status;
-    same = find_same(opened->runs, opened->n_runs, run);
-    if (same && is_named)
+    if (isatty(STDERR_FILENO) && !stat(path, &info))
+        fprintf(stderr, "Opening %s (%.0f MB)\n", path, (double)info.st_size / 1e6);
+    status = kl_served_open(served, path, &same, err);
+    if (!status && same && is_named)
         status = kl_fail(err, KL_ERR_USAGE, "%s and %s are the same run (%s): name it once",
                          same->path, path, same->fingerprint);
-    if (!same && isatty(STDERR_FILENO))
-        fprintf(stderr, "Opening %s (%.0f MB)\n", path, (double)run->file_bytes / 1e6);
-    if (!same)
-        status = kl_run_load(run, pool, opened->memory_bytes, err);
-    if (!status && !same)
-        status = kl_served_add(opened->served, run, err);
-    if (status || same) {
-        kl_run_close(run);
-        return status;
-    }
-    opened->runs[opened->n_runs++] = run;
-    opened->memory_bytes -= kl_run_resident_bytes(run);
-    return KL_OK;
+    return status;
 }
 
 /* What cannot be served and is only one of a folder is left out, and that is said. */
-static enum kl_status open_one(struct opened *opened, const char *path, int is_named,
-                               struct kl_pool *pool, struct kl_error *err)
+static enum kl_status open_one(struct kl_served *served, const char *path, int is_named,
+                               size_t *n_opened, struct kl_error *err)
 {
     char *file = NULL;
     enum kl_status status = kl_follow_find(path, &file, err);
 
     if (!status && kl_follow_is_written(file)) {
-        status = follow(opened, file, err);
+        status = follow(served, file, err);
     } else {
-        status = open_finished(opened, path, is_named, pool, err);
+        status = open_finished(served, path, is_named, err);
         if (status == KL_ERR_UNFINISHED && file)
-            status = follow(opened, file, err);
+            status = follow(served, file, err);
     }
     free(file);
+    *n_opened += !status;
     if (status && is_named)
         return kl_remedy(err, path);
     if (status)
@@ -250,14 +226,16 @@ static enum kl_status open_one(struct opened *opened, const char *path, int is_n
     return KL_OK;
 }
 
-static enum kl_status open_all(const struct kl_run_files *files, struct opened *opened,
-                               struct kl_pool *pool, struct kl_error *err)
+/* In the order in which they were named. */
+static enum kl_status open_all(const struct kl_run_files *files, struct kl_served *served,
+                               struct kl_error *err)
 {
+    size_t n_opened = 0;
     enum kl_status status = KL_OK;
 
     for (size_t i = 0; !status && i < files->n; i++)
-        status = open_one(opened, files->paths[i], i < files->n_named, pool, err);
-    return status || opened->n_runs + opened->n_followed
+        status = open_one(served, files->paths[i], i < files->n_named, &n_opened, err);
+    return status || n_opened
                ? status
                : kl_fail(err, KL_ERR_USAGE, "none of these runs can be served: see above");
 }
@@ -341,7 +319,7 @@ static enum kl_status serve(struct request *request, struct kl_served *served, s
 enum kl_status kl_cli_serve(int argc, char **argv, struct kl_error *err)
 {
     struct request request = {0};
-    struct opened opened = {0};
+    struct kl_served *served = NULL;
     struct kl_pool *pool = NULL;
     struct kl_run_files files = {0};
     enum kl_status status = parse(argc, argv, &request, err);
@@ -355,16 +333,13 @@ enum kl_status kl_cli_serve(int argc, char **argv, struct kl_error *err)
     status = kl_run_files_find(argv + 1, (size_t)request.n_runs, &files, err);
     if (!status)
         status = kl_pool_create(0, &pool, err);
-    opened.memory_bytes = request.memory_bytes;
     if (!status)
-        status = kl_served_create(pool, request.memory_bytes, &opened.served, err);
+        status = kl_served_create(pool, request.memory_bytes, &served, err);
     if (!status)
-        status = open_all(&files, &opened, pool, err);
+        status = open_all(&files, served, err);
     if (!status)
-        status = serve(&request, opened.served, pool, err);
-    kl_served_free(opened.served);
-    for (size_t i = 0; i < opened.n_runs; i++)
-        kl_run_close(opened.runs[i]);
+        status = serve(&request, served, pool, err);
+    kl_served_free(served);
     kl_run_files_clear(&files);
     kl_pool_free(pool);
     return status;

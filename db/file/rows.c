@@ -182,36 +182,44 @@ static enum kl_status add_table(void *argument, sqlite3 *db, const char *table,
     return strcmp(table, "run") ? add_rows(argument, db, table, "1", err) : KL_OK;
 }
 
-enum kl_status kl_rows_birth(sqlite3 *db, char birth[17], struct kl_error *err)
+static enum kl_status add_all(struct kl_checksum *sum, sqlite3 *db, struct kl_error *err)
+{
+    return each_table(db, add_table, sum, err);
+}
+
+static enum kl_status add_birth(struct kl_checksum *sum, sqlite3 *db, struct kl_error *err)
+{
+    enum kl_status status = add_rows(sum, db, "setting", "1", err);
+
+    if (!status)
+        status = add_rows(sum, db, "dataset", "1", err);
+    return status ? status : add_rows(sum, db, "tensor", "state = 'initial'", err);
+}
+
+static enum kl_status digest(sqlite3 *db,
+                             enum kl_status (*add)(struct kl_checksum *sum, sqlite3 *db,
+                                                   struct kl_error *err),
+                             char text[17], struct kl_error *err)
 {
     struct kl_checksum *sum = NULL;
-    int64_t digest;
+    int64_t number;
     enum kl_status status = kl_checksum_begin("", &sum, err);
 
     if (status)
         return status;
-    status = add_rows(sum, db, "setting", "1", err);
+    status = add(sum, db, err);
+    number = kl_checksum_end(sum);
     if (!status)
-        status = add_rows(sum, db, "dataset", "1", err);
-    if (!status)
-        status = add_rows(sum, db, "tensor", "state = 'initial'", err);
-    digest = kl_checksum_end(sum);
-    if (!status)
-        snprintf(birth, 17, "%016" PRIx64, (uint64_t)digest);
+        snprintf(text, 17, "%016" PRIx64, (uint64_t)number);
     return status;
+}
+
+enum kl_status kl_rows_birth(sqlite3 *db, char birth[17], struct kl_error *err)
+{
+    return digest(db, add_birth, birth, err);
 }
 
 enum kl_status kl_rows_fingerprint(sqlite3 *db, char fingerprint[17], struct kl_error *err)
 {
-    struct kl_checksum *sum = NULL;
-    int64_t digest;
-    enum kl_status status = kl_checksum_begin("", &sum, err);
-
-    if (status)
-        return status;
-    status = each_table(db, add_table, sum, err);
-    digest = kl_checksum_end(sum);
-    if (!status)
-        snprintf(fingerprint, 17, "%016" PRIx64, (uint64_t)digest);
-    return status;
+    return digest(db, add_all, fingerprint, err);
 }

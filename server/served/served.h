@@ -21,9 +21,13 @@ enum kl_status kl_served_create(struct kl_pool *pool, uint64_t memory_bytes,
                                 struct kl_served **served, struct kl_error *err);
 void kl_served_free(struct kl_served *served);
 
-/* Adds a run, loaded, that is the caller's and outlives it. Not thread-safe. Errors: KL_ERR_USAGE
- * (too many), KL_ERR_MEMORY.
- */
+/* Opens the finished run at path, loads what the memory that is left holds, and adds it. *same: one
+ * that is served already and is the same: then nothing is added. Errors: KL_ERR_USAGE (too many),
+ * and those of kl_run_open and kl_run_load. */
+enum kl_status kl_served_open(struct kl_served *served, const char *path,
+                              const struct kl_run **same, struct kl_error *err);
+
+/* Adds a run that is the caller's and outlives it. Errors: KL_ERR_USAGE, KL_ERR_MEMORY. */
 enum kl_status kl_served_add(struct kl_served *served, struct kl_run *run, struct kl_error *err);
 
 /* Adds the run that is written to draft (db/follow.h), as of now; waits for a first checkpoint for
