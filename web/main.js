@@ -168,17 +168,14 @@ async function renderView(visit) {
 function follow(shown) {
   followTraining(shown, {
     list: listRuns,
-    changed: (served) => {
+    changed: (served, latest) => {
       runs = served;
-      if (state.view === 'runs') void render();
+      if (state.run === shown.id) state = {...state, run: latest.id}; // what is asked next is asked of it
+      if (state.view === 'runs') go(state, true);
     },
     show: () => {
       gallery.forget();
-      void render();
-    },
-    open: (id) => {
-      gallery.forget();
-      go(fitState(state, /** @type {RunSummary} */ (runs.find((one) => one.id === id)), [...runs, shown]), true);
+      go(state, true);
     },
   });
 }
@@ -187,6 +184,7 @@ function follow(shown) {
 async function render() {
   pending.abort();
   const mine = pending = new AbortController();
+  let frame = () => {};
   clearTimeout(waiting);
   waiting = window.setTimeout(() => body.dataset.state = 'loading', LOADING_MS);
   delete body.dataset.panels;
@@ -201,7 +199,7 @@ async function render() {
     follow(shown);
     const pixels = asked.pixels === null ? null :
       decodePixels(asked.pixels, shown.layers[0].inputs) ?? null;
-    const frame = () => {
+    frame = () => {
       showHeader(byId('header'), runs, shown, asked, actions);
       if (shown.kind !== 'text' && asked.view !== 'runs' && asked.view !== 'how') gallery.show(shown, asked);
     };
@@ -215,6 +213,7 @@ async function render() {
   } catch (error) {
     if (mine.signal.aborted) return;
     clearTimeout(waiting);
+    frame();
     body.dataset.mode = 'query';
     showFailure(byId('answer'), error instanceof ApiError ? error.message :
       `The page failed: ${error}`, () => void render());

@@ -102,6 +102,19 @@ static const char about[] =
     "order perfectly.\n"
     "Answers are kept beside the run (RUN.results), where the page shows them.";
 
+/* Whether what was said goes together. */
+static enum kl_status check_together(int asks_samples, int checks_scores, int has_top,
+                                     struct kl_error *err)
+{
+    if (asks_samples && checks_scores)
+        return kl_fail(
+            err, KL_ERR_USAGE,
+            "--check, --leave and --queries check the scores: leave them or --sample out");
+    if (!asks_samples && has_top)
+        return kl_fail(err, KL_ERR_USAGE, "--top goes with --sample");
+    return KL_OK;
+}
+
 enum kl_status kl_cli_influence(int argc, char **argv, struct kl_error *err)
 {
     const char *sample = NULL, *parts = NULL, *damping = NULL, *check = NULL, *leave = NULL,
@@ -170,13 +183,9 @@ enum kl_status kl_cli_influence(int argc, char **argv, struct kl_error *err)
 
     if (status || helped)
         return status;
-    if (sample && (check || leave || queries))
-        return kl_fail(
-            err, KL_ERR_USAGE,
-            "--check, --leave and --queries check the scores: leave them or --sample out");
-    if (!sample && command.most)
-        return kl_fail(err, KL_ERR_USAGE, "--top goes with --sample");
-    status = kl_one_operand(argv, n_operands, "run file", &command.path, err);
+    status = check_together(sample != NULL, check || leave || queries, command.most > 0, err);
+    if (!status)
+        status = kl_one_operand(argv, n_operands, "run file", &command.path, err);
     if (status)
         return status;
     command.options = table;

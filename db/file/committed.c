@@ -146,6 +146,16 @@ static enum kl_status check_room(const struct copying *copying, struct kl_error 
         copying->path, (double)needed / 1e6, copying->copy);
 }
 
+static enum kl_status put(const struct copying *copying, const void *bytes, size_t n_bytes,
+                          uint64_t at, struct kl_error *err)
+{
+    ssize_t n = pwrite(copying->to, bytes, n_bytes, (off_t)at);
+
+    if (n >= 0 && (size_t)n < n_bytes)
+        errno = ENOSPC; /* what a disk says of the next write */
+    return n == (ssize_t)n_bytes ? KL_OK : cannot("write", copying->copy, err);
+}
+
 static enum kl_status copy_pages(const struct copying *copying, struct kl_error *err)
 {
     uint64_t n_bytes = copying->page_bytes * copying->n_pages, done = 0;
@@ -161,8 +171,8 @@ static enum kl_status copy_pages(const struct copying *copying, struct kl_error 
         else if (n == 0)
             status = kl_fail(err, KL_ERR_BUSY, "%s was cut off while it was read: try again",
                              copying->path);
-        else if (pwrite(copying->to, buffer, (size_t)n, (off_t)done) != n)
-            status = cannot("write", copying->copy, err);
+        else
+            status = put(copying, buffer, (size_t)n, done, err);
         done += n > 0 ? (uint64_t)n : 0;
     }
     free(buffer);
@@ -208,9 +218,8 @@ static enum kl_status put_back_part(const struct copying *copying, unsigned char
         }
         number = big_endian(record);
         if (number >= 1 && number <= copying->n_pages &&
-            pwrite(copying->to, record + 4, copying->page_bytes,
-                   (off_t)((number - 1) * copying->page_bytes)) != (ssize_t)copying->page_bytes)
-            return cannot("write", copying->copy, err);
+            put(copying, record + 4, copying->page_bytes, (number - 1) * copying->page_bytes, err))
+            return err->status;
     }
     *at = (*at + sector - 1) / sector * sector;
     return KL_OK;

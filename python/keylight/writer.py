@@ -66,6 +66,9 @@ class Writer:
         self._thread.start()
         try:
             self.call(lambda: None)  # so that a file that cannot be opened is told at once
+        except BaseException:
+            self._tasks.put(None)
+            raise
         finally:
             torch.set_num_threads(n_threads)  # of every thread but the one that has set its own
 
@@ -87,7 +90,7 @@ class Writer:
         if hasattr(self, "file"):
             self.file.close()
         if hasattr(self, "_draft"):
-            if self._drops:
+            if self._drops or not (self._resume or hasattr(self, "file")):
                 self._draft.remove()
             self._draft.end()
 

@@ -10,32 +10,23 @@
 struct kl_known_list {
     struct kl_known_list *next;
     const struct kl_run *run;
-    uint64_t generation; /* of what was recorded of the run, as in all of these */
+    uint64_t generation; /* of what was recorded of the run */
     struct kl_sample_filter filter;
     char *name; /* the filter's */
     enum kl_sample_order order;
     uint32_t n, *ids;
 };
 
-struct kl_known_certainty {
-    struct kl_known_certainty *next;
+/* What is known of a run, as far as somebody asked for it. */
+struct kl_known_run {
+    struct kl_known_run *next;
     const struct kl_run *run;
+    uint64_t generation;
+    int has_certainty;
     struct kl_certainty certainty;
-};
-
-struct kl_known_map {
-    struct kl_known_map *next;
-    const struct kl_run *run;
-    uint64_t generation;
-    int is_made;
+    uint8_t *votes; /* or NULL */
+    enum { MAP_NONE, MAP_IN_THE_MAKING, MAP_MADE } map_state;
     struct kl_sample_map map;
-};
-
-struct kl_known_votes {
-    struct kl_known_votes *next;
-    const struct kl_run *run;
-    uint64_t generation;
-    uint8_t *votes;
 };
 
 void kl_sample_lists_init(struct kl_sample_lists *lists)
@@ -43,9 +34,7 @@ void kl_sample_lists_init(struct kl_sample_lists *lists)
     pthread_mutex_init(&lists->lock, NULL);
     pthread_cond_init(&lists->map_made, NULL);
     lists->first = NULL;
-    lists->certainties = NULL;
-    lists->maps = NULL;
-    lists->votes = NULL;
+    lists->runs = NULL;
 }
 
 static void free_list(struct kl_known_list *list)
@@ -55,13 +44,19 @@ static void free_list(struct kl_known_list *list)
     free(list);
 }
 
+static void free_run(struct kl_known_run *known)
+{
+    kl_certainty_clear(&known->certainty);
+    kl_sample_map_clear(&known->map);
+    free(known->votes);
+    free(known);
+}
+
 /* Lets go of what is kept about a run; NULL: about any. */
 static void drop(struct kl_sample_lists *lists, const struct kl_run *run)
 {
     struct kl_known_list **list = &lists->first;
-    struct kl_known_certainty **certainty = &lists->certainties;
-    struct kl_known_map **map = &lists->maps;
-    struct kl_known_votes **votes = &lists->votes;
+    struct kl_known_run **about = &lists->runs;
 
     while (*list) {
         struct kl_known_list *known = *list;
@@ -73,38 +68,15 @@ static void drop(struct kl_sample_lists *lists, const struct kl_run *run)
         *list = known->next;
         free_list(known);
     }
-    while (*certainty) {
-        struct kl_known_certainty *known = *certainty;
+    while (*about) {
+        struct kl_known_run *known = *about;
 
         if (run && known->run != run) {
-            certainty = &known->next;
+            about = &known->next;
             continue;
         }
-        *certainty = known->next;
-        kl_certainty_clear(&known->certainty);
-        free(known);
-    }
-    while (*map) {
-        struct kl_known_map *known = *map;
-
-        if (run && known->run != run) {
-            map = &known->next;
-            continue;
-        }
-        *map = known->next;
-        kl_sample_map_clear(&known->map);
-        free(known);
-    }
-    while (*votes) {
-        struct kl_known_votes *known = *votes;
-
-        if (run && known->run != run) {
-            votes = &known->next;
-            continue;
-        }
-        *votes = known->next;
-        free(known->votes);
-        free(known);
+        *about = known->next;
+        free_run(known);
     }
 }
 
@@ -143,47 +115,60 @@ static int is_same(const struct kl_known_list *list, const struct kl_run *run,
            (!own->name || !strcmp(own->name, filter->name));
 }
 
-/* With the lock held, as the next two. */
-static enum kl_status find_certainty(struct kl_sample_lists *lists, struct kl_run *run,
-                                     const struct kl_certainty **certainty, struct kl_error *err)
+/* What is known of a run as it is now. With the lock held, as the next ones. */
+static enum kl_status find_run(struct kl_sample_lists *lists, const struct kl_run *run,
+                               struct kl_known_run **out, struct kl_error *err)
 {
-    struct kl_known_certainty *known = lists->certainties;
-    enum kl_status status = KL_OK;
+    struct kl_known_run *known = lists->runs;
+    uint64_t generation = generation_of(run);
+    enum kl_status status;
 
-    while (known && known->run != run)
+    while (known && (known->run != run || known->generation != generation))
         known = known->next;
     if (!known) {
-        status = kl_alloc(&known, 1, sizeof *known, "the samples", err);
-        if (!status)
-            status = kl_run_read_images(run, err);
-        if (!status)
-            status = kl_certainty(&run->history, &known->certainty, err);
-        if (status) {
-            if (known)
-                kl_certainty_clear(&known->certainty);
-            free(known);
+        status = kl_alloc(&known, 1, sizeof *known, "what is known of a run", err);
+        if (status)
             return status;
-        }
         known->run = run;
-        known->next = lists->certainties;
-        lists->certainties = known;
+        known->generation = generation;
+        known->next = lists->runs;
+        lists->runs = known;
     }
-    *certainty = &known->certainty;
+    *out = known;
     return KL_OK;
 }
 
-static enum kl_status find_votes(const struct kl_sample_lists *lists, const struct kl_run *run,
+static enum kl_status find_certainty(struct kl_sample_lists *lists, struct kl_run *run,
+                                     const struct kl_certainty **certainty, struct kl_error *err)
+{
+    struct kl_known_run *known = NULL;
+    enum kl_status status = find_run(lists, run, &known, err);
+
+    if (!status && !known->has_certainty) {
+        status = kl_run_read_images(run, err);
+        if (!status)
+            status = kl_certainty(&run->history, &known->certainty, err);
+        if (status)
+            kl_certainty_clear(&known->certainty);
+        known->has_certainty = !status;
+    }
+    if (!status)
+        *certainty = &known->certainty;
+    return status;
+}
+
+static enum kl_status find_votes(struct kl_sample_lists *lists, const struct kl_run *run,
                                  const uint8_t **votes, struct kl_error *err)
 {
-    const struct kl_known_votes *known = lists->votes;
+    struct kl_known_run *known = NULL;
+    enum kl_status status = find_run(lists, run, &known, err);
 
-    while (known && (known->run != run || known->generation != generation_of(run)))
-        known = known->next;
-    if (!known)
-        return kl_fail_on(err, KL_ERR_NOT_FOUND, "vote",
-                          "the votes of this run are not counted yet: POST to its votes first");
-    *votes = known->votes;
-    return KL_OK;
+    if (!status && !known->votes)
+        status = kl_fail_on(err, KL_ERR_NOT_FOUND, "vote",
+                            "the votes of this run are not counted yet: POST to its votes first");
+    if (!status)
+        *votes = known->votes;
+    return status;
 }
 
 static enum kl_status make_list(struct kl_sample_lists *lists, struct kl_run *run,
@@ -274,69 +259,41 @@ enum kl_status kl_sample_lists_page(struct kl_sample_lists *lists, struct kl_run
 enum kl_status kl_sample_lists_learn(struct kl_sample_lists *lists, const struct kl_run *run,
                                      const char *answer, struct kl_error *err)
 {
-    struct kl_known_votes *known = NULL;
-    enum kl_status status = kl_alloc(&known, 1, sizeof *known, "votes", err);
+    struct kl_known_run *known = NULL;
+    uint8_t *votes = NULL;
+    enum kl_status status = kl_errand_read_votes(run, answer, &votes, err);
 
     if (status)
         return status;
-    known->run = run;
-    known->generation = generation_of(run);
-    status = kl_errand_read_votes(run, answer, &known->votes, err);
-    if (status) {
-        free(known);
-        return status;
-    }
     pthread_mutex_lock(&lists->lock);
-    known->next = lists->votes;
-    lists->votes = known;
+    status = find_run(lists, run, &known, err);
+    if (!status && !known->votes) { /* another one may have told them */
+        known->votes = votes;
+        votes = NULL;
+    }
     pthread_mutex_unlock(&lists->lock);
-    return KL_OK;
-}
-
-static enum kl_status make_map(struct kl_pool *pool, struct kl_run *run, struct kl_sample_map *map,
-                               struct kl_error *err)
-{
-    enum kl_status status = run->history.queries ? KL_OK : kl_run_read_images(run, err);
-
-    return status ? status : kl_sample_map(pool, &run->history, map, err);
-}
-
-/* With the lock held. */
-static void remove_map(struct kl_sample_lists *lists, struct kl_known_map *known)
-{
-    struct kl_known_map **link = &lists->maps;
-
-    while (*link != known)
-        link = &(*link)->next;
-    *link = known->next;
-    kl_sample_map_clear(&known->map);
-    free(known);
+    free(votes);
+    return status;
 }
 
 /* Makes a map, which takes seconds, without the lock: who asks for the same one waits, nobody else
  * does. */
-static enum kl_status make_known_map(struct kl_sample_lists *lists, struct kl_pool *pool,
-                                     struct kl_run *run, struct kl_known_map **out,
-                                     struct kl_error *err)
+static enum kl_status make_map(struct kl_sample_lists *lists, struct kl_pool *pool,
+                               struct kl_run *run, struct kl_known_run *known, struct kl_error *err)
 {
-    struct kl_known_map *known = NULL;
-    enum kl_status status = kl_alloc(&known, 1, sizeof *known, "a map", err);
+    enum kl_status status = KL_OK;
 
-    if (status)
-        return status;
-    known->run = run;
-    known->generation = generation_of(run);
-    known->next = lists->maps;
-    lists->maps = known;
+    known->map_state = MAP_IN_THE_MAKING;
     pthread_mutex_unlock(&lists->lock);
-    status = make_map(pool, run, &known->map, err);
-    pthread_mutex_lock(&lists->lock);
+    if (!run->history.queries)
+        status = kl_run_read_images(run, err);
+    if (!status)
+        status = kl_sample_map(pool, &run->history, &known->map, err);
     if (status)
-        remove_map(lists, known);
-    else
-        known->is_made = 1;
+        kl_sample_map_clear(&known->map);
+    pthread_mutex_lock(&lists->lock);
+    known->map_state = status ? MAP_NONE : MAP_MADE;
     pthread_cond_broadcast(&lists->map_made);
-    *out = status ? NULL : known;
     return status;
 }
 
@@ -344,19 +301,15 @@ enum kl_status kl_sample_lists_map(struct kl_sample_lists *lists, struct kl_pool
                                    struct kl_run *run, const struct kl_sample_map **map,
                                    struct kl_error *err)
 {
-    struct kl_known_map *known;
-    enum kl_status status = KL_OK;
+    struct kl_known_run *known = NULL;
+    enum kl_status status;
 
     pthread_mutex_lock(&lists->lock);
-    do {
-        known = lists->maps;
-        while (known && (known->run != run || known->generation != generation_of(run)))
-            known = known->next;
-        if (known && !known->is_made)
-            pthread_cond_wait(&lists->map_made, &lists->lock);
-    } while (known && !known->is_made);
-    if (!known)
-        status = make_known_map(lists, pool, run, &known, err);
+    status = find_run(lists, run, &known, err);
+    while (!status && known->map_state == MAP_IN_THE_MAKING)
+        pthread_cond_wait(&lists->map_made, &lists->lock);
+    if (!status && known->map_state == MAP_NONE)
+        status = make_map(lists, pool, run, known, err);
     if (!status)
         *map = &known->map;
     pthread_mutex_unlock(&lists->lock);

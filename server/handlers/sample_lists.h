@@ -11,17 +11,13 @@
 #define KL_SAMPLE_LISTS_KEPT 8 /* some hundred kilobytes each */
 
 struct kl_known_list;
-struct kl_known_certainty;
-struct kl_known_map;
-struct kl_known_votes;
+struct kl_known_run;
 
 struct kl_sample_lists {
     pthread_mutex_t lock;
     pthread_cond_t map_made;
     struct kl_known_list *first; /* the most recently used */
-    struct kl_known_certainty *certainties;
-    struct kl_known_map *maps;
-    struct kl_known_votes *votes;
+    struct kl_known_run *runs;
 };
 
 void kl_sample_lists_init(struct kl_sample_lists *lists);

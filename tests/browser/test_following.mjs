@@ -3,7 +3,7 @@ import {spawn} from 'node:child_process';
 import {existsSync} from 'node:fs';
 import path from 'node:path';
 import assert from 'node:assert/strict';
-import {axeSource, choose, folder, keylight, panelsReady, problems, ready, run as runAll, test, train, world} from '../lib/browser.mjs';
+import {axeSource, choose, folder, keylight, newPage, panelsReady, problems, ready, run as runAll, test, train, world} from '../lib/browser.mjs';
 
 let page, origin, training, id;
 const file = path.join(folder, 'long.keylight');
@@ -65,15 +65,31 @@ test('one that was cut off is said to be, and goes on', async () => {
   training.kill('SIGKILL');
   await page.waitForFunction(() => /cut off/.test(document.querySelector('#training').textContent), null, {timeout: 60000});
   training = begin('--resume', file);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  training.kill('SIGSTOP');
   await page.waitForFunction(() => /In training/.test(document.querySelector('#training').textContent), null, {timeout: 60000});
 });
 
 test('its end is told, and the finished run takes its place in the address', async () => {
+  const other = await newPage(), runsPage = await newPage(); // who does not take the offer loses nothing, either
+  await other.goto(`${origin}/r/${id}/q/test/strokes/7`);
+  await ready(other);
+  await runsPage.goto(`${origin}/r/${id}/q/test/strokes/7`);
+  await ready(runsPage);
+  await choose(() => runsPage.click('#show-runs'), runsPage);
+  training.kill('SIGCONT');
   await page.waitForSelector('#show-finished', {timeout: 120000});
+  await other.waitForSelector('#show-finished', {timeout: 20000});
   await choose(() => page.click('#show-finished'));
   assert.equal(await page.locator('#training').isHidden(), true);
   const done = (await listed()).find(({file: name}) => name === 'long.keylight');
   assert.match(page.url(), new RegExp(`/r/${done.id}/q/test/strokes/7$`));
+  await choose(() => other.keyboard.press('n'), other);
+  assert.match(other.url(), new RegExp(`/r/${done.id}/q/test/strokes/8$`));
+  await runsPage.waitForSelector(`tr[data-run="${done.id}"]`, {timeout: 20000});
+  await choose(() => runsPage.click('#show-runs'), runsPage);
+  assert.match(runsPage.url(), new RegExp(`/r/${done.id}/q/test/strokes/7$`));
+  for (const each of [other, runsPage]) await each.context().close();
   await page.goto(`${origin}/r/${id}/q/test/strokes/7`);
   await ready();
   assert.match(page.url(), new RegExp(`/r/${done.id}/q/test/strokes/7$`), 'a link of while it was in training');
