@@ -38,6 +38,27 @@ class Server:
         assert headers["Content-Type"] == "application/json"
         return json.loads(content)
 
+    def validate(self, name, document):
+        """Whether an answer is as the server's own description has it."""
+        try:
+            import jsonschema
+        except ImportError as missing:
+            raise tap.Skip("python3-jsonschema is missing") from missing
+        api = self.json("/api/v1/openapi.json")
+        schema = {"$ref": f"#/components/schemas/{name}", "components": api["components"]}
+        jsonschema.Draft202012Validator(schema).validate(document)
+
+    def problem(self, path, status, parameter=None, **options):
+        """Asks what is to be refused, of that parameter; returns the problem document."""
+        got, headers, content = self.ask(path, **options)
+        assert got == status, (path, got, content)
+        assert headers["Content-Type"] == "application/problem+json"
+        document = json.loads(content)
+        assert document["status"] == status and document["detail"]
+        assert document.get("parameter") == parameter, (path, document)
+        self.validate("Problem", document)
+        return document
+
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         _, errors = self.process.communicate(timeout=30)

@@ -45,28 +45,11 @@ def base(name):
     return "/api/v1/runs/" + READERS[name].run["fingerprint"]
 
 
-def validate(name, document):
-    try:
-        import jsonschema
-    except ImportError as missing:
-        raise tap.Skip("python3-jsonschema is missing") from missing
-    api = SERVER.json("/api/v1/openapi.json")
-    schema = {"$ref": f"#/components/schemas/{name}", "components": api["components"]}
-    jsonschema.Draft202012Validator(schema).validate(document)
-
-
 def post(name, what, status=200, **body):
     got, _, content = SERVER.ask(f"{base(name)}/{what}", "POST", json.dumps(body),
                                  Content_Type="application/json")
     assert got == status, (what, body, got, content)
     return json.loads(content)
-
-
-def problem(path, status, parameter=None):
-    got, _, content = SERVER.ask(path)
-    document = json.loads(content)
-    assert got == status and document.get("parameter") == parameter, (path, got, document)
-    validate("Problem", document)
 
 
 def test_the_file_holds_the_text_as_it_is():
@@ -140,7 +123,7 @@ def test_checksums_and_fingerprint_can_be_recomputed():
 
 def test_the_curve_is_in_bits_per_token():
     info = json.loads(tap.succeed("info", READERS["characters"].path, "--json"))
-    validate("Run", info)
+    SERVER.validate("Run", info)
     assert info["kind"] == "text" and info["dual"] is True
     assert abs(info["test_bits_per_token"] - info["curve"][-1]["loss"] / np.log(2)) < 1e-5
     assert abs(info["test_perplexity"] - np.exp(info["curve"][-1]["loss"])) < 1e-4
@@ -166,7 +149,7 @@ def test_attention_is_what_the_file_gives_at_every_layer():
         keys, logits = reader.read(reader.context(sample))
         for layer in range(1, len(reader.layers) + 1):
             answer = SERVER.json(f"{base(name)}/attention?sample={sample}&layer={layer}&k=5")
-            validate("TextAttention", answer)
+            SERVER.validate("TextAttention", answer)
             attention = reader.keys(layer) @ keys[layer - 1][-1]
             assert answer["subject"]["tokens"] == reader.context(sample).tolist()
             assert answer["target"] == reader.tokens["test"][index + 1]
@@ -197,7 +180,7 @@ def test_contributions_sum_to_the_correction_and_are_exact_at_the_output():
         keys, logits = reader.read(reader.context(sample))
         layer = len(reader.layers)
         answer = SERVER.json(f"{base(name)}/attention?sample={sample}&rank=logit&views=time,curves,samples,learning&k=7")
-        validate("TextAttention", answer)
+        SERVER.validate("TextAttention", answer)
         attention = reader.keys(layer) @ keys[-1][-1]
         values = reader.given(layer, keys[-1][-1])[0][:, answer["logit"]]
         assert answer["contribution_kind"] == "exact" and answer["exactness"]["max_abs_error"] < 1e-3
@@ -300,7 +283,7 @@ def test_typed_text_is_answered_as_the_stored_one_is():
     stored = SERVER.json(f"{base('words')}/attention?sample={sample}&k=4")
     text = "".join(stored["subject"]["texts"])
     typed = post("words", "attention", text=text, k=4)
-    validate("TextAttention", typed)
+    SERVER.validate("TextAttention", typed)
     assert typed["subject"]["sample"] is None and typed["target"] is None
     assert typed["next"][0]["probability"] == stored["next"][0]["probability"]
     assert typed["passages"] == stored["passages"]
@@ -315,14 +298,14 @@ def test_typed_text_is_answered_as_the_stored_one_is():
 def test_reading_tells_the_surprise_at_every_token():
     reader = READERS["characters"]
     reading = post("characters", "reading", text="the cat sat on Zoë\n")
-    validate("Reading", reading)
+    SERVER.validate("Reading", reading)
     assert "".join(reading["texts"]) == "the cat sat on Zoë\n" and reading["bits"][0] is None
     _, logits = reader.read(np.array(reading["tokens"]))
     shifted = logits - logits.max(1, keepdims=True)
     bits = (np.log(np.exp(shifted).sum(1)) - shifted[np.arange(len(logits)), np.roll(reading["tokens"], -1)]) / np.log(2)
     assert np.allclose(reading["bits"][1:], bits[:-1], atol=1e-3)
     stored = SERVER.json(f"{base('characters')}/reading?sample=300&count=50")
-    validate("Reading", stored)
+    SERVER.validate("Reading", stored)
     assert stored["tokens"] == reader.tokens["train"][300:350].tolist() and stored["sample"] == 300
     assert all(b is not None for b in stored["bits"])  # what stands before it is read, too
     assert post("characters", "reading", text="the\r\ncat")["texts"] == list("the\ncat")
@@ -337,7 +320,7 @@ def test_heat_is_every_token_against_the_history():
     for name, layer in (("characters", 2), ("deep", 1)):
         reader = READERS[name]
         heat = SERVER.json(f"{base(name)}/heat?sample=500&count=20&layer={layer}")
-        validate("Heat", heat)
+        SERVER.validate("Heat", heat)
         tokens = reader.tokens["train"][500 - 199:520]
         keys, _ = reader.read(tokens)
         attention = np.abs(reader.keys(layer) @ keys[layer - 1][-20:].T)
@@ -355,7 +338,7 @@ def test_heat_is_every_token_against_the_history():
             for column, value in zip(heat["columns"], row["attention"]):
                 assert abs(abs(value) - attention[column["pattern"], q]) < 1e-3
     typed = post("characters", "heat", text="the old dog sang", count=3, rank="positive")
-    validate("Heat", typed)
+    SERVER.validate("Heat", typed)
     assert typed["texts"] == ["a", "n", "g"]
 
 
@@ -367,7 +350,7 @@ def test_strips_are_places_in_their_context_sorted_and_summed():
         strips = SERVER.json(f"{base(name)}/strips?sample={sample}")["strips"]
         wrong = answer["target"] != answer["predicted"]
         assert [strip["id"] for strip in strips] == ["looks", "for", "against", "label"][:n or 3 + wrong]
-        validate("Strips", {"run": "0" * 16, "strips": strips, "timing_ms": 1})
+        SERVER.validate("Strips", {"run": "0" * 16, "strips": strips, "timing_ms": 1})
         for strip in strips:
             sums = [card["contribution"] for card in strip["cards"]]
             for card in strip["cards"]:
@@ -389,7 +372,7 @@ def test_strips_are_places_in_their_context_sorted_and_summed():
 
 def test_a_continuation_is_text_and_the_same_again():
     one = post("characters", "continuation", text="the cat ", count=60, seed=2, temperature=0.5)
-    validate("Continuation", one)
+    SERVER.validate("Continuation", one)
     assert one == post("characters", "continuation", text="the cat ", count=60, seed=2, temperature=0.5)
     assert one != post("characters", "continuation", text="the cat ", count=60, seed=3, temperature=0.5)
     assert len(one["texts"]) == 60 and "\ufffd" not in one["texts"]
@@ -403,17 +386,17 @@ def test_a_continuation_is_text_and_the_same_again():
 
 def test_documents_and_addresses_of_the_other_kind():
     documents = SERVER.json(f"{base('characters')}/documents")
-    validate("Documents", documents)
+    SERVER.validate("Documents", documents)
     assert [d["name"] for d in documents["documents"]][:2] == ["part 1.txt", "part 2.txt"]
     for what in ("samples", "samples/5", "images/5.png", "sheet.png", "common", "suspects"):
-        problem(f"{base('characters')}/{what}", 404)
-    problem(f"{base('characters')}/attention?sample=999999", 404, "sample")
-    problem(f"{base('characters')}/reading", 400, "sample")
-    problem(f"{base('characters')}/reading?sample=1&count=0", 400, "count")
-    problem(f"{base('characters')}/heat?sample=1&rank=cosine", 400, "rank")
-    problem(f"{base('characters')}/heat?sample=1&layer=9", 400, "layer")
-    problem(f"{base('characters')}/reading?sample=1&sample=2", 400, "sample")
-    problem(f"{base('characters')}/documents?x=1", 400, "x")
+        SERVER.problem(f"{base('characters')}/{what}", 404)
+    SERVER.problem(f"{base('characters')}/attention?sample=999999", 404, "sample")
+    SERVER.problem(f"{base('characters')}/reading", 400, "sample")
+    SERVER.problem(f"{base('characters')}/reading?sample=1&count=0", 400, "count")
+    SERVER.problem(f"{base('characters')}/heat?sample=1&rank=cosine", 400, "rank")
+    SERVER.problem(f"{base('characters')}/heat?sample=1&layer=9", 400, "layer")
+    SERVER.problem(f"{base('characters')}/reading?sample=1&sample=2", 400, "sample")
+    SERVER.problem(f"{base('characters')}/documents?x=1", 400, "x")
     post("characters", "continuation", 400, text="a", temperature="hot")
     post("characters", "continuation", 400, text="a", count=100000)
     for what in ("attention", "heat", "reading", "continuation"):
@@ -456,7 +439,7 @@ def test_query_prints_what_the_api_says():
 def test_the_report_tells_perplexity_votes_and_positions():
     reader = READERS["characters"]
     report = json.loads(tap.succeed("report", reader.path, "--samples", 20, "--json"))
-    validate("Report", report)
+    SERVER.validate("Report", report)
     n_train, n_test = len(reader.tokens["train"]) - 1, len(reader.tokens["test"]) - 1
     right = first = total = 0
     keys = {layer: reader.keys(layer) for layer in (1, 2)}
@@ -494,7 +477,7 @@ def test_two_texts_of_the_same_numbers_are_two_runs():
         assert info["test_bits_per_token"] is None and info["test_perplexity"] is None  # there is no test split
         assert info["test_accuracy"] is None
         assert "no test split" in tap.succeed("info", path)
-        validate("Run", info)
+        SERVER.validate("Run", info)
         names.append(info["fingerprint"])
     assert names[0] != names[1]
 
