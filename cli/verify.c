@@ -111,10 +111,14 @@ enum kl_status kl_cli_verify(int argc, char **argv, struct kl_error *err)
     if (status || is_done)
         return status;
     status = kl_one_operand(argv, n_operands, "run file", &path, err);
+    /* First: what is opened trusts its rows, and says less of them. What else is wrong is told
+     * when it is opened. */
+    if (!status && kl_check_rows(path, err) == KL_ERR_DAMAGED)
+        status = err->status;
     if (!status)
         status = kl_session_open(path, &session, err);
     if (!status)
-        status = kl_check_file(session.run, err);
+        status = kl_check_run(session.run, err);
     if (!status) {
         printf("%s: %llu patterns of %u steps, structure and fingerprint in order.\n", path,
                (unsigned long long)session.run->history.n_patterns, session.run->training.n_steps);

@@ -6,18 +6,18 @@
 
 #include "core/base/memory.h"
 #include "db/file/database.h"
+#include "db/file/objects.h"
 #include "db/file/rows.h"
 #include "db/tables/images.h"
 #include "db/run_private.h"
 #include "db/samples.h"
 
-static enum kl_status check_integrity(struct kl_run *run, struct kl_error *err)
+static enum kl_status check_integrity(sqlite3 *db, struct kl_error *err)
 {
     sqlite3_stmt *statement = NULL;
     const char *text = NULL;
     int row = 0;
-    enum kl_status status =
-        kl_db_prepare(run->private->db, "PRAGMA integrity_check(1)", &statement, err);
+    enum kl_status status = kl_db_prepare(db, "PRAGMA integrity_check(1)", &statement, err);
 
     if (!status)
         status = kl_db_next(statement, &row, err);
@@ -26,8 +26,30 @@ static enum kl_status check_integrity(struct kl_run *run, struct kl_error *err)
     if (!status && (!text || strcmp(text, "ok") != 0))
         status = kl_fail(err, KL_ERR_DAMAGED,
                          "%s is damaged (%.200s): restore it from a copy or train it again",
-                         run->path, text ? text : "no answer");
+                         sqlite3_db_filename(db, "main"), text ? text : "no answer");
     sqlite3_finalize(statement);
+    return status;
+}
+
+enum kl_status kl_check_rows(const char *path, struct kl_error *err)
+{
+    sqlite3 *db = NULL;
+    enum kl_status status = kl_db_open(path, KL_OPEN_READ, &db, err);
+
+    if (status)
+        return status;
+    status = check_integrity(db, err);
+    if (status) { /* that a row is not what was written tells more than where a tree is broken */
+        struct kl_error other;
+
+        if (kl_rows_check_all(db, NULL, NULL, &other) == KL_ERR_DAMAGED)
+            *err = other;
+    } else {
+        status = kl_rows_check_all(db, NULL, NULL, err);
+    }
+    if (!status)
+        status = kl_objects_check_rows(db, err);
+    sqlite3_close(db);
     return status;
 }
 
@@ -168,14 +190,10 @@ static enum kl_status check_queries(struct kl_run *run, struct kl_error *err)
     return status;
 }
 
-enum kl_status kl_check_file(struct kl_run *run, struct kl_error *err)
+enum kl_status kl_check_run(struct kl_run *run, struct kl_error *err)
 {
-    enum kl_status status = check_integrity(run, err);
+    enum kl_status status = check_fingerprint(run, err);
 
-    if (!status)
-        status = kl_rows_check_all(run->private->db, NULL, NULL, err);
-    if (!status)
-        status = check_fingerprint(run, err);
     if (status)
         return status;
     if (!run->final->shape.model->evaluate)

@@ -4,10 +4,14 @@
 
 #include "db/run.h"
 
-/* SQLite's own check of pages, rows and CHECK constraints (chunk sizes among them), the checksums
- * of all rows and the fingerprint over them, and all predictions and the last accuracies, or, of a
- * text, the last test loss, against what the final network says (images are read into run->data).
+/* The checksums of all rows, and SQLite's own check of pages, rows and CHECK constraints (chunk
+ * sizes among them): of a file that need not be one that can be opened, so that what is damaged is
+ * named by its table and row. Errors: KL_ERR_DAMAGED, and those of kl_db_open. */
+enum kl_status kl_check_rows(const char *path, struct kl_error *err);
+
+/* The fingerprint over the rows, and all predictions and the last accuracies, or, of a text, the
+ * last test loss, against what the final network says (images are read into run->data).
  * Not while the run is used otherwise. Errors: KL_ERR_DAMAGED, KL_ERR_IO, KL_ERR_MEMORY. */
-enum kl_status kl_check_file(struct kl_run *run, struct kl_error *err);
+enum kl_status kl_check_run(struct kl_run *run, struct kl_error *err);
 
 #endif

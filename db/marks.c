@@ -47,7 +47,7 @@ static enum kl_status read_marks(sqlite3 *db, const struct kl_run *run, struct k
     sqlite3_stmt *statement = NULL;
     sqlite3_int64 total = 0;
     int row = 1;
-    enum kl_status status = kl_db_integer(db, "SELECT count(*) FROM mark", &total, err);
+    enum kl_status status = kl_db_integer(db, "SELECT count(rowid) FROM mark", &total, err);
 
     if (!status)
         status = kl_alloc(out, (size_t)total, sizeof **out, "the marks", err);

@@ -104,7 +104,8 @@ static enum kl_status read_curve(struct kl_run *run, struct kl_error *err)
     sqlite3_stmt *statement = NULL;
     sqlite3_int64 n = 0;
     int row = 1;
-    enum kl_status status = kl_db_integer(run->private->db, "SELECT count(*) FROM curve", &n, err);
+    enum kl_status status =
+        kl_db_integer(run->private->db, "SELECT count(rowid) FROM curve", &n, err);
 
     if (!status)
         status = kl_alloc(&run->curve, (size_t)n, sizeof *run->curve, "the training curve", err);
@@ -113,15 +114,17 @@ static enum kl_status read_curve(struct kl_run *run, struct kl_error *err)
                                "SELECT step, dataset, accuracy, loss FROM curve "
                                "ORDER BY step, dataset",
                                &statement, err);
-    while (!status && !(status = kl_db_next(statement, &row, err)) && row && run->n_curve < n)
-        run->curve[run->n_curve++] = (struct kl_run_curve_point){
-            (uint32_t)sqlite3_column_int64(statement, 0),
-            (uint32_t)sqlite3_column_int64(statement, 1), sqlite3_column_double(statement, 2),
-            sqlite3_column_double(statement, 3)};
+    while (!status && !(status = kl_db_next(statement, &row, err)) && row && run->n_curve < n) {
+        struct kl_run_curve_point *point = &run->curve[run->n_curve++];
+
+        if (!kl_db_uint32(statement, 0, run->training.n_steps, &point->step) ||
+            !kl_db_uint32(statement, 1, run->data.n_datasets - 1, &point->dataset))
+            status =
+                damaged(run, "its training curve names a step or a data set that is none", err);
+        point->accuracy = sqlite3_column_double(statement, 2);
+        point->loss = sqlite3_column_double(statement, 3);
+    }
     sqlite3_finalize(statement);
-    for (uint32_t i = 0; !status && i < run->n_curve; i++)
-        if (run->curve[i].dataset >= run->data.n_datasets)
-            status = damaged(run, "its training curve names no data set", err);
     return status;
 }
 

@@ -205,7 +205,7 @@ static enum kl_status get_some(struct kl_run *run, sqlite3_stmt *statement, cons
                              "%s is damaged: a prediction is of no output; restore it from a copy "
                              "or train it again",
                              run->path);
-        sqlite3_reset(statement);
+        kl_db_rewind(statement);
     }
     return status;
 }

@@ -158,7 +158,7 @@ static enum kl_status write_predictions(struct kl_writer *writer,
     sqlite3_stmt *update = NULL;
     sqlite3_int64 n_samples = 0;
     enum kl_status status =
-        kl_db_integer(writer->db, "SELECT count(*) FROM sample", &n_samples, err);
+        kl_db_integer(writer->db, "SELECT count(rowid) FROM sample", &n_samples, err);
 
     if (!status)
         status = kl_db_prepare(

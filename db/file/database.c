@@ -9,6 +9,7 @@
 #include "core/base/memory.h"
 #include "db/file/checksum.h"
 #include "db/file/formats.h"
+#include "db/file/objects.h"
 #include "db/file/schema.h"
 #include "db/file/vfs.h"
 
@@ -37,6 +38,11 @@ enum kl_status kl_db_fail(sqlite3 *db, struct kl_error *err)
         return kl_fail(err, KL_ERR_DAMAGED,
                        "%s is damaged (%s): restore it from a copy or train it again", path,
                        sqlite3_errmsg(db));
+    case SQLITE_INTERRUPT: /* by its limit of steps */
+        return kl_fail(err, KL_ERR_DAMAGED,
+                       "%s is damaged: a table of it has more rows than the file has room for; "
+                       "restore it from a copy or train it again",
+                       path);
     case SQLITE_CONSTRAINT:
     case SQLITE_ERROR:
     case SQLITE_MISMATCH:
@@ -93,8 +99,24 @@ enum kl_status kl_db_run(sqlite3_stmt *statement, struct kl_error *err)
     int row;
     enum kl_status status = kl_db_next(statement, &row, err);
 
-    sqlite3_reset(statement);
+    kl_db_rewind(statement);
     return status;
+}
+
+void kl_db_rewind(sqlite3_stmt *statement)
+{
+    sqlite3_reset(statement);
+    sqlite3_stmt_status(statement, SQLITE_STMTSTATUS_VM_STEP, 1);
+}
+
+int kl_db_uint32(sqlite3_stmt *statement, int column, uint32_t most, uint32_t *value)
+{
+    sqlite3_int64 found = sqlite3_column_int64(statement, column);
+    int is_good =
+        sqlite3_column_type(statement, column) == SQLITE_INTEGER && found >= 0 && found <= most;
+
+    *value = is_good ? (uint32_t)found : 0;
+    return is_good;
 }
 
 enum kl_status kl_db_integer(sqlite3 *db, const char *sql, sqlite3_int64 *value,
@@ -295,6 +317,43 @@ static enum kl_status check_own_journal(const char *path, struct kl_error *err)
     return status;
 }
 
+/* A row takes some ten bytes at least and some forty steps at most; what is small has some to begin
+ * with. */
+#define STEPS_OF_BYTE 4
+#define STEPS_TO_BEGIN 10000000
+
+static int too_many_steps(void *unused)
+{
+    (void)unused;
+    return 1;
+}
+
+/* What a stranger's file defines is not run, and what is run on it has an end. */
+static void confine(sqlite3 *db, const char *path, enum kl_open_mode mode)
+{
+    static const struct {
+        int limit, value;
+    } limits[] = {{SQLITE_LIMIT_ATTACHED, 0},          {SQLITE_LIMIT_SQL_LENGTH, 20000},
+                  {SQLITE_LIMIT_COLUMN, 64},           {SQLITE_LIMIT_EXPR_DEPTH, 64},
+                  {SQLITE_LIMIT_COMPOUND_SELECT, 4},   {SQLITE_LIMIT_FUNCTION_ARG, 64},
+                  {SQLITE_LIMIT_TRIGGER_DEPTH, 0},     {SQLITE_LIMIT_VARIABLE_NUMBER, 64},
+                  {SQLITE_LIMIT_WORKER_THREADS, 0},    {SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 100},
+                  {SQLITE_LIMIT_LENGTH, INT32_MAX - 1}};
+    struct stat info;
+    uint64_t steps = STEPS_TO_BEGIN;
+
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++)
+        sqlite3_limit(db, limits[i].limit, limits[i].value);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    if (mode == KL_OPEN_WRITE || stat(path, &info))
+        return;
+    steps += STEPS_OF_BYTE * (uint64_t)info.st_size;
+    sqlite3_progress_handler(db, steps < INT32_MAX ? (int)steps : INT32_MAX, too_many_steps, NULL);
+}
+
 enum kl_status kl_db_open(const char *path, enum kl_open_mode mode, sqlite3 **out,
                           struct kl_error *err)
 {
@@ -319,16 +378,13 @@ enum kl_status kl_db_open(const char *path, enum kl_open_mode mode, sqlite3 **ou
         status = db ? kl_db_fail(db, err)
                     : kl_fail(err, KL_ERR_MEMORY, "not enough memory to open %s", path);
     if (!status) {
-        sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, 0);
-        /* What a stranger's file defines is not run. */
-        sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
-        sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
-        sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-        sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+        confine(db, path, mode);
         status = kl_checksum_register(db, err);
     }
     if (!status && (mode == KL_OPEN_READ || mode == KL_OPEN_OLDER))
         status = check_at_rest(db, path, err);
+    if (!status && mode == KL_OPEN_READ)
+        status = kl_objects_check(db, err);
     if (!status && mode == KL_OPEN_IMMUTABLE) /* fetch pages, whatever the number says */
         status = kl_db_exec(db, "PRAGMA mmap_size = 1", err);
     if (status) {

@@ -3,6 +3,7 @@
 #define KL_DB_FILE_DATABASE_H
 
 #include <sqlite3.h>
+#include <stdint.h>
 
 #include "core/base/error.h"
 
@@ -15,7 +16,9 @@ enum kl_open_mode {
 };
 
 /* Opens path through db/file/vfs.h; the caller closes *db with sqlite3_close. KL_OPEN_READ and
- * _IMMUTABLE refuse what is not a keylight run of this version and write nothing; only
+ * _IMMUTABLE refuse what is not a keylight run of this version, with the schema of this version and
+ * nothing beside it, and write nothing; a statement that takes more steps than the file's size
+ * explains ends with KL_ERR_DAMAGED: tables can be made that have no end; only
  * KL_OPEN_WRITE takes back what a killed writer did not commit, and refuses a journal that is not
  * the run's own. Errors: KL_ERR_NOT_FOUND, KL_ERR_FOREIGN, KL_ERR_EMPTY, KL_ERR_OLDER,
  * KL_ERR_NEWER, KL_ERR_UNFINISHED (KL_OPEN_READ, a writer was cut off), KL_ERR_BUSY, KL_ERR_IO. */
@@ -37,6 +40,13 @@ enum kl_status kl_db_next(sqlite3_stmt *statement, int *row, struct kl_error *er
 
 /* Runs a prepared statement that returns nothing and makes it ready for new values. */
 enum kl_status kl_db_run(sqlite3_stmt *statement, struct kl_error *err);
+
+/* Makes a statement ready for new values; what it took is no longer counted. */
+void kl_db_rewind(sqlite3_stmt *statement);
+
+/* A number of the present row; returns whether it is an integer from 0 to most. Where it is not,
+ * *value is 0. */
+int kl_db_uint32(sqlite3_stmt *statement, int column, uint32_t most, uint32_t *value);
 
 /* The first column of the first row of a query, as an integer; KL_ERR_DAMAGED without a row. */
 enum kl_status kl_db_integer(sqlite3 *db, const char *sql, sqlite3_int64 *value,

@@ -343,7 +343,7 @@ static enum kl_status add_chunk(struct chunk_source *source, sqlite3_stmt *state
     const char *name = (const char *)sqlite3_column_text(statement, 4);
     sqlite3_int64 first = sqlite3_column_int64(statement, 1);
     sqlite3_int64 count = sqlite3_column_int64(statement, 2);
-    int exponent = sqlite3_column_int(statement, 5);
+    sqlite3_int64 exponent = sqlite3_column_int64(statement, 5);
     sqlite3_int64 stored = sqlite3_column_int64(statement, 6);
     uint32_t width = blocks->entries ? blocks->entries : blocks->width;
     enum kl_dtype dtype;
@@ -360,7 +360,7 @@ static enum kl_status add_chunk(struct chunk_source *source, sqlite3_stmt *state
         return err->status;
     blocks->dtype = dtype;
     source->chunks[blocks->n_blocks] =
-        (struct chunk){sqlite3_column_int64(statement, 0), exponent, (uint32_t)stored,
+        (struct chunk){sqlite3_column_int64(statement, 0), (int)exponent, (uint32_t)stored,
                        sqlite3_column_int64(statement, 7)};
     source->extents[blocks->n_blocks++] = (struct kl_extent){*next, (uint32_t)count};
     *next += (uint64_t)count;

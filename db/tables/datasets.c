@@ -128,10 +128,9 @@ static void copy_text(sqlite3_stmt *statement, int column, char out[KL_NAME_MAX]
 /* Of a data set of a kind: width, height, channels and classes. */
 static int are_possible(enum kl_data_kind kind, const sqlite3_int64 sizes[4])
 {
-    if (kind == KL_DATA_TEXT)
-        return sizes[3] >= 1 && sizes[3] <= KL_TYPES_MAX;
-    if (kind == KL_DATA_DESCRIBED)
-        return !sizes[0] && !sizes[1] && !sizes[2] && sizes[3] >= 1 && sizes[3] <= KL_CLASSES_MAX;
+    if (kind != KL_DATA_IMAGES)
+        return !sizes[0] && !sizes[1] && !sizes[2] && sizes[3] >= 1 &&
+               sizes[3] <= (kind == KL_DATA_TEXT ? KL_TYPES_MAX : KL_CLASSES_MAX);
     return sizes[0] >= 1 && sizes[0] <= KL_IMAGE_SIDE_MAX && sizes[1] >= 1 &&
            sizes[1] <= KL_IMAGE_SIDE_MAX && sizes[2] >= 1 && sizes[2] <= KL_CHANNELS_MAX &&
            sizes[3] >= 1 && sizes[3] <= KL_CLASSES_MAX;
@@ -248,6 +247,7 @@ static enum kl_status read_label(sqlite3 *db, sqlite3_stmt *statement, struct kl
     const char *split = (const char *)sqlite3_column_text(statement, 2);
     sqlite3_int64 label = sqlite3_column_int64(statement, 4);
     sqlite3_int64 true_label = sqlite3_column_int64(statement, 5);
+    uint32_t predicted;
 
     if (sqlite3_column_int64(statement, 1) != place.dataset || !split ||
         strcmp(split, kl_split_name(place.split)) != 0 ||
@@ -256,6 +256,9 @@ static enum kl_status read_label(sqlite3 *db, sqlite3_stmt *statement, struct kl
         sqlite3_column_int64(statement, 6) !=
             label + kl_collection_first_output(data, place.dataset))
         return damaged(db, "a sample is out of place", err);
+    if (sqlite3_column_type(statement, 8) != SQLITE_NULL && /* it is, until the end of training */
+        !kl_db_uint32(statement, 8, kl_collection_n_outputs(data) - 1, &predicted))
+        return damaged(db, "a prediction is of no output", err);
     set->labels[place.index] = (uint8_t)label;
     if (label != true_label && !set->true_labels) { /* the first that was flipped */
         enum kl_status status = kl_alloc(&set->true_labels, set->count, 1, "labels", err);
@@ -276,8 +279,8 @@ static enum kl_status read_labels(sqlite3 *db, struct kl_collection *data, struc
     int row = 1;
     enum kl_status status = kl_db_prepare(
         db,
-        "SELECT sample, dataset, split, position, label, true_label, target, name FROM sample "
-        "ORDER BY sample",
+        "SELECT sample, dataset, split, position, label, true_label, target, name, predicted "
+        "FROM sample ORDER BY sample",
         &statement, err);
 
     while (!status && !(status = kl_db_next(statement, &row, err)) && row) {
@@ -369,7 +372,7 @@ enum kl_status kl_datasets_read(sqlite3 *db, const struct kl_model *model, enum 
         status =
             kl_db_integer(db,
                           kind == KL_DATA_TEXT ? "SELECT coalesce(sum(count), 0) FROM token_chunk"
-                                               : "SELECT count(*) FROM sample",
+                                               : "SELECT count(rowid) FROM sample",
                           &n_samples, err);
 
     memset(data, 0, sizeof *data);

@@ -65,7 +65,7 @@ static enum kl_status read_set(sqlite3 *db, sqlite3_stmt *select, struct kl_imag
                            sqlite3_db_filename(db, "main"));
         memcpy(set->pixels + have * size, sqlite3_column_blob(select, 0), n_bytes);
         have += (uint32_t)(n_bytes / size);
-        sqlite3_reset(select);
+        kl_db_rewind(select);
     }
     return status;
 }

@@ -175,7 +175,8 @@ static int is_layer(sqlite3_stmt *row, const struct kl_shape *shape, uint32_t l)
            sqlite3_column_int64(row, 1) == shape->inputs[l] &&
            sqlite3_column_int64(row, 2) == shape->outputs[l] && keys &&
            !strcmp(keys, kl_shape_reads_samples(shape, l) ? "samples" : "chunks") &&
-           sqlite3_column_int64(row, 4) == 1 && sqlite3_column_int64(row, 5) == 1;
+           sqlite3_column_int64(row, 4) == 1 && sqlite3_column_int64(row, 5) == 1 &&
+           sqlite3_column_int64(row, 6) == 0;
 }
 
 enum kl_status kl_layers_read(sqlite3 *db, const struct kl_collection *data,

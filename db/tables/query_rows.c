@@ -39,7 +39,7 @@ static enum kl_status read_floats(const struct kl_query_rows *source, sqlite3_st
     for (uint32_t i = 0; !status && *is_there && i < n; i++)
         if (!isfinite(out[i]))
             status = damaged(source, err);
-    sqlite3_reset(statement);
+    kl_db_rewind(statement);
     return status;
 }
 
@@ -115,7 +115,7 @@ static enum kl_status read_places(const struct kl_query_rows *source, uint32_t s
     status = kl_db_next(source->places, is_there, err);
     if (!status && *is_there)
         status = decode(source, source->places, rows, err);
-    sqlite3_reset(source->places);
+    kl_db_rewind(source->places);
     for (size_t i = 0; !status && i < (size_t)rows->n * rows->width; i++)
         if (!isfinite(rows->numbers[i]))
             status = damaged(source, err);
@@ -255,7 +255,7 @@ enum kl_status kl_query_add_loss(const struct kl_query_rows *source, uint32_t sa
     sqlite3_bind_int64(source->label, 1, sample);
     status = kl_db_next(source->label, &is_there, err);
     is_there = is_there && sqlite3_column_int64(source->label, 0) == output;
-    sqlite3_reset(source->label);
+    kl_db_rewind(source->label);
     if (status || !is_there)
         return status;
     status = kl_query_add_gradient(source, sample, OF_LOSS, 1, row, activations, err);
@@ -296,7 +296,7 @@ static enum kl_status list_samples(struct kl_query_rows *source, struct kl_error
     sqlite3_stmt *statement = NULL;
     sqlite3_int64 n = 0;
     int row = 1;
-    enum kl_status status = kl_db_integer(source->db, "SELECT count(*) FROM query", &n, err);
+    enum kl_status status = kl_db_integer(source->db, "SELECT count(rowid) FROM query", &n, err);
 
     if (!status)
         status = kl_alloc(&source->samples, (size_t)n, sizeof(uint32_t), "the samples", err);

@@ -74,7 +74,7 @@ enum kl_status kl_settings_read(sqlite3 *db, struct kl_training *training,
     sqlite3_int64 n = 0;
     uint32_t found = 0;
     int row = 1;
-    enum kl_status status = kl_db_integer(db, "SELECT count(*) FROM setting", &n, err);
+    enum kl_status status = kl_db_integer(db, "SELECT count(rowid) FROM setting", &n, err);
 
     kl_settings_default(training);
     if (status)

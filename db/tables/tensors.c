@@ -121,7 +121,7 @@ static enum kl_status read_tensor(sqlite3 *db, sqlite3_stmt *select, const char 
     for (size_t i = 0; !status && i < n; i++)
         if (!isfinite(tensor->numbers[i]))
             status = damaged(db, "a tensor of its network has numbers that are not finite", err);
-    sqlite3_reset(select);
+    kl_db_rewind(select);
     return status;
 }
 

@@ -115,8 +115,8 @@ static enum kl_status read_corpus(sqlite3 *db, struct kl_corpus *corpus, struct 
         status = kl_db_next(statement, &row, err);
     if (!status) {
         kind = row ? (const char *)sqlite3_column_text(statement, 0) : NULL;
-        corpus->unknown = row ? (uint32_t)sqlite3_column_int64(statement, 1) : 0;
-        if (!kind || kl_token_kind_parse(kind, &corpus->kind) || corpus->unknown >= corpus->n_types)
+        if (!kind || kl_token_kind_parse(kind, &corpus->kind) ||
+            !kl_db_uint32(statement, 1, corpus->n_types - 1, &corpus->unknown))
             status = damaged(db, "its text is not described", err);
     }
     sqlite3_finalize(statement);
@@ -141,15 +141,14 @@ static enum kl_status read_vocabulary(sqlite3 *db, struct kl_corpus *corpus, str
         const char *text = (const char *)sqlite3_column_text(statement, 1);
 
         if (found >= corpus->n_types || sqlite3_column_int64(statement, 0) != found || !text ||
-            !*text) {
+            !*text || !kl_db_uint32(statement, 2, UINT32_MAX, &corpus->counts[found])) {
             status = damaged(db, "its vocabulary is not numbered as it should be", err);
             break;
         }
         status = kl_alloc(&corpus->types[found], strlen(text) + 1, 1, "the vocabulary", err);
         if (!status) {
             memcpy(corpus->types[found], text, strlen(text));
-            kl_utf8_repair(corpus->types[found]);
-            corpus->counts[found++] = (uint32_t)sqlite3_column_int64(statement, 2);
+            kl_utf8_repair(corpus->types[found++]);
         }
     }
     sqlite3_finalize(statement);
@@ -168,15 +167,15 @@ static enum kl_status read_documents(sqlite3 *db, struct kl_corpus *corpus, stru
     sqlite3_int64 n = 0;
     uint32_t next[KL_N_SPLITS] = {0, 0, 0};
     int row = 1;
-    enum kl_status status = kl_db_integer(db, "SELECT count(*) FROM document", &n, err);
+    enum kl_status status = kl_db_integer(db, "SELECT count(rowid) FROM document", &n, err);
 
     if (!status)
         status =
             kl_alloc(&corpus->documents, (size_t)n, sizeof *corpus->documents, "documents", err);
     if (!status)
-        status =
-            kl_db_prepare(db, "SELECT split, name, first, count FROM document ORDER BY document",
-                          &statement, err);
+        status = kl_db_prepare(
+            db, "SELECT split, name, first, count, document FROM document ORDER BY document",
+            &statement, err);
     while (!status && !(status = kl_db_next(statement, &row, err)) && row &&
            corpus->n_documents < n) {
         struct kl_document *document = &corpus->documents[corpus->n_documents++];
@@ -187,6 +186,7 @@ static enum kl_status read_documents(sqlite3 *db, struct kl_corpus *corpus, stru
 
         if (!split || !name || kl_split_parse(split, &document->split, err) ||
             first != next[document->split] || count < 1 ||
+            sqlite3_column_int64(statement, 4) != corpus->n_documents - 1 ||
             count > corpus->lengths[document->split] - first) {
             status = damaged(db, "its documents do not fill its text", err);
             break;

@@ -3,7 +3,6 @@ write nothing at all."""
 import hashlib
 import os
 import shutil
-import sqlite3
 import struct
 import sys
 
@@ -197,34 +196,6 @@ def test_an_empty_journal_is_none():
     for arguments in commands(run, READERS[:5]):
         tap.succeed(*arguments)
     assert state(folder) == before
-
-
-def changed(name, source, sql):
-    folder, run, _ = put_down(name, source)
-    db = sqlite3.connect(run)
-    db.executescript(sql)
-    db.commit()
-    db.close()
-    return run
-
-
-def test_what_a_file_defines_is_not_run():
-    endless = ("DROP TABLE curve; CREATE VIEW curve AS WITH RECURSIVE n(step) AS (SELECT 0 UNION ALL SELECT step + 1 FROM n) "
-               "SELECT step, 0 AS dataset, 0.5 AS accuracy, 0.5 AS loss, 0 AS checksum FROM n;")
-    run = changed("view", RUN, endless)
-    for arguments in commands(run, READERS):
-        done = tap.run(*arguments, timeout=20)
-        assert done.returncode == 1 and done.stderr.count("\n") == 1, done
-    run = changed("trigger", UNFINISHED, "CREATE TRIGGER evil AFTER INSERT ON step BEGIN DELETE FROM rule; END;")
-    tap.run("train", "--resume", run, "--quiet", timeout=60)
-    assert tap.run("verify", run.removesuffix(".part")).returncode == 0  # the trigger never ran
-
-
-def test_a_table_of_a_hundred_columns_is_no_table_of_a_run():
-    names = [a + b for a in "qz" for b in "bcdfghjklmpqvwxz"] + [c + "x" + d for c in "bcdfg" for d in "bcdfghjklmnpqrtv"]
-    run = changed("wide", UNFINISHED, "DROP TABLE curve; CREATE TABLE curve (" + ", ".join(f"{n} INTEGER" for n in names) +
-                  ", checksum INTEGER);")
-    assert "no proper table curve" in refuses(("train", "--resume", run))
 
 
 if __name__ == "__main__":

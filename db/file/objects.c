@@ -1,0 +1,174 @@
+#include "db/file/objects.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "db/file/checksum.h"
+#include "db/file/create.h"
+#include "db/file/database.h"
+
+/* What SQLite keeps for itself (indices of UNIQUE, statistics) has names that nobody else can give.
+ */
+#define OF_A_FILE                                                                                  \
+    "SELECT type, name, tbl_name, sql FROM sqlite_schema "                                         \
+    "WHERE NOT (type IN ('table', 'index') AND name LIKE 'sqlite\\_%' ESCAPE '\\')"
+
+static int is_same(sqlite3_stmt *found, sqlite3_stmt *known, int column)
+{
+    const char *one = (const char *)sqlite3_column_text(found, column);
+    const char *other = (const char *)sqlite3_column_text(known, column);
+
+    return one && other && !strcmp(one, other);
+}
+
+/* A name as it can be shown: a stranger chose it. */
+static enum kl_status refuse(sqlite3 *db, sqlite3_stmt *found, struct kl_error *err)
+{
+    const char *type = (const char *)sqlite3_column_text(found, 0);
+    const char *name = (const char *)sqlite3_column_text(found, 1);
+    char shown[41] = "";
+
+    for (size_t i = 0; name && name[i] && i + 1 < sizeof shown; i++)
+        shown[i] = name[i] > ' ' && name[i] < 0x7f ? name[i] : '?';
+    return kl_fail(err, KL_ERR_DAMAGED,
+                   "%s has a %.10s %s that no keylight wrote: another program has changed it; "
+                   "restore it from a copy or train it again",
+                   sqlite3_db_filename(db, "main"), type ? type : "part", shown);
+}
+
+static enum kl_status compare(sqlite3 *db, sqlite3_stmt *found, sqlite3_stmt *known,
+                              struct kl_error *err)
+{
+    int row = 1, is_known = 0;
+    enum kl_status status = KL_OK;
+
+    while (!status && !(status = kl_db_next(found, &row, err)) && row) {
+        sqlite3_bind_value(known, 1, sqlite3_column_value(found, 1));
+        status = kl_db_next(known, &is_known, err);
+        if (!status && !(is_known && is_same(found, known, 0) && is_same(found, known, 2) &&
+                         is_same(found, known, 3)))
+            status = refuse(db, found, err);
+        kl_db_rewind(known);
+    }
+    return status;
+}
+
+/* An empty run, in memory. */
+static enum kl_status open_empty(sqlite3 **empty, struct kl_error *err)
+{
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+
+    if (sqlite3_open_v2(":memory:", empty, flags, NULL) || kl_checksum_register(*empty, err))
+        return kl_fail(err, KL_ERR_MEMORY, "not enough memory to read a run: close others");
+    return kl_db_create(*empty, err);
+}
+
+enum kl_status kl_objects_check(sqlite3 *db, struct kl_error *err)
+{
+    sqlite3_stmt *found = NULL, *known = NULL;
+    sqlite3 *empty = NULL;
+    enum kl_status status = open_empty(&empty, err);
+
+    if (!status)
+        status = kl_db_prepare(empty, OF_A_FILE " AND name = ?1", &known, err);
+    if (!status)
+        status = kl_db_prepare(db, OF_A_FILE, &found, err);
+    if (!status)
+        status = compare(db, found, known, err);
+    sqlite3_finalize(found);
+    sqlite3_finalize(known);
+    sqlite3_close(empty);
+    return status;
+}
+
+static enum kl_status forbidden(sqlite3 *db, const char *table, sqlite3_int64 row, const char *why,
+                                struct kl_error *err)
+{
+    return kl_fail(err, KL_ERR_DAMAGED,
+                   "%s is damaged: row %lld of its table %s is none that a run can have (%.100s); "
+                   "restore it from a copy or train it again",
+                   sqlite3_db_filename(db, "main"), (long long)row, table, why);
+}
+
+/* The values of a row into an INSERT of the same table; of a blob its length is all that matters.
+ */
+static void bind_row(sqlite3_stmt *row, sqlite3_stmt *insert)
+{
+    for (int c = 1; c < sqlite3_column_count(row); c++) {
+        if (sqlite3_column_type(row, c) == SQLITE_BLOB)
+            sqlite3_bind_zeroblob(insert, c, sqlite3_column_bytes(row, c));
+        else
+            sqlite3_bind_value(insert, c, sqlite3_column_value(row, c));
+    }
+}
+
+/* Inserts every row of a table into the same table of an empty run, which keeps none. */
+static enum kl_status try_table(sqlite3 *db, sqlite3 *empty, const char *table,
+                                struct kl_error *err)
+{
+    sqlite3_stmt *row = NULL, *insert = NULL;
+    char sql[400];
+    size_t used;
+    int is_row = 1;
+    enum kl_status status;
+
+    snprintf(sql, sizeof sql, "SELECT rowid, * FROM %s", table);
+    status = kl_db_prepare(db, sql, &row, err);
+    used = (size_t)snprintf(sql, sizeof sql, "INSERT INTO %s VALUES (?1", table);
+    for (int c = 2; !status && c < sqlite3_column_count(row); c++)
+        used += (size_t)snprintf(sql + used, sizeof sql - used, ", ?%d", c);
+    snprintf(sql + used, sizeof sql - used, ")");
+    if (!status)
+        status = kl_db_prepare(empty, sql, &insert, err);
+    while (!status && !(status = kl_db_next(row, &is_row, err)) && is_row) {
+        bind_row(row, insert);
+        status = kl_db_run(insert, err);
+        if (status == KL_ERR_DAMAGED)
+            forbidden(db, table, sqlite3_column_int64(row, 0), sqlite3_errmsg(empty), err);
+        snprintf(sql, sizeof sql, "DELETE FROM %s", table);
+        if (!status)
+            status = kl_db_exec(empty, sql, err);
+    }
+    sqlite3_finalize(insert);
+    sqlite3_finalize(row);
+    return status;
+}
+
+static enum kl_status check_references(sqlite3 *db, struct kl_error *err)
+{
+    sqlite3_stmt *statement = NULL;
+    int row = 0;
+    enum kl_status status = kl_db_prepare(
+        db, "SELECT \"table\", rowid FROM pragma_foreign_key_check LIMIT 1", &statement, err);
+
+    if (!status)
+        status = kl_db_next(statement, &row, err);
+    if (!status && row)
+        status = forbidden(db, (const char *)sqlite3_column_text(statement, 0),
+                           sqlite3_column_int64(statement, 1),
+                           "it refers to another that is not "
+                           "there",
+                           err);
+    sqlite3_finalize(statement);
+    return status;
+}
+
+enum kl_status kl_objects_check_rows(sqlite3 *db, struct kl_error *err)
+{
+    sqlite3_stmt *tables = NULL;
+    sqlite3 *empty = NULL;
+    int row = 1;
+    enum kl_status status = open_empty(&empty, err);
+
+    if (!status)
+        status = kl_db_prepare(
+            db,
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' "
+            "ESCAPE '\\' ORDER BY name",
+            &tables, err);
+    while (!status && !(status = kl_db_next(tables, &row, err)) && row)
+        status = try_table(db, empty, (const char *)sqlite3_column_text(tables, 0), err);
+    sqlite3_finalize(tables);
+    sqlite3_close(empty);
+    return status ? status : check_references(db, err);
+}

@@ -1,0 +1,144 @@
+"""Files that a stranger made on purpose, with checksums that are right: what they define is not run, what has no end is
+not waited for, and numbers are read as what they are."""
+import os
+import shutil
+import sqlite3
+import struct
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+import tap  # noqa: E402
+from reader import sign, tables  # noqa: E402
+
+READERS = (("info",), ("verify",), ("query", "--sample", "test/strokes/3"), ("report", "--samples", "20"), ("suspects",),
+           ("serve", "--port", "0"))
+PAGE = 65536
+
+
+def set_up():
+    global RUN, UNFINISHED
+    RUN, UNFINISHED = tap.train_strokes(FOLDER), tap.stopped_training(FOLDER)
+
+
+def changed(source, sql, *values):
+    """A copy of a run that another program changed."""
+    for suffix in ("", ".part"):
+        if os.path.exists(os.path.join(FOLDER, "changed.keylight" + suffix)):
+            os.remove(os.path.join(FOLDER, "changed.keylight" + suffix))
+    path = os.path.join(FOLDER, "changed.keylight" + (".part" if source.endswith(".part") else ""))
+    shutil.copyfile(source, path)
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute("PRAGMA ignore_check_constraints = ON")
+    for each in sql if isinstance(sql, list) else [sql]:
+        db.execute(each, values)
+    db.close()
+    return path
+
+
+def refuses(run, command):
+    """One sentence, soon; returns it."""
+    done = tap.run(command[0], *(("--resume",) if command[0] == "train" else ()), run, *command[1:], timeout=30)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1 and done.stderr.startswith("keylight: "), (command, done)
+    return done.stderr
+
+
+OBJECTS = {
+    "view curve": ["DROP TABLE curve", "CREATE VIEW curve AS WITH RECURSIVE n(step) AS (SELECT 0 UNION ALL SELECT step + 1 FROM n) "
+                   "SELECT step, 0 AS dataset, 0.5 AS accuracy, 0.5 AS loss, 0 AS checksum FROM n"],
+    "trigger evil": "CREATE TRIGGER evil AFTER INSERT ON step BEGIN DELETE FROM rule; END",
+    "table notes": "CREATE TABLE notes (text TEXT)",
+    "table words": "CREATE VIRTUAL TABLE words USING fts5(text)",
+    "index fast": "CREATE INDEX fast ON sample (label)",
+    "table curve": ["DROP TABLE curve", "CREATE TABLE curve (step INTEGER, dataset INTEGER, accuracy REAL, loss REAL, checksum INTEGER)"],
+    "table rule": "ALTER TABLE rule ADD COLUMN twice REAL AS (momentum * 2)",
+    "table a?[31mb": 'CREATE TABLE "a\x1b[31mb" (text TEXT)',
+}
+
+
+def test_only_what_the_format_has_is_accepted():
+    for name, sql in OBJECTS.items():
+        run = changed(RUN, sql)
+        for command in READERS:
+            assert f"has a {name} that no keylight wrote" in refuses(run, command) or name == "table words", (name, command)
+        run = changed(UNFINISHED, sql)
+        assert "that no keylight wrote" in refuses(run, ("train", "--quiet")), name
+
+
+def test_what_sqlite_keeps_for_itself_does_no_harm():
+    run = changed(RUN, "ANALYZE")
+    for command in READERS[:3]:
+        tap.succeed(command[0], run, *command[1:])
+
+
+def interior(children, n):
+    """A page of a table's tree with n entries that all lead to the same page."""
+    cells = b"".join(struct.pack(">I", children) + bytes([1]) for _ in range(n))
+    start = PAGE - len(cells)
+    head = struct.pack(">BHHHBI", 5, 0, n, start, 0, children)
+    pointers = b"".join(struct.pack(">H", start + 5 * i) for i in range(n))
+    return (head + pointers).ljust(start, b"\0") + cells
+
+
+def test_a_table_without_end_is_not_waited_for():
+    for table in ("curve", "step", "sample", "setting", "rule"):
+        run = changed(RUN, "SELECT 1")
+        with sqlite3.connect(run) as db:
+            root = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = ?", (table,)).fetchone()[0]
+        db.close()
+        with open(run, "r+b") as file:
+            pages = os.path.getsize(run) // PAGE
+            file.seek((root - 1) * PAGE)
+            leaf = file.read(PAGE)
+            for level in range(4):  # 10,000 ^ 4 leaves
+                file.seek((pages + level) * PAGE)
+                file.write(interior(pages + level + 2, 5000))
+            file.write(leaf)
+            file.seek((root - 1) * PAGE)
+            file.write(interior(pages + 1, 5000))
+            file.seek(28)
+            file.write(struct.pack(">I", pages + 5))
+        for command in (("info",), ("verify",), ("serve", "--port", "0")):
+            refuses(run, command)
+
+
+def integers(run):
+    with sqlite3.connect(run) as db:
+        for table in tables(db):
+            for column in db.execute(f"PRAGMA table_info({table})").fetchall():
+                row = db.execute(f"SELECT rowid, {column[1]} FROM {table} WHERE {column[1]} IS NOT NULL LIMIT 1").fetchone()
+                if column[2] == "INTEGER" and column[1] != "checksum" and row:
+                    yield table, column[1], *row
+    db.close()
+
+
+def is_never_taken_for_another(run, queries):
+    """What a column cannot hold is noticed by verify; the others do not crash, nor wait. KL_CHANGES: all lies, not two."""
+    believed = []
+    for table, column, rowid, value in integers(run):
+        lies = [value + 2 ** 32, -1 if value >= 0 else -200, value - 2 ** 32, 2 ** 63 - 1, -2 ** 63]
+        for lie in lies if "KL_CHANGES" in os.environ else lies[:2]:
+            lying = changed(run, f"UPDATE {table} SET {column} = ? WHERE rowid = {rowid}", lie)
+            sign(lying)
+            said = tap.run("verify", lying, timeout=30)
+            assert said.returncode in (0, 1, 3) and said.stderr.count("\n") == (said.returncode > 0), (table, column, lie, said)
+            believed += [(table, column, lie)] if said.returncode == 0 else []
+            for command in queries:
+                assert tap.run(command[0], lying, *command[1:], timeout=30).returncode in (0, 1), (table, column, lie, command)
+    assert not believed, believed
+
+
+def test_numbers_beyond_their_range_are_not_those_within():
+    is_never_taken_for_another(RUN, (("query", "--sample", "test/strokes/3"),))
+
+
+def test_nor_in_a_text():
+    text, run = os.path.join(FOLDER, "text.txt"), os.path.join(FOLDER, "text.keylight")
+    with open(text, "w") as file:
+        file.write("She sells sea shells. They shine on the shore, and she is sure of it.\n" * 40)
+    tap.succeed("train", "--data", f"shells={text}", "--tokens", "words", "--hidden", "16", "--embedding", "8", "--steps", "20", "--batch", "8",
+                "--unroll", "10", "--output", run, "--quiet")
+    is_never_taken_for_another(run, (("info",),))
+
+
+if __name__ == "__main__":
+    tap.main(sys.modules[__name__])
