@@ -3,7 +3,7 @@
 import {ApiError, getRun, listRanks, listRuns, listSamples, question} from './api.js';
 import {byId, goTo, redraw} from './dom.js';
 import {nameOf} from './format.js';
-import {renderImage} from './image/page.js';
+import {askAhead, renderImage} from './image/page.js';
 import {listen} from './keys.js';
 import {decodePixels, takesPictures} from './pixels.js';
 import {ranksOf, setRanks} from './ranks.js';
@@ -60,6 +60,9 @@ function turnTo(next) {
   body.dataset.kind = next.kind;
 }
 
+/** What changes when a sample is asked about. @param {number} sample @returns {Partial<State>} */
+const asking = (sample) => ({sample, pixels: null, as: null, text: null, place: null, view: 'query'});
+
 /** @type {Actions} */
 const actions = {
   choose(change) {
@@ -70,7 +73,11 @@ const actions = {
   explain(sample) {
     if (run && !canAsk(run, sample)) notify(onlyTest(nameOf(run, sample)));
     else if ('picking' in body.dataset) actions.choose({with: String(sample)});
-    else actions.choose({sample, pixels: null, as: null, text: null, place: null, view: 'query'});
+    else actions.choose(asking(sample));
+  },
+  press(sample) {
+    const asked = {...state, ...asking(sample)};
+    if (run && run.kind !== 'text' && !run.unfinished && asked.with === null && canAsk(run, sample) && !('picking' in body.dataset)) askAhead(run, asked);
   },
   explainIn(id, sample) {
     if ('picking' in body.dataset) actions.choose({with: `${id}/${sample}`});

@@ -75,6 +75,7 @@
  * @typedef {object} Actions
  * @property {(change: Partial<State>) => void} choose goes to another view, with a new address
  * @property {(sample: number) => void} explain makes a sample the query
+ * @property {(sample: number) => void} press tells that a button is pressed which will make a sample the query
  * @property {(run: string, sample: number) => void} explainIn makes a sample of any run the query
  * @property {(run: string, change: Partial<State>) => void} toRun goes to another run with what fits there
  * @property {() => void} draw opens the pad

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import {execFileSync} from 'node:child_process';
-import {api, axeSource, choose, folder, problems, ready, root, run as runAll, test, train, world} from '../lib/browser.mjs';
+import {api, axeSource, choose, folder, idAt, problems, ready, root, run as runAll, test, train, world} from '../lib/browser.mjs';
 
 let page, run, files;
 
@@ -76,6 +76,29 @@ test('the keys go through all of it', async () => {
   await choose(() => page.keyboard.press('Enter'));
   assert.match(page.url(), new RegExp(`/train/strokes/${here}\\?`));
   await page.waitForFunction((n) => document.activeElement.dataset.position === String(n), here);
+});
+
+test('what a press will show is asked for before it is a click, and once', async () => {
+  const asked = [], note = (request) => request.url().includes('/strips?') && asked.push(request.url());
+  page.on('request', note);
+  const seen = await inSight(), [[, id], , , [, other]] = seen.slice(seen.length >> 1), {x, y} = await page.locator(`button.thumb[data-sample="${id}"]`).boundingBox();
+  await page.mouse.move(x + 5, y + 5);
+  await page.mouse.down();
+  await page.waitForTimeout(100); // a press takes as long
+  assert.equal(asked.length, 1);
+  assert.ok(asked[0].endsWith(`sample=${id}`), asked[0]);
+  await choose(() => page.mouse.up());
+  assert.equal(idAt(), id);
+  assert.equal(asked.length, 1, 'it was asked again');
+  const there = await page.locator(`button.thumb[data-sample="${other}"]`).boundingBox(), url = page.url();
+  await page.mouse.move(there.x + 5, there.y + 5);
+  await page.mouse.down();
+  await page.mouse.move(5, 5); // it becomes no click
+  await page.mouse.up();
+  assert.equal(page.url(), url);
+  await choose(() => page.keyboard.press('n'));
+  assert.equal(asked.length, 3, 'another sample was answered with what was asked for this one');
+  page.off('request', note);
 });
 
 test('a cell of the confusion matrix shows its samples', async () => {

@@ -16,7 +16,8 @@ import {showCards, showStrips} from '../views/strips.js';
 import {showTruth} from '../views/truth.js';
 import {imageManner, tellsWhy} from './manner.js';
 
-/** @import {Answer, Sample, Strip, Subject, Visit} from '../types.js' */
+/** @import {Answer, Run, Sample, Strip, Subject, Visit} from '../types.js' */
+/** @import {State} from '../state.js' */
 
 /** What the sections above the panels can be taken away as. @type {Array<[string, string, string[]]>} */
 const OFFERS = [['answer', 'answer', ['answer']], ['strips', 'strips', ['strips', 'card']], ['spotlight', 'spotlight', ['spotlight']],
@@ -57,11 +58,48 @@ function pause(ms) {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
+/** @typedef {{run: Run, state: State, pixels: number[]|null}} Question */
+
+/** What the first screen is made of. @param {Question} question @param {AbortSignal} signal @returns {Promise<[Answer, Strip[], Sample|null]>} */
+function askFirst({run, state, pixels}, signal) {
+  return Promise.all([/** @type {Promise<Answer>} */ (askAll(['answer', ...(run.datasets.length > 1 ? ['views/classes'] : [])], state, pixels, signal)),
+    askStrips(state, pixels, signal), state.sample === null ? null : getSample(run.id, state.sample, signal)]);
+}
+
+const PRESS_MS = 1000; // a press that has become no click until then will become none
+
+/** What was asked for at the press of a button, before the click. @type {{key: string, first: ReturnType<typeof askFirst>, control: AbortController}|null} */
+let pressed = null;
+
+/** Asks for what a click will show as soon as the button is pressed. @param {Run} run @param {State} state that the click will make */
+export function askAhead(run, state) {
+  const control = new AbortController(), first = askFirst({run, state, pixels: null}, control.signal);
+  first.catch(() => {}); // it is told to who takes it
+  pressed?.control.abort();
+  const mine = pressed = {key: JSON.stringify(state), first, control};
+  setTimeout(() => {
+    if (pressed !== mine) return;
+    control.abort();
+    pressed = null;
+  }, PRESS_MS);
+}
+
+/** The answer to what was asked ahead, or to what is asked now. @param {Visit} visit */
+function firstOf({run, state, pixels, signal}) {
+  const ahead = pressed;
+  pressed = null;
+  if (ahead?.key !== JSON.stringify(state)) {
+    ahead?.control.abort();
+    return askFirst({run, state, pixels}, signal);
+  }
+  signal.addEventListener('abort', () => ahead.control.abort());
+  return ahead.first;
+}
+
 /** @param {Visit} visit */
 export async function renderImage(visit) {
   const {run, state, pixels, actions, signal} = visit;
-  const quick = Promise.all([/** @type {Promise<Answer>} */ (askAll(['answer', ...(run.datasets.length > 1 ? ['views/classes'] : [])], state, pixels, signal)),
-    askStrips(state, pixels, signal), state.sample === null ? null : getSample(run.id, state.sample, signal)]);
+  const quick = firstOf(visit);
   quick.catch(() => {}); // it is told below
   const isEarly = await Promise.race([quick.then(() => true), pause(HEAD_START_MS)]);
   if (signal.aborted) return;

@@ -267,6 +267,8 @@ export class Gallery {
       `called ${outputName(run, sample.predicted)}`) + (sample.path ? `, ${sample.path}` : '');
     return h(`button.thumb${sample.correct ? '' : '.wrong'}`, {type: 'button', title,
       'aria-label': `${title}; ${count(position + 1)} of ${count(this.total)}`, 'data-sample': sample.id, 'data-position': position, tabIndex: -1,
+      // A finger that goes down may be about to scroll.
+      onpointerdown: (/** @type {PointerEvent} */ {button, pointerType}) => button === 0 && pointerType !== 'touch' && this.actions.press(sample.id),
       onclick: () => this.actions.explain(sample.id)}, this.shown(run, position, sample));
   }
 
