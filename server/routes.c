@@ -18,7 +18,7 @@ void kl_service_init(struct kl_service *service, struct kl_served *served, struc
     kl_inquiries_init(&service->inquiries);
     kl_jobs_init(&service->jobs, pool);
     kl_sample_lists_init(&service->lists);
-    sem_init(&service->scans, 0, KL_SCANS_MAX);
+    kl_turns_init(&service->turns, KL_SCANS_MAX);
     sem_init(&service->pictures, 0, KL_PICTURES_MAX);
 }
 
@@ -28,7 +28,7 @@ void kl_service_clear(struct kl_service *service)
     kl_sample_lists_clear(&service->lists);
     kl_batch_queries_clear(&service->batch);
     kl_inquiries_clear(&service->inquiries);
-    sem_destroy(&service->scans);
+    kl_turns_clear(&service->turns);
     sem_destroy(&service->pictures);
 }
 
@@ -134,6 +134,31 @@ static void route_below(struct kl_service *service, struct kl_run *run, const ch
         no_such_resource(reply);
 }
 
+#define WORDS_BYTES ((size_t)64 << 10) /* of a body: a text, many names of samples */
+#define NUMBER_BYTES 24                /* as JSON writes it, with what stands around it */
+
+/* Refuses a body that can mean nothing before it is parsed, which takes forty times its size: by
+ * its length (of a recorded network it has numbers as text, as many as there are), and by its
+ * values. */
+static int is_too_large(const struct kl_run *run, const struct kl_request *request,
+                        struct kl_reply *reply)
+{
+    size_t n_pixels = kl_dataset_image_size(run->data.datasets[0]), n_values = 0;
+    size_t limit = WORDS_BYTES + NUMBER_BYTES * n_pixels;
+
+    if (request->body_bytes > limit && !run->history.queries) {
+        kl_reply_problem(reply, 413, NULL, "a body about this run has at most %zu bytes", limit);
+        return 1;
+    }
+    for (size_t i = 0; i < request->body_bytes; i++)
+        n_values += request->body[i] == ',';
+    if (n_values <= WORDS_BYTES + n_pixels)
+        return 0;
+    kl_reply_problem(reply, 413, NULL, "a body about this run has at most %zu values",
+                     WORDS_BYTES + n_pixels);
+    return 1;
+}
+
 /* /api/v1/runs/RUN and what lies below; path starts at RUN. */
 static void route_run(struct kl_service *service, const char *path,
                       const struct kl_request *request, struct kl_reply *reply)
@@ -146,7 +171,7 @@ static void route_run(struct kl_service *service, const char *path,
                          "this server has no run of that id: GET /api/v1/runs lists those it has");
         return;
     }
-    if (kl_run_is_sound(run))
+    if (kl_run_is_sound(run) && !is_too_large(run, request, reply))
         route_below(service, run, path + length + (path[length] == '/'), request, reply);
     if (!kl_run_is_sound(run)) { /* perhaps while it was read */
         free(reply->owned);

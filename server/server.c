@@ -15,12 +15,14 @@
 
 #include "core/base/memory.h"
 #include "server/admission.h"
+#include "server/http/connections.h"
 #include "server/http/guard.h"
 #include "server/http/http.h"
 #include "server/http/encoding.h"
 #include "server/routes.h"
 
 #define CONNECTIONS_MAX 128     /* a browser opens six; each is a thread here */
+#define CONNECTIONS_ROOM 112    /* from here on, who comes takes the place of who only waits */
 #define CONNECTION_TIMEOUT_S 30 /* the default is none: idle clients would stay for ever */
 /* Bounds request line and headers together, 64 KB: the longest link of the page, of 2000 letters in
  * percents, and other programs' cookies. The library needs about as much again to read it. */
@@ -33,6 +35,7 @@ struct kl_server {
     struct kl_server_options options;
     struct kl_admission admission;
     struct kl_service service;
+    struct kl_connections *connections;
     pthread_mutex_t lock;
     pthread_cond_t idle;
     unsigned n_active; /* requests that are being answered */
@@ -165,6 +168,50 @@ static int is_ambiguous(struct MHD_Connection *connection)
     return headers.hosts > 1 || headers.lengths > 1;
 }
 
+static struct kl_connection *connection_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+    return info ? info->socket_context : NULL;
+}
+
+/* Called when a connection begins and when it ends, before its socket is closed. */
+static void notice_connection(void *self, struct MHD_Connection *connection, void **place,
+                              enum MHD_ConnectionNotificationCode code)
+{
+    struct kl_server *server = self;
+    const union MHD_ConnectionInfo *fd, *address;
+
+    if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+        kl_connection_end(server->connections, *place);
+        *place = NULL;
+        return;
+    }
+    fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    address = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    *place = fd ? kl_connection_begin(server->connections, fd->connect_fd,
+                                      address ? address->client_addr : NULL)
+                : NULL;
+}
+
+/* Who asks: an address. From this machine (or its proxy) many come from one, and each connection is
+ * somebody. */
+static void name_client(struct MHD_Connection *connection, char *client, size_t n_bytes)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    const struct sockaddr *address = info ? info->client_addr : NULL;
+    socklen_t length = address && address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                                                 : sizeof(struct sockaddr_in);
+    char host[64] = "", port[8] = "";
+
+    if (address)
+        (void)getnameinfo(address, length, host, sizeof host, port, sizeof port,
+                          NI_NUMERICHOST | NI_NUMERICSERV);
+    snprintf(client, n_bytes, kl_guard_is_loopback(host) ? "%s %s" : "%s", host, port);
+}
+
 static void *look_at_address(void *self, const char *address, struct MHD_Connection *connection)
 {
     (void)self;
@@ -211,6 +258,7 @@ static int read_request(const struct kl_server *server, struct MHD_Connection *c
         .accepts_gzip =
             kl_encoding_accepts_gzip(header(connection, MHD_HTTP_HEADER_ACCEPT_ENCODING)),
     };
+    name_client(connection, request->client, sizeof request->client);
     MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, collect_parameter, &collector);
     return !collector.overflow;
 }
@@ -223,6 +271,7 @@ static enum MHD_Result answer(struct kl_server *server, struct MHD_Connection *c
     struct kl_welcome welcome = {"", ""};
     int complete = read_request(server, connection, path, is_post, &request);
 
+    kl_connection_is_answered(server->connections, connection_of(connection));
     pthread_mutex_lock(&server->lock);
     server->n_active++;
     pthread_mutex_unlock(&server->lock);
@@ -314,6 +363,7 @@ static enum MHD_Result handle(void *self, struct MHD_Connection *connection, con
         if (!exchange)
             return MHD_NO;
         *state = exchange;
+        kl_connection_waits(server->connections, connection_of(connection)); /* for the body */
         exchange->is_ambiguous = has_nul || is_ambiguous(connection);
         exchange->refused =
             !is_post || exchange->is_ambiguous || is_refused(server, connection, path, is_post);
@@ -336,8 +386,8 @@ static void complete(void *self, struct MHD_Connection *connection, void **state
     struct kl_server *server = self;
     struct exchange *exchange = *state;
 
-    (void)connection;
     (void)code;
+    kl_connection_waits(server->connections, connection_of(connection)); /* for another request */
     if (!exchange || *state == &marked)
         return;
     if (exchange->answered) {
@@ -421,7 +471,9 @@ enum kl_status kl_server_start(const struct kl_server_options *options, struct k
              server->options.public_address.origin, server->options.public_address.path);
     pthread_mutex_init(&server->lock, NULL);
     pthread_cond_init(&server->idle, NULL);
-    status = listen_on(server, &fd, err);
+    status = kl_connections_create(CONNECTIONS_ROOM, &server->connections, err);
+    if (!status)
+        status = listen_on(server, &fd, err);
     if (!status)
         status = kl_served_watch(served, kl_service_forget, &server->service, err);
     if (!status) {
@@ -431,8 +483,9 @@ enum kl_status kl_server_start(const struct kl_server_options *options, struct k
             0, NULL, NULL, handle, server, MHD_OPTION_LISTEN_SOCKET, fd,
             MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
             (unsigned)CONNECTION_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY,
-            MHD_OPTION_NOTIFY_COMPLETED, complete, server, MHD_OPTION_URI_LOG_CALLBACK,
-            look_at_address, server, MHD_OPTION_END);
+            MHD_OPTION_NOTIFY_COMPLETED, complete, server, MHD_OPTION_NOTIFY_CONNECTION,
+            notice_connection, server, MHD_OPTION_URI_LOG_CALLBACK, look_at_address, server,
+            MHD_OPTION_END);
         if (!server->daemon) {
             close(fd);
             status = kl_fail(err, KL_ERR_IO, "cannot start the HTTP server: %s", strerror(errno));
@@ -476,6 +529,7 @@ void kl_server_stop(struct kl_server *server)
         if (fd != MHD_INVALID_SOCKET)
             close(fd);
     }
+    kl_connections_free(server->connections);
     kl_served_unwatch(server->service.served);
     kl_service_clear(&server->service);
     pthread_cond_destroy(&server->idle);

@@ -162,18 +162,13 @@ static void answer_inquiry(struct kl_service *service, struct kl_inquiry *inquir
     kl_answer_clear(&answer);
 }
 
+/* In a turn of the caller's. */
 static void answer_query(struct kl_service *service, struct kl_run *run, const struct asked *asked,
                          int64_t sample, struct kl_reply *reply)
 {
     struct kl_inquiry *inquiry = NULL;
     struct kl_error err;
 
-    if (sem_trywait(&service->scans)) {
-        kl_reply_problem(reply, 503, NULL, "%d queries wait already: try again in a moment",
-                         KL_SCANS_MAX);
-        reply->retry_after = 1;
-        return;
-    }
     if (kl_inquiries_take(&service->inquiries, service->pool, run, &asked->question.query.subject,
                           &inquiry, &err)) {
         kl_reply_error(reply, NULL, &err);
@@ -181,7 +176,6 @@ static void answer_query(struct kl_service *service, struct kl_run *run, const s
         answer_inquiry(service, inquiry, run, asked, sample, reply);
         kl_inquiries_give(&service->inquiries, inquiry);
     }
-    sem_post(&service->scans);
 }
 
 /* Makes a stored sample what the question is about: *pixels is the caller's. 0, or -1 with the
@@ -465,8 +459,11 @@ void kl_serve_about_subject(struct kl_service *service, struct kl_run *run, cons
     asked.question.query.parts = asked.resource->parts;
     if (kl_history_is_text(&run->history) && (asked.resource->parts & KL_ANSWER_SPOTLIGHT))
         asked.question.query.parts |= KL_ANSWER_CLASSES; /* the spotlight votes */
+    if (!kl_turns_take(&service->turns, request, reply)) /* a body takes memory to be read, too */
+        return;
     if (request->is_post)
         attend_given(service, run, &asked, request, reply);
     else
         attend_stored(service, run, &asked, request, reply);
+    kl_turns_give(&service->turns);
 }

@@ -8,12 +8,13 @@
 #include "db/run.h"
 #include "server/handlers/inquiries.h"
 #include "server/handlers/sample_lists.h"
+#include "server/handlers/turns.h"
 #include "server/http/http.h"
 #include "server/jobs/jobs.h"
 #include "server/served/served.h"
 #include "server/handlers/batch_queries.h"
 
-/* Queries that may scan or wait at once: each holds two float32 per pattern. */
+/* Queries that are computed at once: each holds two float32 per pattern. The others wait. */
 #define KL_SCANS_MAX 16
 
 /* Pictures drawn at once: each needs some ten times its pixels. */
@@ -23,7 +24,7 @@
 struct kl_service {
     struct kl_served *served;
     struct kl_pool *pool;
-    sem_t scans; /* places for queries that scan or wait for their turn; full: 503 */
+    struct kl_turns turns;         /* of queries */
     struct kl_batch_queries batch; /* what has been asked of many samples already */
     struct kl_inquiries inquiries; /* of the subjects asked about last */
     char public_url[600]; /* where people reach the server, without "/" at its end; or empty */

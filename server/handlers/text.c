@@ -164,18 +164,6 @@ static int read_request(const struct kl_run *run, const struct kl_request *reque
     return failed ? -1 : 0;
 }
 
-/* Takes a place among what runs at once, or answers that there is none: whether there was. It is
- * given back with sem_post(&service->scans). */
-static int take_turn(struct kl_service *service, struct kl_reply *reply)
-{
-    if (!sem_trywait(&service->scans))
-        return 1;
-    kl_reply_problem(reply, 503, NULL, "%d queries wait already: try again in a moment",
-                     KL_SCANS_MAX);
-    reply->retry_after = 1;
-    return 0;
-}
-
 /* Whether the run is of text: 1, or 0 with the problem in *reply. */
 static int is_text(const struct kl_run *run, struct kl_reply *reply)
 {
@@ -192,38 +180,35 @@ void kl_serve_documents(struct kl_run *run, const struct kl_request *request,
         kl_reply_json(reply, kl_json_documents(run));
 }
 
-void kl_serve_reading(struct kl_service *service, struct kl_run *run,
-                      const struct kl_request *request, struct kl_reply *reply)
+static void tell_reading(struct kl_service *service, struct kl_run *run,
+                         const struct kl_request *request, struct kl_reply *reply)
 {
     static const char *const stored[] = {"sample", "count", NULL}, *const typed[] = {NULL};
     struct asked asked = {.sample = UINT32_MAX, .count = READING_COUNT};
     struct kl_query_text text = {0};
     struct kl_reading reading;
     struct kl_error err;
+    enum kl_status status;
 
-    if (!is_text(run, reply) || read_request(run, request, request->is_post ? typed : stored,
-                                             KL_READING_MAX, &asked, &text, reply))
+    (void)service;
+    if (read_request(run, request, request->is_post ? typed : stored, KL_READING_MAX, &asked, &text,
+                     reply))
         return;
-    if (take_turn(service, reply)) {
-        enum kl_status status =
-            run->history.queries && text.sample >= 0
-                ? kl_read_recorded_text(&run->history, (uint32_t)text.sample, text.tokens,
-                                        text.first, text.n, &reading, &err)
-                : kl_read_text(run->final, text.tokens, text.n, &reading, &err);
-
-        if (status) {
-            kl_reply_error(reply, NULL, &err);
-        } else {
-            kl_reply_json(reply, kl_json_reading(run, &text, &reading));
-            kl_reading_clear(&reading);
-        }
-        sem_post(&service->scans);
+    status = run->history.queries && text.sample >= 0
+                 ? kl_read_recorded_text(&run->history, (uint32_t)text.sample, text.tokens,
+                                         text.first, text.n, &reading, &err)
+                 : kl_read_text(run->final, text.tokens, text.n, &reading, &err);
+    if (status) {
+        kl_reply_error(reply, NULL, &err);
+    } else {
+        kl_reply_json(reply, kl_json_reading(run, &text, &reading));
+        kl_reading_clear(&reading);
     }
     kl_query_text_clear(&text);
 }
 
-void kl_serve_attention_map(struct kl_service *service, struct kl_run *run,
-                            const struct kl_request *request, struct kl_reply *reply)
+static void tell_attention_map(struct kl_service *service, struct kl_run *run,
+                               const struct kl_request *request, struct kl_reply *reply)
 {
     static const char *const words[] = {"sample", "count", "layer", "rank", NULL};
     struct asked asked = {.sample = UINT32_MAX,
@@ -231,36 +216,32 @@ void kl_serve_attention_map(struct kl_service *service, struct kl_run *run,
                           .layer = run->training.shape.n_layers,
                           .rank = kl_rank_at(0)};
     struct kl_query_text text = {0};
+    struct kl_attention_map_query query;
     struct kl_attention_map heat;
     struct kl_error err;
 
-    if (!is_text(run, reply) ||
-        read_request(run, request, words, KL_MAP_TOKENS_MAX, &asked, &text, reply))
+    if (read_request(run, request, words, KL_MAP_TOKENS_MAX, &asked, &text, reply))
         return;
     if (text.sample < 0 && text.n > asked.count)
         text.first = text.n - asked.count; /* the end of what was typed */
-    if (take_turn(service, reply)) {
-        struct kl_attention_map_query query = {.tokens = text.tokens,
-                                               .n_before = text.first,
-                                               .n = text.n - text.first,
-                                               .layer = asked.layer,
-                                               .rank = asked.rank,
-                                               .n_best = HEAT_BEST,
-                                               .n_columns = HEAT_COLUMNS};
-
-        if (kl_attention_map_find(service->pool, &run->history, &query, &heat, &err)) {
-            kl_reply_error(reply, NULL, &err);
-        } else {
-            kl_reply_json(reply, kl_json_attention_map(run, &text, &query, &heat));
-            kl_attention_map_clear(&heat);
-        }
-        sem_post(&service->scans);
+    query = (struct kl_attention_map_query){.tokens = text.tokens,
+                                            .n_before = text.first,
+                                            .n = text.n - text.first,
+                                            .layer = asked.layer,
+                                            .rank = asked.rank,
+                                            .n_best = HEAT_BEST,
+                                            .n_columns = HEAT_COLUMNS};
+    if (kl_attention_map_find(service->pool, &run->history, &query, &heat, &err)) {
+        kl_reply_error(reply, NULL, &err);
+    } else {
+        kl_reply_json(reply, kl_json_attention_map(run, &text, &query, &heat));
+        kl_attention_map_clear(&heat);
     }
     kl_query_text_clear(&text);
 }
 
-void kl_serve_continuation(struct kl_service *service, struct kl_run *run,
-                           const struct kl_request *request, struct kl_reply *reply)
+static void tell_continuation(struct kl_service *service, struct kl_run *run,
+                              const struct kl_request *request, struct kl_reply *reply)
 {
     static const char *const words[] = {"sample", "count", "temperature", "seed", NULL};
     struct asked asked = {.sample = UINT32_MAX, .count = CONTINUATION_COUNT, .temperature = 0.7};
@@ -269,21 +250,48 @@ void kl_serve_continuation(struct kl_service *service, struct kl_run *run,
     uint32_t *written = NULL;
     struct kl_error err;
 
-    if (!is_text(run, reply) ||
-        read_request(run, request, words, CONTINUATION_MAX, &asked, &text, reply))
+    (void)service;
+    if (read_request(run, request, words, CONTINUATION_MAX, &asked, &text, reply))
         return;
     if (text.sample >= 0)
         text.n = text.first + 1; /* it goes on after the position */
     how = (struct kl_continuing){asked.count, asked.temperature, asked.seed};
-    if (take_turn(service, reply)) {
-        if (kl_alloc(&written, asked.count, sizeof *written, "the continuation", &err) ||
-            kl_continue(run->final, run->data.datasets[0]->corpus, text.tokens, text.n, &how,
-                        written, &err))
-            kl_reply_error(reply, NULL, &err);
-        else
-            kl_reply_json(reply, kl_json_continuation(run, &text, written, asked.count));
-        sem_post(&service->scans);
-    }
+    if (kl_alloc(&written, asked.count, sizeof *written, "the continuation", &err) ||
+        kl_continue(run->final, run->data.datasets[0]->corpus, text.tokens, text.n, &how, written,
+                    &err))
+        kl_reply_error(reply, NULL, &err);
+    else
+        kl_reply_json(reply, kl_json_continuation(run, &text, written, asked.count));
     free(written);
     kl_query_text_clear(&text);
+}
+
+/* A body takes memory to be read, too. */
+static void tell_in_turn(struct kl_service *service, struct kl_run *run,
+                         const struct kl_request *request, struct kl_reply *reply,
+                         void (*tell)(struct kl_service *service, struct kl_run *run,
+                                      const struct kl_request *request, struct kl_reply *reply))
+{
+    if (!is_text(run, reply) || !kl_turns_take(&service->turns, request, reply))
+        return;
+    tell(service, run, request, reply);
+    kl_turns_give(&service->turns);
+}
+
+void kl_serve_reading(struct kl_service *service, struct kl_run *run,
+                      const struct kl_request *request, struct kl_reply *reply)
+{
+    tell_in_turn(service, run, request, reply, tell_reading);
+}
+
+void kl_serve_attention_map(struct kl_service *service, struct kl_run *run,
+                            const struct kl_request *request, struct kl_reply *reply)
+{
+    tell_in_turn(service, run, request, reply, tell_attention_map);
+}
+
+void kl_serve_continuation(struct kl_service *service, struct kl_run *run,
+                           const struct kl_request *request, struct kl_reply *reply)
+{
+    tell_in_turn(service, run, request, reply, tell_continuation);
 }

@@ -20,6 +20,7 @@ struct kl_request {
     size_t body_bytes;
     struct kl_parameter parameters[KL_PARAMETERS_MAX];
     size_t n_parameters;
+    char client[80];           /* who asks: an address, or, of this machine, a connection */
     const char *if_none_match; /* or NULL */
     const char *host;          /* as the client named this server, admitted; or NULL */
     int accepts_gzip;
