@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -104,8 +105,10 @@ static enum kl_status run(int argc, char **argv, struct kl_error *err)
 int main(int argc, char **argv)
 {
     struct kl_error err = {0};
-    enum kl_status status = run(argc, argv, &err);
+    enum kl_status status;
 
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is told as a full disk is */
+    status = run(argc, argv, &err);
     if ((fflush(stdout) || ferror(stdout)) && !status)
         status = kl_fail(&err, KL_ERR_IO, "cannot write the output: %s", strerror(errno));
     if (status)

@@ -26,7 +26,10 @@ enum kl_status kl_db_fail(sqlite3 *db, struct kl_error *err)
 
     switch (sqlite3_errcode(db) & 0xff) {
     case SQLITE_FULL:
-        return kl_fail(err, KL_ERR_FULL, "no space left on the disk of %s: free some", path);
+        return kl_fail(err, KL_ERR_FULL,
+                       "no space left on the disk of %s, or for a file as large (ulimit -f): free "
+                       "some, or raise the limit",
+                       path);
     case SQLITE_NOTADB:
         return kl_fail(err, KL_ERR_FOREIGN, "%s is not a keylight run: name one", path);
     case SQLITE_BUSY:

@@ -1,5 +1,6 @@
 #include "db/file/vfs.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdint.h>
@@ -109,10 +110,16 @@ static int unfetch(sqlite3_file *file, sqlite3_int64 offset, void *page)
     return SQLITE_OK;
 }
 
+/* A file that may not grow any more is a full disk. */
 static int write_file(sqlite3_file *file, const void *bytes, int n, sqlite3_int64 offset)
 {
-    return own(file)->path ? own(file)->real->pMethods->xWrite(own(file)->real, bytes, n, offset)
-                           : SQLITE_READONLY;
+    int code;
+
+    if (!own(file)->path)
+        return SQLITE_READONLY;
+    errno = 0;
+    code = own(file)->real->pMethods->xWrite(own(file)->real, bytes, n, offset);
+    return code == SQLITE_IOERR_WRITE && errno == EFBIG ? SQLITE_FULL : code;
 }
 
 static int truncate_file(sqlite3_file *file, sqlite3_int64 size)

@@ -232,10 +232,10 @@ def test_diverging_training_is_told_and_never_a_finished_run():
 
 def test_a_full_disk_is_told():
     def limit():
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # it ends a process that does not know of it
         resource.setrlimit(resource.RLIMIT_FSIZE, (12 << 20, 12 << 20))
     refuse("train", "--data", "strokes", "--steps", "4000", "--checkpoint-steps", "20",
-           "--output", path("full.keylight"), says="full.keylight", code=1, preexec_fn=limit)
+           "--output", path("full.keylight"), says="full.keylight.part, or for a file as large (ulimit -f)", code=1, preexec_fn=limit)
     refuse("info", path("full.keylight"), says="not finished", code=1)
     with open("/dev/full", "w") as full:
         done = subprocess.run([tap.KEYLIGHT, "info", RUN], stdout=full, stderr=subprocess.PIPE, text=True)
