@@ -1,4 +1,6 @@
+#define _GNU_SOURCE /* pipe2 */
 #include <errno.h>
+#include <fcntl.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,6 +20,7 @@
 #include "core/base/memory.h"
 #include "db/follow.h"
 #include "db/run.h"
+#include "server/confine.h"
 #include "server/server.h"
 
 #define DEFAULT_PORT 8420
@@ -240,17 +243,57 @@ static enum kl_status open_all(const struct kl_run_files *files, struct kl_serve
                : kl_fail(err, KL_ERR_USAGE, "none of these runs can be served: see above");
 }
 
-/* Tells the desktop to open the page; without one, the printed address has to do. */
-static void open_browser(const char *url)
+/* Starts what tells the desktop to open the page once its address is known, while programs may
+ * still be started: where that is written to, or -1. Without a browser the printed address has to
+ * do. */
+static int prepare_browser(void)
 {
-    pid_t child = fork();
+    int ends[2];
+    char url[700];
+    ssize_t n;
+    pid_t child;
 
-    if (child == 0) {
+    if (pipe2(ends, O_CLOEXEC))
+        return -1;
+    child = fork();
+    if (child != 0) {
+        close(ends[0]);
+        if (child > 0)
+            return ends[1];
+        close(ends[1]);
+        return -1;
+    }
+    close(ends[1]);
+    n = read(ends[0], url, sizeof url - 1);
+    if (n > 0) {
+        url[n] = '\0';
         execlp("xdg-open", "xdg-open", url, (char *)NULL);
         execlp("open", "open", url, (char *)NULL);
         fprintf(stderr, "keylight: no browser found to open; open the address by hand\n");
-        _exit(1);
     }
+    _exit(n > 0);
+}
+
+static void open_browser(int browser, const char *url)
+{
+    if (browser < 0)
+        return;
+    if (write(browser, url, strlen(url)) < 0)
+        fprintf(stderr, "keylight: cannot open a browser; open the address by hand\n");
+    close(browser);
+}
+
+/* What could not be given up is said. */
+static void give_up(int gave_up_files)
+{
+    int gave_up_calls = kl_confine_calls();
+
+    if (!gave_up_files)
+        printf("It could write elsewhere, if it were taken over: this kernel has no Landlock.\n");
+    if (!gave_up_calls)
+        printf("It could open connections, if it were taken over: this kernel or build has no "
+               "seccomp.\n");
+    fflush(stdout);
 }
 
 static void print_address(const struct kl_server *server, const struct request *request, char *url,
@@ -288,7 +331,7 @@ static void ask_to_stop(int number)
 }
 
 static enum kl_status serve(struct request *request, struct kl_served *served, struct kl_pool *pool,
-                            struct kl_error *err)
+                            int browser, int gave_up_files, struct kl_error *err)
 {
     struct kl_server *server = NULL;
     const struct sigaction action = {.sa_handler = ask_to_stop, .sa_flags = SA_RESTART};
@@ -305,8 +348,8 @@ static enum kl_status serve(struct request *request, struct kl_served *served, s
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     print_address(server, request, url, sizeof url);
-    if (request->open)
-        open_browser(url);
+    open_browser(browser, url);
+    give_up(gave_up_files);
     while (sem_wait(&asked_to_stop) && errno == EINTR)
         ;
     /* A second interrupt does not wait for what is under way. */
@@ -322,6 +365,7 @@ enum kl_status kl_cli_serve(int argc, char **argv, struct kl_error *err)
     struct kl_served *served = NULL;
     struct kl_pool *pool = NULL;
     struct kl_run_files files = {0};
+    int browser = -1, gave_up_files = 0;
     enum kl_status status = parse(argc, argv, &request, err);
 
     if (status || request.helped)
@@ -331,14 +375,17 @@ enum kl_status kl_cli_serve(int argc, char **argv, struct kl_error *err)
     kl_blas_single_thread();
     kl_runs_survive();
     status = kl_run_files_find(argv + 1, (size_t)request.n_runs, &files, err);
-    if (!status)
+    if (!status) { /* before there are threads */
+        browser = request.open ? prepare_browser() : -1;
+        gave_up_files = kl_confine_files(files.paths, files.n);
         status = kl_pool_create(0, &pool, err);
+    }
     if (!status)
         status = kl_served_create(pool, request.memory_bytes, &served, err);
     if (!status)
         status = open_all(&files, served, err);
     if (!status)
-        status = serve(&request, served, pool, err);
+        status = serve(&request, served, pool, browser, gave_up_files, err);
     kl_served_free(served);
     kl_run_files_clear(&files);
     kl_pool_free(pool);

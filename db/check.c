@@ -38,7 +38,9 @@ enum kl_status kl_check_rows(const char *path, struct kl_error *err)
 
     if (status)
         return status;
-    status = check_integrity(db, err);
+    status = kl_objects_check(db, err);
+    if (!status)
+        status = check_integrity(db, err);
     if (status) { /* that a row is not what was written tells more than where a tree is broken */
         struct kl_error other;
 

@@ -12,6 +12,7 @@
 #include "core/explain/norms.h"
 #include "db/tables/chunks.h"
 #include "db/file/database.h"
+#include "db/file/objects.h"
 #include "db/file/draft.h"
 #include "db/tables/tensors.h"
 #include "db/run_private.h"
@@ -36,6 +37,8 @@ static enum kl_status check_finished(const char *path, struct kl_error *err)
     sqlite3_int64 finished = 0, done = 0, steps = 0, is_recorded = 0;
     enum kl_status status = kl_db_open(path, KL_OPEN_READ, &db, err);
 
+    if (!status)
+        status = kl_objects_check(db, err);
     if (!status)
         status = kl_db_integer(db, "SELECT finished FROM run", &finished, err);
     if (!status)

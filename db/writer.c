@@ -17,6 +17,7 @@
 #include "db/tables/patterns.h"
 #include "db/file/create.h"
 #include "db/file/rows.h"
+#include "db/file/unfinished.h"
 #include "db/run.h"
 #include "db/file/run_row.h"
 #include "db/tables/datasets.h"
@@ -272,31 +273,6 @@ enum kl_status kl_writer_create(const char *path, int replaces, const struct kl_
     return KL_OK;
 }
 
-/* Opens an unfinished run to be written, as of its last checkpoint. *finished: there is nothing to
- * go on with. */
-static enum kl_status open_unfinished(const char *path, sqlite3 **db, sqlite3_int64 *finished,
-                                      struct kl_error *err)
-{
-    sqlite3 *reader = NULL;
-    sqlite3_int64 version = 0;
-    enum kl_status status = kl_db_open(path, KL_OPEN_READ, &reader, err);
-
-    sqlite3_close(reader);
-    if (status && status != KL_ERR_UNFINISHED) /* that it was cut off is no news here */
-        return status;
-    status = kl_db_open(path, KL_OPEN_WRITE, db, err);
-    if (!status)
-        status = kl_db_integer(*db, "PRAGMA user_version", &version, err);
-    if (!status && version == 0)
-        status = kl_fail(err, KL_ERR_EMPTY,
-                         "%s has nothing to go on with: its training was cut off before its data "
-                         "were written",
-                         path);
-    if (!status)
-        status = kl_db_integer(*db, "SELECT finished FROM run", finished, err);
-    return status || *finished ? status : kl_db_exec(*db, LOCKED "BEGIN IMMEDIATE", err);
-}
-
 /* Settings, data and how far the training came. */
 static enum kl_status read_start(struct kl_writer *writer, struct kl_collection *data,
                                  uint32_t *steps_done, struct kl_error *err)
@@ -398,7 +374,9 @@ enum kl_status kl_writer_resume(const char *path, int replaces, struct kl_writer
     writer->replaces = replaces;
     status = take_draft(writer, path, err);
     if (!status)
-        status = open_unfinished(kl_draft_name(writer->draft), &writer->db, &finished, err);
+        status = kl_unfinished_open(kl_draft_name(writer->draft), &writer->db, &finished, err);
+    if (!status && !finished)
+        status = kl_db_exec(writer->db, LOCKED "BEGIN IMMEDIATE", err);
     if (!status && finished)
         status = end_finished(writer, err);
     if (!status)

@@ -19,6 +19,7 @@
 #include "server/http/guard.h"
 #include "server/http/http.h"
 #include "server/http/encoding.h"
+#include "server/http/listening.h"
 #include "server/routes.h"
 
 #define CONNECTIONS_MAX 128     /* a browser opens six; each is a thread here */
@@ -401,59 +402,11 @@ static void complete(void *self, struct MHD_Connection *connection, void **state
     *state = NULL;
 }
 
-/* Opens a listening socket on a numeric address or localhost, and notes which port it got. */
-static enum kl_status listen_on(struct kl_server *server, int *fd, struct kl_error *err)
-{
-    const char *bind_to = server->options.bind ? server->options.bind : "127.0.0.1";
-    char address[80];
-    struct addrinfo hints = {.ai_family = AF_UNSPEC,
-                             .ai_socktype = SOCK_STREAM,
-                             .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-    struct sockaddr_storage bound = {0};
-    socklen_t bound_bytes = sizeof bound;
-    struct addrinfo *found = NULL;
-    char port[8];
-    int yes = 1, failed;
-
-    snprintf(address, sizeof address, "%s", bind_to + (*bind_to == '['));
-    address[strcspn(address, "]")] = '\0'; /* an IPv6 address may stand in brackets */
-    if (strcmp(address, "localhost") != 0)
-        hints.ai_flags |= AI_NUMERICHOST;
-    snprintf(port, sizeof port, "%u", server->options.port);
-    if (getaddrinfo(address, port, &hints, &found))
-        return kl_fail(err, KL_ERR_USAGE, "--bind %.60s is no address of this machine", address);
-    snprintf(server->admission.bind_host, sizeof server->admission.bind_host,
-             found->ai_family == AF_INET6 ? "[%s]" : "%s", address);
-    *fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (*fd >= 0)
-        (void)setsockopt(*fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes); /* a convenience */
-    failed = *fd < 0 || bind(*fd, found->ai_addr, found->ai_addrlen) || listen(*fd, 128) ||
-             getsockname(*fd, (struct sockaddr *)&bound, &bound_bytes);
-    freeaddrinfo(found);
-    if (!failed) {
-        server->admission.port =
-            ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
-                                              : ((struct sockaddr_in *)&bound)->sin_port);
-        return KL_OK;
-    }
-    if (errno == EADDRINUSE)
-        kl_fail(err, KL_ERR_BUSY,
-                "port %s is in use: stop the other server, or take another with --port N (0: any "
-                "free one)",
-                port);
-    else
-        kl_fail(err, KL_ERR_IO, "cannot listen on %.60s port %s: %s", address, port,
-                strerror(errno));
-    if (*fd >= 0)
-        close(*fd);
-    return err->status;
-}
-
 enum kl_status kl_server_start(const struct kl_server_options *options, struct kl_served *served,
                                struct kl_pool *pool, struct kl_server **out, struct kl_error *err)
 {
     struct kl_server *server = NULL;
-    int fd = -1;
+    struct kl_listening listening = {.fd = -1};
     enum kl_status status;
 
     if (options->bind && !kl_guard_is_loopback(options->bind) && !options->token)
@@ -473,21 +426,23 @@ enum kl_status kl_server_start(const struct kl_server_options *options, struct k
     pthread_cond_init(&server->idle, NULL);
     status = kl_connections_create(CONNECTIONS_ROOM, &server->connections, err);
     if (!status)
-        status = listen_on(server, &fd, err);
+        status = kl_listen(options->bind, options->port, &listening, err);
+    snprintf(server->admission.bind_host, sizeof server->admission.bind_host, "%s", listening.host);
+    server->admission.port = listening.port;
     if (!status)
         status = kl_served_watch(served, kl_service_forget, &server->service, err);
     if (!status) {
         server->daemon = MHD_start_daemon(
             MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION |
                 MHD_USE_ITC,
-            0, NULL, NULL, handle, server, MHD_OPTION_LISTEN_SOCKET, fd,
+            0, NULL, NULL, handle, server, MHD_OPTION_LISTEN_SOCKET, listening.fd,
             MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
             (unsigned)CONNECTION_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY,
             MHD_OPTION_NOTIFY_COMPLETED, complete, server, MHD_OPTION_NOTIFY_CONNECTION,
             notice_connection, server, MHD_OPTION_URI_LOG_CALLBACK, look_at_address, server,
             MHD_OPTION_END);
         if (!server->daemon) {
-            close(fd);
+            close(listening.fd);
             status = kl_fail(err, KL_ERR_IO, "cannot start the HTTP server: %s", strerror(errno));
         }
     }

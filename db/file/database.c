@@ -9,7 +9,6 @@
 #include "core/base/memory.h"
 #include "db/file/checksum.h"
 #include "db/file/formats.h"
-#include "db/file/objects.h"
 #include "db/file/schema.h"
 #include "db/file/vfs.h"
 
@@ -386,8 +385,6 @@ enum kl_status kl_db_open(const char *path, enum kl_open_mode mode, sqlite3 **ou
     }
     if (!status && (mode == KL_OPEN_READ || mode == KL_OPEN_OLDER))
         status = check_at_rest(db, path, err);
-    if (!status && mode == KL_OPEN_READ)
-        status = kl_objects_check(db, err);
     if (!status && mode == KL_OPEN_IMMUTABLE) /* fetch pages, whatever the number says */
         status = kl_db_exec(db, "PRAGMA mmap_size = 1", err);
     if (status) {

@@ -16,12 +16,12 @@ enum kl_open_mode {
 };
 
 /* Opens path through db/file/vfs.h; the caller closes *db with sqlite3_close. KL_OPEN_READ and
- * _IMMUTABLE refuse what is not a keylight run of this version, with the schema of this version and
- * nothing beside it, and write nothing; a statement that takes more steps than the file's size
- * explains ends with KL_ERR_DAMAGED: tables can be made that have no end; only
- * KL_OPEN_WRITE takes back what a killed writer did not commit, and refuses a journal that is not
- * the run's own. Errors: KL_ERR_NOT_FOUND, KL_ERR_FOREIGN, KL_ERR_EMPTY, KL_ERR_OLDER,
- * KL_ERR_NEWER, KL_ERR_UNFINISHED (KL_OPEN_READ, a writer was cut off), KL_ERR_BUSY, KL_ERR_IO. */
+ * _IMMUTABLE refuse what is not a keylight run of this version, and write nothing; a statement that
+ * takes more steps than the file's size explains ends with KL_ERR_DAMAGED: tables can be made that
+ * have no end; only KL_OPEN_WRITE takes back what a killed writer did not commit, and refuses a
+ * journal that is not the run's own. Errors: KL_ERR_NOT_FOUND, KL_ERR_FOREIGN, KL_ERR_EMPTY,
+ * KL_ERR_OLDER, KL_ERR_NEWER, KL_ERR_UNFINISHED (KL_OPEN_READ, a writer was cut off), KL_ERR_BUSY,
+ * KL_ERR_IO. */
 enum kl_status kl_db_open(const char *path, enum kl_open_mode mode, sqlite3 **db,
                           struct kl_error *err);
 

@@ -27,11 +27,11 @@ BELOW = {
     "server": ["core", "api", "db/follow.h", "db/run.h", "db/samples.h", "db/marks.h", "db/results.h"],
     "cli": ["core", "api", "db/follow.h", "db/run.h", "db/samples.h", "db/marks.h", "db/results.h", "db/writer.h", "db/check.h", "db/upgrade.h"],
 }
-ONLY = {("cli/serve.c", "server/server.h")}  # the command that starts the server
+ONLY = {("cli/serve.c", "server/server.h"), ("cli/serve.c", "server/confine.h")}  # the command that starts the server
 
 # A library and the only rooms that may know it.
 LIBRARIES = {
-    r"sqlite3": ["db"], r"xxhash": ["db"], r"microhttpd": ["server"], r"cjson|cJSON": ["api", "server"],
+    r"sqlite3": ["db"], r"xxhash": ["db"], r"microhttpd": ["server"], r"seccomp|landlock": ["server"], r"cjson|cJSON": ["api", "server"],
     r"stb_image_write": ["api"], r"stb_image(?!_write)": ["core/data"], r"gdk-pixbuf": ["core/data"], r"librsvg|cairo": ["api/figures"],
     r"uni(?:gbrk|norm|str|wbrk|width|ctype)\.h": ["core/base", "core/data"], r"cblas": ["core"], r"zlib": ["core", "api", "server"],
 }
