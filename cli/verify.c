@@ -86,6 +86,21 @@ static enum kl_status check_layers(struct kl_run *run, struct kl_pool *pool, str
     return KL_OK;
 }
 
+/* Opens a run whose rows are what was written: that is looked at first, as what is opened trusts
+ * its rows and says less of them. What is no run at all is told by who opens it. */
+static enum kl_status open_checked(const char *path, struct kl_session *session,
+                                   struct kl_error *err)
+{
+    struct kl_error of_rows = {0};
+    enum kl_status status = kl_check_rows(path, &of_rows);
+
+    if (status != KL_ERR_DAMAGED && kl_session_open(path, session, err))
+        return err->status;
+    if (status)
+        *err = of_rows;
+    return status;
+}
+
 enum kl_status kl_cli_verify(int argc, char **argv, struct kl_error *err)
 {
     const struct kl_option table[] = {{.type = KL_OPTION_END}};
@@ -111,12 +126,8 @@ enum kl_status kl_cli_verify(int argc, char **argv, struct kl_error *err)
     if (status || is_done)
         return status;
     status = kl_one_operand(argv, n_operands, "run file", &path, err);
-    /* First: what is opened trusts its rows, and says less of them. What else is wrong is told
-     * when it is opened. */
-    if (!status && kl_check_rows(path, err) == KL_ERR_DAMAGED)
-        status = err->status;
     if (!status)
-        status = kl_session_open(path, &session, err);
+        status = open_checked(path, &session, err);
     if (!status)
         status = kl_check_run(session.run, err);
     if (!status) {

@@ -44,8 +44,10 @@ enum kl_status kl_check_rows(const char *path, struct kl_error *err)
     if (status) { /* that a row is not what was written tells more than where a tree is broken */
         struct kl_error other;
 
-        if (kl_rows_check_all(db, NULL, NULL, &other) == KL_ERR_DAMAGED)
+        if (kl_rows_check_all(db, NULL, NULL, &other) == KL_ERR_DAMAGED) {
             *err = other;
+            status = other.status;
+        }
     } else {
         status = kl_rows_check_all(db, NULL, NULL, err);
     }

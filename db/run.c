@@ -202,6 +202,8 @@ static enum kl_status open_sources(struct kl_run *run, unsigned n_workers, struc
     kl_training_layout(&run->training, &layout);
     for (uint32_t l = 0; !status && l < layout.n_layers; l++)
         status = open_layer(run, &layout, l, err);
+    if (!status)
+        kl_chunk_files_trust(run->private->files);
     return status;
 }
 
@@ -274,6 +276,7 @@ static enum kl_status read_all(struct kl_run *run, unsigned n_workers, struct kl
         status = kl_queries_open(run->path, run->fingerprint, &run->training.shape,
                                  kl_collection_size(&run->data), &run->private->queries, err);
     run->history.queries = run->private->queries;
+    kl_db_trust(run->private->db);
     return status || n_workers == 0 ? status : open_sources(run, n_workers, err);
 }
 

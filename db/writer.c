@@ -350,6 +350,7 @@ static enum kl_status read_unfinished(struct kl_writer *writer, struct kl_collec
         if (!status && resumed.carried)
             status = kl_carried_read(writer->db, resumed.carried, resumed.n_carried, err);
     }
+    kl_db_trust(writer->db);
     if (status) {
         kl_training_state_clear(&resumed);
         kl_collection_clear(&read);
@@ -420,6 +421,8 @@ enum kl_status kl_writer_complete(const char *path, struct kl_error *err)
     sqlite3_int64 finished = 0;
     enum kl_status status = kl_db_open(path, KL_OPEN_WRITE, &writer.db, err);
 
+    if (!status)
+        kl_db_distrust(writer.db);
     if (!status)
         status = kl_db_exec(writer.db,
                             "PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;"

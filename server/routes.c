@@ -135,6 +135,7 @@ static void route_below(struct kl_service *service, struct kl_run *run, const ch
 }
 
 #define WORDS_BYTES ((size_t)64 << 10) /* of a body: a text, many names of samples */
+#define TEXT_BYTES ((size_t)256 << 10) /* of one that may be written as \\uXXXX */
 #define NUMBER_BYTES 24                /* as JSON writes it, with what stands around it */
 
 /* Refuses a body that can mean nothing before it is parsed, which takes forty times its size: by
@@ -144,7 +145,8 @@ static int is_too_large(const struct kl_run *run, const struct kl_request *reque
                         struct kl_reply *reply)
 {
     size_t n_pixels = kl_dataset_image_size(run->data.datasets[0]), n_values = 0;
-    size_t limit = WORDS_BYTES + NUMBER_BYTES * n_pixels;
+    size_t limit =
+        (kl_history_is_text(&run->history) ? TEXT_BYTES : WORDS_BYTES) + NUMBER_BYTES * n_pixels;
 
     if (request->body_bytes > limit && !run->history.queries) {
         kl_reply_problem(reply, 413, NULL, "a body about this run has at most %zu bytes", limit);

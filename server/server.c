@@ -196,27 +196,12 @@ static void notice_connection(void *self, struct MHD_Connection *connection, voi
                 : NULL;
 }
 
-/* Who asks: an address. From this machine (or its proxy) many come from one, and each connection is
- * somebody. */
-static void name_client(struct MHD_Connection *connection, char *client, size_t n_bytes)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    const struct sockaddr *address = info ? info->client_addr : NULL;
-    socklen_t length = address && address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
-                                                                 : sizeof(struct sockaddr_in);
-    char host[64] = "", port[8] = "";
-
-    if (address)
-        (void)getnameinfo(address, length, host, sizeof host, port, sizeof port,
-                          NI_NUMERICHOST | NI_NUMERICSERV);
-    snprintf(client, n_bytes, kl_guard_is_loopback(host) ? "%s %s" : "%s", host, port);
-}
-
 static void *look_at_address(void *self, const char *address, struct MHD_Connection *connection)
 {
-    (void)self;
-    (void)connection;
+    const struct kl_server *server = self;
+
+    kl_connection_waits(server->connections,
+                        connection_of(connection)); /* for the rest of the head */
     return strstr(address, "%00") ? &marked : NULL;
 }
 
@@ -249,6 +234,8 @@ static int read_request(const struct kl_server *server, struct MHD_Connection *c
                         const char *path, int is_post, struct kl_request *request)
 {
     struct collector collector = {request, 0};
+    const union MHD_ConnectionInfo *address =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
 
     *request = (struct kl_request){
         .path = own_path(server, path),
@@ -259,7 +246,7 @@ static int read_request(const struct kl_server *server, struct MHD_Connection *c
         .accepts_gzip =
             kl_encoding_accepts_gzip(header(connection, MHD_HTTP_HEADER_ACCEPT_ENCODING)),
     };
-    name_client(connection, request->client, sizeof request->client);
+    kl_client_name(address ? address->client_addr : NULL, request->client, sizeof request->client);
     MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, collect_parameter, &collector);
     return !collector.overflow;
 }
@@ -270,9 +257,12 @@ static enum MHD_Result answer(struct kl_server *server, struct MHD_Connection *c
     struct kl_request request = {0};
     struct kl_reply reply = {0};
     struct kl_welcome welcome = {"", ""};
-    int complete = read_request(server, connection, path, is_post, &request);
+    enum MHD_Result result;
+    int complete;
 
-    kl_connection_is_answered(server->connections, connection_of(connection));
+    if (!kl_connection_is_answered(server->connections, connection_of(connection)))
+        return MHD_NO; /* it has given way: what it asks for is not done */
+    complete = read_request(server, connection, path, is_post, &request);
     pthread_mutex_lock(&server->lock);
     server->n_active++;
     pthread_mutex_unlock(&server->lock);
@@ -299,7 +289,9 @@ static enum MHD_Result answer(struct kl_server *server, struct MHD_Connection *c
             kl_guard_etag_matches(request.if_none_match, reply.etag))
             reply.status = 304;
     }
-    return send_reply(server, connection, &reply, welcome.cookie[0] ? welcome.cookie : NULL);
+    result = send_reply(server, connection, &reply, welcome.cookie[0] ? welcome.cookie : NULL);
+    kl_connection_sends(server->connections, connection_of(connection));
+    return result;
 }
 
 /* Whether the headers alone refuse a request, so that its body need not be kept. */
@@ -442,11 +434,12 @@ enum kl_status kl_server_start(const struct kl_server_options *options, struct k
             notice_connection, server, MHD_OPTION_URI_LOG_CALLBACK, look_at_address, server,
             MHD_OPTION_END);
         if (!server->daemon) {
-            close(listening.fd);
             status = kl_fail(err, KL_ERR_IO, "cannot start the HTTP server: %s", strerror(errno));
         }
     }
     if (status) {
+        if (listening.fd >= 0)
+            close(listening.fd);
         kl_server_stop(server);
         return status;
     }

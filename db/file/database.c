@@ -330,19 +330,31 @@ static int too_many_steps(void *unused)
     return 1;
 }
 
-/* What a stranger's file defines is not run, and what is run on it has an end. */
-static void confine(sqlite3 *db, const char *path, enum kl_open_mode mode)
+void kl_db_distrust(sqlite3 *db)
+{
+    struct stat info;
+    uint64_t steps = STEPS_TO_BEGIN;
+
+    if (!stat(file_of(db), &info))
+        steps += STEPS_OF_BYTE * (uint64_t)info.st_size;
+    sqlite3_progress_handler(db, steps < INT32_MAX ? (int)steps : INT32_MAX, too_many_steps, NULL);
+}
+
+void kl_db_trust(sqlite3 *db)
+{
+    sqlite3_progress_handler(db, 0, NULL, NULL);
+}
+
+/* What a stranger's file defines is not run, and what is read of it has an end. */
+static void confine(sqlite3 *db, enum kl_open_mode mode)
 {
     static const struct {
         int limit, value;
-    } limits[] = {{SQLITE_LIMIT_ATTACHED, 0},          {SQLITE_LIMIT_SQL_LENGTH, 20000},
-                  {SQLITE_LIMIT_COLUMN, 64},           {SQLITE_LIMIT_EXPR_DEPTH, 64},
-                  {SQLITE_LIMIT_COMPOUND_SELECT, 4},   {SQLITE_LIMIT_FUNCTION_ARG, 64},
-                  {SQLITE_LIMIT_TRIGGER_DEPTH, 0},     {SQLITE_LIMIT_VARIABLE_NUMBER, 64},
-                  {SQLITE_LIMIT_WORKER_THREADS, 0},    {SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 100},
-                  {SQLITE_LIMIT_LENGTH, INT32_MAX - 1}};
-    struct stat info;
-    uint64_t steps = STEPS_TO_BEGIN;
+    } limits[] = {{SQLITE_LIMIT_ATTACHED, 0},        {SQLITE_LIMIT_SQL_LENGTH, 20000},
+                  {SQLITE_LIMIT_COLUMN, 64},         {SQLITE_LIMIT_EXPR_DEPTH, 64},
+                  {SQLITE_LIMIT_COMPOUND_SELECT, 4}, {SQLITE_LIMIT_FUNCTION_ARG, 64},
+                  {SQLITE_LIMIT_TRIGGER_DEPTH, 0},   {SQLITE_LIMIT_VARIABLE_NUMBER, 64},
+                  {SQLITE_LIMIT_WORKER_THREADS, 0},  {SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 100}};
 
     for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++)
         sqlite3_limit(db, limits[i].limit, limits[i].value);
@@ -350,10 +362,8 @@ static void confine(sqlite3 *db, const char *path, enum kl_open_mode mode)
     sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
     sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    if (mode == KL_OPEN_WRITE || stat(path, &info))
-        return;
-    steps += STEPS_OF_BYTE * (uint64_t)info.st_size;
-    sqlite3_progress_handler(db, steps < INT32_MAX ? (int)steps : INT32_MAX, too_many_steps, NULL);
+    if (mode != KL_OPEN_WRITE)
+        kl_db_distrust(db);
 }
 
 enum kl_status kl_db_open(const char *path, enum kl_open_mode mode, sqlite3 **out,
@@ -380,7 +390,7 @@ enum kl_status kl_db_open(const char *path, enum kl_open_mode mode, sqlite3 **ou
         status = db ? kl_db_fail(db, err)
                     : kl_fail(err, KL_ERR_MEMORY, "not enough memory to open %s", path);
     if (!status) {
-        confine(db, path, mode);
+        confine(db, mode);
         status = kl_checksum_register(db, err);
     }
     if (!status && (mode == KL_OPEN_READ || mode == KL_OPEN_OLDER))

@@ -41,6 +41,14 @@ enum kl_status kl_db_next(sqlite3_stmt *statement, int *row, struct kl_error *er
 /* Runs a prepared statement that returns nothing and makes it ready for new values. */
 enum kl_status kl_db_run(sqlite3_stmt *statement, struct kl_error *err);
 
+/* From here on a statement that takes more steps than the size of db's file explains ends with
+ * KL_ERR_DAMAGED: tables can be made that have no end. What is read is so after kl_db_open. */
+void kl_db_distrust(sqlite3 *db);
+
+/* Ends that: of tables that have been read through it is known that they have an end, and blobs
+ * that are opened again and again would add up. */
+void kl_db_trust(sqlite3 *db);
+
 /* Makes a statement ready for new values; what it took is no longer counted. */
 void kl_db_rewind(sqlite3_stmt *statement);
 

@@ -7,11 +7,12 @@
 #include "db/file/create.h"
 #include "db/file/database.h"
 
-/* What SQLite keeps for itself (indices of UNIQUE, statistics) has names that nobody else can give.
+/* All but what SQLite keeps for itself: the indices of UNIQUE, which have no SQL, and statistics.
  */
 #define OF_A_FILE                                                                                  \
     "SELECT type, name, tbl_name, sql FROM sqlite_schema "                                         \
-    "WHERE NOT (type IN ('table', 'index') AND name LIKE 'sqlite\\_%' ESCAPE '\\')"
+    "WHERE NOT (type = 'index' AND sql IS NULL AND name GLOB 'sqlite_autoindex_*') "               \
+    "AND NOT (type = 'table' AND name IN ('sqlite_stat1', 'sqlite_stat4'))"
 
 static int is_same(sqlite3_stmt *found, sqlite3_stmt *known, int column)
 {
@@ -106,7 +107,7 @@ static void bind_row(sqlite3_stmt *row, sqlite3_stmt *insert)
 static enum kl_status try_table(sqlite3 *db, sqlite3 *empty, const char *table,
                                 struct kl_error *err)
 {
-    sqlite3_stmt *row = NULL, *insert = NULL;
+    sqlite3_stmt *row = NULL, *insert = NULL, *empty_again = NULL;
     char sql[400];
     size_t used;
     int is_row = 1;
@@ -120,15 +121,18 @@ static enum kl_status try_table(sqlite3 *db, sqlite3 *empty, const char *table,
     snprintf(sql + used, sizeof sql - used, ")");
     if (!status)
         status = kl_db_prepare(empty, sql, &insert, err);
+    snprintf(sql, sizeof sql, "DELETE FROM %s", table);
+    if (!status)
+        status = kl_db_prepare(empty, sql, &empty_again, err);
     while (!status && !(status = kl_db_next(row, &is_row, err)) && is_row) {
         bind_row(row, insert);
         status = kl_db_run(insert, err);
         if (status == KL_ERR_DAMAGED)
             forbidden(db, table, sqlite3_column_int64(row, 0), sqlite3_errmsg(empty), err);
-        snprintf(sql, sizeof sql, "DELETE FROM %s", table);
         if (!status)
-            status = kl_db_exec(empty, sql, err);
+            status = kl_db_run(empty_again, err);
     }
+    sqlite3_finalize(empty_again);
     sqlite3_finalize(insert);
     sqlite3_finalize(row);
     return status;

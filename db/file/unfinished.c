@@ -17,6 +17,8 @@ enum kl_status kl_unfinished_open(const char *path, sqlite3 **db, sqlite3_int64 
         return status;
     status = kl_db_open(path, KL_OPEN_WRITE, db, err);
     if (!status)
+        kl_db_distrust(*db);
+    if (!status)
         status = kl_db_integer(*db, "PRAGMA user_version", &version, err);
     if (!status && version == 0)
         status = kl_fail(err, KL_ERR_EMPTY,

@@ -72,6 +72,12 @@ enum kl_status kl_chunk_files_open(const char *path, unsigned n_workers,
     return KL_OK;
 }
 
+void kl_chunk_files_trust(struct kl_chunk_files *files)
+{
+    for (unsigned i = 0; i < files->n_workers; i++)
+        kl_db_trust(files->workers[i].db);
+}
+
 void kl_chunk_files_close(struct kl_chunk_files *files)
 {
     if (!files)

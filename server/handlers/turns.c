@@ -10,8 +10,9 @@
 struct kl_waiting {
     struct kl_waiting *next;
     const char *client;
+    unsigned long long tag;
     pthread_cond_t called;
-    int has_turn;
+    int has_turn, is_sent_away;
 };
 
 void kl_turns_init(struct kl_turns *turns, unsigned most)
@@ -26,16 +27,9 @@ void kl_turns_clear(struct kl_turns *turns)
     pthread_mutex_destroy(&turns->lock);
 }
 
-static unsigned long long served(const struct kl_turns *turns, const char *client)
-{
-    for (int i = 0; i < KL_TURN_CLIENTS; i++)
-        if (!strcmp(turns->clients[i].client, client))
-            return turns->clients[i].served;
-    return 0;
-}
-
-/* In place of whom was served longest ago, if there is no room for another. */
-static void note_served(struct kl_turns *turns, const char *client)
+/* The tag of a client's next question: behind its last one, and not before what has its turn now.
+ * In place of the row that ended first, if there is no room for another. */
+static unsigned long long next_tag(struct kl_turns *turns, const char *client)
 {
     int place = 0;
 
@@ -44,12 +38,16 @@ static void note_served(struct kl_turns *turns, const char *client)
             place = i;
             break;
         }
-        if (turns->clients[i].served < turns->clients[place].served)
+        if (turns->clients[i].tag < turns->clients[place].tag)
             place = i;
     }
-    snprintf(turns->clients[place].client, sizeof turns->clients[place].client, "%s", client);
-    turns->clients[place].served = ++turns->n_given;
-    turns->n_taken++;
+    if (strcmp(turns->clients[place].client, client) != 0) {
+        snprintf(turns->clients[place].client, sizeof turns->clients[place].client, "%s", client);
+        turns->clients[place].tag = 0;
+    }
+    if (turns->clients[place].tag < turns->now)
+        turns->clients[place].tag = turns->now;
+    return ++turns->clients[place].tag;
 }
 
 /* Gives free turns to those who wait: with the lock held. */
@@ -59,14 +57,34 @@ static void call(struct kl_turns *turns)
         struct kl_waiting **chosen = &turns->first, *one;
 
         for (struct kl_waiting **link = chosen; *link; link = &(*link)->next)
-            if (served(turns, (*link)->client) < served(turns, (*chosen)->client))
+            if ((*link)->tag < (*chosen)->tag)
                 chosen = link;
         one = *chosen;
         *chosen = one->next;
         one->has_turn = 1;
-        note_served(turns, one->client);
+        if (one->tag > turns->now)
+            turns->now = one->tag;
+        turns->n_taken++;
+        turns->n_waiting--;
         pthread_cond_signal(&one->called);
     }
+}
+
+/* An address: those of connections of this machine are one. */
+static int is_of_one_address(const char *client, const char *other)
+{
+    size_t length = strcspn(client, " ");
+
+    return length == strcspn(other, " ") && !strncmp(client, other, length);
+}
+
+static unsigned count_of(const struct kl_turns *turns, const char *client)
+{
+    unsigned n = 0;
+
+    for (const struct kl_waiting *one = turns->first; one; one = one->next)
+        n += (unsigned)is_of_one_address(client, one->client);
+    return n;
 }
 
 static void leave(struct kl_turns *turns, const struct kl_waiting *waiting)
@@ -75,8 +93,29 @@ static void leave(struct kl_turns *turns, const struct kl_waiting *waiting)
 
     while (*link && *link != waiting)
         link = &(*link)->next;
-    if (*link)
-        *link = waiting->next;
+    if (!*link)
+        return;
+    *link = waiting->next;
+    turns->n_waiting--;
+}
+
+/* Sends away who came last of the address that has the most who wait. */
+static void send_one_away(struct kl_turns *turns)
+{
+    struct kl_waiting *victim = turns->first;
+    unsigned most = 0;
+
+    for (struct kl_waiting *one = turns->first; one; one = one->next) {
+        unsigned n = count_of(turns, one->client);
+
+        if (n >= most) {
+            victim = one;
+            most = n;
+        }
+    }
+    leave(turns, victim);
+    victim->is_sent_away = 1;
+    pthread_cond_signal(&victim->called);
 }
 
 /* Waits as the last in the row: whether its turn came. */
@@ -92,8 +131,12 @@ static int wait_for_turn(struct kl_turns *turns, struct kl_waiting *waiting)
     while (*last)
         last = &(*last)->next;
     *last = waiting;
+    waiting->tag = next_tag(turns, waiting->client);
+    turns->n_waiting++;
     call(turns);
-    while (!waiting->has_turn && !late)
+    if (turns->n_waiting > KL_TURN_WAITING)
+        send_one_away(turns);
+    while (!waiting->has_turn && !waiting->is_sent_away && !late)
         late = pthread_cond_timedwait(&waiting->called, &turns->lock, &until) == ETIMEDOUT;
     if (!waiting->has_turn)
         leave(turns, waiting);
@@ -117,8 +160,7 @@ int kl_turns_take(struct kl_turns *turns, const struct kl_request *request, stru
         return 1;
     kl_reply_problem(
         reply, 503, NULL,
-        "there are more questions than can be answered in %d seconds: try again in a moment",
-        PATIENCE_S);
+        "more questions wait than can be answered soon: try again in a moment");
     reply->retry_after = 1;
     return 0;
 }

@@ -1,24 +1,29 @@
 #include "server/http/connections.h"
 
-#include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "core/base/clock.h"
 #include "core/base/memory.h"
+#include "server/http/guard.h"
 
-#define REQUEST_MS 30e3 /* for a head as a whole, however slowly it comes, and for a body */
-#define LOOK_S 1        /* between looks for who is late */
+#define WAIT_MS 30e3  /* for a request, then for its head as a whole, then for its body */
+#define SEND_MS 120e3 /* for an answer to be taken */
+#define SLOW_MS 5e3   /* who takes longer for an answer gives way, too */
+#define LOOK_S 1      /* between looks for who is late */
 
 struct kl_connection {
     struct kl_connection *next;
     int fd;
     unsigned char address[16]; /* IPv4 in its first four bytes */
-    double since_ms;           /* when it began to bring what it has not brought yet */
-    int is_answered, is_closed;
+    enum { WAITS, IS_ANSWERED, SENDS } state;
+    double since_ms; /* in this state */
+    int is_closed;
 };
 
 struct kl_connections {
@@ -37,9 +42,19 @@ static void hang_up(struct kl_connection *connection)
     shutdown(connection->fd, SHUT_RDWR);
 }
 
-static int may_go(const struct kl_connection *connection)
+static int is_late(const struct kl_connection *connection, double now)
 {
-    return !connection->is_answered && !connection->is_closed;
+    double most = connection->state == SENDS ? SEND_MS : WAIT_MS;
+
+    return !connection->is_closed && connection->state != IS_ANSWERED &&
+           now - connection->since_ms > most;
+}
+
+static int may_go(const struct kl_connection *connection, double now)
+{
+    return !connection->is_closed &&
+           (connection->state == WAITS ||
+            (connection->state == SENDS && now - connection->since_ms > SLOW_MS));
 }
 
 static void *watch(void *argument)
@@ -49,12 +64,12 @@ static void *watch(void *argument)
 
     pthread_mutex_lock(&connections->lock);
     while (!connections->is_stopping) {
-        double late = kl_now_ms() - REQUEST_MS;
+        double now = kl_now_ms();
 
         for (struct kl_connection *one = connections->all; one; one = one->next)
-            if (may_go(one) && one->since_ms < late)
+            if (is_late(one, now))
                 hang_up(one);
-        clock_gettime(CLOCK_REALTIME, &until);
+        clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_sec += LOOK_S;
         pthread_cond_timedwait(&connections->stopped, &connections->lock, &until);
     }
@@ -66,13 +81,17 @@ enum kl_status kl_connections_create(unsigned room, struct kl_connections **out,
                                      struct kl_error *err)
 {
     struct kl_connections *connections = NULL;
+    pthread_condattr_t attributes;
     enum kl_status status = kl_alloc(&connections, 1, sizeof *connections, "the server", err);
 
     if (status)
         return status;
     connections->room = room;
     pthread_mutex_init(&connections->lock, NULL);
-    pthread_cond_init(&connections->stopped, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&connections->stopped, &attributes);
+    pthread_condattr_destroy(&attributes);
     if (pthread_create(&connections->watcher, NULL, watch, connections)) {
         pthread_cond_destroy(&connections->stopped);
         pthread_mutex_destroy(&connections->lock);
@@ -111,12 +130,13 @@ static void copy_address(const struct sockaddr *from, unsigned char address[16])
         memcpy(address, &((const struct sockaddr_in6 *)(const void *)from)->sin6_addr, 16);
 }
 
-static unsigned count_of(const struct kl_connections *connections, const unsigned char address[16])
+static unsigned count_of(const struct kl_connections *connections, const unsigned char address[16],
+                         double now)
 {
     unsigned n = 0;
 
     for (const struct kl_connection *one = connections->all; one; one = one->next)
-        n += may_go(one) && !memcmp(one->address, address, 16);
+        n += may_go(one, now) && !memcmp(one->address, address, 16);
     return n;
 }
 
@@ -124,10 +144,11 @@ static unsigned count_of(const struct kl_connections *connections, const unsigne
 static void make_room(struct kl_connections *connections)
 {
     struct kl_connection *victim = NULL;
+    double now = kl_now_ms();
     unsigned most = 0;
 
     for (struct kl_connection *one = connections->all; one; one = one->next) {
-        unsigned n = may_go(one) ? count_of(connections, one->address) : 0;
+        unsigned n = may_go(one, now) ? count_of(connections, one->address, now) : 0;
 
         if (n > most || (n && n == most && one->since_ms < victim->since_ms)) {
             victim = one;
@@ -173,23 +194,44 @@ void kl_connection_end(struct kl_connections *connections, struct kl_connection 
     free(connection);
 }
 
-static void set(struct kl_connections *connections, struct kl_connection *connection,
-                int is_answered)
+/* Returns whether it is still open. */
+static int set(struct kl_connections *connections, struct kl_connection *connection, int state)
 {
+    int is_open;
+
     if (!connection)
-        return;
+        return 1;
     pthread_mutex_lock(&connections->lock);
-    connection->is_answered = is_answered;
+    connection->state = state;
     connection->since_ms = kl_now_ms();
+    is_open = !connection->is_closed;
     pthread_mutex_unlock(&connections->lock);
+    return is_open;
 }
 
-void kl_connection_is_answered(struct kl_connections *connections, struct kl_connection *connection)
+int kl_connection_is_answered(struct kl_connections *connections, struct kl_connection *connection)
 {
-    set(connections, connection, 1);
+    return set(connections, connection, IS_ANSWERED);
+}
+
+void kl_connection_sends(struct kl_connections *connections, struct kl_connection *connection)
+{
+    (void)set(connections, connection, SENDS);
 }
 
 void kl_connection_waits(struct kl_connections *connections, struct kl_connection *connection)
 {
-    set(connections, connection, 0);
+    (void)set(connections, connection, WAITS);
+}
+
+void kl_client_name(const struct sockaddr *address, char *client, size_t n_bytes)
+{
+    socklen_t length = address && address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                                                 : sizeof(struct sockaddr_in);
+    char host[64] = "", port[8] = "";
+
+    if (address)
+        (void)getnameinfo(address, length, host, sizeof host, port, sizeof port,
+                          NI_NUMERICHOST | NI_NUMERICSERV);
+    snprintf(client, n_bytes, kl_guard_is_loopback(host) ? "%s %s" : "%s", host, port);
 }

@@ -24,11 +24,18 @@ struct kl_connection *kl_connection_begin(struct kl_connections *connections, in
                                           const struct sockaddr *address);
 void kl_connection_end(struct kl_connections *connections, struct kl_connection *connection);
 
-/* Its request is being answered: this takes what it takes. */
-void kl_connection_is_answered(struct kl_connections *connections,
-                               struct kl_connection *connection);
+/* Its request is being answered: this takes what it takes. Returns 0 if it was closed before. */
+int kl_connection_is_answered(struct kl_connections *connections, struct kl_connection *connection);
 
-/* The next is waited for: a body after its head, another request after its answer. */
+/* The answer goes out: who takes it slowly may have to give way, and has two minutes. */
+void kl_connection_sends(struct kl_connections *connections, struct kl_connection *connection);
+
+/* The next is waited for: another request after an answer, the rest of a head after its first line,
+ * a body after its head. */
 void kl_connection_waits(struct kl_connections *connections, struct kl_connection *connection);
+
+/* Who asks: an address. From this machine (or its proxy) many come from one, and each connection is
+ * somebody: "127.0.0.1 54321". */
+void kl_client_name(const struct sockaddr *address, char *client, size_t n_bytes);
 
 #endif

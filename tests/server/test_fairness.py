@@ -63,18 +63,17 @@ def test_idle_connections_give_way():
         client.close()
 
 
-def test_a_connection_in_use_does_not():
+def test_a_question_that_is_being_answered_does_not():
     for beginning in (b"GET / HTTP/1.1\r\nX: ", f"POST {BASE}/attention HTTP/1.1\r\nHost: localhost\r\nContent-Length: 90000\r\n\r\n".encode()):
         SLOW.append(threading.Thread(target=drip, args=(beginning,)))  # for the last test
-        SLOW[-1].start()
-    connection = SERVER.connect()
-    for _ in range(3):
-        connection.request("GET", "/api/v1/runs")
-        assert connection.getresponse().read()
-        held = [socket.create_connection(("127.0.0.1", SERVER.port), timeout=10) for _ in range(40)]
-        for client in held:
-            client.close()
-    connection.close()
+    with concurrent.futures.ThreadPoolExecutor(8) as clients:
+        asked = [clients.submit(SERVER.ask, f"{BASE}/attention?sample={sample}&rank=effect&views=samples") for sample in range(40)]
+        held = [socket.create_connection(("127.0.0.1", SERVER.port), timeout=10) for _ in range(300)]
+        assert [each.result()[0] for each in asked] == [200] * 40
+    for client in held:
+        client.close()
+    for thread in SLOW:
+        thread.start()
 
 
 def hammer(number, until):
@@ -89,20 +88,42 @@ def hammer(number, until):
     return done
 
 
-def test_busy_clients_leave_a_turn_to_others():
+def flood(number, until):
+    """Each question on a connection of its own; too many are told to come again."""
+    said = {200: 0, 503: 0}
+    while time.monotonic() < until:
+        said[SERVER.ask(f"{BASE}/attention?sample={(number * 97 + sum(said.values())) % 6000}&rank=effect")[0]] += 1
+    return said[200]
+
+
+def is_answered_beside(clients_do, how_many, what):
+    """Somebody who has been here before, on the same connection, and somebody new."""
     seconds = 8
-    with concurrent.futures.ThreadPoolExecutor(32) as clients:
-        busy = [clients.submit(hammer, number, time.monotonic() + seconds) for number in range(32)]
+    kept = SERVER.connect()
+    with concurrent.futures.ThreadPoolExecutor(how_many) as clients:
+        busy = [clients.submit(clients_do, number, time.monotonic() + seconds) for number in range(how_many)]
         time.sleep(1)
         waits = []
         for sample in range(10):
-            begun = time.monotonic()
-            status = SERVER.ask(f"{BASE}/attention?sample={6000 - 1 - sample}")[0]
-            waits.append(time.monotonic() - begun)
-            assert status == 200, status
+            for one in (kept, SERVER.connect()):
+                begun = time.monotonic()
+                one.request("GET", f"{BASE}/attention?sample={6000 - 1 - sample}")
+                response = one.getresponse()
+                response.read()
+                waits.append(time.monotonic() - begun)
+                assert response.status == 200, response.status
         done = [each.result() for each in busy]
-    print(f"# beside 32 busy clients one waits {sorted(waits)[len(waits) // 2]:.3f} s, {max(waits):.3f} at most; they got {sum(done) / seconds:.0f} answers a second")
+    kept.close()
+    print(f"# beside {how_many} {what} one waits {sorted(waits)[len(waits) // 2]:.3f} s, {max(waits):.3f} at most; they got {sum(done) / seconds:.0f} answers a second")
     assert min(done) > 0 and max(waits) < 10
+
+
+def test_busy_clients_leave_a_turn_to_others():
+    is_answered_beside(hammer, 32, "busy clients")
+
+
+def test_a_flood_of_new_connections_leaves_a_turn_to_others():
+    is_answered_beside(flood, 60, "clients with a connection for each question")
 
 
 def resident():

@@ -93,7 +93,10 @@ function firstOf({run, state, pixels, signal}) {
     return askFirst({run, state, pixels}, signal);
   }
   signal.addEventListener('abort', () => ahead.control.abort());
-  return ahead.first;
+  return ahead.first.catch((error) => {
+    if (signal.aborted) throw error;
+    return askFirst({run, state, pixels}, signal); // what went wrong then may go well now
+  });
 }
 
 /** @param {Visit} visit */
