@@ -289,7 +289,8 @@ static void give_up(int gave_up_files)
     int gave_up_calls = kl_confine_calls();
 
     if (!gave_up_files)
-        printf("It could write elsewhere, if it were taken over: this kernel has no Landlock.\n");
+        printf("It could write elsewhere, if it were taken over: this kernel or build has no "
+               "Landlock.\n");
     if (!gave_up_calls)
         printf("It could open connections, if it were taken over: this kernel or build has no "
                "seccomp.\n");
