@@ -135,7 +135,7 @@ static void route_below(struct kl_service *service, struct kl_run *run, const ch
 }
 
 #define WORDS_BYTES ((size_t)64 << 10) /* of a body: a text, many names of samples */
-#define TEXT_BYTES ((size_t)256 << 10) /* of one that may be written as \\uXXXX */
+#define TEXT_BYTES ((size_t)256 << 10) /* of one that may be written as \uXXXX */
 #define NUMBER_BYTES 24                /* as JSON writes it, with what stands around it */
 
 /* Refuses a body that can mean nothing before it is parsed, which takes forty times its size: by

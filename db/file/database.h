@@ -16,12 +16,11 @@ enum kl_open_mode {
 };
 
 /* Opens path through db/file/vfs.h; the caller closes *db with sqlite3_close. KL_OPEN_READ and
- * _IMMUTABLE refuse what is not a keylight run of this version, and write nothing; a statement that
- * takes more steps than the file's size explains ends with KL_ERR_DAMAGED: tables can be made that
- * have no end; only KL_OPEN_WRITE takes back what a killed writer did not commit, and refuses a
- * journal that is not the run's own. Errors: KL_ERR_NOT_FOUND, KL_ERR_FOREIGN, KL_ERR_EMPTY,
- * KL_ERR_OLDER, KL_ERR_NEWER, KL_ERR_UNFINISHED (KL_OPEN_READ, a writer was cut off), KL_ERR_BUSY,
- * KL_ERR_IO. */
+ * _IMMUTABLE refuse what is not a keylight run of this version, and write nothing;
+ * what they read is distrusted (kl_db_distrust); only KL_OPEN_WRITE takes back what a killed writer
+ * did not commit, and refuses a journal that is not the run's own. Errors: KL_ERR_NOT_FOUND,
+ * KL_ERR_FOREIGN, KL_ERR_EMPTY, KL_ERR_OLDER, KL_ERR_NEWER, KL_ERR_UNFINISHED (KL_OPEN_READ, a
+ * writer was cut off), KL_ERR_BUSY, KL_ERR_IO. */
 enum kl_status kl_db_open(const char *path, enum kl_open_mode mode, sqlite3 **db,
                           struct kl_error *err);
 
@@ -42,7 +41,8 @@ enum kl_status kl_db_next(sqlite3_stmt *statement, int *row, struct kl_error *er
 enum kl_status kl_db_run(sqlite3_stmt *statement, struct kl_error *err);
 
 /* From here on a statement that takes more steps than the size of db's file explains ends with
- * KL_ERR_DAMAGED: tables can be made that have no end. What is read is so after kl_db_open. */
+ * KL_ERR_DAMAGED: tables can be made that have no end. To count all rows is one step to SQLite if
+ * it is written count(*), and many if it is count(rowid). */
 void kl_db_distrust(sqlite3 *db);
 
 /* Ends that: of tables that have been read through it is known that they have an end, and blobs

@@ -149,9 +149,7 @@ static enum kl_status check_references(sqlite3 *db, struct kl_error *err)
         status = kl_db_next(statement, &row, err);
     if (!status && row)
         status = forbidden(db, (const char *)sqlite3_column_text(statement, 0),
-                           sqlite3_column_int64(statement, 1),
-                           "it refers to another that is not "
-                           "there",
+                           sqlite3_column_int64(statement, 1), "it refers to one that is not there",
                            err);
     sqlite3_finalize(statement);
     return status;

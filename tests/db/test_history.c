@@ -431,6 +431,21 @@ START_TEST(a_chunk_of_the_wrong_size_is_refused_by_the_file_itself)
 }
 END_TEST
 
+/* As verify looks at a run. */
+static void is_found(const char *change)
+{
+    struct kl_run *run = NULL;
+    struct kl_error err = {0};
+    enum kl_status status = kl_check_rows(path, &err);
+
+    if (!status)
+        status = kl_run_open(path, 1, &run, &err);
+    if (!status)
+        status = kl_check_run(run, &err);
+    ck_assert_msg(status == KL_ERR_DAMAGED, "%s: %s", change, err.message);
+    kl_run_close(run);
+}
+
 START_TEST(verify_finds_other_weights_and_missing_predictions)
 {
     static const char *const changes[] = {
@@ -441,17 +456,9 @@ START_TEST(verify_finds_other_weights_and_missing_predictions)
         "UPDATE curve SET accuracy = 0.01"};
 
     for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
-        struct kl_run *run = NULL;
-        struct kl_error err = {0};
-        enum kl_status status;
-
         write_run(KL_F16);
         execute(changes[i]);
-        status = kl_run_open(path, 1, &run, &err);
-        if (!status)
-            status = kl_check_run(run, &err);
-        ck_assert_msg(status == KL_ERR_DAMAGED, "%s: %s", changes[i], err.message);
-        kl_run_close(run);
+        is_found(changes[i]);
     }
     remove_path();
 }
@@ -482,19 +489,9 @@ START_TEST(what_is_changed_anywhere_is_found_by_its_checksum)
         "DELETE FROM curve WHERE step = 7"};
 
     for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
-        struct kl_run *run = NULL;
-        struct kl_error err = {0};
-        enum kl_status status;
-
         write_run(KL_F16);
         execute_unsigned(changes[i]);
-        status = kl_check_rows(path, &err);
-        if (!status)
-            status = kl_run_open(path, 1, &run, &err);
-        if (!status)
-            status = kl_check_run(run, &err);
-        ck_assert_msg(status == KL_ERR_DAMAGED, "%s: %s", changes[i], err.message);
-        kl_run_close(run);
+        is_found(changes[i]);
     }
     remove_path();
 }
