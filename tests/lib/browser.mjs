@@ -122,7 +122,7 @@ export async function run(prepare, begin) {
       '--disable-sync']});
     world.context = await world.browser.newContext({viewport: {width: 1440, height: 900}});
     world.page = await newPage(world.context);
-    world.page.setDefaultTimeout(20000);
+    world.page.setDefaultTimeout(60000); // a machine may be slow
     begin(world);
     for (const [i, [name, body]] of tests.entries()) {
       try {

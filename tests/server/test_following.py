@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 import tap  # noqa: E402
 from client import Server  # noqa: E402
 
-OPTIONS = ("--data", "strokes", "--hidden", "600,600", "--batch", "4", "--steps", "12000", "--checkpoint-steps", "50", "--evaluation-steps", "500",
+OPTIONS = ("--data", "strokes", "--hidden", "600,600", "--batch", "4", "--steps", "5000", "--checkpoint-steps", "50", "--evaluation-steps", "100",
            "--name", "long")
 WANTED, OFD_SETLK = 1 << 62, 37  # what whoever copies a file locks of it: db/file/committed.h
 
@@ -29,11 +29,18 @@ def begin(path, *options):
     return child
 
 
-def advance(child):
-    """Lets a training that stands still go on for a moment, so that it does not end before its time."""
-    child.send_signal(signal.SIGCONT)
-    time.sleep(0.7)
-    child.send_signal(signal.SIGSTOP)
+def advance(child, server, is_later):
+    """Lets a training that stands still go on a line of what it prints at a time, so that it does not end before its time, until the
+    server has a later checkpoint; returns that."""
+    for _ in range(40):
+        child.send_signal(signal.SIGCONT)
+        child.stderr.readline()
+        child.send_signal(signal.SIGSTOP)
+        for _ in range(20):
+            if is_later(run := followed(server)):
+                return run
+            time.sleep(0.2)
+    raise AssertionError(f"no later checkpoint: {run}")
 
 
 def end(child):
@@ -70,7 +77,7 @@ def test_a_run_in_training_is_followed_to_its_end():
     try:
         run = first = followed(server)
         api = f"/api/v1/runs/{first['id']}/"
-        assert run["file"] == "long.keylight.part" and run["unfinished"]["planned_steps"] == 12000 and run["unfinished"]["is_written"]
+        assert run["file"] == "long.keylight.part" and run["unfinished"]["planned_steps"] == 5000 and run["unfinished"]["is_written"]
         assert run["steps"] % 50 == 0 and run["patterns"] == 4 * run["steps"] and run["errands"] == []
         tags = set()
         for _ in range(2):
@@ -80,8 +87,7 @@ def test_a_run_in_training_is_followed_to_its_end():
             tags.add(headers["ETag"])
             curve = server.json(f"/api/v1/runs/{first['id']}")["curve"]
             assert curve[-1]["step"] == server.json(f"/api/v1/runs/{first['id']}")["steps"]
-            advance(child)
-            run = wait_for(server, lambda later: later["steps"] > run["steps"])
+            run = advance(child, server, lambda later: later["steps"] > run["steps"])
             assert run["id"] == first["id"]
         assert len(tags) == 2, "an answer of an earlier checkpoint would be taken for that of a later one"
         for kind in ("retrain", "walk", "truth", "votes"):
@@ -102,7 +108,7 @@ def test_a_run_in_training_is_followed_to_its_end():
         threading.Thread(target=child.stderr.read, daemon=True).start()
         child.wait(timeout=200)
         done = wait_for(server, lambda later: "unfinished" not in later)
-        assert done["steps"] == 12000 and done["file"] == "long.keylight" and done["id"] != first["id"]
+        assert done["steps"] == 5000 and done["file"] == "long.keylight" and done["id"] != first["id"]
         assert "votes" in done["errands"]
         assert server.json(api + "answer?sample=test/strokes/7")["run"] == done["id"], "a link of while it was in training is good"
         assert os.listdir(FOLDER) == ["long.keylight"]

@@ -132,9 +132,9 @@ export function showSpotlight(section, run, state, answer, subject, actions) {
         'the spotlight', ['rank', 'dataset', 'index', 'class', 'pattern', 'step', 'repetitions',
           'attention', 'contribution', 'ranked_by', 'score', 'deviations_above_mean'], rows)),
     controls(run, state, answer, actions),
-    h('p.common-note', {role: 'status'}),
     cards(run, answer, actions),
-    h('div.under', {}, legend(run, answer), more(state, answer, actions) ?? ''));
+    h('div.under', {}, legend(run, answer), more(state, answer, actions) ?? ''),
+    h('p.common-note', {role: 'status'})); // it comes late, into room that is kept for it
 }
 
 /** A sample in the top ten of more queries than this is common: of even chances, with one class in
