@@ -307,9 +307,10 @@ static void add_summary(struct kl_json *json, const struct kl_run *run)
     add_errands(json, run);
     kl_json_count(json, "patterns", run->history.n_patterns);
     kl_json_count(json, "steps", run->training.n_steps);
-    if (run->planned_steps) {
+    if (run->is_unfinished) {
         kl_json_object(json, "unfinished");
-        kl_json_count(json, "planned_steps", run->planned_steps);
+        if (run->planned_steps)
+            kl_json_count(json, "planned_steps", run->planned_steps);
         kl_json_bool(json, "is_written", kl_follow_is_written(run->path));
         kl_json_string(json, "version", run->version);
         kl_json_end(json);

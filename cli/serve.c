@@ -217,7 +217,7 @@ static enum kl_status open_one(struct kl_served *served, const char *path, int i
         status = follow(served, file, err);
     } else {
         status = open_finished(served, path, is_named, err);
-        if (status == KL_ERR_UNFINISHED && file)
+        if ((status == KL_ERR_UNFINISHED || status == KL_ERR_RECORDING) && file)
             status = follow(served, file, err);
     }
     free(file);

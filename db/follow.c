@@ -8,7 +8,10 @@
 
 #include "core/base/memory.h"
 #include "db/file/committed.h"
+#include "db/file/database.h"
 #include "db/file/draft.h"
+#include "db/file/objects.h"
+#include "db/file/run_row.h"
 #include "db/writer.h"
 
 enum kl_status kl_follow_find(const char *path, char **draft, struct kl_error *err)
@@ -44,6 +47,51 @@ static enum kl_status make_folder(char **folder, struct kl_error *err)
     return KL_OK;
 }
 
+/* Makes a copy of a recorded run whole: what is shown of it its recorder wrote, at some of its
+ * checkpoints. */
+static enum kl_status complete_recorded(sqlite3 *db, struct kl_error *err)
+{
+    sqlite3_int64 is_shown = 0;
+    enum kl_status status = kl_db_integer(
+        db,
+        "SELECT coalesce((SELECT CAST(value AS INTEGER) FROM setting WHERE key = 'steps'), 0) = "
+        "(SELECT steps_done FROM run)",
+        &is_shown, err);
+
+    if (!status && !is_shown)
+        status =
+            kl_fail(err, KL_ERR_UNFINISHED,
+                    "its recorder has not yet asked the model about test samples, for which it "
+                    "takes a share of the training's time: try again later");
+    return status ? status : kl_run_row_finish(db, err);
+}
+
+/* Makes a copy whole as of its last checkpoint. */
+static enum kl_status complete(const char *copy, struct kl_error *err)
+{
+    sqlite3 *db = NULL;
+    sqlite3_int64 is_recorded = 0, finished = 0;
+    enum kl_status status = kl_db_open(copy, KL_OPEN_WRITE, &db, err);
+
+    if (!status)
+        kl_db_distrust(db);
+    if (!status)
+        status = kl_objects_check(db, err);
+    if (!status)
+        status = kl_db_integer(db, "SELECT count(*) FROM setting WHERE key = 'framework'",
+                               &is_recorded, err);
+    if (!status)
+        status = kl_db_integer(db, "SELECT finished FROM run", &finished, err);
+    if (!status && finished)
+        status =
+            kl_fail(err, KL_ERR_DAMAGED,
+                    "it is finished, and the journal beside it is not its own: move that away");
+    if (!status && is_recorded)
+        status = complete_recorded(db, err);
+    sqlite3_close(db);
+    return status || is_recorded ? status : kl_writer_complete(copy, err);
+}
+
 static enum kl_status open_copy(const char *copy, const char *draft, unsigned n_workers,
                                 struct kl_run **run, struct kl_error *err)
 {
@@ -53,8 +101,7 @@ static enum kl_status open_copy(const char *copy, const char *draft, unsigned n_
 
     if (!status)
         status = kl_committed_copy(draft, copy, err);
-    if (!status &&
-        kl_writer_complete(copy, &of_copy)) /* which tells the copy's name, not its own */
+    if (!status && complete(copy, &of_copy)) /* which tells the copy's name, not its own */
         status = kl_fail(err, of_copy.status, "%s cannot be looked at while it is not finished: %s",
                          draft, of_copy.message);
     if (!status)
@@ -65,6 +112,7 @@ static enum kl_status open_copy(const char *copy, const char *draft, unsigned n_
     }
     free((*run)->path);
     (*run)->path = name;
+    (*run)->is_unfinished = 1;
     memcpy((*run)->fingerprint, (*run)->birth, sizeof(*run)->birth);
     return KL_OK;
 }

@@ -83,7 +83,7 @@ enum kl_status kl_marks_read(const struct kl_run *run, struct kl_mark **marks, u
 
     *marks = NULL;
     *n = 0;
-    if (run->planned_steps)
+    if (run->is_unfinished)
         return KL_OK; /* there are none of a run in training */
     status = kl_beside_open(&marks_file, run, 0, &db, err);
     if (!status && db)
@@ -137,7 +137,7 @@ enum kl_status kl_marks_set(const struct kl_run *run, const struct kl_mark *mark
     sqlite3 *db = NULL;
     enum kl_status status;
 
-    if (run->planned_steps)
+    if (run->is_unfinished)
         return kl_fail(err, KL_ERR_UNFINISHED,
                        "this run is in training: mark its suspects when it is finished");
     if (mark->sample >= kl_collection_size(&run->data))

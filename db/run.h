@@ -19,7 +19,8 @@ struct kl_run_curve_point {
 struct kl_run {
     char *path;
     struct kl_training training;
-    uint32_t planned_steps; /* of a run that is not finished: training.n_steps is how far it is */
+    int is_unfinished;      /* training.n_steps is how far it is */
+    uint32_t planned_steps; /* of such a run; 0: nobody knows, as it is recorded */
     uint32_t n_other_settings;
     struct kl_other_setting *other_settings;
     char fingerprint[17]; /* names the run in URLs */

@@ -280,17 +280,20 @@ static enum kl_status read_start(struct kl_writer *writer, struct kl_collection 
     struct kl_other_setting *others = NULL;
     struct kl_layer_facts *facts = NULL;
     uint32_t n_others;
+    int is_recorded = 0;
     enum kl_status status = kl_rows_check_small(writer->db, err);
 
     if (!status)
         status = kl_settings_read(writer->db, &writer->training, &others, &n_others, err);
+    for (uint32_t i = 0; !status && i < n_others; i++)
+        is_recorded |= !strcmp(others[i].key, "framework");
     free(others); /* they stay in the file */
     if (!status)
         status = kl_datasets_read(writer->db, kl_training_model(&writer->training),
                                   (enum kl_heads)writer->training.heads, data, err);
     if (!status)
         status = kl_layers_read(writer->db, data, &writer->training, &facts, err);
-    if (!status && facts)
+    if (!status && (facts || is_recorded))
         status =
             kl_fail(err, KL_ERR_USAGE, "%s was recorded by another program: go on with it there",
                     sqlite3_db_filename(writer->db, "main"));
@@ -418,7 +421,6 @@ enum kl_status kl_writer_complete(const char *path, struct kl_error *err)
     struct kl_recorder recorder = kl_writer_recorder(&writer);
     struct kl_collection data = {0};
     struct kl_training_state state = {0};
-    sqlite3_int64 finished = 0;
     enum kl_status status = kl_db_open(path, KL_OPEN_WRITE, &writer.db, err);
 
     if (!status)
@@ -428,12 +430,6 @@ enum kl_status kl_writer_complete(const char *path, struct kl_error *err)
                             "PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;"
                             "BEGIN IMMEDIATE",
                             err);
-    if (!status)
-        status = kl_db_integer(writer.db, "SELECT finished FROM run", &finished, err);
-    if (!status && finished)
-        status =
-            kl_fail(err, KL_ERR_DAMAGED,
-                    "it is finished, and the journal beside it is not its own: move that away");
     if (!status)
         status = read_unfinished(&writer, &data, &state, err);
     if (!status && state.steps_done == 0)

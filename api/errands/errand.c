@@ -42,7 +42,7 @@ int kl_errand_parse(const char *name, enum kl_errand_kind *kind)
 enum kl_status kl_errand_possible(enum kl_errand_kind kind, const struct kl_run *run,
                                   struct kl_error *err)
 {
-    if (run->planned_steps)
+    if (run->is_unfinished)
         return kl_fail(err, KL_ERR_UNFINISHED,
                        "this run is in training: ask that when it is finished");
     if (kind == KL_ERRAND_VOTES)

@@ -162,7 +162,7 @@ static enum kl_status add_rows(struct kl_checksum *sum, sqlite3 *db, const char 
                                const char *condition, struct kl_error *err)
 {
     sqlite3_stmt *statement = NULL;
-    char sql[160];
+    char sql[300];
     int row = 1;
     enum kl_status status;
 
@@ -189,7 +189,11 @@ static enum kl_status add_all(struct kl_checksum *sum, sqlite3 *db, struct kl_er
 
 static enum kl_status add_birth(struct kl_checksum *sum, sqlite3 *db, struct kl_error *err)
 {
-    enum kl_status status = add_rows(sum, db, "setting", "1", err);
+    enum kl_status status = add_rows(sum, db, "setting",
+                                     /* a recorder learns these as it goes on */
+                                     "key NOT IN ('steps', 'batch_size', 'evaluation_steps') OR "
+                                     "NOT EXISTS (SELECT 1 FROM setting WHERE key = 'framework')",
+                                     err);
 
     if (!status)
         status = add_rows(sum, db, "dataset", "1", err);

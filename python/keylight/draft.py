@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import struct
 
 from .errors import RecordError
 
@@ -11,6 +12,8 @@ except ImportError:  # elsewhere than on Unix nobody else writes it
     fcntl = None  # type: ignore[assignment]
 
 SUFFIX = ".part"
+_COPIED_AT = 1 << 62  # the byte that is locked while the file is copied, to be looked at
+_LOCK = "hhqqi4x"  # struct flock of Linux, 64 bits
 
 
 def is_begun(target: str) -> bool:
@@ -32,6 +35,16 @@ class Draft:
         except BlockingIOError:
             os.close(self._file)
             raise RecordError(f"{self.path} is being written by another program: wait until it is done") from None
+
+    def is_copied(self) -> bool:
+        """Whether somebody copies it just now, to look at it, and would rather have it stand still."""
+        if fcntl is None or not hasattr(fcntl, "F_OFD_GETLK"):
+            return False
+        try:
+            lock = fcntl.fcntl(self._file, fcntl.F_OFD_GETLK, struct.pack(_LOCK, fcntl.F_WRLCK, os.SEEK_SET, _COPIED_AT, 1, 0))
+        except OSError:
+            return False
+        return bool(struct.unpack(_LOCK, lock)[0] != fcntl.F_UNLCK)
 
     def publish(self) -> None:
         """What is whole, and closed, gets its name, unless something else has it; nobody writes it any more."""

@@ -207,9 +207,15 @@ def rehearse(model: nn.Module, layers: list[Layer], samples: Samples, wanted: np
             raise RecordError(f"the model cannot be asked about a sample of test ({error}){remedy}") from error
 
 
+def clear(file: HistoryFile) -> None:
+    """Forgets those of an earlier step."""
+    for table in ("query_key_chunk", "query_place_chunk", "query"):
+        file.delete(table, "1")
+
+
 def write(file: HistoryFile, samples: Samples, name: str, first: int, index: np.ndarray, found: list[Query], places: list[int],
           dtype: str) -> None:
-    """The rows of query, query_key_chunk and query_place_chunk. name: the data set's; first: the id of the split's first sample; places: what the
+    """More rows of query, query_key_chunk and query_place_chunk. name: the data set's; first: the id of the split's first sample; places: what the
     layers have of every sample in training."""
     encoder = Encoder(dtype)
     for i, query in zip(index, found):

@@ -4,7 +4,7 @@ from __future__ import annotations
 import os
 import types
 import warnings
-from typing import Any, Iterable, Sequence
+from typing import Any, Callable, Iterable, Sequence
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from .errors import NotRecorded, RecordError
 from .file import HistoryFile
 from .gradients import find_factor, is_rounding
 from .layers import Layer, choose, joined, tied_to_embedding, why_not
+from .look import Looks
 from .native import perceptron
 from .ranks import Ranks, inner
 from .rules import Rule, describe, rule_of
@@ -60,8 +61,9 @@ class Recorder:
     where the data set does not tell). asked: which samples of test can be asked about, by their indices, or how many (default:
     all of images, some of a text). dtype: float16 or float32. batch_first: whether samples are the first dimension of what
     layers read, or the second. checkpoint_steps: after how many steps what is written is kept; check_steps: after how many
-    steps whole gradients are compared. resume: go on with an unfinished file, from step recorder.steps_done, with the model and
-    the optimizer as they were there.
+    steps whole gradients are compared. evaluation_steps: after how many steps the model is tried on test, for the curve of the
+    training (default: before the first and after the last one). resume: go on with an unfinished file, from step
+    recorder.steps_done, with the model and the optimizer as they were there.
 
     Raises RecordError for what cannot be recorded, and warns NotRecorded of what is left out."""
 
@@ -69,9 +71,9 @@ class Recorder:
                  layers: str | Iterable[str] | None = None, name: str | None = None,
                  classes: Sequence[str] | None = None, normalise: tuple[Any, Any] | None = None,
                  asked: int | Sequence[int] | None = None, dtype: str = "float16", batch_first: bool = True,
-                 checkpoint_steps: int = 100, check_steps: int = 100, resume: bool = False):
-        if checkpoint_steps < 1 or check_steps < 1:
-            raise RecordError("checkpoint_steps and check_steps are at least 1")
+                 checkpoint_steps: int = 100, check_steps: int = 100, evaluation_steps: int | None = None, resume: bool = False):
+        if min(checkpoint_steps, check_steps, 1 if evaluation_steps is None else evaluation_steps) < 1:
+            raise RecordError("checkpoint_steps, check_steps and evaluation_steps are at least 1")
         if dtype not in ("float16", "float32"):
             raise RecordError(f"dtype is float16 or float32, not {dtype!r}")
         self._ranks, model = Ranks(), inner(model)
@@ -86,6 +88,7 @@ class Recorder:
         self.path, self.name = path, name or os.path.splitext(os.path.basename(path))[0]
         self._model, self._optimizer, self._dtype, self._batch_first = model, optimizer, dtype, batch_first
         self._checkpoint_steps, self._check_steps, self._resume = checkpoint_steps, check_steps, resume
+        self._evaluation_steps = evaluation_steps
         self._train: Samples = data.samples_of(train, classes, normalise)
         self._test: Samples = data.samples_of(test, classes or self._train.classes, normalise)
         if self._train.kind != self._test.kind:
@@ -104,6 +107,7 @@ class Recorder:
                     _tell(f"{name_of} is left out: {reason}")
         self._batch_max = 0
         self._scores_before: queries.Scores | None = None
+        self._looks = Looks()
         self._layers: list[Recorded] = []
         self._run: RunFile
         self._writer: Writer | None = None
@@ -126,7 +130,8 @@ class Recorder:
 
     def __enter__(self) -> Recorder:
         if not self._resume and self._ranks.is_first:
-            self._scores_before = queries.scores(self._model, self._test)
+            with self._looks.taking():
+                self._scores_before = queries.scores(self._model, self._test)
         self._watch = Watch(self._model, self._chosen, lambda: self.current is not None,
                             batch_first=self._batch_first)
         self._step = self._optimizer.step
@@ -156,6 +161,7 @@ class Recorder:
             elif not self._is_ahead:  # or the weights are those of a step that is not in the record
                 self._writer.call(lambda: None)
                 self._checkpoint()
+                self._checkpoint(self._look())
         finally:
             self._writer.end(drops=kind is not None and self.steps_done == 0)
 
@@ -321,8 +327,10 @@ class Recorder:
         step = _together(parts, self.steps_done, recording.factor, recording.rules, [one.layer.name for one in self._layers])
         self._writer.add(step)
         self._batch_max = max(self._batch_max, len(step.samples))
+        if self._evaluation_steps is not None and self.steps_done % self._evaluation_steps == 0:
+            self._evaluate()
         if self.steps_done % self._checkpoint_steps == 0:
-            self._checkpoint()
+            self._checkpoint(self._look() if self._looks.is_due() else None, may_wait=True)
 
     def _keys(self, one: Recorded, samples: torch.Tensor) -> torch.Tensor:
         """What a layer saw of a step's samples, as Layer.inputs has it."""
@@ -353,7 +361,7 @@ class Recorder:
     def _begin(self, recording: Recording) -> None:
         """What stands before the first step. Of the first one the layers are known."""
         self._run = RunFile(self.name, self._dtype, self._train, self._test, self._optimiser, self._layers,
-                            self._activation(recording.samples))
+                            self._activation(recording.samples), self._checkpoint_steps, self._evaluation_steps)
         self._run.check(len(self._optimizer.param_groups))
         last = self._layers[-1]
         if last.places != 1 or not queries.makes_logits(self._model, [last.layer], self._test, self._batch_first):
@@ -367,14 +375,36 @@ class Recorder:
         writer = self._writer
         writer.call(lambda: self._run.write_start(writer.file, self._scores_before))
 
-    def _checkpoint(self) -> None:
+    def _checkpoint(self, show: Callable[[HistoryFile], None] | None = None, may_wait: bool = False) -> None:
         assert self._writer is not None
-        self._writer.checkpoint(self.steps_done, self._run.parameters())
+        self._writer.checkpoint(self.steps_done, self._run.parameters(), show, may_wait)
+
+    def _evaluate(self) -> None:
+        """A point of the curve."""
+        assert self._writer is not None
+        writer, steps, scores = self._writer, self.steps_done, queries.scores(self._model, self._test)
+        writer.write(lambda: self._run.write_scores(writer.file, steps, scores))
+
+    def _look(self) -> Callable[[HistoryFile], None] | None:
+        """Asks the model what is shown of the run while it is in training; what is returned writes it."""
+        layers = [] if self._run.is_native else [one.layer for one in self._layers]
+        look = self._looks.look(self._model, layers, self._test, self._asked, self._batch_first)
+        if look is None:
+            return None
+        steps, batch_max, places = self.steps_done, self._batch_max, [one.places for one in self._layers]
+
+        def write(file: HistoryFile) -> None:
+            queries.clear(file)
+            for index, found in look.found:
+                queries.write(file, self._test, self.name, len(self._train), index, found, places, self._dtype)
+            self._run.write_shown(file, steps, batch_max, look.scores)
+        return write
 
     def _finish(self) -> None:
         self._checkpoint()
         assert self._writer is not None
         writer = self._writer
+        writer.call(lambda: queries.clear(writer.file))
         scores = (queries.scores(self._model, self._train) if self._train.has_predictions else None,
                   queries.scores(self._model, self._test))
         if not self._run.is_native:
@@ -383,7 +413,7 @@ class Recorder:
                 def write(index: np.ndarray = index, found: list[queries.Query] = found) -> None:
                     queries.write(writer.file, self._test, self.name, len(self._train), index, found, places, self._dtype)
                 writer.call(write)
-        writer.call(lambda: self._run.write_end(writer.file, self.steps_done, self._batch_max, self._checkpoint_steps, scores))
+        writer.call(lambda: self._run.write_end(writer.file, self.steps_done, self._batch_max, scores))
         writer.call(writer.publish)
 
     def _go_on(self) -> None:
@@ -402,7 +432,8 @@ class Recorder:
         if counts != [(len(self._train), len(self._test), len(self._train.classes))]:
             raise RecordError(f"{self.path} was recorded with other data sets")
         self._layers, activation = read_layers(file, self.path, self._chosen, perceptron(self._model))
-        self._run = RunFile(self.name, self._dtype, self._train, self._test, self._optimiser, self._layers, activation)
+        self._run = RunFile(self.name, self._dtype, self._train, self._test, self._optimiser, self._layers, activation,
+                            self._checkpoint_steps, self._evaluation_steps)
         self.steps_done = self._run.check_is_of(file, self.path)
         (self._writer.first,), = file.select("SELECT coalesce(sum(count), 0) FROM step")
         (self._batch_max,), = file.select("SELECT coalesce(max(count), 0) FROM step")

@@ -49,6 +49,8 @@ class RunFile:
     optimiser: Optimiser
     layers: list[Recorded]
     activation: str | None
+    checkpoint_steps: int
+    evaluation_steps: int | None
 
     @property
     def is_native(self) -> bool:
@@ -99,14 +101,14 @@ class RunFile:
             if cut is not None and one.places > 1:
                 file.insert("convolution", number, cut.channels, *cut.size, *cut.kernel, *cut.stride, *cut.padding, *cut.dilation)
         write_tensors(file, "initial", self.parameters(initial=True))
-        if scores is not None:
-            file.insert("curve", 0, 0, scores.accuracy, scores.loss)
+        self._write_samples(file, None, None)
+        self.write_scores(file, 0, scores)
         known = {"framework": _framework(), "optimiser": self.optimiser.name, **self.train.settings(), **self.optimiser.settings}
         for key, value in known.items():
             file.insert("setting", key, value)
         file.checkpoint(0)
 
-    def _settings(self, steps: int, batch_max: int, checkpoint_steps: int, rules: list[Rule]) -> dict[str, str]:
+    def _settings(self, steps: int, batch_max: int, rules: list[Rule]) -> dict[str, str]:
         """rules: of the first and the last step. What each really used stands in its own; these are for people, within what
         a setting may be."""
         hidden = ",".join(str(one.layer.out_features) for one in self.layers[:-1]) if self.is_native else ""
@@ -115,23 +117,37 @@ class RunFile:
                 "steps": str(steps), "batch_size": str(batch_max), "optimiser": self.optimiser.name,
                 "learning_rate": repr(min(max(rules[0].learning_rate, 1e-30), 1000.0)),
                 "momentum": repr(rules[0].momentum), "weight_decay": repr(min(rules[0].weight_decay, 1.0)), "dtype": self.dtype,
-                "checkpoint_steps": str(checkpoint_steps), "evaluation_steps": str(max(steps, 1)),
+                "checkpoint_steps": str(self.checkpoint_steps), "evaluation_steps": str(self.evaluation_steps or max(steps, 1)),
                 "snapshot_steps": "0", "framework": _framework(), **self.train.settings(), **self.optimiser.settings}
 
-    def write_end(self, file: HistoryFile, steps: int, batch_max: int, checkpoint_steps: int,
+    def write_end(self, file: HistoryFile, steps: int, batch_max: int,
                   scores: tuple[queries.Scores | None, queries.Scores | None]) -> None:
         """All but the queries, which stand in the file already. scores: of train and test."""
+        self.write_shown(file, steps, batch_max, scores[1])
+        file.delete("sample", "1")
+        self._write_samples(file, *scores)
+        file.checkpoint(steps)
+        file.finish(steps)
+
+    def write_shown(self, file: HistoryFile, steps: int, batch_max: int, scores: queries.Scores | None) -> None:
+        """What makes a run be shown as of a step, but the queries: its settings, and the scores of test."""
         first, = file.select("SELECT learning_rate, momentum, weight_decay FROM rule WHERE step = 1 AND parameter_group = 0")
         file.delete("setting", "1")
-        for key, value in self._settings(steps, batch_max, checkpoint_steps, [Rule(*first)]).items():
+        for key, value in self._settings(steps, batch_max, [Rule(*first)]).items():
             file.insert("setting", key, value)
+        file.delete("curve", "step > 0 AND (step % ?1 <> 0 OR step = ?2)", (self.evaluation_steps or steps, steps))
+        self.write_scores(file, steps, scores)
+
+    def write_scores(self, file: HistoryFile, step: int, scores: queries.Scores | None) -> None:
+        """scores: of test, after a step."""
+        if scores is not None and len(self.test):
+            file.insert("curve", step, 0, scores.accuracy, scores.loss)
+
+    def _write_samples(self, file: HistoryFile, *scores: queries.Scores | None) -> None:
+        """scores: of train and test."""
         told = [(one.predicted, one.probability) if one is not None else (np.full(len(samples), -1), np.zeros(len(samples)))
                 for one, samples in zip(scores, (self.train, self.test))]
         self.train.write_samples(file, self.test, *(np.concatenate(parts) for parts in zip(*told)))
-        if scores[1] is not None and len(self.test):
-            file.insert("curve", steps, 0, scores[1].accuracy, scores[1].loss)
-        file.checkpoint(steps)
-        file.finish(steps)
 
     def check_is_of(self, file: HistoryFile, path: str) -> int:
         """That a file that is taken up again is of this recording, and holds what the model is now: returns its steps."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 import queue
 import sqlite3
 import threading
+import time
 from dataclasses import dataclass
 from typing import Any, Callable
 
@@ -16,6 +17,7 @@ from .rules import Rule
 from .run_file import write_tensors
 
 WAITING_MAX = 8  # steps: a training that is faster than the disk waits
+POSTPONED_MAX_S = 60  # a checkpoint that need not be kept at once, while the file is copied
 
 
 class Waiting:
@@ -60,6 +62,7 @@ class Writer:
         self._steps: list[tuple] = []  # rows that wait for a checkpoint: one by one they would hold Python back
         self._thread = threading.Thread(target=self._run, name="keylight", daemon=True)
         self._drops = False
+        self._postponed: float | None = None  # since when a checkpoint is
         self._draft: Draft
         self.file: HistoryFile
         n_threads = torch.get_num_threads()
@@ -108,9 +111,13 @@ class Writer:
         self._tasks.join()
         self._check()
 
-    def add(self, step: Step) -> None:
+    def write(self, task: Callable[[], None]) -> None:
+        """Runs in the thread after all that came before, and is not waited for."""
         self._check()
-        self._tasks.put(lambda: self._add(step))
+        self._tasks.put(task)
+
+    def add(self, step: Step) -> None:
+        self.write(lambda: self._add(step))
 
     def _add(self, step: Step) -> None:
         count = len(step.samples)
@@ -140,14 +147,22 @@ class Writer:
                              samples.numpy().astype("<u4").tobytes())
             self._samples = []
 
-    def checkpoint(self, steps_done: int, parameters: list[tuple[int, str, str, torch.Tensor]]) -> None:
-        """All steps so far are kept, with the parameters as they are: (layer, its name, role, copy)."""
+    def checkpoint(self, steps_done: int, parameters: list[tuple[int, str, str, torch.Tensor]],
+                   show: Callable[[HistoryFile], None] | None = None, may_wait: bool = False) -> None:
+        """All steps so far are kept, with the parameters as they are: (layer, its name, role, copy). show: writes what makes the run be
+        shown as of this step. may_wait: until nobody copies the file."""
         def keep() -> None:
             self._flush()
             write_tensors(self.file, "current", parameters)
+            if show is not None:
+                show(self.file)
+            if may_wait and self._draft.is_copied():
+                self._postponed = self._postponed or time.monotonic()
+                if time.monotonic() - self._postponed < POSTPONED_MAX_S:
+                    return
             self.file.checkpoint(steps_done)
-        self._check()
-        self._tasks.put(keep)
+            self._postponed = None
+        self.write(keep)
 
     def end(self, drops: bool = False) -> None:
         """Ends the thread. What no checkpoint kept is gone, unless the file was finished; drops: all of it is."""

@@ -1,11 +1,11 @@
 // Runs that PyTorch trained: a convolutional network's places, and a transformer's layers and text. Prints TAP.
-import {execFileSync} from 'node:child_process';
+import {execFileSync, spawnSync} from 'node:child_process';
 import {mkdirSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import assert from 'node:assert/strict';
 import {api, axeSource, folder, panelsReady, problems, ready, root, run as runAll, test} from '../lib/browser.mjs';
 
-let origin, page, cnn, gpt, table;
+let origin, page, cnn, gpt, table, cut;
 const PYTHON = process.env.PYTHON ?? '/usr/bin/python3';
 const environment = {...process.env, PYTHONPATH: path.join(root, 'python'), PYTHONDONTWRITEBYTECODE: '1'};
 try {
@@ -48,10 +48,10 @@ function book() {
   return where;
 }
 
-/** A table of two columns, recorded. */
-function described() {
-  const file = path.join(folder, 'people.keylight');
-  execFileSync(PYTHON, ['-c', `
+/** A table of two columns, recorded to its end, or as if Ctrl-C had ended it after some steps. */
+function described(name, stopAfter = 0) {
+  const file = path.join(folder, `${name}.keylight`);
+  spawnSync(PYTHON, ['-c', `
 import sys, torch, keylight
 torch.manual_seed(1)
 x = torch.randn(80, 2)
@@ -60,12 +60,14 @@ data = [keylight.Table([[f"person {i}", float(row[0]), float(row[1])] for i, row
 model = torch.nn.Sequential(torch.nn.Linear(2, 8), torch.nn.Tanh(), torch.nn.Linear(8, 2))
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 with keylight.Recorder(sys.argv[1], model, optimizer, train=data[0], test=data[1]) as recorder:
-    for samples in torch.randperm(60).split(10):
+    for step, samples in enumerate(torch.randperm(60).split(10)):
+        if int(sys.argv[2]) and step == int(sys.argv[2]):
+            raise KeyboardInterrupt
         with recorder.step(samples):
             optimizer.zero_grad()
             torch.nn.functional.cross_entropy(model(data[0].inputs[samples]), torch.as_tensor(data[0].labels)[samples]).backward()
             optimizer.step()
-`, file], {env: environment, stdio: ['ignore', 'ignore', 'inherit']});
+`, file, String(stopAfter)], {env: environment, stdio: ['ignore', 'ignore', stopAfter ? 'ignore' : 'inherit']});
   return file;
 }
 
@@ -181,10 +183,17 @@ test('nothing is cut off and axe finds nothing, small and large', async () => {
   await page.setViewportSize({width: 1440, height: 900});
 });
 
-test('nothing was wrong on the console', async () => assert.deepEqual(problems, []));
+test('a recording that was cut off says as of which step it is shown', async () => {
+  await page.goto(`${origin}/r/${cut}`);
+  await page.waitForFunction(() => /network/.test(document.querySelector('#training').textContent));
+  assert.match(await page.textContent('#training'), /The training was cut off\. What you see is the network after step 3\.$/);
+  assert.equal(await page.locator('#training progress').count(), 0, 'nobody knows how far it was to go');
+});
+
+test('nothing was wrong on the console', async () => assert.deepEqual(problems.filter((text) => !text.includes('as of its last checkpoint')), []));
 
 await runAll(() => [recorded('cnn', '--data', pictures(), '--epochs', '3', '--test', '24'),
-  recorded('gpt', '--data', book(), '--steps', '8', '--batch', '2', '--asked', '6'), described()],
+  recorded('gpt', '--data', book(), '--steps', '8', '--batch', '2', '--asked', '6'), described('people'), described('cut', 3)],
 (world) => {
-  ({origin, page, runs: [cnn, gpt, table]} = world);
+  ({origin, page, runs: [cnn, gpt, table, cut]} = world);
 });

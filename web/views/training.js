@@ -15,9 +15,9 @@ function say(run, latest, show) {
   const {planned_steps: planned, is_written: goesOn} = /** @type {NonNullable<RunSummary['unfinished']>} */ (latest?.unfinished ?? run.unfinished);
   const isDone = latest !== null && !latest.unfinished, steps = latest?.steps ?? run.steps;
   redraw(byId('training'),
-    h('progress', {max: planned, value: steps, 'aria-label': 'How far the training is'}),
+    planned ? h('progress', {max: planned, value: steps, 'aria-label': 'How far the training is'}) : null,
     h('span', {}, isDone ? 'The training is done. ' : goesOn ? 'In training. ' : 'The training was cut off. ',
-      `What you see is the network after step ${count(run.steps)} of ${count(planned)} (${percent(run.steps / planned, 0)}).`),
+      `What you see is the network after step ${count(run.steps)}${planned ? ` of ${count(planned)} (${percent(run.steps / planned, 0)})` : ''}.`),
     isDone ? h('button.primary', {type: 'button', id: 'show-finished', onclick: show}, 'Show the finished run') :
       latest && latest.steps > run.steps ? h('button.primary', {type: 'button', id: 'show-later', onclick: show}, `Show step ${count(latest.steps)}`) : null);
 }
