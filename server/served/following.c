@@ -11,7 +11,7 @@
 
 #define LOOK_S 1       /* between looks for what is new */
 #define ASKED_MS 60e3  /* what nobody has asked about for so long is not opened again */
-#define SHARE 30       /* a copy takes its time from the training: at most one part of so many */
+#define SHARE 100      /* a copy takes its time from the training: at most one part of so many */
 #define NEXT_MS 2e3    /* and at least so long passes between two */
 #define FIRST_TRIES 20 /* for a first checkpoint, at half a second */
 
