@@ -11,6 +11,12 @@
 /* After which steps the next data set was trained on, as the member switches. */
 void kl_json_add_switches(struct kl_json *json, const struct kl_run *run);
 
+/* A run's layers, as the member layers. */
+void kl_json_add_layers(struct kl_json *json, const struct kl_run *run);
+
+/* What of its history is damaged, and so refused, as the member damaged, if anything is. */
+void kl_json_add_damage(struct kl_json *json, const struct kl_run *run);
+
 /* The training curve, as the member curve. */
 void kl_json_add_curve(struct kl_json *json, const struct kl_run *run);
 

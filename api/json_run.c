@@ -40,58 +40,6 @@ double kl_run_test_bits(const struct kl_run *run)
                : NAN;
 }
 
-/* How a layer's places are cut out of what it reads; of none null. */
-static void add_convolution(struct kl_json *json, const struct kl_convolution *convolution)
-{
-    const struct {
-        const char *name;
-        const uint32_t *pair; /* down, and to the right */
-    } pairs[] = {{"size", convolution ? convolution->size : NULL},
-                 {"kernel", convolution ? convolution->kernel : NULL},
-                 {"stride", convolution ? convolution->stride : NULL},
-                 {"padding", convolution ? convolution->padding : NULL},
-                 {"dilation", convolution ? convolution->dilation : NULL}};
-
-    if (!convolution) {
-        kl_json_null(json, "convolution");
-        return;
-    }
-    kl_json_object(json, "convolution");
-    kl_json_count(json, "channels", convolution->channels);
-    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
-        kl_json_list(json, pairs[i].name);
-        kl_json_count(json, NULL, pairs[i].pair[0]);
-        kl_json_count(json, NULL, pairs[i].pair[1]);
-        kl_json_end(json);
-    }
-    kl_json_end(json);
-}
-
-static void add_layers(struct kl_json *json, const struct kl_run *run)
-{
-    const struct kl_training *training = &run->training;
-    struct kl_layout layout;
-    char name[KL_LAYER_NAME_MAX];
-
-    kl_json_list(json, "layers");
-    kl_training_layout(training, &layout);
-    for (uint32_t l = 0; l < training->shape.n_layers; l++) {
-        kl_json_object(json, NULL);
-        kl_shape_layer_name(&training->shape, l, name);
-        kl_json_count(json, "layer", l + 1);
-        kl_json_string(json, "name", name);
-        kl_json_count(json, "inputs", training->shape.inputs[l]);
-        kl_json_count(json, "outputs", training->shape.outputs[l]);
-        kl_json_count(json, "places", kl_shape_places(&training->shape, l));
-        add_convolution(json, kl_shape_convolution(&training->shape, l));
-        kl_json_string(json, "activation", kl_model_activation(&training->shape, l));
-        kl_json_bool(json, "bias", run->history.layers[l].bias > 0);
-        kl_json_bool(json, "errors", layout.errors[l] > 0);
-        kl_json_end(json);
-    }
-    kl_json_end(json);
-}
-
 /* The samples that can be asked about, where these are not all of the test split. */
 static void add_asked(struct kl_json *json, const struct kl_history *history)
 {
@@ -315,8 +263,9 @@ static void add_summary(struct kl_json *json, const struct kl_run *run)
         kl_json_string(json, "version", run->version);
         kl_json_end(json);
     }
+    kl_json_add_damage(json, run);
     kl_json_count(json, "file_bytes", run->file_bytes);
-    add_layers(json, run);
+    kl_json_add_layers(json, run);
     add_datasets(json, run);
     add_outputs(json, run);
     kl_json_count(json, "snapshots", run->history.snapshots.n);

@@ -229,6 +229,22 @@ static enum kl_status open_one(struct kl_served *served, const char *path, int i
     return KL_OK;
 }
 
+/* What of the runs is damaged, and what becomes of it. */
+static void tell_damage(struct kl_served *served)
+{
+    struct kl_run *runs[KL_SERVED_MAX];
+    size_t n = kl_served_take_all(served, runs);
+
+    for (size_t r = 0; r < n; r++) {
+        for (uint32_t i = 0; i < runs[r]->n_damaged; i++)
+            fprintf(stderr,
+                    "keylight: %s is damaged: %s; what needs layer %u is refused, the rest is "
+                    "served: restore it from a copy, or train it again\n",
+                    runs[r]->path, runs[r]->damage[i].what, runs[r]->damage[i].layer);
+        kl_served_give(served, runs[r]);
+    }
+}
+
 /* In the order in which they were named. */
 static enum kl_status open_all(const struct kl_run_files *files, struct kl_served *served,
                                struct kl_error *err)
@@ -238,6 +254,7 @@ static enum kl_status open_all(const struct kl_run_files *files, struct kl_serve
 
     for (size_t i = 0; !status && i < files->n; i++)
         status = open_one(served, files->paths[i], i < files->n_named, &n_opened, err);
+    tell_damage(served);
     return status || n_opened
                ? status
                : kl_fail(err, KL_ERR_USAGE, "none of these runs can be served: see above");

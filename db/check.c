@@ -198,6 +198,10 @@ enum kl_status kl_check_run(struct kl_run *run, struct kl_error *err)
 {
     enum kl_status status = check_fingerprint(run, err);
 
+    if (!status && run->n_damaged)
+        status = kl_fail(err, KL_ERR_DAMAGED,
+                         "%s is damaged: layer %u: %s; restore it from a copy or train it again",
+                         run->path, run->damage[0].layer, run->damage[0].what);
     if (status)
         return status;
     if (!run->final->shape.model->evaluate)

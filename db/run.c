@@ -167,6 +167,19 @@ static enum kl_status read_snapshots(struct kl_run *run, struct kl_error *err)
     return status;
 }
 
+static enum kl_status open_source(struct kl_run *run, uint32_t layer,
+                                  const struct kl_chunk_table *table,
+                                  const struct kl_block_source **stream,
+                                  const struct kl_block_source **source, struct kl_error *err)
+{
+    enum kl_status status = kl_chunk_source_open(run->private->files, table, stream, err);
+
+    *source = *stream;
+    return status ? kl_run_replace_damaged(run, layer, table->n_rows, table->width, table->entries,
+                                           source, err)
+                  : KL_OK;
+}
+
 /* The sources of one layer, as far as they are recorded. */
 static enum kl_status open_layer(struct kl_run *run, const struct kl_layout *layout, uint32_t l,
                                  struct kl_error *err)
@@ -186,11 +199,10 @@ static enum kl_status open_layer(struct kl_run *run, const struct kl_layout *lay
         errors.kind = KL_CHUNKS_SPARSE;
         errors.entries = layout->entries;
     }
-    status = kl_chunk_source_open(private->files, &keys, &private->streams.keys[l], err);
+    status = open_source(run, l, &keys, &private->streams.keys[l], &run->history.keys[l], err);
     if (!status && layout->errors[l])
-        status = kl_chunk_source_open(private->files, &errors, &private->streams.errors[l], err);
-    run->history.keys[l] = private->streams.keys[l];
-    run->history.errors[l] = private->streams.errors[l];
+        status =
+            open_source(run, l, &errors, &private->streams.errors[l], &run->history.errors[l], err);
     return status;
 }
 
@@ -339,6 +351,7 @@ void kl_run_close(struct kl_run *run)
     }
     if (private) {
         kl_chunk_files_close(private->files);
+        kl_run_free_damaged(run);
         sqlite3_blob_close(private->image);
         sqlite3_close(private->db);
         kl_mapping_release(private->mapping);

@@ -16,6 +16,15 @@ struct kl_run_curve_point {
     double accuracy, loss;
 };
 
+#define KL_RUN_DAMAGE_MAX (2 * KL_LAYERS_MAX)
+
+/* A part of the history that is not what was written: what needs it is refused with
+ * KL_ERR_DAMAGED. */
+struct kl_run_damage {
+    uint32_t layer; /* from 1 */
+    char what[200]; /* "key_chunk 3 is not what was written" */
+};
+
 struct kl_run {
     char *path;
     struct kl_training training;
@@ -33,20 +42,25 @@ struct kl_run {
     double *losses;             /* (n_steps) of the minibatches */
     uint32_t n_curve;
     struct kl_run_curve_point *curve;
+    uint32_t n_damaged; /* as far as opening and loading looked: kl_check_rows looks at all of it */
+    struct kl_run_damage damage[KL_RUN_DAMAGE_MAX];
     struct kl_history history; /* points into this run; streams from the file */
     struct kl_run_private *private;
 };
 
 /* Opens a run for scanning by n_workers workers at a time (0: the caller only wants its settings,
  * and history has no keys nor errors). The caller ends *run with kl_run_close.
- * Errors: those of kl_db_open; KL_ERR_UNFINISHED; KL_ERR_DAMAGED; KL_ERR_MEMORY. */
+ * A layer whose keys or error signals cannot be told apart any more is noted in damage, and the
+ * rest is opened. Errors: those of kl_db_open; KL_ERR_UNFINISHED; KL_ERR_DAMAGED (so that nothing
+ * can be answered); KL_ERR_MEMORY. */
 enum kl_status kl_run_open(const char *path, unsigned n_workers, struct kl_run **run,
                            struct kl_error *err);
 void kl_run_close(struct kl_run *run);
 
 /* Copies the layers that fit into memory while at most budget_bytes are used, images first, then
  * keys and error signals from the last layer on; history then reads them from there. Call before
- * any query. Errors: KL_ERR_MEMORY and those of reading. */
+ * any query. A layer of which some are not what was written is noted in damage, and refused from
+ * then on. Errors: KL_ERR_MEMORY and those of reading. */
 enum kl_status kl_run_load(struct kl_run *run, struct kl_pool *pool, uint64_t budget_bytes,
                            struct kl_error *err);
 

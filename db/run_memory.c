@@ -4,17 +4,19 @@
 #include "db/run_private.h"
 
 static enum kl_status load_source(struct kl_run *run, struct kl_pool *pool, uint64_t budget_bytes,
-                                  const struct kl_block_source **source,
+                                  uint32_t layer, const struct kl_block_source **source,
                                   struct kl_resident **resident, struct kl_error *err)
 {
     uint64_t n_bytes = *source ? (*source)->n_rows * kl_row_bytes(*source) : 0;
     enum kl_status status = KL_OK;
 
-    if (!*source || *resident || n_bytes > budget_bytes - run->private->resident_bytes)
+    if (!*source || *resident || kl_run_is_damaged(*source) ||
+        n_bytes > budget_bytes - run->private->resident_bytes)
         return status;
     status = kl_resident_create(*source, pool, resident, err);
     if (status)
-        return status;
+        return kl_run_replace_damaged(run, layer, (*source)->n_rows, (*source)->width,
+                                      (*source)->entries, source, err);
     run->private->resident_bytes += n_bytes;
     *source = &(*resident)->source;
     return KL_OK;
@@ -28,14 +30,14 @@ enum kl_status kl_run_load(struct kl_run *run, struct kl_pool *pool, uint64_t bu
     enum kl_status status = KL_OK;
 
     if (kl_shape_reads_samples(&run->training.shape, 0))
-        status = load_source(run, pool, budget_bytes, &history->keys[0], &private->resident_keys[0],
-                             err);
+        status = load_source(run, pool, budget_bytes, 0, &history->keys[0],
+                             &private->resident_keys[0], err);
     for (uint32_t l = run->training.shape.n_layers; !status && l-- > 0;) {
         if (!private->resident_keys[l])
-            status = load_source(run, pool, budget_bytes, &history->keys[l],
+            status = load_source(run, pool, budget_bytes, l, &history->keys[l],
                                  &private->resident_keys[l], err);
         if (!status)
-            status = load_source(run, pool, budget_bytes, &history->errors[l],
+            status = load_source(run, pool, budget_bytes, l, &history->errors[l],
                                  &private->resident_errors[l], err);
     }
     return status;

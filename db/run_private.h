@@ -30,7 +30,17 @@ struct kl_run_private {
     struct kl_layer_facts *layers; /* of a recorded network, or NULL */
     struct kl_queries *queries;    /* likewise */
     uint32_t *snapshot_steps, *class_datasets;
+    struct kl_damaged_source *damaged; /* those in the place of what is */
 };
+
+/* Where *err says that a source of a layer (from 0) of so many rows is damaged, puts another in its
+ * place that says the same when it is read, and notes it. Other errors are returned. */
+enum kl_status kl_run_replace_damaged(struct kl_run *run, uint32_t layer, uint64_t n_rows,
+                                      uint32_t width, uint32_t entries,
+                                      const struct kl_block_source **source, struct kl_error *err);
+/* Whether it is such a one. NULL is none. */
+int kl_run_is_damaged(const struct kl_block_source *source);
+void kl_run_free_damaged(struct kl_run *run);
 
 /* Reads steps, rules and showings, once settings, data and layers are known. Errors:
  * KL_ERR_DAMAGED, KL_ERR_MEMORY. */

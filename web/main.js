@@ -16,6 +16,7 @@ import {withTerm} from './views/removal.js';
 import {Gallery} from './views/samples.js';
 import {openShare} from './views/share.js';
 import {showTour} from './views/tour.js';
+import {showDamage} from './views/damage.js';
 import {followTraining} from './views/training.js';
 
 // The address changes without a new page, and with it what the icon's, which is relative, would mean.
@@ -204,6 +205,7 @@ async function render() {
     run = shown;
     turnTo(shown);
     follow(shown);
+    showDamage(shown);
     const pixels = asked.pixels === null ? null :
       decodePixels(asked.pixels, shown.layers[0].inputs) ?? null;
     frame = () => {

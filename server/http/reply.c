@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* memrchr */
 #include "server/http/http.h"
 
 #include <inttypes.h>
@@ -84,9 +85,35 @@ void kl_reply_problem(struct kl_reply *reply, int status, const char *parameter,
              kl_json_problem(status, title, detail, parameter));
 }
 
+/* Where files lie is nobody's business but the server's: of a path its last part stays. In what
+ * went wrong with a file every word with a "/" is one (a folder's name may have spaces); elsewhere
+ * it may be a sample's name. */
+static void drop_folders(const char *message, int are_all_paths, char *to, size_t n_bytes)
+{
+    size_t n = 0;
+
+    while (*message && n + 1 < n_bytes) {
+        size_t before = strspn(message, " ('\""), length = strcspn(message + before, " ,;:)'\"");
+        const char *word = message + before, *last = memrchr(word, '/', length);
+
+        if (last && (are_all_paths || *word == '/') && last + 1 < word + length) {
+            length -= (size_t)(last + 1 - word);
+            word = last + 1;
+        }
+        n += (size_t)snprintf(to + n, n_bytes - n, "%.*s%.*s", (int)before, message, (int)length,
+                              word);
+        n = n < n_bytes ? n : n_bytes - 1;
+        message = word + length;
+        if (*message && n + 1 < n_bytes && !strchr(" ('\"", *message))
+            to[n++] = *message++;
+    }
+    to[n] = '\0';
+}
+
 void kl_reply_error(struct kl_reply *reply, const char *parameter, const struct kl_error *err)
 {
     int status = 500;
+    char detail[600];
 
     switch (err->status) {
     case KL_ERR_USAGE:
@@ -107,5 +134,6 @@ void kl_reply_error(struct kl_reply *reply, const char *parameter, const struct 
     }
     if (!parameter && err->parameter[0])
         parameter = err->parameter;
-    kl_reply_problem(reply, status, parameter, "%s", err->message);
+    drop_folders(err->message, status == 500, detail, sizeof detail);
+    kl_reply_problem(reply, status, parameter, "%s", detail);
 }

@@ -1,0 +1,84 @@
+/* Parts of the history that are damaged: in their place stands a source that says so whenever it is
+ * read, so that what needs them is refused, and all else is answered. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/memory.h"
+#include "db/run_private.h"
+
+struct kl_damaged_source {
+    struct kl_block_source source;
+    struct kl_error err; /* what every reading of it says */
+    struct kl_damaged_source *next;
+    struct kl_extent extents[]; /* of all its rows */
+};
+
+static enum kl_status refuse(void *self, unsigned worker, uint32_t block, uint32_t row,
+                             uint32_t count, struct kl_block *out, struct kl_error *err)
+{
+    (void)worker, (void)block, (void)row, (void)count, (void)out;
+    *err = ((const struct kl_damaged_source *)self)->err;
+    return err->status;
+}
+
+/* What is damaged, without the file's name before it and the remedy behind. */
+static void note(struct kl_run *run, uint32_t layer, const struct kl_error *err)
+{
+    struct kl_run_damage *damage = &run->damage[run->n_damaged++];
+    const char *what = strstr(err->message, " is damaged: ");
+    size_t length;
+
+    what = what ? what + strlen(" is damaged: ") : err->message;
+    length = strcspn(what, ";");
+    damage->layer = layer + 1;
+    snprintf(damage->what, sizeof damage->what, "%.*s", (int)length, what);
+}
+
+enum kl_status kl_run_replace_damaged(struct kl_run *run, uint32_t layer, uint64_t n_rows,
+                                      uint32_t width, uint32_t entries,
+                                      const struct kl_block_source **source, struct kl_error *err)
+{
+    const uint64_t most = (uint64_t)1 << 31; /* of an extent */
+    struct kl_damaged_source *damaged = NULL;
+    uint32_t n_blocks = (uint32_t)((n_rows + most - 1) / most);
+    struct kl_error own = *err;
+
+    if (err->status != KL_ERR_DAMAGED || run->n_damaged == KL_RUN_DAMAGE_MAX)
+        return err->status;
+    if (kl_alloc(&damaged, sizeof *damaged + n_blocks * sizeof damaged->extents[0], 1, "a part",
+                 err))
+        return err->status;
+    for (uint32_t i = 0; i < n_blocks; i++)
+        damaged->extents[i] = (struct kl_extent){
+            i * most, (uint32_t)(n_rows - i * most < most ? n_rows - i * most : most)};
+    damaged->source = (struct kl_block_source){.self = damaged,
+                                               .n_rows = n_rows,
+                                               .width = width,
+                                               .entries = entries,
+                                               .dtype = KL_F16,
+                                               .n_blocks = n_blocks,
+                                               .extents = damaged->extents,
+                                               .read = refuse};
+    damaged->err = own;
+    damaged->next = run->private->damaged;
+    run->private->damaged = damaged;
+    *source = &damaged->source;
+    note(run, layer, &own);
+    return KL_OK;
+}
+
+int kl_run_is_damaged(const struct kl_block_source *source)
+{
+    return source && source->read == refuse;
+}
+
+void kl_run_free_damaged(struct kl_run *run)
+{
+    while (run->private->damaged) {
+        struct kl_damaged_source *damaged = run->private->damaged;
+
+        run->private->damaged = damaged->next;
+        free(damaged);
+    }
+}

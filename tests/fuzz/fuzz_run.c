@@ -1,0 +1,66 @@
+/* A run file that was changed: verify looks at it, it is opened, and if that goes well, served. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "api/asked/sample_name.h"
+#include "db/check.h"
+#include "server/routes.h"
+#include "tests/fuzz/lib/edited.h"
+
+static struct kl_pool *pool;
+
+/* What the page asks about the last of its samples. */
+static void serve(struct kl_run *run)
+{
+    char path[100], name[KL_SAMPLE_NAME_MAX];
+    struct kl_request request = {.path = path, .body = "", .n_parameters = 1};
+    struct kl_served *served = NULL;
+    struct kl_service service;
+    struct kl_error err;
+
+    if (kl_served_create(pool, 0, &served, &err) || kl_served_add(served, run, &err))
+        abort();
+    kl_service_init(&service, served, pool);
+    kl_sample_name(&run->data, kl_collection_size(&run->data) - 1, name);
+    request.parameters[0] = (struct kl_parameter){"sample", name};
+    snprintf(path, sizeof path, "/api/v1/runs/%s/attention", run->fingerprint);
+    for (int i = 0; i < 2; i++) {
+        struct kl_reply reply = {0};
+
+        kl_route(&service, &request, &reply);
+        if (!reply.status)
+            abort();
+        free(reply.owned);
+        snprintf(path, sizeof path, "/api/v1/runs/%s", run->fingerprint);
+        request.n_parameters = 0;
+    }
+    kl_service_clear(&service);
+    kl_served_free(served);
+}
+
+int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t n_bytes)
+{
+    static const char *const templates[] = {"image.keylight", "text.keylight"};
+    struct fuzz_bytes rest = {bytes, n_bytes};
+    struct kl_run *run = NULL;
+    struct kl_error err = {0};
+    enum kl_status status;
+
+    if (!pool && kl_pool_create(2, &pool, &err))
+        abort();
+    fuzz_write_edited(templates[fuzz_byte(&rest) % 2], "run.keylight", &rest);
+    fuzz_check(kl_check_rows("run.keylight", &err), &err);
+    err = (struct kl_error){0};
+    status = kl_run_open("run.keylight", 2, &run, &err);
+    fuzz_check(status, &err);
+    if (!status) {
+        serve(run);
+        err = (struct kl_error){0};
+        fuzz_check(kl_check_run(run, &err), &err);
+        kl_run_close(run);
+    }
+    unlink("run.keylight-journal");
+    unlink("run.keylight");
+    return 0;
+}
