@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/options/options.h"
@@ -113,5 +114,10 @@ int main(int argc, char **argv)
         status = kl_fail(&err, KL_ERR_IO, "cannot write the output: %s", strerror(errno));
     if (status)
         kl_print_error(&err);
+    if (status ==
+        KL_ERR_MEMORY) { /* OpenBLAS would wait for threads that try for memory for ever */
+        fflush(NULL);
+        _exit(exit_code(status));
+    }
     return exit_code(status);
 }

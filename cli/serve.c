@@ -168,7 +168,7 @@ static enum kl_status parse(int argc, char **argv, struct request *request, stru
     enum kl_status status;
 
     request->port = UINT32_MAX;
-    request->memory_bytes = kl_memory_free() / 2;
+    request->memory_bytes = UINT64_MAX;
     status = read_words(argc, argv, request, err);
     if (status || request->helped)
         return status;
@@ -393,6 +393,10 @@ enum kl_status kl_cli_serve(int argc, char **argv, struct kl_error *err)
     kl_blas_single_thread();
     kl_runs_survive();
     status = kl_run_files_find(argv + 1, (size_t)request.n_runs, &files, err);
+    if (!status) /* workers, requests, and this one */
+        status = kl_blas_reserve(kl_pool_processors() + KL_SERVER_CALLERS + 1, err);
+    if (request.memory_bytes == UINT64_MAX)
+        request.memory_bytes = kl_memory_free() / 2;
     if (!status) { /* before there are threads */
         browser = request.open ? prepare_browser() : -1;
         gave_up_files = kl_confine_files(files.paths, files.n);

@@ -7,7 +7,9 @@
 #include "cli/output/progress.h"
 #include "cli/remedy.h"
 #include "cli/train_options.h"
+#include "core/base/blas.h"
 #include "core/base/clock.h"
+#include "core/base/pool.h"
 #include "core/data/corrections.h"
 #include "core/data/loading.h"
 #include "core/training/loop.h"
@@ -124,6 +126,8 @@ static enum kl_status prepare(struct kl_train_request *request, struct kl_collec
             kl_collection_n_outputs(data) > DENSE_OUTPUTS_MAX ? DEFAULT_ERROR_ENTRIES : 0;
     if (!status)
         status = kl_training_fit(training, data, err);
+    if (!status)
+        status = kl_training_check_memory(training, err);
     if (status)
         return status;
     fitted = kl_train_fit_steps(request, pass_of(data));
@@ -200,8 +204,10 @@ static enum kl_status train(struct kl_train_request *request, struct kl_error *e
     struct kl_progress progress;
     struct kl_meter meter = {0};
     char output[4096];
-    enum kl_status status;
+    enum kl_status status = kl_blas_reserve(2 * kl_pool_processors() + 1, err);
 
+    if (status)
+        return status;
     if (request->resume) {
         name_resumed(request->resume, output, sizeof output);
         status = kl_writer_resume(output, request->force, &writer, &request->training, &data,

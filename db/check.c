@@ -23,6 +23,8 @@ static enum kl_status check_integrity(sqlite3 *db, struct kl_error *err)
         status = kl_db_next(statement, &row, err);
     if (!status && row)
         text = (const char *)sqlite3_column_text(statement, 0);
+    if (text && strrchr(text, '\n'))
+        text = strrchr(text, '\n') + 1; /* behind which database it is of */
     if (!status && (!text || strcmp(text, "ok") != 0))
         status = kl_fail(err, KL_ERR_DAMAGED,
                          "%s is damaged (%.200s): restore it from a copy or train it again",

@@ -92,6 +92,17 @@ static enum kl_status complete(const char *copy, struct kl_error *err)
     return status || is_recorded ? status : kl_writer_complete(copy, err);
 }
 
+/* What is said of the copy is said of the draft, which has another name. */
+static const char *without_name(char *message, const char *copy)
+{
+    size_t length = strlen(copy);
+
+    if (strncmp(message, copy, length) != 0)
+        return message;
+    memcpy(message + length - 2, "it", 2); /* it is longer */
+    return message + length - 2;
+}
+
 static enum kl_status open_copy(const char *copy, const char *draft, unsigned n_workers,
                                 struct kl_run **run, struct kl_error *err)
 {
@@ -103,7 +114,7 @@ static enum kl_status open_copy(const char *copy, const char *draft, unsigned n_
         status = kl_committed_copy(draft, copy, err);
     if (!status && complete(copy, &of_copy)) /* which tells the copy's name, not its own */
         status = kl_fail(err, of_copy.status, "%s cannot be looked at while it is not finished: %s",
-                         draft, of_copy.message);
+                         draft, without_name(of_copy.message, copy));
     if (!status)
         status = kl_run_open(copy, n_workers, run, err);
     if (status) {

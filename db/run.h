@@ -60,7 +60,7 @@ void kl_run_close(struct kl_run *run);
 /* Copies the layers that fit into memory while at most budget_bytes are used, images first, then
  * keys and error signals from the last layer on; history then reads them from there. Call before
  * any query. A layer of which some are not what was written is noted in damage, and refused from
- * then on. Errors: KL_ERR_MEMORY and those of reading. */
+ * then on; one that there is no memory for after all streams. Errors: those of reading. */
 enum kl_status kl_run_load(struct kl_run *run, struct kl_pool *pool, uint64_t budget_bytes,
                            struct kl_error *err);
 

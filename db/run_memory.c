@@ -14,6 +14,8 @@ static enum kl_status load_source(struct kl_run *run, struct kl_pool *pool, uint
         n_bytes > budget_bytes - run->private->resident_bytes)
         return status;
     status = kl_resident_create(*source, pool, resident, err);
+    if (status == KL_ERR_MEMORY)
+        return KL_OK; /* then it streams from the file */
     if (status)
         return kl_run_replace_damaged(run, layer, (*source)->n_rows, (*source)->width,
                                       (*source)->entries, source, err);

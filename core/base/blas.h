@@ -2,9 +2,16 @@
 #ifndef KL_CORE_BASE_BLAS_H
 #define KL_CORE_BASE_BLAS_H
 
+#include "core/base/error.h"
+
 /* Makes BLAS calls run in the caller's thread alone, from now on and for the whole process: where a
  * pool's workers make them, threads of the library's own would only be in their way. Has no effect
  * on libraries other than OpenBLAS. Call before other threads start. */
 void kl_blas_single_thread(void);
+
+/* A thread that calls OpenBLAS takes 128 MiB of address space, and where it cannot have them it
+ * tries for ever. So that much is kept free for so many threads that may call it at once
+ * (kl_memory_reserve). Call before other threads start. Errors: KL_ERR_MEMORY. */
+enum kl_status kl_blas_reserve(unsigned n_callers, struct kl_error *err);
 
 #endif

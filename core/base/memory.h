@@ -20,9 +20,14 @@ enum kl_status kl_alloc(void *out, size_t count, size_t size, const char *what,
 enum kl_status kl_alloc_scanned(void *out, size_t count, size_t size, const char *what,
                                 struct kl_error *err);
 
+/* From now on leaves so many bytes of address space to others than kl_alloc and kl_alloc_scanned;
+ * refuses if they are not there now. Has no effect where address space is not limited (ulimit -v).
+ * Not thread-safe: call it before other threads start. Errors: KL_ERR_MEMORY. */
+enum kl_status kl_memory_reserve(uint64_t n_bytes, const char *what, struct kl_error *err);
+
 /* Bytes that this process may still take without others losing theirs: what the system calls
- * available, less where its container, or its own limit of address space (ulimit -v), allows less.
- * 0: not known. */
+ * available, less where its container (whose files in memory count as free), or its own limit of
+ * address space (ulimit -v), allows less. 0: not known. */
 uint64_t kl_memory_free(void);
 
 #endif

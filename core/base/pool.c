@@ -98,7 +98,7 @@ static void *run_worker(void *argument)
     return NULL;
 }
 
-static unsigned count_processors(void)
+unsigned kl_pool_processors(void)
 {
     cpu_set_t set;
 
@@ -116,7 +116,7 @@ enum kl_status kl_pool_create(unsigned n_workers, struct kl_pool **out, struct k
     if (status)
         return status;
     if (n_workers == 0)
-        n_workers = count_processors();
+        n_workers = kl_pool_processors();
     if (n_workers > WORKERS_MAX)
         n_workers = WORKERS_MAX;
     pool->end = &pool->first;

@@ -12,6 +12,9 @@ struct kl_pool;
 typedef enum kl_status (*kl_pool_task)(void *job, unsigned worker, unsigned task,
                                        struct kl_error *err);
 
+/* How many processors this process may use. Thread-safe. */
+unsigned kl_pool_processors(void);
+
 /* Starts n_workers threads (0: one per processor that this process may use). The caller owns *pool
  * and ends it with kl_pool_free, when no kl_pool_run is under way. Errors: KL_ERR_MEMORY. */
 enum kl_status kl_pool_create(unsigned n_workers, struct kl_pool **pool, struct kl_error *err);

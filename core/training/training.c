@@ -95,6 +95,28 @@ double kl_training_learning_rate(const struct kl_training *training, uint32_t st
     return eta;
 }
 
+enum kl_status kl_training_check_memory(const struct kl_training *training, struct kl_error *err)
+{
+    const struct kl_shape *shape = &training->shape;
+    double n_patterns = (double)kl_training_patterns(training),
+           parameters = (double)shape->vocabulary * shape->embedding, activations = 0, needed;
+    double states = 2 + 2.0 * (1 + kl_training_optimiser(training)->n_moments); /* and a snapshot */
+    double free_bytes = (double)kl_memory_free();
+
+    for (uint32_t l = 0; l < shape->n_layers; l++) {
+        parameters += ((double)shape->inputs[l] + 1) * shape->outputs[l];
+        activations += (double)kl_shape_key_row(shape, l) + 2.0 * shape->outputs[l];
+    }
+    needed = sizeof(float) * (states * parameters + 3 * n_patterns * activations); /* two records */
+    if (free_bytes == 0 || needed <= free_bytes)
+        return KL_OK;
+    return kl_fail(err, KL_ERR_MEMORY,
+                   "this training takes some %.1f GB of memory, and %.1f GB are free (what a "
+                   "container or ulimit allows counts): take fewer hidden units (--hidden) or a "
+                   "smaller --batch, or close other programs",
+                   needed / 1e9, free_bytes / 1e9);
+}
+
 enum kl_status kl_training_state_create(const struct kl_training *training,
                                         struct kl_training_state *state, struct kl_error *err)
 {

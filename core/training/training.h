@@ -60,6 +60,10 @@ void kl_training_layout(const struct kl_training *training, struct kl_layout *la
 enum kl_status kl_training_fit(struct kl_training *training, const struct kl_collection *data,
                                struct kl_error *err);
 
+/* Whether the training, of a shape that fits, has room: its states, those of the recorder, and its
+ * minibatches, against kl_memory_free. Errors: KL_ERR_MEMORY. */
+enum kl_status kl_training_check_memory(const struct kl_training *training, struct kl_error *err);
+
 /* Whether the weights after a step (0: the initial ones) are kept: every snapshot_steps steps, and
  * before the first of these at the powers of two, because much happens early; the initial and the
  * final ones are kept anyway and never as snapshots. */

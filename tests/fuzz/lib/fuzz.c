@@ -51,8 +51,10 @@ void fuzz_write(const char *path, const void *bytes, size_t n_bytes)
 
 void fuzz_check(enum kl_status status, const struct kl_error *err)
 {
-    if (status && (err->status != status || !err->message[0] || strchr(err->message, '\n')))
+    if (status && (err->status != status || !err->message[0] || strchr(err->message, '\n'))) {
+        fprintf(stderr, "%d (%d): %s\n", status, err->status, err->message);
         abort();
+    }
 }
 
 static void add(struct kl_served *served, const char *path, const struct kl_run **run)
