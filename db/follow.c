@@ -1,6 +1,7 @@
 #include "db/follow.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,6 +12,7 @@
 #include "db/file/database.h"
 #include "db/file/draft.h"
 #include "db/file/objects.h"
+#include "db/file/rows.h"
 #include "db/file/run_row.h"
 #include "db/writer.h"
 
@@ -47,23 +49,52 @@ static enum kl_status make_folder(char **folder, struct kl_error *err)
     return KL_OK;
 }
 
+/* Takes away what was recorded after the step that is shown, whose parameters stand beside the
+ * present ones; no chunk has rows of both. */
+static enum kl_status forget_after(sqlite3 *db, uint32_t step, struct kl_error *err)
+{
+    static const char *const chunks[] = {"showing_chunk", "place_chunk", "key_chunk",
+                                         "error_chunk"};
+    char sql[400];
+    enum kl_status status;
+
+    snprintf(sql, sizeof sql,
+             "DELETE FROM rule WHERE step > %u; DELETE FROM step WHERE step > %u;"
+             "DELETE FROM curve WHERE step > %u; UPDATE run SET steps_done = %u;"
+             "DELETE FROM tensor WHERE state = 'current';"
+             "UPDATE tensor SET state = 'current' WHERE state = 'shown'",
+             step, step, step, step);
+    status = kl_db_exec(db, sql, err);
+    for (size_t i = 0; !status && i < sizeof chunks / sizeof chunks[0]; i++) {
+        snprintf(sql, sizeof sql,
+                 "DELETE FROM %s WHERE first >= (SELECT first_showing + count FROM step "
+                 "ORDER BY step DESC LIMIT 1)",
+                 chunks[i]);
+        status = kl_db_exec(db, sql, err);
+    }
+    return status ? status : kl_rows_sign(db, "tensor", "state = 'current'", err);
+}
+
 /* Makes a copy of a recorded run whole: what is shown of it its recorder wrote, at some of its
  * checkpoints. */
 static enum kl_status complete_recorded(sqlite3 *db, struct kl_error *err)
 {
-    sqlite3_int64 is_shown = 0;
+    sqlite3_int64 step = 0;
     enum kl_status status = kl_db_integer(
-        db,
-        "SELECT coalesce((SELECT CAST(value AS INTEGER) FROM setting WHERE key = 'steps'), 0) = "
-        "(SELECT steps_done FROM run)",
-        &is_shown, err);
+        db, "SELECT coalesce((SELECT CAST(value AS INTEGER) FROM setting WHERE key = 'steps'), 0)",
+        &step, err);
 
-    if (!status && !is_shown)
-        status =
-            kl_fail(err, KL_ERR_UNFINISHED,
-                    "its recorder has not yet asked the model about test samples, for which it "
-                    "takes a share of the training's time: try again later");
-    return status ? status : kl_run_row_finish(db, err);
+    if (!status && (step <= 0 || step > UINT32_MAX))
+        status = kl_fail(err, KL_ERR_RECORDING,
+                         "its recorder has not said yet what the model makes of test samples, "
+                         "which it does at its first checkpoint: try again later");
+    if (!status)
+        status = kl_db_exec(db, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; BEGIN", err);
+    if (!status)
+        status = forget_after(db, (uint32_t)step, err);
+    if (!status)
+        status = kl_run_row_finish(db, err);
+    return status ? status : kl_db_exec(db, "COMMIT", err);
 }
 
 /* Makes a copy whole as of its last checkpoint. */
@@ -115,8 +146,9 @@ static enum kl_status open_copy(const char *copy, const char *draft, unsigned n_
     if (!status && complete(copy, &of_copy)) /* which tells the copy's name, not its own */
         status = kl_fail(err, of_copy.status, "%s cannot be looked at while it is not finished: %s",
                          draft, without_name(of_copy.message, copy));
-    if (!status)
-        status = kl_run_open(copy, n_workers, run, err);
+    if (!status && kl_run_open(copy, n_workers, run, &of_copy))
+        status = kl_fail(err, of_copy.status, "%s cannot be looked at while it is not finished: %s",
+                         draft, without_name(of_copy.message, copy));
     if (status) {
         free(name);
         return status;

@@ -10,10 +10,11 @@
  * The caller frees *draft. Errors: KL_ERR_NOT_FOUND (there is none), KL_ERR_MEMORY. */
 enum kl_status kl_follow_find(const char *path, char **draft, struct kl_error *err);
 
-/* Opens it for n_workers; the caller ends *run with kl_run_close. Its planned_steps are not 0, its
- * fingerprint is the same at every checkpoint, its version is not. Errors: KL_ERR_NOT_FOUND,
- * KL_ERR_UNFINISHED (no checkpoint yet), KL_ERR_USAGE (recorded by another program), KL_ERR_BUSY,
- * KL_ERR_FULL, and those of kl_run_open. Thread-safe. */
+/* Opens it for n_workers; the caller ends *run with kl_run_close. It is_unfinished; its fingerprint
+ * is the same at every checkpoint, its version is not. A recorded run is opened as of the last step
+ * at which its recorder looked at the model. Errors: KL_ERR_NOT_FOUND, KL_ERR_UNFINISHED (no
+ * checkpoint yet), KL_ERR_RECORDING (no such step yet), KL_ERR_DAMAGED, KL_ERR_BUSY, KL_ERR_FULL,
+ * and those of kl_run_open. Thread-safe. */
 enum kl_status kl_follow_open(const char *draft, unsigned n_workers, struct kl_run **run,
                               struct kl_error *err);
 

@@ -191,7 +191,8 @@ static enum kl_status add_birth(struct kl_checksum *sum, sqlite3 *db, struct kl_
 {
     enum kl_status status = add_rows(sum, db, "setting",
                                      /* a recorder learns these as it goes on */
-                                     "key NOT IN ('steps', 'batch_size', 'evaluation_steps') OR "
+                                     "key NOT IN ('steps', 'batch_size', 'evaluation_steps', "
+                                     "'checkpoint_steps', 'framework') OR "
                                      "NOT EXISTS (SELECT 1 FROM setting WHERE key = 'framework')",
                                      err);
 

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import types
 import warnings
 from typing import Any, Callable, Iterable, Sequence
@@ -11,16 +12,16 @@ import torch
 from torch import nn
 
 from . import data, queries
-from .draft import SUFFIX, is_begun
+from .draft import SUFFIX, Draft, is_begun
 from .errors import NotRecorded, RecordError
 from .file import HistoryFile
 from .gradients import find_factor, is_rounding
 from .layers import Layer, choose, joined, tied_to_embedding, why_not
-from .look import Looks
+from .look import Looks, undisturbed
 from .native import perceptron
 from .ranks import Ranks, inner
 from .rules import Rule, describe, rule_of
-from .run_file import Recorded, RunFile, copies, read_layers
+from .run_file import SHOWN, Recorded, RunFile, copies, read_layers, write_tensors
 from .samples import Samples, indices_of, without_padding
 from .watch import Watch
 from .writer import Step, Waiting, Writer
@@ -84,7 +85,7 @@ class Recorder:
                 raise RecordError(f"{there} exists: record to another file, or remove it, or go on with it (resume=True)")
         if os.path.exists(f"{path}.queries") and not os.path.exists(path) and self._ranks.is_first:
             raise RecordError(f"{path}.queries exists, of a run that is gone: remove it")
-        resume = resume and is_begun(path)
+        resume = resume and is_begun(path) and not forget_empty(path)
         self.path, self.name = path, name or os.path.splitext(os.path.basename(path))[0]
         self._model, self._optimizer, self._dtype, self._batch_first = model, optimizer, dtype, batch_first
         self._checkpoint_steps, self._check_steps, self._resume = checkpoint_steps, check_steps, resume
@@ -130,7 +131,7 @@ class Recorder:
 
     def __enter__(self) -> Recorder:
         if not self._resume and self._ranks.is_first:
-            with self._looks.taking():
+            with self._looks.measured():
                 self._scores_before = queries.scores(self._model, self._test)
         self._watch = Watch(self._model, self._chosen, lambda: self.current is not None,
                             batch_first=self._batch_first)
@@ -161,7 +162,8 @@ class Recorder:
             elif not self._is_ahead:  # or the weights are those of a step that is not in the record
                 self._writer.call(lambda: None)
                 self._checkpoint()
-                self._checkpoint(self._look())
+                if self.steps_done and self._looks.is_short():
+                    self._checkpoint(self._look())
         finally:
             self._writer.end(drops=kind is not None and self.steps_done == 0)
 
@@ -382,7 +384,9 @@ class Recorder:
     def _evaluate(self) -> None:
         """A point of the curve."""
         assert self._writer is not None
-        writer, steps, scores = self._writer, self.steps_done, queries.scores(self._model, self._test)
+        with undisturbed(self._model):
+            scores = queries.scores(self._model, self._test)
+        writer, steps = self._writer, self.steps_done
         writer.write(lambda: self._run.write_scores(writer.file, steps, scores))
 
     def _look(self) -> Callable[[HistoryFile], None] | None:
@@ -392,11 +396,13 @@ class Recorder:
         if look is None:
             return None
         steps, batch_max, places = self.steps_done, self._batch_max, [one.places for one in self._layers]
+        parameters = self._run.parameters()
 
         def write(file: HistoryFile) -> None:
             queries.clear(file)
             for index, found in look.found:
                 queries.write(file, self._test, self.name, len(self._train), index, found, places, self._dtype)
+            write_tensors(file, SHOWN, parameters)
             self._run.write_shown(file, steps, batch_max, look.scores)
         return write
 
@@ -440,6 +446,27 @@ class Recorder:
         keeps = self._optimiser.name != "sgd" or any(group.get("momentum") for group in self._optimizer.param_groups)
         if self.steps_done and keeps and not self._optimizer.state:
             raise RecordError(f"the optimizer has no state: load it as it was after step {self.steps_done}")
+
+
+def forget_empty(path: str) -> bool:
+    """Whether a recording was cut off before its first checkpoint: then nothing of it is left."""
+    if not os.path.exists(path + SUFFIX):
+        return False
+    draft = Draft(path, resume=True)
+    try:
+        file = HistoryFile(draft.path, resume=True)
+        try:
+            is_empty = int(file.select("SELECT steps_done FROM run")[0][0]) == 0
+        finally:
+            file.close()
+    except (sqlite3.Error, ValueError, IndexError) as failure:
+        raise RecordError(f"{draft.path} cannot be gone on with: {failure}") from failure
+    else:
+        if is_empty:
+            draft.remove()
+        return is_empty
+    finally:
+        draft.end()
 
 
 def _together(parts: list[tuple], number: int, factor: float, rules: list[Rule], names: list[str]) -> Step:

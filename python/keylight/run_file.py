@@ -15,6 +15,7 @@ from .native import Perceptron
 from .rules import Optimiser, Rule
 from .samples import Samples
 
+SHOWN = "shown"  # the state of parameters as of the step that is shown while the run is in training
 LAYERS_MAX, GROUPS_MAX, NAME_MAX, WIDTH_MAX, ROW_MAX = 64, 32, 63, 65536, 1 << 24  # what keylight reads; names in bytes
 
 
@@ -124,6 +125,7 @@ class RunFile:
                   scores: tuple[queries.Scores | None, queries.Scores | None]) -> None:
         """All but the queries, which stand in the file already. scores: of train and test."""
         self.write_shown(file, steps, batch_max, scores[1])
+        file.delete("tensor", "state = ?", (SHOWN,))
         file.delete("sample", "1")
         self._write_samples(file, *scores)
         file.checkpoint(steps)
@@ -132,10 +134,14 @@ class RunFile:
     def write_shown(self, file: HistoryFile, steps: int, batch_max: int, scores: queries.Scores | None) -> None:
         """What makes a run be shown as of a step, but the queries: its settings, and the scores of test."""
         first, = file.select("SELECT learning_rate, momentum, weight_decay FROM rule WHERE step = 1 AND parameter_group = 0")
+        before = dict(file.select("SELECT key, CAST(value AS INTEGER) FROM setting WHERE key IN ('steps', 'evaluation_steps')"))
         file.delete("setting", "1")
         for key, value in self._settings(steps, batch_max, [Rule(*first)]).items():
             file.insert("setting", key, value)
-        file.delete("curve", "step > 0 AND (step % ?1 <> 0 OR step = ?2)", (self.evaluation_steps or steps, steps))
+        shown, every = before.get("steps", 0), before.get("evaluation_steps", 0)
+        if shown and every and (shown % (self.evaluation_steps or shown + 1)) and (shown % every or shown == every):
+            file.delete("curve", "step = ?", (shown,))  # which stood there only to be shown
+        file.delete("curve", "step = ?", (steps,))
         self.write_scores(file, steps, scores)
 
     def write_scores(self, file: HistoryFile, step: int, scores: queries.Scores | None) -> None:

@@ -1,8 +1,9 @@
-"""What strangers write, made up: every fuzzer for a while, from the seeds that are kept (seeds/TARGET.tar.xz) and from what earlier runs
-found (fuzz/TARGET/corpus, below the folder of the build). None may crash, leak, hang or touch memory that is not its own.
+"""What strangers write, made up: every fuzzer for a while, from the seeds that are kept (seeds/TARGET.tar.xz) and from what earlier long
+ones found (fuzz/TARGET/corpus, below the folder of the build). None may crash, leak, hang or touch memory that is not its own.
 
 KL_FUZZ_SECONDS is how long each runs (in `make fuzz` 600), KL_FUZZ_TARGETS which ones; KL_FUZZ_CFLAGS and KL_FUZZ_LIBS are the
 build's. With KL_FUZZ_KEEP the seeds become the least that reach what was reached."""
+import hashlib
 import os
 import re
 import shutil
@@ -25,6 +26,7 @@ LARGEST = {"cifar": 8192, "images": 8192, "text": 8192}  # bytes of an input; ot
 WORK = os.path.join(os.getcwd(), "fuzz")
 SANITIZED = ["-g", "-O1", "-std=gnu11", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
 AT_ONCE = 2
+LONG = 60  # seconds from which on what earlier runs found is tried, too, and kept
 
 
 def compiler():
@@ -67,7 +69,7 @@ def build(cc):
         assert done.returncode == 0, f"{' '.join(command)}: {done.stderr}"
 
     def compile_one(source):
-        to = os.path.join(WORK, "objects", os.path.relpath(source, ROOT).replace("../", "").replace("/", "_") + ".o")
+        to = os.path.join(objects_folder, os.path.relpath(source, ROOT).replace("../", "").replace("/", "_") + ".o")
         if age(to) <= max(age(source), header):
             run(cc, *flags, "-fsanitize=fuzzer-no-link", "-c", source, "-o", to)
         return to
@@ -76,7 +78,8 @@ def build(cc):
         run(cc, *flags, "-fsanitize=fuzzer", "-o", os.path.join(WORK, target, "fuzzer"), os.path.join(HERE, f"fuzz_{target}.c"), *objects,
             *os.environ.get("KL_FUZZ_LIBS", "").split())
 
-    os.makedirs(os.path.join(WORK, "objects"), exist_ok=True)
+    objects_folder = os.path.join(WORK, "objects-" + hashlib.sha256(" ".join([cc, *flags]).encode()).hexdigest()[:8])
+    os.makedirs(objects_folder, exist_ok=True)
     for target in TARGETS:
         os.makedirs(os.path.join(WORK, target, "corpus"), exist_ok=True)
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -141,7 +144,7 @@ def seeds_of(target):
 def run(target):
     """Returns how many inputs were tried."""
     folder, seeds = folder_of(target), seeds_of(target)
-    corpus = os.path.join(WORK, target, "corpus")
+    corpus = os.path.join(WORK, target, "corpus") if SECONDS >= LONG else tempfile.mkdtemp(dir=folder)
     environment = {**os.environ, "LSAN_OPTIONS": f"suppressions={HERE}/../lib/lsan.supp:print_suppressions=0",
                    "ASAN_OPTIONS": "malloc_context_size=3:quarantine_size_mb=8:max_malloc_fill_size=0",
                    "OPENBLAS_NUM_THREADS": "1", "TMPDIR": folder}

@@ -3,10 +3,12 @@ import contextlib
 import fcntl
 import json
 import os
+import random
 import shutil
 import signal
 import sqlite3
 import struct
+import subprocess
 import sys
 import time
 import warnings
@@ -37,6 +39,7 @@ class WithDropout(nn.Module):
         self.inside, self.norm, self.out = nn.Linear(SIDE * SIDE, 16), nn.BatchNorm1d(16), nn.Linear(16, CLASSES)
 
     def forward(self, x):
+        random.random()
         return self.out(nn.functional.dropout(torch.relu(self.norm(self.inside(x.flatten(1)))), 0.3, self.training))
 
 
@@ -55,9 +58,10 @@ def train(path, model, steps, after=lambda step: None, share=0, **options):
     keylight.look.SHARE = share
     optimizer = sgd(model, momentum=0.9)
     torch.manual_seed(9)
+    random.seed(9)
     with keylight.Recorder(path, model, optimizer, train=TRAIN, test=TEST, **{"name": "same", "checkpoint_steps": 5, **options}) as recorder:
         for step in range(1, steps + 1):
-            samples = torch.randperm(len(TRAIN))[:20]
+            samples = torch.randperm(len(TRAIN))[random.randrange(9):][:20]
             with recorder.step(samples):
                 optimizer.zero_grad()
                 cross_entropy(model(X[samples]), Y[samples]).backward()
@@ -160,6 +164,54 @@ def test_one_that_was_cut_off_is_shown_as_it_is_and_goes_on():
                                                       resume=True).__enter__())
 
 
+def test_what_is_shown_is_as_of_the_last_look_whatever_was_recorded_since():
+    path, told = path_of(FOLDER, "since"), []
+
+    def look(step):
+        if step == 27:  # five checkpoints, and a look at the first
+            server = Server(path)
+            try:
+                told.append(shown(server, lambda run: True))
+                ask(server, told[0], evaluation_steps=10)
+            finally:
+                stop(server)
+    train(path, convolution(), 40, look, share=1e9, evaluation_steps=10)
+    assert told[0]["steps"] == 5 and told[0]["patterns"] == 100
+    verified(path)
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT DISTINCT state FROM tensor ORDER BY 1").fetchall() == [("current",), ("initial",)]
+
+
+def test_one_that_goes_on_with_other_options_is_the_same_and_keeps_its_curve():
+    path = cut_off(path_of(FOLDER, "options"), model := perceptron(), 23, evaluation_steps=10)
+    server = Server(path)
+    before = shown(server, lambda run: True)
+    stop(server)
+    optimizer = sgd(model)
+    with keylight.Recorder(path, model, optimizer, train=TRAIN, test=TEST, name="same", resume=True) as recorder:
+        assert recorder.steps_done == 23
+        with recorder.step(torch.arange(10)):
+            optimizer.zero_grad()
+            cross_entropy(model(X[:10]), Y[:10]).backward()
+            optimizer.step()
+    server = Server(path)
+    run, = server.json("/api/v1/runs")["runs"]
+    assert run["birth"] == before["id"]
+    assert [point["step"] for point in server.json(f"/api/v1/runs/{run['id']}")["curve"]] == [0, 10, 20, 24]
+    server.stop()
+
+
+def test_one_that_was_killed_before_its_first_checkpoint_begins_anew():
+    path = path_of(FOLDER, "killed")
+    killed = subprocess.run([sys.executable, os.path.abspath(__file__), "killed", path], timeout=100)
+    assert killed.returncode == 9
+    assert os.path.exists(path + ".part")
+    done = tap.run("serve", path, "--port", "0")
+    assert done.returncode == 1 and "at its first checkpoint" in done.stderr and "damaged" not in done.stderr, done
+    train(path, perceptron(), 10, resume=True)
+    verified(path)
+
+
 def test_a_look_takes_its_share_and_no_more():
     looks, times = [], []
 
@@ -188,7 +240,7 @@ def test_a_model_that_cannot_be_looked_at_is_recorded_to_its_end():
 
         def forward(self, x):
             if self.is_bad and not self.training:
-                raise RuntimeError("out of memory")
+                raise ValueError("no room")
             return self.model(x)
 
     model = OnceOnly()
@@ -199,7 +251,7 @@ def test_a_model_that_cannot_be_looked_at_is_recorded_to_its_end():
         warnings.simplefilter("always")
         path = train(path_of(FOLDER, "bad"), model, 30, spoil)
     said = [str(one.message) for one in told if issubclass(one.category, keylight.NotRecorded)]
-    assert len(said) == 1 and "not shown while it is in training: out of memory" in said[0], said
+    assert len(said) == 1 and "not shown while it is in training: no room" in said[0], said
     verified(path)
 
 
@@ -243,4 +295,6 @@ def test_a_checkpoint_waits_while_the_file_is_copied_unless_the_loop_asks_for_it
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["killed"]:
+        train(sys.argv[2], perceptron(), 10, lambda step: os._exit(9) if step == 3 else None)
     tap.main(sys.modules[__name__])

@@ -91,7 +91,9 @@ static void bind(sqlite3_stmt *update, sqlite3_stmt *row, struct fuzz_bytes *byt
         if (how % 3 == 0)
             sqlite3_bind_int64(update, 1, edges[how / 3 % (sizeof edges / sizeof edges[0])]);
         else if (how % 3 == 1)
-            sqlite3_bind_int64(update, 1, sqlite3_column_int64(row, 0) + (int8_t)fuzz_byte(bytes));
+            sqlite3_bind_int64(update, 1,
+                               (sqlite3_int64)((uint64_t)sqlite3_column_int64(row, 0) +
+                                               (uint64_t)(int64_t)(int8_t)fuzz_byte(bytes)));
         else
             sqlite3_bind_int64(update, 1, (sqlite3_int64)fuzz_number(bytes, 8));
         return;
