@@ -145,8 +145,8 @@ enum kl_status kl_memory_reserve(uint64_t n_bytes, const char *what, struct kl_e
         return KL_OK;
     if (left < n_bytes)
         return kl_fail(err, KL_ERR_MEMORY,
-                       "%s takes %.0f MB of address space, and the limit leaves %.0f MB: raise it "
-                       "(ulimit -v)",
+                       "not enough memory: %s takes %.0f MB of address space, and the limit leaves "
+                       "%.0f MB: raise it (ulimit -v)",
                        what, (double)n_bytes / 1e6, (double)left / 1e6);
 #ifdef M_ARENA_MAX
     mallopt(M_ARENA_MAX, 1); /* or every thread's first block takes 64 MiB of addresses */

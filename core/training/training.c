@@ -110,11 +110,12 @@ enum kl_status kl_training_check_memory(const struct kl_training *training, stru
     needed = sizeof(float) * (states * parameters + 3 * n_patterns * activations); /* two records */
     if (free_bytes == 0 || needed <= free_bytes)
         return KL_OK;
-    return kl_fail(err, KL_ERR_MEMORY,
-                   "this training takes some %.1f GB of memory, and %.1f GB are free (what a "
-                   "container or ulimit allows counts): take fewer hidden units (--hidden) or a "
-                   "smaller --batch, or close other programs",
-                   needed / 1e9, free_bytes / 1e9);
+    return kl_fail(
+        err, KL_ERR_MEMORY,
+        "not enough memory: this training takes some %.1f GB, and %.1f GB are free (what "
+        "a container or ulimit allows counts): take fewer hidden units or smaller "
+        "minibatches, or close other programs",
+        needed / 1e9, free_bytes / 1e9);
 }
 
 enum kl_status kl_training_state_create(const struct kl_training *training,

@@ -181,6 +181,8 @@ class Recorder:
     def checkpoint(self) -> None:
         """Keeps what was recorded so far: a place to go on from (resume=True), at which the model's and the optimizer's state
         are to be saved."""
+        if self._is_ahead:
+            raise RecordError("a step is under way that is not recorded yet, so that there is no place to go on from")
         if self._writer is not None:
             self._checkpoint()
             self.wait()
