@@ -26,7 +26,7 @@ uint64_t fuzz_number(struct fuzz_bytes *bytes, int n_bytes); /* little-endian */
 unsigned char *fuzz_read(const char *path, size_t *n_bytes);
 void fuzz_write(const char *path, const void *bytes, size_t n_bytes);
 
-/* That a failure says what failed, in one sentence, as everything does. */
+/* That a failure says what failed, as everything does. (Who prints it shows what is no letter.) */
 void fuzz_check(enum kl_status status, const struct kl_error *err);
 
 /* A service of both runs, opened once; their fingerprints are in its served runs. */
