@@ -114,8 +114,8 @@ int main(int argc, char **argv)
         status = kl_fail(&err, KL_ERR_IO, "cannot write the output: %s", strerror(errno));
     if (status)
         kl_print_error(&err);
-    if (status ==
-        KL_ERR_MEMORY) { /* OpenBLAS would wait for threads that try for memory for ever */
+    if (status == KL_ERR_MEMORY) {
+        /* OpenBLAS, as it ends, would wait for threads of its own that try for memory for ever. */
         fflush(NULL);
         _exit(exit_code(status));
     }

@@ -394,7 +394,7 @@ enum kl_status kl_cli_serve(int argc, char **argv, struct kl_error *err)
     kl_runs_survive();
     status = kl_run_files_find(argv + 1, (size_t)request.n_runs, &files, err);
     if (!status) /* workers, requests, and this one */
-        status = kl_blas_reserve(kl_pool_processors() + KL_SERVER_CALLERS + 1, err);
+        status = kl_blas_reserve(kl_pool_processors() + KL_SCANS_MAX + 1, err);
     if (request.memory_bytes == UINT64_MAX)
         request.memory_bytes = kl_memory_free() / 2;
     if (!status) { /* before there are threads */

@@ -7,6 +7,9 @@
 
 #include "core/base/error.h"
 
+/* Queries that are computed at once: each holds two float32 per pattern. The others wait. */
+#define KL_SCANS_MAX 16
+
 #define KL_ALLOWED_HOSTS_MAX 16
 #define KL_FRAMES_BYTES 512 /* of the origins that may show the page in a frame */
 

@@ -7,6 +7,7 @@
 
 #include "core/base/hash.h"
 #include "server/assets.h"
+#include "server/options.h"
 
 #define API "/api/v1/"
 

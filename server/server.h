@@ -6,9 +6,6 @@
 #include "server/options.h"
 #include "server/served/served.h"
 
-/* Requests that compute at once. */
-#define KL_SERVER_CALLERS 16
-
 struct kl_server;
 
 /* Listens and serves the runs (the caller's, made for the pool) from threads of its own. SIGPIPE must be ignored. The caller ends *server with

@@ -21,7 +21,7 @@ from .look import Looks, undisturbed
 from .native import perceptron
 from .ranks import Ranks, inner
 from .rules import Rule, describe, rule_of
-from .run_file import SHOWN, Recorded, RunFile, copies, read_layers, write_tensors
+from .run_file import Recorded, RunFile, copies, read_layers
 from .samples import Samples, indices_of, without_padding
 from .watch import Watch
 from .writer import Step, Waiting, Writer
@@ -398,13 +398,11 @@ class Recorder:
         if look is None:
             return None
         steps, batch_max, places = self.steps_done, self._batch_max, [one.places for one in self._layers]
-        parameters = self._run.parameters()
 
         def write(file: HistoryFile) -> None:
             queries.clear(file)
             for index, found in look.found:
                 queries.write(file, self._test, self.name, len(self._train), index, found, places, self._dtype)
-            write_tensors(file, SHOWN, parameters)
             self._run.write_shown(file, steps, batch_max, look.scores)
         return write
 

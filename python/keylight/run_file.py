@@ -139,7 +139,8 @@ class RunFile:
         for key, value in self._settings(steps, batch_max, [Rule(*first)]).items():
             file.insert("setting", key, value)
         shown, every = before.get("steps", 0), before.get("evaluation_steps", 0)
-        if shown and every and (shown % (self.evaluation_steps or shown + 1)) and (shown % every or shown == every):
+        asked_for = [n for n in (self.evaluation_steps, every) if n and (n != shown or n == self.evaluation_steps)]
+        if shown and all(shown % n for n in asked_for):
             file.delete("curve", "step = ?", (shown,))  # which stood there only to be shown
         file.delete("curve", "step = ?", (steps,))
         self.write_scores(file, steps, scores)

@@ -14,7 +14,7 @@ from .draft import Draft
 from .errors import RecordError
 from .file import Chunks, Encoder, HistoryFile
 from .rules import Rule
-from .run_file import write_tensors
+from .run_file import SHOWN, write_tensors
 
 WAITING_MAX = 8  # steps: a training that is faster than the disk waits
 POSTPONED_MAX_S = 60  # a checkpoint that need not be kept at once, while the file is copied
@@ -155,6 +155,7 @@ class Writer:
             self._flush()
             write_tensors(self.file, "current", parameters)
             if show is not None:
+                write_tensors(self.file, SHOWN, parameters)
                 show(self.file)
             if may_wait and self._draft.is_copied():
                 self._postponed = self._postponed or time.monotonic()

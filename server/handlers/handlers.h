@@ -14,9 +14,6 @@
 #include "server/served/served.h"
 #include "server/handlers/batch_queries.h"
 
-/* Queries that are computed at once: each holds two float32 per pattern. The others wait. */
-#define KL_SCANS_MAX 16 /* KL_SERVER_CALLERS */
-
 /* Pictures drawn at once: each needs some ten times its pixels. */
 #define KL_PICTURES_MAX 4
 
