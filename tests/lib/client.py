@@ -17,7 +17,8 @@ class Server:
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                         env={**os.environ, **(environment or {})})
         self.line = self.process.stdout.readline()
-        self.port = int(re.findall(r":(\d+)[/,]", self.line)[-1])  # behind a proxy its own comes last
+        ports = re.findall(r":(\d+)[/,]", self.line)  # behind a proxy its own comes last; none: it did not start
+        self.port = int(ports[-1]) if ports else None
 
     def connect(self):
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
