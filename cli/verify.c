@@ -4,69 +4,151 @@
 #include "cli/cli.h"
 #include "cli/options/options.h"
 #include "cli/session.h"
-#include "core/explain/verify.h"
+#include "core/explain/verify/layers.h"
+#include "core/explain/verify/replay.h"
+#include "core/explain/verify/signals.h"
 #include "db/check.h"
 #include "db/run.h"
 
 #define BOUND_F32 1e-4
 #define BOUND_F16 2e-3
 #define BOUND_F16_ADAM 5e-3 /* which lets small gradients count as much as large ones */
+/* Soon after the beginning a gradient's sign alone counts, however small it is. */
+#define BOUND_F16_ADAM_SNAPSHOT 5e-2
+#define BOUND_SIGNALS 3e-2
 
-static enum kl_status check_layers(struct kl_run *run, struct kl_pool *pool, struct kl_error *err)
+/* What the layers were found to be. */
+struct findings {
+    double bound, snapshot_bound;
+    double worst, worst_snapshot; /* beyond what float32 rounds */
+    uint32_t worst_layer, worst_snapshot_layer, worst_snapshot_step;
+    int is_partial, is_rounded;
+};
+
+static struct findings none_yet(const struct kl_run *run)
 {
-    double bound = run->training.dtype == KL_F32 ? BOUND_F32
-                   : run->history.adam           ? BOUND_F16_ADAM
-                                                 : BOUND_F16,
-           worst = 0;
-    uint32_t worst_layer = 0;
-    int is_partial = 0, is_rounded = 0, has_errors = 0;
+    if (run->training.dtype == KL_F32)
+        return (struct findings){.bound = BOUND_F32, .snapshot_bound = BOUND_F32};
+    if (run->history.adam)
+        return (struct findings){.bound = BOUND_F16_ADAM,
+                                 .snapshot_bound = BOUND_F16_ADAM_SNAPSHOT};
+    return (struct findings){.bound = BOUND_F16, .snapshot_bound = BOUND_F16};
+}
 
-    for (uint32_t l = 0; l < run->training.shape.n_layers; l++)
-        has_errors |= run->history.errors[l] != NULL;
-    if (!has_errors) {
-        printf("No error signals are recorded: there is no dual form to check, only attention.\n");
+static enum kl_status check_snapshots(const struct kl_run *run, struct kl_pool *pool, uint32_t l,
+                                      struct findings *findings, struct kl_error *err)
+{
+    struct kl_layer_replay replay = {0};
+    enum kl_status status = kl_layer_replay(pool, &run->history,
+                                            kl_training_optimiser(&run->training), l, &replay, err);
+
+    if (status)
+        return status;
+    if (replay.step == 0) {
+        puts("");
         return KL_OK;
     }
-    printf("layer      size   |W_dual - W| / |W - W_0|   largest output difference\n");
-    for (uint32_t l = 0; l < run->training.shape.n_layers; l++) {
-        struct kl_layer_check check;
-        char size[32];
-        enum kl_status status;
-
-        if (!run->history.errors[l]) {
-            printf("%5u             error signals not recorded%s\n", l + 1,
-                   run->training.shape.layers ? "" : " (see train --gate-errors)");
-            continue;
-        }
-        status = kl_layer_check(pool, &run->history, l, &check, err);
-        if (status)
-            return status;
-        snprintf(size, sizeof size, "%ux%u", run->training.shape.inputs[l],
-                 run->training.shape.outputs[l]);
-        printf("%5u %9s   %24.1e   %25.1e\n", l + 1, size, check.weight_distance,
-               check.output_distance);
-        fflush(stdout);
-        if (check.non_finite)
-            return kl_fail(err, KL_ERR_DAMAGED,
-                           "%s is damaged: layer %u has %llu numbers that are not finite; restore "
-                           "it from a copy or train it again",
-                           run->path, l + 1, (unsigned long long)check.non_finite);
-        is_partial = l + 1 == run->training.shape.n_layers && run->training.error_entries;
-        if (!is_partial && !(check.weight_excess <= worst)) {
-            worst = check.weight_excess;
-            worst_layer = l + 1;
-        }
-        is_rounded |= check.weight_excess <= bound && check.weight_distance > bound;
+    printf("   %17.1e\n", replay.distance);
+    if (!(replay.excess <= findings->worst_snapshot)) {
+        findings->worst_snapshot = replay.excess;
+        findings->worst_snapshot_layer = l + 1;
+        findings->worst_snapshot_step = replay.step;
     }
-    if (!(worst <= bound))
+    findings->is_rounded |=
+        replay.excess <= findings->snapshot_bound && replay.distance > findings->snapshot_bound;
+    return KL_OK;
+}
+
+static enum kl_status check_layer(const struct kl_run *run, struct kl_pool *pool, uint32_t l,
+                                  struct findings *findings, struct kl_error *err)
+{
+    const struct kl_shape *shape = &run->training.shape;
+    int is_partial = l + 1 == shape->n_layers && run->training.error_entries;
+    struct kl_layer_check check;
+    char size[32];
+    enum kl_status status;
+
+    if (!run->history.errors[l]) {
+        printf("%5u             error signals not recorded%s\n", l + 1,
+               shape->layers ? "" : " (see train --gate-errors)");
+        return KL_OK;
+    }
+    status = kl_layer_check(pool, &run->history, l, &check, err);
+    if (status)
+        return status;
+    snprintf(size, sizeof size, "%ux%u", shape->inputs[l], shape->outputs[l]);
+    printf("%5u %9s   %24.1e   %25.1e", l + 1, size, check.weight_distance, check.output_distance);
+    fflush(stdout);
+    if (check.non_finite) {
+        puts("");
+        return kl_fail(err, KL_ERR_DAMAGED,
+                       "%s is damaged: layer %u has %llu numbers that are not finite; restore it "
+                       "from a copy or train it again",
+                       run->path, l + 1, (unsigned long long)check.non_finite);
+    }
+    if (is_partial) {
+        puts("");
+        findings->is_partial = 1;
+        return KL_OK;
+    }
+    if (!(check.weight_excess <= findings->worst)) {
+        findings->worst = check.weight_excess;
+        findings->worst_layer = l + 1;
+    }
+    findings->is_rounded |=
+        check.weight_excess <= findings->bound && check.weight_distance > findings->bound;
+    return check_snapshots(run, pool, l, findings, err);
+}
+
+static enum kl_status judge(const struct kl_run *run, const struct findings *findings,
+                            struct kl_error *err)
+{
+    const char *dtype = kl_dtype_name((enum kl_dtype)run->training.dtype);
+
+    if (!(findings->worst <= findings->bound))
         return kl_fail(
             err, KL_ERR_INEXACT,
             "the dual form of layer %u is off by %.1e, more than %.0e allows for %s: the "
             "history and the weights of %s do not belong together, or its training went beyond "
             "what float32 tells",
-            worst_layer, worst, bound, kl_dtype_name((enum kl_dtype)run->training.dtype),
-            run->path);
-    if (is_partial) {
+            findings->worst_layer, findings->worst, findings->bound, dtype, run->path);
+    if (!(findings->worst_snapshot <= findings->snapshot_bound))
+        return kl_fail(err, KL_ERR_INEXACT,
+                       "layer %u of the snapshot of step %u is off by %.1e from what the recorded "
+                       "gradients make of it, more than %.0e allows for %s: that snapshot of %s "
+                       "and its history do not belong together",
+                       findings->worst_snapshot_layer, findings->worst_snapshot_step,
+                       findings->worst_snapshot, findings->snapshot_bound, dtype, run->path);
+    return KL_OK;
+}
+
+/* The last layer's error signals, where it is known what they were made by. */
+static enum kl_status check_signals(const struct kl_run *run, struct kl_pool *pool,
+                                    struct kl_error *err)
+{
+    struct kl_signals_check check;
+    enum kl_status status;
+
+    if (!run->history.has_dual || !run->training.shape.model->evaluate)
+        return KL_OK;
+    status = kl_signals_check(pool, &run->history, &check, err);
+    if (status)
+        return status;
+    if (!(check.distance <= BOUND_SIGNALS))
+        return kl_fail(err, KL_ERR_INEXACT,
+                       "the last layer's error signals of step %u are off by %.1e from what the "
+                       "weights before it make of its keys, more than %.0e allows: the history "
+                       "and the weights of %s do not belong together",
+                       check.step, check.distance, BOUND_SIGNALS, run->path);
+    printf("The last layer's error signals are what the initial weights and %u snapshots make of "
+           "its keys in\nthe step behind them, within %.1e.\n",
+           run->history.snapshots.n, check.distance);
+    return KL_OK;
+}
+
+static void print_verdict(const struct kl_run *run, const struct findings *findings)
+{
+    if (findings->is_partial) {
         printf("Layer %u is approximate: of its error signals the target's and the %u largest "
                "others were\nrecorded, %.3g %% of their squared length left out.\n",
                run->training.shape.n_layers, run->training.error_entries - 1,
@@ -75,15 +157,38 @@ static enum kl_status check_layers(struct kl_run *run, struct kl_pool *pool, str
             printf("Adam divides by each weight's own gradients, so that even a little left out "
                    "counts: to have\nall recorded, train again with --error-entries 0, which takes "
                    "space (docs/adam.md).\n");
-        bound = worst <= bound && run->training.records_gates ? bound : NAN;
     }
-    if (is_rounded)
+    if (findings->is_rounded)
         printf("The weights have hardly moved: what is off is no more than float32 rounds.\n");
-    if (isnan(bound))
+    if (!findings->is_partial || run->training.records_gates)
+        printf("The dual form holds: every %slayer within %.0e (%s history).\n",
+               findings->is_partial ? "other " : "", findings->bound,
+               kl_dtype_name((enum kl_dtype)run->training.dtype));
+}
+
+static enum kl_status check_layers(struct kl_run *run, struct kl_pool *pool, struct kl_error *err)
+{
+    struct findings findings = none_yet(run);
+    int has_errors = 0;
+    enum kl_status status = KL_OK;
+
+    for (uint32_t l = 0; l < run->training.shape.n_layers; l++)
+        has_errors |= run->history.errors[l] != NULL;
+    if (!has_errors) {
+        printf("No error signals are recorded: there is no dual form to check, only attention.\n");
         return KL_OK;
-    printf("The dual form holds: every %slayer within %.0e (%s history).\n",
-           is_partial ? "other " : "", bound, kl_dtype_name((enum kl_dtype)run->training.dtype));
-    return KL_OK;
+    }
+    printf("layer      size   |W_dual - W| / |W - W_0|   largest output difference%s\n",
+           run->history.snapshots.n ? "   furthest snapshot" : "");
+    for (uint32_t l = 0; !status && l < run->training.shape.n_layers; l++)
+        status = check_layer(run, pool, l, &findings, err);
+    if (!status)
+        status = judge(run, &findings, err);
+    if (!status)
+        status = check_signals(run, pool, err);
+    if (!status)
+        print_verdict(run, &findings);
+    return status;
 }
 
 /* Opens a run whose rows are what was written: that is looked at first, as what is opened trusts
@@ -116,7 +221,12 @@ enum kl_status kl_cli_verify(int argc, char **argv, struct kl_error *err)
             "layer's output over all test samples (the first tokens of a test text). Exits with 3 "
             "if the relative distance, beyond what training in float32 rounds, exceeds 1e-4 "
             "(float32 histories) or 2e-3 (float16; 5e-3 after Adam). Layers whose error signals "
-            "are recorded in part are told, but not judged.",
+            "are all recorded are trained again from their gradients, and have to be at every "
+            "snapshot what that has: the furthest is printed (float16 after Adam: at most 5e-2). "
+            "Where the last layer is a classifier's that was trained here, its error signals, even "
+            "if only some are recorded, have to be within 3e-2 what the weights of every snapshot "
+            "make of the next step's keys; and the samples have to be shown in the order that the "
+            "settings give.",
         .options = table};
     struct kl_session session = {NULL, NULL};
     const char *path = NULL;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/memory.h"
+#include "core/training/task.h"
 #include "db/file/database.h"
 #include "db/file/objects.h"
 #include "db/file/rows.h"
@@ -196,6 +197,34 @@ static enum kl_status check_queries(struct kl_run *run, struct kl_error *err)
     return status;
 }
 
+/* The samples that the history says were shown, against the order that the settings give. */
+static enum kl_status check_order(const struct kl_run *run, struct kl_error *err)
+{
+    const struct kl_history *history = &run->history;
+    uint32_t n = kl_training_patterns(&run->training);
+    struct kl_task task;
+    enum kl_status status = kl_task_create(&run->training, &run->data, &task, err);
+
+    if (status)
+        return status;
+    for (uint32_t step = 1; !status && step <= history->n_steps; step++) {
+        uint64_t first = kl_history_start(history, step);
+        struct kl_minibatch minibatch;
+        const uint32_t *samples;
+
+        task.load(task.self, step, &minibatch, &samples);
+        if (kl_history_count(history, step) != n ||
+            memcmp(samples, history->samples + first, n * sizeof *samples) != 0)
+            status =
+                kl_fail(err, KL_ERR_DAMAGED,
+                        "%s is damaged: what it says was shown in step %u is not what its "
+                        "settings make of its samples; restore it from a copy or train it again",
+                        run->path, step);
+    }
+    task.free(task.self);
+    return status;
+}
+
 enum kl_status kl_check_run(struct kl_run *run, struct kl_error *err)
 {
     enum kl_status status = check_fingerprint(run, err);
@@ -208,6 +237,7 @@ enum kl_status kl_check_run(struct kl_run *run, struct kl_error *err)
         return status;
     if (!run->final->shape.model->evaluate)
         return check_queries(run, err); /* what it says of others nobody here can find out */
-    return run->final->shape.model->has_predictions ? check_predictions(run, err)
-                                                    : check_text(run, err);
+    status = run->final->shape.model->has_predictions ? check_predictions(run, err)
+                                                      : check_text(run, err);
+    return status ? status : check_order(run, err);
 }

@@ -164,9 +164,7 @@ static enum kl_status prepare(struct loop *loop, struct kl_error *err)
                                            .unroll = training->unroll,
                                            .seed = training->seed,
                                            .dropout = training->dropout};
-    enum kl_status status = kl_collection_kind(loop->data) == KL_DATA_TEXT
-                                ? kl_text_task(training, loop->data, &loop->task, err)
-                                : kl_sample_task(training, loop->data, &loop->task, err);
+    enum kl_status status = kl_task_create(training, loop->data, &loop->task, err);
 
     kl_training_layout(training, &layout);
     settings.records_last = layout.errors[layout.n_layers - 1] > 0;

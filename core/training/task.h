@@ -14,11 +14,21 @@ struct kl_task {
     void (*free)(void *self);
 };
 
-/* Samples one by one, in shuffled passes; and text, in streams. training and data must outlive
- * *task, which the caller ends with task->free(task->self). Errors: KL_ERR_MEMORY. */
+/* Samples one by one, in shuffled passes; and text, in streams. training, which fits the data, and
+ * data must outlive *task, which the caller ends with task->free(task->self). Errors:
+ * KL_ERR_MEMORY. */
 enum kl_status kl_sample_task(const struct kl_training *training, const struct kl_collection *data,
                               struct kl_task *task, struct kl_error *err);
 enum kl_status kl_text_task(const struct kl_training *training, const struct kl_collection *data,
                             struct kl_task *task, struct kl_error *err);
+
+/* That of the two whose kind the data are. */
+static inline enum kl_status kl_task_create(const struct kl_training *training,
+                                            const struct kl_collection *data, struct kl_task *task,
+                                            struct kl_error *err)
+{
+    return kl_collection_kind(data) == KL_DATA_TEXT ? kl_text_task(training, data, task, err)
+                                                    : kl_sample_task(training, data, task, err);
+}
 
 #endif

@@ -129,8 +129,12 @@ static char *describe(const struct kl_run *run, const struct kl_job_view *view)
         kl_json_count(json, "total", view->total);
         kl_json_number(json, "seconds", view->seconds);
     }
-    if (view->note)
-        kl_json_string(json, "note", view->note);
+    if (view->note) {
+        char note[600];
+
+        kl_drop_folders(view->note, 1, note, sizeof note);
+        kl_json_string(json, "note", note);
+    }
     if (view->answer)
         kl_json_raw(json, "answer", view->answer);
     return kl_json_finish(json);

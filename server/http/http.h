@@ -85,4 +85,9 @@ void kl_reply_problem(struct kl_reply *reply, int status, const char *parameter,
  * status. */
 void kl_reply_error(struct kl_reply *reply, const char *parameter, const struct kl_error *err);
 
+/* A message without folders, of n_bytes at most, as where files lie is nobody's business but the
+ * server's: of a path its last part stays. In what went wrong with a file every word with a "/" is
+ * one (a folder's name may have spaces); elsewhere it may be a sample's name. */
+void kl_drop_folders(const char *message, int are_all_paths, char *to, size_t n_bytes);
+
 #endif

@@ -13,7 +13,9 @@
 
 static void set_body(struct kl_reply *reply, int status, const char *type, char *text)
 {
-    static const char no_memory[] = "{\"title\":\"out of memory\",\"status\":503}";
+    static const char no_memory[] = "{\"type\":\"about:blank\",\"title\":\"Busy\",\"status\":503,"
+                                    "\"detail\":\"not enough memory "
+                                    "for an answer: ask again, or close other programs\"}";
 
     reply->owned = text;
     reply->borrowed = text ? NULL : no_memory;
@@ -85,10 +87,7 @@ void kl_reply_problem(struct kl_reply *reply, int status, const char *parameter,
              kl_json_problem(status, title, detail, parameter));
 }
 
-/* Where files lie is nobody's business but the server's: of a path its last part stays. In what
- * went wrong with a file every word with a "/" is one (a folder's name may have spaces); elsewhere
- * it may be a sample's name. */
-static void drop_folders(const char *message, int are_all_paths, char *to, size_t n_bytes)
+void kl_drop_folders(const char *message, int are_all_paths, char *to, size_t n_bytes)
 {
     size_t n = 0;
 
@@ -134,6 +133,6 @@ void kl_reply_error(struct kl_reply *reply, const char *parameter, const struct 
     }
     if (!parameter && err->parameter[0])
         parameter = err->parameter;
-    drop_folders(err->message, status == 500, detail, sizeof detail);
+    kl_drop_folders(err->message, status == 500, detail, sizeof detail);
     kl_reply_problem(reply, status, parameter, "%s", detail);
 }

@@ -1,5 +1,6 @@
-"""Every allocation that keylight itself makes fails in turn, and reads and writes of a training fail or fall short: one clean sentence, no
-crash, and nothing half-written that looks whole. KL_FAULTS: how many places of each command are tried (default 25)."""
+"""Every allocation that keylight itself makes fails in turn, reads and writes fail or fall short, and what a server sends and receives: one
+clean sentence, no crash, nothing half-written that looks whole, and whoever is not struck gets the right answer. KL_FAULTS: how many places of
+each command are tried (default 25; of a server a quarter)."""
 import http.client
 import json
 import os
@@ -77,12 +78,17 @@ ssize_t pread64(int fd, void *b, size_t n, off_t o)
     if (fails(NULL, READS)) return at % 2 ? real_pread(fd, b, n > 1 ? n / 2 : n, o) : (errno = EIO, -1);
     return real_pread(fd, b, n, o);
 }
-static ssize_t (*real_send)(int, const void *, size_t, int), (*real_recv)(int, void *, size_t, int);
-ssize_t send(int fd, const void *b, size_t n, int flags)
+static ssize_t (*real_sendmsg)(int, const struct msghdr *, int), (*real_recv)(int, void *, size_t, int);
+ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
-    if (!real_send) real_send = (__typeof__(real_send))dlsym(RTLD_NEXT, "send");
-    if (fails(NULL, SENDS)) return at % 2 ? real_send(fd, b, n > 1 ? n / 2 : n, flags) : (errno = ECONNRESET, -1);
-    return real_send(fd, b, n, flags);
+    if (!real_sendmsg) real_sendmsg = (__typeof__(real_sendmsg))dlsym(RTLD_NEXT, "sendmsg");
+    if (fails(NULL, SENDS)) { /* half of its first part is gone, and every other time the connection is */
+        struct iovec half = message->msg_iov[0];
+        struct msghdr part = {.msg_iov = &half, .msg_iovlen = 1};
+        half.iov_len = half.iov_len > 1 ? half.iov_len / 2 : half.iov_len;
+        return at % 2 ? real_sendmsg(fd, &part, flags) : (errno = ECONNRESET, -1);
+    }
+    return real_sendmsg(fd, message, flags);
 }
 ssize_t recv(int fd, void *b, size_t n, int flags)
 {
@@ -122,9 +128,9 @@ def counted_in(counted):
         return struct.unpack("l", file.read())[0]
 
 
-def places(n):
+def places(n, wanted):
     """Some of n places, spread over all."""
-    return sorted({1 + i * (n - 1) // max(1, FAULTS - 1) for i in range(FAULTS)} if FAULTS < n else range(1, n + 1))
+    return sorted({1 + i * (n - 1) // max(1, wanted - 1) for i in range(wanted)} if wanted < n else range(1, n + 1))
 
 
 def faulty(which, at, *arguments):
@@ -139,7 +145,7 @@ def stand(which, arguments, clean=lambda: None, check=lambda done, at: None):
     done, n = faulty(which, 0, *arguments)
     assert done.returncode == 0 and n > 0, (arguments, done, n)
     told = 0
-    for at in places(n):
+    for at in places(n, FAULTS):
         clean()
         done, _ = faulty(which, at, *arguments)
         assert done.returncode in (0, 1), (which, at, arguments, done)
@@ -170,7 +176,8 @@ ESTIMATES = {"influence": ("--sample", "test/strokes/3"), "retrain": ("--sample"
 
 
 def without_times(text):
-    return re.sub(r'"(timing_ms|seconds|training_seconds)": ?[\d.e+-]+', "", text)
+    """An answer without what it says of its own time, and of why it could not be kept."""
+    return re.sub(r'"(timing_ms|scan_ms|seconds|training_seconds)": ?[\d.e+-]+|"note":"cannot read or write strokes.keylight.results [^"/]*",', "", text)
 
 
 def test_allocations_and_writes_fail_while_a_training_is_looked_back_on():
@@ -195,14 +202,14 @@ ASKED = ("/", "/api/v1/runs", "attention?sample=test/strokes/3&views=time,learni
 
 
 def ask(server, path):
-    """Status and content without times; 0: the connection was cut."""
+    """Status and content; 0: the connection was cut."""
     try:
         status, headers, content = server.ask(path if path.startswith("/") else f"{API}/{path}")
     except (http.client.HTTPException, OSError):
         return 0, ""
     if status >= 400:
         assert headers["Content-Type"] == "application/problem+json" and json.loads(content)["detail"], (path, status, content)
-    return status, without_times(content.decode("latin-1"))
+    return status, content.decode("latin-1")
 
 
 def count_votes(server):
@@ -220,8 +227,8 @@ def count_votes(server):
 
 
 def serve(which, at, right):
-    """A server with one fault ends at once with a sentence, or answers everybody but the one whom the fault struck. Returns how many
-    were struck, and how many places there are."""
+    """A server with one fault ends at once with a sentence, or answers everybody but the one whom the fault struck. Returns whether
+    anybody was told, and how many places there are."""
     forget()
     environment, counted = shimmed(which, at)
     server = Server(RUN, environment=environment)
@@ -229,20 +236,20 @@ def serve(which, at, right):
         if server.port is None:
             _, errors = server.process.communicate(timeout=60)
             assert server.process.returncode == 1 and errors.startswith("keylight: ") and errors.count("\n") == 1, (which, at, errors)
-            return 1, counted_in(counted)
-        state, struck = count_votes(server), 0
-        for again in range(2):
+            return True, counted_in(counted)
+        state, failed = count_votes(server), []
+        for _ in range(2):
             said = {path: ask(server, path) for path in ASKED}
-            wrong = [path for path in ASKED if said[path][0] == 200 and right and said[path][1] != right[path][1] and (path != "votes" or state == "done")]
+            wrong = [path for path in ASKED if said[path][0] == 200 and right and without_times(said[path][1]) != without_times(right[path][1]) and (path != "votes" or state == "done")]
             assert not wrong, (which, at, [(said[path][1][:800], right[path][1][:800]) for path in wrong])
-            struck += (failed := sum(status != 200 for status, _ in said.values()))
-            assert failed <= 1 - again, (which, at, said)
+            failed += [(path, answer) for path, answer in said.items() if answer[0] != 200]
+        assert len(failed) <= 1, (which, at, failed)
         server.process.send_signal(signal.SIGTERM)
         _, errors = server.process.communicate(timeout=60)
         assert server.process.returncode == 0 and all(line.startswith("keylight: ") for line in errors.splitlines()), (which, at, errors)
         if not right:
             right.update(said)
-        return min(1, struck + (state != "done")), counted_in(counted)
+        return bool(failed) or state != "done", counted_in(counted)
     finally:
         if server.process.poll() is None:
             server.process.kill()
@@ -255,8 +262,8 @@ def test_calls_fail_while_a_server_answers():
     for which in ("allocations", "writes", "sends", "receives"):
         right = {}
         told, n = serve(which, 0, right)
-        assert told == 0 and n > 0, (which, told, n)
-        tried = places(n)
+        assert not told and n > 0, (which, told, n)
+        tried = places(n, FAULTS // 4)  # a server takes longer than a command
         told = sum(serve(which, at, right)[0] for at in tried)
         print(f"# serve: {which}, {n} places, {len(tried)} tried, {told} told")
     forget()

@@ -9,7 +9,7 @@
 #include "core/explain/dual/dual.h"
 #include "core/explain/dual/sweep.h"
 #include "core/explain/ranks.h"
-#include "core/explain/verify.h"
+#include "core/explain/verify/layers.h"
 #include "core/explain/views/bins.h"
 #include "tests/lib/run_file.h"
 #include "tests/lib/suite.h"

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/explain/verify.h"
+#include "core/explain/verify/layers.h"
 #include "db/check.h"
 #include "db/run.h"
 #include "db/samples.h"

@@ -134,13 +134,62 @@ def test_numbers_beyond_their_range_are_not_those_within():
     is_never_taken_for_another(RUN, (("query", "--sample", "test/strokes/3"),))
 
 
-def test_nor_in_a_text():
-    text, run = os.path.join(FOLDER, "text.txt"), os.path.join(FOLDER, "text.keylight")
+def train_shells(name, *options):
+    text, run = os.path.join(FOLDER, "text.txt"), os.path.join(FOLDER, name)
     with open(text, "w") as file:
         file.write("She sells sea shells. They shine on the shore, and she is sure of it.\n" * 40)
     tap.succeed("train", "--data", f"shells={text}", "--tokens", "words", "--hidden", "16", "--embedding", "8", "--steps", "20", "--batch", "8",
-                "--unroll", "10", "--output", run, "--quiet")
-    is_never_taken_for_another(run, (("info",),))
+                "--unroll", "10", "--lr", "0.5", "--output", run, "--quiet", *options)
+    return run
+
+
+def test_nor_in_a_text():
+    is_never_taken_for_another(train_shells("text.keylight"), (("info",),))
+
+
+def with_blob(source, table, where, change):
+    """A copy with other bytes in a row's data, and right checksums."""
+    path = changed(source, "SELECT 1")
+    with sqlite3.connect(path) as db:
+        rowid, data = db.execute(f"SELECT rowid, data FROM {table} WHERE {where} LIMIT 1").fetchone()
+        db.execute(f"UPDATE {table} SET data = ? WHERE rowid = ?", (change(data), rowid))
+    db.close()
+    sign(path)
+    return path
+
+
+def exchanged(data):
+    """The first number and the first after it that is another one, of 32 bits each, in each other's place."""
+    words = [data[i:i + 4] for i in range(0, len(data), 4)]
+    other = next(i for i, word in enumerate(words) if word != words[0])
+    words[0], words[other] = words[other], words[0]
+    return b"".join(words)
+
+
+def test_what_does_not_belong_together_is_noticed_however_it_is_signed():
+    partial = train_shells("partial.keylight", "--error-entries", "3", "--dropout", "0.1")
+    adam = train_shells("adam.keylight", "--optimiser", "adam", "--momentum", "0", "--lr", "0.01", "--gate-errors")
+    for run in (RUN, partial, adam):
+        tap.succeed("verify", run)
+        # other samples than were shown
+        done = tap.run("verify", with_blob(run, "showing_chunk", "first = 0", exchanged))
+        assert done.returncode == 1 and "was shown in step 1 is not what its settings make of its samples" in done.stderr, (run, done)
+        with sqlite3.connect(run) as db:
+            steps = [step for step, in db.execute("SELECT DISTINCT step FROM tensor WHERE state = 'snapshot' ORDER BY step")]
+            layers = db.execute("SELECT max(layer) FROM tensor").fetchone()[0]
+        db.close()
+        # a snapshot that is another one's
+        late, early = steps[-1], steps[len(steps) // 2]
+        lying = changed(run, [f"UPDATE tensor SET data = (SELECT data FROM tensor AS other WHERE other.state = 'snapshot' AND other.step = {early} AND "
+                              f"other.layer = tensor.layer AND other.name = tensor.name) WHERE state = 'snapshot' AND step = {late} AND layer = {layers}"])
+        sign(lying)
+        done = tap.run("verify", lying)
+        told = f"step {late + 1} are off by" if run == partial else f"the snapshot of step {late} is off by"
+        assert done.returncode == 3 and told in done.stderr, (run, late, done)
+    # the sign of a number of an error signal of which others are not recorded: behind the places, float16
+    done = tap.run("verify", with_blob(partial, "sparse_error_chunk", "first = 0", lambda data: data[:(n := len(data) // 6 * 4) + 1] +
+                                       bytes((data[n + 1] ^ 128,)) + data[n + 2:]))
+    assert done.returncode == 3 and "error signals of step 1 are off by" in done.stderr, done
 
 
 if __name__ == "__main__":

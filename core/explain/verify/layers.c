@@ -1,4 +1,4 @@
-#include "core/explain/verify.h"
+#include "core/explain/verify/layers.h"
 
 #include <cblas.h>
 #include <math.h>
@@ -9,6 +9,7 @@
 #include "core/base/memory.h"
 #include "core/explain/dual/adam.h"
 #include "core/explain/places/places.h"
+#include "core/explain/verify/distance.h"
 
 /* Patterns at a time, or one showing's: one GEMM, its sums in float32, added up in double. */
 #define SLICE 4096
@@ -121,30 +122,16 @@ static void measure_weights(const struct rebuild *rebuild, struct kl_layer_check
 {
     const struct kl_network *initial = rebuild->history->initial, *final = rebuild->history->final;
     uint32_t l = rebuild->layer;
-    double off = 0, way = 0, size = 0, rounding;
+    struct kl_distance distance = {0};
 
-    for (size_t i = 0; i < rebuild->inputs * rebuild->outputs; i++) {
-        double w = final->weights[l][i];
-
-        size += w * w;
-        off += (rebuild->weights[i] - w) * (rebuild->weights[i] - w);
-        way += (w - initial->weights[l][i]) * (w - initial->weights[l][i]);
-    }
-    for (size_t j = 0; rebuild->history->layers[l].bias > 0 && j < rebuild->outputs; j++) {
-        double b = final->biases[l][j];
-
-        size += b * b;
-        off += (rebuild->biases[j] - b) * (rebuild->biases[j] - b);
-        way += (b - initial->biases[l][j]) * (b - initial->biases[l][j]);
-    }
-    rounding = ldexp(sqrt(size * rebuild->history->n_steps), -24);
-    off = sqrt(off);
-    way = sqrt(way);
-    found->weight_distance = way > 0 ? off / way : off > 0 ? INFINITY : 0;
-    off -= off < rounding ? off : rounding;
-    found->weight_excess = way > 0 ? off / way : off > 0 ? INFINITY : 0;
-    if (isnan(found->weight_distance)) /* numbers that are not finite */
-        found->weight_excess = NAN;
+    for (size_t i = 0; i < rebuild->inputs * rebuild->outputs; i++)
+        kl_distance_add(&distance, rebuild->weights[i], (double) final->weights[l][i],
+                        (double)initial->weights[l][i]);
+    for (size_t j = 0; rebuild->history->layers[l].bias > 0 && j < rebuild->outputs; j++)
+        kl_distance_add(&distance, rebuild->biases[j], (double) final->biases[l][j],
+                        (double)initial->biases[l][j]);
+    found->weight_distance = kl_distance_relative(&distance);
+    found->weight_excess = kl_distance_excess(&distance, rebuild->history->n_steps);
 }
 
 /* The largest |difference . x| over n inputs x of the layer, where rebuild->product holds the

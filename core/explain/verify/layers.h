@@ -1,15 +1,12 @@
 /* The dual form checked against the weights: alpha W_0 + sum_t e_t x_t^T should be W. */
-#ifndef KL_CORE_EXPLAIN_VERIFY_H
-#define KL_CORE_EXPLAIN_VERIFY_H
+#ifndef KL_CORE_EXPLAIN_VERIFY_LAYERS_H
+#define KL_CORE_EXPLAIN_VERIFY_LAYERS_H
 
 #include "core/explain/history.h"
 
 struct kl_layer_check {
     double weight_distance; /* |W_dual - W| / |W - W_0| over weights and biases (Frobenius) */
-    /* What of it float32 cannot explain: training rounds every weight once a step, by up to 2^-24
-     * of its size, so that after S steps a random walk has gone some sqrt(S) of that. 0 if it is
-     * less. */
-    double weight_excess;
+    double weight_excess;   /* what of it float32 cannot explain: core/explain/verify/distance.h */
     double output_distance; /* largest |W_dual x + b_dual - W x - b| over the test samples; of a
                                text over its first test tokens */
     uint64_t non_finite;    /* keys and error signals that are not finite numbers */

@@ -1,0 +1,46 @@
+/* How far weights that were computed are from those that are stored. Internal to
+ * core/explain/verify/. */
+#ifndef KL_CORE_EXPLAIN_VERIFY_DISTANCE_H
+#define KL_CORE_EXPLAIN_VERIFY_DISTANCE_H
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Sums of squares over weights W, computed as W': zeros at first. */
+struct kl_distance {
+    double off, way, size; /* of W' - W, W - W_0, and W */
+};
+
+static inline void kl_distance_add(struct kl_distance *distance, double computed, double stored,
+                                   double initial)
+{
+    distance->off += (computed - stored) * (computed - stored);
+    distance->way += (stored - initial) * (stored - initial);
+    distance->size += stored * stored;
+}
+
+/* |W' - W| / |W - W_0| (Frobenius). */
+static inline double kl_distance_relative(const struct kl_distance *distance)
+{
+    if (distance->way > 0)
+        return sqrt(distance->off / distance->way);
+    return distance->off == 0 ? 0 : INFINITY;
+}
+
+/* What of it float32 cannot explain after so many steps: training rounds every weight once a step,
+ * by up to 2^-24 of its size, so that a random walk has gone some sqrt(steps) of that. 0 if it is
+ * less; NaN of numbers that are not finite. */
+static inline double kl_distance_excess(const struct kl_distance *distance, uint32_t steps)
+{
+    double rounding = ldexp(sqrt(distance->size * steps), -24), off = sqrt(distance->off);
+
+    if (!isfinite(off) || !isfinite(distance->way))
+        return NAN;
+    off -= off < rounding ? off : rounding;
+    if (distance->way > 0)
+        return off / sqrt(distance->way);
+    return off > 0 ? INFINITY : 0;
+}
+
+#endif
