@@ -103,10 +103,12 @@ export function idAt(at = world.page) {
 
 /** Does something that changes the address, and waits for its view. */
 export async function choose(action, at = world.page) {
-  const before = at.url();
+  const before = await at.evaluate(() => location.href); // url() learns of it a little later
   await action();
   await at.waitForFunction((url) => location.href !== url, before);
   await ready(at);
+  const now = await at.evaluate(() => location.href);
+  await at.waitForURL((url) => url.href === now);
 }
 
 /** Serves the files that prepare() gives, tells begin() of the world, runs all tests in order, ends everything. */

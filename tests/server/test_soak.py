@@ -71,7 +71,8 @@ def questions():
         "common?layer=3&rank=abs&by=pattern", "suspects?limit=20"))
     for sample in (5, 100, 400):
         yield from (f"{TEXT}/{resource}{'&' if '?' in resource else '?'}sample={sample}" for resource in (
-            "attention", "attention?layer=1&by=sample", "attention?rank=logit&views=time,learning,samples,curves", "answer", "strips",
+            "attention?views=time,learning,samples,curves", "answer", "strips",
+            *(f"attention?layer={layer}&rank={rank}&by={by}" for layer in (1, 2) for rank in ("abs", "effect", "logit") for by in ("pattern", "sample")),
             "reading?count=100", "heat?count=40", "continuation?count=30&seed=3", "views/classes", "views/curves"))
     yield f"{TEXT}/documents"
 
@@ -242,6 +243,12 @@ def test_whoever_is_gone_holds_nothing():
         if now[1] <= AT_REST[1] + 4:
             break
     assert now[1] <= AT_REST[1] + 4, (AT_REST, now)
+
+
+def test_it_ends_when_it_is_told_to():
+    SERVER.process.send_signal(signal.SIGTERM)
+    _, errors = SERVER.process.communicate(timeout=60)
+    assert SERVER.process.returncode == 0 and all("its last checkpoint" in line for line in errors.splitlines()), errors
 
 
 def tear_down():
