@@ -29,6 +29,15 @@ static void add_tag(XXH3_state_t *state, enum tag tag)
     XXH3_64bits_update(state, &byte, 1);
 }
 
+static void add_real(XXH3_state_t *state, double value)
+{
+    uint64_t bits;
+
+    memcpy(&bits, &value, sizeof bits);
+    add_tag(state, TAG_REAL);
+    add_word(state, bits);
+}
+
 static void add_bytes(XXH3_state_t *state, enum tag tag, const void *bytes, size_t n_bytes)
 {
     add_tag(state, tag);
@@ -54,6 +63,11 @@ void kl_checksum_integer(struct kl_checksum *checksum, int64_t value)
 {
     add_tag(state_of(checksum), TAG_INTEGER);
     add_word(state_of(checksum), (uint64_t)value);
+}
+
+void kl_checksum_real(struct kl_checksum *checksum, double value)
+{
+    add_real(state_of(checksum), value);
 }
 
 void kl_checksum_text(struct kl_checksum *checksum, const char *text)
@@ -82,19 +96,13 @@ int64_t kl_checksum_end(struct kl_checksum *checksum)
 
 static void add_value(XXH3_state_t *state, sqlite3_value *value)
 {
-    double real;
-    uint64_t bits;
-
     switch (sqlite3_value_type(value)) {
     case SQLITE_INTEGER:
         add_tag(state, TAG_INTEGER);
         add_word(state, (uint64_t)sqlite3_value_int64(value));
         break;
     case SQLITE_FLOAT:
-        real = sqlite3_value_double(value);
-        memcpy(&bits, &real, sizeof bits);
-        add_tag(state, TAG_REAL);
-        add_word(state, bits);
+        add_real(state, sqlite3_value_double(value));
         break;
     case SQLITE_TEXT:
         add_bytes(state, TAG_TEXT, sqlite3_value_text(value), (size_t)sqlite3_value_bytes(value));

@@ -15,6 +15,7 @@ struct kl_checksum;
 enum kl_status kl_checksum_begin(const char *table, struct kl_checksum **checksum,
                                  struct kl_error *err);
 void kl_checksum_integer(struct kl_checksum *checksum, int64_t value);
+void kl_checksum_real(struct kl_checksum *checksum, double value);
 void kl_checksum_text(struct kl_checksum *checksum, const char *text);
 /* A blob of n_bytes, which come in pieces. */
 void kl_checksum_blob(struct kl_checksum *checksum, size_t n_bytes);

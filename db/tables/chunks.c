@@ -9,6 +9,8 @@
 #include "db/file/database.h"
 #include "core/scan/packing.h"
 
+#define CHECK_BYTES ((size_t)1 << 17)
+
 static const char *const tables[KL_N_CHUNK_KINDS] = {"image_chunk", "key_chunk", "error_chunk",
                                                      "sparse_error_chunk"};
 
@@ -41,6 +43,8 @@ struct chunk {
     int exponent;
     uint32_t stored; /* numbers, if less than all: see core/scan/packing.h */
     int64_t checksum;
+    double kept, left_out; /* of KL_CHUNKS_SPARSE */
+    char is_checked;       /* its checksum is that of its bytes; atomic */
 };
 
 struct chunk_source {
@@ -249,53 +253,102 @@ static enum kl_status read_sparse(const struct chunk_source *source, struct work
     return status;
 }
 
+/* The checksum of a chunk's row up to its data. */
+static enum kl_status begin_sum(const struct chunk_source *source, uint32_t block,
+                                struct kl_checksum **sum, struct kl_error *err)
+{
+    const struct kl_block_source *blocks = &source->source;
+
+    if (kl_checksum_begin(tables[source->kind], sum, err))
+        return err->status;
+    if (source->kind != KL_CHUNKS_IMAGES)
+        kl_checksum_integer(*sum, source->layer);
+    kl_checksum_integer(*sum, (int64_t)source->extents[block].first);
+    kl_checksum_integer(*sum, source->extents[block].count);
+    kl_checksum_integer(*sum, blocks->entries ? blocks->entries : blocks->width);
+    if (source->kind != KL_CHUNKS_IMAGES) {
+        kl_checksum_text(*sum, kl_dtype_name(blocks->dtype));
+        kl_checksum_integer(*sum, source->chunks[block].exponent);
+    }
+    if (source->kind == KL_CHUNKS_KEYS || source->kind == KL_CHUNKS_ERRORS)
+        kl_checksum_integer(*sum, source->chunks[block].stored);
+    kl_checksum_blob(*sum, chunk_bytes(source, block));
+    return KL_OK;
+}
+
+static enum kl_status end_sum(const struct chunk_source *source, uint32_t block,
+                              struct kl_checksum *sum, struct kl_error *err)
+{
+    struct chunk *chunk = &source->chunks[block];
+
+    if (source->kind == KL_CHUNKS_SPARSE) {
+        kl_checksum_real(sum, chunk->kept);
+        kl_checksum_real(sum, chunk->left_out);
+    }
+    if (kl_checksum_end(sum) != chunk->checksum)
+        return damaged(source, block, "is not what was written (its checksum is another)", err);
+    __atomic_store_n(&chunk->is_checked, 1, __ATOMIC_RELAXED);
+    return KL_OK;
+}
+
 /* Compares a whole chunk, as it was just read, with its checksum. */
 static enum kl_status check_whole(const struct chunk_source *source, const struct worker_file *file,
                                   uint32_t block, struct kl_error *err)
 {
-    const struct kl_block_source *blocks = &source->source;
-    const struct kl_extent *extent = &source->extents[block];
-    const struct chunk *chunk = &source->chunks[block];
-    size_t bits_bytes = is_packed(source, block) ? extent->count * kl_bits_bytes(blocks->width) : 0;
+    size_t bits_bytes = source->extents[block].count * kl_bits_bytes(source->source.width);
     size_t n_bytes = chunk_bytes(source, block);
     struct kl_checksum *sum = NULL;
 
-    if (kl_checksum_begin(tables[source->kind], &sum, err))
+    if (begin_sum(source, block, &sum, err))
         return err->status;
-    if (source->kind != KL_CHUNKS_IMAGES)
-        kl_checksum_integer(sum, source->layer);
-    kl_checksum_integer(sum, (int64_t)extent->first);
-    kl_checksum_integer(sum, extent->count);
-    kl_checksum_integer(sum, blocks->width);
-    if (source->kind != KL_CHUNKS_IMAGES) {
-        kl_checksum_text(sum, kl_dtype_name(blocks->dtype));
-        kl_checksum_integer(sum, chunk->exponent);
-        kl_checksum_integer(sum, chunk->stored);
-    }
-    kl_checksum_blob(sum, n_bytes);
-    if (bits_bytes) {
+    if (is_packed(source, block)) {
         kl_checksum_piece(sum, file->packed.bytes, bits_bytes);
         kl_checksum_piece(sum, (const char *)file->packed.bytes + (bits_bytes + 15) / 16 * 16,
                           n_bytes - bits_bytes);
     } else {
         kl_checksum_piece(sum, file->rows.bytes, n_bytes);
     }
-    return kl_checksum_end(sum) == chunk->checksum
-               ? KL_OK
-               : damaged(source, block, "is not what was written (its checksum is another)", err);
+    return end_sum(source, block, sum, err);
+}
+
+/* The same of one of which parts are wanted, and that nobody has compared yet: piece by piece. */
+static enum kl_status check_first(const struct chunk_source *source, struct worker_file *file,
+                                  uint32_t block, struct kl_error *err)
+{
+    size_t n_bytes = chunk_bytes(source, block), n;
+    struct kl_checksum *sum = NULL;
+    enum kl_status status = reserve(&file->rows, CHECK_BYTES, err);
+
+    if (!status)
+        status = begin_sum(source, block, &sum, err);
+    for (size_t at = 0; !status && at < n_bytes; at += n) {
+        n = n_bytes - at < CHECK_BYTES ? n_bytes - at : CHECK_BYTES;
+        status = read_part(source, file, at, n, file->rows.bytes, err);
+        if (!status)
+            kl_checksum_piece(sum, file->rows.bytes, n);
+    }
+    if (!status)
+        status = end_sum(source, block, sum, err);
+    else if (sum)
+        (void)kl_checksum_end(sum);
+    return status;
 }
 
 /* Reads rows of a chunk into the worker's buffer. What is read as a whole, to be kept in memory, is
- * compared with its checksum; parts that stream by are not: it would cost a scan more than the
- * reading. */
+ * compared with its checksum whenever it is; of what streams by a chunk is when the first part of
+ * it is wanted: every time would cost a scan more than the reading. */
 static enum kl_status read_chunk(void *self, unsigned worker, uint32_t block, uint32_t row,
                                  uint32_t count, struct kl_block *out, struct kl_error *err)
 {
     const struct chunk_source *source = self;
     struct worker_file *file = &source->files->workers[worker];
     size_t row_bytes = kl_row_bytes(&source->source);
+    int is_whole = row == 0 && count == source->extents[block].count;
     enum kl_status status = open_chunk(source, file, block, err);
 
+    if (!status && !is_whole &&
+        !__atomic_load_n(&source->chunks[block].is_checked, __ATOMIC_RELAXED))
+        status = check_first(source, file, block, err);
     if (!status)
         status = reserve(&file->rows, count * row_bytes, err);
     if (status)
@@ -306,14 +359,12 @@ static enum kl_status read_chunk(void *self, unsigned worker, uint32_t block, ui
                              .exponent = source->chunks[block].exponent,
                              .numbers = file->rows.bytes};
     if (source->source.entries)
-        return read_sparse(source, file, source->extents[block].count, out, row, err);
-    if (is_packed(source, block))
+        status = read_sparse(source, file, source->extents[block].count, out, row, err);
+    else if (is_packed(source, block))
         status = read_packed(source, file, block, row, count, err);
     else
         status = read_part(source, file, row * row_bytes, count * row_bytes, file->rows.bytes, err);
-    if (!status && row == 0 && count == source->extents[block].count)
-        status = check_whole(source, file, block, err);
-    return status;
+    return status || !is_whole ? status : check_whole(source, file, block, err);
 }
 
 static enum kl_status gap(const struct chunk_source *source, uint64_t row, struct kl_error *err)
@@ -366,8 +417,12 @@ static enum kl_status add_chunk(struct chunk_source *source, sqlite3_stmt *state
         return err->status;
     blocks->dtype = dtype;
     source->chunks[blocks->n_blocks] =
-        (struct chunk){sqlite3_column_int64(statement, 0), (int)exponent, (uint32_t)stored,
-                       sqlite3_column_int64(statement, 7)};
+        (struct chunk){.rowid = sqlite3_column_int64(statement, 0),
+                       .exponent = (int)exponent,
+                       .stored = (uint32_t)stored,
+                       .checksum = sqlite3_column_int64(statement, 7),
+                       .kept = sqlite3_column_double(statement, 8),
+                       .left_out = sqlite3_column_double(statement, 9)};
     source->extents[blocks->n_blocks++] = (struct kl_extent){*next, (uint32_t)count};
     *next += (uint64_t)count;
     return KL_OK;
@@ -386,16 +441,15 @@ static enum kl_status list_chunks(struct chunk_source *source, uint32_t layer, s
 
     if (source->kind == KL_CHUNKS_IMAGES)
         snprintf(sql, sizeof sql,
-                 "SELECT rowid, first, count, width, 'uint8', 0, count * width, checksum FROM "
-                 "image_chunk "
-                 "ORDER BY first");
+                 "SELECT rowid, first, count, width, 'uint8', 0, count * width, checksum, 0, 0 "
+                 "FROM image_chunk ORDER BY first");
     else
         snprintf(sql, sizeof sql,
-                 "SELECT rowid, first, count, %s, dtype, exponent, %s, checksum FROM %s WHERE "
-                 "layer = %u "
+                 "SELECT rowid, first, count, %s, checksum%s FROM %s WHERE layer = %u "
                  "ORDER BY first",
-                 source->source.entries ? "entries" : "width",
-                 source->source.entries ? "count * entries" : "stored", tables[source->kind],
+                 source->source.entries ? "entries, dtype, exponent, count * entries"
+                                        : "width, dtype, exponent, stored",
+                 source->source.entries ? ", kept, left_out" : ", 0, 0", tables[source->kind],
                  layer);
     status = kl_db_prepare(source->files->workers[0].db, sql, &statement, err);
     while (!status && !(status = kl_db_next(statement, &row, err)) && row)

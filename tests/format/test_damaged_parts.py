@@ -14,13 +14,15 @@ from reader import sign  # noqa: E402
 
 
 def set_up():
-    global RUN, TEXT
+    global RUN, TEXT, SPARSE
     RUN = tap.train_strokes(FOLDER)
     with open(os.path.join(FOLDER, "text.txt"), "w") as file:
         file.write("She sells sea shells. They shine on the shore, and she is sure of it.\n" * 40)
     TEXT = os.path.join(FOLDER, "text.keylight")
-    tap.succeed("train", "--data", f"shells={FOLDER}/text.txt", "--tokens", "words", "--hidden", "16", "--embedding", "8", "--steps", "40",
-                "--batch", "8", "--output", TEXT, "--quiet")
+    SPARSE = os.path.join(FOLDER, "sparse.keylight")
+    for run, options in ((TEXT, ()), (SPARSE, ("--error-entries", "3"))):
+        tap.succeed("train", "--data", f"shells={FOLDER}/text.txt", "--tokens", "words", "--hidden", "16", "--embedding", "8", "--steps", "40",
+                    "--batch", "8", "--output", run, "--quiet", *options)
 
 
 def harmed(run, table, layer, signed=False):
@@ -68,17 +70,22 @@ def end(server):
     return errors
 
 
-def is_served_but_for(run, sample, table, layer, signed=False, is_derived=False):
-    """is_derived: what is asked of the layers before needs this one, too."""
-    sound = Server(run)
+def is_served_but_for(run, sample, table, layer, signed=False, is_derived=False, streams=False):
+    """is_derived: what is asked of the layers before needs this one, too; streams: nothing is kept in memory, so that what is damaged comes out
+    when it is read for the first time."""
+    words = ("--memory", "0") if streams else ()
+    sound = Server(run, *words)
     layers = len(sound.json("/api/v1/runs")["runs"][0]["layers"])
     _, before = answers(sound, sample, layers)
     sound.stop()
     copy = harmed(run, table, layer, signed)
-    server = Server(copy)
+    server = Server(copy, *words)
     at, after = answers(server, sample, layers)
     of = layer or 1
-    assert [damage["layer"] for damage in at["damaged"]] == [of] and table in at["damaged"][0]["what"], at["damaged"]
+    if streams:
+        assert "damaged" not in at, at["damaged"]
+    else:
+        assert [damage["layer"] for damage in at["damaged"]] == [of] and table in at["damaged"][0]["what"], at["damaged"]
     server.validate("Run", server.json(f"/api/v1/runs/{at['id']}"))
     refused = set()
     for path, (status, _, content) in after.items():
@@ -96,7 +103,7 @@ def is_served_but_for(run, sample, table, layer, signed=False, is_derived=False)
         needed.add(f"answer?sample={sample}")
     assert refused == needed, (table, layer, refused)
     errors = end(server)
-    assert errors.count("\n") == 1 and f"needs layer {of} is refused" in errors and "the rest is served" in errors, errors
+    assert streams and not errors or errors.count("\n") == 1 and f"needs layer {of} is refused" in errors and "the rest is served" in errors, errors
     done = tap.run("verify", copy)
     assert done.returncode != 0 and "is damaged" in done.stderr, done
 
@@ -112,6 +119,11 @@ def test_one_layer_is_refused_and_the_others_are_answered():
     is_served_but_for(RUN, "test/strokes/3", "image_chunk", None)
 
 
+def test_what_streams_is_looked_at_when_it_is_first_read():
+    for table, layer in (("error_chunk", 2), ("key_chunk", 2), ("key_chunk", 3), ("image_chunk", None)):
+        is_served_but_for(RUN, "test/strokes/3", table, layer, streams=True)
+
+
 def test_chunks_that_are_out_of_their_place_are_told_too():
     is_served_but_for(RUN, "test/strokes/3", "key_chunk", 2, signed=True)
     is_served_but_for(RUN, "test/strokes/3", "error_chunk", 1, signed=True)
@@ -120,6 +132,8 @@ def test_chunks_that_are_out_of_their_place_are_told_too():
 def test_of_a_text_likewise():
     is_served_but_for(TEXT, "test/shells/30", "key_chunk", 2, is_derived=True)
     is_served_but_for(TEXT, "test/shells/30", "error_chunk", 2, is_derived=True)
+    for streams in (False, True):
+        is_served_but_for(SPARSE, "test/shells/30", "sparse_error_chunk", 2, is_derived=True, streams=streams)
 
 
 def test_a_healthy_run_beside_it_is_served():
