@@ -55,10 +55,12 @@ void kl_json_add_layers(struct kl_json *json, const struct kl_run *run)
 
 void kl_json_add_damage(struct kl_json *json, const struct kl_run *run)
 {
-    if (!run->n_damaged)
+    uint32_t n_damaged = kl_run_n_damaged(run);
+
+    if (!n_damaged)
         return;
     kl_json_list(json, "damaged");
-    for (uint32_t i = 0; i < run->n_damaged; i++) {
+    for (uint32_t i = 0; i < n_damaged; i++) {
         kl_json_object(json, NULL);
         kl_json_count(json, "layer", run->damage[i].layer);
         kl_json_string(json, "what", run->damage[i].what);

@@ -12,6 +12,7 @@ struct bench {
     const char *keylight, *python, *peers_script; /* programs */
     const char *path;                             /* of the run */
     struct kl_pool *pool;                         /* of all processors */
+    struct kl_keeper *keeper;                     /* of what is loaded */
     struct kl_run *streamed;                      /* reads the file at every query */
     struct kl_run *resident;                      /* the same, loaded */
 };

@@ -88,22 +88,28 @@ static int is_wanted(int argc, char **argv, const char *part)
     return is_named;
 }
 
+/* Into memory, all of it. */
+static void load(const struct bench *bench, struct kl_run *run)
+{
+    struct kl_error err;
+
+    must(kl_run_keep(run, bench->keeper, NULL, NULL, &err), &err);
+    kl_keeper_fill(bench->keeper);
+}
+
 static void bench_beside_adam(const struct bench *bench, const char *dataset)
 {
     struct kl_run *run;
-    struct kl_error err;
 
     make_run(bench, ADAM_RUN, dataset, " --optimiser adam");
     run = open_run(bench, ADAM_RUN);
-    must(kl_run_load(run, bench->pool, UINT64_MAX, &err), &err);
+    load(bench, run);
     bench_adam(bench, run);
     kl_run_close(run);
 }
 
 static void run_parts(struct bench *bench, const char *dataset, int argc, char **argv)
 {
-    struct kl_error err;
-
     if (is_wanted(argc, argv, "opening"))
         bench_opening(bench);
     if (is_wanted(argc, argv, "training"))
@@ -113,7 +119,7 @@ static void run_parts(struct bench *bench, const char *dataset, int argc, char *
     bench_size(bench);
     bench_streaming_memory(bench);
     bench->resident = open_run(bench, bench->path);
-    must(kl_run_load(bench->resident, bench->pool, UINT64_MAX, &err), &err);
+    load(bench, bench->resident);
     if (is_wanted(argc, argv, "peers"))
         bench_peers(bench, KEYS);
     kl_blas_single_thread(); /* as the server and the report have it */
@@ -147,6 +153,7 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     must(kl_kernels_select(&err), &err);
     must(kl_pool_create(0, &bench.pool, &err), &err);
+    must(kl_keeper_create(bench.pool, UINT64_MAX, KL_KEEPER_IDLE_MS, &bench.keeper, &err), &err);
     dataset = choose_dataset();
     printf("%u processors, kernel %s\n", kl_pool_n_workers(bench.pool), kl_kernels()->name);
     note_number("processors", kl_pool_n_workers(bench.pool));
@@ -154,6 +161,7 @@ int main(int argc, char **argv)
     note_text("dataset", dataset);
     make_run(&bench, bench.path, dataset, "");
     run_parts(&bench, dataset, argc, argv);
+    kl_keeper_free(bench.keeper);
     kl_pool_free(bench.pool);
     conclude("bench/bench.json");
     return 0;

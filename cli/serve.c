@@ -106,8 +106,10 @@ static enum kl_status read_words(int argc, char **argv, struct request *request,
          .name = "memory",
          .value = "SIZE",
          .target = &request->memory_bytes,
-         .help = "how much of the histories to keep in memory, such as 4G (default: half of what "
-                 "is free; 0: read from the file at every query)"},
+         .help =
+             "how much of the histories to keep in memory at most, such as 4G (default: a "
+             "quarter of what is free): the layers that are asked about, in place of those that "
+             "nobody asks about any more; 0: read from the file at every query"},
         {.type = KL_OPTION_TEXT,
          .name = "bind",
          .value = "ADDRESS",
@@ -229,20 +231,14 @@ static enum kl_status open_one(struct kl_served *served, const char *path, int i
     return KL_OK;
 }
 
-/* What of the runs is damaged, and what becomes of it. */
-static void tell_damage(struct kl_served *served)
+/* What of a run is damaged, and what becomes of it. */
+static void print_damage(void *unused, const struct kl_run *run, const struct kl_run_damage *damage)
 {
-    struct kl_run *runs[KL_SERVED_MAX];
-    size_t n = kl_served_take_all(served, runs);
-
-    for (size_t r = 0; r < n; r++) {
-        for (uint32_t i = 0; i < runs[r]->n_damaged; i++)
-            fprintf(stderr,
-                    "keylight: %s is damaged: %s; what needs layer %u is refused, the rest is "
-                    "served: restore it from a copy, or train it again\n",
-                    runs[r]->path, runs[r]->damage[i].what, runs[r]->damage[i].layer);
-        kl_served_give(served, runs[r]);
-    }
+    (void)unused;
+    fprintf(stderr,
+            "keylight: %s is damaged: %s; what needs layer %u is refused, the rest is served: "
+            "restore it from a copy, or train it again\n",
+            run->path, damage->what, damage->layer);
 }
 
 /* In the order in which they were named. */
@@ -254,7 +250,6 @@ static enum kl_status open_all(const struct kl_run_files *files, struct kl_serve
 
     for (size_t i = 0; !status && i < files->n; i++)
         status = open_one(served, files->paths[i], i < files->n_named, &n_opened, err);
-    tell_damage(served);
     return status || n_opened
                ? status
                : kl_fail(err, KL_ERR_USAGE, "none of these runs can be served: see above");
@@ -390,20 +385,21 @@ enum kl_status kl_cli_serve(int argc, char **argv, struct kl_error *err)
         return status;
     signal(SIGPIPE, SIG_IGN);
     signal(SIGCHLD, SIG_IGN); /* the browser's end is nobody's concern */
+    kl_memory_share_pools();
     kl_blas_single_thread();
     kl_runs_survive();
     status = kl_run_files_find(argv + 1, (size_t)request.n_runs, &files, err);
     if (!status) /* workers, requests, and this one */
         status = kl_blas_reserve(kl_pool_processors() + KL_SCANS_MAX + 1, err);
     if (request.memory_bytes == UINT64_MAX)
-        request.memory_bytes = kl_memory_free() / 2;
+        request.memory_bytes = kl_memory_free() / 4;
     if (!status) { /* before there are threads */
         browser = request.open ? prepare_browser() : -1;
         gave_up_files = kl_confine_files(files.paths, files.n);
         status = kl_pool_create(0, &pool, err);
     }
     if (!status)
-        status = kl_served_create(pool, request.memory_bytes, &served, err);
+        status = kl_served_create(pool, request.memory_bytes, print_damage, &served, err);
     if (!status)
         status = open_all(&files, served, err);
     if (!status)

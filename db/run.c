@@ -343,9 +343,9 @@ void kl_run_close(struct kl_run *run)
     if (!run)
         return;
     private = run->private;
+    if (private)
+        kl_run_let_go(run);
     for (uint32_t l = 0; private && l < KL_LAYERS_MAX; l++) {
-        kl_resident_free(private->resident_keys[l]);
-        kl_resident_free(private->resident_errors[l]);
         kl_chunk_source_close(private->streams.keys[l]);
         kl_chunk_source_close(private->streams.errors[l]);
     }

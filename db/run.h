@@ -5,6 +5,7 @@
 #define KL_DB_RUN_H
 
 #include "core/explain/history.h"
+#include "core/scan/keeper.h"
 #include "core/training/training.h"
 #include "db/other_setting.h"
 
@@ -42,7 +43,7 @@ struct kl_run {
     double *losses;             /* (n_steps) of the minibatches */
     uint32_t n_curve;
     struct kl_run_curve_point *curve;
-    uint32_t n_damaged; /* as far as opening and loading looked: kl_check_rows looks at all of it */
+    uint32_t n_damaged; /* see kl_run_n_damaged; kl_check_rows looks at all of the file */
     struct kl_run_damage damage[KL_RUN_DAMAGE_MAX];
     struct kl_history history; /* points into this run; streams from the file */
     struct kl_run_private *private;
@@ -57,12 +58,18 @@ enum kl_status kl_run_open(const char *path, unsigned n_workers, struct kl_run *
                            struct kl_error *err);
 void kl_run_close(struct kl_run *run);
 
-/* Copies the layers that fit into memory while at most budget_bytes are used, images first, then
- * keys and error signals from the last layer on; history then reads them from there. Call before
- * any query. A layer of which some are not what was written is noted in damage, and refused from
- * then on; one that there is no memory for after all streams. Errors: those of reading. */
-enum kl_status kl_run_load(struct kl_run *run, struct kl_pool *pool, uint64_t budget_bytes,
-                           struct kl_error *err);
+/* How much is noted in damage by now. Thread-safe. */
+uint32_t kl_run_n_damaged(const struct kl_run *run);
+
+/* Hears of what was noted in damage after the run was opened, in the keeper's thread. */
+typedef void (*kl_run_damaged)(void *self, const struct kl_run *run,
+                               const struct kl_run_damage *damage);
+
+/* From now on history reads what it can from memory, as the keeper, which outlives the run, has
+ * room for. Call before any query. What is found to be damaged is told (which may be NULL) and
+ * refused whenever it is read. Errors: KL_ERR_MEMORY. */
+enum kl_status kl_run_keep(struct kl_run *run, struct kl_keeper *keeper, kl_run_damaged told,
+                           void *self, struct kl_error *err);
 
 /* The value of a setting that this program does not know by that key; NULL if the run has none. */
 const char *kl_run_other_setting(const struct kl_run *run, const char *key);
@@ -78,9 +85,6 @@ int kl_run_is_sound(const struct kl_run *run);
 /* From now on reading what was cut off a run's file gives zeros, and a run that is not sound,
  * instead of the end of the process. Once, at the start of a program. */
 void kl_runs_survive(void);
-
-/* Bytes that kl_run_load has copied. */
-uint64_t kl_run_resident_bytes(const struct kl_run *run);
 
 /* The pixels of one sample: (image size), so none of a described one. Errors: KL_ERR_NOT_FOUND (no
  * such id), reading's. */

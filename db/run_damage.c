@@ -22,17 +22,25 @@ static enum kl_status refuse(void *self, unsigned worker, uint32_t block, uint32
     return err->status;
 }
 
-/* What is damaged, without the file's name before it and the remedy behind. */
-static void note(struct kl_run *run, uint32_t layer, const struct kl_error *err)
+const struct kl_run_damage *kl_run_note_damage(struct kl_run *run, uint32_t layer,
+                                               const struct kl_error *err)
 {
-    struct kl_run_damage *damage = &run->damage[run->n_damaged++];
+    /* What is damaged, without the file's name before it and the remedy behind. */
     const char *what = strstr(err->message, " is damaged: ");
-    size_t length;
+    struct kl_run_damage *damage = &run->damage[run->n_damaged];
 
+    if (run->n_damaged == KL_RUN_DAMAGE_MAX)
+        return NULL;
     what = what ? what + strlen(" is damaged: ") : err->message;
-    length = strcspn(what, ";");
     damage->layer = layer + 1;
-    snprintf(damage->what, sizeof damage->what, "%.*s", (int)length, what);
+    snprintf(damage->what, sizeof damage->what, "%.*s", (int)strcspn(what, ";"), what);
+    __atomic_store_n(&run->n_damaged, run->n_damaged + 1, __ATOMIC_RELEASE);
+    return damage;
+}
+
+uint32_t kl_run_n_damaged(const struct kl_run *run)
+{
+    return __atomic_load_n(&run->n_damaged, __ATOMIC_ACQUIRE);
 }
 
 enum kl_status kl_run_replace_damaged(struct kl_run *run, uint32_t layer, uint64_t n_rows,
@@ -64,7 +72,7 @@ enum kl_status kl_run_replace_damaged(struct kl_run *run, uint32_t layer, uint64
     damaged->next = run->private->damaged;
     run->private->damaged = damaged;
     *source = &damaged->source;
-    note(run, layer, &own);
+    (void)kl_run_note_damage(run, layer, &own);
     return KL_OK;
 }
 

@@ -1,51 +1,53 @@
 /* What of a run is kept in memory. */
-#include <stdlib.h>
-
 #include "db/run_private.h"
 
-static enum kl_status load_source(struct kl_run *run, struct kl_pool *pool, uint64_t budget_bytes,
-                                  uint32_t layer, const struct kl_block_source **source,
-                                  struct kl_resident **resident, struct kl_error *err)
+/* In the keeper's thread. */
+static void note_damage(void *self, const struct kl_error *err)
 {
-    uint64_t n_bytes = *source ? (*source)->n_rows * kl_row_bytes(*source) : 0;
-    enum kl_status status = KL_OK;
+    struct kl_kept_source *kept = self;
+    struct kl_run *run = kept->run;
+    const struct kl_run_damage *noted = kl_run_note_damage(run, kept->layer, err);
 
-    if (!*source || *resident || kl_run_is_damaged(*source) ||
-        n_bytes > budget_bytes - run->private->resident_bytes)
-        return status;
-    status = kl_resident_create(*source, pool, resident, err);
-    if (status == KL_ERR_MEMORY)
-        return KL_OK; /* then it streams from the file */
-    if (status)
-        return kl_run_replace_damaged(run, layer, (*source)->n_rows, (*source)->width,
-                                      (*source)->entries, source, err);
-    run->private->resident_bytes += n_bytes;
-    *source = &(*resident)->source;
-    return KL_OK;
+    if (noted && run->private->told)
+        run->private->told(run->private->told_self, run, noted);
 }
 
-enum kl_status kl_run_load(struct kl_run *run, struct kl_pool *pool, uint64_t budget_bytes,
-                           struct kl_error *err)
+static enum kl_status keep(struct kl_run *run, uint32_t layer, struct kl_kept_source *kept,
+                           const struct kl_block_source **source, struct kl_error *err)
+{
+    enum kl_status status;
+
+    if (!*source || kl_run_is_damaged(*source))
+        return KL_OK;
+    kept->run = run;
+    kept->layer = layer;
+    status = kl_keeper_take(run->private->keeper, *source, note_damage, kept, &kept->source, err);
+    if (!status)
+        *source = kept->source;
+    return status;
+}
+
+enum kl_status kl_run_keep(struct kl_run *run, struct kl_keeper *keeper, kl_run_damaged told,
+                           void *self, struct kl_error *err)
 {
     struct kl_run_private *private = run->private;
-    struct kl_history *history = &run->history;
     enum kl_status status = KL_OK;
 
-    if (kl_shape_reads_samples(&run->training.shape, 0))
-        status = load_source(run, pool, budget_bytes, 0, &history->keys[0],
-                             &private->resident_keys[0], err);
+    private->keeper = keeper;
+    private->told = told;
+    private->told_self = self;
     for (uint32_t l = run->training.shape.n_layers; !status && l-- > 0;) {
-        if (!private->resident_keys[l])
-            status = load_source(run, pool, budget_bytes, l, &history->keys[l],
-                                 &private->resident_keys[l], err);
+        status = keep(run, l, &private->kept.keys[l], &run->history.keys[l], err);
         if (!status)
-            status = load_source(run, pool, budget_bytes, l, &history->errors[l],
-                                 &private->resident_errors[l], err);
+            status = keep(run, l, &private->kept.errors[l], &run->history.errors[l], err);
     }
     return status;
 }
 
-uint64_t kl_run_resident_bytes(const struct kl_run *run)
+void kl_run_let_go(struct kl_run *run)
 {
-    return run->private->resident_bytes;
+    for (uint32_t l = 0; l < KL_LAYERS_MAX; l++) {
+        kl_keeper_let_go(run->private->keeper, run->private->kept.keys[l].source);
+        kl_keeper_let_go(run->private->keeper, run->private->kept.errors[l].source);
+    }
 }

@@ -10,6 +10,13 @@
 #include "db/run.h"
 #include "db/tables/queries.h"
 
+/* A source that is kept in memory while there is room. */
+struct kl_kept_source {
+    const struct kl_block_source *source; /* NULL: none is */
+    struct kl_run *run;
+    uint32_t layer; /* from 0 */
+};
+
 struct kl_run_private {
     pthread_mutex_t lock; /* of db and image, which requests share */
     sqlite3 *db;
@@ -20,8 +27,12 @@ struct kl_run_private {
     struct {
         const struct kl_block_source *keys[KL_LAYERS_MAX], *errors[KL_LAYERS_MAX];
     } streams;
-    struct kl_resident *resident_keys[KL_LAYERS_MAX], *resident_errors[KL_LAYERS_MAX];
-    uint64_t resident_bytes;
+    struct kl_keeper *keeper; /* NULL: nothing is kept in memory */
+    struct {
+        struct kl_kept_source keys[KL_LAYERS_MAX], errors[KL_LAYERS_MAX];
+    } kept;
+    kl_run_damaged told;
+    void *told_self;
     uint32_t *samples, *repetitions;
     uint32_t *classes;
     double *coefficients;
@@ -38,9 +49,16 @@ struct kl_run_private {
 enum kl_status kl_run_replace_damaged(struct kl_run *run, uint32_t layer, uint64_t n_rows,
                                       uint32_t width, uint32_t entries,
                                       const struct kl_block_source **source, struct kl_error *err);
+/* Notes what *err says of a layer (from 0); NULL if there is no more room for that. One thread at a
+ * time; others may read what is noted. */
+const struct kl_run_damage *kl_run_note_damage(struct kl_run *run, uint32_t layer,
+                                               const struct kl_error *err);
 /* Whether it is such a one. NULL is none. */
 int kl_run_is_damaged(const struct kl_block_source *source);
 void kl_run_free_damaged(struct kl_run *run);
+
+/* Ends what kl_run_keep began. */
+void kl_run_let_go(struct kl_run *run);
 
 /* Reads steps, rules and showings, once settings, data and layers are known. Errors:
  * KL_ERR_DAMAGED, KL_ERR_MEMORY. */

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
+#define FEW_POOLS 2
 #define HUGE_PAGE ((size_t)2 << 20)
 #define LARGE 16e6 /* bytes of a block for which it is looked how much is free */
 
@@ -135,6 +136,13 @@ enum kl_status kl_alloc_scanned(void *out, size_t count, size_t size, const char
     memcpy(out, &block, sizeof block);
     /* cppcheck-suppress memleak ; the caller owns it now */
     return KL_OK;
+}
+
+void kl_memory_share_pools(void)
+{
+#ifdef M_ARENA_MAX
+    mallopt(M_ARENA_MAX, FEW_POOLS);
+#endif
 }
 
 enum kl_status kl_memory_reserve(uint64_t n_bytes, const char *what, struct kl_error *err)

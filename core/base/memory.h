@@ -20,6 +20,10 @@ enum kl_status kl_alloc(void *out, size_t count, size_t size, const char *what,
 enum kl_status kl_alloc_scanned(void *out, size_t count, size_t size, const char *what,
                                 struct kl_error *err);
 
+/* From now on threads share few pools of free blocks, so that what many of them took and gave back
+ * does not stay with each. Before other threads start. */
+void kl_memory_share_pools(void);
+
 /* From now on leaves so many bytes of address space to others than kl_alloc and kl_alloc_scanned;
  * refuses if they are not there now. Has no effect where address space is not limited (ulimit -v).
  * Not thread-safe: call it before other threads start. Errors: KL_ERR_MEMORY. */

@@ -16,6 +16,8 @@ struct worker {
     struct kl_pool *pool;
     unsigned number;
     pthread_t thread;
+    int is_busy;
+    uint64_t n_begun; /* tasks */
 };
 
 /* What one caller waits for. */
@@ -29,9 +31,9 @@ struct job {
 };
 
 struct kl_pool {
-    pthread_mutex_t lock; /* of everything below, and of the jobs */
-    pthread_cond_t work;
-    unsigned n_workers;
+    pthread_mutex_t lock;       /* of everything below, and of the jobs */
+    pthread_cond_t work, ended; /* ended: a task, while somebody waits for that */
+    unsigned n_workers, n_settling;
     int stopping;
     struct job *first, **end; /* jobs with tasks to begin, in the order they came; only the first
                                  one's have begun */
@@ -67,9 +69,14 @@ static void do_task(struct worker *worker)
     job->n_running++;
     if (job->next_task == job->n_tasks)
         drop_first(pool);
+    worker->is_busy = 1;
+    worker->n_begun++;
     pthread_mutex_unlock(&pool->lock);
     status = job->task(job->argument, worker->number, task, &error);
     pthread_mutex_lock(&pool->lock);
+    worker->is_busy = 0;
+    if (pool->n_settling)
+        pthread_cond_broadcast(&pool->ended);
     job->n_running--;
     if (status && !job->error.status) {
         job->error = error;
@@ -122,13 +129,14 @@ enum kl_status kl_pool_create(unsigned n_workers, struct kl_pool **out, struct k
     pool->end = &pool->first;
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->work, NULL);
+    pthread_cond_init(&pool->ended, NULL);
     pthread_mutex_init(&pool->share_lock, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&pool->shared, &monotonic);
     pthread_condattr_destroy(&monotonic);
     for (unsigned i = 0; i < n_workers; i++) {
-        pool->workers[i] = (struct worker){pool, i, 0};
+        pool->workers[i] = (struct worker){.pool = pool, .number = i};
         if (pthread_create(&pool->workers[i].thread, NULL, run_worker, &pool->workers[i])) {
             kl_pool_free(pool);
             return kl_fail(err, KL_ERR_MEMORY,
@@ -153,6 +161,7 @@ void kl_pool_free(struct kl_pool *pool)
     pthread_cond_destroy(&pool->shared);
     pthread_mutex_destroy(&pool->share_lock);
     pthread_cond_destroy(&pool->work);
+    pthread_cond_destroy(&pool->ended);
     pthread_mutex_destroy(&pool->lock);
     free(pool);
 }
@@ -160,6 +169,21 @@ void kl_pool_free(struct kl_pool *pool)
 unsigned kl_pool_n_workers(const struct kl_pool *pool)
 {
     return pool->n_workers;
+}
+
+void kl_pool_settle(struct kl_pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    pool->n_settling++;
+    for (unsigned i = 0; i < pool->n_workers; i++) {
+        const struct worker *worker = &pool->workers[i];
+        uint64_t n_begun = worker->n_begun;
+
+        while (worker->is_busy && worker->n_begun == n_begun)
+            pthread_cond_wait(&pool->ended, &pool->lock);
+    }
+    pool->n_settling--;
+    pthread_mutex_unlock(&pool->lock);
 }
 
 enum kl_status kl_pool_run(struct kl_pool *pool, kl_pool_task task, void *argument,

@@ -28,6 +28,10 @@ unsigned kl_pool_n_workers(const struct kl_pool *pool);
 enum kl_status kl_pool_run(struct kl_pool *pool, kl_pool_task task, void *job, unsigned n_tasks,
                            struct kl_error *err);
 
+/* Waits until every task that is under way now has ended, so that nobody holds what tasks begun
+ * before could see. Not from within a task. Thread-safe. */
+void kl_pool_settle(struct kl_pool *pool);
+
 /* Splits numbers 0 .. n-1 into parts, does each as a task and waits for the end. How many parts
  * there are depends on n and most alone, so that sums by part, added up in order, are the same with
  * any number of workers. */

@@ -52,6 +52,7 @@ enum kl_status kl_served_follow(struct kl_served *served, const char *draft, str
         return status;
     }
     memcpy(followed->draft, draft, n_bytes);
+    kl_served_tell_damage(served, run);
     followed->asked_ms = kl_now_ms();
     followed->next_ms = followed->asked_ms + NEXT_MS;
     pthread_mutex_lock(&served->lock);

@@ -8,8 +8,8 @@
 #include "core/base/memory.h"
 #include "server/served/served_private.h"
 
-enum kl_status kl_served_create(struct kl_pool *pool, uint64_t memory_bytes, struct kl_served **out,
-                                struct kl_error *err)
+enum kl_status kl_served_create(struct kl_pool *pool, uint64_t memory_bytes, kl_run_damaged damaged,
+                                struct kl_served **out, struct kl_error *err)
 {
     struct kl_served *served = NULL;
     pthread_condattr_t attributes;
@@ -17,8 +17,13 @@ enum kl_status kl_served_create(struct kl_pool *pool, uint64_t memory_bytes, str
 
     if (status)
         return status;
+    status = kl_keeper_create(pool, memory_bytes, KL_KEEPER_IDLE_MS, &served->keeper, err);
+    if (status) {
+        free(served);
+        return status;
+    }
     served->pool = pool;
-    served->memory_bytes = memory_bytes;
+    served->damaged = damaged;
     pthread_mutex_init(&served->lock, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -53,6 +58,7 @@ void kl_served_free(struct kl_served *served)
         free(followed->draft);
         free(followed);
     }
+    kl_keeper_free(served->keeper);
     pthread_cond_destroy(&served->stopped);
     pthread_mutex_destroy(&served->lock);
     free(served);
@@ -104,6 +110,12 @@ static const struct kl_run *find_same(struct kl_served *served, const struct kl_
     return same;
 }
 
+void kl_served_tell_damage(const struct kl_served *served, const struct kl_run *run)
+{
+    for (uint32_t i = 0; served->damaged && i < kl_run_n_damaged(run); i++)
+        served->damaged(NULL, run, &run->damage[i]);
+}
+
 enum kl_status kl_served_load(struct kl_served *served, const char *path, const struct entry *but,
                               struct kl_run **run, const struct kl_run **same, struct kl_error *err)
 {
@@ -115,13 +127,14 @@ enum kl_status kl_served_load(struct kl_served *served, const char *path, const 
     if (status)
         return status;
     *same = find_same(served, opened, but);
-    if (!*same)
-        status = kl_run_load(opened, served->pool, served->memory_bytes, err);
+    if (!*same) {
+        kl_served_tell_damage(served, opened);
+        status = kl_run_keep(opened, served->keeper, served->damaged, NULL, err);
+    }
     if (status || *same) {
         kl_run_close(opened);
         return status;
     }
-    served->memory_bytes -= kl_run_resident_bytes(opened);
     *run = opened;
     return KL_OK;
 }

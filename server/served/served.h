@@ -14,16 +14,16 @@ struct kl_served;
 /* Told that a run is going to be closed: nobody uses it any more, and what was kept of it goes. */
 typedef void (*kl_served_forget)(void *self, const struct kl_run *run);
 
-/* For a pool's workers, which outlives it; memory_bytes: room for the runs, of which those that are
- * in training need none until they are finished.
+/* For a pool's workers, which outlives it; memory_bytes: how much of the runs is kept in memory, of
+ * which those that are in training need none until they are finished; damaged (may be NULL) hears,
+ * from any thread, of what is damaged, when a run is opened or when that is found.
  * The caller ends *served with kl_served_free. Errors: KL_ERR_MEMORY. */
-enum kl_status kl_served_create(struct kl_pool *pool, uint64_t memory_bytes,
+enum kl_status kl_served_create(struct kl_pool *pool, uint64_t memory_bytes, kl_run_damaged damaged,
                                 struct kl_served **served, struct kl_error *err);
 void kl_served_free(struct kl_served *served);
 
-/* Opens the finished run at path, loads what the memory that is left holds, and adds it. *same: one
- * that is served already and is the same: then nothing is added. Errors: KL_ERR_USAGE (too many),
- * and those of kl_run_open and kl_run_load. */
+/* Opens the finished run at path and adds it. *same: one that is served already and is the same:
+ * then nothing is added. Errors: KL_ERR_USAGE (too many), and those of kl_run_open. */
 enum kl_status kl_served_open(struct kl_served *served, const char *path,
                               const struct kl_run **same, struct kl_error *err);
 

@@ -25,8 +25,9 @@ struct followed {
 
 struct kl_served {
     struct kl_pool *pool;
-    uint64_t memory_bytes; /* that is left for runs; of one thread at a time */
-    pthread_mutex_t lock;  /* of both lists and what is in them */
+    struct kl_keeper *keeper;
+    kl_run_damaged damaged;
+    pthread_mutex_t lock; /* of both lists and what is in them */
     pthread_cond_t stopped;
     struct entry *entries;
     struct followed *followed; /* nobody but the watcher, once it looks, changes this list */
@@ -41,12 +42,14 @@ struct kl_served {
 enum kl_status kl_served_enter(struct kl_served *served, struct kl_run *run, int is_own,
                                struct entry **entry, struct kl_error *err);
 
-/* Opens the run at path and loads what the memory that is left holds. *same: one that is served
- * already, but for that of an entry, and is the same: then *run is NULL. Errors: those of
- * kl_run_open and kl_run_load. */
+/* Opens the run at path. *same: one that is served already, but for that of an entry, and is the
+ * same: then *run is NULL. Errors: those of kl_run_open. */
 enum kl_status kl_served_load(struct kl_served *served, const char *path, const struct entry *but,
                               struct kl_run **run, const struct kl_run **same,
                               struct kl_error *err);
+
+/* Tells what opening a run found. */
+void kl_served_tell_damage(const struct kl_served *served, const struct kl_run *run);
 
 /* An entry's place goes to another run, which is the served's; or, with NULL, to none. What was
  * there is closed when nobody uses it any more. Errors: KL_ERR_MEMORY. */

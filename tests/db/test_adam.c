@@ -201,7 +201,7 @@ START_TEST(outputs_of_the_last_layer_are_weighed_in_the_pass_that_finds_attentio
 
             opened.run->history.adam->room = resident ? KL_ADAM_ROOM : 1;
             if (resident)
-                ck_ok(kl_run_load(opened.run, opened.pool, (uint64_t)1 << 30, &err), err);
+                load_run(&opened);
             find_twin(opened.run, 2, &twin);
             for (uint32_t j = 0; j < 3; j++) {
                 ck_ok(kl_adam_weigh(opened.pool, &opened.run->history, j, query_keys,

@@ -131,7 +131,6 @@ START_TEST(attention_agrees_with_its_naive_twin_streaming_and_resident)
     /* The others: tests/server/test_views.py. */
     static const char *const ranks[] = {"abs", "positive", "negative", "logit"};
     struct opened opened;
-    struct kl_error err;
 
     write_run(KL_F16);
     opened = open_run();
@@ -141,8 +140,8 @@ START_TEST(attention_agrees_with_its_naive_twin_streaming_and_resident)
                 for (int by_sample = 0; by_sample < 2; by_sample++)
                     for (int only = KL_ANY_CLASS; only < 3; only += 3)
                         check_answer(&opened, layer, kl_rank_find(ranks[r]), by_sample, only);
-        ck_ok(kl_run_load(opened.run, opened.pool, 1 << 30, &err), err);
-        ck_assert_uint_gt(kl_run_resident_bytes(opened.run), 0);
+        if (!resident)
+            load_run(&opened);
     }
     close_run(&opened);
 }

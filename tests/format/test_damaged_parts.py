@@ -6,6 +6,7 @@ import shutil
 import signal
 import sqlite3
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 import tap  # noqa: E402
@@ -70,6 +71,16 @@ def end(server):
     return errors
 
 
+def wait_for_damage(server):
+    """The runs, once the server has looked through them: it does so while it serves."""
+    for _ in range(200):
+        runs = server.json("/api/v1/runs")["runs"]
+        if "damaged" in runs[0]:
+            break
+        time.sleep(0.05)
+    return runs
+
+
 def is_served_but_for(run, sample, table, layer, signed=False, is_derived=False, streams=False):
     """is_derived: what is asked of the layers before needs this one, too; streams: nothing is kept in memory, so that what is damaged comes out
     when it is read for the first time."""
@@ -85,6 +96,7 @@ def is_served_but_for(run, sample, table, layer, signed=False, is_derived=False,
     if streams:
         assert "damaged" not in at, at["damaged"]
     else:
+        at = wait_for_damage(server)[0]
         assert [damage["layer"] for damage in at["damaged"]] == [of] and table in at["damaged"][0]["what"], at["damaged"]
     server.validate("Run", server.json(f"/api/v1/runs/{at['id']}"))
     refused = set()
@@ -138,7 +150,7 @@ def test_of_a_text_likewise():
 
 def test_a_healthy_run_beside_it_is_served():
     server = Server(harmed(RUN, "key_chunk", 2), TEXT)
-    runs = server.json("/api/v1/runs")["runs"]
+    runs = wait_for_damage(server)
     assert ["damaged" in run for run in runs] == [True, False]
     end(server)
 

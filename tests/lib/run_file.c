@@ -96,7 +96,7 @@ void execute(const char *sql)
 
 struct opened open_run(void)
 {
-    struct opened opened = {NULL, NULL};
+    struct opened opened = {0};
     struct kl_error err;
 
     ck_ok(kl_pool_create(2, &opened.pool, &err), err);
@@ -104,9 +104,20 @@ struct opened open_run(void)
     return opened;
 }
 
+void load_run(struct opened *opened)
+{
+    struct kl_error err;
+
+    ck_ok(kl_keeper_create(opened->pool, (uint64_t)1 << 30, KL_KEEPER_IDLE_MS, &opened->keeper, &err), err);
+    ck_ok(kl_run_keep(opened->run, opened->keeper, NULL, NULL, &err), err);
+    kl_keeper_fill(opened->keeper);
+    ck_assert_uint_gt(kl_keeper_bytes(opened->keeper), 0);
+}
+
 void close_run(struct opened *opened)
 {
     kl_run_close(opened->run);
+    kl_keeper_free(opened->keeper);
     kl_pool_free(opened->pool);
     remove_path();
 }

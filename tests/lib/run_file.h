@@ -27,10 +27,14 @@ void execute_unsigned(const char *sql);
 struct opened {
     struct kl_pool *pool;
     struct kl_run *run;
+    struct kl_keeper *keeper; /* once it is read from memory */
 };
 
 /* Opens the file with two workers; close_run removes it, too. */
 struct opened open_run(void);
 void close_run(struct opened *opened);
+
+/* From now on all of it is read from memory. */
+void load_run(struct opened *opened);
 
 #endif

@@ -1,0 +1,43 @@
+/* Copies of block sources in memory, while there is room for them. A source is copied in the
+ * background once somebody reads from it, and read from the file until then, so that nobody waits
+ * for it; copies that nobody has read from for a while make room for others. */
+#ifndef KL_CORE_SCAN_KEEPER_H
+#define KL_CORE_SCAN_KEEPER_H
+
+#include "core/scan/blocks.h"
+
+struct kl_keeper;
+
+#define KL_KEEPER_IDLE_MS 10000
+
+/* Starts a thread that copies by pool, at most room_bytes at a time (0: nothing is ever copied); a
+ * copy that nobody has read from for idle_ms may make room for another one. The caller ends *keeper
+ * with kl_keeper_free, before the pool and after it has let go of all sources. Errors:
+ * KL_ERR_MEMORY. */
+enum kl_status kl_keeper_create(struct kl_pool *pool, uint64_t room_bytes, double idle_ms,
+                                struct kl_keeper **keeper, struct kl_error *err);
+void kl_keeper_free(struct kl_keeper *keeper);
+
+/* Hears, at most once for a source and in the keeper's thread, why it cannot be read:
+ * KL_ERR_DAMAGED. */
+typedef void (*kl_keeper_damaged)(void *self, const struct kl_error *err);
+
+/* *kept reads what from does, which must outlive it, from memory or through from. What there would
+ * be room for is read through in the background once, a little of every block, so that a source
+ * that compares what it reads with its checksums says what is damaged; damaged may be NULL.
+ * Thread-safe. Errors: KL_ERR_MEMORY. */
+enum kl_status kl_keeper_take(struct kl_keeper *keeper, const struct kl_block_source *from,
+                              kl_keeper_damaged damaged, void *self,
+                              const struct kl_block_source **kept, struct kl_error *err);
+
+/* Ends what kl_keeper_take made, when nobody reads from it any more, and its copy. NULL is ignored.
+ * Thread-safe; not within a task of the pool. */
+void kl_keeper_let_go(struct kl_keeper *keeper, const struct kl_block_source *kept);
+
+/* Copies all that there is room for, as if it were read now, and waits until that is done. */
+void kl_keeper_fill(struct kl_keeper *keeper);
+
+/* Bytes of all copies. Thread-safe. */
+uint64_t kl_keeper_bytes(struct kl_keeper *keeper);
+
+#endif
