@@ -334,9 +334,9 @@ static enum kl_status check_first(const struct chunk_source *source, struct work
     return status;
 }
 
-/* Reads rows of a chunk into the worker's buffer. What is read as a whole, to be kept in memory, is
- * compared with its checksum whenever it is; of what streams by a chunk is when the first part of
- * it is wanted: every time would cost a scan more than the reading. */
+/* Reads rows of a chunk into the worker's buffer. A chunk is compared with its checksum when it, or
+ * the first part of it, is read for the first time: every time would cost a scan more than the
+ * reading. */
 static enum kl_status read_chunk(void *self, unsigned worker, uint32_t block, uint32_t row,
                                  uint32_t count, struct kl_block *out, struct kl_error *err)
 {
@@ -344,10 +344,10 @@ static enum kl_status read_chunk(void *self, unsigned worker, uint32_t block, ui
     struct worker_file *file = &source->files->workers[worker];
     size_t row_bytes = kl_row_bytes(&source->source);
     int is_whole = row == 0 && count == source->extents[block].count;
+    int is_new = !__atomic_load_n(&source->chunks[block].is_checked, __ATOMIC_RELAXED);
     enum kl_status status = open_chunk(source, file, block, err);
 
-    if (!status && !is_whole &&
-        !__atomic_load_n(&source->chunks[block].is_checked, __ATOMIC_RELAXED))
+    if (!status && is_new && !is_whole)
         status = check_first(source, file, block, err);
     if (!status)
         status = reserve(&file->rows, count * row_bytes, err);
@@ -364,7 +364,7 @@ static enum kl_status read_chunk(void *self, unsigned worker, uint32_t block, ui
         status = read_packed(source, file, block, row, count, err);
     else
         status = read_part(source, file, row * row_bytes, count * row_bytes, file->rows.bytes, err);
-    return status || !is_whole ? status : check_whole(source, file, block, err);
+    return status || !is_new || !is_whole ? status : check_whole(source, file, block, err);
 }
 
 static enum kl_status gap(const struct chunk_source *source, uint64_t row, struct kl_error *err)

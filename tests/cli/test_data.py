@@ -1,6 +1,9 @@
 """Every kind of data that a run can be trained on, and how it is chosen, split and shown."""
+import gzip
 import os
 import sqlite3
+import struct
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
@@ -238,6 +241,24 @@ def test_images_of_different_sizes_are_refused():
     refuse("--data", f"a={at('a')}", "--image-size", "8", says="has images of 6x6")
     train("sized.keylight", "--data", f"a={at('a')}", "--image-size", "6")
     refuse("--data", f"a={at('a')}", "--image-size", "0", says="--image-size is a side")
+
+
+def test_a_compressed_file_is_unpacked_no_further_than_its_header_allows():
+    folder = at("bomb")
+    os.mkdir(folder)
+    for split in ("train", "t10k"):
+        for name, head in ((f"{split}-images-idx3-ubyte.gz", struct.pack(">IIII", 0x803, 10, 28, 28)),
+                           (f"{split}-labels-idx1-ubyte.gz", struct.pack(">II", 0x801, 10))):
+            with gzip.open(os.path.join(folder, name), "wb") as file:
+                file.write(head)
+                for _ in range(400):
+                    file.write(bytes(1 << 20))
+    with subprocess.Popen([tap.KEYLIGHT, "train", "--data", f"bomb={folder}", "--output", at("bomb.keylight")], stderr=subprocess.PIPE) as child:
+        said = child.stderr.read()
+        _, status, used = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+    assert child.returncode == 1 and b"is longer than its header says" in said and said.count(b"\n") == 1, said
+    assert used.ru_maxrss < 100 * 1024 or "sanitize" in os.environ.get("KEYLIGHT_BUILD", ""), used.ru_maxrss
 
 
 def test_snapshots_are_kept_where_they_were_asked_for():
