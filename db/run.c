@@ -336,6 +336,11 @@ const char *kl_run_other_setting(const struct kl_run *run, const char *key)
     return NULL;
 }
 
+int kl_run_is_recorded(const struct kl_run *run)
+{
+    return kl_run_other_setting(run, "framework") != NULL;
+}
+
 void kl_run_close(struct kl_run *run)
 {
     struct kl_run_private *private;

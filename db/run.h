@@ -74,6 +74,9 @@ enum kl_status kl_run_keep(struct kl_run *run, struct kl_keeper *keeper, kl_run_
 /* The value of a setting that this program does not know by that key; NULL if the run has none. */
 const char *kl_run_other_setting(const struct kl_run *run, const char *key);
 
+/* Whether a framework trained it and recorded that, by its own order and loss. */
+int kl_run_is_recorded(const struct kl_run *run);
+
 /* Reads the pixels of all samples into run->data, once, for who trains with them. Errors:
  * KL_ERR_DAMAGED, KL_ERR_MEMORY. */
 enum kl_status kl_run_read_images(struct kl_run *run, struct kl_error *err);

@@ -64,7 +64,8 @@ uint64_t kl_memory_free(void)
         {"/sys/fs/cgroup/memory/memory.limit_in_bytes",
          "/sys/fs/cgroup/memory/memory.usage_in_bytes", "/sys/fs/cgroup/memory/memory.stat",
          "total_inactive_file ", "total_active_file "}};
-    uint64_t kilobytes = number_of("/proc/meminfo", "MemAvailable:", 0), bytes = kilobytes << 10;
+    uint64_t kilobytes = number_of("/proc/meminfo", "MemAvailable:", UINT64_MAX >> 10);
+    uint64_t bytes = kilobytes << 10;
     uint64_t addresses = left_of(addresses_left(), reserved);
 
     for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
@@ -75,7 +76,10 @@ uint64_t kl_memory_free(void)
 
         bytes = left < bytes ? left : bytes;
     }
-    return addresses < bytes ? addresses : bytes;
+    bytes = addresses < bytes ? addresses : bytes;
+    if (bytes >> 10 == UINT64_MAX >> 10) /* nothing told anything */
+        return 0;
+    return bytes ? bytes : 1;
 }
 
 /* A large block must fit beside what is reserved, as the system itself promises more than it has.
@@ -83,14 +87,9 @@ uint64_t kl_memory_free(void)
 static int has_room(size_t count, size_t size)
 {
     double n_bytes = (double)count * (double)size;
-    uint64_t free_bytes;
+    uint64_t free_bytes = n_bytes < LARGE ? 0 : kl_memory_free();
 
-    if (n_bytes < LARGE)
-        return 1;
-    free_bytes = kl_memory_free();
-    if (free_bytes == 0) /* not known, or nothing */
-        return addresses_left() > reserved;
-    return n_bytes <= (double)free_bytes;
+    return free_bytes == 0 || n_bytes <= (double)free_bytes;
 }
 
 static enum kl_status no_memory(size_t count, size_t size, const char *what, struct kl_error *err)

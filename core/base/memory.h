@@ -31,7 +31,8 @@ enum kl_status kl_memory_reserve(uint64_t n_bytes, const char *what, struct kl_e
 
 /* Bytes that this process may still take without others losing theirs: what the system calls
  * available, less where its container (whose files in memory count as free), or its own limit of
- * address space (ulimit -v), allows less. 0: not known. */
+ * address space (ulimit -v), allows less. Never 0, but if it is not known; where a
+ * group of processes within the container has a limit of its own (systemd), that is not seen. */
 uint64_t kl_memory_free(void);
 
 #endif

@@ -115,7 +115,7 @@ def is_served_but_for(run, sample, table, layer, signed=False, is_derived=False,
         needed.add(f"answer?sample={sample}")
     assert refused == needed, (table, layer, refused)
     errors = end(server)
-    assert streams and not errors or errors.count("\n") == 1 and f"needs layer {of} is refused" in errors and "the rest is served" in errors, errors
+    assert not errors if streams else errors.count("\n") == 1 and f"needs layer {of} is refused" in errors and "the rest is served" in errors, errors
     done = tap.run("verify", copy)
     assert done.returncode != 0 and "is damaged" in done.stderr, done
 

@@ -180,8 +180,13 @@ def test_what_does_not_belong_together_is_noticed_however_it_is_signed():
         db.close()
         # a snapshot that is another one's
         late, early = steps[-1], steps[len(steps) // 2]
+        for step in (early, late):  # numbers that are finite, if no more than that
+            huge = with_blob(run, "tensor", f"state = 'snapshot' AND step = {step} AND layer = {layers} AND role = 'weights'",
+                             lambda data: struct.pack("<2f", 3e38, -3e38) * (len(data) // 8))
+            done = tap.run("verify", huge)
+            assert done.returncode == 3 and done.stderr.count("\n") == 1, (run, step, done)
         lying = changed(run, [f"UPDATE tensor SET data = (SELECT data FROM tensor AS other WHERE other.state = 'snapshot' AND other.step = {early} AND "
-                              f"other.layer = tensor.layer AND other.name = tensor.name) WHERE state = 'snapshot' AND step = {late} AND layer = {layers}"])
+                              f"other.layer = tensor.layer AND other.role = tensor.role) WHERE state = 'snapshot' AND step = {late} AND layer = {layers}"])
         sign(lying)
         done = tap.run("verify", lying)
         told = f"step {late + 1} are off by" if run == partial else f"the snapshot of step {late} is off by"
@@ -190,6 +195,18 @@ def test_what_does_not_belong_together_is_noticed_however_it_is_signed():
     done = tap.run("verify", with_blob(partial, "sparse_error_chunk", "first = 0", lambda data: data[:(n := len(data) // 6 * 4) + 1] +
                                        bytes((data[n + 1] ^ 128,)) + data[n + 2:]))
     assert done.returncode == 3 and "error signals of step 1 are off by" in done.stderr, done
+    done = tap.run("verify", with_blob(partial, "sparse_error_chunk", "first = 0", lambda data: data[:(n := len(data) // 6 * 4)] + bytes(len(data) - n)))
+    assert done.returncode == 3 and "error signals of step 1 are off by" in done.stderr, done
+
+
+def test_honest_runs_of_which_little_is_left_to_learn_are_believed():
+    """Error signals that float16 cannot tell from 0, and logits so large that the keys' rounding matters."""
+    for number, options in enumerate((("--hidden", "64", "--steps", "1500", "--batch", "1", "--lr", "0.3"),
+                                      ("--hidden", "64", "--steps", "500", "--batch", "16", "--lr", "2"))):
+        run = os.path.join(FOLDER, f"fitted-{number}.keylight")
+        tap.succeed("train", "--data", "strokes", "--output", run, "--quiet", *options)
+        tap.succeed("verify", run)
+    tap.succeed("verify", train_shells("fitted.keylight", "--steps", "1000", "--dropout", "0"))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,9 @@
 #include <unistd.h>
 
 #include "api/asked/sample_name.h"
+#include "core/explain/verify/layers.h"
+#include "core/explain/verify/replay.h"
+#include "core/explain/verify/signals.h"
 #include "db/check.h"
 #include "server/routes.h"
 #include "tests/fuzz/lib/edited.h"
@@ -39,6 +42,26 @@ static void serve(struct kl_run *run)
     kl_served_free(served);
 }
 
+/* What verify asks of the layers. */
+static void check_layers(const struct kl_run *run)
+{
+    const struct kl_history *history = &run->history;
+    const struct kl_optimiser *optimiser = kl_training_optimiser(&run->training);
+    struct kl_layer_check check;
+    struct kl_layer_replay replay;
+    struct kl_signals_check signals;
+    struct kl_error err = {0};
+
+    for (uint32_t l = 0; l < run->training.shape.n_layers; l++) {
+        if (!history->errors[l])
+            continue;
+        fuzz_check(kl_layer_check(pool, history, l, &check, &err), &err);
+        fuzz_check(kl_layer_replay(pool, history, optimiser, l, &replay, &err), &err);
+    }
+    if (history->has_dual && !kl_run_is_recorded(run))
+        fuzz_check(kl_signals_check(pool, history, &signals, &err), &err);
+}
+
 int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t n_bytes)
 {
     static const char *const templates[] = {"image.keylight", "text.keylight"};
@@ -57,7 +80,10 @@ int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t n_bytes)
     if (!status) {
         serve(run);
         err = (struct kl_error){0};
-        fuzz_check(kl_check_run(run, &err), &err);
+        status = kl_check_run(run, &err);
+        fuzz_check(status, &err);
+        if (!status)
+            check_layers(run);
         kl_run_close(run);
     }
     unlink("run.keylight-journal");

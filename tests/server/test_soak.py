@@ -156,7 +156,7 @@ def follow(chance):
     run = next(run for run in SERVER.json("/api/v1/runs")["runs"] if run["name"] == "endless")
     path = f"/api/v1/runs/{run['id']}/{chance.choice(('attention', 'strips', 'answer', 'views/time'))}?sample={chance.randrange(6400)}"
     status, content = ask("follow a training", path)
-    assert status == 200, (path, status, content[:300])
+    assert status in (200, 503), (path, status, content[:300])
 
 
 def spoil(chance):
@@ -178,6 +178,8 @@ def spoil(chance):
                 client.shutdown(socket.SHUT_WR)
                 while client.recv(65536):
                     pass
+        except TimeoutError:
+            raise
         except OSError:
             pass
     counted("spoil", 0)
@@ -213,7 +215,12 @@ def held():
 
 def test_every_answer_stays_what_it_was_and_the_server_holds_no_more():
     for path in QUESTIONS:
-        same(path, *ask("read", path))
+        for _ in range(20):  # a list that is being made is asked for again
+            same(path, *ask("read", path))
+            if path in ANSWERS:
+                break
+            time.sleep(0.5)
+    assert len(ANSWERS) == len(QUESTIONS), COUNTS
     before, until, seen = held(), time.monotonic() + SECONDS, []
     clients = [(read, 4), (draw, 2), (start, 1), (mark, 1), (follow, 1), (spoil, 2)]
     threads = [threading.Thread(target=work, args=(client, seed, until)) for client, n in clients for seed in range(n)]
@@ -233,7 +240,8 @@ def test_every_answer_stays_what_it_was_and_the_server_holds_no_more():
     print(f"# {SECONDS:.0f} s: " + ", ".join(f"{n} x {what} ({LATEST[what]:.2f} s at most)" for what, n in COUNTS.items()))
     print(f"# at first {before[0]:.0f} MB, {before[1]} descriptors, {before[2]} threads; second quarter {early}; last {late}")
     assert late[0] < early[0] + GROWTH_MB or SECONDS < 600, "memory grows"
-    assert late[1] < early[1] + 8 and late[2] < early[2] + 4 or SECONDS < 600, "descriptors or threads grow"
+    assert late[1] < early[1] + 16 and late[2] < early[2] + 16, "descriptors or threads grow"  # as many as there are clients
+    assert COUNTS.get("told to come again", 0) < sum(COUNTS.values()) / 20, COUNTS
 
 
 def test_whoever_is_gone_holds_nothing():

@@ -30,13 +30,13 @@ static inline double kl_distance_relative(const struct kl_distance *distance)
 
 /* What of it float32 cannot explain after so many steps: training rounds every weight once a step,
  * by up to 2^-24 of its size, so that a random walk has gone some sqrt(steps) of that. 0 if it is
- * less; NaN of numbers that are not finite. */
+ * less; infinite of numbers that are not finite. */
 static inline double kl_distance_excess(const struct kl_distance *distance, uint32_t steps)
 {
     double rounding = ldexp(sqrt(distance->size * steps), -24), off = sqrt(distance->off);
 
     if (!isfinite(off) || !isfinite(distance->way))
-        return NAN;
+        return INFINITY;
     off -= off < rounding ? off : rounding;
     if (distance->way > 0)
         return off / sqrt(distance->way);

@@ -80,7 +80,7 @@ static enum kl_status compare(struct replay *replay, uint32_t number, struct kl_
             (double)(is_weight ? initial->weights[l][i] : initial->biases[l][j]));
     }
     excess = kl_distance_excess(&distance, step);
-    if (found->step == 0 || !(excess <= found->excess))
+    if (found->step == 0 || excess > found->excess)
         *found = (struct kl_layer_replay){step, kl_distance_relative(&distance), excess};
     return KL_OK;
 }
@@ -120,6 +120,7 @@ static enum kl_status allocate(struct replay *replay, struct kl_error *err)
     size_t rows = (size_t)replay->slice * replay->places;
     size_t n_biases = replay->history->layers[l].bias > 0 ? replay->outputs : 0;
     size_t n = replay->n_weights + n_biases;
+    _Static_assert(KL_MOMENTS_MAX == 2, "parts has as many");
     struct kl_network *parts[] = {&replay->now, &replay->gradient, &replay->moments[0],
                                   &replay->moments[1]};
     enum kl_status status =
