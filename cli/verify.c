@@ -222,22 +222,27 @@ enum kl_status kl_cli_verify(int argc, char **argv, struct kl_error *err)
     const struct kl_option table[] = {{.type = KL_OPTION_END}};
     const struct kl_options options = {
         .examples =
-            "whether the file is whole and the dual form holds\nkeylight verify quick.keylight\n",
+            "whether the file is whole, and history and weights belong together\nkeylight verify quick.keylight\n",
         .command = "verify",
         .usage = "verify RUN",
         .about =
-            "Checks a run file: its structure, the sizes of its chunks, that all its numbers are "
-            "finite, and that the dual form rebuilt from its history is the network that it "
-            "stores. Prints, per layer, |W_dual - W| / |W - W_0| and the largest difference of the "
-            "layer's output over all test samples (the first tokens of a test text). Exits with 3 "
-            "if the relative distance, beyond what training in float32 rounds, exceeds 1e-4 "
-            "(float32 histories) or 2e-3 (float16; 5e-3 after Adam). Layers whose error signals "
-            "are all recorded are trained again from their gradients, and have to be at every "
-            "snapshot what that has: the furthest is printed (float16 after Adam: at most 1e-1). "
-            "Of what was not recorded by a framework, the last layer's error signals, even if only "
-            "some are recorded, have to be what the initial weights and those of every snapshot "
-            "make of the next step's keys, within 1e-2 beyond what rounding explains; and the "
-            "samples have to be shown in the order that the settings give.",
+            "Checks that a run file is what was written: every row, that all numbers are finite, "
+            "that "
+            "predictions are the network's, and, unless a framework recorded it, that samples were "
+            "shown in the order that the settings give. If not, exits with 1. Then it checks that "
+            "history and weights belong together, prints how far they are apart, and exits with 3 "
+            "where that is too far, beyond what training in float32 rounds. Per layer, it prints "
+            "|W_dual - W| / |W - W_0|, the dual form against the weights (at most 1e-4 with "
+            "float32 "
+            "histories, 2e-3 with float16, 5e-3 after Adam); the largest difference of the layer's "
+            "output over all test samples (the first tokens of a test text); and the first "
+            "distance "
+            "at the snapshot that is furthest off, when the layer is trained again from its "
+            "recorded "
+            "gradients (float16 after Adam: at most 1e-1). The last layer's error signals, even if "
+            "only some are recorded, have to be what the weights before the first step, and after "
+            "every snapshot, make of the next step's keys (at most 1e-2, beyond what rounding "
+            "explains), unless a framework recorded them.",
         .options = table};
     struct kl_session session = {NULL, NULL};
     const char *path = NULL;
