@@ -97,6 +97,7 @@ enum kl_status kl_read_rows(const struct kl_block_source *source, unsigned worke
 struct copy_job {
     const struct kl_block_source *from;
     struct kl_resident *to;
+    uint32_t first; /* block */
 };
 
 static enum kl_status copy_block(void *argument, unsigned worker, unsigned task,
@@ -107,11 +108,12 @@ static enum kl_status copy_block(void *argument, unsigned worker, unsigned task,
     size_t entries = from->entries;
     size_t row_bytes = (entries ? entries : from->width) * kl_dtype_size(from->dtype);
     struct kl_block block = {0};
-    enum kl_status status = kl_read_block(job->from, worker, task, &block, err);
+    uint32_t number = job->first + task;
+    enum kl_status status = kl_read_block(job->from, worker, number, &block, err);
 
     if (status)
         return status;
-    job->to->exponents[task] = block.exponent;
+    job->to->exponents[number] = block.exponent;
     memcpy((char *)job->to->numbers + block.first * row_bytes, block.numbers,
            block.count * row_bytes);
     if (entries)
@@ -140,11 +142,10 @@ static enum kl_status resident_read(void *self, unsigned worker, uint32_t block,
     return KL_OK;
 }
 
-enum kl_status kl_resident_create(const struct kl_block_source *from, struct kl_pool *pool,
-                                  struct kl_resident **out, struct kl_error *err)
+enum kl_status kl_resident_begin(const struct kl_block_source *from, struct kl_resident **out,
+                                 struct kl_error *err)
 {
     struct kl_resident *resident = NULL;
-    struct copy_job job;
     enum kl_status status = kl_alloc(&resident, 1, sizeof *resident, "a layer", err);
 
     if (status)
@@ -152,7 +153,6 @@ enum kl_status kl_resident_create(const struct kl_block_source *from, struct kl_
     resident->source = *from;
     resident->source.self = resident;
     resident->source.read = resident_read;
-    job = (struct copy_job){from, resident};
     status = kl_alloc(&resident->exponents, from->n_blocks, sizeof(int), "a layer", err);
     if (!status)
         status = kl_alloc_scanned(&resident->numbers,
@@ -161,14 +161,37 @@ enum kl_status kl_resident_create(const struct kl_block_source *from, struct kl_
     if (!status && from->entries)
         status = kl_alloc_scanned(&resident->indices, from->n_rows * from->entries,
                                   sizeof(uint32_t), "a layer", err);
-    if (!status)
-        status = kl_pool_run(pool, copy_block, &job, from->n_blocks, err);
     if (status) {
         kl_resident_free(resident);
         return status;
     }
     *out = resident;
     return KL_OK;
+}
+
+enum kl_status kl_resident_copy(struct kl_resident *resident, const struct kl_block_source *from,
+                                struct kl_pool *pool, uint32_t first, uint32_t n,
+                                struct kl_error *err)
+{
+    struct copy_job job = {from, resident, first};
+
+    return kl_pool_run(pool, copy_block, &job, n, err);
+}
+
+enum kl_status kl_resident_create(const struct kl_block_source *from, struct kl_pool *pool,
+                                  struct kl_resident **out, struct kl_error *err)
+{
+    enum kl_status status;
+
+    *out = NULL;
+    status = kl_resident_begin(from, out, err);
+    if (!status)
+        status = kl_resident_copy(*out, from, pool, 0, from->n_blocks, err);
+    if (status) {
+        kl_resident_free(*out);
+        *out = NULL;
+    }
+    return status;
 }
 
 void kl_resident_free(struct kl_resident *resident)

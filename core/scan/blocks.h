@@ -81,6 +81,12 @@ struct kl_resident {
 };
 enum kl_status kl_resident_create(const struct kl_block_source *from, struct kl_pool *pool,
                                   struct kl_resident **resident, struct kl_error *err);
+/* The same by parts: room for all, and then n blocks from number first on. */
+enum kl_status kl_resident_begin(const struct kl_block_source *from, struct kl_resident **resident,
+                                 struct kl_error *err);
+enum kl_status kl_resident_copy(struct kl_resident *resident, const struct kl_block_source *from,
+                                struct kl_pool *pool, uint32_t first, uint32_t n,
+                                struct kl_error *err);
 void kl_resident_free(struct kl_resident *resident);
 
 #endif

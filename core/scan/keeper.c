@@ -7,8 +7,11 @@
 #include "core/base/clock.h"
 #include "core/base/memory.h"
 
-#define RETRY_MS 1000  /* what there was no room for is not tried again before */
-#define CHECK_BLOCKS 8 /* between two of which others may have the pool */
+#define RETRY_MS 1000 /* what there was no room for is not tried again before */
+#define QUIET_MS 100  /* nobody has read for so long: then nobody waits for the pool, */
+#define PAUSE_MS 10
+#define PATIENCE_MS 1000 /* for which a copy waits so long at most */
+#define SOME_BLOCKS 8    /* at a time */
 
 struct kept {
     struct kl_block_source source; /* first, so that a pointer to it is one to this */
@@ -20,13 +23,16 @@ struct kept {
     uint64_t n_bytes;
     struct kl_resident *copy;      /* atomic; NULL: it is read through from */
     double read_ms, not_before_ms; /* atomic; when it was read last; not copied before */
+    double wanted_ms;              /* atomic; since when it is wanted */
     int is_wanted;                 /* atomic */
-    int is_refused, is_checked; /* it is damaged; it was read through, or shall not. The thread's */
+    uint32_t n_checked;         /* blocks that were read through. The thread's, as what follows */
+    int is_refused, is_checked; /* it is damaged; all were, or shall not */
 };
 
 struct kl_keeper {
     struct kl_pool *pool;
     double idle_ms;
+    double read_ms; /* atomic; when anything was */
     uint64_t room_bytes, used_bytes, checked_bytes;
     pthread_mutex_t lock; /* of the list, and what follows */
     pthread_cond_t changed;
@@ -34,6 +40,7 @@ struct kl_keeper {
     struct kept *busy; /* with which the thread is */
     pthread_t thread;
     int is_stopping;
+    int is_filling; /* atomic; without waiting until it is quiet */
 };
 
 static double load_ms(const double *at)
@@ -56,6 +63,7 @@ static void ask_for(struct kept *kept, double now)
     if (now < load_ms(&kept->not_before_ms) ||
         __atomic_exchange_n(&kept->is_wanted, 1, __ATOMIC_RELAXED))
         return;
+    store_ms(&kept->wanted_ms, now);
     pthread_mutex_lock(&keeper->lock);
     pthread_cond_broadcast(&keeper->changed);
     pthread_mutex_unlock(&keeper->lock);
@@ -69,8 +77,10 @@ static enum kl_status read_kept(void *self, unsigned worker, uint32_t block, uin
     const struct kl_block_source *source = copy ? &copy->source : kept->from;
     double now = kl_now_ms();
 
-    if (now - load_ms(&kept->read_ms) > 1) /* others read it, too: no need to write it each time */
+    if (now - load_ms(&kept->read_ms) > 1) { /* others read, too: no need to write it each time */
         store_ms(&kept->read_ms, now);
+        store_ms(&kept->keeper->read_ms, now);
+    }
     if (!copy && !__atomic_load_n(&kept->is_wanted, __ATOMIC_RELAXED))
         ask_for(kept, now);
     return source->read(source->self, worker, block, row, count, out, err);
@@ -106,6 +116,37 @@ static void refuse(struct kept *kept, const struct kl_error *err)
         kept->damaged(kept->self, err);
 }
 
+static int is_filling(const struct kl_keeper *keeper)
+{
+    return __atomic_load_n(&keeper->is_filling, __ATOMIC_RELAXED);
+}
+
+/* A little at a time, and none while others read, unless they do for long: so they hardly wait. */
+static enum kl_status copy_all(struct kl_keeper *keeper, struct kept *kept,
+                               struct kl_resident **copy, struct kl_error *err)
+{
+    const struct kl_block_source *from = kept->from;
+    const struct timespec pause = {0, PAUSE_MS * 1000000};
+    double waited = 0;
+    enum kl_status status = kl_resident_begin(from, copy, err);
+
+    for (uint32_t first = 0; !status && first < from->n_blocks; first += SOME_BLOCKS) {
+        uint32_t left = from->n_blocks - first;
+
+        for (; !is_filling(keeper) && waited < PATIENCE_MS &&
+               kl_now_ms() - load_ms(&keeper->read_ms) < PAUSE_MS;
+             waited += PAUSE_MS)
+            nanosleep(&pause, NULL);
+        status = kl_resident_copy(*copy, from, keeper->pool, first,
+                                  left < SOME_BLOCKS ? left : SOME_BLOCKS, err);
+    }
+    if (status) {
+        kl_resident_free(*copy);
+        *copy = NULL;
+    }
+    return status;
+}
+
 static void copy_in(struct kl_keeper *keeper, struct kept *kept)
 {
     struct kl_resident *copy = NULL, *given_back[16];
@@ -123,7 +164,7 @@ static void copy_in(struct kl_keeper *keeper, struct kept *kept)
     while (n_given_back)
         kl_resident_free(given_back[--n_given_back]);
     if (has_room)
-        status = kl_resident_create(kept->from, keeper->pool, &copy, &err);
+        status = copy_all(keeper, kept, &copy, &err);
     if (status) {
         pthread_mutex_lock(&keeper->lock);
         keeper->used_bytes -= has_room ? kept->n_bytes : 0;
@@ -154,29 +195,18 @@ static enum kl_status check_block(void *argument, unsigned worker, unsigned task
     return check->source->read(check->source->self, worker, check->first + task, 0, 1, &block, err);
 }
 
-/* Reads through a source, until somebody wants another one copied. */
+/* Reads through some more blocks of a source. */
 static void check_on(struct kl_keeper *keeper, struct kept *kept)
 {
-    const struct kl_block_source *from = kept->from;
+    uint32_t left = kept->from->n_blocks - kept->n_checked;
+    uint32_t n = left < SOME_BLOCKS ? left : SOME_BLOCKS;
+    struct check check = {kept->from, kept->n_checked};
     struct kl_error err;
 
-    kept->is_checked = 1;
-    for (uint32_t first = 0; first < from->n_blocks; first += CHECK_BLOCKS) {
-        struct check check = {from, first};
-        uint32_t left = from->n_blocks - first;
-        int is_stopping;
-
-        if (kl_pool_run(keeper->pool, check_block, &check,
-                        left < CHECK_BLOCKS ? left : CHECK_BLOCKS, &err)) {
-            refuse(kept, &err);
-            return;
-        }
-        pthread_mutex_lock(&keeper->lock);
-        is_stopping = keeper->is_stopping;
-        pthread_mutex_unlock(&keeper->lock);
-        if (is_stopping)
-            return;
-    }
+    if (kl_pool_run(keeper->pool, check_block, &check, n, &err))
+        refuse(kept, &err);
+    kept->n_checked += n;
+    kept->is_checked = kept->n_checked == kept->from->n_blocks;
 }
 
 /* With the lock held: what is to be done next, what is asked for first. */
@@ -192,6 +222,25 @@ static struct kept *next_one(struct kl_keeper *keeper)
     return NULL;
 }
 
+/* With the lock held: whether those who ask now are better off without what is to be done; then
+ * waits a little. */
+static int is_busy_time(struct kl_keeper *keeper, const struct kept *kept)
+{
+    double now = kl_now_ms();
+    int is_wanted = __atomic_load_n(&kept->is_wanted, __ATOMIC_RELAXED);
+    struct timespec until;
+
+    if (is_filling(keeper) || now - load_ms(&keeper->read_ms) >= QUIET_MS ||
+        (is_wanted && now - load_ms(&kept->wanted_ms) >= PATIENCE_MS))
+        return 0;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += QUIET_MS / 2 * 1000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_cond_timedwait(&keeper->changed, &keeper->lock, &until);
+    return 1;
+}
+
 static void *keep(void *argument)
 {
     struct kl_keeper *keeper = argument;
@@ -204,6 +253,8 @@ static void *keep(void *argument)
             pthread_cond_wait(&keeper->changed, &keeper->lock);
             continue;
         }
+        if (is_busy_time(keeper, kept))
+            continue;
         keeper->busy = kept;
         pthread_mutex_unlock(&keeper->lock);
         if (__atomic_load_n(&kept->is_wanted, __ATOMIC_RELAXED))
@@ -222,6 +273,7 @@ enum kl_status kl_keeper_create(struct kl_pool *pool, uint64_t room_bytes, doubl
                                 struct kl_keeper **out, struct kl_error *err)
 {
     struct kl_keeper *keeper = NULL;
+    pthread_condattr_t monotonic;
     enum kl_status status = kl_alloc(&keeper, 1, sizeof *keeper, "keeping layers in memory", err);
 
     if (status)
@@ -230,7 +282,10 @@ enum kl_status kl_keeper_create(struct kl_pool *pool, uint64_t room_bytes, doubl
     keeper->room_bytes = room_bytes;
     keeper->idle_ms = idle_ms;
     pthread_mutex_init(&keeper->lock, NULL);
-    pthread_cond_init(&keeper->changed, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&keeper->changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     if (pthread_create(&keeper->thread, NULL, keep, keeper)) {
         free(keeper);
         return kl_fail(err, KL_ERR_MEMORY, "cannot start another thread: close other programs");
@@ -306,11 +361,13 @@ void kl_keeper_let_go(struct kl_keeper *keeper, const struct kl_block_source *so
 void kl_keeper_fill(struct kl_keeper *keeper)
 {
     pthread_mutex_lock(&keeper->lock);
+    __atomic_store_n(&keeper->is_filling, 1, __ATOMIC_RELAXED);
     for (struct kept *kept = keeper->first; kept; kept = kept->next)
         __atomic_store_n(&kept->is_wanted, 1, __ATOMIC_RELAXED);
     pthread_cond_broadcast(&keeper->changed);
     while (keeper->busy || next_one(keeper))
         pthread_cond_wait(&keeper->changed, &keeper->lock);
+    __atomic_store_n(&keeper->is_filling, 0, __ATOMIC_RELAXED);
     pthread_mutex_unlock(&keeper->lock);
 }
 
