@@ -92,9 +92,14 @@ static int is_wanted(int argc, char **argv, const char *part)
 static void load(const struct bench *bench, struct kl_run *run)
 {
     struct kl_error err;
+    uint64_t before = kl_keeper_bytes(bench->keeper);
 
     must(kl_run_keep(run, bench->keeper, NULL, NULL, &err), &err);
     kl_keeper_fill(bench->keeper);
+    if (kl_keeper_bytes(bench->keeper) == before) {
+        fprintf(stderr, "bench: there is no memory for the run\n");
+        exit(1);
+    }
 }
 
 static void bench_beside_adam(const struct bench *bench, const char *dataset)
@@ -153,7 +158,7 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     must(kl_kernels_select(&err), &err);
     must(kl_pool_create(0, &bench.pool, &err), &err);
-    must(kl_keeper_create(bench.pool, UINT64_MAX, KL_KEEPER_IDLE_MS, &bench.keeper, &err), &err);
+    must(kl_keeper_create(bench.pool, UINT64_MAX, KL_KEEPER_TIMES, &bench.keeper, &err), &err);
     dataset = choose_dataset();
     printf("%u processors, kernel %s\n", kl_pool_n_workers(bench.pool), kl_kernels()->name);
     note_number("processors", kl_pool_n_workers(bench.pool));

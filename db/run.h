@@ -66,8 +66,9 @@ typedef void (*kl_run_damaged)(void *self, const struct kl_run *run,
                                const struct kl_run_damage *damage);
 
 /* From now on history reads what it can from memory, as the keeper, which outlives the run, has
- * room for. Call before any query. What is found to be damaged is told (which may be NULL) and
- * refused whenever it is read. Errors: KL_ERR_MEMORY. */
+ * room for, and from within tasks of its pool alone. Call before any query. What the keeper finds
+ * to be damaged is told (which may be NULL) and refused whenever it is read. Errors: KL_ERR_MEMORY.
+ */
 enum kl_status kl_run_keep(struct kl_run *run, struct kl_keeper *keeper, kl_run_damaged told,
                            void *self, struct kl_error *err);
 

@@ -37,9 +37,9 @@ struct kl_block_source {
     uint32_t n_blocks;
     const struct kl_extent *extents; /* (n_blocks), following each other without gaps from row 0 */
     /* Reads count rows of a block, from its row number row on. The numbers are valid until the same
-     * worker reads again, from any source. Different workers (numbered below the pool's) may read
-     * at the same time; outside a pool's task, nobody else may. Errors: KL_ERR_IO, KL_ERR_DAMAGED,
-     * KL_ERR_MEMORY. */
+     * worker reads again, from any source, or its task ends. Different workers (numbered below the
+     * pool's) may read at the same time; outside a pool's task, nobody else may. Errors: KL_ERR_IO,
+     * KL_ERR_DAMAGED, KL_ERR_MEMORY. */
     enum kl_status (*read)(void *self, unsigned worker, uint32_t block, uint32_t row,
                            uint32_t count, struct kl_block *out, struct kl_error *err);
 };

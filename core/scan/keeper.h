@@ -8,22 +8,31 @@
 
 struct kl_keeper;
 
-#define KL_KEEPER_IDLE_MS 10000
+struct kl_keeper_times {
+    double idle_ms; /* a copy that nobody has read from for so long may make room for another one */
+    double quiet_ms; /* nothing was read for so long: then is the time to copy, or after ten times
+                        as long */
+};
+#define KL_KEEPER_TIMES ((struct kl_keeper_times){10000, 100})
 
-/* Starts a thread that copies by pool, at most room_bytes at a time (0: nothing is ever copied); a
- * copy that nobody has read from for idle_ms may make room for another one. The caller ends *keeper
- * with kl_keeper_free, before the pool and after it has let go of all sources. Errors:
- * KL_ERR_MEMORY. */
-enum kl_status kl_keeper_create(struct kl_pool *pool, uint64_t room_bytes, double idle_ms,
-                                struct kl_keeper **keeper, struct kl_error *err);
+/* Starts a thread that copies by pool, at most room_bytes at a time (0: nothing is ever copied).
+ * The caller ends *keeper with kl_keeper_free, before the pool and after it has let go of all
+ * sources. Errors: KL_ERR_MEMORY. */
+enum kl_status kl_keeper_create(struct kl_pool *pool, uint64_t room_bytes,
+                                struct kl_keeper_times times, struct kl_keeper **keeper,
+                                struct kl_error *err);
 void kl_keeper_free(struct kl_keeper *keeper);
+
+/* Ends what is under way and begins nothing more: sources are read as they are then. */
+void kl_keeper_stop(struct kl_keeper *keeper);
 
 /* Hears, at most once for a source and in the keeper's thread, why it cannot be read:
  * KL_ERR_DAMAGED. */
 typedef void (*kl_keeper_damaged)(void *self, const struct kl_error *err);
 
 /* *kept reads what from does, which must outlive it, from memory or through from. What there would
- * be room for is read through in the background once, a little of every block, so that a source
+ * be room for is read through in the background once, some blocks a second, and more when it is
+ * quiet, a little of every block, so that a source
  * that compares what it reads with its checksums says what is damaged; damaged may be NULL.
  * Thread-safe. Errors: KL_ERR_MEMORY. */
 enum kl_status kl_keeper_take(struct kl_keeper *keeper, const struct kl_block_source *from,

@@ -17,7 +17,7 @@ enum kl_status kl_served_create(struct kl_pool *pool, uint64_t memory_bytes, kl_
 
     if (status)
         return status;
-    status = kl_keeper_create(pool, memory_bytes, KL_KEEPER_IDLE_MS, &served->keeper, err);
+    status = kl_keeper_create(pool, memory_bytes, KL_KEEPER_TIMES, &served->keeper, err);
     if (status) {
         free(served);
         return status;
@@ -45,6 +45,7 @@ void kl_served_free(struct kl_served *served)
     if (!served)
         return;
     kl_served_unwatch(served);
+    kl_keeper_stop(served->keeper);
     while (served->entries) {
         struct entry *entry = served->entries;
 

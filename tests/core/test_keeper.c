@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <time.h>
 
+#include "core/base/clock.h"
 #include "core/base/pool.h"
 #include "core/scan/keeper.h"
 #include "tests/lib/suite.h"
@@ -22,6 +23,9 @@ struct made {
     unsigned n_reads; /* atomic */
     float rows[WORKERS][ROWS * WIDTH];
 };
+
+/* Nothing is waited for. */
+#define HASTY ((struct kl_keeper_times){0, 0})
 
 static float value(unsigned source, uint64_t row, uint32_t column)
 {
@@ -111,7 +115,7 @@ START_TEST(what_is_read_is_copied_and_what_nobody_reads_makes_room)
     unsigned n_reads;
 
     ck_ok(kl_pool_create(WORKERS, &pool, &err), err);
-    ck_ok(kl_keeper_create(pool, 2 * BYTES + 100, 0, &keeper, &err), err);
+    ck_ok(kl_keeper_create(pool, 2 * BYTES + 100, HASTY, &keeper, &err), err);
     for (unsigned i = 0; i < SOURCES; i++) {
         made[i] = make(i, BLOCKS);
         ck_ok(kl_keeper_take(keeper, &made[i]->source, NULL, NULL, &kept[i], &err), err);
@@ -170,7 +174,7 @@ START_TEST(damage_is_told_once_though_nobody_reads_and_refused_ever_after)
     struct kl_error err;
 
     ck_ok(kl_pool_create(WORKERS, &pool, &err), err);
-    ck_ok(kl_keeper_create(pool, 2 * BYTES, 0, &keeper, &err), err);
+    ck_ok(kl_keeper_create(pool, 2 * BYTES, HASTY, &keeper, &err), err);
     ck_ok(kl_keeper_take(keeper, &made->source, count_told, &n_told, &kept, &err), err);
     for (int i = 0; i < 1000 && !__atomic_load_n(&n_told, __ATOMIC_RELAXED); i++)
         nanosleep(&pause, NULL);
@@ -188,16 +192,31 @@ END_TEST
 
 struct reader {
     struct kl_pool *pool;
+    struct kl_keeper *keeper;
     const struct kl_block_source *const *kept;
     unsigned n;
 };
+
+static unsigned n_copies; /* that came after there was none, or another one */
 
 static void *read_all(void *argument)
 {
     struct reader *reader = argument;
 
-    for (unsigned i = 0; i < 400; i++)
+    double until = kl_now_ms() + 30000;
+    uint64_t before = 0;
+
+    for (unsigned i = 0;
+         i < 400 || (kl_now_ms() < until && __atomic_load_n(&n_copies, __ATOMIC_RELAXED) < 5);
+         i++) {
+        uint64_t now;
+
         scan(reader->pool, reader->kept[(i + reader->n) % SOURCES]);
+        now = kl_keeper_bytes(reader->keeper);
+        if (now > before)
+            __atomic_add_fetch(&n_copies, 1, __ATOMIC_RELAXED);
+        before = now;
+    }
     return NULL;
 }
 
@@ -212,17 +231,18 @@ START_TEST(copies_come_and_go_under_those_who_read)
     struct kl_error err;
 
     ck_ok(kl_pool_create(WORKERS, &pool, &err), err);
-    ck_ok(kl_keeper_create(pool, BYTES + 100, 0, &keeper, &err), err);
+    ck_ok(kl_keeper_create(pool, BYTES + 100, HASTY, &keeper, &err), err);
     for (unsigned i = 0; i < SOURCES; i++) {
         made[i] = make(i, BLOCKS);
         ck_ok(kl_keeper_take(keeper, &made[i]->source, NULL, NULL, &kept[i], &err), err);
     }
     for (unsigned i = 0; i < SOURCES; i++) {
-        readers[i] = (struct reader){pool, kept, i};
+        readers[i] = (struct reader){pool, keeper, kept, i};
         ck_assert_int_eq(pthread_create(&threads[i], NULL, read_all, &readers[i]), 0);
     }
     for (unsigned i = 0; i < SOURCES; i++)
         pthread_join(threads[i], NULL);
+    ck_assert_uint_ge(n_copies, 5);
     for (unsigned i = 0; i < SOURCES; i++)
         kl_keeper_let_go(keeper, kept[i]);
     ck_assert_uint_eq(kl_keeper_bytes(keeper), 0);

@@ -108,7 +108,8 @@ void load_run(struct opened *opened)
 {
     struct kl_error err;
 
-    ck_ok(kl_keeper_create(opened->pool, (uint64_t)1 << 30, KL_KEEPER_IDLE_MS, &opened->keeper, &err), err);
+    ck_ok(kl_keeper_create(opened->pool, (uint64_t)1 << 30, KL_KEEPER_TIMES, &opened->keeper, &err),
+          err);
     ck_ok(kl_run_keep(opened->run, opened->keeper, NULL, NULL, &err), err);
     kl_keeper_fill(opened->keeper);
     ck_assert_uint_gt(kl_keeper_bytes(opened->keeper), 0);
