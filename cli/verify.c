@@ -13,27 +13,22 @@
 #define BOUND_F32 1e-4
 #define BOUND_F16 2e-3
 #define BOUND_F16_ADAM 5e-3 /* which lets small gradients count as much as large ones */
-/* Soon after the beginning a gradient's sign alone counts, however small it is. */
-#define BOUND_F16_ADAM_SNAPSHOT 1e-1
 #define BOUND_SIGNALS 1e-2
 
 /* What the layers were found to be. */
 struct findings {
-    double bound, snapshot_bound;
+    double bound;
     double worst, worst_snapshot; /* beyond what float32 rounds */
     uint32_t worst_layer, worst_snapshot_layer, worst_snapshot_step;
     int is_partial, is_rounded,
         is_missing; /* some layer's error signals are approximate, or not there */
 };
 
-static struct findings none_yet(const struct kl_run *run)
+static double bound_of(const struct kl_run *run)
 {
     if (run->training.dtype == KL_F32)
-        return (struct findings){.bound = BOUND_F32, .snapshot_bound = BOUND_F32};
-    if (run->history.adam)
-        return (struct findings){.bound = BOUND_F16_ADAM,
-                                 .snapshot_bound = BOUND_F16_ADAM_SNAPSHOT};
-    return (struct findings){.bound = BOUND_F16, .snapshot_bound = BOUND_F16};
+        return BOUND_F32;
+    return run->history.adam ? BOUND_F16_ADAM : BOUND_F16;
 }
 
 static enum kl_status check_snapshots(const struct kl_run *run, struct kl_pool *pool, uint32_t l,
@@ -53,8 +48,7 @@ static enum kl_status check_snapshots(const struct kl_run *run, struct kl_pool *
         findings->worst_snapshot_layer = l + 1;
         findings->worst_snapshot_step = replay.step;
     }
-    findings->is_rounded |=
-        replay.excess <= findings->snapshot_bound && replay.distance > findings->snapshot_bound;
+    findings->is_rounded |= replay.excess <= findings->bound && replay.distance > findings->bound;
     return KL_OK;
 }
 
@@ -117,13 +111,13 @@ static enum kl_status judge(const struct kl_run *run, const struct findings *fin
             "history and the weights of %s do not belong together, or its training went beyond "
             "what float32 tells%s",
             findings->worst_layer, findings->worst, findings->bound, dtype, run->path, few);
-    if (findings->worst_snapshot > findings->snapshot_bound)
+    if (findings->worst_snapshot > findings->bound)
         return kl_fail(err, KL_ERR_INEXACT,
                        "layer %u of the snapshot of step %u is off by %.1e from what the recorded "
                        "gradients make of it, more than %.0e allows for %s: that snapshot of %s "
                        "and its history do not belong together%s",
                        findings->worst_snapshot_layer, findings->worst_snapshot_step,
-                       findings->worst_snapshot, findings->snapshot_bound, dtype, run->path, few);
+                       findings->worst_snapshot, findings->bound, dtype, run->path, few);
     return KL_OK;
 }
 
@@ -179,7 +173,7 @@ static void print_verdict(const struct kl_run *run, const struct findings *findi
 
 static enum kl_status check_layers(struct kl_run *run, struct kl_pool *pool, struct kl_error *err)
 {
-    struct findings findings = none_yet(run);
+    struct findings findings = {.bound = bound_of(run)};
     int has_errors = 0;
     enum kl_status status = KL_OK;
 
@@ -221,28 +215,25 @@ enum kl_status kl_cli_verify(int argc, char **argv, struct kl_error *err)
 {
     const struct kl_option table[] = {{.type = KL_OPTION_END}};
     const struct kl_options options = {
-        .examples =
-            "whether the file is whole, and history and weights belong together\nkeylight verify quick.keylight\n",
+        .examples = "whether the file is whole, and history and weights belong together\nkeylight "
+                    "verify quick.keylight\n",
         .command = "verify",
         .usage = "verify RUN",
         .about =
             "Checks that a run file is what was written: every row, that all numbers are finite, "
-            "that "
-            "predictions are the network's, and, unless a framework recorded it, that samples were "
-            "shown in the order that the settings give. If not, exits with 1. Then it checks that "
-            "history and weights belong together, prints how far they are apart, and exits with 3 "
-            "where that is too far, beyond what training in float32 rounds. Per layer, it prints "
-            "|W_dual - W| / |W - W_0|, the dual form against the weights (at most 1e-4 with "
-            "float32 "
-            "histories, 2e-3 with float16, 5e-3 after Adam); the largest difference of the layer's "
-            "output over all test samples (the first tokens of a test text); and the first "
-            "distance "
-            "at the snapshot that is furthest off, when the layer is trained again from its "
-            "recorded "
-            "gradients (float16 after Adam: at most 1e-1). The last layer's error signals, even if "
-            "only some are recorded, have to be what the weights before the first step, and after "
-            "every snapshot, make of the next step's keys (at most 1e-2, beyond what rounding "
-            "explains), unless a framework recorded them.",
+            "that predictions are the network's, and, unless a framework recorded it, that samples "
+            "were shown in the order that the settings give. If not, exits with 1. Then it checks "
+            "that history and weights belong together, prints how far they are apart, and exits "
+            "with 3 where that is too far, beyond what training in float32 rounds. Per layer, it "
+            "prints |W_dual - W| / |W - W_0|, the dual form against the weights; the largest "
+            "difference of the layer's output over all test samples (the first tokens of a test "
+            "text); and, when the layer is trained again from its recorded gradients, how far it "
+            "is from the snapshot that is furthest, likewise over |W - W_0|. The first and the "
+            "last are at most 1e-4 with float32 histories, 2e-3 with float16, 5e-3 after Adam. The "
+            "last layer's error signals, even if only some are recorded, have to be what the "
+            "weights before the first step, and after every snapshot, make of the next step's "
+            "keys (at most 1e-2, beyond what rounding explains), unless a framework recorded "
+            "them.",
         .options = table};
     struct kl_session session = {NULL, NULL};
     const char *path = NULL;

@@ -159,6 +159,7 @@ def test_verify_passes_and_finds_what_does_not_belong_together():
             assert db.execute("SELECT min(stored < count * width) FROM key_chunk").fetchone() == (1,)
             db.execute(f"UPDATE key_chunk SET data = CAST(x'{bits * 9}' || substr(data, 10) AS BLOB) "
                        "WHERE layer = 2")
+        sign(copy)
         refuse("query", copy, "--sample", "test/strokes/3", "--layer", "2", code=1,
                says="has not the numbers that its bits say")
 

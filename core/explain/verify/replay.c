@@ -22,6 +22,7 @@ struct replay {
     /* The layer's weights, and the biases that have a dual form. */
     struct kl_network now, gradient, moments[KL_MOMENTS_MAX];
     struct kl_network *then; /* a snapshot */
+    double way;              /* of the whole training, squared */
     struct kl_layer_replay found;
 };
 
@@ -56,32 +57,40 @@ static enum kl_status add_up(struct replay *replay, uint32_t step, struct kl_err
     return status;
 }
 
+/* How far now is from a network's layer, and that from the initial one. */
+static struct kl_distance measure(const struct replay *replay, const struct kl_network *network)
+{
+    const struct kl_network *initial = replay->history->initial;
+    const float *now = replay->now.parameters;
+    struct kl_distance distance = {0};
+    uint32_t l = replay->layer;
+
+    for (size_t i = 0; i < replay->n_weights; i++)
+        kl_distance_add(&distance, (double)now[i], (double)network->weights[l][i],
+                        (double)initial->weights[l][i]);
+    for (size_t j = 0; j < replay->now.n_parameters - replay->n_weights; j++)
+        kl_distance_add(&distance, (double)now[replay->n_weights + j],
+                        (double)network->biases[l][j], (double)initial->biases[l][j]);
+    return distance;
+}
+
 /* Against a snapshot, numbered from 0. */
 static enum kl_status compare(struct replay *replay, uint32_t number, struct kl_error *err)
 {
     const struct kl_snapshots *snapshots = &replay->history->snapshots;
-    const struct kl_network *initial = replay->history->initial;
-    const float *now = replay->now.parameters;
-    uint32_t l = replay->layer, step = snapshots->steps[number];
-    struct kl_distance distance = {0};
-    struct kl_layer_replay *found = &replay->found;
+    uint32_t step = snapshots->steps[number];
+    struct kl_distance distance;
     double excess;
     enum kl_status status = snapshots->read(snapshots->self, 0, number, replay->then, err);
 
     if (status)
         return status;
-    for (size_t i = 0; i < replay->now.n_parameters; i++) {
-        size_t j = i - replay->n_weights;
-        int is_weight = i < replay->n_weights;
-
-        kl_distance_add(
-            &distance, (double)now[i],
-            (double)(is_weight ? replay->then->weights[l][i] : replay->then->biases[l][j]),
-            (double)(is_weight ? initial->weights[l][i] : initial->biases[l][j]));
-    }
+    distance = measure(replay, replay->then);
+    if (distance.way < replay->way)
+        distance.way = replay->way;
     excess = kl_distance_excess(&distance, step);
-    if (found->step == 0 || excess > found->excess)
-        *found = (struct kl_layer_replay){step, kl_distance_relative(&distance), excess};
+    if (replay->found.step == 0 || excess > replay->found.excess)
+        replay->found = (struct kl_layer_replay){step, kl_distance_relative(&distance), excess};
     return KL_OK;
 }
 
@@ -99,6 +108,7 @@ static enum kl_status train(void *argument, unsigned worker, unsigned task, stru
     (void)task;
     for (uint32_t i = 0; i < KL_MOMENTS_MAX; i++)
         moments[i] = &replay->moments[i];
+    replay->way = measure(replay, history->final).way;
     for (uint32_t number = 0; !status && number < snapshots->n; number++) {
         while (!status && step < snapshots->steps[number]) {
             status = add_up(replay, ++step, err);

@@ -11,9 +11,11 @@
 #include "core/models/optimiser.h"
 
 struct kl_layer_replay {
-    uint32_t step;   /* of the snapshot that is furthest off; 0: there are no snapshots */
-    double distance; /* |W' - W| / |W - W_0| of that, over weights and biases (Frobenius) */
-    double excess;   /* what of it float32 cannot explain: core/explain/verify/distance.h */
+    uint32_t step; /* of the snapshot that is furthest off; 0: there are no snapshots */
+    /* |W' - W_s| / |W - W_0| of that, over weights and biases (Frobenius): by the way of the whole
+     * training, as what hardly moved yet is rounded by more than it moved. */
+    double distance;
+    double excess; /* what of it float32 cannot explain: core/explain/verify/distance.h */
 };
 
 /* Of layer number layer (from 0), all of whose error signals are recorded. Reads its keys and error
