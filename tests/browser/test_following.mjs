@@ -28,7 +28,7 @@ async function goOn(nLines) {
 async function advance(shown) {
   for (let i = 0; i < 40; i++) {
     await goOn(1);
-    for (let waited = 0; waited < 40; waited++) {
+    for (let waited = 0; waited < 100; waited++) { // a copy is made seldom, the more seldom the longer it takes
       if (await shown()) return;
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
