@@ -94,7 +94,7 @@ static void load(const struct bench *bench, struct kl_run *run)
     struct kl_error err;
     uint64_t before = kl_keeper_bytes(bench->keeper);
 
-    must(kl_run_keep(run, bench->keeper, NULL, NULL, &err), &err);
+    must(kl_run_keep(run, bench->keeper, NULL, &err), &err);
     kl_keeper_fill(bench->keeper);
     if (kl_keeper_bytes(bench->keeper) == before) {
         fprintf(stderr, "bench: there is no memory for the run\n");

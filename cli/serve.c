@@ -233,9 +233,8 @@ static enum kl_status open_one(struct kl_served *served, const char *path, int i
 }
 
 /* What of a run is damaged, and what becomes of it. */
-static void print_damage(void *unused, const struct kl_run *run, const struct kl_run_damage *damage)
+static void print_damage(const struct kl_run *run, const struct kl_run_damage *damage)
 {
-    (void)unused;
     fprintf(stderr,
             "keylight: %s is damaged: %s; what needs layer %u is refused, the rest is served: "
             "restore it from a copy, or train it again\n",

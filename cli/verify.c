@@ -20,8 +20,9 @@ struct findings {
     double bound;
     double worst, worst_snapshot; /* beyond what float32 rounds */
     uint32_t worst_layer, worst_snapshot_layer, worst_snapshot_step;
-    int is_partial, is_rounded,
-        is_missing; /* some layer's error signals are approximate, or not there */
+    int is_rounded; /* some weights hardly moved */
+    int is_partial; /* the last layer's error signals are approximate */
+    int is_missing; /* some layer's are not there */
 };
 
 static double bound_of(const struct kl_run *run)

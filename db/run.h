@@ -1,6 +1,6 @@
 /* A finished run, or one as of a checkpoint (db/follow.h), opened for reading: settings, data sets,
- * weights, and the history as core's attention wants it. Immutable after opening; every function is
- * thread-safe. */
+ * weights, and the history as core's attention wants it. Immutable after opening, but for what is
+ * found to be damaged; every function is thread-safe. */
 #ifndef KL_DB_RUN_H
 #define KL_DB_RUN_H
 
@@ -62,15 +62,14 @@ void kl_run_close(struct kl_run *run);
 uint32_t kl_run_n_damaged(const struct kl_run *run);
 
 /* Hears of what was noted in damage after the run was opened, in the keeper's thread. */
-typedef void (*kl_run_damaged)(void *self, const struct kl_run *run,
-                               const struct kl_run_damage *damage);
+typedef void (*kl_run_damaged)(const struct kl_run *run, const struct kl_run_damage *damage);
 
 /* From now on history reads what it can from memory, as the keeper, which outlives the run, has
  * room for, and from within tasks of its pool alone. Call before any query. What the keeper finds
  * to be damaged is told (which may be NULL) and refused whenever it is read. Errors: KL_ERR_MEMORY.
  */
 enum kl_status kl_run_keep(struct kl_run *run, struct kl_keeper *keeper, kl_run_damaged told,
-                           void *self, struct kl_error *err);
+                           struct kl_error *err);
 
 /* The value of a setting that this program does not know by that key; NULL if the run has none. */
 const char *kl_run_other_setting(const struct kl_run *run, const char *key);

@@ -9,7 +9,7 @@ static void note_damage(void *self, const struct kl_error *err)
     const struct kl_run_damage *noted = kl_run_note_damage(run, kept->layer, err);
 
     if (noted && run->private->told)
-        run->private->told(run->private->told_self, run, noted);
+        run->private->told(run, noted);
 }
 
 static enum kl_status keep(struct kl_run *run, uint32_t layer, struct kl_kept_source *kept,
@@ -28,14 +28,13 @@ static enum kl_status keep(struct kl_run *run, uint32_t layer, struct kl_kept_so
 }
 
 enum kl_status kl_run_keep(struct kl_run *run, struct kl_keeper *keeper, kl_run_damaged told,
-                           void *self, struct kl_error *err)
+                           struct kl_error *err)
 {
     struct kl_run_private *private = run->private;
     enum kl_status status = KL_OK;
 
     private->keeper = keeper;
     private->told = told;
-    private->told_self = self;
     for (uint32_t l = run->training.shape.n_layers; !status && l-- > 0;) {
         status = keep(run, l, &private->kept.keys[l], &run->history.keys[l], err);
         if (!status)

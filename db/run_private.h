@@ -32,7 +32,6 @@ struct kl_run_private {
         struct kl_kept_source keys[KL_LAYERS_MAX], errors[KL_LAYERS_MAX];
     } kept;
     kl_run_damaged told;
-    void *told_self;
     uint32_t *samples, *repetitions;
     uint32_t *classes;
     double *coefficients;

@@ -31,9 +31,9 @@ void kl_keeper_stop(struct kl_keeper *keeper);
 typedef void (*kl_keeper_damaged)(void *self, const struct kl_error *err);
 
 /* *kept reads what from does, which must outlive it, from memory or through from. What there would
- * be room for is read through in the background once, some blocks a second, and more when it is
- * quiet, a little of every block, so that a source
- * that compares what it reads with its checksums says what is damaged; damaged may be NULL.
+ * be room for is read through in the background once, a little of every block, some blocks a
+ * second and more when it is quiet, so that a source that compares what it reads with its checksums
+ * says what is damaged; damaged may be NULL.
  * Thread-safe. Errors: KL_ERR_MEMORY. */
 enum kl_status kl_keeper_take(struct kl_keeper *keeper, const struct kl_block_source *from,
                               kl_keeper_damaged damaged, void *self,

@@ -114,7 +114,7 @@ static const struct kl_run *find_same(struct kl_served *served, const struct kl_
 void kl_served_tell_damage(const struct kl_served *served, const struct kl_run *run)
 {
     for (uint32_t i = 0; served->damaged && i < kl_run_n_damaged(run); i++)
-        served->damaged(NULL, run, &run->damage[i]);
+        served->damaged(run, &run->damage[i]);
 }
 
 enum kl_status kl_served_load(struct kl_served *served, const char *path, const struct entry *but,
@@ -130,7 +130,7 @@ enum kl_status kl_served_load(struct kl_served *served, const char *path, const 
     *same = find_same(served, opened, but);
     if (!*same) {
         kl_served_tell_damage(served, opened);
-        status = kl_run_keep(opened, served->keeper, served->damaged, NULL, err);
+        status = kl_run_keep(opened, served->keeper, served->damaged, err);
     }
     if (status || *same) {
         kl_run_close(opened);

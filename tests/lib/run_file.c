@@ -110,7 +110,7 @@ void load_run(struct opened *opened)
 
     ck_ok(kl_keeper_create(opened->pool, (uint64_t)1 << 30, KL_KEEPER_TIMES, &opened->keeper, &err),
           err);
-    ck_ok(kl_run_keep(opened->run, opened->keeper, NULL, NULL, &err), err);
+    ck_ok(kl_run_keep(opened->run, opened->keeper, NULL, &err), err);
     kl_keeper_fill(opened->keeper);
     ck_assert_uint_gt(kl_keeper_bytes(opened->keeper), 0);
 }
