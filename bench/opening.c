@@ -82,7 +82,7 @@ void bench_opening(const struct bench *bench)
     kl_run_close(run); /* what is mapped does not become cold */
     section(title);
     bench_one(bench, fingerprint, 0, "64G", "page cache warm");
-    bench_one(bench, fingerprint, 0, "0", "  without loading (--memory 0)");
+    bench_one(bench, fingerprint, 0, "0", "  copying nothing (--memory 0)");
     bench_one(bench, fingerprint, 1, "64G", "page cache cold");
-    bench_one(bench, fingerprint, 1, "0", "  without loading (--memory 0)");
+    bench_one(bench, fingerprint, 1, "0", "  copying nothing (--memory 0)");
 }
