@@ -25,12 +25,12 @@ const OFFERS = [['answer', 'answer', ['answer']], ['strips', 'strips', ['strips'
 
 /** The answer, and what argued for and against it. @param {Visit} visit @param {Answer} answer @param {Strip[]} strips @param {Subject} subject */
 function showFirstScreen(visit, answer, strips, subject) {
-  const {run, actions} = visit;
+  const {run, state, actions} = visit;
   introduce(run, answer, actions);
   showAnswer(byId('answer'), run, answer, subject, actions);
   showStrips(byId('strips'), strips, subjectFile(subject), actions, (strip) => showCards(run, strip, tellsWhy(visit, subject, strip.output)),
     `All showings of ${nounOfOne(run)} are summed. A click tells why.`);
-  if (run.dual) awaitMissed();
+  if (run.dual) awaitMissed(run, state, actions);
   else redraw(byId('missed'));
   showRetrained(visit, imageManner(visit, answer, subject));
 }

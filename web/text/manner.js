@@ -26,7 +26,7 @@ export function textManner({run, state, actions, signal}, answer) {
     term: (term) => termName(answer, term),
     estimate: async () => {
       const {passages} = await askAll(['answer', 'spotlight'], {...state, rank: 'influence', by: 'sample', layer: null, class: null, k: MISSED}, null, signal, true);
-      return passages.flatMap(cardsOf).sort((/** @type {MissedCard} */ a, /** @type {MissedCard} */ b) => b.score - a.score);
+      return passages.flatMap(cardsOf).sort((/** @type {MissedCard} */ a, /** @type {MissedCard} */ b) => b.score - a.score).slice(0, MISSED); // a passage may light others beside its best
     },
     recall: (walked) => Promise.all(walked.map(async ({sample: {id, document}, influence, repetitions}) => {
       const begin = Math.max(first, id - around), {texts} = await readText(run.id, {sample: begin, count: Math.min(2 * around, first + samples - begin)}, signal);

@@ -75,7 +75,7 @@ export async function renderText(visit) {
   showTextAnswer(byId('answer'), run, state, answer, actions);
   showStrips(byId('strips'), strips, fileOf(answer), actions, (strip) => showConcordance(strip, actions), 'A click on a line asks about its place.');
   const manner = textManner(visit, answer), {dual} = answer.exactness;
-  if (dual) awaitMissed();
+  if (dual) awaitMissed(run, state, actions);
   else redraw(byId('missed'));
   showRetrained(visit, manner);
   showPassages(byId('spotlight'), run, state, answer, actions);

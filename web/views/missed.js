@@ -13,17 +13,28 @@ import {openButton} from './strips.js';
 export const MISSED = 10; // who would be missed most
 const TRAININGS = 4; // that a walk from one sample takes as long as
 
-/** Room for what comes later: its heading. */
-export function awaitMissed() {
-  redraw(byId('missed'), h('div.head', {}, h('h2', {id: 'missed-title'}, 'If it had not seen them'), h('span.soft', {}, 'One moment\u2026')));
-}
-
 /** @param {Run} run @param {State} state @param {Actions} actions @param {Node|null} open */
 function head(run, state, actions, open) {
   return h('div.head', {}, h('h2', {id: 'missed-title'}, 'If it had not seen them'),
     run.errands.includes('walk') && state.sample !== null ? choice([{value: 'estimate', text: 'estimated', title: 'At once, from decorrelated contributions'},
       {value: 'walk', text: 'walked back', title: 'By differentiating through the training, backwards'}], state.missed, 'Missed',
     (value) => actions.choose({missed: /** @type {any} */ (value)})) : h('span.soft', {}, 'An estimate'), open);
+}
+
+/** The room that cards will take. @param {boolean} isText */
+function roomForCards(isText) {
+  const places = Array.from({length: MISSED});
+  if (isText) return h('ol.concordance', {}, places.map(() => h('li', {}, h('div.place'))));
+  return h('ol.strip-cards', {}, places.map(() => h('li', {}, h('div.strip-card', {}, h('span.frame', {}, h('span.square')), h('span.strength'),
+    h('span.line', {}, '\u00a0'), h('span.line', {}, '\u00a0')))));
+}
+
+/** Its heading, and room for what comes later, so that nothing moves when it comes. @param {Run} run @param {State} state @param {Actions} actions */
+export function awaitMissed(run, state, actions) {
+  redraw(byId('missed'), head(run, state, actions, state.missed === 'walk' ? null : openButton('missed', 'influence', actions)),
+    h('p.soft', {}, 'One moment\u2026 ', h('span.to-come', {'aria-hidden': 'true'}, 'Trained without these 10, its loss for it would rise by about +0.0000, all layers together: ' +
+      'an estimate, of which the order counts more than the size.')),
+    h('div.to-come', {'aria-hidden': 'true'}, roomForCards(run.kind === 'text'), h('p.again', {}, h('span.button', {}, '\u00a0'), h('span', {}, ' for what becomes of it really.'))));
 }
 
 /** The truth of it, a click away. @param {Run} run @param {State} state @param {number} n @param {string} without @param {Actions} actions */
