@@ -1,12 +1,14 @@
 /* What of a run is kept in memory. */
 #include "db/run_private.h"
 
-/* In the keeper's thread. */
+/* In the keeper's thread. Of a file that was cut off or changed since it was opened nothing is
+ * answered any more: it is not damage that is found then. */
 static void note_damage(void *self, const struct kl_error *err)
 {
     struct kl_kept_source *kept = self;
     struct kl_run *run = kept->run;
-    const struct kl_run_damage *noted = kl_run_note_damage(run, kept->layer, err);
+    const struct kl_run_damage *noted =
+        kl_run_is_sound(run) ? kl_run_note_damage(run, kept->layer, err) : NULL;
 
     if (noted && run->private->told)
         run->private->told(run, noted);
