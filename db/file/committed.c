@@ -159,11 +159,12 @@ static enum kl_status put(const struct copying *copying, const void *bytes, size
 static enum kl_status copy_pages(const struct copying *copying, struct kl_error *err)
 {
     uint64_t n_bytes = copying->page_bytes * copying->n_pages, done = 0;
+    size_t slice = n_bytes < SLICE ? (size_t)n_bytes : SLICE;
     char *buffer = NULL;
-    enum kl_status status = kl_alloc(&buffer, SLICE, 1, "a copy", err);
+    enum kl_status status = kl_alloc(&buffer, slice, 1, "a copy", err);
 
     while (!status && done < n_bytes) {
-        size_t want = n_bytes - done < SLICE ? (size_t)(n_bytes - done) : SLICE;
+        size_t want = n_bytes - done < slice ? (size_t)(n_bytes - done) : slice;
         ssize_t n = pread(copying->from, buffer, want, (off_t)done);
 
         if (n < 0)

@@ -182,7 +182,7 @@ static enum kl_status read_idx(const char *path, uint32_t magic, uint32_t dimens
         close(fd);
         return kl_fail(err, KL_ERR_MEMORY, "not enough memory to read %s", path);
     }
-    gzbuffer(file, 1 << 17);
+    gzbuffer(file, 1 << 16);
     status = read_exactly(file, path, header, 4 + 4 * n_dimensions, err);
     if (status)
         goto out;
