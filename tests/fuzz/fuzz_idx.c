@@ -11,29 +11,40 @@ static const char *const names[] = {"train-images", "train-labels", "t10k-images
 static const unsigned char images[] = {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2, 9, 8, 7, 6};
 static const unsigned char labels[] = {0, 0, 8, 1, 0, 0, 0, 2, 0, 1};
 
-static void write_part(size_t part, int is_compressed, const unsigned char *bytes, size_t n_bytes)
+static void name_part(size_t part, int is_compressed, char path[64])
+{
+    snprintf(path, 64, "idx/%s-idx%d-ubyte%s", names[part], part % 2 ? 1 : 3,
+             is_compressed ? ".gz" : "");
+}
+
+static void write_good(size_t part)
 {
     char path[64];
 
-    for (int kind = 0; kind < 2; kind++) {
-        snprintf(path, sizeof path, "idx/%s-idx%d-ubyte%s", names[part], part % 2 ? 1 : 3,
-                 kind ? ".gz" : "");
-        unlink(path);
-        if (kind == is_compressed)
-            fuzz_write(path, bytes, n_bytes);
-    }
+    name_part(part, 0, path);
+    fuzz_write(path, part % 2 ? labels : images, part % 2 ? sizeof labels : sizeof images);
 }
 
 int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t n_bytes)
 {
     unsigned first = n_bytes ? bytes[0] : 0;
+    size_t part = first % 4;
+    int is_compressed = first / 4 % 2;
+    char path[64];
 
-    mkdir("idx", 0777);
-    for (size_t i = 0; i < 4; i++)
-        if (n_bytes && i == first % 4)
-            write_part(i, first / 4 % 2, bytes + 1, n_bytes - 1);
-        else
-            write_part(i, 0, i % 2 ? labels : images, i % 2 ? sizeof labels : sizeof images);
+    if (mkdir("idx", 0777) == 0)
+        for (size_t i = 0; i < 4; i++)
+            write_good(i);
+    if (is_compressed) {
+        name_part(part, 0, path);
+        unlink(path);
+    }
+    name_part(part, is_compressed, path);
+    if (n_bytes)
+        fuzz_write(path, bytes + 1, n_bytes - 1);
     fuzz_load("fuzz=idx");
+    if (is_compressed)
+        unlink(path);
+    write_good(part);
     return 0;
 }

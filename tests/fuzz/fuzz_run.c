@@ -70,12 +70,12 @@ int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t n_bytes)
     struct kl_error err = {0};
     enum kl_status status;
 
-    if (!pool && kl_pool_create(2, &pool, &err))
+    if (!pool && kl_pool_create(1, &pool, &err))
         abort();
     fuzz_write_edited(templates[fuzz_byte(&rest) % 2], "run.keylight", &rest);
     fuzz_check(kl_check_rows("run.keylight", &err), &err);
     err = (struct kl_error){0};
-    status = kl_run_open("run.keylight", 2, &run, &err);
+    status = kl_run_open("run.keylight", 1, &run, &err);
     fuzz_check(status, &err);
     if (!status) {
         serve(run);
@@ -88,5 +88,6 @@ int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t n_bytes)
     }
     unlink("run.keylight-journal");
     unlink("run.keylight");
+    fuzz_check_pieces();
     return 0;
 }

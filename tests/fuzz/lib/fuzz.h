@@ -29,6 +29,9 @@ void fuzz_write(const char *path, const void *bytes, size_t n_bytes);
 /* That a failure says what failed, as everything does. (Who prints it shows what is no letter.) */
 void fuzz_check(enum kl_status status, const struct kl_error *err);
 
+/* That SQLite has given back all memory that an input took. Called after each, by one thread. */
+void fuzz_check_pieces(void);
+
 /* A service of both runs, opened once; their fingerprints are in its served runs. */
 struct kl_service *fuzz_service(const struct kl_run **image, const struct kl_run **text);
 
