@@ -48,8 +48,8 @@ struct kl_run_private {
 enum kl_status kl_run_replace_damaged(struct kl_run *run, uint32_t layer, uint64_t n_rows,
                                       uint32_t width, uint32_t entries,
                                       const struct kl_block_source **source, struct kl_error *err);
-/* Notes what *err says of a layer (from 0); NULL if that is noted, or there is no more room for it. One thread at a
- * time; others may read what is noted. */
+/* Notes what *err says of a layer (from 0); NULL if that is noted, or there is no more room for it.
+ * One thread at a time; others may read what is noted. */
 const struct kl_run_damage *kl_run_note_damage(struct kl_run *run, uint32_t layer,
                                                const struct kl_error *err);
 /* Whether it is such a one. NULL is none. */
