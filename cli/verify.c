@@ -5,6 +5,7 @@
 #include "cli/options/options.h"
 #include "cli/session.h"
 #include "core/explain/verify/layers.h"
+#include "core/explain/verify/keys.h"
 #include "core/explain/verify/replay.h"
 #include "core/explain/verify/signals.h"
 #include "db/check.h"
@@ -14,6 +15,7 @@
 #define BOUND_F16 2e-3
 #define BOUND_F16_ADAM 5e-3 /* which lets small gradients count as much as large ones */
 #define BOUND_SIGNALS 1e-2
+#define BOUND_KEYS 2e-3
 
 /* What the layers were found to be. */
 struct findings {
@@ -150,6 +152,28 @@ static enum kl_status check_signals(const struct kl_run *run, struct kl_pool *po
     return KL_OK;
 }
 
+/* The keys of all layers but the first, where it is known what they were made by. */
+static enum kl_status check_keys(const struct kl_run *run, struct kl_pool *pool,
+                                 struct kl_error *err)
+{
+    struct kl_keys_check check;
+    enum kl_status status;
+
+    if (kl_run_is_recorded(run))
+        return KL_OK;
+    status = kl_keys_check(pool, &run->history, run->training.batch_size, &check, err);
+    if (status || check.step == 0)
+        return status;
+    if (check.excess > BOUND_KEYS)
+        return kl_fail(err, KL_ERR_INEXACT,
+                       "what layer %u saw and passed on in step %u is off by %.1e, beyond what "
+                       "rounding explains, from what the weights before it make of it; %.0e is "
+                       "allowed: the history and the weights of %s do not belong together",
+                       check.layer, check.step, check.excess, BOUND_KEYS, run->path);
+    printf("What inner layers saw and passed on is what their weights make of it, likewise.\n");
+    return KL_OK;
+}
+
 static void print_verdict(const struct kl_run *run, const struct findings *findings)
 {
     if (findings->is_partial) {
@@ -182,7 +206,7 @@ static enum kl_status check_layers(struct kl_run *run, struct kl_pool *pool, str
         has_errors |= run->history.errors[l] != NULL;
     if (!has_errors) {
         printf("No error signals are recorded: there is no dual form to check, only attention.\n");
-        return KL_OK;
+        return check_keys(run, pool, err);
     }
     printf("layer      size   |W_dual - W| / |W - W_0|   largest output difference%s\n",
            run->history.snapshots.n ? "   furthest snapshot" : "");
@@ -192,6 +216,8 @@ static enum kl_status check_layers(struct kl_run *run, struct kl_pool *pool, str
         status = judge(run, &findings, err);
     if (!status)
         status = check_signals(run, pool, err);
+    if (!status)
+        status = check_keys(run, pool, err);
     if (!status)
         print_verdict(run, &findings);
     return status;
@@ -233,8 +259,9 @@ enum kl_status kl_cli_verify(int argc, char **argv, struct kl_error *err)
             "last are at most 1e-4 with float32 histories, 2e-3 with float16, 5e-3 after Adam. The "
             "last layer's error signals, even if only some are recorded, have to be what the "
             "weights before the first step, and after every snapshot, make of the next step's "
-            "keys (at most 1e-2, beyond what rounding explains), unless a framework recorded "
-            "them.",
+            "keys (at most 1e-2, beyond what rounding explains); and what inner layers saw and "
+            "passed on then has to be what their weights make of it (2e-3, likewise), unless a "
+            "framework recorded them.",
         .options = table};
     struct kl_session session = {NULL, NULL};
     const char *path = NULL;

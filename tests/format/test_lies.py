@@ -191,6 +191,21 @@ def test_what_does_not_belong_together_is_noticed_however_it_is_signed():
         done = tap.run("verify", lying)
         told = f"step {late + 1} are off by" if run == partial else f"the snapshot of step {late} is off by"
         assert done.returncode == 3 and told in done.stderr, (run, late, done)
+    # inner layers of whose error signals nothing is recorded: what they passed on tells it, even if only attention is recorded
+    attention = train_shells("attention.keylight", "--attention-only", "--hidden", "16,16", "--lr", "4")
+    tap.succeed("verify", attention)
+    for run, names in ((partial, ("embedding", "lstm1")), (attention, ("embedding", "lstm1", "lstm2"))):
+        with sqlite3.connect(run) as db:
+            steps = [step for step, in db.execute("SELECT DISTINCT step FROM tensor WHERE state = 'snapshot' ORDER BY step")]
+        db.close()
+        for name in names:
+            lying = changed(run, [f"UPDATE tensor SET data = (SELECT data FROM tensor AS other WHERE other.state = 'snapshot' AND other.step = {steps[0]} "
+                                  f"AND other.name = tensor.name AND other.role = tensor.role) WHERE state = 'snapshot' AND step = {steps[-1]} "
+                                  f"AND name = '{name}'"])
+            sign(lying)
+            done = tap.run("verify", lying)
+            layer = 2 if name == "lstm2" else 1
+            assert done.returncode == 3 and f"what layer {layer} saw and passed on in step {steps[-1] + 1} is off by" in done.stderr, (run, name, done)
     # the sign of a number of an error signal of which others are not recorded: behind the places, float16
     done = tap.run("verify", with_blob(partial, "sparse_error_chunk", "first = 0", lambda data: data[:(n := len(data) // 6 * 4) + 1] +
                                        bytes((data[n + 1] ^ 128,)) + data[n + 2:]))

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "api/asked/sample_name.h"
+#include "core/explain/verify/keys.h"
 #include "core/explain/verify/layers.h"
 #include "core/explain/verify/replay.h"
 #include "core/explain/verify/signals.h"
@@ -50,6 +51,7 @@ static void check_layers(const struct kl_run *run)
     struct kl_layer_check check;
     struct kl_layer_replay replay;
     struct kl_signals_check signals;
+    struct kl_keys_check keys;
     struct kl_error err = {0};
 
     for (uint32_t l = 0; l < run->training.shape.n_layers; l++) {
@@ -60,6 +62,8 @@ static void check_layers(const struct kl_run *run)
     }
     if (history->has_dual && !kl_run_is_recorded(run))
         fuzz_check(kl_signals_check(pool, history, &signals, &err), &err);
+    if (!kl_run_is_recorded(run))
+        fuzz_check(kl_keys_check(pool, history, run->training.batch_size, &keys, &err), &err);
 }
 
 int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t n_bytes)

@@ -1,4 +1,4 @@
-/* How far weights that were computed are from those that are stored. Internal to
+/* How far numbers that were computed are from those that are stored. Internal to
  * core/explain/verify/. */
 #ifndef KL_CORE_EXPLAIN_VERIFY_DISTANCE_H
 #define KL_CORE_EXPLAIN_VERIFY_DISTANCE_H
@@ -41,6 +41,42 @@ static inline double kl_distance_excess(const struct kl_distance *distance, uint
     if (distance->way > 0)
         return off / sqrt(distance->way);
     return off > 0 ? INFINITY : 0;
+}
+
+/* Sums of squares over numbers that were recorded, computed anew: zeros at first. */
+struct kl_misfit {
+    double off, rounding, size; /* of what they differ by, of what of that rounding explains, and of
+                                   what is recorded */
+};
+
+static inline void kl_misfit_add(struct kl_misfit *misfit, double computed, double recorded,
+                                 double rounding)
+{
+    misfit->off += (computed - recorded) * (computed - recorded);
+    misfit->rounding += rounding * rounding;
+    misfit->size += recorded * recorded;
+}
+
+/* What rounding does not explain, over what is recorded (Frobenius); infinite of numbers that are
+ * not finite. */
+static inline double kl_misfit_excess(const struct kl_misfit *misfit)
+{
+    double excess = sqrt(misfit->off) - sqrt(misfit->rounding);
+
+    if (!isfinite(excess))
+        return INFINITY;
+    if (excess <= 0)
+        return 0;
+    return misfit->size > 0 ? excess / sqrt(misfit->size) : INFINITY;
+}
+
+static inline double kl_length(const float *numbers, size_t n)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < n; i++)
+        sum += (double)numbers[i] * numbers[i];
+    return sqrt(sum);
 }
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "core/base/memory.h"
 #include "core/explain/places/places.h"
+#include "core/explain/verify/distance.h"
 
 struct job {
     const struct kl_history *history;
@@ -18,19 +19,6 @@ struct job {
     struct kl_network *then; /* a snapshot */
     struct kl_signals_check found;
 };
-
-struct sums {
-    double off, rounding, size;
-};
-
-static double norm(const float *numbers, size_t n)
-{
-    double sum = 0;
-
-    for (size_t i = 0; i < n; i++)
-        sum += (double)numbers[i] * numbers[i];
-    return sqrt(sum);
-}
 
 /* Half of the smallest step between two numbers that are recorded of a pattern: what is smaller may
  * be recorded as 0. */
@@ -68,13 +56,13 @@ static double smallest_recorded(const struct job *job, const float *recorded, ui
 /* Adds a row to what is off, what of that rounding explains, and how long it is, squared. A key is
  * off by a share u of itself, so z_j by u |w_j| |x|, and by softmax's derivative d by no more than
  * twice the largest of these, as a share of itself. */
-static void add_row(struct job *job, uint32_t row, double reach, struct sums *sums)
+static void add_row(struct job *job, uint32_t row, double reach, struct kl_misfit *misfit)
 {
     const float *recorded = job->recorded + (size_t)row * job->outputs;
     const float *computed = job->computed + (size_t)row * job->outputs;
     uint32_t target = job->targets[row];
     double u = job->history->errors[job->layer]->dtype == KL_F16 ? 0x1p-11 : 0x1p-22;
-    double share = 2 * u * reach * norm(job->keys + (size_t)row * job->inputs, job->inputs);
+    double share = 2 * u * reach * kl_length(job->keys + (size_t)row * job->inputs, job->inputs);
     double least = job->entries ? smallest_recorded(job, recorded, target) : 0;
 
     for (uint32_t j = 0; j < job->outputs; j++) {
@@ -82,9 +70,7 @@ static void add_row(struct job *job, uint32_t row, double reach, struct sums *su
 
         if (job->entries && j != target && d == 0 && fabs(c) <= least + rounding)
             continue; /* not recorded */
-        sums->off += (c - d) * (c - d);
-        sums->rounding += rounding * rounding;
-        sums->size += d * d;
+        kl_misfit_add(misfit, c, d, rounding);
     }
 }
 
@@ -96,7 +82,7 @@ static enum kl_status check_step(struct job *job, uint32_t step, const struct kl
     uint64_t first = kl_history_start(history, step);
     uint32_t n = kl_history_count(history, step);
     const float *biases = network->biases[job->layer], *weights = network->weights[job->layer];
-    struct sums sums = {0};
+    struct kl_misfit misfit = {0};
     double reach = 0, excess;
     enum kl_status status =
         kl_read_keys(history, history->keys[job->layer], job->layer, 0, first, n, job->keys, err);
@@ -112,20 +98,14 @@ static enum kl_status check_step(struct job *job, uint32_t step, const struct kl
         job->targets[i] = kl_collection_target(history->data, history->samples[first + i]);
     }
     for (uint32_t j = 0; j < job->outputs; j++)
-        reach = fmax(reach, norm(weights + (size_t)j * job->inputs, job->inputs));
+        reach = fmax(reach, kl_length(weights + (size_t)j * job->inputs, job->inputs));
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)n, (int)job->outputs,
                 (int)job->inputs, 1, job->keys, (int)job->inputs, weights, (int)job->inputs, 1,
                 job->logits, (int)job->outputs);
     kl_cross_entropy(job->logits, n, job->outputs, job->targets, job->computed);
     for (uint32_t i = 0; i < n; i++)
-        add_row(job, i, reach, &sums);
-    excess = sqrt(sums.off) - sqrt(sums.rounding);
-    if (!isfinite(excess))
-        excess = INFINITY;
-    else if (excess <= 0)
-        excess = 0;
-    else
-        excess = sums.size > 0 ? excess / sqrt(sums.size) : INFINITY;
+        add_row(job, i, reach, &misfit);
+    excess = kl_misfit_excess(&misfit);
     if (job->found.step == 0 || excess > job->found.excess)
         job->found = (struct kl_signals_check){step, excess};
     return KL_OK;
