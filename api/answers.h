@@ -17,6 +17,10 @@
 /* One run with all its settings and its training curve. */
 char *kl_json_run(const struct kl_run *run);
 
+/* Of the runs, copied bytes are in memory, of at most most; beside what the process takes, and what
+ * is free: { "copied_bytes": ..., "most_bytes": ..., "process_bytes": ..., "free_bytes": ... }. */
+char *kl_json_memory(uint64_t copied, uint64_t most);
+
 /* What a spotlight can be ordered by: { "ranks": [...] }. */
 char *kl_json_ranks(void);
 

@@ -6,6 +6,7 @@
 #include "api/errands/errand.h"
 #include "api/json_parts.h"
 #include "api/answers.h"
+#include "core/base/memory.h"
 #include "core/explain/dual/adam.h"
 #include "core/training/settings.h"
 #include "db/follow.h"
@@ -265,10 +266,22 @@ static void add_summary(struct kl_json *json, const struct kl_run *run)
     }
     kl_json_add_damage(json, run);
     kl_json_count(json, "file_bytes", run->file_bytes);
+    kl_json_count(json, "memory_bytes", kl_run_memory_bytes(run));
     kl_json_add_layers(json, run);
     add_datasets(json, run);
     add_outputs(json, run);
     kl_json_count(json, "snapshots", run->history.snapshots.n);
+}
+
+char *kl_json_memory(uint64_t copied, uint64_t most)
+{
+    struct kl_json writer = kl_json_begin(), *json = &writer;
+
+    kl_json_count(json, "copied_bytes", copied);
+    kl_json_count(json, "most_bytes", most);
+    kl_json_count(json, "process_bytes", kl_memory_used());
+    kl_json_count(json, "free_bytes", kl_memory_free());
+    return kl_json_finish(json);
 }
 
 char *kl_json_run(const struct kl_run *run)

@@ -9,6 +9,7 @@
 #include "cli/output/recorded_run.h"
 #include "cli/output/text_output.h"
 #include "core/data/text/corpus.h"
+#include "core/scan/keeper.h"
 #include "db/run.h"
 #include "api/answers.h"
 
@@ -17,6 +18,15 @@ static const char *text_of(const struct kl_training *training, const char *name,
 {
     kl_setting_format(kl_setting_find(name), training, text);
     return text;
+}
+
+/* What serving it takes, and would be given now. */
+static void print_memory(const struct kl_run *run)
+{
+    printf(
+        "memory     %.1f MB for all layers; of the layers that are asked about, serve copies up to "
+        "%.1f MB now (--memory)\n",
+        (double)kl_run_memory_bytes(run) / 1e6, (double)kl_keeper_usual_room() / 1e6);
 }
 
 /* How several data sets came, and what else was done to the data. */
@@ -36,6 +46,7 @@ static void print_schedule(const struct kl_run *run)
                100 * training->selection.label_noise,
                (unsigned long long)training->selection.noise_seed);
     printf("snapshots  %u of the weights\n", run->history.snapshots.n);
+    print_memory(run);
 }
 
 static void print_text_run(const struct kl_run *run)
@@ -80,6 +91,7 @@ static void print_text_run(const struct kl_run *run)
            run->data.datasets[0]->splits[KL_SPLIT_TRAIN].count,
            run->data.datasets[0]->splits[KL_SPLIT_TEST].count);
     printf("snapshots  %u of the weights\n", run->history.snapshots.n);
+    print_memory(run);
     kl_print_text_curve(run);
 }
 
@@ -126,6 +138,7 @@ static void print_run(const struct kl_run *run)
     printf("%s (%s)\n", training->name, run->fingerprint);
     if (training->shape.layers) {
         kl_print_recorded_run(run);
+        print_memory(run);
         if (kl_history_is_text(&run->history))
             kl_print_text_curve(run);
         else

@@ -18,13 +18,13 @@
 #include "core/base/blas.h"
 #include "core/base/files.h"
 #include "core/base/memory.h"
+#include "core/scan/keeper.h"
 #include "db/follow.h"
 #include "db/run.h"
 #include "server/confine.h"
 #include "server/server.h"
 
 #define DEFAULT_PORT 8420
-#define DEFAULT_MEMORY ((uint64_t)1 << 30) /* where nobody tells what is free */
 
 struct request {
     struct kl_server_options server;
@@ -392,7 +392,7 @@ enum kl_status kl_cli_serve(int argc, char **argv, struct kl_error *err)
     if (!status) /* workers, requests, and this one */
         status = kl_blas_reserve(kl_pool_processors() + KL_SCANS_MAX + 1, err);
     if (request.memory_bytes == UINT64_MAX)
-        request.memory_bytes = kl_memory_free() ? kl_memory_free() / 4 : DEFAULT_MEMORY;
+        request.memory_bytes = kl_keeper_usual_room();
     if (!status) { /* before there are threads */
         browser = request.open ? prepare_browser() : -1;
         gave_up_files = kl_confine_files(files.paths, files.n);

@@ -180,25 +180,33 @@ static enum kl_status open_source(struct kl_run *run, uint32_t layer,
                   : KL_OK;
 }
 
+void kl_run_tables(const struct kl_run *run, const struct kl_layout *layout, uint32_t l,
+                   struct kl_chunk_table *keys, struct kl_chunk_table *errors)
+{
+    const struct kl_shape *shape = &run->training.shape;
+    uint64_t n_patterns = run->history.n_patterns;
+
+    *keys = (struct kl_chunk_table){KL_CHUNKS_KEYS, l + 1, n_patterns, layout->keys[l], 0};
+    *errors = (struct kl_chunk_table){KL_CHUNKS_ERRORS, l + 1, n_patterns,
+                                      kl_shape_error_row(shape, l), 0};
+    if (kl_shape_reads_samples(shape, l))
+        *keys = (struct kl_chunk_table){KL_CHUNKS_IMAGES, 0, kl_collection_size(&run->data),
+                                        shape->inputs[l], 0};
+    if (layout->entries && l + 1 == layout->n_layers) {
+        errors->kind = KL_CHUNKS_SPARSE;
+        errors->entries = layout->entries;
+    }
+}
+
 /* The sources of one layer, as far as they are recorded. */
 static enum kl_status open_layer(struct kl_run *run, const struct kl_layout *layout, uint32_t l,
                                  struct kl_error *err)
 {
     struct kl_run_private *private = run->private;
-    const struct kl_shape *shape = &run->training.shape;
-    struct kl_chunk_table keys = {KL_CHUNKS_KEYS, l + 1, run->history.n_patterns, layout->keys[l],
-                                  0};
-    struct kl_chunk_table errors = {KL_CHUNKS_ERRORS, l + 1, run->history.n_patterns,
-                                    kl_shape_error_row(shape, l), 0};
-    enum kl_status status = KL_OK;
+    struct kl_chunk_table keys, errors;
+    enum kl_status status;
 
-    if (kl_shape_reads_samples(shape, l))
-        keys = (struct kl_chunk_table){KL_CHUNKS_IMAGES, 0, kl_collection_size(&run->data),
-                                       shape->inputs[l], 0};
-    if (layout->entries && l + 1 == layout->n_layers) {
-        errors.kind = KL_CHUNKS_SPARSE;
-        errors.entries = layout->entries;
-    }
+    kl_run_tables(run, layout, l, &keys, &errors);
     status = open_source(run, l, &keys, &private->streams.keys[l], &run->history.keys[l], err);
     if (!status && layout->errors[l])
         status =

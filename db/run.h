@@ -71,6 +71,9 @@ typedef void (*kl_run_damaged)(const struct kl_run *run, const struct kl_run_dam
 enum kl_status kl_run_keep(struct kl_run *run, struct kl_keeper *keeper, kl_run_damaged told,
                            struct kl_error *err);
 
+/* Bytes that its keys and error signals take in memory, all layers together. */
+uint64_t kl_run_memory_bytes(const struct kl_run *run);
+
 /* The value of a setting that this program does not know by that key; NULL if the run has none. */
 const char *kl_run_other_setting(const struct kl_run *run, const char *key);
 

@@ -48,6 +48,9 @@ struct kl_run_private {
 enum kl_status kl_run_replace_damaged(struct kl_run *run, uint32_t layer, uint64_t n_rows,
                                       uint32_t width, uint32_t entries,
                                       const struct kl_block_source **source, struct kl_error *err);
+/* The tables of a layer (from 0): of its keys, and of its error signals, if they are recorded. */
+void kl_run_tables(const struct kl_run *run, const struct kl_layout *layout, uint32_t layer,
+                   struct kl_chunk_table *keys, struct kl_chunk_table *errors);
 /* Notes what *err says of a layer (from 0); NULL if that is noted, or there is no more room for it.
  * One thread at a time; others may read what is noted. */
 const struct kl_run_damage *kl_run_note_damage(struct kl_run *run, uint32_t layer,

@@ -199,6 +199,8 @@ static void route_api(struct kl_service *service, const char *path,
         kl_serve_runs(service, request, reply);
     } else if (!strcmp(path, "ranks")) {
         kl_serve_ranks(request, reply);
+    } else if (!strcmp(path, "memory")) {
+        kl_serve_memory(service, request, reply);
     } else if (!strcmp(path, "openapi.json")) {
         serve_asset("openapi.json", reply);
     } else {

@@ -56,6 +56,11 @@ export async function listRanks() {
   return (await ask('ranks')).ranks;
 }
 
+/** @returns {Promise<import('./types.js').Memory>} */
+export function getMemory() {
+  return ask('memory');
+}
+
 /** @param {string} run @param {AbortSignal} signal @returns {Promise<Run>} */
 export function getRun(run, signal) {
   return ask(`runs/${encodeURIComponent(run)}`, signal);

@@ -14,6 +14,7 @@
  * @typedef {With<Schemas['Dataset'], 'width'|'height'|'channels'>} Dataset of images
  * @typedef {Schemas['Layer']} Layer
  * @typedef {Schemas['Ranks']['ranks'][number]} Rank
+ * @typedef {Schemas['Memory']} Memory
  * @typedef {Omit<Schemas['RunSummary'], 'datasets'> & {datasets: Dataset[]}} RunSummary
  * @typedef {Omit<With<Schemas['Run'], 'initial_share'>, 'datasets'> & {datasets: Dataset[]}} Run
  * @typedef {Schemas['SampleName']} SampleName

@@ -82,6 +82,11 @@ uint64_t kl_memory_free(void)
     return bytes ? bytes : 1;
 }
 
+uint64_t kl_memory_used(void)
+{
+    return number_of("/proc/self/status", "RssAnon:", 0) << 10;
+}
+
 /* A large block must fit beside what is reserved, as the system itself promises more than it has.
  */
 static int has_room(size_t count, size_t size)

@@ -35,4 +35,8 @@ enum kl_status kl_memory_reserve(uint64_t n_bytes, const char *what, struct kl_e
  * group of processes within the container has a limit of its own (systemd), that is not seen. */
 uint64_t kl_memory_free(void);
 
+/* Bytes of this process's own in memory, files that it reads through the system's cache not among
+ * them; 0: not known. */
+uint64_t kl_memory_used(void);
+
 #endif

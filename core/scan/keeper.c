@@ -417,6 +417,18 @@ void kl_keeper_fill(struct kl_keeper *keeper)
     pthread_mutex_unlock(&keeper->lock);
 }
 
+uint64_t kl_keeper_usual_room(void)
+{
+    uint64_t n_bytes = kl_memory_free();
+
+    return n_bytes ? n_bytes / 4 : (uint64_t)1 << 30;
+}
+
+uint64_t kl_keeper_room(const struct kl_keeper *keeper)
+{
+    return keeper->room_bytes;
+}
+
 uint64_t kl_keeper_bytes(struct kl_keeper *keeper)
 {
     uint64_t n_bytes;

@@ -15,6 +15,10 @@ struct kl_keeper_times {
 };
 #define KL_KEEPER_TIMES ((struct kl_keeper_times){10000, 100})
 
+/* Bytes of copies that leave most of the memory to others: a quarter of what is free, or 1 GiB where
+ * nobody tells. */
+uint64_t kl_keeper_usual_room(void);
+
 /* Starts a thread that copies by pool, at most room_bytes at a time (0: nothing is ever copied).
  * The caller ends *keeper with kl_keeper_free, before the pool and after it has let go of all
  * sources. Errors: KL_ERR_MEMORY. */
@@ -48,5 +52,6 @@ void kl_keeper_fill(struct kl_keeper *keeper);
 
 /* Bytes of all copies. Thread-safe. */
 uint64_t kl_keeper_bytes(struct kl_keeper *keeper);
+uint64_t kl_keeper_room(const struct kl_keeper *keeper); /* and how many there may be */
 
 #endif

@@ -37,6 +37,8 @@ void kl_serve_page(const struct kl_service *service, const struct kl_request *re
 /* All are thread-safe. id and file are the last segment of the path. */
 void kl_serve_runs(struct kl_service *service, const struct kl_request *request,
                    struct kl_reply *reply);
+void kl_serve_memory(struct kl_service *service, const struct kl_request *request,
+                     struct kl_reply *reply);
 void kl_serve_ranks(const struct kl_request *request, struct kl_reply *reply);
 void kl_serve_run(struct kl_run *run, const struct kl_request *request, struct kl_reply *reply);
 void kl_serve_progress(struct kl_run *run, const struct kl_request *request,

@@ -28,6 +28,17 @@ void kl_serve_progress(struct kl_run *run, const struct kl_request *request, str
         kl_reply_json(reply, kl_json_progress(run));
 }
 
+void kl_serve_memory(struct kl_service *service, const struct kl_request *request,
+                     struct kl_reply *reply)
+{
+    uint64_t copied, most;
+
+    if (kl_request_allows(request, reply, NULL))
+        return;
+    kl_served_memory(service->served, &copied, &most);
+    kl_reply_json(reply, kl_json_memory(copied, most));
+}
+
 void kl_serve_ranks(const struct kl_request *request, struct kl_reply *reply)
 {
     if (!kl_request_allows(request, reply, NULL))

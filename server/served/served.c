@@ -189,6 +189,12 @@ struct kl_run *kl_served_take(struct kl_served *served, const char *id, size_t l
     return entry ? entry->run : NULL;
 }
 
+void kl_served_memory(struct kl_served *served, uint64_t *copied, uint64_t *most)
+{
+    *copied = kl_keeper_bytes(served->keeper);
+    *most = kl_keeper_room(served->keeper);
+}
+
 size_t kl_served_take_all(struct kl_served *served, struct kl_run **runs)
 {
     double now = kl_now_ms();

@@ -46,6 +46,9 @@ void kl_served_unwatch(struct kl_served *served);
 struct kl_run *kl_served_take(struct kl_served *served, const char *id, size_t length);
 void kl_served_give(struct kl_served *served, const struct kl_run *run);
 
+/* Bytes of the runs that are kept in memory now, and how many there may be. */
+void kl_served_memory(struct kl_served *served, uint64_t *copied, uint64_t *most);
+
 /* Takes all: runs has room for KL_SERVED_MAX; returns how many. */
 size_t kl_served_take_all(struct kl_served *served, struct kl_run **runs);
 

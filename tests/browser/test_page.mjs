@@ -310,6 +310,16 @@ test('no sample matching is said, and the filter can be taken away', async () =>
   await page.waitForFunction(() => /No sample matches/.test(document.querySelector('#gallery').textContent));
 });
 
+test('the run is told of, and how much of it is in memory', async () => {
+  await page.goto(origin);
+  await ready();
+  await page.click('#about-run');
+  await page.waitForFunction(() => document.querySelector('dialog')?.textContent?.includes(' at most'));
+  const {memory_bytes: bytes} = await api(''), {most_bytes: most} = await (await fetch(`${origin}/api/v1/memory`)).json();
+  assert.match(await page.textContent('dialog'), new RegExp(`${(bytes / 1e6).toFixed(0)} MB for all layers; of all runs, .* are copied into the server’s memory now, ${(most / 1e9).toFixed(2)} GB at most`));
+  await page.keyboard.press('Escape');
+});
+
 test('axe finds nothing wrong, in both themes and three sizes', async () => {
   for (const colorScheme of ['dark', 'light']) {
     for (const [width, height] of [[1440, 900], [1024, 768], [390, 844]]) {

@@ -292,6 +292,26 @@ def test_ranks_are_told_in_words():
         assert status == (200 if rank["takes_logit"] else 400), rank
 
 
+def test_how_much_is_in_memory_is_told():
+    run = SERVER.json(base())
+    patterns, inner = run["patterns"], sum(layer["outputs"] for layer in run["layers"][:-1])
+    keys, errors = 7000 * 784 + 2 * patterns * inner, 2 * patterns * (inner + 10)  # samples are bytes, all else is float16
+    assert run["memory_bytes"] == keys + errors
+    assert SERVER.ask(f"{base()}/attention?sample=3&layer=3")[0] == 200
+    for _ in range(200):  # a copy is made when nobody asks
+        memory = SERVER.json("/api/v1/memory")
+        if memory["copied_bytes"] >= 2 * patterns * (24 + 10):
+            break
+        time.sleep(0.1)
+    SERVER.validate("Memory", memory)
+    assert 2 * patterns * (24 + 10) <= memory["copied_bytes"] <= memory["most_bytes"] and memory["copied_bytes"] < memory["process_bytes"], memory
+    assert abs(memory["most_bytes"] - memory["free_bytes"] / 4) < memory["free_bytes"] / 8, memory
+    nothing = Server(RUN, "--memory", "0")
+    memory = nothing.json("/api/v1/memory")
+    assert memory["copied_bytes"] == memory["most_bytes"] == 0, memory
+    nothing.stop()
+
+
 def test_head_has_the_headers_and_no_body():
     status, headers, body = SERVER.ask(base(), "HEAD")
     assert status == 200 and body == b""

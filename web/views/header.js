@@ -1,5 +1,6 @@
 // The bar on top: which run, what it is, share, theme, help.
 
+import {getMemory} from '../api.js';
 import {base} from '../base.js';
 import {count, noun, percent, samplePlace, size} from '../format.js';
 import {h, redraw, select} from '../dom.js';
@@ -70,9 +71,18 @@ function applies(run, name, value) {
     !(schedule !== 'step' && /^lr_(period|gamma)$/.test(name)) && value !== '' && !(Array.isArray(value) && value.length === 0);
 }
 
+/** What its layers take in memory, and what the server has given to all runs. @param {Run} run */
+function memoryOf(run) {
+  const place = h('span', {}, `${size(run.memory_bytes)} for all layers`);
+  void getMemory().then(({copied_bytes: copied, most_bytes: most}) => place.append(most ?
+    `; of all runs, ${size(copied)} are copied into the server’s memory now, ${size(most)} at most` : '; the server reads it from the file'), () => {});
+  return place;
+}
+
 /** @param {Run} run */
 function aboutRun(run) {
-  /** @type {[string, string][]} */
+  const memory = memoryOf(run);
+  /** @type {[string, string|HTMLElement][]} */
   const facts = [
     ['Network', run.kind === 'text' && !run.recorded ? `${shape(run)}, ${count(run.layers[run.layers.length - 1].outputs)} different tokens` : run.recorded ? `recorded, ${shape(run)}` : `${shape(run)}, ${ACTIVATIONS[run.layers[0].activation]}`],
     ['Patterns', `${count(run.patterns)} in ${count(run.steps)} steps`],
@@ -80,6 +90,7 @@ function aboutRun(run) {
     ...(run.kind === 'text' ? /** @type {[string, string][]} */ ([['Test loss', typeof run.test_bits_per_token !== 'number' ? 'there is no test split' : `${(run.test_bits_per_token ?? 0).toFixed(3)} bits per token, perplexity ${(run.test_perplexity ?? 0).toFixed(2)}`],
       ['Exactness', !run.dual ? 'attention only: no error signals recorded' : run.left_out ? `${percent(run.left_out, 2)} of the error signals left out` : 'error signals recorded whole']]) : []),
     ['File', `${size(run.file_bytes)}, fingerprint ${run.fingerprint}`],
+    ['Memory', memory],
     ...(run.initial_share === undefined ? [] : /** @type {[string, string][]} */ ([['Left of the initial weights', percent(run.initial_share, 2)]])),
     ...Object.entries(run.training).filter(([name, value]) => applies(run, name, value)).map(([name, value]) => /** @type {[string, string]} */ (
       [settingName(name), value === true ? 'yes' : value === false ? 'no' : Array.isArray(value) ? value.join(', ') : String(value)])),
