@@ -28,10 +28,10 @@ enum kl_status kl_removal_mark(const struct kl_history *history, const struct kl
                                uint8_t *removed, struct kl_error *err);
 
 /* The logits for x, the input of layer first, from 0, without the patterns marked in it and in the
- * layers after it: x (inputs[first]), logits (n_logits) doubles. Layers follow each other with the activation
- * between them. Nothing
- * removed gives the network's own; everything removed gives those of a network of initial guesses,
- * alpha (W_0 x + b_0) in every layer. Errors: KL_ERR_MEMORY and those of reading. */
+ * layers after it: x (inputs[first]), logits (n_logits) doubles. Layers follow each other with the
+ * activation between them. Nothing removed gives the network's own; everything removed gives those
+ * of a network of initial guesses, alpha (W_0 x + b_0) in every layer. Errors: KL_ERR_MEMORY and
+ * those of reading. */
 enum kl_status kl_logits_without(struct kl_pool *pool, const struct kl_history *history,
                                  uint32_t first, const float *x, const uint8_t *removed,
                                  double *logits, struct kl_error *err);

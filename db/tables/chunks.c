@@ -1,60 +1,15 @@
-#include "db/tables/chunks.h"
+#include "db/tables/chunks_private.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/memory.h"
-#include "db/file/checksum.h"
 #include "db/file/database.h"
 #include "core/scan/packing.h"
 
-#define CHECK_BYTES ((size_t)1 << 17)
-
-static const char *const tables[KL_N_CHUNK_KINDS] = {"image_chunk", "key_chunk", "error_chunk",
-                                                     "sparse_error_chunk"};
-
-struct chunk_source;
-
-/* What one worker reads with. Chunks of all tables go through the same buffers. */
-struct worker_file {
-    sqlite3 *db;
-    sqlite3_blob *blobs[KL_N_CHUNK_KINDS]; /* open on some chunk of each table, or NULL */
-    struct buffer {
-        void *bytes;
-        size_t n_bytes;
-    } rows, packed; /* a chunk's rows; and as it is stored, if that differs */
-    struct {
-        const struct chunk_source *source;
-        uint32_t block, row;
-        size_t before; /* numbers stored before that row */
-    } next; /* after the packed rows that were read last: who reads on need not count again */
-};
-
-struct kl_chunk_files {
-    const char *path;
-    unsigned n_workers;
-    struct worker_file *workers;
-};
-
-/* What the extents do not tell of a chunk. */
-struct chunk {
-    sqlite3_int64 rowid;
-    int exponent;
-    uint32_t stored; /* numbers, if less than all: see core/scan/packing.h */
-    int64_t checksum;
-    double kept, left_out; /* of KL_CHUNKS_SPARSE */
-    char is_checked;       /* its checksum is that of its bytes; atomic */
-};
-
-struct chunk_source {
-    struct kl_block_source source; /* first, so that a pointer to it is one to this */
-    struct kl_chunk_files *files;
-    enum kl_chunk_kind kind;
-    uint32_t layer;
-    struct chunk *chunks;      /* (n_blocks) */
-    struct kl_extent *extents; /* (n_blocks) */
-};
+const char *const kl_chunk_tables[KL_N_CHUNK_KINDS] = {"image_chunk", "key_chunk", "error_chunk",
+                                                       "sparse_error_chunk"};
 
 enum kl_status kl_chunk_files_open(const char *path, unsigned n_workers,
                                    struct kl_chunk_files **out, struct kl_error *err)
@@ -102,40 +57,40 @@ sqlite3 *kl_chunk_files_db(const struct kl_chunk_files *files, unsigned worker)
     return files->workers[worker].db;
 }
 
-static enum kl_status damaged(const struct chunk_source *source, uint32_t block, const char *what,
-                              struct kl_error *err)
+enum kl_status kl_chunk_damaged(const struct kl_chunk_source *source, uint32_t block,
+                                const char *what, struct kl_error *err)
 {
-    return kl_fail(
-        err, KL_ERR_DAMAGED, "%s is damaged: %s %lld %s; restore it from a copy or train it again",
-        source->files->path, tables[source->kind], (long long)source->chunks[block].rowid, what);
+    return kl_fail(err, KL_ERR_DAMAGED,
+                   "%s is damaged: %s %lld %s; restore it from a copy or train it again",
+                   source->files->path, kl_chunk_tables[source->kind],
+                   (long long)source->chunks[block].rowid, what);
 }
 
-/* Whether a chunk is stored without its zeros. */
-static int is_packed(const struct chunk_source *source, uint32_t block)
+int kl_chunk_is_packed(const struct kl_chunk_source *source, uint32_t block)
 {
     return !source->source.entries &&
            source->chunks[block].stored <
                (uint64_t)source->extents[block].count * source->source.width;
 }
 
-static size_t chunk_bytes(const struct chunk_source *source, uint32_t block)
+size_t kl_chunk_bytes(const struct kl_chunk_source *source, uint32_t block)
 {
     size_t count = source->extents[block].count;
 
-    if (!is_packed(source, block))
+    if (!kl_chunk_is_packed(source, block))
         return count * kl_row_bytes(&source->source);
     return count * kl_bits_bytes(source->source.width) +
            source->chunks[block].stored * kl_dtype_size(source->source.dtype);
 }
 
-static enum kl_status open_chunk(const struct chunk_source *source, struct worker_file *file,
+static enum kl_status open_chunk(const struct kl_chunk_source *source, struct kl_chunk_reader *file,
                                  uint32_t block, struct kl_error *err)
 {
     sqlite3_int64 rowid = source->chunks[block].rowid;
     sqlite3_blob **blob = &file->blobs[source->kind];
-    int code =
-        *blob ? sqlite3_blob_reopen(*blob, rowid)
-              : sqlite3_blob_open(file->db, "main", tables[source->kind], "data", rowid, 0, blob);
+    int code = *blob ? sqlite3_blob_reopen(*blob, rowid)
+                     : sqlite3_blob_open(file->db, "main", kl_chunk_tables[source->kind], "data",
+                                         rowid, 0, blob);
 
     if (code != SQLITE_OK) {
         enum kl_status status = kl_db_fail(file->db, err);
@@ -144,28 +99,28 @@ static enum kl_status open_chunk(const struct chunk_source *source, struct worke
         *blob = NULL;
         return status;
     }
-    return (size_t)sqlite3_blob_bytes(*blob) == chunk_bytes(source, block)
+    return (size_t)sqlite3_blob_bytes(*blob) == kl_chunk_bytes(source, block)
                ? KL_OK
-               : damaged(source, block, "has not the size that its row says", err);
+               : kl_chunk_damaged(source, block, "has not the size that its row says", err);
 }
 
-static enum kl_status reserve(struct buffer *buffer, size_t n_bytes, struct kl_error *err)
+enum kl_status kl_chunk_reserve(struct kl_chunk_buffer *buffer, size_t n_bytes,
+                                struct kl_error *err)
 {
     enum kl_status status;
 
     if (n_bytes <= buffer->n_bytes)
         return KL_OK;
     free(buffer->bytes);
-    *buffer = (struct buffer){NULL, 0};
+    *buffer = (struct kl_chunk_buffer){NULL, 0};
     status = kl_alloc_scanned(&buffer->bytes, n_bytes, 1, "a chunk", err);
     if (!status)
         buffer->n_bytes = n_bytes;
     return status;
 }
 
-/* Reads n_bytes of the open blob. */
-static enum kl_status read_part(const struct chunk_source *source, struct worker_file *file,
-                                size_t offset, size_t n_bytes, char *to, struct kl_error *err)
+enum kl_status kl_chunk_read(const struct kl_chunk_source *source, struct kl_chunk_reader *file,
+                             size_t offset, size_t n_bytes, char *to, struct kl_error *err)
 {
     return sqlite3_blob_read(file->blobs[source->kind], to, (int)n_bytes, (int)offset) == SQLITE_OK
                ? KL_OK
@@ -173,9 +128,9 @@ static enum kl_status read_part(const struct chunk_source *source, struct worker
 }
 
 /* Where the numbers of a packed row begin: how many are stored before. */
-static enum kl_status count_before(const struct chunk_source *source, struct worker_file *file,
-                                   uint32_t block, uint32_t row, size_t *before,
-                                   struct kl_error *err)
+static enum kl_status count_before(const struct kl_chunk_source *source,
+                                   struct kl_chunk_reader *file, uint32_t block, uint32_t row,
+                                   size_t *before, struct kl_error *err)
 {
     size_t bits_bytes = row * kl_bits_bytes(source->source.width);
     enum kl_status status;
@@ -183,18 +138,18 @@ static enum kl_status count_before(const struct chunk_source *source, struct wor
     *before = file->next.before;
     if (file->next.source == source && file->next.block == block && file->next.row == row)
         return KL_OK;
-    status = reserve(&file->packed, bits_bytes, err);
+    status = kl_chunk_reserve(&file->packed, bits_bytes, err);
     if (!status)
-        status = read_part(source, file, 0, bits_bytes, file->packed.bytes, err);
+        status = kl_chunk_read(source, file, 0, bits_bytes, file->packed.bytes, err);
     if (!status)
         *before = kl_packed_count(file->packed.bytes, row, source->source.width);
     return status;
 }
 
 /* Rows stored without their zeros: their bits, and then their numbers. */
-static enum kl_status read_packed(const struct chunk_source *source, struct worker_file *file,
-                                  uint32_t block, uint32_t row, uint32_t count,
-                                  struct kl_error *err)
+static enum kl_status read_packed(const struct kl_chunk_source *source,
+                                  struct kl_chunk_reader *file, uint32_t block, uint32_t row,
+                                  uint32_t count, struct kl_error *err)
 {
     size_t width = source->source.width, number = kl_dtype_size(source->source.dtype);
     size_t row_bytes = kl_bits_bytes(width), stored = source->chunks[block].stored, before, here;
@@ -203,19 +158,19 @@ static enum kl_status read_packed(const struct chunk_source *source, struct work
     enum kl_status status = count_before(source, file, block, row, &before, err);
 
     if (!status)
-        status = reserve(&file->packed, numbers_at + count * width * number, err);
+        status = kl_chunk_reserve(&file->packed, numbers_at + count * width * number, err);
     if (!status)
-        status =
-            read_part(source, file, row * row_bytes, count * row_bytes, file->packed.bytes, err);
+        status = kl_chunk_read(source, file, row * row_bytes, count * row_bytes, file->packed.bytes,
+                               err);
     if (status)
         return status;
     bits = file->packed.bytes;
     here = kl_packed_count(bits, count, width);
     if (before > stored || here > stored - before ||
         (row + count == source->extents[block].count && before + here != stored))
-        return damaged(source, block, "has not the numbers that its bits say", err);
-    status = read_part(source, file, source->extents[block].count * row_bytes + before * number,
-                       here * number, (char *)bits + numbers_at, err);
+        return kl_chunk_damaged(source, block, "has not the numbers that its bits say", err);
+    status = kl_chunk_read(source, file, source->extents[block].count * row_bytes + before * number,
+                           here * number, (char *)bits + numbers_at, err);
     if (status)
         return status;
     kl_unpack(source->source.dtype, bits, bits + numbers_at, count, width, file->rows.bytes);
@@ -227,110 +182,30 @@ static enum kl_status read_packed(const struct chunk_source *source, struct work
 }
 
 /* Sparse rows: the indices of all rows come first, then the numbers. */
-static enum kl_status read_sparse(const struct chunk_source *source, struct worker_file *file,
-                                  uint32_t rows, struct kl_block *out, uint32_t row,
-                                  struct kl_error *err)
+static enum kl_status read_sparse(const struct kl_chunk_source *source,
+                                  struct kl_chunk_reader *file, uint32_t rows, struct kl_block *out,
+                                  uint32_t row, struct kl_error *err)
 {
     size_t entries = source->source.entries, number = kl_dtype_size(source->source.dtype);
     size_t index_bytes = out->count * entries * sizeof(uint32_t);
     char *buffer = file->rows.bytes;
     const uint32_t *indices = file->rows.bytes;
     enum kl_status status =
-        read_part(source, file, row * entries * sizeof(uint32_t), index_bytes, buffer, err);
+        kl_chunk_read(source, file, row * entries * sizeof(uint32_t), index_bytes, buffer, err);
 
     if (!status)
-        status = read_part(source, file, rows * entries * sizeof(uint32_t) + row * entries * number,
-                           out->count * entries * number, buffer + index_bytes, err);
+        status =
+            kl_chunk_read(source, file, rows * entries * sizeof(uint32_t) + row * entries * number,
+                          out->count * entries * number, buffer + index_bytes, err);
     for (size_t i = 0; !status && i < out->count * entries; i++)
         if (indices[i] >= source->source.width)
             status = kl_fail(err, KL_ERR_DAMAGED,
                              "%s is damaged: an error signal of %s names number %u of %u; restore "
                              "it from a copy or train it again",
-                             source->files->path, tables[source->kind], indices[i],
+                             source->files->path, kl_chunk_tables[source->kind], indices[i],
                              source->source.width);
     out->indices = indices;
     out->numbers = buffer + index_bytes;
-    return status;
-}
-
-/* The checksum of a chunk's row up to its data. */
-static enum kl_status begin_sum(const struct chunk_source *source, uint32_t block,
-                                struct kl_checksum **sum, struct kl_error *err)
-{
-    const struct kl_block_source *blocks = &source->source;
-
-    if (kl_checksum_begin(tables[source->kind], sum, err))
-        return err->status;
-    if (source->kind != KL_CHUNKS_IMAGES)
-        kl_checksum_integer(*sum, source->layer);
-    kl_checksum_integer(*sum, (int64_t)source->extents[block].first);
-    kl_checksum_integer(*sum, source->extents[block].count);
-    kl_checksum_integer(*sum, blocks->entries ? blocks->entries : blocks->width);
-    if (source->kind != KL_CHUNKS_IMAGES) {
-        kl_checksum_text(*sum, kl_dtype_name(blocks->dtype));
-        kl_checksum_integer(*sum, source->chunks[block].exponent);
-    }
-    if (source->kind == KL_CHUNKS_KEYS || source->kind == KL_CHUNKS_ERRORS)
-        kl_checksum_integer(*sum, source->chunks[block].stored);
-    kl_checksum_blob(*sum, chunk_bytes(source, block));
-    return KL_OK;
-}
-
-static enum kl_status end_sum(const struct chunk_source *source, uint32_t block,
-                              struct kl_checksum *sum, struct kl_error *err)
-{
-    struct chunk *chunk = &source->chunks[block];
-
-    if (source->kind == KL_CHUNKS_SPARSE) {
-        kl_checksum_real(sum, chunk->kept);
-        kl_checksum_real(sum, chunk->left_out);
-    }
-    if (kl_checksum_end(sum) != chunk->checksum)
-        return damaged(source, block, "is not what was written (its checksum is another)", err);
-    __atomic_store_n(&chunk->is_checked, 1, __ATOMIC_RELAXED);
-    return KL_OK;
-}
-
-/* Compares a whole chunk, as it was just read, with its checksum. */
-static enum kl_status check_whole(const struct chunk_source *source, const struct worker_file *file,
-                                  uint32_t block, struct kl_error *err)
-{
-    size_t bits_bytes = source->extents[block].count * kl_bits_bytes(source->source.width);
-    size_t n_bytes = chunk_bytes(source, block);
-    struct kl_checksum *sum = NULL;
-
-    if (begin_sum(source, block, &sum, err))
-        return err->status;
-    if (is_packed(source, block)) {
-        kl_checksum_piece(sum, file->packed.bytes, bits_bytes);
-        kl_checksum_piece(sum, (const char *)file->packed.bytes + (bits_bytes + 15) / 16 * 16,
-                          n_bytes - bits_bytes);
-    } else {
-        kl_checksum_piece(sum, file->rows.bytes, n_bytes);
-    }
-    return end_sum(source, block, sum, err);
-}
-
-/* The same of one of which parts are wanted, and that nobody has compared yet: piece by piece. */
-static enum kl_status check_first(const struct chunk_source *source, struct worker_file *file,
-                                  uint32_t block, struct kl_error *err)
-{
-    size_t n_bytes = chunk_bytes(source, block), n;
-    struct kl_checksum *sum = NULL;
-    enum kl_status status = reserve(&file->rows, CHECK_BYTES, err);
-
-    if (!status)
-        status = begin_sum(source, block, &sum, err);
-    for (size_t at = 0; !status && at < n_bytes; at += n) {
-        n = n_bytes - at < CHECK_BYTES ? n_bytes - at : CHECK_BYTES;
-        status = read_part(source, file, at, n, file->rows.bytes, err);
-        if (!status)
-            kl_checksum_piece(sum, file->rows.bytes, n);
-    }
-    if (!status)
-        status = end_sum(source, block, sum, err);
-    else if (sum)
-        (void)kl_checksum_end(sum);
     return status;
 }
 
@@ -340,17 +215,17 @@ static enum kl_status check_first(const struct chunk_source *source, struct work
 static enum kl_status read_chunk(void *self, unsigned worker, uint32_t block, uint32_t row,
                                  uint32_t count, struct kl_block *out, struct kl_error *err)
 {
-    const struct chunk_source *source = self;
-    struct worker_file *file = &source->files->workers[worker];
+    const struct kl_chunk_source *source = self;
+    struct kl_chunk_reader *file = &source->files->workers[worker];
     size_t row_bytes = kl_row_bytes(&source->source);
     int is_whole = row == 0 && count == source->extents[block].count;
     int is_new = !__atomic_load_n(&source->chunks[block].is_checked, __ATOMIC_RELAXED);
     enum kl_status status = open_chunk(source, file, block, err);
 
     if (!status && is_new && !is_whole)
-        status = check_first(source, file, block, err);
+        status = kl_chunk_check_first(source, file, block, err);
     if (!status)
-        status = reserve(&file->rows, count * row_bytes, err);
+        status = kl_chunk_reserve(&file->rows, count * row_bytes, err);
     if (status)
         return status;
     *out = (struct kl_block){.first = source->extents[block].first + row,
@@ -360,25 +235,26 @@ static enum kl_status read_chunk(void *self, unsigned worker, uint32_t block, ui
                              .numbers = file->rows.bytes};
     if (source->source.entries)
         status = read_sparse(source, file, source->extents[block].count, out, row, err);
-    else if (is_packed(source, block))
+    else if (kl_chunk_is_packed(source, block))
         status = read_packed(source, file, block, row, count, err);
     else
-        status = read_part(source, file, row * row_bytes, count * row_bytes, file->rows.bytes, err);
-    return status || !is_new || !is_whole ? status : check_whole(source, file, block, err);
+        status =
+            kl_chunk_read(source, file, row * row_bytes, count * row_bytes, file->rows.bytes, err);
+    return status || !is_new || !is_whole ? status : kl_chunk_check_whole(source, file, block, err);
 }
 
-static enum kl_status gap(const struct chunk_source *source, uint64_t row, struct kl_error *err)
+static enum kl_status gap(const struct kl_chunk_source *source, uint64_t row, struct kl_error *err)
 {
     return kl_fail(err, KL_ERR_DAMAGED,
                    "%s is damaged: the rows of %s do not follow each other at row %llu; restore it "
                    "from a copy or train it again",
-                   source->files->path, tables[source->kind], (unsigned long long)row);
+                   source->files->path, kl_chunk_tables[source->kind], (unsigned long long)row);
 }
 
-static enum kl_status grow(struct chunk_source *source, uint32_t *room, struct kl_error *err)
+static enum kl_status grow(struct kl_chunk_source *source, uint32_t *room, struct kl_error *err)
 {
     uint32_t wanted = *room ? 2 * *room : 64;
-    struct chunk *chunks = realloc(source->chunks, wanted * sizeof *chunks);
+    struct kl_chunk *chunks = realloc(source->chunks, wanted * sizeof *chunks);
     struct kl_extent *extents;
 
     if (chunks)
@@ -393,7 +269,7 @@ static enum kl_status grow(struct chunk_source *source, uint32_t *room, struct k
 }
 
 /* Takes one row of list_chunks, which must follow the ones before: its first row is next. */
-static enum kl_status add_chunk(struct chunk_source *source, sqlite3_stmt *statement,
+static enum kl_status add_chunk(struct kl_chunk_source *source, sqlite3_stmt *statement,
                                 uint64_t *next, uint32_t *room, struct kl_error *err)
 {
     struct kl_block_source *blocks = &source->source;
@@ -417,20 +293,19 @@ static enum kl_status add_chunk(struct chunk_source *source, sqlite3_stmt *state
         return err->status;
     blocks->dtype = dtype;
     source->chunks[blocks->n_blocks] =
-        (struct chunk){.rowid = sqlite3_column_int64(statement, 0),
-                       .exponent = (int)exponent,
-                       .stored = (uint32_t)stored,
-                       .checksum = sqlite3_column_int64(statement, 7),
-                       .kept = sqlite3_column_double(statement, 8),
-                       .left_out = sqlite3_column_double(statement, 9)};
+        (struct kl_chunk){.rowid = sqlite3_column_int64(statement, 0),
+                          .exponent = (int)exponent,
+                          .stored = (uint32_t)stored};
     source->extents[blocks->n_blocks++] = (struct kl_extent){*next, (uint32_t)count};
     *next += (uint64_t)count;
     return KL_OK;
 }
 
-/* Lists the table's chunks, which must be of this width and one number format, and follow each
- * other from 0 to n_rows. */
-static enum kl_status list_chunks(struct chunk_source *source, uint32_t layer, struct kl_error *err)
+/* What stands in a row behind its data is not asked for here: SQLite would follow the whole data to
+ * get there. Lists the table's chunks, which must be of this width and one number format, and
+ * follow each other from 0 to n_rows. */
+static enum kl_status list_chunks(struct kl_chunk_source *source, uint32_t layer,
+                                  struct kl_error *err)
 {
     sqlite3_stmt *statement = NULL;
     uint64_t next = 0;
@@ -441,16 +316,14 @@ static enum kl_status list_chunks(struct chunk_source *source, uint32_t layer, s
 
     if (source->kind == KL_CHUNKS_IMAGES)
         snprintf(sql, sizeof sql,
-                 "SELECT rowid, first, count, width, 'uint8', 0, count * width, checksum, 0, 0 "
-                 "FROM image_chunk ORDER BY first");
+                 "SELECT rowid, first, count, width, 'uint8', 0, count * width FROM image_chunk "
+                 "ORDER BY first");
     else
         snprintf(sql, sizeof sql,
-                 "SELECT rowid, first, count, %s, checksum%s FROM %s WHERE layer = %u "
-                 "ORDER BY first",
+                 "SELECT rowid, first, count, %s FROM %s WHERE layer = %u ORDER BY first",
                  source->source.entries ? "entries, dtype, exponent, count * entries"
                                         : "width, dtype, exponent, stored",
-                 source->source.entries ? ", kept, left_out" : ", 0, 0", tables[source->kind],
-                 layer);
+                 kl_chunk_tables[source->kind], layer);
     status = kl_db_prepare(source->files->workers[0].db, sql, &statement, err);
     while (!status && !(status = kl_db_next(statement, &row, err)) && row)
         status = add_chunk(source, statement, &next, &room, err);
@@ -465,7 +338,7 @@ enum kl_status kl_chunk_source_open(struct kl_chunk_files *files,
                                     const struct kl_chunk_table *table,
                                     const struct kl_block_source **out, struct kl_error *err)
 {
-    struct chunk_source *source = NULL;
+    struct kl_chunk_source *source = NULL;
     enum kl_status status = kl_alloc(&source, 1, sizeof *source, "a layer", err);
 
     if (status)
@@ -489,7 +362,7 @@ enum kl_status kl_chunk_source_open(struct kl_chunk_files *files,
 
 void kl_chunk_source_close(const struct kl_block_source *source)
 {
-    struct chunk_source *own;
+    struct kl_chunk_source *own;
 
     if (!source)
         return;
