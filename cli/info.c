@@ -23,10 +23,9 @@ static const char *text_of(const struct kl_training *training, const char *name,
 /* What serving it takes, and would be given now. */
 static void print_memory(const struct kl_run *run)
 {
-    printf(
-        "memory     %.1f MB for all layers; of the layers that are asked about, serve copies up to "
-        "%.1f MB now (--memory)\n",
-        (double)kl_run_memory_bytes(run) / 1e6, (double)kl_keeper_usual_room() / 1e6);
+    printf("memory     %.1f MB if serve copies all layers; by default it copies up to a quarter of "
+           "what is free, now %.1f MB\n",
+           (double)kl_run_memory_bytes(run) / 1e6, (double)kl_keeper_usual_room() / 1e6);
 }
 
 /* How several data sets came, and what else was done to the data. */

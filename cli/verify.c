@@ -152,16 +152,17 @@ static enum kl_status check_signals(const struct kl_run *run, struct kl_pool *po
     return KL_OK;
 }
 
-/* The keys of all layers but the first, where it is known what they were made by. */
+/* What inner layers passed on, where it is known what it was made by. */
 static enum kl_status check_keys(const struct kl_run *run, struct kl_pool *pool,
                                  struct kl_error *err)
 {
+    struct kl_reading reading = {run->training.batch_size, run->training.dropout};
     struct kl_keys_check check;
     enum kl_status status;
 
     if (kl_run_is_recorded(run))
         return KL_OK;
-    status = kl_keys_check(pool, &run->history, run->training.batch_size, &check, err);
+    status = kl_keys_check(pool, &run->history, reading, &check, err);
     if (status || check.step == 0)
         return status;
     if (check.excess > BOUND_KEYS)
@@ -170,7 +171,13 @@ static enum kl_status check_keys(const struct kl_run *run, struct kl_pool *pool,
                        "rounding explains, from what the weights before it make of it; %.0e is "
                        "allowed: the history and the weights of %s do not belong together",
                        check.layer, check.step, check.excess, BOUND_KEYS, run->path);
-    printf("What inner layers saw and passed on is what their weights make of it, likewise.\n");
+    printf("What inner layers passed on is what their weights make of what they saw: in the first "
+           "step%s.\n",
+           run->history.snapshots.n ? ", and\nin those after the snapshots" : "");
+    if (check.unknown)
+        printf("Of the weights of layer %u that says nothing (a stretch of text has to have three "
+               "tokens).\n",
+               check.unknown);
     return KL_OK;
 }
 

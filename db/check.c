@@ -28,7 +28,7 @@ static enum kl_status check_integrity(sqlite3 *db, struct kl_error *err)
         text = strrchr(text, '\n') + 1; /* behind which database it is of */
     if (!status && (!text || strcmp(text, "ok") != 0))
         status = kl_fail(err, KL_ERR_DAMAGED,
-                         "%s is damaged (%.200s): restore it from a copy or train it again",
+                         "%s is damaged: %.200s; restore it from a copy or train it again",
                          sqlite3_db_filename(db, "main"), text ? text : "no answer");
     sqlite3_finalize(statement);
     return status;

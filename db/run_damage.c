@@ -26,19 +26,18 @@ const struct kl_run_damage *kl_run_note_damage(struct kl_run *run, uint32_t laye
                                                const struct kl_error *err)
 {
     /* What is damaged, without the file's name before it and the remedy behind. */
-    static const char says[] = " is damaged";
+    static const char says[] = " is damaged: ";
     const char *what = strstr(err->message, says);
     struct kl_run_damage *damage = &run->damage[run->n_damaged];
 
     if (run->n_damaged == KL_RUN_DAMAGE_MAX)
         return NULL;
     what = what ? what + strlen(says) : err->message;
-    what += strspn(what, ": ");
     damage->layer = layer + 1;
     snprintf(damage->what, sizeof damage->what, "%.*s", (int)strcspn(what, ";"), what);
-    if (run->n_damaged && damage[-1].layer == damage->layer &&
-        !strcmp(damage[-1].what, damage->what)) /* keys and error signals alike */
-        return NULL;
+    for (uint32_t i = 0; i < run->n_damaged; i++) /* of keys and error signals alike, perhaps */
+        if (run->damage[i].layer == damage->layer && !strcmp(run->damage[i].what, damage->what))
+            return NULL;
     __atomic_store_n(&run->n_damaged, run->n_damaged + 1, __ATOMIC_RELEASE);
     return damage;
 }

@@ -38,7 +38,7 @@ enum kl_status kl_db_fail(sqlite3 *db, struct kl_error *err)
                        path);
     case SQLITE_CORRUPT:
         return kl_fail(err, KL_ERR_DAMAGED,
-                       "%s is damaged (%s): restore it from a copy or train it again", path,
+                       "%s is damaged: %s; restore it from a copy or train it again", path,
                        sqlite3_errmsg(db));
     case SQLITE_INTERRUPT: /* by its limit of steps */
         return kl_fail(err, KL_ERR_DAMAGED,

@@ -1,5 +1,6 @@
 #include "db/file/objects.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,6 +100,7 @@ static enum kl_status find_known(struct kl_error *err)
         status = kl_db_prepare(empty, OF_A_FILE, &statement, err);
     while (!status && !(status = kl_db_next(statement, &row, err)) && row && known.n < KNOWN_MAX)
         status = copy_object(statement, &known.objects[known.n++], err);
+    assert(status || !row);
     sqlite3_finalize(statement);
     sqlite3_close(empty);
     if (status)

@@ -118,7 +118,7 @@ def test_info_and_query_say_the_same_in_words_and_json():
     assert [layer["outputs"] for layer in info["layers"]] == [40, 24, 10]
     assert info["datasets"][0]["accuracy"] == info["test_accuracy"] > 0.5
     assert info["fingerprint"] in tap.succeed("info", RUN)
-    assert f"memory     {info['memory_bytes'] / 1e6:.1f} MB for all layers" in tap.succeed("info", RUN)
+    assert f"memory     {info['memory_bytes'] / 1e6:.1f} MB if serve copies all layers" in tap.succeed("info", RUN)
     assert info["name"] == "strokes", "not the preset's: it was changed"
     answer = json.loads(tap.succeed("query", RUN, "--sample", "train/strokes/7", "--by", "sample",
                                     "--rank", "logit:3", "--top", "5", "--layer", "2", "--json"))

@@ -206,6 +206,15 @@ def test_what_does_not_belong_together_is_noticed_however_it_is_signed():
             done = tap.run("verify", lying)
             layer = 2 if name == "lstm2" else 1
             assert done.returncode == 3 and f"what layer {layer} saw and passed on in step {steps[-1] + 1} is off by" in done.stderr, (run, name, done)
+        # what the last layer saw, which is what attention is made of
+        layers = 2 if run == partial else 3
+        with sqlite3.connect(run) as db:
+            count, width, stored = db.execute("SELECT count, width, stored FROM key_chunk WHERE layer = ? AND first = 0", (layers,)).fetchone()
+        db.close()
+        begin = 0 if stored == count * width else count * ((width + 7) // 8)  # of its float16, behind the bits
+        done = tap.run("verify", with_blob(run, "key_chunk", f"layer = {layers} AND first = 0", lambda data: data[:begin] + bytes(
+            byte ^ 128 if i % 2 else byte for i, byte in enumerate(data[begin:]))))
+        assert done.returncode == 3 and ("what layer" in done.stderr or "error signals of step 1" in done.stderr), (run, done)
     # the sign of a number of an error signal of which others are not recorded: behind the places, float16
     done = tap.run("verify", with_blob(partial, "sparse_error_chunk", "first = 0", lambda data: data[:(n := len(data) // 6 * 4) + 1] +
                                        bytes((data[n + 1] ^ 128,)) + data[n + 2:]))
@@ -222,6 +231,10 @@ def test_honest_runs_of_which_little_is_left_to_learn_are_believed():
         tap.succeed("train", "--data", "strokes", "--output", run, "--quiet", *options)
         tap.succeed("verify", run)
     tap.succeed("verify", train_shells("fitted.keylight", "--steps", "1000", "--dropout", "0"))
+    # gates that are shut for good, and stretches of which keys say little
+    for number, options in enumerate((("--lr", "20", "--dtype", "float32"), ("--lr", "50", "--hidden", "16,16", "--dropout", "0.3"),
+                                      ("--unroll", "2", "--dropout", "0.3"))):
+        assert ("says nothing" in tap.succeed("verify", train_shells(f"shut-{number}.keylight", "--tokens", "characters", *options))) == (number == 2)
 
 
 if __name__ == "__main__":

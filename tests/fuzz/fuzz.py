@@ -61,13 +61,12 @@ def newest_header():
 
 def build(cc):
     """Compiles what has changed, and links every target."""
-    flags = [*SANITIZED, f"-I{ROOT}", "-I.", *os.environ.get("KL_FUZZ_CFLAGS", "").split()]
-    header = newest_header()
     ignored = os.path.join(WORK, "uncovered")
     os.makedirs(WORK, exist_ok=True)
     with open(ignored, "w", encoding="utf-8") as file:
         file.write("fun:stbir__*\n")  # that resizes pictures, which is the same for all
-
+    flags = [*SANITIZED, f"-fsanitize-coverage-ignorelist={ignored}", f"-I{ROOT}", "-I.", *os.environ.get("KL_FUZZ_CFLAGS", "").split()]
+    header = newest_header()
 
     def run(*command):
         done = subprocess.run(command, capture_output=True, text=True)
@@ -76,7 +75,7 @@ def build(cc):
     def compile_one(source):
         to = os.path.join(objects_folder, os.path.relpath(source, ROOT).replace("../", "").replace("/", "_") + ".o")
         if age(to) <= max(age(source), header):
-            run(cc, *flags, "-fsanitize=fuzzer-no-link", f"-fsanitize-coverage-ignorelist={ignored}", "-c", source, "-o", to)
+            run(cc, *flags, "-fsanitize=fuzzer-no-link", "-c", source, "-o", to)
         return to
 
     def link(target):

@@ -52,6 +52,7 @@ static void check_layers(const struct kl_run *run)
     struct kl_layer_replay replay;
     struct kl_signals_check signals;
     struct kl_keys_check keys;
+    struct kl_reading reading = {run->training.batch_size, run->training.dropout};
     struct kl_error err = {0};
 
     for (uint32_t l = 0; l < run->training.shape.n_layers; l++) {
@@ -63,7 +64,7 @@ static void check_layers(const struct kl_run *run)
     if (history->has_dual && !kl_run_is_recorded(run))
         fuzz_check(kl_signals_check(pool, history, &signals, &err), &err);
     if (!kl_run_is_recorded(run))
-        fuzz_check(kl_keys_check(pool, history, run->training.batch_size, &keys, &err), &err);
+        fuzz_check(kl_keys_check(pool, history, reading, &keys, &err), &err);
 }
 
 int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t n_bytes)

@@ -29,9 +29,16 @@ function roomForCards(isText) {
     h('span.line', {}, '\u00a0'), h('span.line', {}, '\u00a0')))));
 }
 
+/** Whether it is the walk that is shown. @param {Run} run @param {State} state */
+const isWalk = (run, state) => state.missed === 'walk' && state.sample !== null && run.errands.includes('walk');
+
 /** Its heading, and room for what comes later, so that nothing moves when it comes. @param {Run} run @param {State} state @param {Actions} actions */
 export function awaitMissed(run, state, actions) {
-  redraw(byId('missed'), head(run, state, actions, state.missed === 'walk' ? null : openButton('missed', 'influence', actions)),
+  if (isWalk(run, state)) {
+    redraw(byId('missed'), head(run, state, actions, null), h('p.soft', {}, 'One moment\u2026'));
+    return;
+  }
+  redraw(byId('missed'), head(run, state, actions, openButton('missed', 'influence', actions)),
     h('p.soft', {}, 'One moment\u2026 ', h('span.to-come', {'aria-hidden': 'true'}, 'Trained without these 10, its loss for it would rise by about +0.0000, all layers together: ' +
       'an estimate, of which the order counts more than the size.')),
     h('div.to-come', {'aria-hidden': 'true'}, roomForCards(run.kind === 'text'), h('p.again', {}, h('span.button', {}, '\u00a0'), h('span', {}, ' for what becomes of it really.'))));
@@ -97,7 +104,7 @@ export async function showMissed(visit, manner) {
   const {run, state, signal} = visit;
   try {
     await near(byId('missed'), signal);
-    if (state.missed === 'walk' && state.sample !== null && run.errands.includes('walk')) followWalk(visit, manner);
+    if (isWalk(run, state)) followWalk(visit, manner);
     else await showEstimate(visit, manner);
   } catch (error) {
     if (!signal.aborted) redraw(byId('missed'), h('p.soft', {}, `What would be missed cannot be told: ${/** @type {Error} */ (error).message}`));

@@ -47,6 +47,7 @@ static inline double kl_distance_excess(const struct kl_distance *distance, uint
 struct kl_misfit {
     double off, rounding, size; /* of what they differ by, of what of that rounding explains, and of
                                    what is recorded */
+    uint64_t n;                 /* numbers */
 };
 
 static inline void kl_misfit_add(struct kl_misfit *misfit, double computed, double recorded,
@@ -55,6 +56,7 @@ static inline void kl_misfit_add(struct kl_misfit *misfit, double computed, doub
     misfit->off += (computed - recorded) * (computed - recorded);
     misfit->rounding += rounding * rounding;
     misfit->size += recorded * recorded;
+    misfit->n++;
 }
 
 /* What rounding does not explain, over what is recorded (Frobenius); infinite of numbers that are

@@ -92,7 +92,7 @@ void fuzz_check_pieces(void)
     static long at_first;
     static int n_inputs;
 
-    if (n_inputs++ < 2) { /* the first make what is kept */
+    if (n_inputs++ < 20) { /* the first make what is kept */
         at_first = n_pieces;
     } else if (n_pieces != at_first) {
         fprintf(stderr, "%ld pieces of SQLite's memory, not %ld\n", n_pieces, at_first);
