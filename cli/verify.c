@@ -175,9 +175,10 @@ static enum kl_status check_keys(const struct kl_run *run, struct kl_pool *pool,
            "step%s.\n",
            run->history.snapshots.n ? ", and\nin those after the snapshots" : "");
     if (check.unknown)
-        printf("Of the weights of layer %u that says nothing (a stretch of text has to have three "
-               "tokens).\n",
-               check.unknown);
+        printf(
+            "Of the weights of layer %u that says nothing (it does from three tokens of a text on, "
+            "where gates are open).\n",
+            check.unknown);
     return KL_OK;
 }
 

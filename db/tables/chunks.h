@@ -24,7 +24,8 @@ struct kl_chunk_table {
 struct kl_chunk_files;
 enum kl_status kl_chunk_files_open(const char *path, unsigned n_workers,
                                    struct kl_chunk_files **files, struct kl_error *err);
-/* All that the connections list has been listed: what is opened from here on are blobs. */
+/* All that the connections list has been listed: what is read from here on are blobs, and single
+ * rows by their number. */
 void kl_chunk_files_trust(struct kl_chunk_files *files);
 void kl_chunk_files_close(struct kl_chunk_files *files);
 
