@@ -24,7 +24,7 @@ SECONDS = float(os.environ.get("KL_FUZZ_SECONDS", "2"))
 TARGETS = os.environ.get("KL_FUZZ_TARGETS", "head words body idx cifar images text run checkpoint").split()
 LARGEST = {"cifar": 8192, "images": 8192, "text": 8192}  # bytes of an input; others 2048
 WORK = os.path.join(os.getcwd(), "fuzz")
-SANITIZED = ["-g", "-O1", "-std=gnu11", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
+SANITIZED = ["-g", "-O1", "-std=gnu11", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-DKL_PICTURE_SIDE_MAX=512"]
 AT_ONCE = 2
 LONG = 60  # seconds from which on what earlier runs found is tried, too, and kept
 
@@ -155,7 +155,8 @@ def run(target):
     fuzzer = os.path.join(WORK, target, "fuzzer")
     try:
         done = subprocess.run([fuzzer, f"-max_total_time={max(int(SECONDS), 1)}", f"-max_len={LARGEST.get(target, 2048)}", "-timeout=25",
-                               "-rss_limit_mb=2048", "-print_final_stats=1", f"-artifact_prefix={WORK}/{target}/", corpus, seeds],
+                               "-rss_limit_mb=2048", "-detect_leaks=0",  # but at its end
+                               "-print_final_stats=1", f"-artifact_prefix={WORK}/{target}/", corpus, seeds],
                               cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace")
         assert done.returncode == 0, f"{target}: the input that did it is in {WORK}/{target}\n{done.stderr[-6000:]}"
         if "KL_FUZZ_KEEP" in os.environ:

@@ -7,7 +7,9 @@
 
 #include "core/base/error.h"
 
+#ifndef KL_PICTURE_SIDE_MAX       /* fuzzing says less: most of its time would go into resizing */
 #define KL_PICTURE_SIDE_MAX 20000 /* of a file; one is decoded at a time, in at most 1.6 GB */
+#endif
 
 /* Whether a file's name ends as those of images that can be read do; and these ends, in words. */
 int kl_image_file_named(const char *name);
