@@ -265,6 +265,26 @@ test('the map has every sample, rings what is asked about and what is lit, and a
   assert.deepEqual(violations.map(({id: rule}) => rule), []);
 });
 
+test('keys go over the map from one sample to the next, tell which, and ask about it', async () => {
+  await open('/q/test/strokes/5');
+  await page.locator('#panels').scrollIntoViewIfNeeded();
+  await page.locator('#map-points').focus();
+  const map = await api('/map'), seen = [];
+  for (const [key, axis, sign] of [['ArrowRight', 'x', 1], ['ArrowUp', 'y', 1], ['ArrowLeft', 'x', -1], ['ArrowDown', 'y', -1]]) {
+    const before = seen.at(-1) ?? world.details[0].datasets[0].splits.test.first_sample + 5;
+    await page.keyboard.press(key);
+    const sample = Number(await page.getAttribute('.preview', 'data-sample'));
+    if (sample === before) continue; // where the map ends
+    assert.ok(sign * (map[axis][sample] - map[axis][before]) > 0, `${key}: ${before} to ${sample}`);
+    seen.push(sample);
+  }
+  assert.ok(seen.length >= 3, String(seen));
+  const told = /^(\w+)\/strokes\/(\d+), /.exec(await page.textContent('#said'));
+  assert.equal(world.details[0].datasets[0].splits[told[1]].first_sample + Number(told[2]), seen.at(-1));
+  await choose(() => page.keyboard.press('Enter'));
+  assert.ok(page.url().includes(`/q/${told[1]}/strokes/${told[2]}`), page.url());
+});
+
 test('nothing was wrong on the console', async () => {
   assert.deepEqual(problems, []);
 });

@@ -9,6 +9,7 @@ import {h} from '../dom.js';
 
 const MOST = 40; // classes that a matrix is legible with; of more the pairs are listed
 const LISTED = 60;
+const SHORT = 3; // letters of a name that fits above its column
 
 /** The filters that a cell stands for. @param {Run} run @param {number} target @param {number|null} predicted */
 function filtersOf(run, target, predicted) {
@@ -21,7 +22,8 @@ function filtersOf(run, target, predicted) {
 function matrix(run, cells, choose) {
   const outputs = run.outputs.map((_, i) => i), at = (/** @type {number} */ target, /** @type {number} */ predicted) => cells.get(`${target} ${predicted}`) ?? 0;
   const wrong = Math.max(1, ...outputs.flatMap((t) => outputs.map((p) => t === p ? 0 : at(t, p))));
-  return h('div.scroll', {tabIndex: 0, role: 'region', 'aria-label': 'Confusion matrix'}, h('table.confusion', {},
+  const turned = outputs.some((p) => outputName(run, p).length > SHORT) ? '.turned' : '';
+  return h('div.scroll', {tabIndex: 0, role: 'region', 'aria-label': 'Confusion matrix'}, h(`table.confusion${turned}`, {},
     h('caption.hidden', {}, 'Rows: the label; columns: what it is called'),
     h('thead', {}, h('tr', {}, h('td', {}, h('span.soft', {}, 'label \\ called')), outputs.map((p) => h('th', {scope: 'col'}, h('span', {}, outputName(run, p)))),
       h('th.number', {scope: 'col'}, 'right'))),

@@ -1,7 +1,7 @@
 // The map: where every sample lies along the two principal axes of the last layer's keys; who is asked about, and who is lit.
 
 import {csvButton} from '../csv.js';
-import {h, redraw} from '../dom.js';
+import {byId, h, redraw} from '../dom.js';
 import {count, nameOf, noun, outputName, percent, subjectFile} from '../format.js';
 import {onTheme, whenGone} from '../lifetime.js';
 import {hidePreview, showPreview} from '../preview.js';
@@ -11,7 +11,11 @@ import {canAsk} from '../state.js';
 
 const HEIGHT = 460, EDGE = 14; // pixels
 const REACH = 14; // pixels within which a point is pointed at
+const STRIDE = 16; // pixels that an arrow key goes at least
 const ZOOM = 1.6, ZOOM_MAX = 40;
+
+/** Which way an arrow key goes. @type {Record<string, [number, number]>} */
+const ARROWS = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
 
 /** Where the samples lie in the frame: zoomed, and moved so that a point of the map is in its middle.
  *  @typedef {{zoom: number, x: number, y: number}} Window in units of the map */
@@ -49,8 +53,9 @@ function ring(context, x, y, radius, colour, ground) {
 }
 
 /** Draws all points, and rings around those that matter. @param {HTMLCanvasElement} canvas @param {SampleMap} map
- *  @param {(i: number) => [number, number]} place in the frame @param {number|null} asked @param {number[]} lit */
-function draw(canvas, map, place, asked, lit) {
+ *  @param {(i: number) => [number, number]} place in the frame @param {number|null} asked @param {number[]} lit
+ *  @param {number} pointed by keys; -1: none */
+function draw(canvas, map, place, asked, lit, pointed) {
   const {classes, ink, ground, accent} = palette(), ratio = window.devicePixelRatio || 1;
   const width = canvas.clientWidth, context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d'));
   canvas.width = Math.round(width * ratio);
@@ -69,6 +74,7 @@ function draw(canvas, map, place, asked, lit) {
   context.globalAlpha = 1;
   for (const i of lit) if (map.x[i] !== null) ring(context, ...place(i), 5, accent, ground);
   if (asked !== null && map.x[asked] !== null) ring(context, ...place(asked), 9, ink, ground);
+  if (pointed >= 0) ring(context, ...place(pointed), 5, ink, ground);
 }
 
 /** The nearest sample to a point of the frame; -1: none is near. @param {SampleMap} map @param {(i: number) => [number, number]} place
@@ -81,6 +87,42 @@ function nearest(map, place, x, y) {
     if (distance < least) [best, least] = [i, distance];
   }
   return best;
+}
+
+/** The next sample that way from a point of the frame; -1: there is none. @param {SampleMap} map @param {(i: number) => [number, number]} place
+ *  @param {[number, number]} from @param {[number, number]} way @param {number} far where the frame ends */
+function next(map, place, from, way, far) {
+  for (let step = STRIDE; step < far; step += STRIDE) {
+    const i = nearest(map, place, from[0] + way[0] * step, from[1] + way[1] * step);
+    if (i < 0) continue;
+    const [x, y] = place(i), along = (x - from[0]) * way[0] + (y - from[1]) * way[1];
+    if (along > 1) return i; // it may lie beside the way, but not behind
+  }
+  return -1;
+}
+
+/** Lets keys point at samples, and ask about the one that is pointed at. @param {HTMLCanvasElement} canvas @param {Run} run @param {SampleMap} map
+ *  @param {(i: number) => [number, number]} place @param {number|null} asked @param {(i: number) => void} point -1: at none @param {Actions} actions */
+function takeKeys(canvas, run, map, place, asked, point, actions) {
+  let pointed = -1;
+  const to = (/** @type {number} */ i) => {
+    pointed = i;
+    point(i);
+  };
+  canvas.addEventListener('blur', () => to(-1));
+  canvas.addEventListener('keydown', (event) => {
+    const way = ARROWS[event.key], start = pointed >= 0 ? pointed : asked;
+    if (way) {
+      const from = start !== null && map.x[start] !== null ? place(start) : /** @type {[number, number]} */ ([canvas.clientWidth / 2, HEIGHT / 2]);
+      const i = next(map, place, from, way, Math.max(canvas.clientWidth, HEIGHT));
+      if (i >= 0) to(i);
+    } else if (event.key === 'Enter' && pointed >= 0) {
+      actions.explain(pointed);
+    } else {
+      return;
+    }
+    event.preventDefault();
+  });
 }
 
 /** The last look, so that a click on a sample does not zoom out. */
@@ -96,13 +138,14 @@ function describe(run, map, i) {
 function frame(run, map, asked, lit, actions) {
   const {x, y, half} = extent(map);
   if (look.run !== run.id) Object.assign(look, {run: run.id, window: {zoom: 1, x, y}});
-  const canvas = h('canvas.map', {role: 'img', style: {height: `${HEIGHT}px`},
-    'aria-label': `A map of ${count(map.x.length)} samples: ${asked === null ? '' : 'the one that is asked about, '}and ${lit.length} that are lit, are ringed`});
+  const canvas = h('canvas.map', {id: 'map-points', role: 'application', 'aria-roledescription': 'map', tabIndex: 0, style: {height: `${HEIGHT}px`},
+    'aria-label': `A map of ${count(map.x.length)} samples: ${asked === null ? '' : 'the one that is asked about, '}and ${lit.length} that are lit, are ringed; arrow keys go from one to the next, Enter asks about it`});
   const place = (/** @type {number} */ i) => {
     const {zoom, x: middleX, y: middleY} = look.window, scale = zoom * (Math.min(canvas.clientWidth, HEIGHT) / 2 - EDGE) / half;
     return /** @type {[number, number]} */ ([canvas.clientWidth / 2 + (/** @type {number} */ (map.x[i]) - middleX) * scale, HEIGHT / 2 - (/** @type {number} */ (map.y[i]) - middleY) * scale]);
   };
-  const redrawn = () => draw(canvas, map, place, asked, lit);
+  let pointed = -1;
+  const redrawn = () => draw(canvas, map, place, asked, lit, pointed);
   const at = (/** @type {MouseEvent} */ event) => nearest(map, place, event.offsetX, event.offsetY);
   let waiting = 0;
   const hide = () => {
@@ -126,6 +169,17 @@ function frame(run, map, asked, lit, actions) {
     hide();
     if (i >= 0) actions.explain(i);
   });
+  takeKeys(canvas, run, map, place, asked, (i) => {
+    pointed = i;
+    redrawn();
+    if (i < 0) {
+      hide();
+      return;
+    }
+    const [px, py] = place(i), {left, top} = canvas.getBoundingClientRect(), told = describe(run, map, i);
+    showPreview(run, i, {clientX: left + px, clientY: top + py}, told);
+    byId('said').textContent = told;
+  }, actions);
   const zoom = (/** @type {number} */ by) => {
     const focus = asked !== null && map.x[asked] !== null ? {x: /** @type {number} */ (map.x[asked]), y: /** @type {number} */ (map.y[asked])} : {x, y};
     const next = Math.min(ZOOM_MAX, Math.max(1, look.window.zoom * by));
@@ -155,7 +209,7 @@ export function showMap(section, run, answer, map, subject, actions) {
     h('p.soft', {}, `Every ${noun(run)} of the run where the last layer sees it, along the two directions in which its keys differ most (${percent(first, 0)} and ${percent(second, 0)} of their variance)` +
       `${run.recorded ? ', as it was recorded last' : ''}. `,
     asked === null ? 'Your picture has no place on it; the spotlight is ringed.' : [h('i.ringed.asked'), ' what is asked about ', h('i.ringed'), ' its spotlight. '],
-    'A click on a point asks about it.'),
+    'A click on a point asks about it; so do arrow keys and Enter.'),
     frame(run, map, asked, lit, actions),
     h('p.legend', {}, outputs.slice(0, 40).map((output) => [h('span.key', {}, h('i.dot', {'data-class': output % 10}), outputName(run, output)), ' ']).flat(),
       outputs.length > 40 ? `and ${count(outputs.length - 40)} more. ` : '', outputs.length > 10 ? 'Colours come again after ten.' : ''));

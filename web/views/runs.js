@@ -5,7 +5,7 @@ import {chart, legend} from '../chart.js';
 import {csvButton} from '../csv.js';
 import {byId, h, redraw, select} from '../dom.js';
 import {count, fixed, percent, size} from '../format.js';
-import {settingName, shape} from './header.js';
+import {settingName, settingValue, shape} from './header.js';
 
 /** @import {Line} from '../chart.js' */
 /** @import {Actions, Run, Visit} from '../types.js' */
@@ -48,7 +48,7 @@ function facts(run) {
   return new Map([['data', run.datasets.map(({name}) => name).join(', ')], ['network', shape(run)], ['on test', quality(run)], ['patterns', count(run.patterns)],
     ['snapshots', count(run.snapshots)], ['file', size(run.file_bytes)], ['error signals', run.dual ? 'recorded' : 'not recorded'],
     ...Object.entries(run.training).filter(([name]) => name !== 'name').map(([name, value]) => /** @type {[string, string]} */ (
-      [settingName(name), Array.isArray(value) ? value.join(', ') : typeof value === 'number' ? count(value) === String(value) || !Number.isInteger(value) ? String(value) : count(value) : String(value)]))]);
+      [settingName(name), settingValue(value)]))]);
 }
 
 /** What two runs differ in, and what is the same. @param {Run} a @param {Run} b */
