@@ -14,22 +14,27 @@ export function percent(share, digits = 1) {
   return `${(100 * share).toFixed(digits)}\u00a0%`;
 }
 
-/** Three significant digits; k and M for thousands and millions. @param {number} value */
+/** Three significant digits, two of what is tiny; k and M for thousands and millions. @param {number} value */
 export function short(value) {
   const size = Math.abs(value);
   let text;
   if (size === 0) text = '0';
   else if (size >= 1e6 && size < 1e12) text = `${(size / 1e6).toFixed(size >= 1e8 ? 0 : size >= 1e7 ? 1 : 2)}M`;
-  else if (size >= 1e12 || size < 1e-4) text = size.toExponential(1).replace('e+', 'e');
+  else if (size >= 1e12 || size < 1e-3) text = size.toExponential(1).replace('e+', 'e');
   else if (size >= 1e4) text = `${(size / 1000).toFixed(size >= 1e5 ? 0 : 1)}k`;
   else if (size >= 1000) text = count(Math.round(size));
-  else text = size.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : size >= 0.1 ? 3 : 4);
+  else text = size.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : size >= 0.1 ? 3 : size >= 0.01 ? 4 : 5);
   return (value < 0 ? MINUS : '') + text;
 }
 
 /** As short, with its sign. @param {number} value */
 export function signed(value) {
   return value > 0 ? `+${short(value)}` : short(value);
+}
+
+/** Three significant digits of however small a number. @param {number} value */
+export function precise(value) {
+  return Math.abs(value) < 1e-3 && value !== 0 ? value.toExponential(2).replaceAll('-', MINUS) : value.toPrecision(3).replace('-', MINUS);
 }
 
 /** @param {number} value @param {number} digits */

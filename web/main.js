@@ -43,6 +43,9 @@ let waiting = 0;
 /** What tells more than the answer. */
 const SECTIONS = ['strips', 'missed', 'retrained', 'spotlight', 'removal', 'panels'];
 
+/** Where on the page the link led that opened it. */
+let destination = location.hash.slice(1);
+
 /** What the first screen of images does not wait for. */
 const later = () => import('./later.js');
 
@@ -122,7 +125,7 @@ const actions = {
     const shown = /** @type {Run} */ (run), pixels = decodePixels(state.pixels ?? '', shown.layers[0].inputs) ?? null;
     const name = state.sample === null ? undefined : nameOf(shown, state.sample);
     const hasCard = shown.kind !== 'text' && state.view === 'query' && state.with === null;
-    openShare(hasCard ? question('figures/card.png', {...state, remove: null}, pixels, false, name) : null,
+    openShare(SECTIONS, hasCard ? question('figures/card.png', {...state, remove: null}, pixels, false, name) : null,
       `${(name ?? 'picture').replaceAll('/', '-')}-card.png`);
   },
 };
@@ -238,6 +241,8 @@ function ready(mode) {
   body.dataset.state = 'ready';
   body.dataset.view = location.pathname + location.search;
   if (run) showTour(run, state, actions);
+  if (SECTIONS.includes(destination)) goTo(destination);
+  destination = '';
 }
 
 /** Reads the address anew: at the start, and on back and forward. @param {boolean} first */

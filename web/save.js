@@ -4,7 +4,7 @@ import {h} from './dom.js';
 
 /** What needs the server, or only steers the page. */
 const LEFT_OUT = 'script, link, noscript, dialog, #samples, #notices, #progress, #intro button, .skip, .controls, .steps, .take-out, .take-away, ' +
-  '#more, #continuation, #removal:not(:has(.verdict)), #removal form, .pointing, .preview, #header > button:not(.stats), #header select.compare, .head > button, meta[property], meta[name^="twitter"]';
+  '#more, #continuation, #removal:not(:has(.verdict)), #removal form, .pointing, .preview, #header > button:not(.stats), #header .compare, .head > button, meta[property], meta[name^="twitter"]';
 
 /** @param {Blob} blob @returns {Promise<string>} a data: URL */
 function dataUrl(blob) {
@@ -61,11 +61,23 @@ async function holdPictures(copy) {
   }));
 }
 
+/** Puts what is chosen into the copy, which knows only what was chosen first; there is nothing to choose any more. @param {HTMLElement} copy */
+function holdChoices(copy) {
+  const selects = document.querySelectorAll('select');
+  copy.querySelectorAll('select').forEach((select, i) => {
+    const chosen = copy.ownerDocument.createElement('span');
+    chosen.className = select.className;
+    chosen.textContent = selects[i].selectedOptions[0]?.text ?? '';
+    select.replaceWith(chosen);
+  });
+}
+
 /** The page as it is now, as a text. @returns {Promise<string>} */
 async function viewAsFile() {
   await fillTables();
   const inert = document.implementation.createHTMLDocument(''); // in which nothing is loaded
   const copy = /** @type {HTMLElement} */ (inert.importNode(document.documentElement, true));
+  holdChoices(copy);
   await holdPictures(copy);
   for (const element of copy.querySelectorAll(LEFT_OUT)) element.remove();
   for (const button of copy.querySelectorAll('button')) button.setAttribute('tabindex', '-1');

@@ -189,6 +189,25 @@ test('a shared link opens the very same view in another browser profile', async 
   await other.context().close();
 });
 
+test('a link that is shared from further down opens there', async () => {
+  await page.goto(`${origin}/r/${run}/q/6010?rank=positive`);
+  await ready();
+  await page.evaluate(() => document.querySelector('#spotlight').scrollIntoView());
+  await page.keyboard.press('s');
+  const link = await page.inputValue('#share-link');
+  assert.equal(link, `${page.url()}#spotlight`);
+  await page.keyboard.press('Escape');
+  const other = await newPage();
+  await other.goto(link);
+  await ready(other);
+  await other.waitForSelector('#strip-missed-1');
+  const top = await other.$eval('#spotlight', (section) => section.getBoundingClientRect().top);
+  assert.ok(Math.abs(top) < 150, String(top));
+  await choose(() => other.keyboard.press('n'), other);
+  assert.ok(!other.url().includes('#'));
+  await other.context().close();
+});
+
 test('an address that means nothing falls back, and says so', async () => {
   for (const [address, says] of [
     [`/r/${run}/q/6001?layer=9`, /layer is 1 to 3 here/], [`/r/${run}/q/6001?rank=best&k=-1`, /rank is abs/],

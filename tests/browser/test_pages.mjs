@@ -63,6 +63,12 @@ test('how it works builds the logit of the live run, pattern by pattern', async 
   await choose(() => page.click('#choice-Sum-13'));
   near(Number(await page.getAttribute('#how-logit', 'data-value')), answer.logits[said]);
   near((await sums()).at(-1), answer.logits[said]);
+  for (const row of await page.$$eval('table.sum tr.added', (rows) => rows.map(({cells}) => [cells[1].textContent, cells[3].textContent]))) {
+    const [[attention, taught], [adds]] = row.map((text) => text.split(' × ').map((part) => Number(part.replace('−', '-').replace('e−', 'e-').replaceAll(',', ''))));
+    assert.ok(Math.abs(attention * taught - adds) <= 0.01 * Math.abs(adds), row.join(' is not ')); // as printed, with three digits each
+  }
+  const {bottom} = await page.$eval('table.sum tr:last-child', (row) => row.getBoundingClientRect());
+  assert.ok(bottom <= 901, 'what came on last is in sight');
   assert.ok(await page.isDisabled('#how-next'));
   const again = await newPage(); // the link is the step of the lecture
   await open(page.url().slice(origin.length), again);

@@ -125,7 +125,8 @@ test('the view is saved as one file that opens without a server', async () => {
   assert.ok(pictures.length > 60 && pictures.every(([source, whole]) => source === 'data:image' && whole), JSON.stringify(pictures.find(([, whole]) => !whole)));
   assert.ok((await saved.locator('#time details tbody tr').count()) > 10, 'numbers behind the charts');
   assert.ok((await saved.textContent('body')).includes(page.url()));
-  assert.equal(await saved.locator('script').count(), 0);
+  assert.equal(await saved.locator('script, select').count(), 0);
+  assert.ok((await saved.textContent('#header')).includes(await page.$eval('#header select', ({selectedOptions}) => selectedOptions[0].text)));
   assert.deepEqual(asked.filter((url) => !url.startsWith('file:') && !url.startsWith('data:')), []);
   await context.close();
 });

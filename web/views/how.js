@@ -2,7 +2,7 @@
 
 import {askAll, getSample} from '../api.js';
 import {byId, choice, h, redraw} from '../dom.js';
-import {biasOf, className, count, fixed, nameOf, noun, outputName, percent, scientific, short, signed} from '../format.js';
+import {biasOf, className, count, fixed, nameOf, noun, outputName, percent, precise, scientific, short, signed} from '../format.js';
 import {depict} from '../depict.js';
 import {BUILT_MAX} from '../state.js';
 import {picture} from './answer.js';
@@ -91,13 +91,13 @@ function sum(story, built) {
   const rows = [line('initial guess', 'what the untrained last layer says of it', 0, guess, scale, 'guess')];
   for (const one of added.slice(0, built)) {
     rows.push(line(h('span.pattern', {}, one.shown, h('span', {}, one.name, h('span.soft', {}, ` at step ${count(one.step)}`))),
-      h('span', {}, story.isAdaptive ? `attention ${short(one.attention)}, weighed` : `${short(one.attention + story.bias)} × ${one.attention + story.bias === 0 ? 0 : short(one.contribution / (one.attention + story.bias))}`), now, now + one.contribution, scale, 'added'));
+      h('span', {}, story.isAdaptive ? `attention ${short(one.attention)}, weighed` : `${short(one.attention + story.bias)} × ${one.attention + story.bias === 0 ? 0 : precise(one.contribution / (one.attention + story.bias))}`), now, now + one.contribution, scale, 'added'));
     now += one.contribution;
   }
   if (built > added.length) rows.push(line(`the other ${count(patterns - added.length)} patterns`, story.isWhole ? 'each in the same way' : 'each in the same way, and what was not recorded', now, logit, scale, 'others'));
   const done = built > added.length;
   return h('table.sum', {}, h('caption.hidden', {}, 'The logit as a sum'),
-    h('thead', {}, h('tr', {}, ['', story.isAdaptive ? 'what it looked like, and taught' : story.bias ? 'attention + 1 × what it taught' : 'attention × what it taught', '', 'adds', 'so far'].map((name, i) => name ? h(i > 2 ? 'th.number' : 'th', {scope: 'col'}, name) : h('td')))),
+    h('thead', {}, h('tr', {}, ['', story.isAdaptive ? 'what it looked like, and taught' : story.bias ? '(attention + 1) × what it taught' : 'attention × what it taught', '', 'adds', 'so far'].map((name, i) => name ? h(i > 2 ? 'th.number' : 'th', {scope: 'col'}, name) : h('td')))),
     h('tbody', {}, rows),
     done ? h('tfoot', {}, h('tr', {}, h('th', {scope: 'row', colSpan: 4}, `= the logit of ${story.said}${story.error === null ? '' : `; the network itself computes the same within ${scientific(story.error)}`}`),
       h('td.number', {id: 'how-logit', 'data-value': logit}, fixed(logit, 2)))) : null);
@@ -106,7 +106,10 @@ function sum(story, built) {
 /** Back and forth through the sum. @param {Story} story @param {number} built @param {(built: number) => void} go */
 function steps({added}, built, go) {
   const last = added.length + 1;
-  return h('div.steps', {}, h('button', {type: 'button', id: 'how-back', disabled: built === 0, onclick: () => go(built - 1)}, '‹ back'),
+  return h('div.steps', {onkeydown: (/** @type {KeyboardEvent} */ {key}) => {
+    if (key === 'ArrowRight' && built < last) go(built + 1);
+    if (key === 'ArrowLeft' && built > 0) go(built - 1);
+  }}, h('button', {type: 'button', id: 'how-back', disabled: built === 0, onclick: () => go(built - 1)}, '‹ back'),
     h('button.primary', {type: 'button', id: 'how-next', disabled: built === last, onclick: () => go(built + 1)}, built < added.length ? 'next pattern ›' : 'all others ›'),
     choice([{value: '0', text: 'guess only'}, {value: String(last), text: 'the whole sum'}], String(built), 'Sum', (value) => go(Number(value))));
 }
@@ -166,5 +169,6 @@ export async function renderHow(visit) {
     built > story.added.length ? h('p.soft', {}, `The ${story.added.length} patterns that add most add ${signed(story.added.reduce((total, {contribution}) => total + contribution, 0))}, ` +
       `${percent(story.added.length / story.patterns, 3)} of all patterns. ${story.isWhole ? 'Nothing is left out: the sum is the network.' : ''}`) :
       h('p.soft', {}, `${built} of the ${story.added.length} patterns that add most; then the others together.`));
+  if (built > 0) section.querySelector('table.sum tr:last-child')?.scrollIntoView({block: 'nearest'}); // what came on last
   ready('how');
 }

@@ -118,6 +118,7 @@ function takeKeys(canvas, run, map, place, asked, point, actions) {
       if (i >= 0) to(i);
     } else if (event.key === 'Enter' && pointed >= 0) {
       actions.explain(pointed);
+      byId('answer').focus();
     } else {
       return;
     }
@@ -127,11 +128,6 @@ function takeKeys(canvas, run, map, place, asked, point, actions) {
 
 /** The last look, so that a click on a sample does not zoom out. */
 const look = {run: '', /** @type {Window} */ window: {zoom: 1, x: 0, y: 0}};
-
-/** @param {Run} run @param {SampleMap} map @param {number} i */
-function describe(run, map, i) {
-  return `${nameOf(run, i)}, ${outputName(run, map.target[i])}`;
-}
 
 /** The frame, which points are picked in, and its zoom. @param {Run} run @param {SampleMap} map @param {number|null} asked @param {number[]} lit
  *  @param {Actions} actions */
@@ -160,7 +156,7 @@ function frame(run, map, asked, lit, actions) {
       const i = at(event);
       canvas.style.cursor = i >= 0 && canAsk(run, i) ? 'pointer' : '';
       if (i < 0) hidePreview();
-      else showPreview(run, i, event, describe(run, map, i));
+      else showPreview(run, i, event, outputName(run, map.target[i]));
     });
   });
   canvas.addEventListener('mouseleave', hide);
@@ -176,9 +172,9 @@ function frame(run, map, asked, lit, actions) {
       hide();
       return;
     }
-    const [px, py] = place(i), {left, top} = canvas.getBoundingClientRect(), told = describe(run, map, i);
-    showPreview(run, i, {clientX: left + px, clientY: top + py}, told);
-    byId('said').textContent = told;
+    const [px, py] = place(i), {left, top} = canvas.getBoundingClientRect(), called = outputName(run, map.target[i]);
+    showPreview(run, i, {clientX: left + px, clientY: top + py}, called);
+    byId('said').textContent = `${nameOf(run, i)}, ${called}`;
   }, actions);
   const zoom = (/** @type {number} */ by) => {
     const focus = asked !== null && map.x[asked] !== null ? {x: /** @type {number} */ (map.x[asked]), y: /** @type {number} */ (map.y[asked])} : {x, y};

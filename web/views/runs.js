@@ -77,7 +77,7 @@ function table(runs, actions) {
 export async function renderRuns({runs: summaries, state, actions, signal, ready}) {
   const runs = await Promise.all(summaries.map(({id}) => getRun(id, signal))), section = byId('runs');
   if (signal.aborted) return;
-  const chosen = (state.between ?? '').split(',').map((id) => runs.find((run) => run.id === id)), a = chosen[0] ?? runs[0], b = chosen[1] ?? runs.find((run) => run !== a);
+  const chosen = (state.between ?? '').split(',').map((id) => runs.find((run) => run.id === id)), a = chosen[0] ?? runs.find(({id}) => id === state.run) ?? runs[0], b = chosen[1] ?? runs.find((run) => run !== a);
   const options = runs.map((run) => ({value: run.id, text: run.name}));
   document.title = 'runs · keylight';
   redraw(section,

@@ -92,7 +92,8 @@ export class Gallery {
       this.keep(0, page.samples);
       this.total = page.total;
       byId('total').textContent = count(page.total);
-      this.end.textContent = page.total === 0 ? 'No sample matches: take a filter away.' : '';
+      this.end.textContent = page.total > 0 ? '' : this.state?.name ? `No sample matches: no file’s name or description holds “${this.state.name}”, and it is no number.` :
+        'No sample matches: take a filter away.';
       this.measure();
       if (typeof page.position === 'number') this.reveal(page.position);
       this.draw();
@@ -359,7 +360,7 @@ export class Gallery {
   jump(run, state) {
     const dataset = run.datasets.find((d) => d.name === state.dataset) ?? run.datasets[0];
     const {first_sample: first, samples} = dataset.splits[state.split];
-    const input = h('input', {type: 'search', id: 'jump', value: state.name ?? '', placeholder: 'find', autocomplete: 'off', spellcheck: false,
+    const input = h('input', {type: 'search', id: 'jump', value: state.name ?? '', placeholder: 'find', title: 'a number, or a piece of a file’s name or description', autocomplete: 'off', spellcheck: false,
       'aria-label': `Find ${nounOfOne(run)} of the ${state.split} split by its number, 0 to ${samples - 1}, or all by a piece of the file’s name or description`,
       onsearch: () => input.value === '' && state.name !== null && this.actions.choose({name: null})});
     return h('form.jump', {role: 'search', onsubmit: (/** @type {Event} */ event) => {

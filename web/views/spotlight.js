@@ -96,13 +96,13 @@ export function cards(run, answer, actions, prefix = '') {
 
 /** @param {Run} run @param {Answer} answer */
 export function legend(run, answer) {
-  const unit = answer.by === 'sample' ? 'samples' : 'patterns';
+  const unit = answer.by === 'sample' ? 'samples' : 'patterns', summed = answer.by === 'sample' ? ', summed over all its showings,' : '';
   const ticks = [0, 2, 4, FULL_LIGHT];
   return h('div.legend', {},
     h('span.scale-light', {'aria-hidden': 'true'}, ticks.map((tick) =>
       h('span.tick', {style: {'--light': String(light(tick))}}, tick === 0 ? 'mean' : tick === FULL_LIGHT ?
         `+${tick} σ and more` : `+${tick}`))),
-    h('p', {}, `Light: how far the ${scoreName(answer.rank)} stands above the mean of all ${count(answer.scores.count)} ` +
+    h('p', {}, `Light: how far the ${scoreName(answer.rank)}${summed} stands above the mean of all ${count(answer.scores.count)} ` +
       `${unit} (${short(answer.scores.mean)}), in standard deviations (${short(answer.scores.deviation)}).`),
     h('p.about-common', {}, 'Common: in what share of test queries it is among the top ten.'),
     h('p', {}, `Bars: its ${scoreName(answer.rank).replace(/[|\u2212]/g, '')}, `, h('i.swatch.plus'), 'positive or ', h('i.swatch.minus'),

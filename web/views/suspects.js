@@ -5,6 +5,7 @@ import {csvButton} from '../csv.js';
 import {byId, h, redraw} from '../dom.js';
 import {className, count, fixed, noun, outputName, percent, sampleName, short} from '../format.js';
 import {followJob} from '../jobs.js';
+import {canAsk} from '../state.js';
 import {Marks} from './marks.js';
 import {notify} from './notices.js';
 import {filePath} from './path.js';
@@ -20,6 +21,7 @@ function card(run, suspect, actions, marks) {
   const label = className(run, sample.dataset, sample.label), called = outputName(run, sample.predicted);
   const flipped = sample.true_label === undefined ? null : className(run, sample.dataset, sample.true_label);
   const better = suggested && className(run, sample.dataset, suggested.label);
+  const asks = canAsk(run, sample.id) ? 'Ask about it' : 'It cannot be asked about';
   const item = h('li', {}, h('button.suspect', {type: 'button', id: `suspect-${rank}`, 'data-sample': sample.id, 'data-score': score,
     onclick: () => actions.explain(sample.id)},
   h('span.frame', {}, depict(run.id, sample, 4)),
@@ -32,7 +34,7 @@ function card(run, suspect, actions, marks) {
   h('span.line.soft', {}, h('span', {}, 'own'), h('span', {}, fixed(own, 2))),
   h('span.line.soft', {}, h('span', {}, 'others'), h('span', {}, others === null ? '–' : percent(others, 0))),
   h('span.line.soft', {}, h('span', {}, 'loss'), h('span', {}, short(loss))),
-  h('span.hidden', {}, `, number ${rank}, labelled ${label}. Ask about it; w: wrong, f: fine, u: unsure.`)),
+  h('span.hidden', {}, `, number ${rank}, labelled ${label}. ${asks}; w: wrong, f: fine, u: unsure.`)),
   filePath(sample.path),
   twin ? h('span.line', {}, h('span.name', {title: twin.path ?? sampleName(twin)}, `nearly ${twin.path ?? sampleName(twin)}, ` +
     className(run, twin.dataset, twin.label))) : null);
@@ -103,6 +105,7 @@ function showSuspects(section, run, page, marked, actions, signal) {
       h('b', {}, 'score'), ' = own + 4 others. ', h('b', {}, 'loss'), ' summed over training is the usual baseline.'),
     h('p.lead', {}, 'Mark each: ', h('kbd', {}, 'w'), ' wrong, ', h('kbd', {}, 'f'), ' fine, ', h('kbd', {}, 'u'), ' unsure; then train with ',
       h('code', {}, 'keylight train … --corrections FILE.csv'), '. Marks are kept beside the run.'),
+    run.recorded ? h('p.lead', {}, 'Only the program that trained this network can run it: what it recorded of the test split can be asked about; training samples can be marked.') : null,
     marks.summary, again, found(page), list, more);
 }
 
