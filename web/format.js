@@ -34,7 +34,9 @@ export function signed(value) {
 
 /** Three significant digits of however small a number. @param {number} value */
 export function precise(value) {
-  return Math.abs(value) < 1e-3 && value !== 0 ? value.toExponential(2).replaceAll('-', MINUS) : value.toPrecision(3).replace('-', MINUS);
+  const size = Math.abs(value);
+  if (size === 0) return '0';
+  return (value < 0 ? MINUS : '') + (size < 1e-3 ? size.toExponential(2) : size < 100 ? size.toPrecision(3) : count(Math.round(size)));
 }
 
 /** @param {number} value @param {number} digits */

@@ -52,7 +52,7 @@ export function listen(table) {
 export function keyList() {
   return [h('h3', {}, 'Keys'),
     h('dl.keys', {}, [...keys.map(({key, text}) => [h('dt', {}, h('kbd', {}, key)), h('dd', {}, text)]),
-      [h('dt', {}, h('kbd', {}, '\u2190 \u2191 \u2193 \u2192')), h('dd', {}, 'in the gallery and on the map: move; in the gallery Home, End, Page Up and Page Down, too; Enter asks')],
+      [h('dt', {}, h('kbd', {}, '\u2190 \u2191 \u2193 \u2192')), h('dd', {}, 'in the gallery and on the map: move, Enter asks; in the gallery Home, End, Page Up and Page Down, too; how it works: back and forth')],
       [h('dt', {}, h('kbd', {}, 'Esc')), h('dd', {}, 'ends a dialog, the tour, or picking a sample to compare with')]].flat()),
     h('label.keys-on', {}, h('input', {type: 'checkbox', id: 'keys-on', checked: isOn, onchange: (/** @type {Event} */ event) =>
       turn(/** @type {HTMLInputElement} */ (event.target).checked)}), ' Single letters do this')];

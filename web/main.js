@@ -125,7 +125,7 @@ const actions = {
     const shown = /** @type {Run} */ (run), pixels = decodePixels(state.pixels ?? '', shown.layers[0].inputs) ?? null;
     const name = state.sample === null ? undefined : nameOf(shown, state.sample);
     const hasCard = shown.kind !== 'text' && state.view === 'query' && state.with === null;
-    openShare(SECTIONS, hasCard ? question('figures/card.png', {...state, remove: null}, pixels, false, name) : null,
+    openShare(SECTIONS.filter((id) => id !== 'panels'), hasCard ? question('figures/card.png', {...state, remove: null}, pixels, false, name) : null,
       `${(name ?? 'picture').replaceAll('/', '-')}-card.png`);
   },
 };
@@ -225,6 +225,7 @@ async function render() {
   } catch (error) {
     if (mine.signal.aborted) return;
     clearTimeout(waiting);
+    destination = '';
     frame();
     body.dataset.mode = 'query';
     showFailure(byId('answer'), error instanceof ApiError ? error.message :

@@ -61,12 +61,13 @@ async function holdPictures(copy) {
   }));
 }
 
-/** Puts what is chosen into the copy, which knows only what was chosen first; there is nothing to choose any more. @param {HTMLElement} copy */
+/** Puts what is chosen into the copy, which does not know it; there is nothing to choose any more. @param {HTMLElement} copy */
 function holdChoices(copy) {
   const selects = document.querySelectorAll('select');
   copy.querySelectorAll('select').forEach((select, i) => {
     const chosen = copy.ownerDocument.createElement('span');
     chosen.className = select.className;
+    chosen.hidden = select.hidden;
     chosen.textContent = selects[i].selectedOptions[0]?.text ?? '';
     select.replaceWith(chosen);
   });

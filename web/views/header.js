@@ -25,11 +25,11 @@ export function settingName(name) {
   return SETTINGS[name] ?? name.replaceAll('_', ' ');
 }
 
-/** Its value. @param {unknown} value @returns {string} */
-export function settingValue(value) {
+/** Its value. @param {string} name @param {unknown} value */
+export function settingValue(name, value) {
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
-  if (Array.isArray(value)) return value.map(settingValue).join(', ');
-  return typeof value === 'number' && Number.isInteger(value) ? count(value) : String(value);
+  if (Array.isArray(value)) return value.join(', ');
+  return typeof value === 'number' && Number.isInteger(value) && name !== 'seed' ? count(value) : String(value);
 }
 
 const LAYERS_TOLD = 5; // of a recorded network; of more, the first and the last
@@ -100,7 +100,7 @@ function aboutRun(run) {
     ['Memory', memory],
     ...(run.initial_share === undefined ? [] : /** @type {[string, string][]} */ ([['Left of the initial weights', percent(run.initial_share, 2)]])),
     ...Object.entries(run.training).filter(([name, value]) => applies(run, name, value)).map(([name, value]) => /** @type {[string, string]} */ (
-      [settingName(name), settingValue(value)])),
+      [settingName(name), settingValue(name, value)])),
   ];
   openDialog(`The run “${run.name}”`,
     h('dl.facts', {}, facts.map(([name, value]) => [h('dt', {}, name), h('dd', {}, value)]).flat()),

@@ -91,7 +91,7 @@ function sum(story, built) {
   const rows = [line('initial guess', 'what the untrained last layer says of it', 0, guess, scale, 'guess')];
   for (const one of added.slice(0, built)) {
     rows.push(line(h('span.pattern', {}, one.shown, h('span', {}, one.name, h('span.soft', {}, ` at step ${count(one.step)}`))),
-      h('span', {}, story.isAdaptive ? `attention ${short(one.attention)}, weighed` : `${short(one.attention + story.bias)} × ${one.attention + story.bias === 0 ? 0 : precise(one.contribution / (one.attention + story.bias))}`), now, now + one.contribution, scale, 'added'));
+      h('span', {}, story.isAdaptive ? `attention ${short(one.attention)}, weighed` : `${precise(one.attention + story.bias)} × ${one.attention + story.bias === 0 ? 0 : precise(one.contribution / (one.attention + story.bias))}`), now, now + one.contribution, scale, 'added'));
     now += one.contribution;
   }
   if (built > added.length) rows.push(line(`the other ${count(patterns - added.length)} patterns`, story.isWhole ? 'each in the same way' : 'each in the same way, and what was not recorded', now, logit, scale, 'others'));
@@ -106,7 +106,8 @@ function sum(story, built) {
 /** Back and forth through the sum. @param {Story} story @param {number} built @param {(built: number) => void} go */
 function steps({added}, built, go) {
   const last = added.length + 1;
-  return h('div.steps', {onkeydown: (/** @type {KeyboardEvent} */ {key}) => {
+  return h('div.steps', {onkeydown: (/** @type {KeyboardEvent} */ {key, altKey, ctrlKey, metaKey}) => {
+    if (altKey || ctrlKey || metaKey) return;
     if (key === 'ArrowRight' && built < last) go(built + 1);
     if (key === 'ArrowLeft' && built > 0) go(built - 1);
   }}, h('button', {type: 'button', id: 'how-back', disabled: built === 0, onclick: () => go(built - 1)}, '‹ back'),
@@ -161,6 +162,7 @@ export async function renderHow(visit) {
   if (signal.aborted) return;
   document.title = `how it works · ${run.name} · keylight`;
   const built = Math.min(state.built, story.added.length + 1), go = (/** @type {number} */ next) => actions.choose({built: next});
+  const isStepping = section.querySelector('.steps')?.contains(document.activeElement);
   redraw(section, head,
     h('div.lecture', {},
       statement(run, story),
@@ -169,6 +171,7 @@ export async function renderHow(visit) {
     built > story.added.length ? h('p.soft', {}, `The ${story.added.length} patterns that add most add ${signed(story.added.reduce((total, {contribution}) => total + contribution, 0))}, ` +
       `${percent(story.added.length / story.patterns, 3)} of all patterns. ${story.isWhole ? 'Nothing is left out: the sum is the network.' : ''}`) :
       h('p.soft', {}, `${built} of the ${story.added.length} patterns that add most; then the others together.`));
-  if (built > 0) section.querySelector('table.sum tr:last-child')?.scrollIntoView({block: 'nearest'}); // what came on last
+  if (built > 0) [...section.querySelectorAll('table.sum tr')].at(-1)?.scrollIntoView({block: 'nearest'}); // what came on last
+  if (isStepping && !section.contains(document.activeElement)) /** @type {HTMLElement|null} */ (section.querySelector('.steps button:not(:disabled)'))?.focus(); // at an end
   ready('how');
 }

@@ -11,7 +11,7 @@ import {canAsk} from '../state.js';
 
 const HEIGHT = 460, EDGE = 14; // pixels
 const REACH = 14; // pixels within which a point is pointed at
-const STRIDE = 16; // pixels that an arrow key goes at least
+const STRIDE = 16; // pixels between the places that an arrow key looks at on its way
 const ZOOM = 1.6, ZOOM_MAX = 40;
 
 /** Which way an arrow key goes. @type {Record<string, [number, number]>} */
@@ -53,8 +53,8 @@ function ring(context, x, y, radius, colour, ground) {
 }
 
 /** Draws all points, and rings around those that matter. @param {HTMLCanvasElement} canvas @param {SampleMap} map
- *  @param {(i: number) => [number, number]} place in the frame @param {number|null} asked @param {number[]} lit
- *  @param {number} pointed by keys; -1: none */
+ *  @param {(i: number) => [number, number]} place in the frame @param {number|null} asked which has a place @param {number[]} lit
+ *  @param {number} pointed at by keys; -1: none */
 function draw(canvas, map, place, asked, lit, pointed) {
   const {classes, ink, ground, accent} = palette(), ratio = window.devicePixelRatio || 1;
   const width = canvas.clientWidth, context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d'));
@@ -73,7 +73,7 @@ function draw(canvas, map, place, asked, lit, pointed) {
   }
   context.globalAlpha = 1;
   for (const i of lit) if (map.x[i] !== null) ring(context, ...place(i), 5, accent, ground);
-  if (asked !== null && map.x[asked] !== null) ring(context, ...place(asked), 9, ink, ground);
+  if (asked !== null) ring(context, ...place(asked), 9, ink, ground);
   if (pointed >= 0) ring(context, ...place(pointed), 5, ink, ground);
 }
 
@@ -89,59 +89,36 @@ function nearest(map, place, x, y) {
   return best;
 }
 
-/** The next sample that way from a point of the frame; -1: there is none. @param {SampleMap} map @param {(i: number) => [number, number]} place
- *  @param {[number, number]} from @param {[number, number]} way @param {number} far where the frame ends */
-function next(map, place, from, way, far) {
-  for (let step = STRIDE; step < far; step += STRIDE) {
-    const i = nearest(map, place, from[0] + way[0] * step, from[1] + way[1] * step);
+/** The next sample that way from a point of the frame, within it; -1: there is none. @param {SampleMap} map @param {(i: number) => [number, number]} place
+ *  @param {[number, number]} from @param {[number, number]} way @param {number} width of the frame */
+function next(map, place, from, way, width) {
+  const points = map.x.map((x, i) => x === null ? from : place(i)), inFrame = (/** @type {number} */ x, /** @type {number} */ y) => x >= 0 && x <= width && y >= 0 && y <= HEIGHT;
+  for (let [x, y] = [from[0] + STRIDE * way[0], from[1] + STRIDE * way[1]]; inFrame(x, y); x += STRIDE * way[0], y += STRIDE * way[1]) {
+    const i = nearest(map, (one) => points[one], x, y);
     if (i < 0) continue;
-    const [x, y] = place(i), along = (x - from[0]) * way[0] + (y - from[1]) * way[1];
-    if (along > 1) return i; // it may lie beside the way, but not behind
+    const [px, py] = points[i], along = (px - from[0]) * way[0] + (py - from[1]) * way[1];
+    if (along > 1 && inFrame(px, py)) return i; // it may lie beside the way, but not behind
   }
   return -1;
 }
 
-/** Lets keys point at samples, and ask about the one that is pointed at. @param {HTMLCanvasElement} canvas @param {Run} run @param {SampleMap} map
- *  @param {(i: number) => [number, number]} place @param {number|null} asked @param {(i: number) => void} point -1: at none @param {Actions} actions */
-function takeKeys(canvas, run, map, place, asked, point, actions) {
-  let pointed = -1;
-  const to = (/** @type {number} */ i) => {
-    pointed = i;
-    point(i);
-  };
-  canvas.addEventListener('blur', () => to(-1));
-  canvas.addEventListener('keydown', (event) => {
-    const way = ARROWS[event.key], start = pointed >= 0 ? pointed : asked;
-    if (way) {
-      const from = start !== null && map.x[start] !== null ? place(start) : /** @type {[number, number]} */ ([canvas.clientWidth / 2, HEIGHT / 2]);
-      const i = next(map, place, from, way, Math.max(canvas.clientWidth, HEIGHT));
-      if (i >= 0) to(i);
-    } else if (event.key === 'Enter' && pointed >= 0) {
-      actions.explain(pointed);
-      byId('answer').focus();
-    } else {
-      return;
-    }
-    event.preventDefault();
-  });
-}
+/** The last look, so that a click on a sample does not zoom out, and the sample that keys point at; -1: none. */
+const look = {run: '', /** @type {Window} */ window: {zoom: 1, x: 0, y: 0}, pointed: -1};
 
-/** The last look, so that a click on a sample does not zoom out. */
-const look = {run: '', /** @type {Window} */ window: {zoom: 1, x: 0, y: 0}};
+/**
+ * @typedef {object} Frame
+ * @property {HTMLCanvasElement} canvas
+ * @property {Run} run
+ * @property {SampleMap} map
+ * @property {number|null} asked the sample that is asked about, if it has a place
+ * @property {(i: number) => [number, number]} place where a sample lies in it
+ * @property {() => void} redrawn
+ * @property {(by: number) => void} zoom in on what keys point at, or on what is asked about
+ * @property {Actions} actions
+ */
 
-/** The frame, which points are picked in, and its zoom. @param {Run} run @param {SampleMap} map @param {number|null} asked @param {number[]} lit
- *  @param {Actions} actions */
-function frame(run, map, asked, lit, actions) {
-  const {x, y, half} = extent(map);
-  if (look.run !== run.id) Object.assign(look, {run: run.id, window: {zoom: 1, x, y}});
-  const canvas = h('canvas.map', {id: 'map-points', role: 'application', 'aria-roledescription': 'map', tabIndex: 0, style: {height: `${HEIGHT}px`},
-    'aria-label': `A map of ${count(map.x.length)} samples: ${asked === null ? '' : 'the one that is asked about, '}and ${lit.length} that are lit, are ringed; arrow keys go from one to the next, Enter asks about it`});
-  const place = (/** @type {number} */ i) => {
-    const {zoom, x: middleX, y: middleY} = look.window, scale = zoom * (Math.min(canvas.clientWidth, HEIGHT) / 2 - EDGE) / half;
-    return /** @type {[number, number]} */ ([canvas.clientWidth / 2 + (/** @type {number} */ (map.x[i]) - middleX) * scale, HEIGHT / 2 - (/** @type {number} */ (map.y[i]) - middleY) * scale]);
-  };
-  let pointed = -1;
-  const redrawn = () => draw(canvas, map, place, asked, lit, pointed);
+/** Lets the pointer point, and a click ask. @param {Frame} frame @returns {() => void} which hides what was pointed at */
+function takePointer({canvas, run, map, place, redrawn, actions}) {
   const at = (/** @type {MouseEvent} */ event) => nearest(map, place, event.offsetX, event.offsetY);
   let waiting = 0;
   const hide = () => {
@@ -150,6 +127,10 @@ function frame(run, map, asked, lit, actions) {
     hidePreview();
   };
   canvas.addEventListener('mousemove', (/** @type {MouseEvent} */ event) => {
+    if (look.pointed >= 0) { // by keys, until now
+      look.pointed = -1;
+      redrawn();
+    }
     if (waiting) return;
     waiting = requestAnimationFrame(() => {
       waiting = 0;
@@ -165,24 +146,65 @@ function frame(run, map, asked, lit, actions) {
     hide();
     if (i >= 0) actions.explain(i);
   });
-  takeKeys(canvas, run, map, place, asked, (i) => {
-    pointed = i;
-    redrawn();
-    if (i < 0) {
-      hide();
-      return;
+  return hide;
+}
+
+/** Lets keys point and ask. @param {Frame} frame @param {() => void} hide what was pointed at */
+function takeKeys({canvas, run, map, asked, place, redrawn, zoom, actions}, hide) {
+  const go = (/** @type {[number, number]} */ way) => {
+    const start = look.pointed >= 0 ? look.pointed : asked;
+    const onward = () => next(map, place, start === null ? [canvas.clientWidth / 2, HEIGHT / 2] : place(start), way, canvas.clientWidth);
+    let i = onward();
+    if (i < 0 && start !== null && look.window.zoom > 1) { // it may lie beyond the frame
+      zoom(1);
+      i = onward();
     }
-    const [px, py] = place(i), {left, top} = canvas.getBoundingClientRect(), called = outputName(run, map.target[i]);
-    showPreview(run, i, {clientX: left + px, clientY: top + py}, called);
+    if (i < 0) return;
+    look.pointed = i;
+    redrawn();
+    hide();
+    const [x, y] = place(i), {left, top} = canvas.getBoundingClientRect(), called = outputName(run, map.target[i]);
+    showPreview(run, i, {clientX: left + x, clientY: top + y}, called);
     byId('said').textContent = `${nameOf(run, i)}, ${called}`;
-  }, actions);
+  };
+  const ask = () => {
+    const isAnswered = canAsk(run, look.pointed) && !('picking' in document.body.dataset);
+    actions.explain(look.pointed);
+    if (isAnswered) byId('answer').focus();
+  };
+  canvas.addEventListener('focus', redrawn);
+  canvas.addEventListener('blur', () => {
+    hide();
+    redrawn();
+  });
+  canvas.addEventListener('keydown', (/** @type {KeyboardEvent} */ event) => {
+    const way = ARROWS[event.key];
+    if (event.ctrlKey || event.metaKey || event.altKey || !way && (event.key !== 'Enter' || look.pointed < 0)) return;
+    event.preventDefault();
+    if (way) go(way);
+    else ask();
+  });
+}
+
+/** The frame, which points are picked in, and its zoom. @param {Run} run @param {SampleMap} map @param {number|null} asked @param {number[]} lit
+ *  @param {Actions} actions */
+function frame(run, map, asked, lit, actions) {
+  const {x, y, half} = extent(map);
+  if (look.run !== run.id) Object.assign(look, {run: run.id, window: {zoom: 1, x, y}, pointed: -1});
+  const canvas = h('canvas.map', {id: 'map-points', role: 'application', 'aria-roledescription': 'map', tabIndex: 0, style: {height: `${HEIGHT}px`},
+    'aria-label': `A map of ${count(map.x.length)} samples: ${asked === null ? '' : 'the one that is asked about, and '}${lit.length} that are lit, are ringed`, 'aria-describedby': 'map-keys'});
+  const place = (/** @type {number} */ i) => {
+    const {zoom, x: middleX, y: middleY} = look.window, scale = zoom * (Math.min(canvas.clientWidth, HEIGHT) / 2 - EDGE) / half;
+    return /** @type {[number, number]} */ ([canvas.clientWidth / 2 + (/** @type {number} */ (map.x[i]) - middleX) * scale, HEIGHT / 2 - (/** @type {number} */ (map.y[i]) - middleY) * scale]);
+  };
+  const redrawn = () => draw(canvas, map, place, asked, lit, document.activeElement === canvas ? look.pointed : -1);
   const zoom = (/** @type {number} */ by) => {
-    const focus = asked !== null && map.x[asked] !== null ? {x: /** @type {number} */ (map.x[asked]), y: /** @type {number} */ (map.y[asked])} : {x, y};
-    const next = Math.min(ZOOM_MAX, Math.max(1, look.window.zoom * by));
-    look.window = next === 1 ? {zoom: 1, x, y} : {zoom: next, ...focus};
+    const middle = look.pointed >= 0 ? look.pointed : asked, to = Math.min(ZOOM_MAX, Math.max(1, look.window.zoom * by));
+    look.window = to === 1 || middle === null ? {zoom: to, x, y} : {zoom: to, x: /** @type {number} */ (map.x[middle]), y: /** @type {number} */ (map.y[middle])};
     redrawn();
   };
-  const sized = new ResizeObserver(redrawn);
+  const parts = {canvas, run, map, asked, place, redrawn, zoom, actions}, hide = takePointer(parts), sized = new ResizeObserver(redrawn);
+  takeKeys(parts, hide);
   sized.observe(canvas);
   whenGone(canvas, () => {
     sized.disconnect();
@@ -192,20 +214,20 @@ function frame(run, map, asked, lit, actions) {
   const button = (/** @type {string} */ id, /** @type {string} */ text, /** @type {string} */ label, /** @type {number} */ by) =>
     h('button', {type: 'button', id: `map-${id}`, 'aria-label': label, title: label, onclick: () => zoom(by)}, text);
   return h('div.map-frame', {}, canvas, h('div.map-zoom', {role: 'group', 'aria-label': 'Zoom of the map'},
-    button('in', '+', 'Zoom in, on what is asked about', ZOOM), button('out', '−', 'Zoom out', 1 / ZOOM), button('all', '⤢', 'The whole map', 1e-9)));
+    button('in', '+', 'Zoom in, on what is asked about or pointed at', ZOOM), button('out', '−', 'Zoom out', 1 / ZOOM), button('all', '⤢', 'The whole map', 1e-9)));
 }
 
 /** @param {HTMLElement} section @param {Run} run @param {Answer} answer @param {SampleMap} map @param {Subject} subject @param {Actions} actions */
 export function showMap(section, run, answer, map, subject, actions) {
-  const asked = 'pixels' in subject ? null : subject.id, lit = [...new Set(answer.spotlight.map(({sample}) => sample.id))];
+  const asked = 'pixels' in subject || map.x[subject.id] === null ? null : subject.id, lit = [...new Set(answer.spotlight.map(({sample}) => sample.id))];
   const [first, second] = map.share, outputs = [...new Set(map.target)].sort((a, b) => a - b);
   redraw(section,
     h('div.head', {}, h('h2', {}, 'The map'), csvButton(`map-${subjectFile(subject)}`, 'the map', ['sample', 'target', 'x', 'y'],
       () => map.x.map((x, i) => [nameOf(run, i), outputName(run, map.target[i]), x ?? '', map.y[i] ?? '']))),
     h('p.soft', {}, `Every ${noun(run)} of the run where the last layer sees it, along the two directions in which its keys differ most (${percent(first, 0)} and ${percent(second, 0)} of their variance)` +
       `${run.recorded ? ', as it was recorded last' : ''}. `,
-    asked === null ? 'Your picture has no place on it; the spotlight is ringed.' : [h('i.ringed.asked'), ' what is asked about ', h('i.ringed'), ' its spotlight. '],
-    'A click on a point asks about it; so do arrow keys and Enter.'),
+    asked === null ? 'What is asked about has no place on it; the spotlight is ringed. ' : [h('i.ringed.asked'), ' what is asked about ', h('i.ringed'), ' its spotlight. '],
+    h('span', {id: 'map-keys'}, 'A click on a point asks about it; so do arrow keys and Enter.')),
     frame(run, map, asked, lit, actions),
     h('p.legend', {}, outputs.slice(0, 40).map((output) => [h('span.key', {}, h('i.dot', {'data-class': output % 10}), outputName(run, output)), ' ']).flat(),
       outputs.length > 40 ? `and ${count(outputs.length - 40)} more. ` : '', outputs.length > 10 ? 'Colours come again after ten.' : ''));

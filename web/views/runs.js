@@ -48,7 +48,7 @@ function facts(run) {
   return new Map([['data', run.datasets.map(({name}) => name).join(', ')], ['network', shape(run)], ['on test', quality(run)], ['patterns', count(run.patterns)],
     ['snapshots', count(run.snapshots)], ['file', size(run.file_bytes)], ['error signals', run.dual ? 'recorded' : 'not recorded'],
     ...Object.entries(run.training).filter(([name]) => name !== 'name').map(([name, value]) => /** @type {[string, string]} */ (
-      [settingName(name), settingValue(value)]))]);
+      [settingName(name), settingValue(name, value)]))]);
 }
 
 /** What two runs differ in, and what is the same. @param {Run} a @param {Run} b */
@@ -77,7 +77,7 @@ function table(runs, actions) {
 export async function renderRuns({runs: summaries, state, actions, signal, ready}) {
   const runs = await Promise.all(summaries.map(({id}) => getRun(id, signal))), section = byId('runs');
   if (signal.aborted) return;
-  const chosen = (state.between ?? '').split(',').map((id) => runs.find((run) => run.id === id)), a = chosen[0] ?? runs.find(({id}) => id === state.run) ?? runs[0], b = chosen[1] ?? runs.find((run) => run !== a);
+  const chosen = (state.between ?? '').split(',').map((id) => runs.find((run) => run.id === id)), a = chosen[0] ?? runs[0], b = chosen[1] ?? runs.find((run) => run !== a);
   const options = runs.map((run) => ({value: run.id, text: run.name}));
   document.title = 'runs · keylight';
   redraw(section,

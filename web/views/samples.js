@@ -92,7 +92,7 @@ export class Gallery {
       this.keep(0, page.samples);
       this.total = page.total;
       byId('total').textContent = count(page.total);
-      this.end.textContent = page.total > 0 ? '' : this.state?.name ? `No sample matches: no file’s name or description holds “${this.state.name}”, and it is no number.` :
+      this.end.textContent = page.total > 0 ? '' : this.state?.name ? `No sample matches: none that the filters leave has “${this.state.name}” in its file’s name or description, and it is no number.` :
         'No sample matches: take a filter away.';
       this.measure();
       if (typeof page.position === 'number') this.reveal(page.position);

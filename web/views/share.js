@@ -6,7 +6,7 @@ import {save} from '../take.js';
 
 /** The link of the view, with the section that is at the top of the window, if it is not the first. @param {string[]} sections their ids, from the top */
 function linkTo(sections) {
-  const here = sections.filter((id) => byId(id).offsetHeight > 0 && byId(id).getBoundingClientRect().top < innerHeight / 3).pop();
+  const here = scrollY === 0 ? undefined : sections.filter((id) => byId(id).offsetHeight > 0 && byId(id).getBoundingClientRect().top < innerHeight / 3).pop();
   return location.href.replace(/#.*/, '') + (here === undefined ? '' : `#${here}`);
 }
 
