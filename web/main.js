@@ -125,7 +125,8 @@ const actions = {
     const shown = /** @type {Run} */ (run), pixels = decodePixels(state.pixels ?? '', shown.layers[0].inputs) ?? null;
     const name = state.sample === null ? undefined : nameOf(shown, state.sample);
     const hasCard = shown.kind !== 'text' && state.view === 'query' && state.with === null;
-    openShare(SECTIONS.filter((id) => id !== 'panels'), hasCard ? question('figures/card.png', {...state, remove: null}, pixels, false, name) : null,
+    const destinations = SECTIONS.filter((id) => id !== 'panels'); // which are not there yet when a link opens
+    openShare(destinations, hasCard ? question('figures/card.png', {...state, remove: null}, pixels, false, name) : null,
       `${(name ?? 'picture').replaceAll('/', '-')}-card.png`);
   },
 };

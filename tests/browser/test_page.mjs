@@ -138,6 +138,7 @@ test('two hundred clicks leave no charts, canvases or memory behind', async () =
   const after = await measure();
   await page.goto(`${origin}/r/${run}/q/6004`);
   await panelsReady();
+  console.log(`# a heap of ${before.heap} bytes became ${after.heap}`);
   assert.equal(after.canvases, before.canvases);
   assert.ok(after.nodes < before.nodes * 1.1 + 500, `${before.nodes} nodes became ${after.nodes}`);
   assert.ok(after.listeners < before.listeners * 1.1 + 100, `${before.listeners} listeners became ${after.listeners}`);

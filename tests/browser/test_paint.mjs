@@ -20,6 +20,7 @@ test('the first paint takes at most ten requests and 100 KB, and no charts', asy
     await at.goto(world.origin);
     await ready(at);
     const {names, bytes} = await at.evaluate(beforeFirstPaint);
+    console.log(`# ${viewport.width} pixels: ${names.length} requests, ${bytes} bytes before the first paint`);
     assert.ok(names.length <= 10 && bytes <= 100 * KB, `${names.length} requests, ${bytes} bytes: ${names}`);
     const later = await at.evaluate(() => performance.getEntriesByType('resource').map(({name}) => name).filter((name) => name.includes('/later')));
     assert.deepEqual(later, []); // nobody came near the panels
@@ -61,6 +62,7 @@ test('nothing moves but by the person', async () => {
   for (const run of world.runs)
     for (const viewport of [{width: 1440, height: 900}, {width: 1024, height: 768}, {width: 390, height: 844}]) {
       const shift = await shiftOf(`${world.origin}/r/${run}`, viewport);
+      console.log(`# ${run} at ${viewport.width}: moved by ${shift.toFixed(4)}`);
       assert.ok(shift <= 0.02, `${run} at ${viewport.width}: ${shift}`);
     }
 });

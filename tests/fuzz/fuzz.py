@@ -155,7 +155,7 @@ def run(target):
     fuzzer = os.path.join(WORK, target, "fuzzer")
     try:
         done = subprocess.run([fuzzer, f"-max_total_time={max(int(SECONDS), 1)}", f"-max_len={LARGEST.get(target, 2048)}", "-timeout=25",
-                               "-rss_limit_mb=2048", "-detect_leaks=0",  # but at its end
+                               "-rss_limit_mb=2048", "-detect_leaks=0",  # LeakSanitizer looks for them at its end
                                "-print_final_stats=1", f"-artifact_prefix={WORK}/{target}/", corpus, seeds],
                               cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace")
         assert done.returncode == 0, f"{target}: the input that did it, unless it is a leak told at the end, is in {WORK}/{target}\n{done.stderr[-6000:]}"

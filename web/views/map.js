@@ -11,7 +11,7 @@ import {canAsk} from '../state.js';
 
 const HEIGHT = 460, EDGE = 14; // pixels
 const REACH = 14; // pixels within which a point is pointed at
-const STRIDE = 16; // pixels between the places that an arrow key looks at on its way
+const STRIDE = 8; // pixels that an arrow key goes at least: points lie side by side
 const ZOOM = 1.6, ZOOM_MAX = 40;
 
 /** Which way an arrow key goes. @type {Record<string, [number, number]>} */
@@ -89,17 +89,17 @@ function nearest(map, place, x, y) {
   return best;
 }
 
-/** The next sample that way from a point of the frame, within it; -1: there is none. @param {SampleMap} map @param {(i: number) => [number, number]} place
- *  @param {[number, number]} from @param {[number, number]} way @param {number} width of the frame */
+/** The next sample that way from a point of the frame, within it: near, and rather ahead than beside; -1: there is none. @param {SampleMap} map
+ *  @param {(i: number) => [number, number]} place @param {[number, number]} from @param {[number, number]} way @param {number} width of the frame */
 function next(map, place, from, way, width) {
-  const points = map.x.map((x, i) => x === null ? from : place(i)), inFrame = (/** @type {number} */ x, /** @type {number} */ y) => x >= 0 && x <= width && y >= 0 && y <= HEIGHT;
-  for (let [x, y] = [from[0] + STRIDE * way[0], from[1] + STRIDE * way[1]]; inFrame(x, y); x += STRIDE * way[0], y += STRIDE * way[1]) {
-    const i = nearest(map, (one) => points[one], x, y);
-    if (i < 0) continue;
-    const [px, py] = points[i], along = (px - from[0]) * way[0] + (py - from[1]) * way[1];
-    if (along > 1 && inFrame(px, py)) return i; // it may lie beside the way, but not behind
+  let best = -1, least = Infinity;
+  for (let i = 0; i < map.x.length; i++) {
+    if (map.x[i] === null) continue;
+    const [x, y] = place(i), along = (x - from[0]) * way[0] + (y - from[1]) * way[1], beside = Math.abs((x - from[0]) * way[1] - (y - from[1]) * way[0]);
+    const far = along + 2 * beside;
+    if (along >= STRIDE && far < least && x >= 0 && x <= width && y >= 0 && y <= HEIGHT) [best, least] = [i, far];
   }
-  return -1;
+  return best;
 }
 
 /** The last look, so that a click on a sample does not zoom out, and the sample that keys point at; -1: none. */
@@ -170,6 +170,7 @@ function takeKeys({canvas, run, map, asked, place, redrawn, zoom, actions}, hide
   const ask = () => {
     const isAnswered = canAsk(run, look.pointed) && !('picking' in document.body.dataset);
     actions.explain(look.pointed);
+    look.pointed = -1; // keys go on from what is asked about
     if (isAnswered) byId('answer').focus();
   };
   canvas.addEventListener('focus', redrawn);
