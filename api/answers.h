@@ -90,7 +90,8 @@ char *kl_json_report(const struct kl_run *run, const struct kl_accuracy *accurac
                      uint32_t n_accuracies, const struct kl_report *report);
 
 /* In what share of test queries training samples are among the top ten. */
-char *kl_json_hubness(const struct kl_query *query, const struct kl_hubness *common);
+char *kl_json_hubness(const struct kl_run *run, const struct kl_query *query,
+                      const struct kl_hubness *common);
 
 /* Suspects first .. end-1, with their predictions: *text is the caller's. Errors: KL_ERR_MEMORY and
  * those of reading. */

@@ -347,7 +347,7 @@ char *kl_json_attention(const struct kl_run *run, const struct kl_query *query, 
 {
     struct kl_json writer = kl_json_begin(), *json = &writer;
 
-    kl_json_string(json, "run", run->fingerprint);
+    kl_json_add_run(json, run);
     if (sample < 0)
         kl_json_null(json, "sample");
     else

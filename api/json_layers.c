@@ -1,4 +1,4 @@
-/* A run's layers, and what is damaged of them. */
+/* A run's layers, and what is damaged or missing of its history. */
 #include "api/json_parts.h"
 
 /* How a layer's places are cut out of what it reads; of none null. */
@@ -50,6 +50,34 @@ void kl_json_add_layers(struct kl_json *json, const struct kl_run *run)
         kl_json_bool(json, "errors", layout.errors[l] > 0);
         kl_json_end(json);
     }
+    kl_json_end(json);
+}
+
+void kl_json_add_share(struct kl_json *json, const struct kl_run *run)
+{
+    if (run->history.n_missing)
+        kl_json_number(json, "history_share", kl_history_share(&run->history));
+}
+
+void kl_json_add_run(struct kl_json *json, const struct kl_run *run)
+{
+    kl_json_string(json, "run", run->fingerprint);
+    kl_json_add_share(json, run);
+}
+
+void kl_json_add_shards(struct kl_json *json, const struct kl_run *run)
+{
+    if (run->n_shards == 1)
+        return;
+    kl_json_object(json, "shards");
+    kl_json_count(json, "count", run->n_shards);
+    kl_json_list(json, "missing");
+    for (uint32_t i = 0; i < run->n_shards; i++)
+        if (!run->shards[i].path)
+            kl_json_count(json, NULL, i);
+    kl_json_end(json);
+    kl_json_count(json, "missing_patterns", run->history.n_missing);
+    kl_json_number(json, "history_share", kl_history_share(&run->history));
     kl_json_end(json);
 }
 

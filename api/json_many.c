@@ -93,7 +93,7 @@ char *kl_json_report(const struct kl_run *run, const struct kl_accuracy *accurac
 {
     struct kl_json writer = kl_json_begin(), *json = &writer;
 
-    kl_json_string(json, "run", run->fingerprint);
+    kl_json_add_run(json, run);
     kl_json_string(json, "name", run->training.name);
     kl_json_count(json, "patterns", run->history.n_patterns);
     kl_json_count(json, "steps", run->training.n_steps);
@@ -127,10 +127,12 @@ char *kl_json_report(const struct kl_run *run, const struct kl_accuracy *accurac
     return kl_json_finish(json);
 }
 
-char *kl_json_hubness(const struct kl_query *query, const struct kl_hubness *common)
+char *kl_json_hubness(const struct kl_run *run, const struct kl_query *query,
+                      const struct kl_hubness *common)
 {
     struct kl_json writer = kl_json_begin(), *json = &writer;
 
+    kl_json_add_share(json, run);
     kl_json_count(json, "layer", query->layer);
     kl_json_string(json, "rank", query->rank->name);
     kl_json_string(json, "by", query->by_sample ? "sample" : "pattern");
@@ -154,6 +156,7 @@ enum kl_status kl_json_suspects(struct kl_run *run, const struct kl_suspects *su
     char token[24];
     enum kl_status status = KL_OK;
 
+    kl_json_add_share(json, run);
     kl_json_list(json, "suspects");
     for (uint32_t i = first; !status && i < end; i++) {
         const struct kl_suspect *one = &suspects->samples[i];

@@ -11,6 +11,14 @@
 /* After which steps the next data set was trained on, as the member switches. */
 void kl_json_add_switches(struct kl_json *json, const struct kl_run *run);
 
+/* Which run an answer is of, as the member run, and, where shards of it are missing, from how much
+ * of its history it is, as history_share. */
+void kl_json_add_run(struct kl_json *json, const struct kl_run *run);
+void kl_json_add_share(struct kl_json *json, const struct kl_run *run); /* that alone */
+
+/* The files that its history is cut into, as the member shards, if there are several. */
+void kl_json_add_shards(struct kl_json *json, const struct kl_run *run);
+
 /* A run's layers, as the member layers. */
 void kl_json_add_layers(struct kl_json *json, const struct kl_run *run);
 

@@ -5,6 +5,7 @@
 #include "core/explain/text/reading.h"
 #include "api/asked/query_text.h"
 #include "api/json.h"
+#include "api/json_parts.h"
 #include "api/text/json_text.h"
 #include "api/answers.h"
 
@@ -20,7 +21,7 @@ static const struct kl_corpus *corpus_of(const struct kl_run *run)
 static void add_stretch(struct kl_json *json, const struct kl_run *run,
                         const struct kl_query_text *text)
 {
-    kl_json_string(json, "run", run->fingerprint);
+    kl_json_add_run(json, run);
     if (text->sample >= 0)
         kl_json_add_position(json, run, (uint32_t)text->sample);
     else
@@ -120,7 +121,7 @@ char *kl_json_continuation(const struct kl_run *run, const struct kl_query_text 
     struct kl_json writer = kl_json_begin(), *json = &writer;
     uint8_t *spaced = malloc(n);
 
-    kl_json_string(json, "run", run->fingerprint);
+    kl_json_add_run(json, run);
     if (!spaced)
         kl_json_fail(json);
     for (uint32_t i = 0; spaced && i < n; i++)

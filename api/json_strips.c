@@ -72,7 +72,7 @@ char *kl_json_strips(const struct kl_run *run, const struct kl_strips *strips, d
 {
     struct kl_json writer = kl_json_begin(), *json = &writer;
 
-    kl_json_string(json, "run", run->fingerprint);
+    kl_json_add_run(json, run);
     kl_json_list(json, "strips");
     for (uint32_t i = 0; i < strips->n; i++)
         add_strip(json, run, &strips->strips[i]);

@@ -16,6 +16,7 @@ enum kl_status kl_cli_influence(int argc, char **argv, struct kl_error *err);
 enum kl_status kl_cli_retrain(int argc, char **argv, struct kl_error *err);
 enum kl_status kl_cli_marks(int argc, char **argv, struct kl_error *err);
 enum kl_status kl_cli_verify(int argc, char **argv, struct kl_error *err);
+enum kl_status kl_cli_split(int argc, char **argv, struct kl_error *err);
 enum kl_status kl_cli_upgrade(int argc, char **argv, struct kl_error *err);
 enum kl_status kl_cli_info(int argc, char **argv, struct kl_error *err);
 

@@ -27,6 +27,7 @@ static const struct command commands[] = {
     {"retrain", kl_cli_retrain, "what it says when trained again without some samples"},
     {"marks", kl_cli_marks, "what was decided about them on the page"},
     {"verify", kl_cli_verify, "check a run file and its dual form"},
+    {"split", kl_cli_split, "cut a run into several files that are one"},
     {"upgrade", kl_cli_upgrade, "bring a run of an earlier format up to date"},
     {"info", kl_cli_info, "summarise a run"},
 };

@@ -90,7 +90,9 @@ static void print_logits(const struct kl_run *run, const struct kl_answer *answe
             printf(" = %13.4f + %10.4f", answer->initial_guess[j], answer->correction[j]);
         printf("%s\n", j == answer->predicted ? "  <- predicted" : "");
     }
-    if (has_dual)
+    if (has_dual && run->history.n_missing)
+        printf("The sum lacks what the missing shards added: up to %.2g.\n", answer->max_abs_error);
+    else if (has_dual)
         printf("The sum is the logit within %.1e.\n", answer->max_abs_error);
     else
         printf("No error signals are recorded, so there are no contributions.\n");

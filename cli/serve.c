@@ -15,6 +15,7 @@
 #include "cli/options/options.h"
 #include "cli/options/run_files.h"
 #include "cli/remedy.h"
+#include "cli/session.h"
 #include "core/base/blas.h"
 #include "core/base/files.h"
 #include "core/base/memory.h"
@@ -193,39 +194,42 @@ static enum kl_status follow(struct kl_served *served, const char *draft, struct
     return status;
 }
 
-static enum kl_status open_finished(struct kl_served *served, const char *path, int is_named,
-                                    struct kl_error *err)
+static enum kl_status open_finished(struct kl_served *served, const struct kl_run_files *files,
+                                    size_t i, struct kl_error *err)
 {
+    const char *path = files->paths.paths[i];
     const struct kl_run *same = NULL;
     struct stat info;
     enum kl_status status;
 
     if (isatty(STDERR_FILENO) && !stat(path, &info))
         fprintf(stderr, "Opening %s (%.0f MB)\n", path, (double)info.st_size / 1e6);
-    status = kl_served_open(served, path, &same, err);
-    if (!status && same && is_named)
+    status = kl_served_open(served, path, files->paths.paths, files->paths.n, &same, err);
+    if (!status && same && i < files->n_named &&
+        (same->n_shards == 1 || !kl_run_has_file(same, path)))
         status = kl_fail(err, KL_ERR_USAGE, "%s and %s are the same run (%s): name it once",
                          same->path, path, same->fingerprint);
     return status;
 }
 
 /* What cannot be served and is only one of a folder is left out, and that is said. */
-static enum kl_status open_one(struct kl_served *served, const char *path, int is_named,
+static enum kl_status open_one(struct kl_served *served, const struct kl_run_files *files, size_t i,
                                size_t *n_opened, struct kl_error *err)
 {
+    const char *path = files->paths.paths[i];
     char *file = NULL;
     enum kl_status status = kl_follow_find(path, &file, err);
 
     if (!status && kl_follow_is_written(file)) {
         status = follow(served, file, err);
     } else {
-        status = open_finished(served, path, is_named, err);
+        status = open_finished(served, files, i, err);
         if ((status == KL_ERR_UNFINISHED || status == KL_ERR_RECORDING) && file)
             status = follow(served, file, err);
     }
     free(file);
     *n_opened += !status;
-    if (status && is_named)
+    if (status && i < files->n_named)
         return kl_remedy(err, path);
     if (status)
         fprintf(stderr, "keylight: left out: %s\n", err->message);
@@ -241,6 +245,17 @@ static void print_damage(const struct kl_run *run, const struct kl_run_damage *d
             run->path, damage->what, damage->layer);
 }
 
+static void print_what_is_missing(struct kl_served *served)
+{
+    struct kl_run *runs[KL_SERVED_MAX];
+    size_t n = kl_served_take_all(served, runs);
+
+    for (size_t i = 0; i < n; i++) {
+        kl_print_missing(runs[i]);
+        kl_served_give(served, runs[i]);
+    }
+}
+
 /* In the order in which they were named. */
 static enum kl_status open_all(const struct kl_run_files *files, struct kl_served *served,
                                struct kl_error *err)
@@ -248,8 +263,8 @@ static enum kl_status open_all(const struct kl_run_files *files, struct kl_serve
     size_t n_opened = 0;
     enum kl_status status = KL_OK;
 
-    for (size_t i = 0; !status && i < files->n; i++)
-        status = open_one(served, files->paths[i], i < files->n_named, &n_opened, err);
+    for (size_t i = 0; !status && i < files->paths.n; i++)
+        status = open_one(served, files, i, &n_opened, err);
     return status || n_opened
                ? status
                : kl_fail(err, KL_ERR_USAGE, "none of these runs can be served: see above");
@@ -395,13 +410,15 @@ enum kl_status kl_cli_serve(int argc, char **argv, struct kl_error *err)
         request.memory_bytes = kl_keeper_usual_room();
     if (!status) { /* before there are threads */
         browser = request.open ? prepare_browser() : -1;
-        gave_up_files = kl_confine_files(files.paths, files.n);
+        gave_up_files = kl_confine_files(files.paths.paths, files.paths.n);
         status = kl_pool_create(0, &pool, err);
     }
     if (!status)
         status = kl_served_create(pool, request.memory_bytes, print_damage, &served, err);
     if (!status)
         status = open_all(&files, served, err);
+    if (!status)
+        print_what_is_missing(served);
     if (!status)
         status = serve(&request, served, pool, browser, gave_up_files, err);
     kl_served_free(served);

@@ -1,5 +1,8 @@
 #include "cli/session.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "cli/remedy.h"
 #include "core/base/blas.h"
 
@@ -12,7 +15,24 @@ enum kl_status kl_session_open(const char *path, struct kl_session *session, str
         status = kl_pool_create(0, &session->pool, err);
     if (!status && kl_run_open(path, kl_pool_n_workers(session->pool), &session->run, err))
         status = kl_remedy(err, path);
+    if (!status)
+        kl_print_missing(session->run);
     return status;
+}
+
+void kl_print_missing(const struct kl_run *run)
+{
+    char missing[200];
+
+    if (!run->history.n_missing)
+        return;
+    kl_run_missing_shards(run, missing, sizeof missing);
+    fprintf(
+        stderr,
+        "keylight: of the shards 0 to %u of %s, %s %s missing: all that follows is from %.3g %% "
+        "of its history\n",
+        run->n_shards - 1, run->training.name, missing, strchr(missing, ',') ? "are" : "is",
+        100 * kl_history_share(&run->history));
 }
 
 void kl_session_close(struct kl_session *session)

@@ -34,7 +34,7 @@ static enum kl_status check_integrity(sqlite3 *db, struct kl_error *err)
     return status;
 }
 
-enum kl_status kl_check_rows(const char *path, struct kl_error *err)
+static enum kl_status check_file(const char *path, struct kl_error *err)
 {
     sqlite3 *db = NULL;
     enum kl_status status = kl_db_open(path, KL_OPEN_READ, &db, err);
@@ -57,6 +57,17 @@ enum kl_status kl_check_rows(const char *path, struct kl_error *err)
     if (!status)
         status = kl_objects_check_rows(db, err);
     sqlite3_close(db);
+    return status;
+}
+
+enum kl_status kl_check_rows(const char *path, struct kl_error *err)
+{
+    struct kl_paths files = {0};
+    enum kl_status status = kl_shards_list(path, &files, err);
+
+    for (size_t i = 0; !status && i < files.n; i++)
+        status = check_file(files.paths[i], err);
+    kl_paths_clear(&files);
     return status;
 }
 
@@ -151,17 +162,50 @@ static enum kl_status check_text(const struct kl_run *run, struct kl_error *err)
     return status;
 }
 
-static enum kl_status check_fingerprint(struct kl_run *run, struct kl_error *err)
+/* Whether a file's rows give the fingerprint that it has. */
+static enum kl_status check_fingerprint(const char *path, struct kl_error *err)
 {
+    sqlite3 *db = NULL;
+    sqlite3_stmt *statement = NULL;
     char fingerprint[17];
-    enum kl_status status = kl_rows_fingerprint(run->private->db, fingerprint, err);
+    const char *stored = NULL;
+    int row = 0;
+    enum kl_status status = kl_db_open(path, KL_OPEN_IMMUTABLE, &db, err);
 
-    if (!status && strcmp(fingerprint, run->fingerprint) != 0)
+    if (!status)
+        status = kl_rows_fingerprint(db, fingerprint, err);
+    if (!status)
+        status = kl_db_prepare(db, "SELECT fingerprint FROM run", &statement, err);
+    if (!status)
+        status = kl_db_next(statement, &row, err);
+    if (!status && row)
+        stored = (const char *)sqlite3_column_text(statement, 0);
+    if (!status && (!stored || strcmp(fingerprint, stored) != 0))
         status = kl_fail(err, KL_ERR_DAMAGED,
                          "%s is damaged: its fingerprint is %s, its rows give %s; restore it from "
                          "a copy or train it again",
-                         run->path, run->fingerprint, fingerprint);
+                         path, stored ? stored : "missing", fingerprint);
+    sqlite3_finalize(statement);
+    sqlite3_close(db);
     return status;
+}
+
+/* What is there, and whether that is all. */
+static enum kl_status check_shards(const struct kl_run *run, struct kl_error *err)
+{
+    char missing[200];
+    enum kl_status status = KL_OK;
+
+    for (uint32_t i = 0; !status && i < run->n_shards; i++)
+        if (run->shards[i].path)
+            status = check_fingerprint(run->shards[i].path, err);
+    if (status || !run->history.n_missing)
+        return status;
+    kl_run_missing_shards(run, missing, sizeof missing);
+    return kl_fail(err, KL_ERR_INPUT,
+                   "what is here of %s is what was written, but of its shards 0 to %u these are "
+                   "missing: %s; bring them back, and the history can be compared with the weights",
+                   run->training.name, run->n_shards - 1, missing);
 }
 
 /* Of a recorded network: that what can be asked about has all that it is asked, and images pixels.
@@ -227,7 +271,7 @@ static enum kl_status check_order(const struct kl_run *run, struct kl_error *err
 
 enum kl_status kl_check_run(struct kl_run *run, struct kl_error *err)
 {
-    enum kl_status status = check_fingerprint(run, err);
+    enum kl_status status = check_shards(run, err);
 
     if (!status && run->n_damaged)
         status = kl_fail(err, KL_ERR_DAMAGED,

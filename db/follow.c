@@ -14,6 +14,7 @@
 #include "db/file/objects.h"
 #include "db/file/rows.h"
 #include "db/file/run_row.h"
+#include "db/run_private.h"
 #include "db/writer.h"
 
 enum kl_status kl_follow_find(const char *path, char **draft, struct kl_error *err)
@@ -153,8 +154,7 @@ static enum kl_status open_copy(const char *copy, const char *draft, unsigned n_
         free(name);
         return status;
     }
-    free((*run)->path);
-    (*run)->path = name;
+    kl_run_rename(*run, name);
     (*run)->is_unfinished = 1;
     memcpy((*run)->fingerprint, (*run)->birth, sizeof(*run)->birth);
     return KL_OK;

@@ -7,10 +7,8 @@
 #include "core/explain/history.h"
 #include "core/scan/keeper.h"
 #include "core/training/training.h"
+#include "db/folder.h"
 #include "db/other_setting.h"
-
-/* Behind the name of a run that is not finished: under that it is written. */
-#define KL_PART ".part"
 
 struct kl_run_curve_point {
     uint32_t step, dataset;
@@ -26,17 +24,28 @@ struct kl_run_damage {
     char what[200]; /* "key_chunk 3 is not what was written" */
 };
 
+#define KL_SHARDS_MAX 256 /* each file is open once for every worker */
+
+/* One of the files that a run's history is cut into: the steps from first_step to last_step. */
+struct kl_run_shard {
+    char *path; /* NULL: it is missing, and what is asked is answered from the others */
+    uint32_t first_step, last_step;
+    uint64_t first_pattern, n_patterns; /* as in the whole run */
+};
+
 struct kl_run {
-    char *path;
+    const char *path;            /* of its first file, which has all but the rest of the history */
+    uint32_t n_shards;           /* 1: it is one file */
+    struct kl_run_shard *shards; /* (n_shards) */
     struct kl_training training;
     int is_unfinished;      /* training.n_steps is how far it is */
     uint32_t planned_steps; /* of such a run; 0: nobody knows, as it is recorded */
     uint32_t n_other_settings;
     struct kl_other_setting *other_settings;
-    char fingerprint[17]; /* names the run in URLs */
-    char version[17];     /* of all that it holds */
+    char fingerprint[17]; /* names the run in URLs, however it is cut */
+    char version[17];     /* of all that is here: another one where shards are missing */
     char birth[17];       /* of its settings, data and initial weights: known at its first step */
-    uint64_t file_bytes;
+    uint64_t file_bytes;  /* of all its files */
     struct kl_collection data; /* without pixels: read them with kl_run_image */
     struct kl_network *initial, *final;
     struct kl_step_rule *rules; /* (n_steps) */
@@ -51,12 +60,24 @@ struct kl_run {
 
 /* Opens a run for scanning by n_workers workers at a time (0: the caller only wants its settings,
  * and history has no keys nor errors). The caller ends *run with kl_run_close.
+ * path: its file; or any of the shards that it is cut into, whose others are looked for beside it
+ * and among n_others files; or a folder that has one run. Where shards are missing but not the
+ * first, the rest is opened (history.n_missing).
  * A layer whose keys or error signals cannot be told apart any more is noted in damage, and the
- * rest is opened. Errors: those of kl_db_open; KL_ERR_UNFINISHED; KL_ERR_DAMAGED (so that nothing
- * can be answered); KL_ERR_MEMORY. */
+ * rest is opened. Errors: those of kl_db_open; KL_ERR_UNFINISHED; KL_ERR_INPUT (a folder of several
+ * runs, or a shard without the first one); KL_ERR_DAMAGED (so that nothing can be answered);
+ * KL_ERR_MEMORY. */
 enum kl_status kl_run_open(const char *path, unsigned n_workers, struct kl_run **run,
                            struct kl_error *err);
+enum kl_status kl_run_open_among(const char *path, char *const *others, size_t n_others,
+                                 unsigned n_workers, struct kl_run **run, struct kl_error *err);
 void kl_run_close(struct kl_run *run);
+
+/* Whether the file at path is one of the run's. */
+int kl_run_has_file(const struct kl_run *run, const char *path);
+
+/* The numbers of the shards that are missing, as in "1, 4": an empty text where none is. */
+void kl_run_missing_shards(const struct kl_run *run, char *text, size_t n_bytes);
 
 /* How much is noted in damage by now. Thread-safe. */
 uint32_t kl_run_n_damaged(const struct kl_run *run);

@@ -7,6 +7,7 @@
 
 #include "db/file/mapping.h"
 #include "db/tables/chunks.h"
+#include "db/folder.h"
 #include "db/run.h"
 #include "db/tables/queries.h"
 
@@ -18,11 +19,12 @@ struct kl_kept_source {
 };
 
 struct kl_run_private {
-    pthread_mutex_t lock; /* of db and image, which requests share */
-    sqlite3 *db;
-    struct kl_mapping *mapping; /* of the file, or NULL */
-    sqlite3_blob *image;        /* open on some image chunk, or NULL */
-    int has_images;             /* whether run->data has its pixels */
+    pthread_mutex_t lock;         /* of db and image, which requests share */
+    sqlite3 *db;                  /* of the first file */
+    sqlite3 **shards;             /* (n_shards) of all that are there, while the run is opened */
+    struct kl_mapping **mappings; /* (n_shards) of the files, or NULL */
+    sqlite3_blob *image;          /* open on some image chunk, or NULL */
+    int has_images;               /* whether run->data has its pixels */
     struct kl_chunk_files *files;
     struct {
         const struct kl_block_source *keys[KL_LAYERS_MAX], *errors[KL_LAYERS_MAX];
@@ -43,6 +45,9 @@ struct kl_run_private {
     struct kl_damaged_source *damaged; /* those in the place of what is */
 };
 
+/* Reads all of a run whose files are found. What it leaves on failure kl_run_close ends. */
+enum kl_status kl_run_read(struct kl_run *run, unsigned n_workers, struct kl_error *err);
+
 /* Where *err says that a source of a layer (from 0) of so many rows is damaged, puts another in its
  * place that says the same when it is read, and notes it. Other errors are returned. */
 enum kl_status kl_run_replace_damaged(struct kl_run *run, uint32_t layer, uint64_t n_rows,
@@ -59,8 +64,33 @@ const struct kl_run_damage *kl_run_note_damage(struct kl_run *run, uint32_t laye
 int kl_run_is_damaged(const struct kl_block_source *source);
 void kl_run_free_damaged(struct kl_run *run);
 
+/* Gives a run of one file, which is open and has lost its name, another one: path is its own from
+ * then on. */
+void kl_run_rename(struct kl_run *run, char *path);
+
 /* Ends what kl_run_keep began. */
 void kl_run_let_go(struct kl_run *run);
+
+/* Fills run->shards with the file at path, which has a row in its table shard (is_shard) or is the
+ * whole run, and, if it is a shard, with those of the same run that are beside it or among n_others
+ * files; run->path is the first one's. Errors: KL_ERR_INPUT (the first shard, which has all but the
+ * history, is not there), KL_ERR_DAMAGED, KL_ERR_MEMORY. */
+enum kl_status kl_shards_find(struct kl_run *run, const char *path, int is_shard,
+                              char *const *others, size_t n_others, struct kl_error *err);
+
+/* Which patterns each shard has, once starts has those of all steps of the whole run; then starts
+ * are those of the shards that are there. Errors: KL_ERR_DAMAGED (they do not fit together). */
+enum kl_status kl_shards_place(struct kl_run *run, uint64_t *starts, struct kl_error *err);
+
+/* The file of the only run in a folder, or one of its shards: *path is the caller's to free.
+ * Errors: KL_ERR_INPUT (there is none, or there are several), KL_ERR_IO, KL_ERR_MEMORY. */
+enum kl_status kl_shards_pick(const char *folder, char **path, struct kl_error *err);
+
+/* The files of the run at path, which is what kl_run_open takes: the holder's to clear. Errors:
+ * those of kl_shards_pick, KL_ERR_MEMORY; what cannot be read is listed by itself. */
+enum kl_status kl_shards_list(const char *path, struct kl_paths *files, struct kl_error *err);
+
+void kl_shards_free(struct kl_run *run);
 
 /* Reads steps, rules and showings, once settings, data and layers are known. Errors:
  * KL_ERR_DAMAGED, KL_ERR_MEMORY. */

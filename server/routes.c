@@ -184,6 +184,8 @@ static void route_run(struct kl_service *service, const char *path,
                          "is read of it is no answer; put a whole copy in its place and start the "
                          "server again");
     }
+    if (run->history.n_missing)
+        reply->history_share = kl_history_share(&run->history);
     kl_served_give(service->served, run);
 }
 

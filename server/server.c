@@ -87,7 +87,7 @@ static void add_reply_headers(struct MHD_Response *response, const struct kl_rep
 {
     static const char *const caches[] = {"no-store", "no-cache",
                                          "private, max-age=31536000, immutable"};
-    char seconds[16];
+    char number[16];
 
     add_header(response, "Cache-Control", caches[reply->cache]);
     if (reply->type)
@@ -105,8 +105,12 @@ static void add_reply_headers(struct MHD_Response *response, const struct kl_rep
     if (reply->authenticate)
         add_header(response, "WWW-Authenticate", reply->authenticate);
     if (reply->retry_after) {
-        snprintf(seconds, sizeof seconds, "%d", reply->retry_after);
-        add_header(response, "Retry-After", seconds);
+        snprintf(number, sizeof number, "%d", reply->retry_after);
+        add_header(response, "Retry-After", number);
+    }
+    if (reply->history_share > 0) {
+        snprintf(number, sizeof number, "%.6g", reply->history_share);
+        add_header(response, "Keylight-History-Share", number);
     }
 }
 

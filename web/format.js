@@ -125,6 +125,11 @@ export function scientific(value) {
   return `${digits}\u2009×\u200910${superscript}`;
 }
 
+/** How far the sum is from what the network says. @param {{exactness: {max_abs_error?: number|null}, history_share?: number}} answer */
+export function agreement({exactness, history_share: share}) {
+  return share ? `from ${percent(share)} of the history` : `dual = primal within ${scientific(exactness.max_abs_error ?? 0)}`;
+}
+
 /** What a sample is. @param {RunSummary} run */
 export function noun(run) {
   return run.kind === 'text' ? 'position' : run.kind === 'described' ? 'sample' : 'image';

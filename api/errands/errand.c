@@ -45,6 +45,10 @@ enum kl_status kl_errand_possible(enum kl_errand_kind kind, const struct kl_run 
     if (run->is_unfinished)
         return kl_fail(err, KL_ERR_UNFINISHED,
                        "this run is in training: ask that when it is finished");
+    if (run->history.n_missing && (kind == KL_ERRAND_VOTES || kind == KL_ERRAND_TRUTH))
+        return kl_fail(err, KL_ERR_USAGE,
+                       "shards of this run are missing, and this is kept as what the whole history "
+                       "says: bring them back");
     if (kind == KL_ERRAND_VOTES)
         return kl_history_is_text(&run->history)
                    ? kl_fail(err, KL_ERR_USAGE, "votes are of samples with classes, not of texts")

@@ -182,7 +182,7 @@ static char *answer(const struct kl_errand *errand, const struct kl_run *run,
 {
     struct kl_json json = kl_json_begin();
 
-    kl_json_string(&json, "run", run->fingerprint);
+    kl_json_add_run(&json, run);
     switch (errand->kind) {
     case KL_ERRAND_RETRAIN:
         add_retrained(&json, errand, run, &result->retrained);

@@ -92,6 +92,9 @@ static void name_question(const struct kl_drawing *drawing, unsigned asks, char 
     kl_word_count(answer->n_patterns, patterns);
     used = (size_t)snprintf(text, n_bytes, "run %s (%s), %s patterns", run->training.name,
                             run->fingerprint, patterns);
+    if (run->history.n_missing)
+        used += (size_t)snprintf(text + used, n_bytes - used, ", %.3g %% of its history",
+                                 100 * kl_history_share(&run->history));
     if (asks & KL_ASKS_LAYER && (!(asks & KL_ASKS_RANK) || query->rank->uses_layer))
         used += (size_t)snprintf(text + used, n_bytes - used, "; layer %u of %u", query->layer,
                                  run->training.shape.n_layers);

@@ -234,7 +234,7 @@ char *kl_json_text_attention(const struct kl_run *run, const struct kl_query *qu
 {
     struct kl_json writer = kl_json_begin(), *json = &writer;
 
-    kl_json_string(json, "run", run->fingerprint);
+    kl_json_add_run(json, run);
     add_subject(json, run, text, place);
     kl_json_count(json, "layer", query->layer);
     kl_json_string(json, "rank", query->rank->name);

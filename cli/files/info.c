@@ -6,6 +6,7 @@
 #include "cli/options/options.h"
 #include "cli/output/json.h"
 #include "cli/remedy.h"
+#include "cli/session.h"
 #include "cli/output/recorded_run.h"
 #include "cli/output/text_output.h"
 #include "core/data/text/corpus.h"
@@ -128,6 +129,21 @@ static void print_curve(const struct kl_run *run)
                run->curve[i].loss);
 }
 
+static void print_shards(const struct kl_run *run)
+{
+    if (run->n_shards == 1)
+        return;
+    for (uint32_t i = 0; i < run->n_shards; i++) {
+        const struct kl_run_shard *shard = &run->shards[i];
+
+        printf("%s", i ? "           " : "shards     ");
+        if (shard->path)
+            printf("%u: steps %u to %u, %s\n", i, shard->first_step, shard->last_step, shard->path);
+        else
+            printf("%u: missing\n", i);
+    }
+}
+
 static void print_run(const struct kl_run *run)
 {
     const struct kl_training *training = &run->training;
@@ -135,6 +151,7 @@ static void print_run(const struct kl_run *run)
     char text[KL_VALUE_BYTES];
 
     printf("%s (%s)\n", training->name, run->fingerprint);
+    print_shards(run);
     if (training->shape.layers) {
         kl_print_recorded_run(run);
         print_memory(run);
@@ -204,6 +221,8 @@ enum kl_status kl_cli_info(int argc, char **argv, struct kl_error *err)
     status = kl_one_operand(argv, n_operands, "run file", &path, err);
     if (!status && kl_run_open(path, 0, &run, err))
         status = kl_remedy(err, path);
+    if (!status)
+        kl_print_missing(run);
     if (!status && json) {
         status = kl_print_json(kl_json_run(run), err);
     } else if (!status) {

@@ -2,19 +2,15 @@
 #ifndef KL_CLI_OPTIONS_RUN_FILES_H
 #define KL_CLI_OPTIONS_RUN_FILES_H
 
-#include <stddef.h>
-
-#include "core/base/error.h"
+#include "db/folder.h"
 
 struct kl_run_files {
-    char **paths; /* (n) */
-    size_t n;
+    struct kl_paths paths;
     size_t n_named; /* of them by themselves: the first ones; the others are what a folder has */
 };
 
-/* All of n names: files as they stand, then what folders have in them whose name ends in .keylight
- * (or with KL_PART behind that, of those in training),
- * in the order of their names. The caller ends *files with kl_run_files_clear, also on failure.
+/* All of n names: files as they stand, then what folders have in them (db/folder.h), those in
+ * training, too. The caller ends *files with kl_run_files_clear, also on failure.
  * Errors: KL_ERR_NOT_FOUND (a folder without any), KL_ERR_IO, KL_ERR_MEMORY. */
 enum kl_status kl_run_files_find(char *const *names, size_t n, struct kl_run_files *files,
                                  struct kl_error *err);

@@ -53,6 +53,8 @@ static void print_next(const struct kl_run *run, const struct kl_answer *answer)
         printf("No error signals are recorded, so there are no contributions.\n");
     else if (run->history.left_out > 0)
         printf("Left out: what the smallest error signals, which are not recorded, added.\n");
+    else if (run->history.n_missing)
+        printf("The sum lacks what the missing shards added: up to %.2g.\n", answer->max_abs_error);
     else
         printf("The sum is the logit within %.1e.\n", answer->max_abs_error);
     free(left);

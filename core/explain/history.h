@@ -58,6 +58,9 @@ struct kl_history {
     const struct kl_collection *data;
     const struct kl_network *initial, *final;
     uint64_t n_patterns;
+    /* Patterns of the training that are not here, as a shard of the history is missing: their steps
+     * have none, and sums over patterns lack them. */
+    uint64_t n_missing;
     uint32_t n_steps;
     const uint64_t *starts;      /* (n_steps + 1) the first pattern of each step; n_patterns */
     uint32_t patterns_per_step;  /* of every step, or 0: they differ; */
@@ -124,6 +127,12 @@ static inline uint64_t kl_history_start(const struct kl_history *history, uint32
 static inline uint32_t kl_history_count(const struct kl_history *history, uint32_t step)
 {
     return (uint32_t)(history->starts[step] - history->starts[step - 1]);
+}
+
+/* How much of the training's patterns is here: 1 but where shards are missing. */
+static inline double kl_history_share(const struct kl_history *history)
+{
+    return (double)history->n_patterns / (double)(history->n_patterns + history->n_missing);
 }
 
 /* Of SGD: c_s of a pattern's step at a layer, from 0. */

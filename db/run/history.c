@@ -14,10 +14,10 @@
 #define RATE_MAX 1e9                    /* of rates, decay, and what gradients were scaled by */
 #define PATTERNS_PER_STEP_MAX (1 << 28) /* far more than fits any memory */
 
-static enum kl_status damaged(const struct kl_run *run, const char *what, struct kl_error *err)
+static enum kl_status damaged(const char *path, const char *what, struct kl_error *err)
 {
     return kl_fail(err, KL_ERR_DAMAGED,
-                   "%s is damaged: %s; restore it from a copy or train it again", run->path, what);
+                   "%s is damaged: %s; restore it from a copy or train it again", path, what);
 }
 
 /* How many patterns each step has. */
@@ -45,7 +45,7 @@ static enum kl_status read_steps(struct kl_run *run, struct kl_error *err)
         if (s >= n_steps || sqlite3_column_int64(statement, 0) != s + 1 ||
             sqlite3_column_int64(statement, 1) != (sqlite3_int64)starts[s] || count < 1 ||
             count > PATTERNS_PER_STEP_MAX) {
-            status = damaged(run, "its steps do not follow each other", err);
+            status = damaged(run->path, "its steps do not follow each other", err);
             break;
         }
         starts[s + 1] = starts[s] + (uint64_t)count;
@@ -59,7 +59,11 @@ static enum kl_status read_steps(struct kl_run *run, struct kl_error *err)
     }
     sqlite3_finalize(statement);
     if (!status && s != n_steps)
-        status = damaged(run, "steps are missing", err);
+        status = damaged(run->path, "steps are missing", err);
+    if (!status)
+        status = kl_shards_place(run, starts, err);
+    if (history->n_missing)
+        history->patterns_per_step = 0; /* some have none */
     history->n_steps = n_steps;
     history->n_patterns = status ? 0 : starts[n_steps];
     return status;
@@ -90,7 +94,7 @@ static enum kl_status read_group(struct kl_run *run, uint32_t group, struct kl_s
         sqlite3_bind_int64(statement, 1, group);
     for (; !status && !(status = kl_db_next(statement, &row, err)) && row; s++) {
         if (s >= n_steps || sqlite3_column_int64(statement, 0) != s + 1) {
-            status = damaged(run, "its steps' rules do not follow each other", err);
+            status = damaged(run->path, "its steps' rules do not follow each other", err);
             break;
         }
         rules[s] = kl_training_rule(&run->training, s + 1); /* the rest the file has */
@@ -99,12 +103,13 @@ static enum kl_status read_group(struct kl_run *run, uint32_t group, struct kl_s
         rules[s].weight_decay = sqlite3_column_double(statement, 3);
         rules[s].clip_factor = sqlite3_column_double(statement, 4);
         if (!is_rule(&rules[s])) {
-            status = damaged(run, "a step's rule is none that anybody could have trained by", err);
+            status =
+                damaged(run->path, "a step's rule is none that anybody could have trained by", err);
             break;
         }
     }
     sqlite3_finalize(statement);
-    return status || s == n_steps ? status : damaged(run, "rules of steps are missing", err);
+    return status || s == n_steps ? status : damaged(run->path, "rules of steps are missing", err);
 }
 
 static enum kl_status read_rules(struct kl_run *run, struct kl_error *err)
@@ -124,36 +129,47 @@ static enum kl_status read_rules(struct kl_run *run, struct kl_error *err)
     return status;
 }
 
-static enum kl_status read_patterns(struct kl_run *run, struct kl_error *err)
+/* The samples of one file's patterns, from *at on, which then is behind them. */
+static enum kl_status read_shard(const struct kl_run *run, uint32_t i, uint32_t *samples,
+                                 uint64_t *at, struct kl_error *err)
 {
+    uint64_t next = 0, n_patterns = run->shards[i].n_patterns;
+    const char *path = run->shards[i].path;
     sqlite3_stmt *statement = NULL;
-    uint64_t n_patterns = run->history.n_patterns, next = 0;
-    uint32_t n_samples = kl_collection_size(&run->data);
-    uint32_t *samples = NULL;
     int row = 1;
-    enum kl_status status = kl_alloc(&samples, n_patterns, sizeof *samples, "the patterns", err);
+    enum kl_status status = kl_db_prepare(
+        run->private->shards[i], "SELECT first, count, data FROM showing_chunk ORDER BY first",
+        &statement, err);
 
-    run->private->samples = samples;
-    run->history.samples = samples;
-    if (!status)
-        status = kl_db_prepare(run->private->db,
-                               "SELECT first, count, data FROM showing_chunk ORDER BY first",
-                               &statement, err);
     while (!status && !(status = kl_db_next(statement, &row, err)) && row) {
         uint64_t first = (uint64_t)sqlite3_column_int64(statement, 0);
         uint64_t count = (uint64_t)sqlite3_column_int64(statement, 1);
 
-        if (first != next || count > n_patterns - next ||
+        if (first != run->shards[i].first_pattern + next || count > n_patterns - next ||
             (uint64_t)sqlite3_column_bytes(statement, 2) != count * sizeof(uint32_t)) {
-            status = damaged(run, "its patterns do not follow each other", err);
+            status = damaged(path, "its patterns do not follow each other", err);
             break;
         }
-        memcpy(samples + first, sqlite3_column_blob(statement, 2), count * sizeof(uint32_t));
+        memcpy(samples + *at, sqlite3_column_blob(statement, 2), count * sizeof(uint32_t));
         next += count;
+        *at += count;
     }
     sqlite3_finalize(statement);
-    if (!status && next != n_patterns)
-        status = damaged(run, "patterns are missing", err);
+    return status || next == n_patterns ? status : damaged(path, "patterns are missing", err);
+}
+
+static enum kl_status read_patterns(struct kl_run *run, struct kl_error *err)
+{
+    uint64_t n_patterns = run->history.n_patterns, at = 0;
+    uint32_t n_samples = kl_collection_size(&run->data);
+    uint32_t *samples = NULL;
+    enum kl_status status = kl_alloc(&samples, n_patterns, sizeof *samples, "the patterns", err);
+
+    run->private->samples = samples;
+    run->history.samples = samples;
+    for (uint32_t i = 0; !status && i < run->n_shards; i++)
+        if (run->shards[i].path)
+            status = read_shard(run, i, samples, &at, err);
     if (!status)
         status =
             kl_alloc(&run->private->repetitions, n_samples, sizeof(uint32_t), "the samples", err);
@@ -161,7 +177,7 @@ static enum kl_status read_patterns(struct kl_run *run, struct kl_error *err)
     for (uint64_t t = 0; !status && t < n_patterns; t++) {
         if (samples[t] >= n_samples ||
             kl_collection_place(&run->data, samples[t]).split != KL_SPLIT_TRAIN)
-            status = damaged(run, "a pattern is no training sample", err);
+            status = damaged(run->path, "a pattern is no training sample", err);
         else
             run->private->repetitions[samples[t]]++;
     }
@@ -208,11 +224,11 @@ static enum kl_status find_coefficients(struct kl_run *run, struct kl_error *err
         steps->bias = !shape->layers || shape->layers[l].has_bias;
         steps->alpha = is_adaptive ? kl_adam_share(history, l) : alphas[group];
         if (!is_adaptive && !isfinite(steps->alpha))
-            return damaged(run, "its steps have no finite coefficients", err);
+            return damaged(run->path, "its steps have no finite coefficients", err);
     }
     for (size_t i = 0; i < n_groups * n_steps; i++)
         if (!isfinite(coefficients[i]))
-            return damaged(run, "its steps have no finite coefficients", err);
+            return damaged(run->path, "its steps have no finite coefficients", err);
     return is_adaptive ? kl_adam_create(&history->adam, err) : KL_OK;
 }
 
@@ -221,6 +237,7 @@ enum kl_status kl_run_prepare_history(struct kl_run *run, struct kl_error *err)
     struct kl_history *history = &run->history;
     const struct kl_shape *shape = &run->training.shape;
     uint32_t *classes = NULL;
+    int can_add;
     enum kl_status status =
         kl_alloc(&classes, kl_collection_size(&run->data), sizeof *classes, "the classes", err);
 
@@ -241,10 +258,13 @@ enum kl_status kl_run_prepare_history(struct kl_run *run, struct kl_error *err)
         status = kl_scratch_create(history->n_patterns, &history->scratch, err);
     if (status)
         return status;
-    history->has_dual = !run->training.attention_only &&
-                        (!shape->layers || shape->layers[shape->n_layers - 1].has_errors);
+    /* Adam's coefficients are made of all gradients. */
+    can_add = !run->training.attention_only &&
+              !(history->n_missing && kl_training_optimiser(&run->training)->is_adaptive);
+    history->has_dual =
+        can_add && (!shape->layers || shape->layers[shape->n_layers - 1].has_errors);
     history->is_decoupled = kl_training_optimiser(&run->training)->is_decoupled;
-    return run->training.attention_only ? KL_OK : find_coefficients(run, err);
+    return can_add ? find_coefficients(run, err) : KL_OK;
 }
 
 enum kl_status kl_run_read_steps(struct kl_run *run, struct kl_error *err)

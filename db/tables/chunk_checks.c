@@ -17,7 +17,7 @@ static enum kl_status begin_sum(const struct kl_chunk_source *source, uint32_t b
         return err->status;
     if (source->kind != KL_CHUNKS_IMAGES)
         kl_checksum_integer(*sum, source->layer);
-    kl_checksum_integer(*sum, (int64_t)source->extents[block].first);
+    kl_checksum_integer(*sum, (int64_t)source->chunks[block].first);
     kl_checksum_integer(*sum, source->extents[block].count);
     kl_checksum_integer(*sum, blocks->entries ? blocks->entries : blocks->width);
     if (source->kind != KL_CHUNKS_IMAGES) {
@@ -43,7 +43,7 @@ static enum kl_status end_sum(const struct kl_chunk_source *source,
 
     snprintf(sql, sizeof sql, "SELECT checksum%s FROM %s WHERE rowid = ?1",
              is_sparse ? ", kept, left_out" : "", kl_chunk_tables[source->kind]);
-    status = kl_db_prepare(file->db, sql, &statement, err);
+    status = kl_db_prepare(file->part->db, sql, &statement, err);
     if (!status) {
         sqlite3_bind_int64(statement, 1, source->chunks[block].rowid);
         status = kl_db_next(statement, &row, err);

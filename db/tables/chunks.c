@@ -11,18 +11,50 @@
 const char *const kl_chunk_tables[KL_N_CHUNK_KINDS] = {"image_chunk", "key_chunk", "error_chunk",
                                                        "sparse_error_chunk"};
 
-enum kl_status kl_chunk_files_open(const char *path, unsigned n_workers,
-                                   struct kl_chunk_files **out, struct kl_error *err)
+/* Opens one worker's connections. */
+static enum kl_status open_reader(const struct kl_chunk_files *files,
+                                  struct kl_chunk_reader *reader, struct kl_error *err)
+{
+    enum kl_status status =
+        kl_alloc(&reader->parts, files->n_parts, sizeof *reader->parts, "the run", err);
+
+    for (uint32_t p = 0; !status && p < files->n_parts; p++)
+        status = kl_db_open(files->parts[p].path, KL_OPEN_IMMUTABLE, &reader->parts[p].db, err);
+    reader->part = reader->parts;
+    return status;
+}
+
+static void close_reader(const struct kl_chunk_files *files, struct kl_chunk_reader *reader)
+{
+    for (uint32_t p = 0; reader->parts && p < files->n_parts; p++) {
+        for (size_t k = 0; k < KL_N_CHUNK_KINDS; k++)
+            sqlite3_blob_close(reader->parts[p].blobs[k]);
+        sqlite3_close(reader->parts[p].db);
+    }
+    free(reader->parts);
+    free(reader->rows.bytes);
+    free(reader->packed.bytes);
+}
+
+enum kl_status kl_chunk_files_open(const struct kl_chunk_file *parts, uint32_t n_parts,
+                                   unsigned n_workers, struct kl_chunk_files **out,
+                                   struct kl_error *err)
 {
     struct kl_chunk_files *files = NULL;
     enum kl_status status = kl_alloc(&files, 1, sizeof *files, "the run", err);
 
     if (status)
         return status;
-    files->path = path;
-    status = kl_alloc(&files->workers, n_workers, sizeof *files->workers, "the run", err);
-    for (; !status && files->n_workers < n_workers; files->n_workers++)
-        status = kl_db_open(path, KL_OPEN_IMMUTABLE, &files->workers[files->n_workers].db, err);
+    status = kl_alloc(&files->parts, n_parts, sizeof *files->parts, "the run", err);
+    if (!status)
+        status = kl_alloc(&files->workers, n_workers, sizeof *files->workers, "the run", err);
+    if (!status) {
+        memcpy(files->parts, parts, n_parts * sizeof *parts);
+        files->n_parts = n_parts;
+        files->n_workers = n_workers;
+    }
+    for (unsigned w = 0; !status && w < n_workers; w++)
+        status = open_reader(files, &files->workers[w], err);
     if (status) {
         kl_chunk_files_close(files);
         return status;
@@ -33,28 +65,35 @@ enum kl_status kl_chunk_files_open(const char *path, unsigned n_workers,
 
 void kl_chunk_files_trust(struct kl_chunk_files *files)
 {
-    for (unsigned i = 0; i < files->n_workers; i++)
-        kl_db_trust(files->workers[i].db);
+    for (unsigned w = 0; w < files->n_workers; w++)
+        for (uint32_t p = 0; p < files->n_parts; p++)
+            kl_db_trust(files->workers[w].parts[p].db);
 }
 
 void kl_chunk_files_close(struct kl_chunk_files *files)
 {
     if (!files)
         return;
-    for (unsigned i = 0; i < files->n_workers; i++) {
-        for (size_t k = 0; k < KL_N_CHUNK_KINDS; k++)
-            sqlite3_blob_close(files->workers[i].blobs[k]);
-        sqlite3_close(files->workers[i].db);
-        free(files->workers[i].rows.bytes);
-        free(files->workers[i].packed.bytes);
-    }
+    for (unsigned w = 0; w < files->n_workers; w++)
+        close_reader(files, &files->workers[w]);
     free(files->workers);
+    free(files->parts);
     free(files);
+}
+
+void kl_chunk_files_rename(struct kl_chunk_files *files, const char *path)
+{
+    files->parts[0].path = path;
 }
 
 sqlite3 *kl_chunk_files_db(const struct kl_chunk_files *files, unsigned worker)
 {
-    return files->workers[worker].db;
+    return files->workers[worker].parts[0].db;
+}
+
+const char *kl_chunk_path(const struct kl_chunk_source *source, uint32_t block)
+{
+    return source->files->parts[source->chunks[block].part].path;
 }
 
 enum kl_status kl_chunk_damaged(const struct kl_chunk_source *source, uint32_t block,
@@ -62,7 +101,7 @@ enum kl_status kl_chunk_damaged(const struct kl_chunk_source *source, uint32_t b
 {
     return kl_fail(err, KL_ERR_DAMAGED,
                    "%s is damaged: %s %lld %s; restore it from a copy or train it again",
-                   source->files->path, kl_chunk_tables[source->kind],
+                   kl_chunk_path(source, block), kl_chunk_tables[source->kind],
                    (long long)source->chunks[block].rowid, what);
 }
 
@@ -87,18 +126,20 @@ static enum kl_status open_chunk(const struct kl_chunk_source *source, struct kl
                                  uint32_t block, struct kl_error *err)
 {
     sqlite3_int64 rowid = source->chunks[block].rowid;
-    sqlite3_blob **blob = &file->blobs[source->kind];
+    struct kl_chunk_part *part = &file->parts[source->chunks[block].part];
+    sqlite3_blob **blob = &part->blobs[source->kind];
     int code = *blob ? sqlite3_blob_reopen(*blob, rowid)
-                     : sqlite3_blob_open(file->db, "main", kl_chunk_tables[source->kind], "data",
+                     : sqlite3_blob_open(part->db, "main", kl_chunk_tables[source->kind], "data",
                                          rowid, 0, blob);
 
     if (code != SQLITE_OK) {
-        enum kl_status status = kl_db_fail(file->db, err);
+        enum kl_status status = kl_db_fail(part->db, err);
 
         sqlite3_blob_close(*blob);
         *blob = NULL;
         return status;
     }
+    file->part = part;
     return (size_t)sqlite3_blob_bytes(*blob) == kl_chunk_bytes(source, block)
                ? KL_OK
                : kl_chunk_damaged(source, block, "has not the size that its row says", err);
@@ -122,9 +163,10 @@ enum kl_status kl_chunk_reserve(struct kl_chunk_buffer *buffer, size_t n_bytes,
 enum kl_status kl_chunk_read(const struct kl_chunk_source *source, struct kl_chunk_reader *file,
                              size_t offset, size_t n_bytes, char *to, struct kl_error *err)
 {
-    return sqlite3_blob_read(file->blobs[source->kind], to, (int)n_bytes, (int)offset) == SQLITE_OK
+    return sqlite3_blob_read(file->part->blobs[source->kind], to, (int)n_bytes, (int)offset) ==
+                   SQLITE_OK
                ? KL_OK
-               : kl_db_fail(file->db, err);
+               : kl_db_fail(file->part->db, err);
 }
 
 /* Where the numbers of a packed row begin: how many are stored before. */
@@ -183,9 +225,10 @@ static enum kl_status read_packed(const struct kl_chunk_source *source,
 
 /* Sparse rows: the indices of all rows come first, then the numbers. */
 static enum kl_status read_sparse(const struct kl_chunk_source *source,
-                                  struct kl_chunk_reader *file, uint32_t rows, struct kl_block *out,
-                                  uint32_t row, struct kl_error *err)
+                                  struct kl_chunk_reader *file, uint32_t block, uint32_t row,
+                                  struct kl_block *out, struct kl_error *err)
 {
+    uint32_t rows = source->extents[block].count;
     size_t entries = source->source.entries, number = kl_dtype_size(source->source.dtype);
     size_t index_bytes = out->count * entries * sizeof(uint32_t);
     char *buffer = file->rows.bytes;
@@ -202,8 +245,8 @@ static enum kl_status read_sparse(const struct kl_chunk_source *source,
             status = kl_fail(err, KL_ERR_DAMAGED,
                              "%s is damaged: an error signal of %s names number %u of %u; restore "
                              "it from a copy or train it again",
-                             source->files->path, kl_chunk_tables[source->kind], indices[i],
-                             source->source.width);
+                             kl_chunk_path(source, block), kl_chunk_tables[source->kind],
+                             indices[i], source->source.width);
     out->indices = indices;
     out->numbers = buffer + index_bytes;
     return status;
@@ -234,7 +277,7 @@ static enum kl_status read_chunk(void *self, unsigned worker, uint32_t block, ui
                              .exponent = source->chunks[block].exponent,
                              .numbers = file->rows.bytes};
     if (source->source.entries)
-        status = read_sparse(source, file, source->extents[block].count, out, row, err);
+        status = read_sparse(source, file, block, row, out, err);
     else if (kl_chunk_is_packed(source, block))
         status = read_packed(source, file, block, row, count, err);
     else
@@ -243,17 +286,28 @@ static enum kl_status read_chunk(void *self, unsigned worker, uint32_t block, ui
     return status || !is_new || !is_whole ? status : kl_chunk_check_whole(source, file, block, err);
 }
 
-static enum kl_status gap(const struct kl_chunk_source *source, uint64_t row, struct kl_error *err)
+/* The chunks of one file, as they are listed: each must follow the one before. */
+struct listing {
+    struct kl_chunk_source *source;
+    uint32_t part, room;
+    uint64_t next, end; /* rows, as the file numbers them */
+};
+
+static enum kl_status gap(const struct listing *listing, struct kl_error *err)
 {
+    const struct kl_chunk_source *source = listing->source;
+
     return kl_fail(err, KL_ERR_DAMAGED,
                    "%s is damaged: the rows of %s do not follow each other at row %llu; restore it "
                    "from a copy or train it again",
-                   source->files->path, kl_chunk_tables[source->kind], (unsigned long long)row);
+                   source->files->parts[listing->part].path, kl_chunk_tables[source->kind],
+                   (unsigned long long)listing->next);
 }
 
-static enum kl_status grow(struct kl_chunk_source *source, uint32_t *room, struct kl_error *err)
+static enum kl_status grow(struct listing *listing, struct kl_error *err)
 {
-    uint32_t wanted = *room ? 2 * *room : 64;
+    struct kl_chunk_source *source = listing->source;
+    uint32_t wanted = listing->room ? 2 * listing->room : 64;
     struct kl_chunk *chunks = realloc(source->chunks, wanted * sizeof *chunks);
     struct kl_extent *extents;
 
@@ -262,16 +316,17 @@ static enum kl_status grow(struct kl_chunk_source *source, uint32_t *room, struc
     extents = chunks ? realloc(source->extents, wanted * sizeof *extents) : NULL;
     if (!extents)
         return kl_fail(err, KL_ERR_MEMORY, "not enough memory to list the chunks of %s",
-                       source->files->path);
+                       source->files->parts[listing->part].path);
     source->extents = extents;
-    *room = wanted;
+    listing->room = wanted;
     return KL_OK;
 }
 
-/* Takes one row of list_chunks, which must follow the ones before: its first row is next. */
-static enum kl_status add_chunk(struct kl_chunk_source *source, sqlite3_stmt *statement,
-                                uint64_t *next, uint32_t *room, struct kl_error *err)
+/* Takes one row of list_chunks. */
+static enum kl_status add_chunk(struct listing *listing, sqlite3_stmt *statement,
+                                struct kl_error *err)
 {
+    struct kl_chunk_source *source = listing->source;
     struct kl_block_source *blocks = &source->source;
     const char *name = (const char *)sqlite3_column_text(statement, 4);
     sqlite3_int64 first = sqlite3_column_int64(statement, 1);
@@ -281,35 +336,36 @@ static enum kl_status add_chunk(struct kl_chunk_source *source, sqlite3_stmt *st
     uint32_t width = blocks->entries ? blocks->entries : blocks->width;
     enum kl_dtype dtype;
 
-    if (!name || kl_dtype_parse(name, &dtype) || first < 0 || (uint64_t)first != *next ||
-        count < 1 || (uint64_t)count > blocks->n_rows - *next ||
+    if (!name || kl_dtype_parse(name, &dtype) || first < 0 || (uint64_t)first != listing->next ||
+        count < 1 || (uint64_t)count > listing->end - listing->next ||
         sqlite3_column_int64(statement, 3) != width || exponent < -100 || exponent > 100 ||
         (dtype == KL_U8) != (source->kind == KL_CHUNKS_IMAGES) ||
         (blocks->n_blocks > 0 && dtype != blocks->dtype) ||
         (uint64_t)count * width * (kl_dtype_size(dtype) + sizeof(uint32_t)) > INT32_MAX ||
         stored < 0 || stored > count * width)
-        return gap(source, *next, err);
-    if (blocks->n_blocks == *room && grow(source, room, err))
+        return gap(listing, err);
+    if (blocks->n_blocks == listing->room && grow(listing, err))
         return err->status;
     blocks->dtype = dtype;
     source->chunks[blocks->n_blocks] =
         (struct kl_chunk){.rowid = sqlite3_column_int64(statement, 0),
+                          .first = listing->next,
+                          .part = listing->part,
                           .exponent = (int)exponent,
                           .stored = (uint32_t)stored};
-    source->extents[blocks->n_blocks++] = (struct kl_extent){*next, (uint32_t)count};
-    *next += (uint64_t)count;
+    source->extents[blocks->n_blocks++] = (struct kl_extent){blocks->n_rows, (uint32_t)count};
+    blocks->n_rows += (uint64_t)count;
+    listing->next += (uint64_t)count;
     return KL_OK;
 }
 
 /* What stands in a row behind its data is not asked for here: SQLite would follow the whole data to
- * get there. Lists the table's chunks, which must be of this width and one number format, and
- * follow each other from 0 to n_rows. */
-static enum kl_status list_chunks(struct kl_chunk_source *source, uint32_t layer,
-                                  struct kl_error *err)
+ * get there. Lists a file's chunks, which must be of this width and one number format, and follow
+ * each other from next to end. */
+static enum kl_status list_chunks(struct listing *listing, struct kl_error *err)
 {
+    const struct kl_chunk_source *source = listing->source;
     sqlite3_stmt *statement = NULL;
-    uint64_t next = 0;
-    uint32_t room = 0;
     char sql[250];
     int row = 1;
     enum kl_status status;
@@ -323,15 +379,12 @@ static enum kl_status list_chunks(struct kl_chunk_source *source, uint32_t layer
                  "SELECT rowid, first, count, %s FROM %s WHERE layer = %u ORDER BY first",
                  source->source.entries ? "entries, dtype, exponent, count * entries"
                                         : "width, dtype, exponent, stored",
-                 kl_chunk_tables[source->kind], layer);
-    status = kl_db_prepare(source->files->workers[0].db, sql, &statement, err);
+                 kl_chunk_tables[source->kind], source->layer);
+    status = kl_db_prepare(source->files->workers[0].parts[listing->part].db, sql, &statement, err);
     while (!status && !(status = kl_db_next(statement, &row, err)) && row)
-        status = add_chunk(source, statement, &next, &room, err);
+        status = add_chunk(listing, statement, err);
     sqlite3_finalize(statement);
-    if (!status && next != source->source.n_rows)
-        status = gap(source, next, err);
-    source->source.extents = source->extents;
-    return status;
+    return status || listing->next == listing->end ? status : gap(listing, err);
 }
 
 enum kl_status kl_chunk_source_open(struct kl_chunk_files *files,
@@ -339,19 +392,28 @@ enum kl_status kl_chunk_source_open(struct kl_chunk_files *files,
                                     const struct kl_block_source **out, struct kl_error *err)
 {
     struct kl_chunk_source *source = NULL;
+    struct listing listing = {0};
     enum kl_status status = kl_alloc(&source, 1, sizeof *source, "a layer", err);
 
     if (status)
         return status;
-    source->source = (struct kl_block_source){.self = source,
-                                              .n_rows = table->n_rows,
-                                              .width = table->width,
-                                              .entries = table->entries,
-                                              .read = read_chunk};
+    source->source = (struct kl_block_source){
+        .self = source, .width = table->width, .entries = table->entries, .read = read_chunk};
     source->files = files;
     source->kind = table->kind;
     source->layer = table->layer;
-    status = list_chunks(source, table->layer, err);
+    listing.source = source;
+    for (uint32_t p = 0; !status && p < files->n_parts; p++) {
+        int is_samples = source->kind == KL_CHUNKS_IMAGES;
+
+        if (is_samples && p > 0)
+            break;
+        listing.part = p;
+        listing.next = is_samples ? 0 : files->parts[p].first;
+        listing.end = is_samples ? table->n_rows : listing.next + files->parts[p].n_rows;
+        status = list_chunks(&listing, err);
+    }
+    source->source.extents = source->extents;
     if (status) {
         kl_chunk_source_close(&source->source);
         return status;

@@ -8,10 +8,16 @@ extern const char *const kl_chunk_tables[KL_N_CHUNK_KINDS]; /* their names */
 
 struct kl_chunk_source;
 
-/* What one worker reads with. Chunks of all tables go through the same buffers. */
-struct kl_chunk_reader {
+/* What one worker reads one file with. */
+struct kl_chunk_part {
     sqlite3 *db;
     sqlite3_blob *blobs[KL_N_CHUNK_KINDS]; /* open on some chunk of each table, or NULL */
+};
+
+/* What one worker reads with. Chunks of all tables and files go through the same buffers. */
+struct kl_chunk_reader {
+    struct kl_chunk_part *parts; /* (n_parts) */
+    struct kl_chunk_part *part;  /* the one that has the chunk that is being read */
     struct kl_chunk_buffer {
         void *bytes;
         size_t n_bytes;
@@ -24,7 +30,8 @@ struct kl_chunk_reader {
 };
 
 struct kl_chunk_files {
-    const char *path;
+    uint32_t n_parts;
+    struct kl_chunk_file *parts; /* (n_parts) */
     unsigned n_workers;
     struct kl_chunk_reader *workers;
 };
@@ -32,6 +39,8 @@ struct kl_chunk_files {
 /* What the extents do not tell of a chunk. */
 struct kl_chunk {
     sqlite3_int64 rowid;
+    uint64_t first; /* row, as its file numbers them */
+    uint32_t part;
     int exponent;
     uint32_t stored; /* numbers, if less than all: see core/scan/packing.h */
     char is_checked; /* its checksum is that of its bytes; atomic */
@@ -49,6 +58,9 @@ struct kl_chunk_source {
 /* Whether a chunk is stored without its zeros, and how many bytes it is. */
 int kl_chunk_is_packed(const struct kl_chunk_source *source, uint32_t block);
 size_t kl_chunk_bytes(const struct kl_chunk_source *source, uint32_t block);
+
+/* The file that a chunk is in. */
+const char *kl_chunk_path(const struct kl_chunk_source *source, uint32_t block);
 
 /* What is wrong with a chunk; returns KL_ERR_DAMAGED. */
 enum kl_status kl_chunk_damaged(const struct kl_chunk_source *source, uint32_t block,

@@ -186,7 +186,7 @@ void kl_serve_hubness(struct kl_service *service, struct kl_run *run,
         common = find_common(&service->batch, run, query);
     }
     if (common)
-        kl_reply_json(reply, kl_json_hubness(query, common));
+        kl_reply_json(reply, kl_json_hubness(run, query, common));
 }
 
 static const struct kl_suspects *find_suspects(struct kl_batch_queries *batch,

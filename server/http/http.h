@@ -65,6 +65,7 @@ struct kl_reply {
     const char *allow;        /* methods, for 405 */
     const char *authenticate; /* how, for 401 */
     int retry_after;          /* seconds, for 503 */
+    double history_share;     /* of the run's history that it is from, or 0: it is whole */
 };
 
 /* Answers with a JSON text, which the reply then owns (NULL: out of memory), tagged by content. */

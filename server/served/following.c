@@ -82,7 +82,7 @@ static enum kl_status open_finished(struct kl_served *served, const struct follo
     if (status)
         return status;
     memcpy(target, followed->draft, length - suffix);
-    status = kl_served_load(served, target, followed->entry, run, &same, err);
+    status = kl_served_load(served, target, NULL, 0, followed->entry, run, &same, err);
     *is_served = same != NULL;
     free(target);
     return status;

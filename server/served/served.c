@@ -117,11 +117,13 @@ void kl_served_tell_damage(const struct kl_served *served, const struct kl_run *
         served->damaged(run, &run->damage[i]);
 }
 
-enum kl_status kl_served_load(struct kl_served *served, const char *path, const struct entry *but,
-                              struct kl_run **run, const struct kl_run **same, struct kl_error *err)
+enum kl_status kl_served_load(struct kl_served *served, const char *path, char *const *others,
+                              size_t n_others, const struct entry *but, struct kl_run **run,
+                              const struct kl_run **same, struct kl_error *err)
 {
     struct kl_run *opened = NULL;
-    enum kl_status status = kl_run_open(path, kl_pool_n_workers(served->pool), &opened, err);
+    enum kl_status status =
+        kl_run_open_among(path, others, n_others, kl_pool_n_workers(served->pool), &opened, err);
 
     *run = NULL;
     *same = NULL;
@@ -140,13 +142,30 @@ enum kl_status kl_served_load(struct kl_served *served, const char *path, const 
     return KL_OK;
 }
 
-enum kl_status kl_served_open(struct kl_served *served, const char *path,
-                              const struct kl_run **same, struct kl_error *err)
+/* The run of which the file at path is a shard, if it is served already. */
+static const struct kl_run *find_whole(struct kl_served *served, const char *path)
+{
+    const struct kl_run *whole = NULL;
+
+    pthread_mutex_lock(&served->lock);
+    for (const struct entry *entry = served->entries; entry && !whole; entry = entry->next)
+        if (!entry->is_retired && entry->run->n_shards > 1 && kl_run_has_file(entry->run, path))
+            whole = entry->run;
+    pthread_mutex_unlock(&served->lock);
+    return whole;
+}
+
+enum kl_status kl_served_open(struct kl_served *served, const char *path, char *const *others,
+                              size_t n_others, const struct kl_run **same, struct kl_error *err)
 {
     struct entry *entry;
     struct kl_run *run;
-    enum kl_status status = kl_served_load(served, path, NULL, &run, same, err);
+    enum kl_status status;
 
+    *same = find_whole(served, path);
+    if (*same)
+        return KL_OK;
+    status = kl_served_load(served, path, others, n_others, NULL, &run, same, err);
     if (status || *same)
         return status;
     status = kl_served_enter(served, run, 1, &entry, err);

@@ -22,10 +22,11 @@ enum kl_status kl_served_create(struct kl_pool *pool, uint64_t memory_bytes, kl_
                                 struct kl_served **served, struct kl_error *err);
 void kl_served_free(struct kl_served *served);
 
-/* Opens the finished run at path and adds it. *same: one that is served already and is the same:
- * then nothing is added. Errors: KL_ERR_USAGE (too many), and those of kl_run_open. */
-enum kl_status kl_served_open(struct kl_served *served, const char *path,
-                              const struct kl_run **same, struct kl_error *err);
+/* Opens the finished run at path, whose other shards may be among n_others files, and adds it.
+ * *same: one that is served already and is the same: then nothing is added. Errors: KL_ERR_USAGE
+ * (too many), and those of kl_run_open. */
+enum kl_status kl_served_open(struct kl_served *served, const char *path, char *const *others,
+                              size_t n_others, const struct kl_run **same, struct kl_error *err);
 
 /* Adds a run that is the caller's and outlives it. Errors: KL_ERR_USAGE, KL_ERR_MEMORY. */
 enum kl_status kl_served_add(struct kl_served *served, struct kl_run *run, struct kl_error *err);

@@ -42,11 +42,12 @@ struct kl_served {
 enum kl_status kl_served_enter(struct kl_served *served, struct kl_run *run, int is_own,
                                struct entry **entry, struct kl_error *err);
 
-/* Opens the run at path. *same: one that is served already, but for that of an entry, and is the
- * same: then *run is NULL. Errors: those of kl_run_open. */
-enum kl_status kl_served_load(struct kl_served *served, const char *path, const struct entry *but,
-                              struct kl_run **run, const struct kl_run **same,
-                              struct kl_error *err);
+/* Opens the run at path, whose other shards may be among n_others files. *same: one that is served
+ * already, but for that of an entry, and is the same: then *run is NULL. Errors: those of
+ * kl_run_open. */
+enum kl_status kl_served_load(struct kl_served *served, const char *path, char *const *others,
+                              size_t n_others, const struct entry *but, struct kl_run **run,
+                              const struct kl_run **same, struct kl_error *err);
 
 /* Tells what opening a run found. */
 void kl_served_tell_damage(const struct kl_served *served, const struct kl_run *run);

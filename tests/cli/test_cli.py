@@ -188,6 +188,7 @@ def test_files_that_are_no_finished_runs_are_refused():
     with open(path("text.keylight"), "w") as file:
         file.write("hello " * 1000)
     open(path("empty.keylight"), "w").close()
+    os.makedirs(path("folder"), exist_ok=True)
     with sqlite3.connect(path("foreign.keylight")) as db:
         db.execute("CREATE TABLE t (x)")
     truncated = path("truncated.keylight")
@@ -197,7 +198,8 @@ def test_files_that_are_no_finished_runs_are_refused():
         extra = ("--sample", "test/strokes/0") if command == "query" else ()
         refuse(command, path("nothing.keylight"), *extra, says="there is no file", code=1)
         if command != "serve":  # which serves all its runs
-            refuse(command, FOLDER, *extra, says="is a folder", code=1)
+            refuse(command, FOLDER, *extra, says="has more than one run", code=1)
+            refuse(command, path("folder"), *extra, says="has no run, a file whose name ends in .keylight", code=1)
         for name in ("text", "foreign"):
             refuse(command, path(f"{name}.keylight"), *extra, says="is not a keylight run", code=1)
         refuse(command, path("empty.keylight"), *extra, says="is empty", code=1)
@@ -404,7 +406,7 @@ def test_every_kernel_gives_the_same_answer():
 
 def test_help_is_wrapped_between_words():
     glued = re.compile(r"\b(orany|whichtraining|ifthat|showhow|theyare|lstmfor)\b")
-    for command in ("train", "serve", "query", "report", "suspects", "marks", "verify", "upgrade", "info"):
+    for command in ("train", "serve", "query", "report", "suspects", "marks", "verify", "split", "upgrade", "info"):
         text = tap.succeed(command, "--help")
         man = " ".join(tap.succeed(command, "--help=man").replace("\\-", "-").split())
         assert not glued.search(text) and max(map(len, text.split("\nExamples:")[0].splitlines())) <= 110, command
@@ -416,7 +418,7 @@ def test_help_is_wrapped_between_words():
 
 def test_every_command_has_a_page_of_the_manual_with_examples_that_it_takes():
     listed = [line.split("\t") for line in tap.succeed("--help=words").splitlines()]
-    assert len(listed) == 12
+    assert len(listed) == 13
     for command, _, summary in listed:
         assert summary, command
         options = {line.split("\t")[0] for line in tap.succeed(command, "--help=words").splitlines()}

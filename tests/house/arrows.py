@@ -25,7 +25,7 @@ BELOW = {
     "db": ["core"],
     "api": ["core", "db/follow.h", "db/run.h", "db/samples.h", "db/marks.h", "db/results.h"],
     "server": ["core", "api", "db/follow.h", "db/run.h", "db/samples.h", "db/marks.h", "db/results.h"],
-    "cli": ["core", "api", "db/follow.h", "db/run.h", "db/samples.h", "db/marks.h", "db/results.h", "db/writer.h", "db/check.h", "db/upgrade.h"],
+    "cli": ["core", "api", "db/folder.h", "db/follow.h", "db/run.h", "db/samples.h", "db/marks.h", "db/results.h", "db/writer.h", "db/check.h", "db/split.h", "db/upgrade.h"],
 }
 ONLY = {("cli/serve.c", "server/server.h"), ("cli/serve.c", "server/confine.h")}  # the command that starts the server
 

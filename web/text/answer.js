@@ -2,7 +2,7 @@
 
 import {csvButton} from '../csv.js';
 import {h, redraw} from '../dom.js';
-import {fixed, percent, scientific, short, signed} from '../format.js';
+import {agreement, fixed, percent, short, signed} from '../format.js';
 import {marked, named, visible, where} from './tokens.js';
 
 /** @import {Actions, Run, TextAnswer} from '../types.js' */
@@ -61,7 +61,7 @@ export function exactness(run, answer) {
   if (!dual) return 'no error signals are recorded: attention only, no contributions';
   return leftOut > 0 ?
     `approximate: the smallest error signals were left out (${percent(leftOut, 2)} of their squared length); for the tokens of this vocabulary they add up to as much as ${short(error ?? 0)} of a logit` :
-    `dual = primal within ${scientific(error ?? 0)}`;
+    agreement(answer);
 }
 
 /** @param {HTMLElement} section @param {Run} run @param {State} state @param {TextAnswer} answer @param {Actions} actions */

@@ -2,7 +2,7 @@
 
 import {csvButton} from '../csv.js';
 import {choice, h, redraw, select} from '../dom.js';
-import {count, scientific, short, signed} from '../format.js';
+import {agreement, count, short, signed} from '../format.js';
 import {rankChoices, ranksOf} from '../ranks.js';
 import {FULL_LIGHT, above, light} from '../scale.js';
 import {layerChoice} from '../views/layer_choice.js';
@@ -103,7 +103,7 @@ export function showPassages(section, run, state, answer, actions) {
   redraw(section,
     h('div.head', {}, h('h2', {id: 'spotlight-title'}, 'The spotlight'),
       h('span.soft', {id: 'exactness'}, !answer.exactness.dual ? '' : answer.exactness.left_out > 0 ? 'contributions approximate · ' :
-        `dual = primal within ${scientific(answer.exactness.max_abs_error ?? 0)} · `,
+        `${agreement(answer)} · `,
         `${short(answer.timing_ms)} ms`),
       csvButton(`passages-${fileOf(answer)}-layer-${answer.layer}`, 'the spotlight', ['rank', 'document', 'sample', 'token', 'followed_by', 'step',
         'repetitions', 'attention', 'contribution', 'score', 'deviations_above_mean', 'passage'], rows)),

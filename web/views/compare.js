@@ -2,7 +2,7 @@
 
 import {askAll, attend, getRun, getSample} from '../api.js';
 import {byId, h, redraw} from '../dom.js';
-import {nameOf, outputName, scientific, subjectName} from '../format.js';
+import {agreement, nameOf, outputName, subjectName} from '../format.js';
 import {comparedWith, fitState} from '../state.js';
 import {logits, picture, probabilities, verdict} from './answer.js';
 import {totals} from './classes.js';
@@ -34,7 +34,7 @@ function column({run, answer, subject}, name, otherRun, actions) {
     legend(run, answer),
     h('h3', {}, 'Attention by class'),
     totals(run, answer),
-    h('p.soft', {}, answer.exactness.dual ? `dual = primal within ${scientific(answer.exactness.max_abs_error ?? 0)}` : 'attention only'));
+    h('p.soft', {}, answer.exactness.dual ? agreement(answer) : 'attention only'));
 }
 
 /** @param {HTMLElement} section @param {State} state @param {Side} a @param {Side} b @param {Actions} actions */

@@ -27,9 +27,11 @@ import {picture} from './answer.js';
  * @property {Node} subject
  * @property {string} what one pattern is
  * @property {0|1} bias what it adds to attention
- * @property {boolean} isWhole whether all error signals are recorded
+ * @property {string} lacks what the sum of the patterns that are here lacks, or an empty text
  * @property {boolean} isAdaptive whether a step weighs every weight by itself, as Adam's do
  */
+
+const ABSENT = 'what the missing shards added';
 
 const isAdaptive = (/** @type {Run} */ run) => /^adam/.test(String(run.training.optimiser));
 
@@ -38,8 +40,8 @@ async function storyOfImage({run, state, signal}) {
   const question = {...state, rank: 'logit', by: /** @type {const} */ ('pattern'), layer: null, place: null, class: null, k: BUILT_MAX, remove: null};
   const [answer, sample] = await Promise.all([/** @type {Promise<Answer>} */ (askAll(['answer', 'spotlight'], question, null, signal)), getSample(run.id, /** @type {number} */ (state.sample), signal)]);
   const said = answer.predicted;
-  return {said: outputName(run, said), guess: answer.initial_guess[said], logit: answer.logits[said], patterns: run.patterns, error: answer.exactness?.max_abs_error ?? null,
-    subject: picture(run, sample), what: `a training ${noun(run)}, shown once`, isWhole: true, bias: biasOf(run), isAdaptive: isAdaptive(run),
+  return {said: outputName(run, said), guess: answer.initial_guess[said], logit: answer.logits[said], patterns: run.patterns, error: answer.history_share ? null : answer.exactness?.max_abs_error ?? null,
+    subject: picture(run, sample), what: `a training ${noun(run)}, shown once`, lacks: answer.history_share ? ABSENT : '', bias: biasOf(run), isAdaptive: isAdaptive(run),
     added: answer.spotlight.map((lit) => ({shown: depict(run.id, lit.sample, 4), name: className(run, lit.sample.dataset, lit.sample.label),
       attention: lit.attention, contribution: lit.contribution, step: lit.step}))};
 }
@@ -54,9 +56,9 @@ async function storyOfText({run, state, signal}) {
     shown: h('blockquote', {}, ...marked(passage.texts.slice(Math.max(0, lit.offset - 30), lit.offset + 3), new Map([[Math.min(30, lit.offset), {className: 'lit', style: {'--light': '1'}}],
       [Math.min(30, lit.offset) + 1, {className: 'follows'}]]))),
     name: passage.document.name, attention: lit.attention, contribution: lit.contribution ?? 0, step: lit.step}))).sort((a, b) => b.contribution - a.contribution).slice(0, BUILT_MAX);
-  return {said: named(textOf(answer, answer.predicted)), guess: next.initial_guess ?? 0, logit: next.logit, patterns: run.patterns, error: answer.exactness.max_abs_error ?? null, added,
+  return {said: named(textOf(answer, answer.predicted)), guess: next.initial_guess ?? 0, logit: next.logit, patterns: run.patterns, error: answer.history_share ? null : answer.exactness.max_abs_error ?? null, added,
     subject: h('blockquote.subject.words', {}, ...marked(texts.slice(Math.max(0, place - 60), place + 1), new Map([[Math.min(60, place), {className: 'asked'}]]))),
-    what: 'a position of the training text, shown once', isWhole: answer.exactness.left_out === 0, bias: biasOf(run), isAdaptive: isAdaptive(run)};
+    what: 'a position of the training text, shown once', lacks: answer.history_share ? ABSENT : answer.exactness.left_out === 0 ? '' : 'what was not recorded', bias: biasOf(run), isAdaptive: isAdaptive(run)};
 }
 
 /** A formula, in words for who does not see it. @param {string} label @param {...(Node|string)} parts */
@@ -94,7 +96,7 @@ function sum(story, built) {
       h('span', {}, story.isAdaptive ? `attention ${short(one.attention)}, weighed` : `${precise(one.attention + story.bias)} × ${one.attention + story.bias === 0 ? 0 : precise(one.contribution / (one.attention + story.bias))}`), now, now + one.contribution, scale, 'added'));
     now += one.contribution;
   }
-  if (built > added.length) rows.push(line(`the other ${count(patterns - added.length)} patterns`, story.isWhole ? 'each in the same way' : 'each in the same way, and what was not recorded', now, logit, scale, 'others'));
+  if (built > added.length) rows.push(line(`the other ${count(patterns - added.length)} patterns`, `each in the same way${story.lacks && `, and ${story.lacks}`}`, now, logit, scale, 'others'));
   const done = built > added.length;
   return h('table.sum', {}, h('caption.hidden', {}, 'The logit as a sum'),
     h('thead', {}, h('tr', {}, ['', story.isAdaptive ? 'what it looked like, and taught' : story.bias ? '(attention + 1) × what it taught' : 'attention × what it taught', '', 'adds', 'so far'].map((name, i) => name ? h(i > 2 ? 'th.number' : 'th', {scope: 'col'}, name) : h('td')))),
@@ -169,7 +171,7 @@ export async function renderHow(visit) {
       h('figure', {}, story.subject, h('figcaption', {}, nameOf(run, /** @type {number} */ (state.sample)), h('br'), 'It says ', h('strong', {}, story.said), '. Why?'))),
     steps(story, built, go), sum(story, built),
     built > story.added.length ? h('p.soft', {}, `The ${story.added.length} patterns that add most add ${signed(story.added.reduce((total, {contribution}) => total + contribution, 0))}, ` +
-      `${percent(story.added.length / story.patterns, 3)} of all patterns. ${story.isWhole ? 'Nothing is left out: the sum is the network.' : ''}`) :
+      `${percent(story.added.length / story.patterns, 3)} of all patterns. ${story.lacks ? '' : 'Nothing is left out: the sum is the network.'}`) :
       h('p.soft', {}, `${built} of the ${story.added.length} patterns that add most; then the others together.`));
   if (built > 0) [...section.querySelectorAll('table.sum tr')].at(-1)?.scrollIntoView({block: 'nearest'}); // what came on last
   if (isStepping && !section.contains(document.activeElement)) /** @type {HTMLElement|null} */ (section.querySelector('.steps button:not(:disabled)'))?.focus(); // at an end

@@ -1,7 +1,7 @@
 // The spotlight: which patterns, or training samples, a layer attends to.
 
 import {csvButton} from '../csv.js';
-import {classCount, className, count, noun, numberedClass, outputName, percent, scientific, short, signed, subjectFile} from '../format.js';
+import {agreement, classCount, className, count, noun, numberedClass, outputName, percent, short, signed, subjectFile} from '../format.js';
 import {choice, h, redraw, select} from '../dom.js';
 import {rankChoices, rankOf, ranksOf, scoreName} from '../ranks.js';
 import {boxStyle, placeName} from '../places.js';
@@ -127,7 +127,7 @@ export function showSpotlight(section, run, state, answer, subject, actions) {
   redraw(section,
     h('div.head', {}, h('h2', {id: 'spotlight-title'}, 'The spotlight'),
       h('span.soft', {id: 'exactness', title: 'Largest difference between a logit and initial guess + correction, computed from the whole history'},
-        `${answer.exactness.dual ? `dual = primal within ${scientific(answer.exactness.max_abs_error ?? 0)} · ` : 'attention only · '}${short(answer.timing_ms)} ms`),
+        `${answer.exactness.dual ? `${agreement(answer)} · ` : 'attention only · '}${short(answer.timing_ms)} ms`),
       csvButton(`spotlight-${subjectFile(subject)}-layer-${answer.layer}`,
         'the spotlight', ['rank', 'dataset', 'index', 'class', 'pattern', 'step', 'repetitions',
           'attention', 'contribution', 'ranked_by', 'score', 'deviations_above_mean'], rows)),

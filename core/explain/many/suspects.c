@@ -356,7 +356,11 @@ enum kl_status kl_suspects(struct kl_pool *pool, const struct kl_history *histor
     enum kl_status status =
         kl_alloc(&work.samples, n_samples, sizeof *work.samples, "the suspects", err);
 
-    if (!status && !history->has_dual)
+    if (!status && !history->has_dual && history->n_missing)
+        status = kl_fail(err, KL_ERR_USAGE,
+                         "shards of this run are missing, and what Adam made of its gradients, "
+                         "which suspects are found by, takes all of them: bring the shards back");
+    else if (!status && !history->has_dual)
         status = kl_fail(err, KL_ERR_USAGE,
                          "this run records no error signals of its last layer, which suspects are "
                          "found by");

@@ -1,0 +1,94 @@
+#include <stdio.h>
+
+#include "cli/cli.h"
+#include "cli/options/options.h"
+#include "cli/output/progress.h"
+#include "cli/remedy.h"
+#include "db/run.h"
+#include "db/split.h"
+
+#define MEGABYTE 1000000
+
+struct request {
+    const char *path, *output;
+    uint32_t n_shards;
+};
+
+/* Counted in megabytes: a run may have more bytes than a counter counts. */
+static void show(void *self, uint64_t done_bytes, uint64_t total_bytes)
+{
+    uint32_t done = (uint32_t)(done_bytes / MEGABYTE);
+
+    if (done)
+        kl_counter_show(self, done, (uint32_t)(total_bytes / MEGABYTE) + 1);
+}
+
+static enum kl_status split(const struct request *request, struct kl_error *err)
+{
+    struct kl_paths shards = {0};
+    struct kl_counter counter;
+    enum kl_status status;
+
+    kl_counter_start(&counter, "MB");
+    status =
+        kl_split(request->path, request->n_shards, request->output, show, &counter, &shards, err);
+    kl_counter_end(&counter);
+    if (status == KL_ERR_EXISTS) {
+        struct kl_error cause = *err;
+
+        status =
+            kl_fail(err, status, "%.400s: move it away, or name another --output", cause.message);
+    } else if (status && status != KL_ERR_FULL) { /* the run is as it was */
+        status = kl_remedy(err, request->path);
+    }
+    for (size_t i = 0; !status && i < shards.n; i++)
+        puts(shards.paths[i]);
+    kl_paths_clear(&shards);
+    return status;
+}
+
+enum kl_status kl_cli_split(int argc, char **argv, struct kl_error *err)
+{
+    struct request request = {0};
+    const struct kl_option table[] = {{.type = KL_OPTION_NUMBER,
+                                       .name = "shards",
+                                       .value = "N",
+                                       .target = &request.n_shards,
+                                       .low = 2,
+                                       .high = KL_SHARDS_MAX,
+                                       .help = "how many (at most as many as the run has steps)"},
+                                      {.type = KL_OPTION_TEXT,
+                                       .name = "output",
+                                       .value = "FOLDER",
+                                       .target = &request.output,
+                                       .help = "write them there (default: beside the run)"},
+                                      {.type = KL_OPTION_END}};
+    const struct kl_options options = {
+        .examples = "a history that outgrows its disk\nkeylight split big.keylight --shards 4 "
+                    "--output shards\nas one run\nkeylight serve shards\n",
+        .command = "split",
+        .usage = "split RUN --shards N [--output FOLDER]",
+        .about =
+            "Cuts a run into N files by its steps, of about as many patterns each, and prints "
+            "their names: RUN.0.keylight, which has its data and weights, too, RUN.1.keylight and "
+            "so on. The run stays as it is. Any of the files, or the folder that they are in, "
+            "stands for the run in every command, with the same answers and the same links. "
+            "What is beside one another is found; 'keylight serve' also takes files in several "
+            "folders. Where some but the first are missing, what is asked is answered from the "
+            "others, and said to be from a share of the history.",
+        .options = table};
+    int n_operands, is_done;
+    enum kl_status status = kl_options_parse(&options, argc, argv, &n_operands, &is_done, err);
+
+    if (status || is_done)
+        return status;
+    status = kl_one_operand(argv, n_operands, "run file", &request.path, err);
+    if (!status && !request.n_shards)
+        status = kl_fail_on(err, KL_ERR_USAGE, "shards", "shards says into how many files");
+    if (!status)
+        status = kl_check_path("output", request.output, err);
+    if (!status && request.output && !kl_is_folder(request.output))
+        status = kl_fail_on(err, KL_ERR_USAGE, "output",
+                            "output: there is no folder %s: make it first", request.output);
+    return status ? status : split(&request, err);
+}
