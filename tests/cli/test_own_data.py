@@ -108,6 +108,15 @@ def test_what_is_not_read_is_counted_and_named():
     assert len(samples(db, "sample")) == 24
 
 
+def test_frames_of_a_gif_are_no_larger_than_pictures_may_be():
+    fill("film", ["a", "b"], 12)
+    made_data.gif(at("film/a/film.gif"), 6, (6, 6), (6, 20001))
+    made_data.gif(at("film/a/still.gif"), 6, (6, 6), (6, 6))
+    db, said = train("film.keylight", "--data", f"d={at('film')}")
+    assert "1 image is left out" in said and "a/film.gif is 6 x 20001 pixels: a side is at most 20000" in said, said
+    assert len(samples(db, "sample")) == 25
+
+
 def test_a_folder_of_another_layout_gets_a_diagnosis():
     fill("flat", ["."], 5)
     refuse("--data", f"d={at('flat')}", says="holds 5 images, but no classes")

@@ -74,6 +74,19 @@ def tiff(path, pixels, orientation=1):
                    struct.pack("<4H", 8, 8, 8, 0) + pixels.tobytes())
 
 
+def gif(path, side, *frames):
+    """A GIF of side x side that is black, with frames of (width, height) that may say other sizes."""
+    with open(path, "wb") as file:
+        file.write(b"GIF89a" + struct.pack("<HHBBB", side, side, 0x80, 0, 0) + b"\0\0\0\xff\xff\xff")
+        for width, height in frames:
+            codes = [4, *[0, 4] * (side * side), 5]  # clear after every pixel, so that codes have three bits; the end
+            bits = sum(code << 3 * i for i, code in enumerate(codes))
+            data = bits.to_bytes((3 * len(codes) + 7) // 8, "little")
+            blocks = b"".join(bytes([len(data[i:i + 255])]) + data[i:i + 255] for i in range(0, len(data), 255))
+            file.write(b"!\xfe\x03,,,\0" + b"," + struct.pack("<HHHHB", 0, 0, width, height, 0) + b"\x02" + blocks + b"\0")
+        file.write(b";")
+
+
 def ppm(path, pixels):
     """Writes a PNM: grey (P5) or RGB (P6)."""
     height, width = pixels.shape[:2]

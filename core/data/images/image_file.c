@@ -10,6 +10,7 @@
 
 #include "core/base/files.h"
 #include "core/base/memory.h"
+#include "core/data/images/gif.h"
 
 #define STB_IMAGE_RESIZE_IMPLEMENTATION
 #define STB_IMAGE_RESIZE_STATIC
@@ -92,8 +93,8 @@ static enum kl_status too_large(const char *path, const struct decoding *decodin
 }
 
 /* Feeds the file to the loader, or only as much of it as its header takes. */
-static enum kl_status feed(GdkPixbufLoader *loader, const char *path,
-                           const struct decoding *decoding, struct kl_error *err)
+static enum kl_status feed(GdkPixbufLoader *loader, const char *path, struct decoding *decoding,
+                           struct kl_error *err)
 {
     FILE *file = NULL;
     guchar *bytes = NULL;
@@ -103,6 +104,8 @@ static enum kl_status feed(GdkPixbufLoader *loader, const char *path,
 
     if (status)
         return err->status = KL_ERR_INPUT; /* as everything that is wrong with one picture */
+    decoding->is_too_large = kl_gif_has_frame_above(
+        file, KL_PICTURE_SIDE_MAX, &decoding->found_width, &decoding->found_height);
     status = kl_alloc(&bytes, READ_BYTES, 1, "a file", err);
     while (!status && n && !decoding->is_too_large && (decoding->width || !decoding->found_width)) {
         n = fread(bytes, 1, READ_BYTES, file);
