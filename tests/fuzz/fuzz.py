@@ -116,6 +116,7 @@ def make_runs():
     tap.succeed("train", "--data", f"fuzz={pixels}", *options, "--output", os.path.join(FOLDER, "image.keylight"))
     tap.succeed("train", "--data", f"text={text}", "--tokens", "words", "--embedding", "4", *options, "--unroll", "4", "--output",
                 os.path.join(FOLDER, "text.keylight"))
+    tap.succeed("split", os.path.join(FOLDER, "image.keylight"), "--shards", "2")
     cut = os.path.join(FOLDER, "cut")
     small(os.path.join(FOLDER, "image.keylight"), cut)
     with sqlite3.connect(cut) as db:  # as it was before its last steps, of which there were to be more
@@ -129,7 +130,7 @@ def folder_of(target):
     """Where a target runs: in memory, if there is room."""
     where = "/dev/shm" if os.access("/dev/shm", os.W_OK) and shutil.disk_usage("/dev/shm").free > 1 << 28 else None
     folder = tempfile.mkdtemp(prefix=f"keylight-{target}-", dir=where)
-    for name in ("image.keylight", "text.keylight"):
+    for name in ("image.keylight", "text.keylight", "image.0.keylight", "image.1.keylight"):
         small(os.path.join(FOLDER, name), os.path.join(folder, name))
     small(os.path.join(FOLDER, "cut"), os.path.join(folder, "cut.keylight.part"))
     return folder

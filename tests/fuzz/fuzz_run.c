@@ -94,7 +94,9 @@ static void open_and(enum path path)
 
 int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t n_bytes)
 {
-    static const char *const templates[] = {"image.keylight", "text.keylight"};
+    /* Of a shard that is changed, the other one is beside it. */
+    static const char *const templates[] = {"image.keylight", "text.keylight", "image.0.keylight",
+                                            "image.1.keylight"};
     struct fuzz_bytes rest = {bytes, n_bytes};
     struct kl_error err = {0};
     unsigned first = fuzz_byte(&rest);
@@ -102,7 +104,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t n_bytes)
 
     if (!pool && kl_pool_create(1, &pool, &err))
         abort();
-    fuzz_write_edited(templates[first % 2], "run.keylight", &rest);
+    fuzz_write_edited(templates[first % 2 + (first < 160 ? 0 : 2)], "run.keylight", &rest);
     if (path == ALL || path == ROWS)
         fuzz_check(kl_check_rows("run.keylight", &err), &err);
     if (path != ROWS)

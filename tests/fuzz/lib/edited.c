@@ -12,6 +12,7 @@
 #define EDITS_MAX 6
 #define POKES_MAX 6
 #define TABLES_MAX 40
+#define TEMPLATES_MAX 8
 #define TEXT_MAX 64
 
 enum { SIGNED = 1, JOURNAL = 2, HEADER = 4 }; /* of the first byte */
@@ -211,10 +212,10 @@ static void write_journal(const char *path, int has_header, uint32_t n_pages,
 
 void fuzz_write_edited(const char *template, const char *path, struct fuzz_bytes *bytes)
 {
-    static unsigned char *files[4];
-    static size_t sizes[4];
-    static struct tables tables[4];
-    static const char *names[4];
+    static unsigned char *files[TEMPLATES_MAX];
+    static size_t sizes[TEMPLATES_MAX];
+    static struct tables tables[TEMPLATES_MAX];
+    static const char *names[TEMPLATES_MAX + 1];
     size_t which = 0;
     unsigned how = fuzz_byte(bytes);
     sqlite3_int64 size = 0;
