@@ -68,7 +68,7 @@ static void add_next(struct kl_json *json, const struct kl_run *run, const struc
         if (run->history.has_dual) {
             kl_json_number(json, "initial_guess", answer->initial_guess[told[i]]);
             kl_json_number(json, "correction", answer->correction[told[i]]);
-            if (run->history.left_out > 0)
+            if (run->history.left_out > 0 || run->history.n_missing)
                 kl_json_number(json, "unrecorded",
                                (double)answer->logits[told[i]] - answer->initial_guess[told[i]] -
                                    answer->correction[told[i]]);

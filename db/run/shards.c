@@ -43,7 +43,7 @@ static enum kl_status read_row(sqlite3 *db, const char *path, struct label *labe
         status = kl_db_next(statement, &row, err);
     run = row ? (const char *)sqlite3_column_text(statement, 4) : NULL;
     is_good = run && strlen(run) == 16 && strspn(run, "0123456789abcdef") == 16 &&
-              kl_db_uint32(statement, 1, KL_SHARDS_MAX, &label->n_shards) &&
+              kl_db_uint32(statement, 1, KL_SHARDS_MAX, &label->n_shards) && label->n_shards >= 1 &&
               kl_db_uint32(statement, 0, label->n_shards - 1, &label->shard) &&
               kl_db_uint32(statement, 2, UINT32_MAX, &label->first_step) &&
               kl_db_uint32(statement, 3, UINT32_MAX, &label->last_step) && label->first_step >= 1 &&
@@ -77,6 +77,8 @@ static enum kl_status read_label(const char *path, struct label *label, struct k
         status = no_label(path, err);
     if (!status)
         status = read_row(db, path, label, err);
+    if (!status && n_rows == 1 && label->n_shards == 1)
+        status = no_label(path, err);
     sqlite3_close(db);
     return status;
 }

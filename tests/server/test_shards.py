@@ -323,6 +323,7 @@ def test_shards_that_do_not_belong_together_are_told():
     for change, says in (("first_step = first_step + 1", "not those that the other shards leave"),
                          ("last_step = 4000000000", "not those that the other shards leave"),
                          ("last_step = first_step - 1", "missing"), ("shard = 2", ""),
+                         ("shards = 0", "missing"), ("shards = 1", "missing"), ("shards = 257", "missing"),
                          ("run = '0123456789abcdef'", "missing"), ("first_step = 4294967297", "missing")):
         good = open(path, "rb").read()
         db = sqlite3.connect(path)

@@ -33,7 +33,7 @@ function verdict(answer) {
 /** @param {TextAnswer} answer */
 function table(answer) {
   const rows = answer.next.filter((one, i) => i < SHOWN || one.token === answer.target || one.token === answer.logit);
-  const dual = answer.exactness.dual, partly = answer.exactness.left_out > 0;
+  const dual = answer.exactness.dual, partly = answer.exactness.left_out > 0 || answer.history_share !== undefined;
   const values = rows.flatMap((row) => [row.logit, row.initial_guess ?? 0, 0]);
   const low = Math.min(...values), high = Math.max(...values, low + 1e-9);
   const left = (/** @type {number} */ value) => 100 * (value - low) / (high - low);
@@ -41,7 +41,7 @@ function table(answer) {
     style: {left: `${left(Math.min(from, to))}%`, width: `${Math.abs(left(to) - left(from))}%`}});
   return h('table.logits.next', {},
     h('caption.hidden', {}, 'The most probable next tokens, and how their logits came about'),
-    h('thead', {}, h('tr', {}, ['Next', 'probability', '', 'logit', ...(dual ? ['= guess', '+ correction', ...(partly ? ['+ left out'] : []), ''] : [])].map((name, i) =>
+    h('thead', {}, h('tr', {}, ['Next', 'probability', '', 'logit', ...(dual ? ['= guess', '+ correction', ...(partly ? [answer.history_share ? '+ not here' : '+ left out'] : []), ''] : [])].map((name, i) =>
       name === '' ? h('td.scale') : h('th', {scope: 'col', className: [i ? 'number' : '', i >= 4 ? 'part' : ''].join(' ').trim()}, name)))),
     h('tbody', {}, rows.map((row) => h('tr', {className: row.token === answer.predicted ? 'said' :
       row.token === answer.target ? 'labelled' : ''},
@@ -59,7 +59,7 @@ function table(answer) {
 export function exactness(run, answer) {
   const {dual, max_abs_error: error, left_out: leftOut} = answer.exactness;
   if (!dual) return 'no error signals are recorded: attention only, no contributions';
-  return leftOut > 0 ?
+  return leftOut > 0 && !answer.history_share ?
     `approximate: the smallest error signals were left out (${percent(leftOut, 2)} of their squared length); for the tokens of this vocabulary they add up to as much as ${short(error ?? 0)} of a logit` :
     agreement(answer);
 }

@@ -102,7 +102,7 @@ export function showPassages(section, run, state, answer, actions) {
   const more = MORE.find((k) => k > state.k);
   redraw(section,
     h('div.head', {}, h('h2', {id: 'spotlight-title'}, 'The spotlight'),
-      h('span.soft', {id: 'exactness'}, !answer.exactness.dual ? '' : answer.exactness.left_out > 0 ? 'contributions approximate · ' :
+      h('span.soft', {id: 'exactness'}, !answer.exactness.dual ? '' : answer.exactness.left_out > 0 && !answer.history_share ? 'contributions approximate · ' :
         `${agreement(answer)} · `,
         `${short(answer.timing_ms)} ms`),
       csvButton(`passages-${fileOf(answer)}-layer-${answer.layer}`, 'the spotlight', ['rank', 'document', 'sample', 'token', 'followed_by', 'step',

@@ -48,14 +48,14 @@ function bar(kind, from, to, low, high) {
 
 /** @param {Run} run @param {Answer} answer @param {number|null} label the output that stands for the sample's label, if it has one */
 export function logits(run, answer, label) {
-  const dual = answer.exactness.dual;
-  const values = [...answer.logits, ...(dual ? answer.initial_guess : []), 0];
+  const dual = answer.exactness.dual, lacks = dual && answer.history_share; // what missing shards added
+  const values = [...answer.logits, ...(dual ? answer.initial_guess : []), ...(lacks ? answer.initial_guess.map((guess, output) => guess + answer.correction[output]) : []), 0];
   const low = Math.min(...values), high = Math.max(...values, low + 1e-9);
   const zero = `${100 * -low / (high - low)}%`;
-  return h('table.logits', {},
+  return h(lacks ? 'table.logits.lacking' : 'table.logits', {},
     h('caption.hidden', {}, 'Each logit is the initial guess plus the correction that training added'),
     h('thead', {}, h('tr', {}, [['Class', ''], ['', 'scale'], ...(dual ? [['guess', 'number part'],
-      ['correction', 'number part']] : []), ['logit', 'number']].map(([name, kind]) =>
+      ['correction', 'number part']] : []), ...(lacks ? [['not here', 'number part']] : []), ['logit', 'number']].map(([name, kind]) =>
       h(name ? 'th' : 'td', {scope: name ? 'col' : null, className: kind}, name)))),
     h('tbody', {}, answer.logits.map((logit, output) => {
       const guess = dual ? answer.initial_guess[output] : 0, correction = dual ? answer.correction[output] : logit;
@@ -65,8 +65,10 @@ export function logits(run, answer, label) {
         h('th', {scope: 'row'}, outputName(run, output)),
         h('td.scale', {'aria-hidden': 'true', style: {'--zero': zero}},
           bar('guess', 0, guess, low, high),
-          bar(correction > 0 ? 'plus' : 'minus', guess, guess + correction, low, high)),
+          bar(correction > 0 ? 'plus' : 'minus', guess, guess + correction, low, high),
+          lacks ? bar('absent', guess + correction, logit, low, high) : null),
         dual ? [h('td.number.part', {}, fixed(guess, 2)), h('td.number.part', {}, (correction > 0 ? '+' : '') + fixed(correction, 2))] : null,
+        lacks ? h('td.number.part', {}, (logit - guess > correction ? '+' : '') + fixed(logit - guess - correction, 2)) : null,
         h('td.number', {}, fixed(logit, 2)));
     })));
 }
@@ -127,7 +129,7 @@ export function showAnswer(section, run, answer, subject, actions) {
           ['class', 'initial_guess', 'correction', 'logit', 'probability'], rows)),
       logits(run, answer, 'pixels' in subject ? null : subject.target),
       !run.dual ? null : h('p.legend', {}, [['guess', 'initial guess'], ['plus', 'raised by training'],
-        ['minus', 'lowered by training']].map(([kind, text]) =>
+        ['minus', 'lowered by training'], ...(answer.history_share ? [['absent', 'by shards that are missing']] : [])].map(([kind, text]) =>
         [h('span.key', {}, h(`i.swatch.${kind}`), text), ' ']).flat()),
       origins(run, answer, 'pixels' in subject ? null : subject.target)));
 }
