@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -104,11 +105,23 @@ static enum kl_status run(int argc, char **argv, struct kl_error *err)
     return no_such_command(argv[1], err);
 }
 
+/* Every worker has every file of a run open: all that the system allows may be. */
+static void raise_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit))
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int main(int argc, char **argv)
 {
     struct kl_error err = {0};
     enum kl_status status;
 
+    raise_limit();
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is told as a full disk is */
     status = run(argc, argv, &err);
     if ((fflush(stdout) || ferror(stdout)) && !status)

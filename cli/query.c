@@ -95,7 +95,7 @@ static void print_logits(const struct kl_run *run, const struct kl_answer *answe
     else if (has_dual)
         printf("The sum is the logit within %.1e.\n", answer->max_abs_error);
     else
-        printf("No error signals are recorded, so there are no contributions.\n");
+        printf("There are no contributions: %s.\n", kl_history_why_not(&run->history));
 }
 
 static void print_spotlight(const struct kl_run *run, const struct kl_query *query,

@@ -205,8 +205,7 @@ static enum kl_status open_finished(struct kl_served *served, const struct kl_ru
     if (isatty(STDERR_FILENO) && !stat(path, &info))
         fprintf(stderr, "Opening %s (%.0f MB)\n", path, (double)info.st_size / 1e6);
     status = kl_served_open(served, path, files->paths.paths, files->paths.n, &same, err);
-    if (!status && same && i < files->n_named &&
-        (same->n_shards == 1 || !kl_run_has_file(same, path)))
+    if (!status && same && i < files->n_named)
         status = kl_fail(err, KL_ERR_USAGE, "%s and %s are the same run (%s): name it once",
                          same->path, path, same->fingerprint);
     return status;
@@ -261,10 +260,15 @@ static enum kl_status open_all(const struct kl_run_files *files, struct kl_serve
                                struct kl_error *err)
 {
     size_t n_opened = 0;
-    enum kl_status status = KL_OK;
+    unsigned char *chosen = NULL;
+    enum kl_status status = kl_alloc(&chosen, files->paths.n, 1, "the names of runs", err);
 
+    if (!status)
+        status = kl_run_choose_files(files->paths.paths, files->paths.n, chosen, err);
     for (size_t i = 0; !status && i < files->paths.n; i++)
-        status = open_one(served, files, i, &n_opened, err);
+        if (chosen[i])
+            status = open_one(served, files, i, &n_opened, err);
+    free(chosen);
     return status || n_opened
                ? status
                : kl_fail(err, KL_ERR_USAGE, "none of these runs can be served: see above");

@@ -29,10 +29,10 @@ void kl_print_missing(const struct kl_run *run)
     kl_run_missing_shards(run, missing, sizeof missing);
     fprintf(
         stderr,
-        "keylight: of the shards 0 to %u of %s, %s %s missing: all that follows is from %.3g %% "
-        "of its history\n",
-        run->n_shards - 1, run->training.name, missing, strchr(missing, ',') ? "are" : "is",
-        100 * kl_history_share(&run->history));
+        "keylight: of the shards 0 to %u of %s, %s %s missing: all that follows is from %.3g %% of "
+        "its history%s%s\n",
+        run->n_shards - 1, run->training.name, missing, strpbrk(missing, ", ") ? "are" : "is",
+        100 * kl_history_share(&run->history), run->unreadable[0] ? "; " : "", run->unreadable);
 }
 
 void kl_session_close(struct kl_session *session)

@@ -190,18 +190,28 @@ static enum kl_status check_fingerprint(const char *path, struct kl_error *err)
     return status;
 }
 
-/* What is there, and whether that is all. */
-static enum kl_status check_shards(const struct kl_run *run, struct kl_error *err)
+/* What is there, against the fingerprint of each file. */
+static enum kl_status check_fingerprints(const struct kl_run *run, struct kl_error *err)
 {
-    char missing[200];
     enum kl_status status = KL_OK;
 
     for (uint32_t i = 0; !status && i < run->n_shards; i++)
         if (run->shards[i].path)
             status = check_fingerprint(run->shards[i].path, err);
-    if (status || !run->history.n_missing)
-        return status;
+    return status;
+}
+
+/* Whether all of the history is there. */
+static enum kl_status check_shards(const struct kl_run *run, struct kl_error *err)
+{
+    char missing[200];
+
+    if (!run->history.n_missing)
+        return KL_OK;
     kl_run_missing_shards(run, missing, sizeof missing);
+    if (run->unreadable[0])
+        return kl_fail(err, KL_ERR_DAMAGED, "shard %s of %s is missing, and %s", missing,
+                       run->training.name, run->unreadable);
     return kl_fail(err, KL_ERR_INPUT,
                    "what is here of %s is what was written, but of its shards 0 to %u these are "
                    "missing: %s; bring them back, and the history can be compared with the weights",
@@ -271,7 +281,7 @@ static enum kl_status check_order(const struct kl_run *run, struct kl_error *err
 
 enum kl_status kl_check_run(struct kl_run *run, struct kl_error *err)
 {
-    enum kl_status status = check_shards(run, err);
+    enum kl_status status = check_fingerprints(run, err);
 
     if (!status && run->n_damaged)
         status = kl_fail(err, KL_ERR_DAMAGED,
@@ -280,8 +290,12 @@ enum kl_status kl_check_run(struct kl_run *run, struct kl_error *err)
     if (status)
         return status;
     if (!run->final->shape.model->evaluate)
-        return check_queries(run, err); /* what it says of others nobody here can find out */
-    status = run->final->shape.model->has_predictions ? check_predictions(run, err)
-                                                      : check_text(run, err);
+        status = check_queries(run, err); /* what it says of others nobody here can find out */
+    else if (run->final->shape.model->has_predictions)
+        status = check_predictions(run, err);
+    else
+        status = check_text(run, err);
+    if (!status)
+        status = check_shards(run, err);
     return status || kl_run_is_recorded(run) ? status : check_order(run, err);
 }

@@ -38,8 +38,11 @@ enum kl_status kl_results_keep(const struct kl_run *run, const char *kind, const
                                const char *answer, struct kl_error *err)
 {
     sqlite3 *db = NULL;
-    enum kl_status status = kl_beside_open(&results_file, run, 1, &db, err);
+    enum kl_status status;
 
+    if (run->history.n_missing)
+        return KL_OK;
+    status = kl_beside_open(&results_file, run, 1, &db, err);
     if (!status)
         status = write_result(db, kind, question, answer, err);
     return kl_beside_close(&results_file, db, status, err);
@@ -71,9 +74,12 @@ enum kl_status kl_results_find(const struct kl_run *run, const char *kind, const
                                char **answer, struct kl_error *err)
 {
     sqlite3 *db = NULL;
-    enum kl_status status = kl_beside_open(&results_file, run, 0, &db, err);
+    enum kl_status status;
 
     *answer = NULL;
+    if (run->history.n_missing)
+        return KL_OK;
+    status = kl_beside_open(&results_file, run, 0, &db, err);
     if (!status && db)
         status = read_result(db, kind, question, answer, err);
     return kl_beside_close(&results_file, db, status, err);

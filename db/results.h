@@ -1,6 +1,7 @@
 /* What it took training to find out of a run, in a file of its own beside it ("RUN.results"), so
  * that it need not be found out again: a finished run never changes. Another SQLite database,
- * opened through the same VFS; an answer is kept as the JSON text that was given. */
+ * opened through the same VFS; an answer is kept as the JSON text that was given. What is found out
+ * while shards of the run are missing is not kept, nor is what is kept then found: it is of all. */
 #ifndef KL_DB_RESULTS_H
 #define KL_DB_RESULTS_H
 

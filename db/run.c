@@ -139,27 +139,26 @@ int kl_run_is_sound(const struct kl_run *run)
     return 1;
 }
 
-int kl_run_has_file(const struct kl_run *run, const char *path)
-{
-    struct stat wanted, own;
-
-    if (stat(path, &wanted))
-        return 0;
-    for (uint32_t i = 0; i < run->n_shards; i++)
-        if (run->shards[i].path && !stat(run->shards[i].path, &own) &&
-            own.st_dev == wanted.st_dev && own.st_ino == wanted.st_ino)
-            return 1;
-    return 0;
-}
-
 void kl_run_missing_shards(const struct kl_run *run, char *text, size_t n_bytes)
 {
     size_t used = 0;
 
     text[0] = '\0';
-    for (uint32_t i = 0; i < run->n_shards && used + 8 < n_bytes; i++)
-        if (!run->shards[i].path)
-            used += (size_t)snprintf(text + used, n_bytes - used, "%s%u", used ? ", " : "", i);
+    for (uint32_t i = 0, end; i < run->n_shards; i = end) {
+        for (end = i; end < run->n_shards && !run->shards[end].path; end++)
+            ;
+        if (end == i) {
+            end++;
+            continue;
+        }
+        if (used + 40 > n_bytes) {
+            snprintf(text + used, n_bytes - used, " and others");
+            return;
+        }
+        used += (size_t)snprintf(text + used, n_bytes - used, "%s%u", used ? ", " : "", i);
+        if (end > i + 1)
+            used += (size_t)snprintf(text + used, n_bytes - used, " to %u", end - 1);
+    }
 }
 
 void kl_runs_survive(void)

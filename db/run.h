@@ -34,8 +34,10 @@ struct kl_run_shard {
 };
 
 struct kl_run {
-    const char *path;            /* of its first file, which has all but the rest of the history */
-    uint32_t n_shards;           /* 1: it is one file */
+    const char *path;     /* of its first file, which has all but the rest of the history */
+    uint32_t n_shards;    /* 1: it is one file */
+    char unreadable[300]; /* of shards, why a file could not be looked at that may be one that is
+                             missing; or empty */
     struct kl_run_shard *shards; /* (n_shards) */
     struct kl_training training;
     int is_unfinished;      /* training.n_steps is how far it is */
@@ -73,10 +75,14 @@ enum kl_status kl_run_open_among(const char *path, char *const *others, size_t n
                                  unsigned n_workers, struct kl_run **run, struct kl_error *err);
 void kl_run_close(struct kl_run *run);
 
-/* Whether the file at path is one of the run's. */
-int kl_run_has_file(const struct kl_run *run, const char *path);
+/* Which of n files to open, so that each run is opened once, from the most that there is of it:
+ * sets chosen[i] to 0 for those that are shards of a run of which another file is chosen. Files
+ * that cannot be read, and whole runs, are chosen. Errors: KL_ERR_MEMORY. */
+enum kl_status kl_run_choose_files(char *const *paths, size_t n, unsigned char *chosen,
+                                   struct kl_error *err);
 
-/* The numbers of the shards that are missing, as in "1, 4": an empty text where none is. */
+/* The numbers of the shards that are missing, as in "1, 4 to 7": an empty text where none is; cut
+ * off, with "and others", where there are too many. */
 void kl_run_missing_shards(const struct kl_run *run, char *text, size_t n_bytes);
 
 /* How much is noted in damage by now. Thread-safe. */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include "core/base/memory.h"
 #include "db/check.h"
@@ -187,29 +188,37 @@ static enum kl_status check_room(const struct split *split, const char *path, st
                    path, (double)split->total_bytes / 1e6, (double)room / 1e6);
 }
 
+/* Gives all their names: none, if that fails. */
+static enum kl_status publish(struct split *split, struct kl_error *err)
+{
+    enum kl_status status = KL_OK;
+    uint32_t i = split->n_shards; /* the first one, without which there is no run, last */
+
+    while (!status && i > 0)
+        status = kl_draft_publish(split->drafts[--i], 0, 0, err);
+    for (i++; status && i < split->n_shards; i++)
+        unlink(kl_draft_target(split->drafts[i]));
+    return status;
+}
+
 /* Writes all, and then gives them their names. */
 static enum kl_status write_all(struct split *split, const struct kl_paths *shards,
                                 struct kl_error *err)
 {
     enum kl_status status = KL_OK;
 
-    for (uint32_t i = 0; !status && i < split->n_shards; i++) {
+    for (uint32_t i = 0; !status && i < split->n_shards; i++)
         status = kl_draft_check_target(shards->paths[i], 0, err);
+    for (uint32_t i = 0; !status && i < split->n_shards; i++) {
+        status = kl_draft_begin(shards->paths[i], ".splitting", KL_LEFTOVER_REPLACED,
+                                &split->drafts[i], err);
+        if (!status && i == 0)
+            status = check_room(split, split->run->path, err);
         if (!status)
-            status = kl_draft_begin(shards->paths[i], ".splitting", KL_LEFTOVER_REPLACED,
-                                    &split->drafts[i], err);
+            status = write_shard(split, i, err);
     }
     if (!status)
-        status = check_room(split, split->run->path, err);
-    for (uint32_t i = 0; !status && i < split->n_shards; i++)
-        status = write_shard(split, i, err);
-    for (uint32_t i = split->n_shards; !status && i-- > 0;) {   /* the first one, without which */
-        status = kl_draft_publish(split->drafts[i], 0, 0, err); /* there is no run, last */
-        if (!status) {
-            kl_draft_free(split->drafts[i]);
-            split->drafts[i] = NULL;
-        }
-    }
+        status = publish(split, err);
     for (uint32_t i = 0; i < split->n_shards; i++) {
         if (status && split->drafts[i])
             kl_draft_remove(split->drafts[i]);
@@ -218,12 +227,14 @@ static enum kl_status write_all(struct split *split, const struct kl_paths *shar
     return status;
 }
 
-static enum kl_status check_number(const struct kl_run *run, uint32_t n_shards,
+static enum kl_status check_number(const struct kl_run *run, const char *path, uint32_t n_shards,
                                    struct kl_error *err)
 {
     if (run->n_shards > 1)
-        return kl_fail(err, KL_ERR_USAGE, "%s is a shard itself: split the run that it is of",
-                       run->path);
+        return kl_fail(err, KL_ERR_USAGE,
+                       "%s is a shard already, and what is cut cannot be cut again: split the "
+                       "whole run",
+                       path);
     if (n_shards < 2 || n_shards > KL_SHARDS_MAX)
         return kl_fail_on(err, KL_ERR_USAGE, "shards", "shards must be from 2 to %u",
                           KL_SHARDS_MAX);
@@ -263,7 +274,7 @@ enum kl_status kl_split(const char *path, uint32_t n_shards, const char *folder,
     if (status)
         return status;
     split.run = run;
-    status = check_number(run, n_shards, err);
+    status = check_number(run, path, n_shards, err);
     if (!status) /* what is cut gets new checksums: it has to be right */
         status = kl_check_rows(run->path, err);
     if (!status)

@@ -125,6 +125,11 @@ export function scientific(value) {
   return `${digits}\u2009×\u200910${superscript}`;
 }
 
+/** Why a run has no contributions, where it has none, as a clause. @param {{shards?: {missing: number[]}}} run */
+export function whyNotDual({shards}) {
+  return shards?.missing.length ? 'what Adam made of the gradients takes all of them, and shards are missing' : 'no error signals are recorded';
+}
+
 /** How far the sum is from what the network says. @param {{exactness: {max_abs_error?: number|null}, history_share?: number}} answer */
 export function agreement({exactness, history_share: share}) {
   return share ? `from ${percent(share)} of the history` : `dual = primal within ${scientific(exactness.max_abs_error ?? 0)}`;

@@ -7,7 +7,7 @@
 //   /runs?between=                      all runs, and what two differ in
 
 import {base} from './base.js';
-import {classCount, nameOf} from './format.js';
+import {classCount, nameOf, whyNotDual} from './format.js';
 import {IN_LINK_MAX, decodePixels, takesPictures} from './pixels.js';
 import {ranksOf, today} from './ranks.js';
 
@@ -140,7 +140,7 @@ export const settings = {
     },
     allowed: (run) => {
       const ranks = ranksOf(run.dual !== false), names = ranks.map(({name}) => name);
-      if (run.dual === false) return `${names.slice(0, -1).join(', ')} or ${names.at(-1)} (no error signals are recorded)`;
+      if (run.dual === false) return `${names.slice(0, -1).join(', ')} or ${names.at(-1)} (${whyNotDual(run)})`;
       const ranges = ranks.filter((rank) => rank.takes_logit).map(({name}) => `${name}:0 to ${name}:${outputs(run) - 1}`);
       return `${names.join(', ')}, ${ranges.join(' or ')}`;
     },

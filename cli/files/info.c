@@ -49,6 +49,13 @@ static void print_schedule(const struct kl_run *run)
     print_memory(run);
 }
 
+/* How much of that is there, where shards are missing. */
+static void print_here(const struct kl_run *run)
+{
+    if (run->history.n_missing)
+        printf("; of the patterns %llu are here", (unsigned long long)run->history.n_patterns);
+}
+
 static void print_text_run(const struct kl_run *run)
 {
     const struct kl_training *training = &run->training;
@@ -63,8 +70,9 @@ static void print_text_run(const struct kl_run *run)
     printf(
         "training   %u steps of %u streams x %u tokens = %llu patterns; %s, learning rate %g (%s)",
         training->n_steps, training->batch_size, training->unroll,
-        (unsigned long long)run->history.n_patterns, kl_training_optimiser(training)->name,
-        training->learning_rate, text_of(training, "lr_schedule", text));
+        (unsigned long long)(run->history.n_patterns + run->history.n_missing),
+        kl_training_optimiser(training)->name, training->learning_rate,
+        text_of(training, "lr_schedule", text));
     if (kl_training_optimiser(training)->is_adaptive)
         printf(", betas %g and %g, epsilon %g", training->beta_1, training->beta_2,
                training->epsilon);
@@ -76,10 +84,11 @@ static void print_text_run(const struct kl_run *run)
         printf(", dropout %g", training->dropout);
     if (training->clip_norm > 0)
         printf(", gradient norm clipped at %g", training->clip_norm);
+    print_here(run);
     printf("\nhistory    %s, %.1f MB; ", kl_dtype_name((enum kl_dtype)training->dtype),
            (double)run->file_bytes / 1e6);
     if (!run->history.has_dual)
-        printf("attention only: no error signals are recorded\n");
+        printf("attention only: %s\n", kl_history_why_not(&run->history));
     else if (run->history.left_out > 0)
         printf("contributions approximate: %.3g %% of the error signals left out\n",
                100 * run->history.left_out);
@@ -167,7 +176,8 @@ static void print_run(const struct kl_run *run)
     }
     print_network(run);
     printf("training   %u steps of %u = %llu patterns; %s, learning rate %g (%s), ",
-           training->n_steps, training->batch_size, (unsigned long long)run->history.n_patterns,
+           training->n_steps, training->batch_size,
+           (unsigned long long)(run->history.n_patterns + run->history.n_missing),
            kl_training_optimiser(training)->name, training->learning_rate,
            text_of(training, "lr_schedule", text));
     if (kl_training_optimiser(training)->is_adaptive)
@@ -178,6 +188,7 @@ static void print_run(const struct kl_run *run)
     printf("weight decay %g", training->weight_decay);
     if (training->clip_norm > 0)
         printf(", gradient norm clipped at %g", training->clip_norm);
+    print_here(run);
     printf("\nhistory    %s, %.1f MB", kl_dtype_name((enum kl_dtype)training->dtype),
            (double)run->file_bytes / 1e6);
     if (isfinite(last->alpha))

@@ -1,4 +1,8 @@
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/options/options.h"
@@ -8,6 +12,7 @@
 #include "db/split.h"
 
 #define MEGABYTE 1000000
+#define PATH_BYTES 4200
 
 struct request {
     const char *path, *output;
@@ -21,6 +26,23 @@ static void show(void *self, uint64_t done_bytes, uint64_t total_bytes)
 
     if (done)
         kl_counter_show(self, done, (uint32_t)(total_bytes / MEGABYTE) + 1);
+}
+
+/* What was added to the run later stays where it is. */
+static void tell_beside(const char *run, const char *first)
+{
+    static const char *const suffixes[] = {".marks", ".results", ".queries"};
+    struct stat info;
+
+    for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
+        char name[PATH_BYTES];
+
+        snprintf(name, sizeof name, "%s%s", run, suffixes[i]);
+        if (!stat(name, &info))
+            fprintf(stderr,
+                    "keylight: %s stays beside the run; the shards have it with: cp %s %s%s\n",
+                    name, name, first, suffixes[i]);
+    }
 }
 
 static enum kl_status split(const struct request *request, struct kl_error *err)
@@ -43,26 +65,42 @@ static enum kl_status split(const struct request *request, struct kl_error *err)
     }
     for (size_t i = 0; !status && i < shards.n; i++)
         puts(shards.paths[i]);
+    if (!status)
+        tell_beside(request->path, shards.paths[0]);
     kl_paths_clear(&shards);
     return status;
+}
+
+/* Makes the folder, if it is not there. */
+static enum kl_status make_folder(const char *folder, int *is_new, struct kl_error *err)
+{
+    *is_new = 0;
+    if (!folder || kl_is_folder(folder))
+        return KL_OK;
+    if (mkdir(folder, 0777))
+        return kl_fail_on(err, KL_ERR_USAGE, "output", "output: cannot make the folder %s: %s",
+                          folder, strerror(errno));
+    *is_new = 1;
+    return KL_OK;
 }
 
 enum kl_status kl_cli_split(int argc, char **argv, struct kl_error *err)
 {
     struct request request = {0};
-    const struct kl_option table[] = {{.type = KL_OPTION_NUMBER,
-                                       .name = "shards",
-                                       .value = "N",
-                                       .target = &request.n_shards,
-                                       .low = 2,
-                                       .high = KL_SHARDS_MAX,
-                                       .help = "how many (at most as many as the run has steps)"},
-                                      {.type = KL_OPTION_TEXT,
-                                       .name = "output",
-                                       .value = "FOLDER",
-                                       .target = &request.output,
-                                       .help = "write them there (default: beside the run)"},
-                                      {.type = KL_OPTION_END}};
+    const struct kl_option table[] = {
+        {.type = KL_OPTION_NUMBER,
+         .name = "shards",
+         .value = "N",
+         .target = &request.n_shards,
+         .low = 2,
+         .high = KL_SHARDS_MAX,
+         .help = "how many (at most as many as the run has steps)"},
+        {.type = KL_OPTION_TEXT,
+         .name = "output",
+         .value = "FOLDER",
+         .target = &request.output,
+         .help = "write them there; it is made, if it is not there (default: beside the run)"},
+        {.type = KL_OPTION_END}};
     const struct kl_options options = {
         .examples = "a history that outgrows its disk\nkeylight split big.keylight --shards 4 "
                     "--output shards\nas one run\nkeylight serve shards\n",
@@ -73,11 +111,12 @@ enum kl_status kl_cli_split(int argc, char **argv, struct kl_error *err)
             "their names: RUN.0.keylight, which has its data and weights, too, RUN.1.keylight and "
             "so on. The run stays as it is. Any of the files, or the folder that they are in, "
             "stands for the run in every command, with the same answers and the same links. "
-            "What is beside one another is found; 'keylight serve' also takes files in several "
-            "folders. Where some but the first are missing, what is asked is answered from the "
-            "others, and said to be from a share of the history.",
+            "What is beside one another is found, links too; 'keylight serve' also takes files in "
+            "several folders. Where some but the first are missing, what is asked is answered from "
+            "the others, and said to be from a share of the history. They cannot be put together "
+            "again: keep the run, or all of them.",
         .options = table};
-    int n_operands, is_done;
+    int n_operands, is_done, is_new = 0;
     enum kl_status status = kl_options_parse(&options, argc, argv, &n_operands, &is_done, err);
 
     if (status || is_done)
@@ -87,8 +126,11 @@ enum kl_status kl_cli_split(int argc, char **argv, struct kl_error *err)
         status = kl_fail_on(err, KL_ERR_USAGE, "shards", "shards says into how many files");
     if (!status)
         status = kl_check_path("output", request.output, err);
-    if (!status && request.output && !kl_is_folder(request.output))
-        status = kl_fail_on(err, KL_ERR_USAGE, "output",
-                            "output: there is no folder %s: make it first", request.output);
-    return status ? status : split(&request, err);
+    if (!status)
+        status = make_folder(request.output, &is_new, err);
+    if (!status)
+        status = split(&request, err);
+    if (status && is_new)
+        rmdir(request.output);
+    return status;
 }

@@ -50,7 +50,10 @@ static void print_next(const struct kl_run *run, const struct kl_answer *answer)
         left[j] = -1;
     }
     if (!run->history.has_dual)
-        printf("No error signals are recorded, so there are no contributions.\n");
+        printf("There are no contributions: %s.\n", kl_history_why_not(&run->history));
+    else if (run->history.left_out > 0 && run->history.n_missing)
+        printf("Left out: what the missing shards added, and the smallest error signals, which are "
+               "not recorded.\n");
     else if (run->history.left_out > 0)
         printf("Left out: what the smallest error signals, which are not recorded, added.\n");
     else if (run->history.n_missing)

@@ -37,7 +37,7 @@ static void print_loss(const struct kl_run *run, uint32_t sample,
            retrained->before.loss, retrained->after.loss,
            retrained->after.loss - retrained->before.loss);
     if (isnan(retrained->influence))
-        puts("No error signals are recorded, so nothing was foretold.");
+        printf("Nothing was foretold: %s.\n", kl_history_why_not(&run->history));
     else
         printf("Foretold: %+.4g by influence, %+.4g by signed contributions.\n",
                retrained->influence, retrained->proponents);

@@ -135,6 +135,14 @@ static inline double kl_history_share(const struct kl_history *history)
     return (double)history->n_patterns / (double)(history->n_patterns + history->n_missing);
 }
 
+/* Why there are no contributions, where there are none: a clause. */
+static inline const char *kl_history_why_not(const struct kl_history *history)
+{
+    return history->n_missing ? "what Adam made of the gradients takes all of them, and shards are "
+                                "missing"
+                              : "no error signals are recorded";
+}
+
 /* Of SGD: c_s of a pattern's step at a layer, from 0. */
 static inline double kl_history_coefficient(const struct kl_history *history, uint32_t layer,
                                             uint64_t pattern)

@@ -1,6 +1,7 @@
 #include "db/file/database.h"
 
 #include <stdint.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,18 @@ static const char *file_of(sqlite3 *db)
     const char *path = sqlite3_db_filename(db, "main");
 
     return path && *path ? path : "the run file";
+}
+
+static enum kl_status cannot_open(const char *path, int number, struct kl_error *err)
+{
+    if (number == EMFILE || number == ENFILE)
+        return kl_fail(err, KL_ERR_IO,
+                       "cannot open %s: too many files are open; raise the limit (ulimit -n), or "
+                       "split a run into fewer shards",
+                       path);
+    return kl_fail(err, KL_ERR_IO,
+                   "cannot open %s: check that the file and its folder exist and are yours to use",
+                   path);
 }
 
 enum kl_status kl_db_fail(sqlite3 *db, struct kl_error *err)
@@ -56,10 +69,7 @@ enum kl_status kl_db_fail(sqlite3 *db, struct kl_error *err)
         return kl_fail(err, KL_ERR_MEMORY, "not enough memory to read %s: close other programs",
                        path);
     case SQLITE_CANTOPEN:
-        return kl_fail(err, KL_ERR_IO,
-                       "cannot open %s: check that the file and its folder exist "
-                       "and are yours to use",
-                       path);
+        return cannot_open(path, sqlite3_system_errno(db), err);
     case SQLITE_READONLY:
     case SQLITE_PERM:
     case SQLITE_AUTH:
@@ -232,10 +242,7 @@ static enum kl_status check_header(const char *path, int may_be_older, struct kl
         return kl_fail(err, KL_ERR_FOREIGN, "%s is not a file on a disk: name a run file", path);
     file = fopen(path, "rbe");
     if (!file)
-        return kl_fail(err, KL_ERR_IO,
-                       "cannot open %s: check that the file and its folder exist and are yours to "
-                       "use",
-                       path);
+        return cannot_open(path, errno, err);
     n = fread(header, 1, sizeof header, file);
     fclose(file);
     if (n == 0 || memcmp(header, zeros, sizeof header) == 0)

@@ -264,6 +264,8 @@ enum kl_status kl_run_prepare_history(struct kl_run *run, struct kl_error *err)
     history->has_dual =
         can_add && (!shape->layers || shape->layers[shape->n_layers - 1].has_errors);
     history->is_decoupled = kl_training_optimiser(&run->training)->is_decoupled;
+    for (uint32_t l = 0; l < shape->n_layers; l++)
+        history->layers[l].alpha = NAN;
     return can_add ? find_coefficients(run, err) : KL_OK;
 }
 

@@ -1,5 +1,6 @@
 /* The files that a run is cut into. */
 #include <sqlite3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,6 +84,32 @@ static enum kl_status read_label(const char *path, struct label *label, struct k
     return status;
 }
 
+/* A file of a list, and what it says, or why that cannot be read. */
+struct found {
+    const char *path;
+    struct label label;
+    struct kl_error err;
+};
+
+/* What n files say: *found is the caller's to free. */
+static enum kl_status look_at(char *const *paths, size_t n, struct found **found,
+                              struct kl_error *err)
+{
+    enum kl_status status = kl_alloc(found, n, sizeof **found, "the names of runs", err);
+
+    for (size_t i = 0; !status && i < n; i++) {
+        (*found)[i].path = paths[i];
+        (void)read_label(paths[i], &(*found)[i].label, &(*found)[i].err);
+    }
+    return status;
+}
+
+static int is_of(const struct found *one, const struct label *label)
+{
+    return !one->err.status && !strcmp(one->label.run, label->run) &&
+           one->label.n_shards == label->n_shards;
+}
+
 static enum kl_status take(struct kl_run *run, const char *path, const struct label *label,
                            struct kl_error *err)
 {
@@ -95,20 +122,21 @@ static enum kl_status take(struct kl_run *run, const char *path, const struct la
     return kl_copy_text(&shard->path, path, err);
 }
 
-/* Those among paths that are of the same run; what cannot be read is as good as missing. */
+/* Those among paths that are of the same run. What cannot be read may be one that is missed:
+ * the first such is noted. */
 static enum kl_status take_others(struct kl_run *run, const struct label *own, char *const *paths,
                                   size_t n, struct kl_error *err)
 {
-    enum kl_status status = KL_OK;
+    struct found *found = NULL;
+    enum kl_status status = look_at(paths, n, &found, err);
 
     for (size_t i = 0; !status && i < n; i++) {
-        struct kl_error ignored;
-        struct label label = {0};
-
-        if (!read_label(paths[i], &label, &ignored) && !strcmp(label.run, own->run) &&
-            label.n_shards == own->n_shards)
-            status = take(run, paths[i], &label, err);
+        if (is_of(&found[i], own))
+            status = take(run, found[i].path, &found[i].label, err);
+        else if (found[i].err.status && !run->unreadable[0])
+            snprintf(run->unreadable, sizeof run->unreadable, "%.299s", found[i].err.message);
     }
+    free(found);
     return status;
 }
 
@@ -143,6 +171,33 @@ static enum kl_status take_neighbours(struct kl_run *run, const struct label *ow
     return status;
 }
 
+static int has_all(const struct kl_run *run)
+{
+    for (uint32_t i = 0; i < run->n_shards; i++)
+        if (!run->shards[i].path)
+            return 0;
+    return 1;
+}
+
+/* Where the others are looked for: beside the file, or what a link leads to, and among those
+ * named. */
+static enum kl_status take_rest(struct kl_run *run, const struct label *own, const char *path,
+                                char *const *others, size_t n_others, struct kl_error *err)
+{
+    char *real;
+    enum kl_status status = take_neighbours(run, own, path, err);
+
+    if (!status && !has_all(run))
+        status = take_others(run, own, others, n_others, err);
+    if (status || has_all(run))
+        return status;
+    real = realpath(path, NULL);
+    if (real)
+        status = take_neighbours(run, own, real, err);
+    free(real);
+    return status;
+}
+
 enum kl_status kl_shards_find(struct kl_run *run, const char *path, int is_shard,
                               char *const *others, size_t n_others, struct kl_error *err)
 {
@@ -156,14 +211,13 @@ enum kl_status kl_shards_find(struct kl_run *run, const char *path, int is_shard
     run->n_shards = label.n_shards;
     status = take(run, path, &label, err);
     if (!status && is_shard)
-        status = take_neighbours(run, &label, path, err);
-    if (!status && is_shard)
-        status = take_others(run, &label, others, n_others, err);
+        status = take_rest(run, &label, path, others, n_others, err);
     if (!status && !run->shards[0].path)
         status = kl_fail(err, KL_ERR_INPUT,
                          "%s is shard %u (of 0 to %u) of a run whose shard 0, which has its data "
-                         "and weights, is not beside it: put it there",
-                         path, label.shard, label.n_shards - 1);
+                         "and weights, is not beside it%s%.300s: put it, or a link to it, there",
+                         path, label.shard, label.n_shards - 1, run->unreadable[0] ? "; " : "",
+                         run->unreadable);
     if (!status && is_shard)
         memcpy(run->fingerprint, label.run, sizeof run->fingerprint);
     run->path = run->shards[0].path;
@@ -244,36 +298,91 @@ enum kl_status kl_shards_place(struct kl_run *run, uint64_t *starts, struct kl_e
     return KL_OK;
 }
 
-/* Whether all of paths are shards of one run. */
-static int are_one(const struct kl_paths *paths)
+/* How good a choice one of the files of a run is: a whole run before a complete set of shards,
+ * before one that has the first shard, before any other; and then that of which more is there. */
+static double worth(const struct found *found, size_t n, size_t i)
 {
-    struct label first = {0}, label = {0};
-    struct kl_error ignored;
+    const struct label *label = &found[i].label;
+    unsigned char is_here[KL_SHARDS_MAX] = {0};
+    uint32_t n_here = 0;
 
-    if (read_label(paths->paths[0], &first, &ignored) || first.n_shards == 1)
+    if (found[i].err.status)
         return 0;
-    for (size_t i = 1; i < paths->n; i++)
-        if (read_label(paths->paths[i], &label, &ignored) || label.n_shards == 1 ||
-            strcmp(label.run, first.run) != 0)
-            return 0;
-    return 1;
+    if (label->n_shards == 1)
+        return 4;
+    for (size_t k = 0; k < n; k++)
+        if (is_of(&found[k], label) && !is_here[found[k].label.shard]) {
+            is_here[found[k].label.shard] = 1;
+            n_here++;
+        }
+    return is_here[0] + (n_here == label->n_shards) + (double)n_here / (label->n_shards + 1);
+}
+
+enum kl_status kl_run_choose_files(char *const *paths, size_t n, unsigned char *chosen,
+                                   struct kl_error *err)
+{
+    struct found *found = NULL;
+    double *worths = NULL;
+    enum kl_status status = look_at(paths, n, &found, err);
+
+    if (!status)
+        status = kl_alloc(&worths, n, sizeof *worths, "the names of runs", err);
+    for (size_t i = 0; !status && i < n; i++)
+        worths[i] = worth(found, n, i);
+    for (size_t i = 0; !status && i < n; i++) {
+        chosen[i] = 1; /* but where another file of the same run is the better choice, or an earlier
+                          one as good; two whole ones are told apart by who opens them */
+        for (size_t k = 0; chosen[i] && worths[i] > 0 && worths[i] < 4 && k < n; k++)
+            if (k != i && worths[k] > 0 && !strcmp(found[i].label.run, found[k].label.run) &&
+                (worths[k] > worths[i] || (k < i && worths[k] >= worths[i])))
+                chosen[i] = 0;
+    }
+    free(worths);
+    free(found);
+    return status;
+}
+
+/* The one of those that is to be opened. */
+static enum kl_status pick(const struct kl_paths *paths, const unsigned char *chosen,
+                           const char *folder, char **path, struct kl_error *err)
+{
+    struct label label = {0};
+    struct kl_error of_label = {0};
+    size_t n_read = 0, n_unread = 0, first = 0;
+
+    for (size_t i = 0; i < paths->n; i++)
+        if (chosen[i] && !read_label(paths->paths[i], &label, &of_label)) {
+            first = n_read ? first : i;
+            n_read++;
+        } else if (chosen[i]) {
+            n_unread++;
+        }
+    if (n_read + n_unread == 1)
+        return kl_copy_text(path, paths->paths[n_read ? first : 0], err);
+    if (n_read == 1 && !read_label(paths->paths[first], &label, &of_label) && label.n_shards > 1)
+        return kl_copy_text(path, paths->paths[first], err); /* the others may be its own */
+    return kl_fail(err, KL_ERR_INPUT,
+                   "the folder %s has more than one run (%s and others): name one of them", folder,
+                   paths->paths[0]);
 }
 
 enum kl_status kl_shards_pick(const char *folder, char **path, struct kl_error *err)
 {
     struct kl_paths paths = {0};
+    unsigned char *chosen = NULL;
     enum kl_status status = kl_paths_add_folder(&paths, folder, 0, err);
 
     if (!status && paths.n == 0)
         status =
             kl_fail(err, KL_ERR_INPUT,
                     "the folder %s has no run, a file whose name ends in " KL_RUN_SUFFIX, folder);
-    if (!status && paths.n > 1 && !are_one(&paths))
-        status = kl_fail(err, KL_ERR_INPUT,
-                         "the folder %s has more than one run (%s and others): name one of them",
-                         folder, paths.paths[0]);
     if (!status)
-        status = kl_copy_text(path, paths.paths[0], err);
+        status = kl_alloc(&chosen, paths.n, 1, "the names of runs", err);
+    if (!status)
+        status = kl_run_choose_files(paths.paths, paths.n, chosen, err);
+    if (!status)
+        status = pick(&paths, chosen, folder, path, err);
+    free(chosen);
     kl_paths_clear(&paths);
     return status;
 }

@@ -62,11 +62,12 @@ static enum kl_status cut_packed(struct piece *piece, struct kl_error *err)
 {
     const uint8_t *bits = (const uint8_t *)piece->data;
     size_t row_bytes = kl_bits_bytes(piece->width), bits_bytes = piece->n_rows * row_bytes;
-    size_t before = kl_packed_count(bits, piece->first, piece->width);
-    size_t here = bits_bytes <= piece->n_bytes
-                      ? kl_packed_count(bits + piece->first * row_bytes, piece->count, piece->width)
-                      : SIZE_MAX;
+    size_t before, here;
 
+    if (bits_bytes > piece->n_bytes)
+        return damaged(piece, err);
+    before = kl_packed_count(bits, piece->first, piece->width);
+    here = kl_packed_count(bits + piece->first * row_bytes, piece->count, piece->width);
     if (before == SIZE_MAX || here == SIZE_MAX ||
         bits_bytes + (before + here) * piece->number > piece->n_bytes)
         return damaged(piece, err);
@@ -156,6 +157,8 @@ static enum kl_status cut(struct piece *piece, struct kl_error *err)
         piece->number = kl_dtype_size(dtype);
         piece->width = (size_t)integer_of(piece, is_sparse ? "entries" : "width");
     }
+    if (!piece->data || piece->width < 1 || piece->width > UINT32_MAX)
+        return damaged(piece, err);
     if (kl_alloc(&piece->bytes, piece->n_bytes, 1, "a chunk", err))
         return err->status;
     if (is_sparse)

@@ -142,30 +142,13 @@ enum kl_status kl_served_load(struct kl_served *served, const char *path, char *
     return KL_OK;
 }
 
-/* The run of which the file at path is a shard, if it is served already. */
-static const struct kl_run *find_whole(struct kl_served *served, const char *path)
-{
-    const struct kl_run *whole = NULL;
-
-    pthread_mutex_lock(&served->lock);
-    for (const struct entry *entry = served->entries; entry && !whole; entry = entry->next)
-        if (!entry->is_retired && entry->run->n_shards > 1 && kl_run_has_file(entry->run, path))
-            whole = entry->run;
-    pthread_mutex_unlock(&served->lock);
-    return whole;
-}
-
 enum kl_status kl_served_open(struct kl_served *served, const char *path, char *const *others,
                               size_t n_others, const struct kl_run **same, struct kl_error *err)
 {
     struct entry *entry;
     struct kl_run *run;
-    enum kl_status status;
+    enum kl_status status = kl_served_load(served, path, others, n_others, NULL, &run, same, err);
 
-    *same = find_whole(served, path);
-    if (*same)
-        return KL_OK;
-    status = kl_served_load(served, path, others, n_others, NULL, &run, same, err);
     if (status || *same)
         return status;
     status = kl_served_enter(served, run, 1, &entry, err);

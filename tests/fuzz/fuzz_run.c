@@ -10,6 +10,7 @@
 #include "core/explain/verify/replay.h"
 #include "core/explain/verify/signals.h"
 #include "db/check.h"
+#include "db/split.h"
 #include "server/routes.h"
 #include "tests/fuzz/lib/edited.h"
 
@@ -71,11 +72,11 @@ static void check_layers(const struct kl_run *run)
 /* What becomes of it is in the first byte: all of this, or one, so that more are tried. */
 enum path { ALL, ROWS, SERVE, LAYERS, N_PATHS };
 
-static void open_and(enum path path)
+static void open_and(const char *file, enum path path)
 {
     struct kl_run *run = NULL;
     struct kl_error err = {0};
-    enum kl_status status = kl_run_open("run.keylight", 1, &run, &err);
+    enum kl_status status = kl_run_open(file, 1, &run, &err);
 
     fuzz_check(status, &err);
     if (status)
@@ -92,25 +93,42 @@ static void open_and(enum path path)
     kl_run_close(run);
 }
 
+/* It is cut in two, if it is whole. */
+static void split(const char *file)
+{
+    struct kl_paths shards = {0};
+    struct kl_error err = {0};
+
+    fuzz_check(kl_split(file, 2, NULL, NULL, NULL, &shards, &err), &err);
+    for (size_t i = 0; i < shards.n; i++)
+        unlink(shards.paths[i]);
+    kl_paths_clear(&shards);
+}
+
 int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t n_bytes)
 {
-    /* Of a shard that is changed, the other one is beside it. */
-    static const char *const templates[] = {"image.keylight", "text.keylight", "image.0.keylight",
-                                            "image.1.keylight"};
+    static const char *const templates[] = {"image.keylight", "text.keylight"};
+    static const char *const shards[] = {"image.0.keylight", "image.1.keylight"};
     struct fuzz_bytes rest = {bytes, n_bytes};
     struct kl_error err = {0};
     unsigned first = fuzz_byte(&rest);
     enum path path = first / 2 % N_PATHS;
+    int is_shard = first >= 160 && first < 240; /* which was changed itself, or the other */
+    const char *edited = is_shard && first >= 200 ? "a.keylight" : "run.keylight";
+    const char *opened = is_shard && first >= 200 ? shards[1 - first % 2] : edited;
 
     if (!pool && kl_pool_create(1, &pool, &err))
         abort();
-    fuzz_write_edited(templates[first % 2 + (first < 160 ? 0 : 2)], "run.keylight", &rest);
+    fuzz_write_edited(is_shard ? shards[first % 2] : templates[first % 2], edited, &rest);
     if (path == ALL || path == ROWS)
-        fuzz_check(kl_check_rows("run.keylight", &err), &err);
-    if (path != ROWS)
-        open_and(path);
+        fuzz_check(kl_check_rows(opened, &err), &err);
+    if (first >= 240)
+        split(opened);
+    else if (path != ROWS)
+        open_and(opened, path);
     unlink("run.keylight-journal");
-    unlink("run.keylight");
+    unlink("a.keylight-journal");
+    unlink(edited);
     fuzz_check_pieces();
     return 0;
 }

@@ -231,7 +231,7 @@ def test_where_shards_are_missing_the_others_answer_and_all_say_from_how_much():
         assert status == 400 and "shards of this run are missing" in json.loads(body)["detail"], body
         server.process.terminate()
         _, said = server.process.communicate(timeout=30)
-        assert "of the shards 0 to 3 of images, 1, 2 are missing" in said or "1, 2 are missing" in said, said
+        assert "of the shards 0 to 3 of a+b, 1 to 2 are missing: all that follows is from" in said, said
     finally:
         server.process.kill()
 
@@ -307,9 +307,84 @@ def test_one_byte_of_any_shard_is_noticed():
             db.close()
             done = tap.run("verify", folder)
             assert done.returncode == 1, (i, table, done.stdout)
-            assert any(word in done.stderr for word in (f"images.{i}.keylight", "missing", "more than one run")), (i, table, done.stderr)
+            assert f"images.{i}.keylight" in done.stderr and "is damaged" in done.stderr, (i, table, done.stderr)
             with open(path, "wb") as file:
                 file.write(good)
+
+
+def test_a_shard_that_cannot_be_read_is_named_where_it_is_missed():
+    folder = shards_of("images")
+    path = os.path.join(folder, "images.1.keylight")
+    good = open(path, "rb").read()
+    os.chmod(path, 0o644)
+    for bad in (good[:len(good) // 2], b"x" * len(good), b""):
+        with open(path, "wb") as file:
+            file.write(bad)
+        for named in (folder, os.path.join(folder, "images.2.keylight")):
+            done = tap.run("info", named)
+            assert done.returncode == 0 and "1 is missing" in done.stderr and "images.1.keylight" in done.stderr, done.stderr
+            done = tap.run("verify", named)
+            assert done.returncode == 1 and "images.1.keylight" in done.stderr, done.stderr
+
+
+def test_the_most_that_there_is_of_a_run_is_opened():
+    """A whole run before its shards, complete ones before others, whatever their names."""
+    folder, question = shards_of("images"), QUESTIONS["images"][2]
+    _, whole = answers(RUNS["images"], [question])
+    os.remove(os.path.join(folder, "images.0.keylight"))
+    for i, name in enumerate(sorted(os.listdir(shards_of("images", 2)))):  # made anew: the folder has those of two alone
+        os.rename(os.path.join(folder, name), os.path.join(folder, f"a{i}.keylight"))
+    os.remove(os.path.join(folder, "a1.keylight"))
+    other = os.path.join(FOLDER, "three")
+    shutil.rmtree(other, ignore_errors=True)
+    os.makedirs(other)
+    tap.succeed("split", RUNS["images"], "--shards", "3", "--output", other)
+    for name in os.listdir(other):
+        shutil.copy(os.path.join(other, name), os.path.join(folder, f"b-{name}"))
+    _, found = answers(folder, [question])
+    alike(whole[question][0], found[question][0])
+    assert tap.run("info", folder).stderr == ""
+    os.remove(os.path.join(folder, "b-images.1.keylight"))
+    shutil.copy(RUNS["images"], os.path.join(folder, "z.keylight"))
+    _, found = answers(folder, [question])
+    alike(whole[question][0], found[question][0])
+    assert tap.run("info", folder).stderr == ""
+
+
+def test_links_lead_to_shards():
+    folder, links = shards_of("images"), os.path.join(FOLDER, "links")
+    os.makedirs(links)
+    os.symlink(os.path.join(folder, "images.1.keylight"), os.path.join(links, "one.keylight"))
+    done = tap.run("info", os.path.join(links, "one.keylight"))
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+
+
+def test_what_is_found_out_from_a_part_is_not_kept_for_the_whole():
+    folder = shards_of("images")
+    path = os.path.join(folder, "images.1.keylight")
+    question = ("retrain", folder, "--sample", "test/a/3", "--without", "top:10", "--json")
+    whole = json.loads(tap.succeed(*question))
+    os.rename(path, path + ".away")
+    part = json.loads(tap.succeed(*question))
+    assert part["history_share"] < 1 and part["after"]["loss"] != whole["after"]["loss"], part
+    os.rename(path + ".away", path)
+    server = Server(folder)
+    try:
+        run = server.json("/api/v1/runs")["runs"][0]["id"]
+        kept = server.json(f"/api/v1/runs/{run}/retrain?sample=test/a/3&without=top:10")
+        assert "history_share" not in json.dumps(kept) and str(whole["after"]["loss"]) in json.dumps(kept), kept
+    finally:
+        server.process.kill()
+        server.process.communicate()
+
+
+def test_what_was_added_to_a_run_is_said_to_stay_beside_it():
+    with open(RUNS["text"] + ".marks", "wb") as file:
+        file.write(b"x")
+    folder = os.path.join(FOLDER, "beside")
+    done = tap.run("split", RUNS["text"], "--shards", "2", "--output", folder)
+    os.remove(RUNS["text"] + ".marks")
+    assert done.returncode == 0 and f"cp {RUNS['text']}.marks {folder}/text.0.keylight.marks" in done.stderr, done.stderr
 
 
 def test_shards_that_do_not_belong_together_are_told():
@@ -345,8 +420,8 @@ def test_what_cannot_be_split_is_told_and_nothing_is_left():
     shard = os.path.join(shards_of("images"), "images.1.keylight")
     for arguments, says in (((RUNS["images"],), "--shards says into how many"), ((RUNS["images"], "--shards", "1"), "--shards"),
                             ((RUNS["images"], "--shards", "68"), "at most the run's steps, 67"),
-                            ((RUNS["images"], "--shards", "3", "--output", os.path.join(FOLDER, "nowhere")), "there is no folder"),
-                            ((shard, "--shards", "2", "--output", folder), "is a shard itself"),
+                            ((RUNS["images"], "--shards", "3", "--output", os.path.join(FOLDER, "no", "where")), "cannot make the folder"),
+                            ((shard, "--shards", "2", "--output", folder), "is a shard already"),
                             ((os.path.join(FOLDER, "a"), "--shards", "2"), "has no run")):
         done = tap.run("split", *arguments)
         assert done.returncode in (1, 2) and says in done.stderr and done.stderr.count("\n") == 1, (arguments, done.stderr)

@@ -2,7 +2,7 @@
 
 import {askAll, askStrips, attend, getCommon, getSample} from '../api.js';
 import {byId, goTo, h, redraw} from '../dom.js';
-import {nounOfOne, outputName, percent, subjectFile, subjectName} from '../format.js';
+import {nounOfOne, outputName, percent, subjectFile, subjectName, whyNotDual} from '../format.js';
 import {near, showPanelsWhenNear} from '../near.js';
 import {offerAway} from '../take.js';
 import {showAnswer} from '../views/answer.js';
@@ -126,7 +126,7 @@ export async function renderImage(visit) {
   showSpotlight(byId('spotlight'), run, state, answer, subject, actions);
   showTruth(byId('truth-place'), run, state, actions, signal);
   if (run.dual) showRemoval(byId('removal'), run, state, answer, subject, actions);
-  else redraw(byId('removal'), h('p.soft', {}, 'No error signals are recorded: there are no contributions, and nothing can be taken out of the memory.'));
+  else redraw(byId('removal'), h('p.soft', {}, `There are no contributions, and nothing can be taken out of the memory: ${whyNotDual(run)}.`));
   for (const [id, resource, figures] of OFFERS)
     if (resource !== 'removal' || state.remove !== null)
       offerAway(byId(id), run, state, pixels, {title: `the ${id}`, resource, figures});

@@ -2,7 +2,7 @@
 
 import {csvButton} from '../csv.js';
 import {h, redraw} from '../dom.js';
-import {agreement, fixed, percent, short, signed} from '../format.js';
+import {agreement, fixed, percent, short, signed, whyNotDual} from '../format.js';
 import {marked, named, visible, where} from './tokens.js';
 
 /** @import {Actions, Run, TextAnswer} from '../types.js' */
@@ -58,7 +58,7 @@ function table(answer) {
 /** How exact the sum is. @param {Run} run @param {TextAnswer} answer */
 export function exactness(run, answer) {
   const {dual, max_abs_error: error, left_out: leftOut} = answer.exactness;
-  if (!dual) return 'no error signals are recorded: attention only, no contributions';
+  if (!dual) return `${whyNotDual(run)}: attention only, no contributions`;
   return leftOut > 0 && !answer.history_share ?
     `approximate: the smallest error signals were left out (${percent(leftOut, 2)} of their squared length); for the tokens of this vocabulary they add up to as much as ${short(error ?? 0)} of a logit` :
     agreement(answer);

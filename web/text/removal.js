@@ -1,7 +1,7 @@
 // A text without part of the memory.
 
 import {h, redraw, select} from '../dom.js';
-import {count, fixed, signed} from '../format.js';
+import {count, fixed, signed, whyNotDual} from '../format.js';
 import {removalTerms} from '../state.js';
 import {withTerm} from '../views/removal.js';
 import {textOf} from './answer.js';
@@ -30,7 +30,7 @@ export function showTextRemoval(section, run, state, answer, actions) {
   const half = Math.floor(run.steps / 2);
   redraw(section,
     h('div.head', {}, h('h2', {id: 'removal-title'}, 'Without part of the memory')),
-    !answer.exactness.dual ? h('p.soft', {}, 'This run records no error signals: nothing can be taken out of it.') : h('div', {},
+    !answer.exactness.dual ? h('p.soft', {}, `Nothing can be taken out of this run: ${whyNotDual(run)}.`) : h('div', {},
       h('p.soft.what-it-is', {}, 'The stored trajectory without these, not a retraining: take training positions out of the output layer’s memory, ' +
         'and see what the rest of it sums to.'),
       h('div.controls', {}, h('span.control', {}, 'without',

@@ -13,7 +13,8 @@ const damage = ({damaged = []}) => !damaged.length ? '' :
 /** @param {RunSummary} run */
 const absence = ({shards}) => !shards?.missing.length ? '' :
   `Part of this run’s history is not here: of its shards 0 to ${shards.count - 1}, ${shards.missing.join(', ')} ` +
-  `${shards.missing.length > 1 ? 'are' : 'is'} missing. All that you see is from ${percent(shards.history_share)} of its history.`;
+  `${shards.missing.length > 1 ? 'are' : 'is'} missing. All that you see is from ${percent(shards.history_share)} of its history. ` +
+  'Put them beside the others, and start the server again.';
 
 /** @param {RunSummary} run */
 export function showDamage(run) {

@@ -2,7 +2,7 @@
 
 import {getMemory} from '../api.js';
 import {base} from '../base.js';
-import {count, noun, percent, samplePlace, size} from '../format.js';
+import {count, noun, percent, samplePlace, size, whyNotDual} from '../format.js';
 import {h, redraw, select} from '../dom.js';
 import {keyList} from '../keys.js';
 import {takesPictures} from '../pixels.js';
@@ -92,10 +92,10 @@ function aboutRun(run) {
   /** @type {[string, string|HTMLElement][]} */
   const facts = [
     ['Network', run.kind === 'text' && !run.recorded ? `${shape(run)}, ${count(run.layers[run.layers.length - 1].outputs)} different tokens` : run.recorded ? `recorded, ${shape(run)}` : `${shape(run)}, ${ACTIVATIONS[run.layers[0].activation]}`],
-    ['Patterns', `${count(run.patterns)} in ${count(run.steps)} steps`],
+    ['Patterns', `${count(run.patterns)} in ${count(run.steps)} steps${run.shards?.missing.length ? `, without ${count(run.shards.missing_patterns)} that are missing` : ''}`],
     ['Test accuracy', run.test_accuracy === null ? 'there is no test split' : percent(run.test_accuracy, 2)],
     ...(run.kind === 'text' ? /** @type {[string, string][]} */ ([['Test loss', typeof run.test_bits_per_token !== 'number' ? 'there is no test split' : `${(run.test_bits_per_token ?? 0).toFixed(3)} bits per token, perplexity ${(run.test_perplexity ?? 0).toFixed(2)}`],
-      ['Exactness', !run.dual ? 'attention only: no error signals recorded' : run.left_out ? `${percent(run.left_out, 2)} of the error signals left out` : 'error signals recorded whole']]) : []),
+      ['Exactness', !run.dual ? `attention only: ${whyNotDual(run)}` : run.left_out ? `${percent(run.left_out, 2)} of the error signals left out` : 'error signals recorded whole']]) : []),
     ['File', `${size(run.file_bytes)}, fingerprint ${run.fingerprint}`],
     ['Memory', memory],
     ...(run.initial_share === undefined ? [] : /** @type {[string, string][]} */ ([['Left of the initial weights', percent(run.initial_share, 2)]])),

@@ -2,7 +2,7 @@
 
 import {askAll, getSample} from '../api.js';
 import {byId, choice, h, redraw} from '../dom.js';
-import {biasOf, className, count, fixed, nameOf, noun, outputName, percent, precise, scientific, short, signed} from '../format.js';
+import {biasOf, className, count, fixed, nameOf, noun, outputName, percent, precise, scientific, short, signed, whyNotDual} from '../format.js';
 import {depict} from '../depict.js';
 import {BUILT_MAX} from '../state.js';
 import {picture} from './answer.js';
@@ -156,7 +156,7 @@ export async function renderHow(visit) {
   const head = h('div.head', {}, h('h2', {id: 'how-title'}, 'How it works'), h('button', {type: 'button', id: 'how-close', onclick: () => actions.choose({view: 'query', built: 0})}, 'To the answer ›'));
   if (!run.dual) {
     document.title = `how it works · ${run.name} · keylight`;
-    redraw(section, head, h('p', {}, 'This run records no error signals: only attention can be told, and the sum that this page builds needs contributions. Choose another run.'));
+    redraw(section, head, h('p', {}, `Of this run only attention can be told (${whyNotDual(run)}), and the sum that this page builds needs contributions. Choose another run.`));
     ready('how');
     return;
   }
