@@ -86,7 +86,7 @@ test('a text is built likewise, and a run without error signals says that it can
   const shown = new URL(page.url()).pathname.split('/how/')[1], answer = await api(`/answer?sample=${shown}`, text);
   near(Number(await page.getAttribute('#how-logit', 'data-value')), answer.next.find(({token}) => token === answer.predicted).logit);
   await open(`/r/${bare}/how`);
-  assert.match(await page.textContent('#how'), /records no error signals/);
+  assert.match(await page.textContent('#how'), /no error signals are recorded/);
   await open(`/r/${text}/q/text?text=The%20old%20dog`);
   await choose(() => page.keyboard.press('h')); // of what is typed it is told with a place of the run
   assert.match(page.url(), /\/how\/test\/book\/\d+/);

@@ -242,7 +242,7 @@ test('a run without error signals has attention only, and says so', async () => 
   await open(`/r/${bare}/q/100`);
   assert.match(await page.textContent('#answer'), /no error signals are recorded: attention only/);
   assert.equal(await page.locator('#choice-Rank-by-logit').count(), 0);
-  assert.match(await page.textContent('#removal'), /records no error signals/);
+  assert.match(await page.textContent('#removal'), /no error signals are recorded/);
 });
 
 test('what is not known of a layer is not offered, and no address leads to an error page', async () => {

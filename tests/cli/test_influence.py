@@ -173,7 +173,7 @@ def test_a_run_without_error_signals_foretells_nothing():
     path = tap.train_strokes(FOLDER, "alone.keylight", "--attention-only")
     words = ("retrain", path, "--sample", "test/strokes/5", "--without", "class:3")
     assert json.loads(tap.succeed(*words, "--json"))["foretold"] == {"influence": None, "proponents": None}
-    assert "nothing was foretold" in tap.succeed(*words)
+    assert "Nothing was foretold: no error signals are recorded" in tap.succeed(*words)
     assert "records no error signals" in tap.run("influence", path).stderr
 
 

@@ -429,7 +429,7 @@ def test_query_prints_what_the_api_says():
     assert "the cat[␣]" in text and "expects" in text
     stored = tap.succeed("query", path, "--sample", "test/tale/30", "--remove", "top:5", "--top", 2)
     assert "what follows is" in stored and "no retraining" in stored
-    assert "No error signals" in tap.succeed("query", READERS["attention"].path, "--text", "a")
+    assert "no error signals are recorded" in tap.succeed("query", READERS["attention"].path, "--text", "a")
     for arguments, says in ((("--text", ""), "1 to 2000 tokens"), (("--text", "a", "--sample", "test/tale/1"), "name what"),
                             (("--sample", "test/tale/99999"), "has samples 0 to")):
         done = tap.run("query", path, *arguments)
