@@ -135,12 +135,17 @@ static inline double kl_history_share(const struct kl_history *history)
     return (double)history->n_patterns / (double)(history->n_patterns + history->n_missing);
 }
 
-/* Why there are no contributions, where there are none: a clause. */
+/* Why there are no contributions, where there are none, and what helps: clauses. */
 static inline const char *kl_history_why_not(const struct kl_history *history)
 {
-    return history->n_missing ? "what Adam made of the gradients takes all of them, and shards are "
-                                "missing"
+    return history->n_missing ? "shards of this run are missing, and what Adam made of its "
+                                "gradients takes all of them"
                               : "no error signals are recorded";
+}
+
+static inline const char *kl_history_what_helps(const struct kl_history *history)
+{
+    return history->n_missing ? "bring the shards back" : "train it again without attention_only";
 }
 
 /* Of SGD: c_s of a pattern's step at a layer, from 0. */

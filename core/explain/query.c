@@ -6,29 +6,20 @@
 static enum kl_status check_contributions(const struct kl_history *history,
                                           const struct kl_query *query, struct kl_error *err)
 {
-    if (query->rank->needs_dual && !history->has_dual && history->n_missing)
-        return kl_fail_on(err, KL_ERR_USAGE, "rank",
-                          "shards of this run are missing, and what Adam made of its gradients "
-                          "takes all of them, so there is attention without contributions: rank by "
-                          "abs, positive, negative or cosine, or bring the shards back");
     if (query->rank->needs_dual && !history->has_dual)
         return kl_fail_on(err, KL_ERR_USAGE, "rank",
-                          "this run records no error signals, so there is attention without "
-                          "contributions: rank by abs, positive, negative or cosine, or train it "
-                          "again without attention_only");
+                          "%s, so there is attention without contributions: rank by abs, positive, "
+                          "negative or cosine, or %s",
+                          kl_history_why_not(history), kl_history_what_helps(history));
     if (query->rank->needs_dual && query->rank->uses_layer && !history->errors[query->layer - 1])
         return kl_fail_on(err, KL_ERR_USAGE, "layer",
                           "the error signals of layer %u are not recorded, so there are no "
                           "contributions: %sask for another layer",
                           query->layer, history->queries ? "" : "train with gate_errors, or ");
-    if (query->removal && !history->has_dual && history->n_missing)
-        return kl_fail_on(err, KL_ERR_USAGE, "remove",
-                          "shards of this run are missing, and what Adam made of its gradients "
-                          "takes all of them: bring the shards back");
     if (query->removal && !history->has_dual)
         return kl_fail_on(err, KL_ERR_USAGE, "remove",
-                          "nothing can be taken out of a run that records no error signals: train "
-                          "it again without attention_only");
+                          "nothing can be taken out of this run, because %s: %s",
+                          kl_history_why_not(history), kl_history_what_helps(history));
     return KL_OK;
 }
 

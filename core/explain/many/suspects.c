@@ -356,14 +356,10 @@ enum kl_status kl_suspects(struct kl_pool *pool, const struct kl_history *histor
     enum kl_status status =
         kl_alloc(&work.samples, n_samples, sizeof *work.samples, "the suspects", err);
 
-    if (!status && !history->has_dual && history->n_missing)
+    if (!status && !history->has_dual)
         status = kl_fail(err, KL_ERR_USAGE,
-                         "shards of this run are missing, and what Adam made of its gradients, "
-                         "which suspects are found by, takes all of them: bring the shards back");
-    else if (!status && !history->has_dual)
-        status = kl_fail(err, KL_ERR_USAGE,
-                         "this run records no error signals of its last layer, which suspects are "
-                         "found by");
+                         "suspects are found by the last layer's error signals, and %s: %s",
+                         kl_history_why_not(history), kl_history_what_helps(history));
     if (status)
         goto out;
     for (uint32_t i = 0; i < n_samples; i++)
