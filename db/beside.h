@@ -8,6 +8,9 @@
 
 #include "db/run.h"
 
+#define KL_MARKS_SUFFIX ".marks"
+#define KL_RESULTS_SUFFIX ".results"
+
 /* One kind of such files. */
 struct kl_beside {
     const char *suffix; /* behind the run's path: ".marks" */

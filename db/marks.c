@@ -8,7 +8,7 @@
 #include "db/file/database.h"
 
 static const struct kl_beside marks_file = {
-    .suffix = ".marks",
+    .suffix = KL_MARKS_SUFFIX,
     .what = "marks",
     .application_id = 0x6b6c6d6b, /* "klmk" */
     .version = 1,

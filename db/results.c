@@ -7,7 +7,7 @@
 #include "db/file/database.h"
 
 static const struct kl_beside results_file = {
-    .suffix = ".results",
+    .suffix = KL_RESULTS_SUFFIX,
     .what = "results",
     .application_id = 0x6b6c7273, /* "klrs" */
     .version = 1,

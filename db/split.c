@@ -1,15 +1,13 @@
 #include "db/split.h"
 
-#include <errno.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "core/base/memory.h"
+#include "db/beside.h"
 #include "db/check.h"
 #include "db/file/create.h"
 #include "db/file/database.h"
@@ -18,6 +16,7 @@
 #include "db/file/run_row.h"
 #include "db/run_private.h"
 #include "db/tables/chunk_cut.h"
+#include "db/tables/queries.h"
 
 /* The tables that are cut, and those that every shard has, so that each says what it is of. */
 static const char *const cut_tables[] = {"showing_chunk", "key_chunk", "error_chunk",
@@ -70,29 +69,24 @@ static void choose_ends(struct split *split)
     }
 }
 
-/* Everything that is not cut: of all tables that the source has. */
-static enum kl_status copy_tables(struct split *split, sqlite3 *to, int is_first,
-                                  struct kl_error *err)
+struct copying {
+    struct split *split;
+    sqlite3 *to;
+    int is_first;
+};
+
+/* A table of which a shard has all rows. */
+static enum kl_status copy_table(void *argument, sqlite3 *from, const char *table,
+                                 struct kl_error *err)
 {
-    const size_t n_cut = sizeof cut_tables / sizeof cut_tables[0];
-    const size_t n_common = sizeof common_tables / sizeof common_tables[0];
-    sqlite3_stmt *tables = NULL;
-    int row = 1;
-    enum kl_status status =
-        kl_db_prepare(split->from,
-                      "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE "
-                      "'sqlite_%' AND name NOT IN ('run', 'shard')",
-                      &tables, err);
+    const struct copying *copying = argument;
+    int is_own = !strcmp(table, "run") || !strcmp(table, "shard"); /* every shard has other ones */
+    int is_cut = is_among(table, cut_tables, sizeof cut_tables / sizeof cut_tables[0]);
+    int is_common = is_among(table, common_tables, sizeof common_tables / sizeof common_tables[0]);
 
-    while (!status && !(status = kl_db_next(tables, &row, err)) && row) {
-        const char *name = (const char *)sqlite3_column_text(tables, 0);
-
-        if (name && !is_among(name, cut_tables, n_cut) &&
-            (is_first || is_among(name, common_tables, n_common)))
-            status = kl_table_copy(split->from, to, name, count, split, err);
-    }
-    sqlite3_finalize(tables);
-    return status;
+    return is_own || is_cut || !(copying->is_first || is_common)
+               ? KL_OK
+               : kl_table_copy(from, copying->to, table, count, copying->split, err);
 }
 
 /* Which part of which run it is, and that it is whole. */
@@ -124,8 +118,11 @@ static enum kl_status write_shard(struct split *split, uint32_t i, struct kl_err
     const struct kl_history *history = &split->run->history;
     uint64_t first = history->starts[i ? split->ends[i - 1] : 0];
     uint64_t end = history->starts[split->ends[i]];
+    struct copying copying = {.split = split, .is_first = i == 0};
     sqlite3 *to = NULL;
     enum kl_status status = kl_db_open(kl_draft_name(split->drafts[i]), KL_OPEN_WRITE, &to, err);
+
+    copying.to = to;
 
     if (!status)
         status = kl_db_exec(to, "PRAGMA locking_mode = EXCLUSIVE", err);
@@ -134,7 +131,7 @@ static enum kl_status write_shard(struct split *split, uint32_t i, struct kl_err
     if (!status)
         status = kl_run_row_begin(to, err);
     if (!status)
-        status = copy_tables(split, to, i == 0, err);
+        status = kl_rows_each_table(split->from, copy_table, &copying, err);
     for (size_t t = 0; !status && t < sizeof cut_tables / sizeof cut_tables[0]; t++)
         status = kl_chunks_cut(split->from, to, cut_tables[t], first, end, count, split, err);
     if (!status)
@@ -171,23 +168,6 @@ static enum kl_status name_shard(const struct split *split, const char *folder, 
     return status;
 }
 
-/* All shards stand beside the run for a while, or for ever. */
-static enum kl_status check_room(const struct split *split, const char *path, struct kl_error *err)
-{
-    struct statvfs disk;
-    uint64_t room;
-
-    if (fstatvfs(kl_draft_file(split->drafts[0]), &disk))
-        return KL_OK; /* writing will tell */
-    room = (uint64_t)disk.f_bavail * disk.f_frsize;
-    if (room > split->total_bytes + split->total_bytes / 50)
-        return KL_OK;
-    return kl_fail(err, KL_ERR_FULL,
-                   "%s has %.0f MB, and there are only %.0f MB left for its shards: make room, or "
-                   "have them written to another disk",
-                   path, (double)split->total_bytes / 1e6, (double)room / 1e6);
-}
-
 /* Gives all their names: none, if that fails. */
 static enum kl_status publish(struct split *split, struct kl_error *err)
 {
@@ -213,7 +193,8 @@ static enum kl_status write_all(struct split *split, const struct kl_paths *shar
         status = kl_draft_begin(shards->paths[i], ".splitting", KL_LEFTOVER_REPLACED,
                                 &split->drafts[i], err);
         if (!status && i == 0)
-            status = check_room(split, split->run->path, err);
+            status =
+                kl_draft_check_room(split->drafts[0], split->run->path, split->total_bytes, err);
         if (!status)
             status = write_shard(split, i, err);
     }
@@ -263,9 +244,27 @@ static enum kl_status prepare(struct split *split, struct kl_error *err)
     return KL_OK;
 }
 
+/* What was added to a run later. */
+static enum kl_status list_beside(const char *path, struct kl_paths *beside, struct kl_error *err)
+{
+    static const char *const suffixes[] = {KL_MARKS_SUFFIX, KL_RESULTS_SUFFIX, KL_QUERIES_SUFFIX};
+    enum kl_status status = KL_OK;
+
+    for (size_t i = 0; !status && i < sizeof suffixes / sizeof suffixes[0]; i++) {
+        char *name = kl_draft_path(path, suffixes[i]);
+
+        if (!name)
+            status = kl_fail(err, KL_ERR_MEMORY, "not enough memory for a name");
+        else if (!access(name, F_OK))
+            status = kl_paths_add(beside, name, err);
+        free(name);
+    }
+    return status;
+}
+
 enum kl_status kl_split(const char *path, uint32_t n_shards, const char *folder,
                         kl_split_progress progress, void *self, struct kl_paths *shards,
-                        struct kl_error *err)
+                        struct kl_paths *beside, struct kl_error *err)
 {
     struct kl_run *run = NULL;
     struct split split = {.n_shards = n_shards, .progress = progress, .self = self};
@@ -283,6 +282,8 @@ enum kl_status kl_split(const char *path, uint32_t n_shards, const char *folder,
         status = name_shard(&split, folder, i, shards, err);
     if (!status)
         status = write_all(&split, shards, err);
+    if (!status)
+        status = list_beside(run->path, beside, err);
     sqlite3_close(split.from);
     free(split.drafts);
     free(split.ends);

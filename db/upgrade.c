@@ -2,13 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "core/base/memory.h"
@@ -21,7 +19,6 @@
 #include "db/migrations/from_4.h"
 #include "db/file/run_row.h"
 
-#define PATH_BYTES 4096
 #define COPY_BYTES ((size_t)1 << 20)
 
 /* Files, and how far the work is. */
@@ -74,24 +71,12 @@ static enum kl_status find_format(const char *path, int *format, struct kl_error
 /* Both files stand side by side for a while. */
 static enum kl_status check_room(struct upgrade *upgrade, struct kl_error *err)
 {
-    struct statvfs disk;
     struct stat info;
-    char folder[PATH_BYTES];
-    uint64_t room;
 
     if (stat(upgrade->path, &info))
         return cannot("read", upgrade->path, err);
     upgrade->total_bytes = (uint64_t)info.st_size;
-    snprintf(folder, sizeof folder, "%s", kl_draft_name(upgrade->draft));
-    if (statvfs(dirname(folder), &disk))
-        return KL_OK; /* writing will tell */
-    room = (uint64_t)disk.f_bavail * disk.f_frsize;
-    if (room > upgrade->total_bytes + upgrade->total_bytes / 50)
-        return KL_OK;
-    return kl_fail(err, KL_ERR_FULL,
-                   "%s has %.0f MB, and its disk only %.0f MB left for the new file beside it: "
-                   "make room, or have it written to another disk",
-                   upgrade->path, (double)upgrade->total_bytes / 1e6, (double)room / 1e6);
+    return kl_draft_check_room(upgrade->draft, upgrade->path, upgrade->total_bytes, err);
 }
 
 /* A format of tables like today's: the file is copied, then brought up to date in place. */

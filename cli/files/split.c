@@ -11,49 +11,27 @@
 #include "db/run.h"
 #include "db/split.h"
 
-#define MEGABYTE 1000000
-#define PATH_BYTES 4200
-
 struct request {
     const char *path, *output;
     uint32_t n_shards;
 };
 
-/* Counted in megabytes: a run may have more bytes than a counter counts. */
-static void show(void *self, uint64_t done_bytes, uint64_t total_bytes)
-{
-    uint32_t done = (uint32_t)(done_bytes / MEGABYTE);
-
-    if (done)
-        kl_counter_show(self, done, (uint32_t)(total_bytes / MEGABYTE) + 1);
-}
-
 /* What was added to the run later stays where it is. */
-static void tell_beside(const char *run, const char *first)
+static void tell_beside(const char *name, const char *first_shard)
 {
-    static const char *const suffixes[] = {".marks", ".results", ".queries"};
-    struct stat info;
-
-    for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
-        char name[PATH_BYTES];
-
-        snprintf(name, sizeof name, "%s%s", run, suffixes[i]);
-        if (!stat(name, &info))
-            fprintf(stderr,
-                    "keylight: %s stays beside the run; the shards have it with: cp %s %s%s\n",
-                    name, name, first, suffixes[i]);
-    }
+    fprintf(stderr, "keylight: %s stays beside the run; the shards have it with: cp %s %s%s\n",
+            name, name, first_shard, strrchr(name, '.'));
 }
 
 static enum kl_status split(const struct request *request, struct kl_error *err)
 {
-    struct kl_paths shards = {0};
+    struct kl_paths shards = {0}, beside = {0};
     struct kl_counter counter;
     enum kl_status status;
 
     kl_counter_start(&counter, "MB");
-    status =
-        kl_split(request->path, request->n_shards, request->output, show, &counter, &shards, err);
+    status = kl_split(request->path, request->n_shards, request->output, kl_counter_show_bytes,
+                      &counter, &shards, &beside, err);
     kl_counter_end(&counter);
     if (status == KL_ERR_EXISTS) {
         struct kl_error cause = *err;
@@ -65,8 +43,9 @@ static enum kl_status split(const struct request *request, struct kl_error *err)
     }
     for (size_t i = 0; !status && i < shards.n; i++)
         puts(shards.paths[i]);
-    if (!status)
-        tell_beside(request->path, shards.paths[0]);
+    for (size_t i = 0; !status && i < beside.n; i++)
+        tell_beside(beside.paths[i], shards.paths[0]);
+    kl_paths_clear(&beside);
     kl_paths_clear(&shards);
     return status;
 }

@@ -8,17 +8,6 @@
 #include "cli/remedy.h"
 #include "db/upgrade.h"
 
-#define MEGABYTE 1000000
-
-/* Counted in megabytes: a run may have more bytes than a counter counts. */
-static void show(void *self, uint64_t done_bytes, uint64_t total_bytes)
-{
-    uint32_t done = (uint32_t)(done_bytes / MEGABYTE);
-
-    if (done)
-        kl_counter_show(self, done, (uint32_t)(total_bytes / MEGABYTE) + 1);
-}
-
 static enum kl_status upgrade(const char *path, const char *output, struct kl_error *err)
 {
     struct kl_counter counter;
@@ -27,7 +16,7 @@ static enum kl_status upgrade(const char *path, const char *output, struct kl_er
     enum kl_status status;
 
     kl_counter_start(&counter, "MB");
-    status = kl_upgrade(path, output, show, &counter, &from, err);
+    status = kl_upgrade(path, output, kl_counter_show_bytes, &counter, &from, err);
     kl_counter_end(&counter);
     if (status == KL_ERR_FULL)
         return status; /* both files are as they were */

@@ -8,6 +8,7 @@
 
 #include "core/base/clock.h"
 
+#define MEGABYTE 1000000
 #define BAR_WIDTH 24
 #define REDRAW_SECONDS 0.1
 #define QUIET_SECONDS 10 /* before work that nobody watches says how far it is */
@@ -130,6 +131,14 @@ void kl_counter_show(void *self, uint32_t done, uint32_t total)
     fprintf(stderr, "\r[%s] %u/%u %s  %d:%02d left \033[K", bar, done, total, counter->unit,
             (int)left / 60, (int)left % 60);
     fflush(stderr);
+}
+
+void kl_counter_show_bytes(void *counter, uint64_t done_bytes, uint64_t total_bytes)
+{
+    uint32_t done = (uint32_t)(done_bytes / MEGABYTE);
+
+    if (done)
+        kl_counter_show(counter, done, (uint32_t)(total_bytes / MEGABYTE) + 1);
 }
 
 void kl_counter_end(const struct kl_counter *counter)

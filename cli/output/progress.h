@@ -31,6 +31,8 @@ struct kl_counter {
 };
 void kl_counter_start(struct kl_counter *counter, const char *unit);
 void kl_counter_show(void *counter, uint32_t done, uint32_t total);
+/* The same of bytes, by a counter of MB: a run may have more of them than a counter counts. */
+void kl_counter_show_bytes(void *counter, uint64_t done_bytes, uint64_t total_bytes);
 void kl_counter_end(const struct kl_counter *counter);
 
 #endif

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -229,6 +230,23 @@ enum kl_status kl_draft_take(const char *target, const char *suffix, struct kl_d
     }
     *out = draft;
     return KL_OK;
+}
+
+enum kl_status kl_draft_check_room(const struct kl_draft *draft, const char *path, uint64_t n_bytes,
+                                   struct kl_error *err)
+{
+    struct statvfs disk;
+    uint64_t room;
+
+    if (fstatvfs(draft->fd, &disk))
+        return KL_OK; /* writing will tell */
+    room = (uint64_t)disk.f_bavail * disk.f_frsize;
+    if (room > n_bytes + n_bytes / 50)
+        return KL_OK;
+    return kl_fail(err, KL_ERR_FULL,
+                   "%s has %.0f MB, and there are only %.0f MB left for what is to be written of "
+                   "it: make room, or have it written to another disk",
+                   path, (double)n_bytes / 1e6, (double)room / 1e6);
 }
 
 const char *kl_draft_name(const struct kl_draft *draft)

@@ -5,6 +5,8 @@
 #ifndef KL_DB_FILE_DRAFT_H
 #define KL_DB_FILE_DRAFT_H
 
+#include <stdint.h>
+
 #include "core/base/error.h"
 
 struct kl_draft;
@@ -28,6 +30,11 @@ enum kl_status kl_draft_begin(const char *target, const char *suffix, enum kl_le
 /* Takes up a draft that was left; likewise. Errors: KL_ERR_NOT_FOUND, and as before. */
 enum kl_status kl_draft_take(const char *target, const char *suffix, struct kl_draft **draft,
                              struct kl_error *err);
+
+/* Whether its disk has room for n_bytes and a little more, as what is made of the file at path will
+ * have. Errors: KL_ERR_FULL. */
+enum kl_status kl_draft_check_room(const struct kl_draft *draft, const char *path, uint64_t n_bytes,
+                                   struct kl_error *err);
 
 /* Where it is written. */
 const char *kl_draft_name(const struct kl_draft *draft);

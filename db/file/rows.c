@@ -106,10 +106,10 @@ enum kl_status kl_rows_check(sqlite3 *db, const char *table, struct kl_error *er
 
 /* Calls take with every table of the run, by name: one without checksums is SQLite's own, or was
  * added by somebody else and says nothing of the run. */
-static enum kl_status each_table(sqlite3 *db,
-                                 enum kl_status (*take)(void *self, sqlite3 *db, const char *table,
-                                                        struct kl_error *err),
-                                 void *self, struct kl_error *err)
+enum kl_status kl_rows_each_table(sqlite3 *db,
+                                  enum kl_status (*take)(void *self, sqlite3 *db, const char *table,
+                                                         struct kl_error *err),
+                                  void *self, struct kl_error *err)
 {
     sqlite3_stmt *statement = NULL;
     int row = 1;
@@ -154,7 +154,7 @@ enum kl_status kl_rows_check_all(sqlite3 *db, void (*progress)(void *self, const
 {
     struct check check = {progress, self};
 
-    return each_table(db, check_table, &check, err);
+    return kl_rows_each_table(db, check_table, &check, err);
 }
 
 /* Sorted, so that it does not matter in which order rows were written. */
@@ -184,7 +184,7 @@ static enum kl_status add_table(void *argument, sqlite3 *db, const char *table,
 
 static enum kl_status add_all(struct kl_checksum *sum, sqlite3 *db, struct kl_error *err)
 {
-    return each_table(db, add_table, sum, err);
+    return kl_rows_each_table(db, add_table, sum, err);
 }
 
 static enum kl_status add_birth(struct kl_checksum *sum, sqlite3 *db, struct kl_error *err)

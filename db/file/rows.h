@@ -24,6 +24,12 @@ enum kl_status kl_rows_check(sqlite3 *db, const char *table, struct kl_error *er
 enum kl_status kl_rows_check_all(sqlite3 *db, void (*progress)(void *self, const char *table),
                                  void *self, struct kl_error *err);
 
+/* Calls take with every table that has checksums, by name, until it fails. */
+enum kl_status kl_rows_each_table(sqlite3 *db,
+                                  enum kl_status (*take)(void *self, sqlite3 *db, const char *table,
+                                                         struct kl_error *err),
+                                  void *self, struct kl_error *err);
+
 /* The fingerprint: a checksum over those of all rows of all tables but run, sixteen hexadecimal
  * digits with a NUL. */
 enum kl_status kl_rows_fingerprint(sqlite3 *db, char fingerprint[17], struct kl_error *err);

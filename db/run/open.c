@@ -167,7 +167,7 @@ static enum kl_status open_layer(struct kl_run *run, const struct kl_layout *lay
 
     kl_run_tables(run, layout, l, &keys, &errors);
     status = open_source(run, l, &keys, &private->streams.keys[l], &run->history.keys[l], err);
-    if (!status && layout->errors[l] && (run->history.has_dual || !run->history.n_missing))
+    if (!status && layout->errors[l] && run->history.layers[l].rules) /* else they say nothing */
         status =
             open_source(run, l, &errors, &private->streams.errors[l], &run->history.errors[l], err);
     return status;

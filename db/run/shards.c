@@ -12,6 +12,8 @@
 #include "db/folder.h"
 #include "db/run_private.h"
 
+#define WHOLE 4 /* more than any shard is worth */
+
 /* What a file says of itself. */
 struct label {
     uint32_t shard, n_shards; /* 1: it is a whole run */
@@ -309,7 +311,7 @@ static double worth(const struct found *found, size_t n, size_t i)
     if (found[i].err.status)
         return 0;
     if (label->n_shards == 1)
-        return 4;
+        return WHOLE;
     for (size_t k = 0; k < n; k++)
         if (is_of(&found[k], label) && !is_here[found[k].label.shard]) {
             is_here[found[k].label.shard] = 1;
@@ -318,58 +320,62 @@ static double worth(const struct found *found, size_t n, size_t i)
     return is_here[0] + (n_here == label->n_shards) + (double)n_here / (label->n_shards + 1);
 }
 
-enum kl_status kl_run_choose_files(char *const *paths, size_t n, unsigned char *chosen,
-                                   struct kl_error *err)
+static enum kl_status choose(const struct found *found, size_t n, unsigned char *chosen,
+                             struct kl_error *err)
 {
-    struct found *found = NULL;
     double *worths = NULL;
-    enum kl_status status = look_at(paths, n, &found, err);
+    enum kl_status status = kl_alloc(&worths, n, sizeof *worths, "the names of runs", err);
 
-    if (!status)
-        status = kl_alloc(&worths, n, sizeof *worths, "the names of runs", err);
     for (size_t i = 0; !status && i < n; i++)
         worths[i] = worth(found, n, i);
     for (size_t i = 0; !status && i < n; i++) {
         chosen[i] = 1; /* but where another file of the same run is the better choice, or an earlier
                           one as good; two whole ones are told apart by who opens them */
-        for (size_t k = 0; chosen[i] && worths[i] > 0 && worths[i] < 4 && k < n; k++)
+        for (size_t k = 0; chosen[i] && worths[i] > 0 && worths[i] < WHOLE && k < n; k++)
             if (k != i && worths[k] > 0 && !strcmp(found[i].label.run, found[k].label.run) &&
                 (worths[k] > worths[i] || (k < i && worths[k] >= worths[i])))
                 chosen[i] = 0;
     }
     free(worths);
+    return status;
+}
+
+enum kl_status kl_run_choose_files(char *const *paths, size_t n, unsigned char *chosen,
+                                   struct kl_error *err)
+{
+    struct found *found = NULL;
+    enum kl_status status = look_at(paths, n, &found, err);
+
+    if (!status)
+        status = choose(found, n, chosen, err);
     free(found);
     return status;
 }
 
-/* The one of those that is to be opened. */
-static enum kl_status pick(const struct kl_paths *paths, const unsigned char *chosen,
-                           const char *folder, char **path, struct kl_error *err)
+/* The file to open of a folder's, if there is only one. What cannot be read may be one of a run's
+ * shards. */
+static const char *the_only_one(const struct found *found, const unsigned char *chosen, size_t n)
 {
-    struct label label = {0};
-    struct kl_error of_label = {0};
-    size_t n_read = 0, n_unread = 0, first = 0;
+    const struct found *first = NULL;
+    size_t n_read = 0, n_chosen = 0;
 
-    for (size_t i = 0; i < paths->n; i++)
-        if (chosen[i] && !read_label(paths->paths[i], &label, &of_label)) {
-            first = n_read ? first : i;
-            n_read++;
-        } else if (chosen[i]) {
-            n_unread++;
-        }
-    if (n_read + n_unread == 1)
-        return kl_copy_text(path, paths->paths[n_read ? first : 0], err);
-    if (n_read == 1 && !read_label(paths->paths[first], &label, &of_label) && label.n_shards > 1)
-        return kl_copy_text(path, paths->paths[first], err); /* the others may be its own */
-    return kl_fail(err, KL_ERR_INPUT,
-                   "the folder %s has more than one run (%s and others): name one of them", folder,
-                   paths->paths[0]);
+    for (size_t i = 0; i < n; i++) {
+        if (!chosen[i])
+            continue;
+        n_chosen++;
+        n_read += !found[i].err.status;
+        if (!first || (first->err.status && !found[i].err.status))
+            first = &found[i];
+    }
+    return n_chosen == 1 || (n_read == 1 && first->label.n_shards > 1) ? first->path : NULL;
 }
 
 enum kl_status kl_shards_pick(const char *folder, char **path, struct kl_error *err)
 {
     struct kl_paths paths = {0};
+    struct found *found = NULL;
     unsigned char *chosen = NULL;
+    const char *only = NULL;
     enum kl_status status = kl_paths_add_folder(&paths, folder, 0, err);
 
     if (!status && paths.n == 0)
@@ -379,9 +385,18 @@ enum kl_status kl_shards_pick(const char *folder, char **path, struct kl_error *
     if (!status)
         status = kl_alloc(&chosen, paths.n, 1, "the names of runs", err);
     if (!status)
-        status = kl_run_choose_files(paths.paths, paths.n, chosen, err);
+        status = look_at(paths.paths, paths.n, &found, err);
     if (!status)
-        status = pick(&paths, chosen, folder, path, err);
+        status = choose(found, paths.n, chosen, err);
+    if (!status)
+        only = the_only_one(found, chosen, paths.n);
+    if (!status && !only)
+        status = kl_fail(err, KL_ERR_INPUT,
+                         "the folder %s has more than one run (%s and others): name one of them",
+                         folder, paths.paths[0]);
+    if (!status)
+        status = kl_copy_text(path, only, err);
+    free(found);
     free(chosen);
     kl_paths_clear(&paths);
     return status;

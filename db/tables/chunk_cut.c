@@ -18,7 +18,7 @@ struct piece {
     sqlite3_stmt *row;
     uint32_t first, count; /* of its rows, which are taken */
     uint32_t n_rows;       /* and how many it has */
-    size_t width, number;  /* numbers of a row, and bytes of one; 0 where these are whole numbers */
+    size_t width, number;  /* numbers of a row (of showings one), and bytes of one */
     const char *data;
     size_t n_bytes;
     sqlite3_int64 stored;

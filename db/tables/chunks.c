@@ -393,6 +393,7 @@ enum kl_status kl_chunk_source_open(struct kl_chunk_files *files,
 {
     struct kl_chunk_source *source = NULL;
     struct listing listing = {0};
+    int is_samples = table->kind == KL_CHUNKS_IMAGES;
     enum kl_status status = kl_alloc(&source, 1, sizeof *source, "a layer", err);
 
     if (status)
@@ -403,11 +404,7 @@ enum kl_status kl_chunk_source_open(struct kl_chunk_files *files,
     source->kind = table->kind;
     source->layer = table->layer;
     listing.source = source;
-    for (uint32_t p = 0; !status && p < files->n_parts; p++) {
-        int is_samples = source->kind == KL_CHUNKS_IMAGES;
-
-        if (is_samples && p > 0)
-            break;
+    for (uint32_t p = 0; !status && p < (is_samples ? 1 : files->n_parts); p++) {
         listing.part = p;
         listing.next = is_samples ? 0 : files->parts[p].first;
         listing.end = is_samples ? table->n_rows : listing.next + files->parts[p].n_rows;

@@ -181,7 +181,7 @@ enum kl_status kl_queries_open(const char *path, const char *fingerprint,
                                const struct kl_shape *shape, uint32_t n_samples,
                                struct kl_queries **out, struct kl_error *err)
 {
-    size_t n_bytes = strlen(path) + sizeof ".queries";
+    size_t n_bytes = strlen(path) + sizeof KL_QUERIES_SUFFIX;
     struct stored *stored = NULL;
     enum kl_status status = kl_alloc(&stored, 1, sizeof *stored, "the recorded samples", err);
 
@@ -199,7 +199,7 @@ enum kl_status kl_queries_open(const char *path, const char *fingerprint,
     pthread_mutex_init(&stored->lock, NULL);
     status = kl_alloc(&stored->path, n_bytes, 1, "a name", err);
     if (!status) {
-        snprintf(stored->path, n_bytes, "%s.queries", path);
+        snprintf(stored->path, n_bytes, "%s" KL_QUERIES_SUFFIX, path);
         status = kl_query_open(&stored->own, path, err);
     }
     if (!status)

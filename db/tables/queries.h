@@ -7,6 +7,8 @@
 
 #include "core/explain/history.h"
 
+#define KL_QUERIES_SUFFIX ".queries" /* behind the run's path: of what was added later */
+
 /* Those of a run of the shape and so many samples, and of the file RUN.queries beside it, if there
  * is one that says that it is of the run: each has a connection of its own. The caller ends
  * *queries with kl_queries_close. Errors: KL_ERR_MEMORY, KL_ERR_FOREIGN (that file is another

@@ -96,13 +96,14 @@ static void open_and(const char *file, enum path path)
 /* It is cut in two, if it is whole. */
 static void split(const char *file)
 {
-    struct kl_paths shards = {0};
+    struct kl_paths shards = {0}, beside = {0};
     struct kl_error err = {0};
 
-    fuzz_check(kl_split(file, 2, NULL, NULL, NULL, &shards, &err), &err);
+    fuzz_check(kl_split(file, 2, NULL, NULL, NULL, &shards, &beside, &err), &err);
     for (size_t i = 0; i < shards.n; i++)
         unlink(shards.paths[i]);
     kl_paths_clear(&shards);
+    kl_paths_clear(&beside);
 }
 
 int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t n_bytes)

@@ -46,7 +46,7 @@ def digest(folder):
 
 
 def rows(folder, name, n, table):
-    """The rows of a table of all shards, numbers unpacked, in order: keys, error signals, samples."""
+    """The rows of a table of all shards, in order."""
     found = []
     for i in range(n):
         db = sqlite3.connect(os.path.join(folder, f"{name}.{i}.keylight"))
