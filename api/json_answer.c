@@ -61,31 +61,19 @@ static void add_classes(struct kl_json *json, const struct kl_run *run,
     kl_json_end(json);
 }
 
-struct curve {
-    const struct kl_history *history;
-    const struct kl_top *top;
-    const float *attention;
-};
-
-static double curve_attention(const void *self, uint32_t i)
+static double curve_attention(const void *curve, uint32_t i)
 {
-    const struct curve *curve = self;
-
-    return (double)curve->attention[curve->top->items[i].index];
+    return ((const struct kl_curve *)curve)->points[i].attention;
 }
 
-static double curve_sample(const void *self, uint32_t i)
+static double curve_sample(const void *curve, uint32_t i)
 {
-    const struct curve *curve = self;
-
-    return curve->history->samples[curve->top->items[i].index];
+    return ((const struct kl_curve *)curve)->points[i].sample;
 }
 
-static double curve_step(const void *self, uint32_t i)
+static double curve_step(const void *curve, uint32_t i)
 {
-    const struct curve *curve = self;
-
-    return kl_history_step(curve->history, curve->top->items[i].index);
+    return ((const struct kl_curve *)curve)->points[i].step;
 }
 
 static void add_curves(struct kl_json *json, const struct kl_run *run,
@@ -94,14 +82,14 @@ static void add_curves(struct kl_json *json, const struct kl_run *run,
     kl_json_list(json, "curves");
     for (uint32_t c = 0; c < answer->curves.n_groups; c++) {
         const struct kl_class_total *total = &answer->by_class[c];
-        struct curve curve = {&run->history, &answer->curves.tops[c], answer->attention};
+        const struct kl_curve *curve = &answer->curves.curves[c];
 
         kl_json_object(json, NULL);
         kl_json_string(json, "dataset", run->data.datasets[total->dataset]->name);
         kl_json_count(json, "label", total->label);
-        kl_json_long_list(json, "attention", curve.top->n, curve_attention, &curve);
-        kl_json_long_list(json, "sample", curve.top->n, curve_sample, &curve);
-        kl_json_long_list(json, "step", curve.top->n, curve_step, &curve);
+        kl_json_long_list(json, "attention", curve->n, curve_attention, curve);
+        kl_json_long_list(json, "sample", curve->n, curve_sample, curve);
+        kl_json_long_list(json, "step", curve->n, curve_step, curve);
         kl_json_end(json);
     }
     kl_json_end(json);

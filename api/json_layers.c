@@ -73,7 +73,7 @@ void kl_json_add_shards(struct kl_json *json, const struct kl_run *run)
     kl_json_count(json, "count", run->n_shards);
     kl_json_list(json, "missing");
     for (uint32_t i = 0; i < run->n_shards; i++)
-        if (!run->shards[i].path)
+        if (run->shards[i].holder < 0)
             kl_json_count(json, NULL, i);
     kl_json_end(json);
     kl_json_count(json, "missing_patterns", run->history.n_missing);

@@ -74,7 +74,7 @@ static void add_snippet(struct kl_json *json, const struct kl_run *run,
     kl_json_object(json, NULL);
     kl_json_add_position(json, run, best->sample);
     kl_json_count(json, "pattern", best->pattern);
-    kl_json_count(json, "step", kl_history_step(&run->history, best->pattern));
+    kl_json_count(json, "step", kl_history_step_of(&run->history, best->pattern));
     kl_json_number(json, "attention", (double)best->attention);
     kl_json_count(json, "offset", best->sample - first);
     kl_json_add_tokens(json, corpus, corpus->tokens[KL_SPLIT_TRAIN] + first,

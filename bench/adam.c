@@ -115,7 +115,7 @@ void bench_adam(const struct bench *bench, struct kl_run *run)
     must(kl_batch_query_choose(&run->history, 10000, &ids, &sgd.n_ids, &err), &err);
     sgd.ids = ids;
     sgd.layer = run->history.final->shape.n_layers;
-    must(kl_served_create(bench->pool, 0, NULL, &served, &err), &err);
+    must(kl_served_create(bench->pool, kl_peers_none, 0, NULL, &served, &err), &err);
     must(kl_served_add(served, bench->resident, &err), &err);
     must(kl_served_add(served, run, &err), &err);
     must(kl_server_start(&options, served, bench->pool, &server, &err), &err);

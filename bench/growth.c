@@ -84,6 +84,8 @@ static void make_longer(const struct bench *bench, uint64_t about, struct longer
     for (uint64_t s = 0; s <= history->n_steps; s++)
         longer->starts[s] = s * run->patterns_per_step;
     history->starts = longer->starts;
+    history->numbers = longer->starts;
+    history->n_all = history->n_patterns;
     must(kl_alloc(&longer->coefficients, history->n_steps, sizeof(double), "steps", &err), &err);
     for (uint64_t t = 0; t < history->n_patterns; t++) {
         longer->samples[t] = run->samples[t % run->n_patterns];
@@ -94,6 +96,7 @@ static void make_longer(const struct bench *bench, uint64_t about, struct longer
     must(kl_scratch_create(history->n_patterns, &history->scratch, &err), &err);
     history->samples = longer->samples;
     history->repetitions = longer->repetitions;
+    history->repetitions_here = longer->repetitions;
     for (uint32_t l = 0; l < run->final->shape.n_layers; l++) {
         history->layers[l].coefficients = longer->coefficients;
         if (l > 0) { /* layer 1 has a row for each sample */

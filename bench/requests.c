@@ -116,7 +116,7 @@ void bench_requests(const struct bench *bench)
          &err);
     for (uint32_t j = 0; j < widest; j++)
         passes.query[j] = (float)j / (float)widest - 0.5f;
-    must(kl_served_create(bench->pool, 0, NULL, &served, &err), &err);
+    must(kl_served_create(bench->pool, kl_peers_none, 0, NULL, &served, &err), &err);
     must(kl_served_add(served, bench->resident, &err), &err);
     must(kl_server_start(&options, served, bench->pool, &server, &err), &err);
     asker.port = kl_server_port(server);

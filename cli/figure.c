@@ -7,6 +7,7 @@
 #include "api/figures/figure.h"
 #include "cli/asking.h"
 #include "cli/cli.h"
+#include "cli/job/job.h"
 #include "cli/options/options.h"
 #include "cli/session.h"
 #include "core/base/blas.h"
@@ -131,7 +132,7 @@ static enum kl_status draw(struct request *request, struct kl_session *session,
 
     if (!status)
         status = kl_figure_draw(session->run, inquiry, &figure, &bytes, &n_bytes, err);
-    if (!status)
+    if (!status && kl_job_speaks())
         status = write_file(request->output, bytes, n_bytes, err);
     if (!status)
         printf("%s: %s\n", request->output,

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/job/job.h"
 #include "cli/options/options.h"
 #include "cli/remedy.h"
 #include "config.h"
@@ -15,22 +16,23 @@ struct command {
     const char *name;
     enum kl_status (*run)(int argc, char **argv, struct kl_error *err);
     const char *summary;
+    int is_shared; /* whether the processes of a job do it together */
 };
 
 static const struct command commands[] = {
-    {"train", kl_cli_train, "train a network and record its history in one file"},
-    {"serve", kl_cli_serve, "explore runs in the browser"},
-    {"query", kl_cli_query, "ask which training samples one sample attends to"},
-    {"figure", kl_cli_figure, "a view as a figure to print: SVG or PNG"},
-    {"report", kl_cli_report, "the tables of the paper over many test samples"},
-    {"suspects", kl_cli_suspects, "samples whose label is likely wrong"},
-    {"influence", kl_cli_influence, "how far scores foretell what retraining would change"},
-    {"retrain", kl_cli_retrain, "what it says when trained again without some samples"},
-    {"marks", kl_cli_marks, "what was decided about them on the page"},
-    {"verify", kl_cli_verify, "check a run file and its dual form"},
-    {"split", kl_cli_split, "cut a run into several files that are one"},
-    {"upgrade", kl_cli_upgrade, "bring a run of an earlier format up to date"},
-    {"info", kl_cli_info, "summarise a run"},
+    {"train", kl_cli_train, "train a network and record its history in one file", 0},
+    {"serve", kl_cli_serve, "explore runs in the browser", 1},
+    {"query", kl_cli_query, "ask which training samples one sample attends to", 1},
+    {"figure", kl_cli_figure, "a view as a figure to print: SVG or PNG", 1},
+    {"report", kl_cli_report, "the tables of the paper over many test samples", 1},
+    {"suspects", kl_cli_suspects, "samples whose label is likely wrong", 1},
+    {"influence", kl_cli_influence, "how far scores foretell what retraining would change", 1},
+    {"retrain", kl_cli_retrain, "what it says when trained again without some samples", 1},
+    {"marks", kl_cli_marks, "what was decided about them on the page", 0},
+    {"verify", kl_cli_verify, "check a run file and its dual form", 0},
+    {"split", kl_cli_split, "cut a run into several files that are one", 0},
+    {"upgrade", kl_cli_upgrade, "bring a run of an earlier format up to date", 0},
+    {"info", kl_cli_info, "summarise a run", 0},
 };
 static const size_t n_commands = sizeof commands / sizeof commands[0];
 
@@ -98,6 +100,10 @@ static enum kl_status run(int argc, char **argv, struct kl_error *err)
     }
     for (size_t i = 0; i < n_commands; i++) {
         if (!strcmp(argv[1], commands[i].name)) {
+            if (kl_job_is_shared() && !commands[i].is_shared)
+                return kl_fail(err, KL_ERR_USAGE,
+                               "'keylight %s' is done by one process: start it without mpirun",
+                               commands[i].name);
             status = kl_kernels_select(err);
             return status ? status : commands[i].run(argc - 1, argv + 1, err);
         }
@@ -123,11 +129,16 @@ int main(int argc, char **argv)
 
     raise_limit();
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is told as a full disk is */
-    status = run(argc, argv, &err);
+    status = kl_job_join(&err);
+    if (!status) {
+        status = run(argc, argv, &err);
+        status = kl_peers_end(kl_job_peers(), status, &err);
+    }
     if ((fflush(stdout) || ferror(stdout)) && !status)
         status = kl_fail(&err, KL_ERR_IO, "cannot write the output: %s", strerror(errno));
     if (status)
         kl_print_error(&err);
+    kl_job_leave();
     if (status == KL_ERR_MEMORY) {
         /* OpenBLAS, as it ends, would wait for threads of its own that try for memory for ever. */
         fflush(NULL);

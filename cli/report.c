@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "cli/cli.h"
+#include "cli/job/job.h"
 #include "cli/options/options.h"
 #include "cli/output/json.h"
 #include "cli/output/names.h"
@@ -337,7 +338,8 @@ enum kl_status kl_cli_report(int argc, char **argv, struct kl_error *err)
     kl_counter_end(&counter);
     if (status)
         goto out;
-    status = print(&request, session.run, &report, err);
+    if (kl_job_speaks())
+        status = print(&request, session.run, &report, err);
 out:
     kl_report_clear(&report);
     free(ids);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/job/job.h"
 #include "cli/options/options.h"
 #include "cli/options/run_files.h"
 #include "cli/remedy.h"
@@ -186,7 +187,11 @@ static enum kl_status parse(int argc, char **argv, struct request *request, stru
 /* A run that is not finished is followed. */
 static enum kl_status follow(struct kl_served *served, const char *draft, struct kl_error *err)
 {
-    enum kl_status status = kl_served_follow(served, draft, err);
+    enum kl_status status =
+        kl_job_is_shared()
+            ? kl_fail(err, KL_ERR_UNFINISHED,
+                      "%s is not finished: several processes share finished runs alone", draft)
+            : kl_served_follow(served, draft, err);
 
     if (!status)
         fprintf(stderr, "%s is not finished: it is shown as of its last checkpoint%s\n", draft,
@@ -250,6 +255,7 @@ static void print_what_is_missing(struct kl_served *served)
     size_t n = kl_served_take_all(served, runs);
 
     for (size_t i = 0; i < n; i++) {
+        kl_job_holds(runs[i]);
         kl_print_missing(runs[i]);
         kl_served_give(served, runs[i]);
     }
@@ -317,8 +323,14 @@ static void open_browser(int browser, const char *url)
 /* What could not be given up is said. */
 static void give_up(int gave_up_files)
 {
-    int gave_up_calls = kl_confine_calls();
+    int gave_up_calls;
 
+    if (kl_job_is_shared()) {
+        printf("It gives up no rights, as MPI opens files and connections when it needs them.\n");
+        fflush(stdout);
+        return;
+    }
+    gave_up_calls = kl_confine_calls();
     if (!gave_up_files)
         printf("It could write elsewhere, if it were taken over: this kernel or build has no "
                "Landlock.\n");
@@ -411,20 +423,23 @@ enum kl_status kl_cli_serve(int argc, char **argv, struct kl_error *err)
     if (!status) /* workers, requests, and this one */
         status = kl_blas_reserve(kl_pool_processors() + KL_SCANS_MAX + 1, err);
     if (request.memory_bytes == UINT64_MAX)
-        request.memory_bytes = kl_keeper_usual_room();
+        request.memory_bytes = kl_keeper_usual_room() / kl_job_neighbours();
     if (!status) { /* before there are threads */
-        browser = request.open ? prepare_browser() : -1;
-        gave_up_files = kl_confine_files(files.paths.paths, files.paths.n);
+        browser = request.open && kl_job_speaks() ? prepare_browser() : -1;
+        gave_up_files = !kl_job_is_shared() && kl_confine_files(files.paths.paths, files.paths.n);
         status = kl_pool_create(0, &pool, err);
     }
     if (!status)
-        status = kl_served_create(pool, request.memory_bytes, print_damage, &served, err);
+        status = kl_served_create(pool, kl_job_peers(), request.memory_bytes, print_damage, &served,
+                                  err);
     if (!status)
         status = open_all(&files, served, err);
     if (!status)
         print_what_is_missing(served);
+    status = kl_peers_end(kl_job_peers(), status, err); /* each request is a talk of its own */
     if (!status)
-        status = serve(&request, served, pool, browser, gave_up_files, err);
+        status = kl_job_speaks() ? serve(&request, served, pool, browser, gave_up_files, err)
+                                 : kl_server_help(served, pool, err);
     kl_served_free(served);
     kl_run_files_clear(&files);
     kl_pool_free(pool);

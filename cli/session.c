@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/job/job.h"
 #include "cli/remedy.h"
 #include "core/base/blas.h"
 
@@ -13,10 +14,13 @@ enum kl_status kl_session_open(const char *path, struct kl_session *session, str
 
     if (!status)
         status = kl_pool_create(0, &session->pool, err);
-    if (!status && kl_run_open(path, kl_pool_n_workers(session->pool), &session->run, err))
+    if (!status && kl_run_open_among(path, NULL, 0, kl_job_peers(),
+                                     kl_pool_n_workers(session->pool), &session->run, err))
         status = kl_remedy(err, path);
-    if (!status)
+    if (!status) {
+        kl_job_holds(session->run);
         kl_print_missing(session->run);
+    }
     return status;
 }
 

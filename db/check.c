@@ -196,7 +196,7 @@ static enum kl_status check_fingerprints(const struct kl_run *run, struct kl_err
     enum kl_status status = KL_OK;
 
     for (uint32_t i = 0; !status && i < run->n_shards; i++)
-        if (run->shards[i].path)
+        if (kl_shard_is_own(run, i))
             status = check_fingerprint(run->shards[i].path, err);
     return status;
 }

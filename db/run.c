@@ -76,7 +76,8 @@ static enum kl_status check_path(const char *path, int *is_shard, struct kl_erro
 
 /* Likewise, of a file. */
 static enum kl_status open_file(const char *path, char *const *others, size_t n_others,
-                                unsigned n_workers, struct kl_run **out, struct kl_error *err)
+                                struct kl_peers *peers, unsigned n_workers, struct kl_run **out,
+                                struct kl_error *err)
 {
     struct kl_run *run = NULL;
     int is_shard = 0;
@@ -89,8 +90,11 @@ static enum kl_status open_file(const char *path, char *const *others, size_t n_
     status = kl_alloc(&run->private, 1, sizeof *run->private, "a run", err);
     if (!status) {
         pthread_mutex_init(&run->private->lock, NULL);
+        run->history.peers = peers;
         status = kl_shards_find(run, path, is_shard, others, n_others, err);
     }
+    if (!status)
+        status = kl_shards_divide(run, peers, err);
     if (!status)
         status = kl_run_read(run, n_workers, err);
     if (status) {
@@ -102,16 +106,17 @@ static enum kl_status open_file(const char *path, char *const *others, size_t n_
 }
 
 enum kl_status kl_run_open_among(const char *path, char *const *others, size_t n_others,
-                                 unsigned n_workers, struct kl_run **run, struct kl_error *err)
+                                 struct kl_peers *peers, unsigned n_workers, struct kl_run **run,
+                                 struct kl_error *err)
 {
     char *file = NULL;
     enum kl_status status;
 
     if (!kl_is_folder(path))
-        return open_file(path, others, n_others, n_workers, run, err);
+        return open_file(path, others, n_others, peers, n_workers, run, err);
     status = kl_shards_pick(path, &file, err);
     if (!status)
-        status = open_file(file, others, n_others, n_workers, run, err);
+        status = open_file(file, others, n_others, peers, n_workers, run, err);
     free(file);
     return status;
 }
@@ -119,7 +124,7 @@ enum kl_status kl_run_open_among(const char *path, char *const *others, size_t n
 enum kl_status kl_run_open(const char *path, unsigned n_workers, struct kl_run **run,
                            struct kl_error *err)
 {
-    return kl_run_open_among(path, NULL, 0, n_workers, run, err);
+    return kl_run_open_among(path, NULL, 0, kl_peers_none, n_workers, run, err);
 }
 
 void kl_run_rename(struct kl_run *run, char *path)
@@ -145,7 +150,7 @@ void kl_run_missing_shards(const struct kl_run *run, char *text, size_t n_bytes)
 
     text[0] = '\0';
     for (uint32_t i = 0, end; i < run->n_shards; i = end) {
-        for (end = i; end < run->n_shards && !run->shards[end].path; end++)
+        for (end = i; end < run->n_shards && run->shards[end].holder < 0; end++)
             ;
         if (end == i) {
             end++;
@@ -201,10 +206,14 @@ void kl_run_close(struct kl_run *run)
             kl_mapping_release(private->mappings[i]);
         free(private->mappings);
         free(private->samples);
-        free(private->repetitions);
+        if (private->repetitions != private->repetitions_here)
+            free(private->repetitions);
+        free(private->repetitions_here);
         free(private->classes);
         free(private->coefficients);
-        free(private->starts);
+        if (private->starts != private->numbers)
+            free(private->starts);
+        free(private->numbers);
         free(private->layers);
         kl_queries_close(private->queries);
         free(private->snapshot_steps);

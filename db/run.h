@@ -28,7 +28,9 @@ struct kl_run_damage {
 
 /* One of the files that a run's history is cut into: the steps from first_step to last_step. */
 struct kl_run_shard {
-    char *path; /* NULL: it is missing, and what is asked is answered from the others */
+    char *path; /* NULL: this process cannot read it */
+    int holder; /* the process (core/peers/peers.h) that answers for its patterns; negative: it is
+                   missing, and what is asked is answered from the others */
     uint32_t first_step, last_step;
     uint64_t first_pattern, n_patterns; /* as in the whole run */
 };
@@ -64,7 +66,8 @@ struct kl_run {
  * and history has no keys nor errors). The caller ends *run with kl_run_close.
  * path: its file; or any of the shards that it is cut into, whose others are looked for beside it
  * and among n_others files; or a folder that has one run. Where shards are missing but not the
- * first, the rest is opened (history.n_missing).
+ * first, the rest is opened (history.n_missing). Peers open the same run, collectively: each
+ * answers for some of the shards that it sees, and sees the first one.
  * A layer whose keys or error signals cannot be told apart any more is noted in damage, and the
  * rest is opened. Errors: those of kl_db_open; KL_ERR_UNFINISHED; KL_ERR_INPUT (a folder of several
  * runs, or a shard without the first one); KL_ERR_DAMAGED (so that nothing can be answered);
@@ -72,7 +75,8 @@ struct kl_run {
 enum kl_status kl_run_open(const char *path, unsigned n_workers, struct kl_run **run,
                            struct kl_error *err);
 enum kl_status kl_run_open_among(const char *path, char *const *others, size_t n_others,
-                                 unsigned n_workers, struct kl_run **run, struct kl_error *err);
+                                 struct kl_peers *peers, unsigned n_workers, struct kl_run **run,
+                                 struct kl_error *err);
 void kl_run_close(struct kl_run *run);
 
 /* Which of n files to open, so that each run is opened once, from the most that there is of it:

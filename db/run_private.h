@@ -34,10 +34,10 @@ struct kl_run_private {
         struct kl_kept_source keys[KL_LAYERS_MAX], errors[KL_LAYERS_MAX];
     } kept;
     kl_run_damaged told;
-    uint32_t *samples, *repetitions;
+    uint32_t *samples, *repetitions, *repetitions_here;
     uint32_t *classes;
     double *coefficients;
-    uint64_t *starts;
+    uint64_t *starts, *numbers;    /* the same of one process alone */
     uint32_t n_groups;             /* of parameters */
     struct kl_layer_facts *layers; /* of a recorded network, or NULL */
     struct kl_queries *queries;    /* likewise */
@@ -78,9 +78,18 @@ void kl_run_let_go(struct kl_run *run);
 enum kl_status kl_shards_find(struct kl_run *run, const char *path, int is_shard,
                               char *const *others, size_t n_others, struct kl_error *err);
 
-/* Which patterns each shard has, once starts has those of all steps of the whole run; then starts
- * are those of the shards that are there. Errors: KL_ERR_DAMAGED (they do not fit together). */
-enum kl_status kl_shards_place(struct kl_run *run, uint64_t *starts, struct kl_error *err);
+/* Which process answers for each shard (kl_run_shard.holder). Collective. Errors: KL_ERR_INPUT
+ * (they opened different runs), KL_ERR_USAGE (there are too few shards), KL_ERR_MEMORY. */
+enum kl_status kl_shards_divide(struct kl_run *run, struct kl_peers *peers, struct kl_error *err);
+
+/* Whether this process answers for a shard's patterns. */
+int kl_shard_is_own(const struct kl_run *run, uint32_t i);
+
+/* Which patterns each shard has, once numbers has those of all steps of the whole run; then
+ * numbers are those of the shards that are there, and starts (n_steps + 1) those of this process,
+ * unless both are the same array. Errors: KL_ERR_DAMAGED (they do not fit together). */
+enum kl_status kl_shards_place(struct kl_run *run, uint64_t *numbers, uint64_t *starts,
+                               struct kl_error *err);
 
 /* The file of the only run in a folder, or one of its shards: *path is the caller's to free.
  * Errors: KL_ERR_INPUT (there is none, or there are several), KL_ERR_IO, KL_ERR_MEMORY. */

@@ -5,9 +5,10 @@
 
 #include <stddef.h>
 
-/* From here on the process writes nothing but to files in the folders of n paths, in those for what is put
- * aside (TMPDIR, /var/tmp, /tmp) and to /dev/null, and starts no program; so do the threads that it
- * makes. Returns whether the kernel (Landlock) can that. To be called before there are threads. */
+/* From here on the process writes nothing but to files in the folders of n paths, in those for what
+ * is put aside (TMPDIR, /var/tmp, /tmp) and to /dev/null, and starts no program; so do the threads
+ * that it makes. Returns whether the kernel (Landlock) can that. To be called before there are
+ * threads. */
 int kl_confine_files(char *const *paths, size_t n);
 
 /* From here on no thread of the process starts a program, opens a socket or looks into another

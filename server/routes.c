@@ -11,10 +11,20 @@
 
 #define API "/api/v1/"
 
+/* What was kept of answers, of which other processes may have no more than a part. */
+static void forget_answers(void *self)
+{
+    struct kl_service *service = self;
+
+    kl_batch_queries_forget(&service->batch, NULL);
+    kl_inquiries_forget(&service->inquiries, NULL);
+}
+
 void kl_service_init(struct kl_service *service, struct kl_served *served, struct kl_pool *pool)
 {
     service->served = served;
     service->pool = pool;
+    kl_sharing_init(&service->sharing, kl_served_peers(served), forget_answers, service);
     kl_batch_queries_init(&service->batch);
     kl_inquiries_init(&service->inquiries);
     kl_jobs_init(&service->jobs, pool);
@@ -30,6 +40,7 @@ void kl_service_clear(struct kl_service *service)
     kl_batch_queries_clear(&service->batch);
     kl_inquiries_clear(&service->inquiries);
     kl_turns_clear(&service->turns);
+    kl_sharing_clear(&service->sharing);
     sem_destroy(&service->pictures);
 }
 
@@ -135,6 +146,25 @@ static void route_below(struct kl_service *service, struct kl_run *run, const ch
         no_such_resource(reply);
 }
 
+/* Whether what lies below is answered from the history, which all processes have together. */
+static int is_of_history(const char *rest)
+{
+    return kl_is_about_subject(rest) || !strcmp(rest, "heat") || !strcmp(rest, "common") ||
+           !strcmp(rest, "suspects") || !strcmp(rest, "map");
+}
+
+/* By all processes of the job, if there are several and they are needed. */
+static void route_shared(struct kl_service *service, struct kl_run *run, const char *rest,
+                         const struct kl_request *request, struct kl_reply *reply)
+{
+    if (kl_peers_n(run->history.peers) == 1 || service->follows || !is_of_history(rest)) {
+        route_below(service, run, rest, request, reply);
+    } else if (!kl_sharing_begin(&service->sharing, request, reply)) {
+        route_below(service, run, rest, request, reply);
+        kl_sharing_end(&service->sharing, reply);
+    }
+}
+
 #define WORDS_BYTES ((size_t)64 << 10) /* of a body: a text, many names of samples */
 #define TEXT_BYTES ((size_t)256 << 10) /* of one that may be written as \uXXXX */
 #define NUMBER_BYTES 24                /* as JSON writes it, with what stands around it */
@@ -175,7 +205,7 @@ static void route_run(struct kl_service *service, const char *path,
         return;
     }
     if (kl_run_is_sound(run) && !is_too_large(run, request, reply))
-        route_below(service, run, path + length + (path[length] == '/'), request, reply);
+        route_shared(service, run, path + length + (path[length] == '/'), request, reply);
     if (!kl_run_is_sound(run)) { /* perhaps while it was read */
         free(reply->owned);
         memset(reply, 0, sizeof *reply);

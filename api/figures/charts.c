@@ -111,7 +111,7 @@ enum kl_status kl_draw_curves(struct kl_drawing *drawing, struct kl_error *err)
     enum kl_status status;
 
     for (uint32_t g = 0; g < curves->n_groups; g++)
-        longest = curves->tops[g].n > longest ? curves->tops[g].n : longest;
+        longest = curves->curves[g].n > longest ? curves->curves[g].n : longest;
     status = begin(&bundle, curves->n_groups, longest, err);
     for (uint32_t i = 0; !status && i < longest; i++)
         bundle.x[i] = i + 1;
@@ -120,9 +120,8 @@ enum kl_status kl_draw_curves(struct kl_drawing *drawing, struct kl_error *err)
             continue;
         name_group(drawing, g, bundle.labels[n]);
         bundle.curves[n].colour = kl_class_colour(g);
-        for (uint32_t i = 0; i < curves->tops[g].n; i++)
-            bundle.y[(size_t)n * longest + i] =
-                fabs((double)drawing->answer->attention[curves->tops[g].items[i].index]);
+        for (uint32_t i = 0; i < curves->curves[g].n; i++)
+            bundle.y[(size_t)n * longest + i] = fabs(curves->curves[g].points[i].attention);
         n++;
     }
     if (!status) {

@@ -41,24 +41,23 @@ static void add_time(struct kl_json *json, const struct kl_run *run, const struc
     kl_json_end(json);
 }
 
-static void add_curves(struct kl_json *json, const struct kl_run *run,
-                       const struct kl_answer *answer)
+static void add_curves(struct kl_json *json, const struct kl_answer *answer)
 {
     kl_json_list(json, "curves");
     for (uint32_t g = 0; g < answer->curves.n_groups; g++) {
-        const struct kl_top *top = &answer->curves.tops[g];
+        const struct kl_curve *curve = &answer->curves.curves[g];
         double attention[KL_CURVE_LENGTH], sample[KL_CURVE_LENGTH], step[KL_CURVE_LENGTH];
 
         kl_json_object(json, NULL);
-        for (uint32_t i = 0; i < top->n; i++) {
-            attention[i] = (double)answer->attention[top->items[i].index];
-            sample[i] = run->history.samples[top->items[i].index];
-            step[i] = kl_history_step(&run->history, top->items[i].index);
+        for (uint32_t i = 0; i < curve->n; i++) {
+            attention[i] = curve->points[i].attention;
+            sample[i] = curve->points[i].sample;
+            step[i] = curve->points[i].step;
         }
         kl_json_string(json, "group", group_names[g]);
-        kl_json_doubles(json, "attention", attention, top->n);
-        kl_json_doubles(json, "sample", sample, top->n);
-        kl_json_doubles(json, "step", step, top->n);
+        kl_json_doubles(json, "attention", attention, curve->n);
+        kl_json_doubles(json, "sample", sample, curve->n);
+        kl_json_doubles(json, "step", step, curve->n);
         kl_json_end(json);
     }
     kl_json_end(json);
@@ -158,7 +157,7 @@ void kl_json_add_text_views(struct kl_json *json, const struct kl_run *run,
                             const struct kl_query *query, const struct kl_answer *answer)
 {
     if (query->parts & KL_ANSWER_CURVES)
-        add_curves(json, run, answer);
+        add_curves(json, answer);
     if (query->parts & KL_ANSWER_TIME)
         add_time(json, run, answer);
     if (query->parts & KL_ANSWER_SAMPLES)

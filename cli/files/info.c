@@ -146,7 +146,7 @@ static void print_shards(const struct kl_run *run)
         const struct kl_run_shard *shard = &run->shards[i];
 
         printf("%s", i ? "           " : "shards     ");
-        if (shard->path)
+        if (shard->holder >= 0)
             printf("%u: steps %u to %u, %s\n", i, shard->first_step, shard->last_step, shard->path);
         else
             printf("%u: missing\n", i);

@@ -24,6 +24,7 @@ enum kl_status {
     KL_ERR_FULL,        /* disk full */
     KL_ERR_MEMORY,      /* an allocation failed */
     KL_ERR_INEXACT,     /* verify found a difference above its bound */
+    KL_ERR_PEERS,       /* the processes of one job do not work together any more */
     KL_ERR_DIVERGED,    /* a training whose numbers left all bounds */
     KL_ERR_INTERRUPTED, /* stopped by the user; can be resumed */
 };

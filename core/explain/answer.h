@@ -15,7 +15,7 @@
 /* One pattern that is hit, or sample (then attention, contribution and score are sums over
  * repetitions and pattern and step are those of the first). */
 struct kl_hit {
-    uint64_t pattern;
+    uint64_t pattern; /* its number among those of all processes (core/explain/history.h) */
     uint32_t step, sample, repetitions;
     uint32_t place; /* of a layer that sees samples at several: the most attended one, from 0 */
     double attention;

@@ -134,12 +134,13 @@ static enum kl_status light_contributions(void *argument, unsigned worker, unsig
     const struct contribution_job *job = argument;
     const struct kl_history *history = job->work->history;
     struct kl_hit *spotlight = job->answer->spotlight;
+    uint64_t t;
     float *row = NULL;
     enum kl_status status = kl_alloc(&row, history->errors[job->work->query->layer - 1]->width,
                                      sizeof(float), "an error signal", err);
 
     (void)task;
-    for (uint64_t t = 0; !status && job->work->query->by_sample && t < history->n_patterns; t++) {
+    for (t = 0; !status && job->work->query->by_sample && t < history->n_patterns; t++) {
         uint32_t place = job->place_of_sample[history->samples[t]];
         double contribution = 0;
 
@@ -149,9 +150,26 @@ static enum kl_status light_contributions(void *argument, unsigned worker, unsig
         spotlight[place - 1].contribution += contribution;
     }
     for (uint32_t i = 0; !status && !job->work->query->by_sample && i < job->answer->n_hits; i++)
-        status = contribution_of(job, worker, spotlight[i].pattern, row, &spotlight[i].contribution,
-                                 err);
+        if (kl_history_find(history, spotlight[i].pattern, &t))
+            status = contribution_of(job, worker, t, row, &spotlight[i].contribution, err);
     free(row);
+    return status;
+}
+
+/* What every process has of them. */
+static enum kl_status add_contributions(const struct kl_history *history, struct kl_answer *answer,
+                                        struct kl_error *err)
+{
+    double *sums = NULL;
+    enum kl_status status = kl_alloc(&sums, answer->n_hits, sizeof *sums, "the spotlight", err);
+
+    for (uint32_t i = 0; !status && i < answer->n_hits; i++)
+        sums[i] = answer->spotlight[i].contribution;
+    if (!status)
+        status = kl_peers_sum(history->peers, sums, answer->n_hits, err);
+    for (uint32_t i = 0; !status && i < answer->n_hits; i++)
+        answer->spotlight[i].contribution = sums[i];
+    free(sums);
     return status;
 }
 
@@ -188,6 +206,8 @@ static enum kl_status report_contributions(const struct work *work, struct kl_an
             job.place_of_sample[answer->spotlight[i].sample] = i + 1;
         status = kl_pool_run(work->pool, light_contributions, &job, 1, err);
     }
+    if (!status)
+        status = add_contributions(work->history, answer, err);
     free(job.place_of_sample);
     free(block);
     return status;
@@ -198,10 +218,13 @@ static enum kl_status report_contributions(const struct work *work, struct kl_an
 static void name_lit(const struct work *work, const struct kl_answer *answer,
                      struct kl_removal *removal, uint8_t *removed)
 {
+    uint64_t t;
+
     for (uint32_t i = 0; i < removal->top && i < answer->n_hits; i++) {
-        if (!work->query->by_sample)
-            removed[answer->spotlight[i].pattern] = 1;
-        else
+        if (!work->query->by_sample &&
+            kl_history_find(work->history, answer->spotlight[i].pattern, &t))
+            removed[t] = 1;
+        if (work->query->by_sample)
             removal->samples[removal->n_samples++] = answer->spotlight[i].sample;
     }
 }
@@ -231,6 +254,9 @@ static enum kl_status remove_patterns(const struct work *work, struct kl_answer 
         goto out;
     for (uint64_t t = 0; t < history->n_patterns; t++)
         result->n_patterns += removed[t];
+    status = kl_peers_sum_counts(history->peers, &result->n_patterns, 1, err);
+    if (status)
+        goto out;
     status = kl_logits_without(work->pool, history, first, kl_inquiry_key(work->inquiry, first),
                                removed, result->logits, err);
     if (status)
@@ -270,8 +296,8 @@ static enum kl_status sum(const struct work *work, struct kl_answer *answer, str
 static enum kl_status find_places(const struct work *work, struct kl_answer *answer,
                                   struct kl_error *err)
 {
-    uint32_t layer = work->query->layer - 1, n = answer->n_hits, *places = NULL;
-    uint64_t *showings = NULL;
+    uint32_t layer = work->query->layer - 1, n = answer->n_hits, n_own = 0, *places = NULL;
+    uint64_t *showings = NULL, *found = NULL;
     enum kl_status status;
 
     if (kl_shape_places(&work->history->final->shape, layer) == 1)
@@ -279,12 +305,23 @@ static enum kl_status find_places(const struct work *work, struct kl_answer *ans
     status = kl_alloc(&showings, n, sizeof *showings, "the spotlight", err);
     if (!status)
         status = kl_alloc(&places, n, sizeof *places, "the spotlight", err);
-    for (uint32_t i = 0; !status && i < n; i++)
-        showings[i] = answer->spotlight[i].pattern;
     if (!status)
-        status = kl_most_attended_places(work->inquiry, layer, showings, n, places, err);
+        status = kl_alloc(&found, n, sizeof *found, "the spotlight", err);
     for (uint32_t i = 0; !status && i < n; i++)
-        answer->spotlight[i].place = places[i];
+        n_own +=
+            kl_history_find(work->history, answer->spotlight[i].pattern, &showings[n_own]) != 0;
+    if (!status)
+        status = kl_most_attended_places(work->inquiry, layer, showings, n_own, places, err);
+    for (uint32_t i = 0, k = 0; !status && i < n; i++)
+        if (kl_history_find(work->history, answer->spotlight[i].pattern, &found[i]))
+            found[i] = places[k++];
+        else
+            found[i] = 0;
+    if (!status)
+        status = kl_peers_sum_counts(work->history->peers, found, n, err);
+    for (uint32_t i = 0; !status && i < n; i++)
+        answer->spotlight[i].place = (uint32_t)found[i];
+    free(found);
     free(showings);
     free(places);
     return status;
@@ -358,7 +395,7 @@ enum kl_status kl_attend_to(struct kl_inquiry *inquiry, const struct kl_query *q
     const struct kl_history *history = kl_inquiry_history(inquiry);
     struct work work = {
         .inquiry = inquiry, .pool = kl_inquiry_pool(inquiry), .history = history, .query = query};
-    struct kl_answer answer = {.n_patterns = history->n_patterns, .n_classes = history->n_classes};
+    struct kl_answer answer = {.n_patterns = history->n_all, .n_classes = history->n_classes};
     enum kl_status status = kl_query_check(history, query, err);
 
     if (!status)

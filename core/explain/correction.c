@@ -7,6 +7,7 @@
 
 #include "core/base/memory.h"
 #include "core/explain/views/bins.h"
+#include "core/peers/peers.h"
 
 #define SUMS_MAX ((size_t)1 << 22) /* of all tasks: 32 MB */
 #define ROWS 512                   /* error signals that are added up at a time */
@@ -270,6 +271,8 @@ enum kl_status kl_correct(struct kl_pool *pool, const struct kl_history *history
         job.by_bin = sums + n_by_class + n_logits;
         status = run(pool, &job, sums, err);
     }
+    if (!status)
+        status = kl_peers_sum(history->peers, sums, n_by_class + n_logits + n_by_bin, err);
     if (status) {
         free(sums);
         return status;
@@ -308,5 +311,6 @@ enum kl_status kl_sum_errors(struct kl_pool *pool, const struct kl_history *hist
 
     for (size_t j = 0; j < job.n_own; j++)
         out[j] = 0;
-    return run(pool, &job, out, err);
+    return run(pool, &job, out, err) ? err->status
+                                     : kl_peers_sum(history->peers, out, job.n_own, err);
 }

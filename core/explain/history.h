@@ -6,6 +6,7 @@
 #include "core/data/collection.h"
 #include "core/models/coefficients.h"
 #include "core/models/model.h"
+#include "core/peers/peers.h"
 #include "core/base/scratch.h"
 
 /* The weights along the way, between the initial and the final ones; db reads them. */
@@ -57,18 +58,24 @@ struct kl_queries {
 struct kl_history {
     const struct kl_collection *data;
     const struct kl_network *initial, *final;
-    uint64_t n_patterns;
-    /* Patterns of the training that are not here, as a shard of the history is missing: their steps
-     * have none, and sums over patterns lack them. */
+    /* Those who hold the history together, each some of its steps: of the others' steps there are
+     * no patterns here, but what is summed over patterns, or best of them, is so over all. */
+    struct kl_peers *peers;
+    uint64_t n_patterns; /* of this process, numbered from 0; */
+    uint64_t n_all;      /* of all that hold it */
+    /* Patterns of the training that nobody has, as a shard of the history is missing: sums over
+     * patterns lack them. */
     uint64_t n_missing;
     uint32_t n_steps;
     const uint64_t *starts;      /* (n_steps + 1) the first pattern of each step; n_patterns */
+    const uint64_t *numbers;     /* (n_steps + 1) likewise, as all processes number theirs; n_all */
     uint32_t patterns_per_step;  /* of every step, or 0: they differ; */
     uint32_t most_per_step;      /* of the longest */
     const uint32_t *samples;     /* (n_patterns) training sample ids */
-    const uint32_t *repetitions; /* (samples of the run) how many patterns each one is */
-    const uint32_t *classes;     /* (samples of the run) class number: see kl_collection_classes */
-    uint32_t n_classes;          /* of all data sets */
+    const uint32_t *repetitions; /* (samples of the run) how many patterns each one is, of all, */
+    const uint32_t *repetitions_here; /* and how many of this process */
+    const uint32_t *classes; /* (samples of the run) class number: see kl_collection_classes */
+    uint32_t n_classes;      /* of all data sets */
     const uint32_t *class_datasets; /* (n_classes) the data set of each */
     /* Whether the last layer's error signals are recorded, so that there are contributions, or only
      * attention. */
@@ -100,22 +107,28 @@ static inline int kl_history_is_text(const struct kl_history *history)
     return kl_collection_kind(history->data) == KL_DATA_TEXT;
 }
 
-/* The step of a pattern, from 1. */
-static inline uint32_t kl_history_step(const struct kl_history *history, uint64_t pattern)
+/* The step, from 1, that a pattern belongs to as starts (n_steps + 1) tells. */
+static inline uint32_t kl_history_step_in(const struct kl_history *history, const uint64_t *starts,
+                                          uint64_t pattern)
 {
     uint32_t low = 0, high = history->n_steps; /* starts[low] <= pattern < starts[high] */
 
-    if (history->patterns_per_step)
-        return (uint32_t)(pattern / history->patterns_per_step) + 1;
     while (high - low > 1) {
         uint32_t middle = low + (high - low) / 2;
 
-        if (history->starts[middle] <= pattern)
+        if (starts[middle] <= pattern)
             low = middle;
         else
             high = middle;
     }
     return low + 1;
+}
+
+/* The step of a pattern, from 1. */
+static inline uint32_t kl_history_step(const struct kl_history *history, uint64_t pattern)
+{
+    return history->patterns_per_step ? (uint32_t)(pattern / history->patterns_per_step) + 1
+                                      : kl_history_step_in(history, history->starts, pattern);
 }
 
 /* The first pattern of a step, from 1, and how many it has. */
@@ -129,10 +142,43 @@ static inline uint32_t kl_history_count(const struct kl_history *history, uint32
     return (uint32_t)(history->starts[step] - history->starts[step - 1]);
 }
 
-/* How much of the training's patterns is here: 1 but where shards are missing. */
+/* The step, from 1, of the pattern of a number among those of all processes. */
+static inline uint32_t kl_history_step_of(const struct kl_history *history, uint64_t number)
+{
+    return history->numbers == history->starts
+               ? kl_history_step(history, number)
+               : kl_history_step_in(history, history->numbers, number);
+}
+
+/* The number of a pattern among those of all processes. */
+static inline uint64_t kl_history_number(const struct kl_history *history, uint64_t pattern)
+{
+    uint32_t step;
+
+    if (history->numbers == history->starts)
+        return pattern;
+    step = kl_history_step(history, pattern);
+    return history->numbers[step - 1] + (pattern - history->starts[step - 1]);
+}
+
+/* The same the other way: whether this process has the pattern of a number, and which it is. */
+static inline int kl_history_find(const struct kl_history *history, uint64_t number,
+                                  uint64_t *pattern)
+{
+    uint32_t step;
+
+    *pattern = number;
+    if (history->numbers == history->starts)
+        return 1;
+    step = kl_history_step_of(history, number);
+    *pattern = history->starts[step - 1] + (number - history->numbers[step - 1]);
+    return history->starts[step] > history->starts[step - 1];
+}
+
+/* How much of the training's patterns there is: 1 but where shards are missing. */
 static inline double kl_history_share(const struct kl_history *history)
 {
-    return (double)history->n_patterns / (double)(history->n_patterns + history->n_missing);
+    return (double)history->n_all / (double)(history->n_all + history->n_missing);
 }
 
 /* Why there are no contributions, where there are none, and what helps: clauses. */

@@ -93,7 +93,10 @@ enum kl_status kl_logits_without(struct kl_pool *pool, const struct kl_history *
 
     for (uint64_t t = 0; t < history->n_patterns; t++)
         n_removed += removed[t];
-    work.most = n_removed > history->n_patterns / 2;
+    status = kl_peers_sum_counts(history->peers, &n_removed, 1, err);
+    if (status)
+        return status;
+    work.most = n_removed > history->n_all / 2;
     for (uint32_t l = 0; l < final->shape.n_layers; l++) {
         widest = final->shape.inputs[l] > widest ? final->shape.inputs[l] : widest;
         widest = final->shape.outputs[l] > widest ? final->shape.outputs[l] : widest;

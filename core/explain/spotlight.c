@@ -5,6 +5,7 @@
 
 #include "core/base/memory.h"
 #include "core/base/top.h"
+#include "core/peers/merging.h"
 
 struct moments {
     uint64_t count;
@@ -126,6 +127,23 @@ static enum kl_status pick_part(void *argument, const struct kl_part *part, stru
     return KL_OK;
 }
 
+/* Of the patterns of all processes. */
+static enum kl_status gather_moments(const struct kl_history *history, struct moments *moments,
+                                     struct kl_error *err)
+{
+    uint32_t n = kl_peers_n(history->peers);
+    struct moments own = *moments, *all = NULL;
+    enum kl_status status = kl_alloc(&all, n, sizeof *all, "the spotlight", err);
+
+    if (!status)
+        status = kl_peers_gather(history->peers, &own, sizeof own, all, err);
+    *moments = (struct moments){0};
+    for (uint32_t p = 0; !status && p < n; p++)
+        join_moments(moments, &all[p]);
+    free(all);
+    return status;
+}
+
 static enum kl_status pick_patterns(struct kl_pool *pool, const struct kl_history *history,
                                     const struct kl_query *query, const float *scores,
                                     struct kl_top *top, struct moments *moments,
@@ -140,11 +158,14 @@ static enum kl_status pick_patterns(struct kl_pool *pool, const struct kl_histor
         status = kl_pool_split(pool, history->n_patterns, PARTS, pick_part, &job, err);
     for (unsigned i = 0; !status && i < PARTS; i++) {
         for (uint32_t k = 0; k < job.tops[i].n; k++)
-            kl_top_offer(top, job.tops[i].items[k].score, job.tops[i].items[k].index);
+            kl_top_offer(top, job.tops[i].items[k].score,
+                         kl_history_number(history, job.tops[i].items[k].index));
         join_moments(moments, &job.moments[i]);
     }
     free(job.items);
-    return status;
+    if (!status)
+        status = kl_peers_merge_tops(history->peers, top, 1, err);
+    return status ? status : gather_moments(history, moments, err);
 }
 
 static void pick_samples(const struct kl_history *history, const struct kl_query *query,
@@ -159,22 +180,58 @@ static void pick_samples(const struct kl_history *history, const struct kl_query
     }
 }
 
-static struct kl_hit light(const struct kl_history *history, const struct kl_query *query,
-                           const float *attention, const struct kl_sample_totals *totals,
-                           const struct kl_top_item *item)
-{
-    struct kl_hit hit = {.pattern = item->index, .repetitions = 1, .score = item->score};
+/* What only the process tells that has a hit: of a pattern its sample and attention, of a sample
+ * its first pattern there. */
+struct told {
+    uint64_t number; /* UINT64_MAX: it has none */
+    uint32_t sample;
+    float attention;
+};
 
-    if (query->by_sample) {
-        hit.pattern = totals->first[item->index];
-        hit.repetitions = totals->repetitions[item->index];
-        hit.attention = totals->sum[item->index];
-    } else {
-        hit.attention = attention[hit.pattern];
+static struct told tell(const struct kl_history *history, const struct kl_query *query,
+                        const float *attention, const struct kl_sample_totals *totals,
+                        const struct kl_top_item *item)
+{
+    uint64_t t = query->by_sample ? totals->first[item->index] : 0;
+
+    if (query->by_sample ? t == UINT64_MAX : !kl_history_find(history, item->index, &t))
+        return (struct told){.number = UINT64_MAX};
+    return (struct told){kl_history_number(history, t), history->samples[t], attention[t]};
+}
+
+/* The hits of a sorted list, as all processes tell them. */
+static enum kl_status light(const struct kl_history *history, const struct kl_query *query,
+                            const float *attention, const struct kl_sample_totals *totals,
+                            const struct kl_top *top, struct kl_hit *hits, struct kl_error *err)
+{
+    uint32_t n = kl_peers_n(history->peers);
+    struct told *own = NULL, *all = NULL;
+    enum kl_status status = kl_alloc(&own, top->n, sizeof *own, "the spotlight", err);
+
+    if (!status)
+        status = kl_alloc(&all, (size_t)n * top->n, sizeof *all, "the spotlight", err);
+    for (uint32_t i = 0; !status && i < top->n; i++)
+        own[i] = tell(history, query, attention, totals, &top->items[i]);
+    if (!status)
+        status = kl_peers_gather(history->peers, own, top->n * sizeof *own, all, err);
+    for (uint32_t i = 0; !status && i < top->n; i++) {
+        const struct kl_top_item *item = &top->items[i];
+        struct told told = all[i];
+
+        for (uint32_t p = 1; p < n; p++)
+            if (all[(size_t)p * top->n + i].number < told.number)
+                told = all[(size_t)p * top->n + i];
+        hits[i] = (struct kl_hit){
+            .pattern = told.number,
+            .step = kl_history_step_of(history, told.number),
+            .sample = told.sample,
+            .repetitions = query->by_sample ? totals->repetitions[item->index] : 1,
+            .attention = query->by_sample ? totals->sum[item->index] : (double)told.attention,
+            .score = item->score};
     }
-    hit.sample = history->samples[hit.pattern];
-    hit.step = kl_history_step(history, hit.pattern);
-    return hit;
+    free(own);
+    free(all);
+    return status;
 }
 
 enum kl_status kl_spotlight(struct kl_pool *pool, const struct kl_history *history,
@@ -193,15 +250,14 @@ enum kl_status kl_spotlight(struct kl_pool *pool, const struct kl_history *histo
         pick_samples(history, query, totals, &top, &moments);
     else if (!status)
         status = pick_patterns(pool, history, query, scores, &top, &moments, err);
-    if (status) {
-        free(top.items);
-        return status;
-    }
-    kl_top_sort(&top);
+    if (!status)
+        kl_top_sort(&top);
+    if (!status)
+        status = light(history, query, attention, totals, &top, answer->spotlight, err);
     answer->n_hits = top.n;
-    for (uint32_t i = 0; i < top.n; i++)
-        answer->spotlight[i] = light(history, query, attention, totals, &top.items[i]);
     free(top.items);
+    if (status)
+        return status;
     answer->scores.count = moments.count;
     if (moments.count) {
         double mean = moments.sum / (double)moments.count;

@@ -95,7 +95,7 @@ static enum kl_status foretell(const struct kl_history *history, struct kl_inqui
     *sum = 0;
     for (uint64_t t = 0; !status && t < history->n_patterns; t++)
         *sum += retraining->without[history->samples[t]] ? (double)scores[t] : 0;
-    return status;
+    return status ? status : kl_peers_sum(history->peers, sum, 1, err);
 }
 
 static enum kl_status train_again(const struct kl_training *training,

@@ -26,12 +26,16 @@ static enum kl_status read_steps(struct kl_run *run, struct kl_error *err)
     struct kl_history *history = &run->history;
     uint32_t n_steps = run->training.n_steps, s = 0;
     sqlite3_stmt *statement = NULL;
-    uint64_t *starts = NULL;
+    uint64_t *numbers = NULL, *starts = NULL;
     int row = 1;
     enum kl_status status =
-        kl_alloc(&starts, (size_t)n_steps + 1, sizeof *starts, "the steps", err);
+        kl_alloc(&numbers, (size_t)n_steps + 1, sizeof *numbers, "the steps", err);
 
+    run->private->numbers = starts = numbers;
+    if (!status && kl_peers_n(history->peers) > 1)
+        status = kl_alloc(&starts, (size_t)n_steps + 1, sizeof *starts, "the steps", err);
     run->private->starts = starts;
+    history->numbers = numbers;
     history->starts = starts;
     if (!status)
         status = kl_alloc(&run->losses, n_steps, sizeof *run->losses, "the steps", err);
@@ -43,12 +47,12 @@ static enum kl_status read_steps(struct kl_run *run, struct kl_error *err)
         sqlite3_int64 count = sqlite3_column_int64(statement, 2);
 
         if (s >= n_steps || sqlite3_column_int64(statement, 0) != s + 1 ||
-            sqlite3_column_int64(statement, 1) != (sqlite3_int64)starts[s] || count < 1 ||
+            sqlite3_column_int64(statement, 1) != (sqlite3_int64)numbers[s] || count < 1 ||
             count > PATTERNS_PER_STEP_MAX) {
             status = damaged(run->path, "its steps do not follow each other", err);
             break;
         }
-        starts[s + 1] = starts[s] + (uint64_t)count;
+        numbers[s + 1] = numbers[s] + (uint64_t)count;
         if (s == 0)
             history->patterns_per_step = (uint32_t)count;
         else if (history->patterns_per_step != count)
@@ -61,8 +65,8 @@ static enum kl_status read_steps(struct kl_run *run, struct kl_error *err)
     if (!status && s != n_steps)
         status = damaged(run->path, "steps are missing", err);
     if (!status)
-        status = kl_shards_place(run, starts, err);
-    if (history->n_missing)
+        status = kl_shards_place(run, numbers, starts, err);
+    if (history->n_missing || starts != numbers)
         history->patterns_per_step = 0; /* some have none */
     history->n_steps = n_steps;
     history->n_patterns = status ? 0 : starts[n_steps];
@@ -158,6 +162,31 @@ static enum kl_status read_shard(const struct kl_run *run, uint32_t i, uint32_t 
     return status || next == n_patterns ? status : damaged(path, "patterns are missing", err);
 }
 
+/* How often each sample was shown, with what the other processes have. */
+static enum kl_status count_all(struct kl_run *run, struct kl_error *err)
+{
+    struct kl_run_private *private = run->private;
+    uint32_t n = kl_collection_size(&run->data);
+    uint64_t *counts = NULL;
+    enum kl_status status = KL_OK;
+
+    private->repetitions = private->repetitions_here;
+    if (kl_peers_n(run->history.peers) > 1) {
+        status = kl_alloc(&private->repetitions, n, sizeof(uint32_t), "the samples", err);
+        if (!status)
+            status = kl_alloc(&counts, n, sizeof *counts, "the samples", err);
+        for (uint32_t i = 0; !status && i < n; i++)
+            counts[i] = private->repetitions_here[i];
+        if (!status)
+            status = kl_peers_sum_counts(run->history.peers, counts, n, err);
+        for (uint32_t i = 0; !status && i < n; i++)
+        private->repetitions[i] = (uint32_t)counts[i];
+    }
+    free(counts);
+    run->history.repetitions = private->repetitions;
+    return status;
+}
+
 static enum kl_status read_patterns(struct kl_run *run, struct kl_error *err)
 {
     uint64_t n_patterns = run->history.n_patterns, at = 0;
@@ -168,20 +197,20 @@ static enum kl_status read_patterns(struct kl_run *run, struct kl_error *err)
     run->private->samples = samples;
     run->history.samples = samples;
     for (uint32_t i = 0; !status && i < run->n_shards; i++)
-        if (run->shards[i].path)
+        if (kl_shard_is_own(run, i))
             status = read_shard(run, i, samples, &at, err);
     if (!status)
-        status =
-            kl_alloc(&run->private->repetitions, n_samples, sizeof(uint32_t), "the samples", err);
-    run->history.repetitions = run->private->repetitions;
+        status = kl_alloc(&run->private->repetitions_here, n_samples, sizeof(uint32_t),
+                          "the samples", err);
+    run->history.repetitions_here = run->private->repetitions_here;
     for (uint64_t t = 0; !status && t < n_patterns; t++) {
         if (samples[t] >= n_samples ||
             kl_collection_place(&run->data, samples[t]).split != KL_SPLIT_TRAIN)
             status = damaged(run->path, "a pattern is no training sample", err);
         else
-            run->private->repetitions[samples[t]]++;
+            run->private->repetitions_here[samples[t]]++;
     }
-    return status;
+    return status ? status : count_all(run, err);
 }
 
 static enum kl_status name_class_datasets(struct kl_run *run, struct kl_error *err)

@@ -34,7 +34,7 @@ static enum kl_status read_version(struct kl_run *run, struct kl_error *err)
     if (status)
         return status;
     for (uint32_t i = 0; i < run->n_shards; i++)
-        kl_checksum_integer(sum, run->shards[i].path != NULL);
+        kl_checksum_integer(sum, run->shards[i].holder >= 0);
     snprintf(run->version, sizeof run->version, "%016" PRIx64, (uint64_t)kl_checksum_end(sum));
     return KL_OK;
 }
@@ -181,9 +181,10 @@ static enum kl_status open_files(struct kl_run *run, unsigned n_workers, struct 
     enum kl_status status = kl_alloc(&files, run->n_shards, sizeof *files, "the files", err);
 
     for (uint32_t i = 0; !status && i < run->n_shards; i++)
-        if (run->shards[i].path)
-            files[n++] = (struct kl_chunk_file){run->shards[i].path, run->shards[i].first_pattern,
-                                                run->shards[i].n_patterns};
+        if (i == 0 || kl_shard_is_own(run, i)) /* the first one has the images, too */
+            files[n++] =
+                (struct kl_chunk_file){run->shards[i].path, run->shards[i].first_pattern,
+                                       kl_shard_is_own(run, i) ? run->shards[i].n_patterns : 0};
     if (!status)
         status = kl_chunk_files_open(files, n, n_workers, &run->private->files, err);
     free(files);
@@ -206,14 +207,14 @@ static enum kl_status open_sources(struct kl_run *run, unsigned n_workers, struc
 /* How much of the last layer's error signals was not recorded. */
 static enum kl_status read_left_out(struct kl_run *run, struct kl_error *err)
 {
-    double left_out = 0, all = 0;
+    double sums[2] = {0, 0}; /* left out, and all */
     enum kl_status status = KL_OK;
 
     for (uint32_t i = 0; !status && i < run->n_shards; i++) {
         sqlite3_stmt *statement = NULL;
         int row = 0;
 
-        if (!run->private->shards[i])
+        if (!kl_shard_is_own(run, i))
             continue;
         status = kl_db_prepare(run->private->shards[i],
                                "SELECT total(left_out), total(kept) FROM sparse_error_chunk",
@@ -221,12 +222,14 @@ static enum kl_status read_left_out(struct kl_run *run, struct kl_error *err)
         if (!status)
             status = kl_db_next(statement, &row, err);
         if (!status && row) {
-            left_out += sqlite3_column_double(statement, 0);
-            all += sqlite3_column_double(statement, 0) + sqlite3_column_double(statement, 1);
+            sums[0] += sqlite3_column_double(statement, 0);
+            sums[1] += sqlite3_column_double(statement, 0) + sqlite3_column_double(statement, 1);
         }
         sqlite3_finalize(statement);
     }
-    run->history.left_out = all != 0 ? left_out / all : 0;
+    if (!status)
+        status = kl_peers_sum(run->history.peers, sums, 2, err);
+    run->history.left_out = sums[1] != 0 ? sums[0] / sums[1] : 0;
     return status;
 }
 
@@ -243,7 +246,7 @@ static enum kl_status open_shards(struct kl_run *run, struct kl_error *err)
     for (uint32_t i = 0; !status && i < run->n_shards; i++) {
         struct stat info;
 
-        if (!run->shards[i].path)
+        if (i > 0 && !kl_shard_is_own(run, i))
             continue;
         status = kl_db_open(run->shards[i].path, KL_OPEN_IMMUTABLE, &private->shards[i], err);
         if (!status && i > 0)

@@ -226,12 +226,13 @@ enum kl_status kl_shards_find(struct kl_run *run, const char *path, int is_shard
     return status;
 }
 
-static enum kl_status do_not_fit(const char *path, struct kl_error *err)
+static enum kl_status do_not_fit(const struct kl_run *run, const struct kl_run_shard *shard,
+                                 struct kl_error *err)
 {
     return kl_fail(err, KL_ERR_DAMAGED,
                    "%s is damaged: its steps are not those that the other shards leave to it; "
                    "restore it from a copy, or split the run again",
-                   path);
+                   shard->path ? shard->path : run->path);
 }
 
 /* Whether the steps of the shards that are there follow each other, with room for the others. */
@@ -243,45 +244,57 @@ static enum kl_status check_steps(const struct kl_run *run, struct kl_error *err
     for (uint32_t i = 0; i < run->n_shards; i++) {
         const struct kl_run_shard *shard = &run->shards[i];
 
-        if (!shard->path) {
+        if (shard->holder < 0) {
             n_between++;
             continue;
         }
         if (shard->last_step > run->training.n_steps ||
             (n_between ? shard->first_step <= last_step + n_between
                        : shard->first_step != last_step + 1))
-            return do_not_fit(shard->path, err);
+            return do_not_fit(run, shard, err);
         last_step = shard->last_step;
         n_between = 0;
         last = shard;
     }
     if (last && (n_between ? run->training.n_steps - last_step < n_between
                            : last_step != run->training.n_steps))
-        return do_not_fit(last->path, err);
+        return do_not_fit(run, last, err);
     return KL_OK;
 }
 
-/* Takes the steps that no shard has out of starts; returns how many patterns these were. */
-static uint64_t leave_out(const struct kl_run *run, uint64_t *starts)
+int kl_shard_is_own(const struct kl_run *run, uint32_t i)
 {
-    uint64_t before = 0, at = 0; /* of the whole run, and of what is there */
+    return run->shards[i].holder == (int)kl_peers_own(run->history.peers);
+}
+
+/* The first patterns of the steps of some shards (those that are there, or this process's own)
+ * alone, from numbers of the whole run, which may be the same array: returns how many patterns
+ * there are. */
+static uint64_t leave_out(const struct kl_run *run, int own_alone, const uint64_t *numbers,
+                          uint64_t *starts)
+{
+    uint64_t before = 0, at = 0; /* of the whole run, and of these shards */
     uint32_t i = 0;
 
     for (uint32_t step = 1; step <= run->training.n_steps; step++) {
-        uint64_t count = starts[step] - before;
+        uint64_t count = numbers[step] - before;
 
-        before = starts[step];
-        while (i < run->n_shards && (!run->shards[i].path || run->shards[i].last_step < step))
+        before = numbers[step];
+        while (i < run->n_shards && (run->shards[i].holder < 0 || run->shards[i].last_step < step))
             i++;
-        if (i < run->n_shards && run->shards[i].first_step <= step)
+        if (i < run->n_shards && run->shards[i].first_step <= step &&
+            (!own_alone || kl_shard_is_own(run, i)))
             at += count;
         starts[step] = at;
     }
-    return before - at;
+    return at;
 }
 
-enum kl_status kl_shards_place(struct kl_run *run, uint64_t *starts, struct kl_error *err)
+enum kl_status kl_shards_place(struct kl_run *run, uint64_t *numbers, uint64_t *starts,
+                               struct kl_error *err)
 {
+    uint64_t n_all = numbers[run->training.n_steps];
+
     if (run->n_shards == 1) {
         run->shards[0].first_step = 1;
         run->shards[0].last_step = run->training.n_steps;
@@ -291,12 +304,15 @@ enum kl_status kl_shards_place(struct kl_run *run, uint64_t *starts, struct kl_e
     for (uint32_t i = 0; i < run->n_shards; i++) {
         struct kl_run_shard *shard = &run->shards[i];
 
-        if (!shard->path || shard->first_step > shard->last_step)
+        if (shard->holder < 0 || shard->first_step > shard->last_step)
             continue;
-        shard->first_pattern = starts[shard->first_step - 1];
-        shard->n_patterns = starts[shard->last_step] - shard->first_pattern;
+        shard->first_pattern = numbers[shard->first_step - 1];
+        shard->n_patterns = numbers[shard->last_step] - shard->first_pattern;
     }
-    run->history.n_missing = leave_out(run, starts);
+    if (starts != numbers)
+        leave_out(run, 1, numbers, starts);
+    run->history.n_all = leave_out(run, 0, numbers, numbers);
+    run->history.n_missing = n_all - run->history.n_all;
     return KL_OK;
 }
 

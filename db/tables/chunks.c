@@ -405,6 +405,8 @@ enum kl_status kl_chunk_source_open(struct kl_chunk_files *files,
     source->layer = table->layer;
     listing.source = source;
     for (uint32_t p = 0; !status && p < (is_samples ? 1 : files->n_parts); p++) {
+        if (!is_samples && !files->parts[p].n_rows)
+            continue; /* of such a file nothing is read, whatever it has */
         listing.part = p;
         listing.next = is_samples ? 0 : files->parts[p].first;
         listing.end = is_samples ? table->n_rows : listing.next + files->parts[p].n_rows;

@@ -11,7 +11,8 @@
 enum kl_chunk_kind { KL_CHUNKS_IMAGES, KL_CHUNKS_KEYS, KL_CHUNKS_ERRORS, KL_CHUNKS_SPARSE };
 #define KL_N_CHUNK_KINDS (KL_CHUNKS_SPARSE + 1)
 
-/* A file, and which rows of the layers' tables it has: from first on, as its chunks number them. */
+/* A file, and which rows of the layers' tables are read of it: from first on, as its chunks number
+ * them; or none. */
 struct kl_chunk_file {
     const char *path;
     uint64_t first, n_rows;

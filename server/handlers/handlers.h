@@ -11,6 +11,7 @@
 #include "server/handlers/turns.h"
 #include "server/http/http.h"
 #include "server/jobs/jobs.h"
+#include "server/sharing.h"
 #include "server/served/served.h"
 #include "server/handlers/batch_queries.h"
 
@@ -21,6 +22,8 @@
 struct kl_service {
     struct kl_served *served;
     struct kl_pool *pool;
+    struct kl_sharing sharing;     /* with the processes that hold the runs, too */
+    int follows;                   /* whether this is not the process that is asked */
     struct kl_turns turns;         /* of queries */
     struct kl_batch_queries batch; /* what has been asked of many samples already */
     struct kl_inquiries inquiries; /* of the subjects asked about last */

@@ -109,16 +109,19 @@ enum kl_status kl_inquiries_take(struct kl_inquiries *inquiries, struct kl_pool 
                                  struct kl_inquiry **inquiry, struct kl_error *err)
 {
     struct kl_known_inquiry **link, *known;
-    enum kl_status status = KL_OK;
+    int all_know;
+    enum kl_status status;
 
     pthread_mutex_lock(&inquiries->lock);
     link = &inquiries->first;
     while (*link && !is_about(*link, run, subject))
         link = &(*link)->next;
-    known = *link;
+    status = kl_peers_agree(run->history.peers, *link != NULL, &all_know, err);
+    known = all_know ? *link : NULL; /* what one keeps another may have let go */
     if (known)
         *link = known->next;
-    else /* a pass through the network, while the others wait: what they ask may be the same */
+    else if (!status) /* a pass through the network, while the others wait: what they ask may be the
+                         same */
         status = begin(pool, run, subject, &known, err);
     if (!status) {
         known->next = inquiries->first;

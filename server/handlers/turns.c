@@ -158,9 +158,8 @@ int kl_turns_take(struct kl_turns *turns, const struct kl_request *request, stru
     pthread_cond_destroy(&waiting.called);
     if (has_turn)
         return 1;
-    kl_reply_problem(
-        reply, 503, NULL,
-        "more questions wait than can be answered soon: try again in a moment");
+    kl_reply_problem(reply, 503, NULL,
+                     "more questions wait than can be answered soon: try again in a moment");
     reply->retry_after = 1;
     return 0;
 }

@@ -65,6 +65,8 @@ struct kl_reply {
     const char *allow;        /* methods, for 405 */
     const char *authenticate; /* how, for 401 */
     int retry_after;          /* seconds, for 503 */
+    enum kl_status failed;    /* what a call that failed told, for other processes; KL_OK */
+    char why[600];            /* likewise, as it is told here */
     double history_share;     /* of the run's history that it is from, or 0: it is whole */
 };
 

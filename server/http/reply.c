@@ -134,5 +134,7 @@ void kl_reply_error(struct kl_reply *reply, const char *parameter, const struct 
     if (!parameter && err->parameter[0])
         parameter = err->parameter;
     kl_drop_folders(err->message, status == 500, detail, sizeof detail);
+    reply->failed = err->status;
+    memcpy(reply->why, detail, sizeof detail);
     kl_reply_problem(reply, status, parameter, "%s", detail);
 }

@@ -8,8 +8,9 @@
 #include "core/base/memory.h"
 #include "server/served/served_private.h"
 
-enum kl_status kl_served_create(struct kl_pool *pool, uint64_t memory_bytes, kl_run_damaged damaged,
-                                struct kl_served **out, struct kl_error *err)
+enum kl_status kl_served_create(struct kl_pool *pool, struct kl_peers *peers, uint64_t memory_bytes,
+                                kl_run_damaged damaged, struct kl_served **out,
+                                struct kl_error *err)
 {
     struct kl_served *served = NULL;
     pthread_condattr_t attributes;
@@ -23,6 +24,7 @@ enum kl_status kl_served_create(struct kl_pool *pool, uint64_t memory_bytes, kl_
         return status;
     }
     served->pool = pool;
+    served->peers = peers;
     served->damaged = damaged;
     pthread_mutex_init(&served->lock, NULL);
     pthread_condattr_init(&attributes);
@@ -31,6 +33,11 @@ enum kl_status kl_served_create(struct kl_pool *pool, uint64_t memory_bytes, kl_
     pthread_condattr_destroy(&attributes);
     *out = served;
     return KL_OK;
+}
+
+struct kl_peers *kl_served_peers(const struct kl_served *served)
+{
+    return served->peers;
 }
 
 static void end_entry(struct entry *entry)
@@ -122,8 +129,8 @@ enum kl_status kl_served_load(struct kl_served *served, const char *path, char *
                               const struct kl_run **same, struct kl_error *err)
 {
     struct kl_run *opened = NULL;
-    enum kl_status status =
-        kl_run_open_among(path, others, n_others, kl_pool_n_workers(served->pool), &opened, err);
+    enum kl_status status = kl_run_open_among(path, others, n_others, served->peers,
+                                              kl_pool_n_workers(served->pool), &opened, err);
 
     *run = NULL;
     *same = NULL;

@@ -14,13 +14,18 @@ struct kl_served;
 /* Told that a run is going to be closed: nobody uses it any more, and what was kept of it goes. */
 typedef void (*kl_served_forget)(void *self, const struct kl_run *run);
 
-/* For a pool's workers, which outlives it; memory_bytes: how much of the runs is kept in memory, of
+/* For a pool's workers, and the processes that hold the runs with this one, which outlive it;
+ * memory_bytes: how much of the runs is kept in memory, of
  * which those that are in training need none until they are finished; damaged (may be NULL) hears,
  * from any thread, of what is damaged, when a run is opened or when that is found.
  * The caller ends *served with kl_served_free. Errors: KL_ERR_MEMORY. */
-enum kl_status kl_served_create(struct kl_pool *pool, uint64_t memory_bytes, kl_run_damaged damaged,
-                                struct kl_served **served, struct kl_error *err);
+enum kl_status kl_served_create(struct kl_pool *pool, struct kl_peers *peers, uint64_t memory_bytes,
+                                kl_run_damaged damaged, struct kl_served **served,
+                                struct kl_error *err);
 void kl_served_free(struct kl_served *served);
+
+/* Those that hold the runs with this process. */
+struct kl_peers *kl_served_peers(const struct kl_served *served);
 
 /* Opens the finished run at path, whose other shards may be among n_others files, and adds it.
  * *same: one that is served already and is the same: then nothing is added. Errors: KL_ERR_USAGE

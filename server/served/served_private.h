@@ -25,6 +25,7 @@ struct followed {
 
 struct kl_served {
     struct kl_pool *pool;
+    struct kl_peers *peers;
     struct kl_keeper *keeper;
     kl_run_damaged damaged;
     pthread_mutex_t lock; /* of both lists and what is in them */

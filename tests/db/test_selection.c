@@ -203,7 +203,7 @@ START_TEST(batch_queries_agree_with_one_by_one)
     opened = open_run();
     history = &opened.run->history;
     ck_ok(kl_batch_rows_create(history, &rows, &err), err);
-    ck_ok(kl_slice_create(history, rows, ids, QUERIES, 0, &slice, &err), err);
+    ck_ok(kl_slices_create(opened.pool, rows, ids, QUERIES, QUERIES, &slice, &err), err);
     for (uint32_t layer = 0; layer < 3; layer++)
         for (int unit = KL_UNIT_PATTERN; unit <= KL_UNIT_DISTINCT; unit++) {
             struct kl_batch_query query = {layer, kl_rank_find("abs"), (enum kl_unit)unit, TOP, 1};
@@ -213,6 +213,7 @@ START_TEST(batch_queries_agree_with_one_by_one)
             ck_ok(kl_slice_begin(slice, &query, NULL, &err), err);
             for (uint32_t b = n_blocks; b > 0; b--) /* in any order */
                 ck_ok(kl_slice_scan(slice, 0, b - 1, b, &err), err);
+            ck_ok(kl_slice_share(slice, &err), err);
             ck_ok(kl_slice_finish(slice, &err), err);
             for (uint32_t q = 0; q < QUERIES; q++) {
                 float attention[N];

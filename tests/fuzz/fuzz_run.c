@@ -25,7 +25,7 @@ static void serve(struct kl_run *run)
     struct kl_service service;
     struct kl_error err;
 
-    if (kl_served_create(pool, 0, NULL, &served, &err) || kl_served_add(served, run, &err))
+    if (kl_served_create(pool, kl_peers_none, 0, NULL, &served, &err) || kl_served_add(served, run, &err))
         abort();
     kl_service_init(&service, served, pool);
     kl_sample_name(&run->data, kl_collection_size(&run->data) - 1, name);

@@ -13,11 +13,12 @@ ROOT = os.environ.get("ARROWS_ROOT") or os.environ.get("srcdir") or "."
 # unless these stand here by themselves.
 BELOW = {
     "core/base": [],
+    "core/peers": ["core/base"],
     "core/data": ["core/base"],
     "core/models": ["core/base", "core/data"],
     "core/training": ["core/base", "core/data", "core/models"],
     "core/scan": ["core/base"],
-    "core/explain": ["core/base", "core/data", "core/models", "core/scan"],
+    "core/explain": ["core/base", "core/data", "core/models", "core/peers", "core/scan"],
     "core/retraining": ["core/base", "core/data", "core/models", "core/training", "core/explain"],
     "db/file": ["core"],
     "db/migrations": ["core", "db/file", "db/other_setting.h"],

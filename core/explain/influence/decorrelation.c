@@ -43,13 +43,19 @@ enum kl_status kl_decorrelation_create(struct kl_decorrelation **out, struct kl_
     return status;
 }
 
+static void clear_layer(struct layer *layer)
+{
+    free(layer->factor);
+    free(layer->keys);
+    *layer = (struct layer){0};
+}
+
 void kl_decorrelation_free(struct kl_decorrelation *decorrelation)
 {
     if (!decorrelation)
         return;
     for (uint32_t l = 0; l < KL_LAYERS_MAX; l++) {
-        free(decorrelation->layers[l].factor);
-        free(decorrelation->layers[l].keys);
+        clear_layer(&decorrelation->layers[l]);
         pthread_mutex_destroy(&decorrelation->locks[l]);
     }
     free(decorrelation);
@@ -65,10 +71,11 @@ struct sample {
     double *keys;
 };
 
-/* Of n showings that were read, some places each: further rows of the sample. */
+/* Of n showings that were read, or that another process reads (rows is NULL), some places each:
+ * further rows of the sample. */
 static void take(struct sample *sample, const float *rows, uint32_t n)
 {
-    for (uint32_t i = 0; i < n * sample->per_showing; i++) {
+    for (uint32_t i = 0; rows && i < n * sample->per_showing; i++) {
         uint32_t showing = i / sample->per_showing;
         /* Evenly over the places, beginning elsewhere in every showing. */
         uint32_t place =
@@ -93,7 +100,7 @@ static enum kl_status read_keys(void *argument, unsigned worker, unsigned task,
 {
     struct sample *sample = argument;
     const struct kl_history *history = sample->history;
-    uint32_t together = sample->places > 1 ? 1 : ROWS;
+    uint32_t together = sample->places > 1 || kl_peers_n(history->peers) > 1 ? 1 : ROWS;
     float *rows = NULL;
     enum kl_status status = kl_alloc(&rows, (size_t)together * sample->places * sample->inputs,
                                      sizeof *rows, "keys", err);
@@ -103,14 +110,17 @@ static enum kl_status read_keys(void *argument, unsigned worker, unsigned task,
         uint32_t left = sample->n_showings - sample->n_read;
         uint32_t n = left < together ? left : together;
         /* Evenly over all showings, without going beyond them; both far below 2^32 times 4096. */
-        uint64_t first = sample->n_read * history->n_patterns / sample->n_showings;
+        uint64_t first = sample->n_read * history->n_all / sample->n_showings, t;
+        int is_here;
 
-        if (first + n > history->n_patterns)
-            first = history->n_patterns - n;
-        status = kl_read_keys(history, history->keys[sample->layer], sample->layer, worker, first,
-                              n, rows, err);
+        if (first + n > history->n_all)
+            first = history->n_all - n;
+        is_here = kl_history_find(history, first, &t);
+        if (is_here)
+            status = kl_read_keys(history, history->keys[sample->layer], sample->layer, worker, t,
+                                  n, rows, err);
         if (!status)
-            take(sample, rows, n);
+            take(sample, is_here ? rows : NULL, n);
     }
     free(rows);
     return status;
@@ -150,7 +160,7 @@ static enum kl_status factor_keys(const struct sample *sample, struct layer *lay
 /* How many patterns are taken: so many, as far as there are as many. */
 static void plan(struct sample *sample, uint64_t wanted)
 {
-    uint64_t n_showings = sample->history->n_patterns, per_showing;
+    uint64_t n_showings = sample->history->n_all, per_showing;
 
     per_showing = (wanted - 1) / (n_showings < SHOWINGS ? n_showings : SHOWINGS) + 1;
     if (sample->places == 1)
@@ -179,6 +189,8 @@ static enum kl_status make_layer(struct kl_pool *pool, const struct kl_history *
     status = kl_alloc(&sample.keys, sample.n_rows * sample.width, sizeof(double), "keys", err);
     if (!status)
         status = kl_pool_run(pool, read_keys, &sample, 1, err);
+    if (!status)
+        status = kl_peers_sum(history->peers, sample.keys, sample.n_rows * sample.width, err);
     if (!status)
         status = factor_keys(&sample, layer, err);
     if (!status && sample.width > WIDTH_MAX)
@@ -221,13 +233,17 @@ enum kl_status kl_decorrelate(struct kl_pool *pool, const struct kl_history *his
     uint32_t inputs = history->final->shape.inputs[l];
     uint32_t width = inputs + (history->layers[l].bias > 0);
     double *solved = NULL;
+    int is_made;
     enum kl_status status = kl_alloc(&solved, width, sizeof *solved, "a query", err);
 
     if (status)
         return status;
     pthread_mutex_lock(&all->locks[l]);
-    if (all->layers[l].size == 0)
+    status = kl_peers_agree(history->peers, all->layers[l].size > 0, &is_made, err);
+    if (!status && !is_made) { /* where it was made, and elsewhere not, it is made again */
+        clear_layer(&all->layers[l]);
         status = make_layer(pool, history, l, &all->layers[l], err);
+    }
     pthread_mutex_unlock(&all->locks[l]);
     for (uint32_t r = 0; !status && r < n; r++, rows += inputs + 1) {
         for (uint32_t i = 0; i < width; i++)

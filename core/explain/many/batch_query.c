@@ -6,21 +6,12 @@
 #include <string.h>
 
 #include "core/base/memory.h"
-#include "core/explain/passes.h"
-#include "core/base/top.h"
+#include "core/peers/merging.h"
 
 #define ROWS                                                                                       \
     512 /* keys a matrix product: as many as fit a second-level cache with their result            \
          */
 #define UNUSED (-HUGE_VALF)
-
-struct kl_batch_rows {
-    const struct kl_history *history;
-    uint32_t *places;  /* (samples of the run) place among those trained on */
-    uint32_t *trained; /* (n_trained) ids */
-    uint32_t n_trained;
-    uint64_t *first, *last; /* (samples of the run) first and last pattern of those trained on */
-};
 
 struct kl_slice_work {
     const struct kl_batch_rows *rows;
@@ -33,52 +24,6 @@ struct kl_slice_work {
     struct kl_top *tops; /* (n) by pattern; or NULL */
     float *thresholds;   /* (n) below which no pattern is taken */
 };
-
-enum kl_status kl_batch_rows_create(const struct kl_history *history, struct kl_batch_rows **out,
-                                    struct kl_error *err)
-{
-    uint32_t n = kl_collection_size(history->data);
-    struct kl_batch_rows *rows = NULL;
-    enum kl_status status = kl_alloc(&rows, 1, sizeof *rows, "the samples", err);
-
-    if (status)
-        return status;
-    rows->history = history;
-    status = kl_alloc(&rows->places, n, sizeof(uint32_t), "the samples", err);
-    if (!status)
-        status = kl_alloc(&rows->trained, n, sizeof(uint32_t), "the samples", err);
-    if (!status)
-        status = kl_alloc(&rows->first, n, sizeof(uint64_t), "the samples", err);
-    if (!status)
-        status = kl_alloc(&rows->last, n, sizeof(uint64_t), "the samples", err);
-    if (status) {
-        kl_batch_rows_free(rows);
-        return status;
-    }
-    for (uint64_t t = history->n_patterns; t-- > 0;)
-        rows->first[history->samples[t]] = t;
-    for (uint64_t t = 0; t < history->n_patterns; t++)
-        rows->last[history->samples[t]] = t;
-    for (uint32_t i = 0; i < n; i++) {
-        if (!history->repetitions[i])
-            continue;
-        rows->places[i] = rows->n_trained;
-        rows->trained[rows->n_trained++] = i;
-    }
-    *out = rows;
-    return KL_OK;
-}
-
-void kl_batch_rows_free(struct kl_batch_rows *rows)
-{
-    if (!rows)
-        return;
-    free(rows->places);
-    free(rows->trained);
-    free(rows->first);
-    free(rows->last);
-    free(rows);
-}
 
 static void end_query(struct kl_slice *slice)
 {
@@ -101,99 +46,9 @@ static void end_query(struct kl_slice *slice)
     slice->n_best = slice->best = NULL;
 }
 
-static enum kl_status read_samples(const struct kl_history *history, struct kl_slice *slice,
-                                   unsigned worker, struct kl_error *err)
-{
-    size_t width = history->final->shape.inputs[0];
-    enum kl_status status = KL_OK;
-
-    for (uint32_t q = 0; !status && q < slice->n; q++) {
-        uint32_t dataset = kl_collection_place(history->data, slice->ids[q]).dataset;
-        float *input = slice->activations->keys[0] + q * width;
-
-        status = kl_read_rows(history->keys[0], worker, slice->ids[q], 1, input, err);
-        kl_dataset_standardise_floats(history->data->datasets[dataset], input);
-    }
-    if (!status)
-        history->final->shape.model->forward(history->final, slice->n, slice->activations);
-    return status;
-}
-
-enum kl_status kl_batch_rows_key(const struct kl_batch_rows *rows, uint32_t layer, uint32_t sample,
-                                 unsigned worker, float *key, struct kl_error *err)
-{
-    const struct kl_history *history = rows->history;
-    const struct kl_collection *data = history->data;
-    int is_image = kl_shape_reads_samples(&history->final->shape, layer);
-    enum kl_status status = kl_read_rows(history->keys[layer], worker,
-                                         is_image ? sample : rows->last[sample], 1, key, err);
-
-    if (!status && is_image)
-        kl_dataset_standardise_floats(data->datasets[kl_collection_place(data, sample).dataset],
-                                      key);
-    return status;
-}
-
-/* Row q of a slice becomes what one subject's activations are. */
-static void take_activations(struct kl_slice *slice, uint32_t q, const struct kl_activations *one)
-{
-    const struct kl_shape *shape = &one->shape;
-
-    for (uint32_t l = 0; l <= shape->n_layers; l++) {
-        size_t width = l < shape->n_layers ? kl_shape_key_row(shape, l) : kl_shape_n_outputs(shape);
-
-        memcpy(slice->activations->keys[l] + q * width, one->keys[l], width * sizeof(float));
-    }
-}
-
-/* Of a network that cannot be run here: training samples as it last saw them, in the layers that
- * see them whole; their logits are not known. The others as they were recorded. */
-static enum kl_status read_recorded(const struct kl_history *history, struct kl_slice *slice,
-                                    unsigned worker, struct kl_error *err)
-{
-    const struct kl_shape *shape = &history->final->shape;
-    enum kl_status status = KL_OK;
-
-    for (uint32_t q = 0; !status && q < slice->n; q++) {
-        struct kl_subject subject = {.stored = slice->ids[q] + 1};
-        struct kl_activations *one = NULL;
-        int is_trained = history->repetitions[slice->ids[q]] > 0;
-
-        if (!is_trained)
-            status = kl_pass_forward(history, &subject, &one, err);
-        if (one)
-            take_activations(slice, q, one);
-        kl_activations_free(one);
-        for (uint32_t l = 0; !status && is_trained && l < shape->n_layers; l++)
-            if (kl_shape_places(shape, l) == 1)
-                status = kl_batch_rows_key(
-                    slice->work->rows, l, slice->ids[q], worker,
-                    slice->activations->keys[l] + (size_t)q * shape->inputs[l], err);
-    }
-    return status;
-}
-
-static enum kl_status read_subjects(const struct kl_history *history, struct kl_slice *slice,
-                                    struct kl_error *err)
-{
-    enum kl_status status = KL_OK;
-
-    for (uint32_t q = 0; !status && q < slice->n; q++) {
-        struct kl_subject subject;
-        struct kl_activations *one = NULL;
-
-        kl_subject_at(history->data, slice->ids[q], &subject);
-        status = kl_model_read(history->final, history->data, &subject, &one, err);
-        if (one)
-            take_activations(slice, q, one);
-        kl_activations_free(one);
-    }
-    return status;
-}
-
-enum kl_status kl_slice_create(const struct kl_history *history, const struct kl_batch_rows *rows,
-                               const uint32_t *ids, uint32_t n, unsigned worker,
-                               struct kl_slice **out, struct kl_error *err)
+static enum kl_status create_slice(const struct kl_batch_rows *rows, const uint32_t *ids,
+                                   uint32_t n, unsigned worker, struct kl_slice **out,
+                                   struct kl_error *err)
 {
     struct kl_slice *slice = NULL;
     enum kl_status status = kl_alloc(&slice, 1, sizeof *slice, "a slice", err);
@@ -206,16 +61,45 @@ enum kl_status kl_slice_create(const struct kl_history *history, const struct kl
     if (!status)
         slice->work->rows = rows;
     if (!status)
-        status = kl_activations_create(&history->final->shape, n, &slice->activations, err);
-    if (!status && history->queries)
-        status = read_recorded(history, slice, worker, err);
-    else if (!status)
-        status = history->final->shape.model->forward ? read_samples(history, slice, worker, err)
-                                                      : read_subjects(history, slice, err);
+        status = kl_activations_create(&rows->history->final->shape, n, &slice->activations, err);
+    if (!status)
+        status = kl_batch_rows_read(rows, ids, n, worker, slice->activations, err);
     if (status)
         kl_slice_free(slice);
     else
         *out = slice;
+    return status;
+}
+
+struct creation {
+    const struct kl_batch_rows *rows;
+    const uint32_t *ids;
+    uint32_t n, size;
+    struct kl_slice **slices;
+};
+
+static enum kl_status create_nth(void *argument, unsigned worker, unsigned task,
+                                 struct kl_error *err)
+{
+    const struct creation *creation = argument;
+    uint32_t first = task * creation->size, left = creation->n - first;
+
+    return create_slice(creation->rows, creation->ids + first,
+                        left < creation->size ? left : creation->size, worker,
+                        &creation->slices[task], err);
+}
+
+enum kl_status kl_slices_create(struct kl_pool *pool, const struct kl_batch_rows *rows,
+                                const uint32_t *ids, uint32_t n, uint32_t size,
+                                struct kl_slice **slices, struct kl_error *err)
+{
+    uint32_t n_slices = (n + size - 1) / size;
+    enum kl_status status = kl_pool_run(
+        pool, create_nth, &(struct creation){rows, ids, n, size, slices}, n_slices, err);
+
+    for (uint32_t i = 0; !status && i < n_slices; i++)
+        status =
+            kl_batch_rows_share(rows, slices[i]->ids, slices[i]->n, slices[i]->activations, err);
     return status;
 }
 
@@ -328,7 +212,7 @@ static void take_row(struct kl_slice *slice, uint64_t row_number, float *row)
     const struct kl_batch_rows *rows = slice->work->rows;
     int is_image = kl_shape_reads_samples(&rows->history->final->shape, slice->work->query.layer);
     uint32_t sample = is_image ? (uint32_t)row_number : rows->history->samples[row_number];
-    uint32_t weight = is_image ? rows->history->repetitions[sample] : 1;
+    uint32_t weight = is_image ? rows->history->repetitions_here[sample] : 1;
     uint64_t pattern;
 
     if (weight == 0)
@@ -384,6 +268,48 @@ enum kl_status kl_slice_scan(struct kl_slice *slice, unsigned worker, uint32_t f
         }
     }
     return status;
+}
+
+/* The best score of each of n values, in place. */
+static enum kl_status share_best(struct kl_peers *peers, float *values, size_t n,
+                                 struct kl_error *err)
+{
+    uint32_t n_peers = kl_peers_n(peers);
+    float *all = NULL;
+    enum kl_status status;
+
+    if (n_peers == 1)
+        return KL_OK;
+    status = kl_alloc(&all, n_peers * n, sizeof *all, "the samples' scores", err);
+    if (!status)
+        status = kl_peers_gather(peers, values, n * sizeof *values, all, err);
+    for (size_t i = 0; !status && i < n_peers * n; i++)
+        values[i % n] = fmaxf(values[i % n], all[i]);
+    free(all);
+    return status;
+}
+
+enum kl_status kl_slice_share(struct kl_slice *slice, struct kl_error *err)
+{
+    struct kl_slice_work *work = slice->work;
+    const struct kl_history *history = work->rows->history;
+    size_t n_values = (size_t)work->rows->n_trained * slice->n;
+    enum kl_status status = KL_OK;
+
+    if (work->query.has_totals) {
+        status = kl_peers_sum(history->peers, slice->class_totals,
+                              (size_t)history->n_classes * slice->n, err);
+        if (!status)
+            status = kl_peers_sum(history->peers, slice->sample_totals,
+                                  kl_collection_size(history->data), err);
+    }
+    if (status)
+        return status;
+    if (work->tops)
+        return kl_peers_merge_tops(history->peers, work->tops, slice->n, err);
+    return work->query.unit == KL_UNIT_SAMPLE
+               ? kl_peers_sum_floats(history->peers, work->values, n_values, err)
+               : share_best(history->peers, work->values, n_values, err);
 }
 
 /* The best samples of a query from its scores by sample. */

@@ -4,7 +4,8 @@
 #ifndef KL_CORE_EXPLAIN_MANY_BATCH_QUERY_H
 #define KL_CORE_EXPLAIN_MANY_BATCH_QUERY_H
 
-#include "core/explain/history.h"
+#include "core/base/pool.h"
+#include "core/explain/many/batch_rows.h"
 #include "core/explain/rank.h"
 
 #define KL_SLICE 128 /* queries a slice: enough for matrix products to run at full speed */
@@ -24,19 +25,6 @@ struct kl_batch_query {
     int has_totals; /* whether totals of |a_t| by class and by sample are wanted, too */
 };
 
-/* Training samples as rows of a layer: their weights say how many patterns a row stands for (layer
- * 0's rows are samples, with their repetitions; others' are patterns). Shared by all slices. */
-struct kl_batch_rows;
-enum kl_status kl_batch_rows_create(const struct kl_history *history, struct kl_batch_rows **rows,
-                                    struct kl_error *err);
-void kl_batch_rows_free(struct kl_batch_rows *rows);
-
-/* What a layer, from 0, that sees samples whole saw of a training sample at its last showing: key
- * (inputs). Within a pool's
- * task. Errors: those of reading. */
-enum kl_status kl_batch_rows_key(const struct kl_batch_rows *rows, uint32_t layer, uint32_t sample,
-                                 unsigned worker, float *key, struct kl_error *err);
-
 /* Some queries run through the network, and what has been found of them. */
 struct kl_slice {
     uint32_t n;                         /* queries */
@@ -49,11 +37,12 @@ struct kl_slice {
     struct kl_slice_work *work;
 };
 
-/* Reads the images of n <= KL_SLICE samples and runs them through the network. Within a pool's
- * task. The caller ends *slice with kl_slice_free. Errors: KL_ERR_MEMORY and those of reading. */
-enum kl_status kl_slice_create(const struct kl_history *history, const struct kl_batch_rows *rows,
-                               const uint32_t *ids, uint32_t n, unsigned worker,
-                               struct kl_slice **slice, struct kl_error *err);
+/* Runs n samples through the network, in slices of size <= KL_SLICE: slices has room for as many,
+ * and NULL in it. Collective; the caller ends those that are made with kl_slice_free, after a
+ * failure too. Errors: KL_ERR_MEMORY, KL_ERR_PEERS and those of reading. */
+enum kl_status kl_slices_create(struct kl_pool *pool, const struct kl_batch_rows *rows,
+                                const uint32_t *ids, uint32_t n, uint32_t size,
+                                struct kl_slice **slices, struct kl_error *err);
 void kl_slice_free(struct kl_slice *slice);
 
 /* Begins a batch query of one layer; norms (n_patterns), for ranks that need them: see
@@ -66,7 +55,12 @@ enum kl_status kl_slice_begin(struct kl_slice *slice, const struct kl_batch_quer
 enum kl_status kl_slice_scan(struct kl_slice *slice, unsigned worker, uint32_t first, uint32_t end,
                              struct kl_error *err);
 
-/* Fills n_best and best. Errors: KL_ERR_MEMORY. */
+/* Once every block was passed over: what the other processes found is added. Collective, of the
+ * same slices in the same order, and not within a pool's task. Errors: KL_ERR_MEMORY, KL_ERR_PEERS.
+ */
+enum kl_status kl_slice_share(struct kl_slice *slice, struct kl_error *err);
+
+/* Fills n_best and best, after that. Errors: KL_ERR_MEMORY. */
 enum kl_status kl_slice_finish(struct kl_slice *slice, struct kl_error *err);
 
 /* limit samples, evenly spread over the test splits of all data sets (all, if there are no more):

@@ -12,10 +12,8 @@
 
 struct job {
     const struct kl_history *history;
-    const struct kl_batch_rows *rows;
     struct kl_batch_query query;
     const float *norms;
-    const uint32_t *ids;
     uint32_t n;
     struct kl_slice *slices[(KL_HUBNESS_QUERIES + SLICE - 1) / SLICE];
     uint32_t part;
@@ -25,20 +23,23 @@ static enum kl_status scan_part(void *argument, unsigned worker, unsigned task,
                                 struct kl_error *err)
 {
     struct job *job = argument;
-    uint32_t first = task * SLICE, n = job->n - first < SLICE ? job->n - first : SLICE;
     uint64_t n_blocks = job->history->keys[job->query.layer]->n_blocks;
     enum kl_status status = KL_OK;
 
-    if (job->part == 0) {
-        status = kl_slice_create(job->history, job->rows, job->ids + first, n, worker,
-                                 &job->slices[task], err);
-        if (!status)
-            status = kl_slice_begin(job->slices[task], &job->query, job->norms, err);
-    }
+    if (job->part == 0)
+        status = kl_slice_begin(job->slices[task], &job->query, job->norms, err);
     if (!status)
         status = kl_slice_scan(job->slices[task], worker, (uint32_t)(n_blocks * job->part / PARTS),
                                (uint32_t)(n_blocks * (job->part + 1) / PARTS), err);
-    return status || job->part + 1 < PARTS ? status : kl_slice_finish(job->slices[task], err);
+    return status;
+}
+
+static enum kl_status finish(void *argument, unsigned worker, unsigned task, struct kl_error *err)
+{
+    const struct job *job = argument;
+
+    (void)worker;
+    return kl_slice_finish(job->slices[task], err);
 }
 
 static enum kl_status count(const struct job *job, struct kl_hubness *out, struct kl_error *err)
@@ -89,7 +90,7 @@ enum kl_status kl_hubness(struct kl_pool *pool, const struct kl_history *history
 {
     struct job job = {.history = history, .query = {layer, rank, unit, KL_HUBNESS_TOP, 0}};
     struct kl_batch_rows *rows = NULL;
-    uint32_t *ids = NULL;
+    uint32_t *ids = NULL, n_slices;
     enum kl_status status = kl_batch_query_choose(history, KL_HUBNESS_QUERIES, &ids, &job.n, err);
 
     if (status)
@@ -97,12 +98,17 @@ enum kl_status kl_hubness(struct kl_pool *pool, const struct kl_history *history
     status = kl_batch_rows_create(history, &rows, err);
     if (status)
         goto out;
-    job.rows = rows;
-    job.ids = ids;
     if (rank->needs_lengths)
         status = kl_norms_of(pool, history, layer, &job.norms, err);
+    n_slices = (job.n + SLICE - 1) / SLICE;
+    if (!status)
+        status = kl_slices_create(pool, rows, ids, job.n, SLICE, job.slices, err);
     for (; !status && job.part < PARTS; job.part++)
-        status = kl_pool_run(pool, scan_part, &job, (job.n + SLICE - 1) / SLICE, err);
+        status = kl_pool_run(pool, scan_part, &job, n_slices, err);
+    for (uint32_t s = 0; !status && s < n_slices; s++)
+        status = kl_slice_share(job.slices[s], err);
+    if (!status)
+        status = kl_pool_run(pool, finish, &job, n_slices, err);
     if (status)
         goto out;
     status = count(&job, hubness, err);

@@ -16,7 +16,9 @@ struct job {
     const struct kl_history *history;
     struct kl_batch_rows *rows;
     const uint32_t *ids;
-    uint32_t n, slice, n_tasks, n_done;
+    uint32_t n, slice, n_tasks, n_done; /* slices: of how many queries, all, and done */
+    uint32_t layer;                     /* from 0 */
+    struct kl_slice **slices;           /* (workers) of the round */
     struct kl_report *report;
     double *sample_totals;   /* (n_layers, samples of the run) */
     uint32_t *sample_counts; /* (n_layers, samples of the run) times among the top ten */
@@ -140,44 +142,65 @@ static void add_slice(struct job *job, uint32_t layer, const struct kl_slice *sl
         job->sample_totals[layer * n_samples + i] += slice->sample_totals[i];
 }
 
+/* Asks one of a round's slices about the layer that is under way. */
 static enum kl_status ask_slice(void *argument, unsigned worker, unsigned task,
                                 struct kl_error *err)
 {
     struct job *job = argument;
     const struct kl_history *history = job->history;
-    uint32_t first = task * job->slice, left = job->n - first;
-    struct kl_slice *slice = NULL;
-    enum kl_status status =
-        kl_slice_create(history, job->rows, job->ids + first, left < job->slice ? left : job->slice,
-                        worker, &slice, err);
+    /* A text has more positions than there is room for a sum each, for every query. */
+    struct kl_batch_query query = {job->layer, kl_rank_at(0),
+                                   kl_history_is_text(history) ? KL_UNIT_PATTERN : KL_UNIT_SAMPLE,
+                                   KL_REPORT_TOP, 1};
+    enum kl_status status = kl_slice_begin(job->slices[task], &query, NULL, err);
 
-    for (uint32_t l = 0; !status && l < history->final->shape.n_layers; l++) {
-        /* A text has more positions than there is room for a sum each, for every query. */
-        struct kl_batch_query query = {
-            l, kl_rank_at(0), kl_history_is_text(history) ? KL_UNIT_PATTERN : KL_UNIT_SAMPLE,
-            KL_REPORT_TOP, 1};
+    return status ? status
+                  : kl_slice_scan(job->slices[task], worker, 0, history->keys[job->layer]->n_blocks,
+                                  err);
+}
 
-        status = kl_slice_begin(slice, &query, NULL, err);
-        if (!status)
-            status = kl_slice_scan(slice, worker, 0, history->keys[l]->n_blocks, err);
-        if (!status)
-            status = kl_slice_finish(slice, err);
-        if (!status) {
-            pthread_mutex_lock(&job->lock);
-            add_slice(job, l, slice);
-            pthread_mutex_unlock(&job->lock);
-        }
-    }
-    kl_slice_free(slice);
+static enum kl_status finish_slice(void *argument, unsigned worker, unsigned task,
+                                   struct kl_error *err)
+{
+    struct job *job = argument;
+    enum kl_status status = kl_slice_finish(job->slices[task], err);
+
+    (void)worker;
+    if (status)
+        return status;
     pthread_mutex_lock(&job->lock);
-    job->n_done++;
+    add_slice(job, job->layer, job->slices[task]);
+    pthread_mutex_unlock(&job->lock);
+    return KL_OK;
+}
+
+/* The next slices, one a worker, layer by layer. */
+static enum kl_status ask_round(struct kl_pool *pool, struct job *job, struct kl_error *err)
+{
+    uint32_t left = job->n_tasks - job->n_done, workers = kl_pool_n_workers(pool);
+    uint32_t n = left < workers ? left : workers, first = job->n_done * job->slice;
+    uint32_t n_asked = job->n - first < n * job->slice ? job->n - first : n * job->slice;
+    enum kl_status status =
+        kl_slices_create(pool, job->rows, job->ids + first, n_asked, job->slice, job->slices, err);
+
+    for (job->layer = 0; !status && job->layer < job->report->n_layers; job->layer++) {
+        status = kl_pool_run(pool, ask_slice, job, n, err);
+        for (uint32_t i = 0; !status && i < n; i++)
+            status = kl_slice_share(job->slices[i], err);
+        if (!status)
+            status = kl_pool_run(pool, finish_slice, job, n, err);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        kl_slice_free(job->slices[i]);
+        job->slices[i] = NULL;
+    }
+    job->n_done += n;
     if (!status && job->progress)
         job->progress(job->self, job->n_done, job->n_tasks);
-    pthread_mutex_unlock(&job->lock);
     return status;
 }
 
-static enum kl_status allocate(struct job *job, struct kl_error *err)
+static enum kl_status allocate(struct job *job, unsigned n_workers, struct kl_error *err)
 {
     struct kl_report *report = job->report;
     size_t n_layers = report->n_layers, n_rows = n_layers * report->n_datasets;
@@ -206,6 +229,8 @@ static enum kl_status allocate(struct job *job, struct kl_error *err)
         status = kl_alloc(&job->sample_counts, n_samples, sizeof(uint32_t), "the report", err);
     if (!status)
         status = kl_alloc(&job->counted, n_cells, sizeof(uint32_t), "the report", err);
+    if (!status)
+        status = kl_alloc(&job->slices, n_workers, sizeof(*job->slices), "the report", err);
     return status ? status : kl_batch_rows_create(job->history, &job->rows, err);
 }
 
@@ -270,12 +295,12 @@ enum kl_status kl_report(struct kl_pool *pool, const struct kl_history *history,
                       .progress = progress,
                       .self = self};
     double started = kl_now_ms();
-    enum kl_status status = allocate(&job, err);
+    enum kl_status status = allocate(&job, kl_pool_n_workers(pool), err);
 
     job.n_tasks = (n + job.slice - 1) / job.slice;
     pthread_mutex_init(&job.lock, NULL);
-    if (!status)
-        status = kl_pool_run(pool, ask_slice, &job, job.n_tasks, err);
+    while (!status && job.n_done < job.n_tasks)
+        status = ask_round(pool, &job, err);
     if (!status)
         conclude(&job);
     report.seconds = (kl_now_ms() - started) / 1e3;
@@ -286,6 +311,7 @@ enum kl_status kl_report(struct kl_pool *pool, const struct kl_history *history,
     free(job.sample_totals);
     free(job.sample_counts);
     free(job.counted);
+    free(job.slices);
     if (status)
         kl_report_clear(&report);
     else

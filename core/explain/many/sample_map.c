@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/base/memory.h"
+#include "core/explain/many/batch_rows.h"
 #include "core/explain/places/places.h"
 
 #define ROWS 256       /* keys at a time */
@@ -31,6 +32,7 @@ typedef void (*take_keys)(void *self, const uint32_t *samples, const float *keys
 
 struct walk {
     const struct kl_history *history;
+    const struct kl_batch_rows *rows; /* of a network that cannot be run here */
     uint32_t layer, width;
     take_keys take;
     void *self;
@@ -66,15 +68,10 @@ static enum kl_status walk_run(const struct walk *walk, struct kl_error *err)
 static enum kl_status walk_patterns(const struct walk *walk, unsigned worker, struct kl_error *err)
 {
     const struct kl_history *history = walk->history;
-    uint32_t *left = NULL, ids[ROWS]; /* how often a sample is still to come */
+    uint32_t ids[ROWS];
     float *keys = NULL;
-    enum kl_status status =
-        kl_alloc(&left, kl_collection_size(history->data), sizeof *left, "the samples", err);
+    enum kl_status status = kl_alloc(&keys, (size_t)ROWS * walk->width, sizeof *keys, "keys", err);
 
-    if (!status)
-        status = kl_alloc(&keys, (size_t)ROWS * walk->width, sizeof *keys, "keys", err);
-    for (uint64_t t = 0; !status && t < history->n_patterns; t++)
-        left[history->samples[t]]++;
     for (uint64_t first = 0; !status && first < history->n_patterns; first += ROWS) {
         uint32_t n =
             history->n_patterns - first < ROWS ? (uint32_t)(history->n_patterns - first) : ROWS;
@@ -85,7 +82,7 @@ static enum kl_status walk_patterns(const struct walk *walk, unsigned worker, st
         for (uint32_t i = 0; !status && i < n; i++) {
             uint32_t sample = history->samples[first + i];
 
-            if (--left[sample])
+            if (!walk->rows->is_last_here[sample] || walk->rows->last[sample] != first + i)
                 continue;
             if (taken != i)
                 memcpy(keys + (size_t)taken * walk->width, keys + (size_t)i * walk->width,
@@ -95,7 +92,6 @@ static enum kl_status walk_patterns(const struct walk *walk, unsigned worker, st
         if (!status && taken)
             walk->take(walk->self, ids, keys, taken);
     }
-    free(left);
     free(keys);
     return status;
 }
@@ -132,7 +128,7 @@ static enum kl_status walk_all(void *argument, unsigned worker, unsigned task, s
     if (!walk->history->queries)
         return walk_run(walk, err);
     status = walk_patterns(walk, worker, err);
-    return status ? status : walk_queries(walk, err);
+    return status || kl_peers_own(walk->history->peers) > 0 ? status : walk_queries(walk, err);
 }
 
 /* Keys of some samples, evenly over all: every stride-th that comes. */
@@ -259,14 +255,54 @@ static void project(void *self, const uint32_t *samples, const float *keys, uint
 }
 
 /* Walks over all keys, once: each is taken by take. */
-static enum kl_status each(struct kl_pool *pool, const struct kl_history *history, take_keys take,
-                           void *self, struct kl_error *err)
+static enum kl_status each(struct kl_pool *pool, const struct kl_history *history,
+                           const struct kl_batch_rows *rows, take_keys take, void *self,
+                           struct kl_error *err)
 {
     const struct kl_shape *shape = &history->final->shape;
     uint32_t layer = shape->n_layers - 1;
-    struct walk walk = {history, layer, shape->inputs[layer], take, self};
+    struct walk walk = {history, rows, layer, shape->inputs[layer], take, self};
 
     return kl_pool_run(pool, walk_all, &walk, 1, err);
+}
+
+/* The keys that all processes chose, if each has some of its own. */
+static enum kl_status gather(struct kl_peers *peers, struct chosen *chosen, struct kl_error *err)
+{
+    size_t n_bytes = chosen->width * sizeof *chosen->keys, n = 0;
+    double *all = NULL;
+    enum kl_status status =
+        kl_peers_gather_lists(peers, chosen->keys, chosen->n, n_bytes, &all, &n, err);
+
+    if (status)
+        return status;
+    free(chosen->keys);
+    chosen->keys = all;
+    chosen->n = (uint32_t)n;
+    return KL_OK;
+}
+
+/* Every sample's place from who has it; nobody has: NaN. */
+static enum kl_status share(struct kl_peers *peers, struct kl_sample_map *map, struct kl_error *err)
+{
+    double *sums = NULL; /* (n, 3): x, y, how many have it */
+    enum kl_status status = kl_alloc(&sums, 3 * (size_t)map->n, sizeof *sums, "a map", err);
+
+    for (size_t i = 0; !status && i < map->n; i++)
+        if (!isnan(map->x[i])) {
+            sums[3 * i] = (double)map->x[i];
+            sums[3 * i + 1] = (double)map->y[i];
+            sums[3 * i + 2] = 1;
+        }
+    if (!status)
+        status = kl_peers_sum(peers, sums, 3 * (size_t)map->n, err);
+    for (size_t i = 0; !status && i < map->n; i++)
+        if (sums[3 * i + 2] > 0) {
+            map->x[i] = (float)(sums[3 * i] / sums[3 * i + 2]);
+            map->y[i] = (float)(sums[3 * i + 1] / sums[3 * i + 2]);
+        }
+    free(sums);
+    return status;
 }
 
 static enum kl_status make(struct kl_pool *pool, const struct kl_history *history,
@@ -274,13 +310,24 @@ static enum kl_status make(struct kl_pool *pool, const struct kl_history *histor
                            struct kl_sample_map *map, struct kl_error *err)
 {
     struct projection projection = {chosen->width, axes, mean, map};
-    enum kl_status status = each(pool, history, choose, chosen, err);
+    struct kl_batch_rows *rows = NULL;
+    int is_shared = history->queries && kl_peers_n(history->peers) > 1;
+    enum kl_status status = history->queries ? kl_batch_rows_create(history, &rows, err) : KL_OK;
 
-    if (status)
-        return status;
-    centre(chosen, mean);
-    status = find_axes(chosen, axes, map->share, err);
-    return status ? status : each(pool, history, project, &projection, err);
+    if (!status)
+        status = each(pool, history, rows, choose, chosen, err);
+    if (!status && is_shared)
+        status = gather(history->peers, chosen, err);
+    if (!status) {
+        centre(chosen, mean);
+        status = find_axes(chosen, axes, map->share, err);
+    }
+    if (!status)
+        status = each(pool, history, rows, project, &projection, err);
+    if (!status && is_shared)
+        status = share(history->peers, map, err);
+    kl_batch_rows_free(rows);
+    return status;
 }
 
 enum kl_status kl_sample_map(struct kl_pool *pool, const struct kl_history *history,

@@ -1,7 +1,6 @@
 #include "core/explain/many/suspects.h"
 
 #include <math.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,7 +68,7 @@ static enum kl_status judge_held_out(void *argument, unsigned worker, unsigned t
     uint32_t n_samples = kl_collection_size(history->data), ids[KL_SLICE], n = 0;
     uint32_t n_outputs = kl_shape_n_outputs(&history->final->shape);
     float probabilities[KL_CLASSES_MAX];
-    struct kl_slice *slice = NULL;
+    struct kl_activations *activations = NULL;
     enum kl_status status;
 
     for (uint32_t id = task * KL_SLICE; id < n_samples && id < (task + 1) * KL_SLICE; id++)
@@ -77,13 +76,15 @@ static enum kl_status judge_held_out(void *argument, unsigned worker, unsigned t
             ids[n++] = id;
     if (n == 0)
         return KL_OK;
-    status = kl_slice_create(history, work->rows, ids, n, worker, &slice, err);
+    status = kl_activations_create(&history->final->shape, n, &activations, err);
+    if (!status)
+        status = kl_batch_rows_read(work->rows, ids, n, worker, activations, err);
     for (uint32_t q = 0; !status && q < n; q++) {
         struct kl_suspect *one = &work->samples[ids[q]];
         uint32_t target = kl_collection_target(history->data, ids[q]);
 
-        kl_softmax(slice->activations->keys[history->final->shape.n_layers] + q * n_outputs,
-                   n_outputs, probabilities);
+        kl_softmax(activations->keys[history->final->shape.n_layers] + q * n_outputs, n_outputs,
+                   probabilities);
         for (uint32_t j = 0; j < n_outputs; j++) {
             double off = (double)probabilities[j] - (j == target);
 
@@ -92,51 +93,42 @@ static enum kl_status judge_held_out(void *argument, unsigned worker, unsigned t
         one->loss -=
             work->repetitions * log(fmax((double)probabilities[target], SMALLEST_PROBABILITY));
     }
-    kl_slice_free(slice);
+    kl_activations_free(activations);
     return status;
 }
 
 struct neighbour_job {
     const struct work *work;
+    struct kl_batch_query query;
     const float *norms;
-    const uint32_t *ids;
-    uint32_t n, n_tasks, n_done, first_task;
-    kl_suspects_progress progress;
-    void *self;
-    pthread_mutex_t lock;
+    struct kl_slice **slices; /* (workers) of the round */
+    float *others; /* (workers, KL_SLICE, width) keys of the first neighbours with another label */
+    int64_t *nearest; /* (workers, KL_SLICE) which these are; negative: there is none */
 };
 
-/* Of the first neighbour with another label: whether it is nearly the same image. */
-static enum kl_status compare(const struct work *work, unsigned worker, const float *x,
-                              uint32_t other, struct kl_suspect *one, struct kl_error *err)
+static uint32_t width_of(const struct neighbour_job *job)
 {
-    uint32_t layer = kl_shape_first_whole(&work->history->final->shape);
-    uint32_t width = work->history->final->shape.inputs[layer];
-    double product = 0, mine = 0, its = 0;
-    float *row = NULL;
-    enum kl_status status = kl_alloc(&row, width, sizeof *row, "an image", err);
-
-    if (!status)
-        status = kl_batch_rows_key(work->rows, layer, other, worker, row, err);
-    if (!status) {
-        for (uint32_t j = 0; j < width; j++) {
-            product += (double)x[j] * (double)row[j];
-            mine += (double)x[j] * (double)x[j];
-            its += (double)row[j] * (double)row[j];
-        }
-        if (product >= KL_NEAR_DUPLICATE * sqrt(mine * its) && mine * its > 0)
-            one->duplicate = other;
-    }
-    free(row);
-    return status;
+    return job->work->history->final->shape.inputs[job->query.layer];
 }
 
-/* What the neighbours (n of them, best first) say of one sample. */
-static enum kl_status ask(const struct work *work, unsigned worker, const float *x, uint32_t id,
-                          const uint32_t *neighbours, uint32_t n, struct kl_suspect *one,
-                          struct kl_error *err)
+/* Whether two keys are of nearly the same image. */
+static int are_near(const float *x, const float *other, uint32_t width)
 {
-    const struct kl_history *history = work->history;
+    double product = 0, mine = 0, its = 0;
+
+    for (uint32_t j = 0; j < width; j++) {
+        product += (double)x[j] * (double)other[j];
+        mine += (double)x[j] * (double)x[j];
+        its += (double)other[j] * (double)other[j];
+    }
+    return product >= KL_NEAR_DUPLICATE * sqrt(mine * its) && mine * its > 0;
+}
+
+/* What the neighbours (n of them, best first) say of one sample; returns the first with another
+ * label, or a negative number. */
+static int64_t ask(const struct kl_history *history, uint32_t id, const uint32_t *neighbours,
+                   uint32_t n, struct kl_suspect *one)
+{
     uint32_t dataset = kl_collection_place(history->data, id).dataset, asked = 0, different = 0;
     uint32_t votes[KL_CLASSES_MAX] = {0}, label = kl_collection_label(history->data, id);
     int64_t nearest = -1;
@@ -163,41 +155,81 @@ static enum kl_status ask(const struct work *work, unsigned worker, const float 
     one->suggested_share = asked ? (double)votes[one->suggested] / asked : 0;
     if (one->suggested == label)
         one->suggested = KL_NO_LABEL;
-    return nearest < 0 ? KL_OK : compare(work, worker, x, (uint32_t)nearest, one, err);
+    return nearest;
 }
 
 static enum kl_status find_neighbours(void *argument, unsigned worker, unsigned task,
                                       struct kl_error *err)
 {
-    struct neighbour_job *job = argument;
+    const struct neighbour_job *job = argument;
+    uint32_t n_blocks = job->work->history->keys[job->query.layer]->n_blocks;
+    enum kl_status status = kl_slice_begin(job->slices[task], &job->query, job->norms, err);
+
+    return status ? status : kl_slice_scan(job->slices[task], worker, 0, n_blocks, err);
+}
+
+static enum kl_status ask_slice(void *argument, unsigned worker, unsigned task,
+                                struct kl_error *err)
+{
+    const struct neighbour_job *job = argument;
     const struct kl_history *history = job->work->history;
-    uint32_t layer = kl_shape_first_whole(&history->final->shape);
-    struct kl_batch_query query = {layer, kl_rank_find("cosine"), KL_UNIT_DISTINCT,
-                                   KL_NEIGHBOURS + 1, 0};
-    uint32_t first = (job->first_task + task) * KL_SLICE, left = job->n - first;
-    struct kl_slice *slice = NULL;
-    enum kl_status status = kl_slice_create(history, job->work->rows, job->ids + first,
-                                            left < KL_SLICE ? left : KL_SLICE, worker, &slice, err);
+    struct kl_slice *slice = job->slices[task];
+    size_t first = (size_t)task * KL_SLICE;
+    enum kl_status status = kl_slice_finish(slice, err);
+
+    for (uint32_t q = 0; !status && q < slice->n; q++) {
+        int64_t *nearest = &job->nearest[first + q];
+
+        *nearest = ask(history, slice->ids[q], slice->best + (size_t)q * job->query.top,
+                       slice->n_best[q], &job->work->samples[slice->ids[q]]);
+        if (*nearest >= 0)
+            status = kl_batch_rows_key(job->work->rows, job->query.layer, (uint32_t)*nearest,
+                                       worker, job->others + (first + q) * width_of(job), err);
+    }
+    return status;
+}
+
+/* Which samples are nearly the same as their first neighbour with another label. */
+static void compare(const struct neighbour_job *job, uint32_t number)
+{
+    const struct kl_slice *slice = job->slices[number];
+    uint32_t width = width_of(job);
+
+    for (uint32_t q = 0; q < slice->n; q++) {
+        size_t at = (size_t)number * KL_SLICE + q;
+
+        if (job->nearest[at] >= 0 &&
+            are_near(slice->activations->keys[job->query.layer] + (size_t)q * width,
+                     job->others + at * width, width))
+            job->work->samples[slice->ids[q]].duplicate = job->nearest[at];
+    }
+}
+
+/* Some slices, one a worker. */
+static enum kl_status ask_round(struct neighbour_job *job, const uint32_t *ids, uint32_t n,
+                                struct kl_error *err)
+{
+    struct kl_pool *pool = job->work->pool;
+    uint32_t n_slices = (n + KL_SLICE - 1) / KL_SLICE;
+    size_t n_others = (size_t)n_slices * KL_SLICE * width_of(job);
+    enum kl_status status =
+        kl_slices_create(pool, job->work->rows, ids, n, KL_SLICE, job->slices, err);
 
     if (!status)
-        status = kl_slice_begin(slice, &query, job->norms, err);
+        status = kl_pool_run(pool, find_neighbours, job, n_slices, err);
+    for (uint32_t i = 0; !status && i < n_slices; i++)
+        status = kl_slice_share(job->slices[i], err);
+    memset(job->others, 0, n_others * sizeof *job->others);
     if (!status)
-        status = kl_slice_scan(slice, worker, 0, history->keys[layer]->n_blocks, err);
-    if (!status)
-        status = kl_slice_finish(slice, err);
-    for (uint32_t q = 0; !status && q < slice->n; q++)
-        status =
-            ask(job->work, worker,
-                slice->activations->keys[layer] + (size_t)q * history->final->shape.inputs[layer],
-                slice->ids[q], slice->best + (size_t)q * query.top, slice->n_best[q],
-                &job->work->samples[slice->ids[q]], err);
-    kl_slice_free(slice);
-    pthread_mutex_lock(&job->lock);
-    job->n_done++;
-    if (!status && job->progress)
-        job->progress(job->self, job->n_done == job->n_tasks ? job->n : job->n_done * KL_SLICE,
-                      job->n);
-    pthread_mutex_unlock(&job->lock);
+        status = kl_pool_run(pool, ask_slice, job, n_slices, err);
+    if (!status && !kl_batch_rows_has_all(job->work->rows, job->query.layer))
+        status = kl_peers_sum_floats(job->work->history->peers, job->others, n_others, err);
+    for (uint32_t i = 0; i < n_slices; i++) {
+        if (!status)
+            compare(job, i);
+        kl_slice_free(job->slices[i]);
+        job->slices[i] = NULL;
+    }
     return status;
 }
 
@@ -316,33 +348,56 @@ static enum kl_status ask_neighbours(struct work *work, const struct kl_suspect 
                                      kl_suspects_progress progress, void *self,
                                      struct kl_error *err)
 {
-    struct neighbour_job job = {.work = work,
-                                .n = n,
-                                .n_tasks = (n + KL_SLICE - 1) / KL_SLICE,
-                                .progress = progress,
-                                .self = self};
-    uint32_t *ids = NULL, round = kl_pool_n_workers(work->pool);
+    uint32_t layer = kl_shape_first_whole(&work->history->final->shape);
+    struct neighbour_job job = {
+        .work = work,
+        .query = {layer, kl_rank_find("cosine"), KL_UNIT_DISTINCT, KL_NEIGHBOURS + 1, 0}};
+    uint32_t *ids = NULL, workers = kl_pool_n_workers(work->pool), round = workers * KL_SLICE;
     enum kl_status status = kl_alloc(&ids, n, sizeof *ids, "the suspects", err);
 
-    if (status)
-        goto out;
-    for (uint32_t i = 0; i < n; i++)
+    if (!status)
+        status = kl_alloc(&job.slices, workers, sizeof(*job.slices), "the suspects", err);
+    if (!status)
+        status = kl_alloc(&job.nearest, round, sizeof *job.nearest, "the suspects", err);
+    if (!status)
+        status = kl_alloc(&job.others, (size_t)round * width_of(&job), sizeof *job.others,
+                          "the suspects", err);
+    for (uint32_t i = 0; !status && i < n; i++)
         ids[i] = list[i].sample;
-    job.ids = ids;
-    status = kl_norms_of(work->pool, work->history,
-                         kl_shape_first_whole(&work->history->final->shape), &job.norms, err);
-    if (status)
-        goto out;
-    pthread_mutex_init(&job.lock, NULL);
-    /* A job per round of slices: between them other jobs of the pool get their turn. */
-    for (; !status && job.first_task < job.n_tasks; job.first_task += round) {
-        uint32_t left = job.n_tasks - job.first_task;
+    if (!status)
+        status = kl_norms_of(work->pool, work->history, layer, &job.norms, err);
+    for (uint32_t first = 0; !status && first < n; first += round) {
+        uint32_t now = n - first < round ? n - first : round;
 
-        status = kl_pool_run(work->pool, find_neighbours, &job, left < round ? left : round, err);
+        status = ask_round(&job, ids + first, now, err);
+        if (!status && progress)
+            progress(self, first + now, n);
     }
-    pthread_mutex_destroy(&job.lock);
-out:
     free(ids);
+    free(job.slices);
+    free(job.nearest);
+    free(job.others);
+    return status;
+}
+
+/* What other processes' patterns say of the samples is added. */
+static enum kl_status share_errors(struct work *work, uint32_t n_samples, struct kl_error *err)
+{
+    double *sums = NULL;
+    enum kl_status status =
+        kl_alloc(&sums, 2 * (size_t)n_samples, sizeof *sums, "the suspects", err);
+
+    for (uint32_t i = 0; !status && i < n_samples; i++) {
+        sums[2 * (size_t)i] = work->samples[i].own;
+        sums[2 * (size_t)i + 1] = work->samples[i].loss;
+    }
+    if (!status)
+        status = kl_peers_sum(work->history->peers, sums, 2 * (size_t)n_samples, err);
+    for (uint32_t i = 0; !status && i < n_samples; i++) {
+        work->samples[i].own = sums[2 * (size_t)i];
+        work->samples[i].loss = sums[2 * (size_t)i + 1];
+    }
+    free(sums);
     return status;
 }
 
@@ -364,11 +419,14 @@ enum kl_status kl_suspects(struct kl_pool *pool, const struct kl_history *histor
         goto out;
     for (uint32_t i = 0; i < n_samples; i++)
         n_trained += history->repetitions[i] > 0;
-    work.repetitions = (double)history->n_patterns / n_trained;
+    work.repetitions = (double)history->n_all / n_trained;
     status = kl_batch_rows_create(history, &work.rows, err);
     if (status)
         goto out;
     status = kl_pool_run(pool, sum_errors, &work, 1, err);
+    if (status)
+        goto out;
+    status = share_errors(&work, n_samples, err);
     if (status)
         goto out;
     status = kl_pool_run(pool, judge_held_out, &work, (n_samples + KL_SLICE - 1) / KL_SLICE, err);

@@ -66,18 +66,12 @@ static enum kl_status scan_part(void *argument, unsigned worker, unsigned task,
 {
     struct job *job = argument;
     uint32_t layer = job->history->final->shape.n_layers - 1;
-    uint32_t first = job->first + task * job->size, left = job->n - first;
     uint64_t n_blocks = job->history->keys[layer]->n_blocks;
     const struct kl_batch_query query = {layer, kl_rank_at(0), KL_UNIT_SAMPLE, 1, 1};
     enum kl_status status = KL_OK;
 
-    if (job->part == 0) {
-        status =
-            kl_slice_create(job->history, job->rows, job->ids + first,
-                            left < job->size ? left : job->size, worker, &job->slices[task], err);
-        if (!status)
-            status = kl_slice_begin(job->slices[task], &query, NULL, err);
-    }
+    if (job->part == 0)
+        status = kl_slice_begin(job->slices[task], &query, NULL, err);
     return status
                ? status
                : kl_slice_scan(job->slices[task], worker, (uint32_t)(n_blocks * job->part / PARTS),
@@ -104,7 +98,8 @@ static enum kl_status ask_some(struct kl_pool *pool, struct job *job, const stru
              left = (job->n - job->first + job->size - 1) / job->size;
     uint32_t n_slices = left < workers ? left : workers, rest = job->n - job->first;
     uint32_t n = n_slices * job->size < rest ? n_slices * job->size : rest; /* that are asked now */
-    enum kl_status status = KL_OK;
+    enum kl_status status =
+        kl_slices_create(pool, job->rows, job->ids + job->first, n, job->size, job->slices, err);
 
     for (job->part = 0; !status && job->part < PARTS; job->part++) {
         status = kl_pool_run(pool, scan_part, job, n_slices, err);
@@ -114,6 +109,8 @@ static enum kl_status ask_some(struct kl_pool *pool, struct job *job, const stru
             status = kl_fail(err, KL_ERR_INTERRUPTED, "the votes were not counted to the end");
     }
     for (uint32_t i = 0; i < n_slices; i++) {
+        if (!status)
+            status = kl_slice_share(job->slices[i], err);
         if (!status)
             count(job, job->slices[i], votes + job->first + i * job->size,
                   predicted + job->first + i * job->size);

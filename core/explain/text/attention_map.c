@@ -124,6 +124,43 @@ static void merge(struct job *job, const struct part *part)
     pthread_mutex_unlock(&job->lock);
 }
 
+/* A position of a token's list, as another process tells it. */
+struct told_place {
+    struct place place;
+    uint64_t token;
+};
+
+/* What all processes found; patterns by their numbers from here on. */
+static enum kl_status merge_processes(struct job *job, struct kl_error *err)
+{
+    uint32_t n = job->query->n, capacity = job->query->n_best;
+    struct kl_peers *peers = job->history->peers;
+    struct told_place *own = NULL, *all = NULL;
+    size_t n_own = 0, n_all = 0;
+    enum kl_status status =
+        kl_alloc(&own, (size_t)n * capacity, sizeof *own, "the attention map", err);
+
+    for (uint32_t q = 0; !status && q < n; q++) {
+        for (uint32_t i = 0; i < job->total.n_places[q]; i++) {
+            struct place place = job->total.places[(size_t)q * capacity + i];
+
+            place.pattern = kl_history_number(job->history, place.pattern);
+            own[n_own++] = (struct told_place){place, q};
+        }
+        job->total.n_places[q] = 0;
+    }
+    if (!status)
+        status = kl_peers_gather_lists(peers, own, n_own, sizeof *own, &all, &n_all, err);
+    for (size_t i = 0; !status && i < n_all; i++)
+        offer(job->total.places + all[i].token * capacity, &job->total.n_places[all[i].token],
+              capacity, all[i].place);
+    free(own);
+    free(all);
+    if (!status)
+        status = kl_peers_sum(peers, job->total.sums, n, err);
+    return status ? status : kl_peers_sum(peers, job->total.squares, n, err);
+}
+
 static enum kl_status scan_part(void *argument, unsigned worker, unsigned task,
                                 struct kl_error *err)
 {
@@ -254,11 +291,14 @@ static enum kl_status fill_columns(void *argument, unsigned worker, unsigned tas
     struct kl_attention_map *map = fill->map;
     const struct kl_block_source *keys = fill->job->history->keys[fill->job->query->layer - 1];
     float *row = NULL;
+    uint64_t t;
     enum kl_status status = kl_alloc(&row, keys->width, sizeof(float), "a key", err);
 
     (void)task;
     for (uint32_t c = 0; !status && c < map->n_columns; c++) {
-        status = kl_read_rows(keys, worker, map->columns[c].pattern, 1, row, err);
+        if (!kl_history_find(fill->job->history, map->columns[c].pattern, &t))
+            continue; /* another process has it */
+        status = kl_read_rows(keys, worker, t, 1, row, err);
         for (uint32_t q = 0; !status && q < map->n; q++)
             map->attention[(size_t)q * map->n_columns + c] =
                 cblas_sdot((int)keys->width, row, 1, fill->job->x + (size_t)q * keys->width, 1);
@@ -314,7 +354,7 @@ enum kl_status kl_attention_map_find(struct kl_pool *pool, const struct kl_histo
     struct kl_attention_map map = {0};
     struct fill fill = {&job, &map};
     float *x = NULL;
-    double n = (double)history->n_patterns;
+    double n = (double)history->n_all;
     enum kl_status status = check(history, query, err);
 
     if (status)
@@ -334,6 +374,9 @@ enum kl_status kl_attention_map_find(struct kl_pool *pool, const struct kl_histo
     status = kl_pool_run(pool, scan_part, &job, job.n_tasks, err);
     if (status)
         goto out;
+    status = merge_processes(&job, err);
+    if (status)
+        goto out;
     for (uint32_t q = 0; q < query->n; q++) {
         double mean = job.total.sums[q] / n, variance = job.total.squares[q] / n - mean * mean;
 
@@ -345,6 +388,9 @@ enum kl_status kl_attention_map_find(struct kl_pool *pool, const struct kl_histo
     if (status)
         goto out;
     status = kl_pool_run(pool, fill_columns, &fill, 1, err);
+    if (!status)
+        status =
+            kl_peers_sum_floats(history->peers, map.attention, (size_t)map.n * map.n_columns, err);
 out:
     free_part(&job.total);
     pthread_mutex_destroy(&job.lock);

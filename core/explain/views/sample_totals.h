@@ -5,16 +5,16 @@
 #include "core/explain/history.h"
 
 struct kl_sample_totals {
-    uint32_t n;            /* samples of the run, by id; those never trained on are 0 */
-    uint32_t *repetitions; /* (n) */
-    uint64_t *first;       /* (n) the first pattern, where there is one */
-    double *sum;           /* (n) of a_t */
-    double *sum_abs;       /* (n) of |a_t| */
-    double *score;         /* (n) of the scores */
+    uint32_t n;                  /* samples of the run, by id; those never trained on are 0 */
+    const uint32_t *repetitions; /* (n) the history's */
+    uint64_t *first; /* (n) of this process the first pattern; UINT64_MAX: it has none */
+    double *sum;     /* (n) of a_t */
+    double *sum_abs; /* (n) of |a_t| */
+    double *score;   /* (n) of the scores */
 };
 
 /* attention, scores: (n_patterns). The caller ends *totals with kl_sample_totals_clear.
- * Errors: KL_ERR_MEMORY. */
+ * Collective. Errors: KL_ERR_MEMORY, KL_ERR_PEERS. */
 enum kl_status kl_sample_totals(const struct kl_history *history, const float *attention,
                                 const float *scores, struct kl_sample_totals *totals,
                                 struct kl_error *err);

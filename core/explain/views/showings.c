@@ -28,7 +28,7 @@ static enum kl_status read_errors(const struct job *job, unsigned worker, struct
         if (history->samples[t] != job->sample)
             continue;
         status = kl_read_rows(errors, worker, t, 1, row, err);
-        one->pattern = t;
+        one->pattern = kl_history_number(history, t);
         one->step = kl_history_step(history, t);
         one->attention = (double)job->attention[t];
         one->error = (double)row[job->logit];
@@ -81,6 +81,32 @@ static enum kl_status find(void *argument, unsigned worker, unsigned task, struc
                : multiply(job, worker, err);
 }
 
+static int by_number(const void *a, const void *b)
+{
+    uint64_t x = ((const struct kl_showing *)a)->pattern,
+             y = ((const struct kl_showing *)b)->pattern;
+
+    return (x > y) - (x < y);
+}
+
+/* With those that other processes have. */
+static enum kl_status gather(const struct kl_history *history, struct kl_showings *showings,
+                             struct kl_error *err)
+{
+    struct kl_showing *all = NULL;
+    size_t n = 0;
+    enum kl_status status = kl_peers_gather_lists(history->peers, showings->list, showings->n,
+                                                  sizeof *all, &all, &n, err);
+
+    if (status)
+        return status;
+    free(showings->list);
+    showings->list = all;
+    showings->n = (uint32_t)n;
+    qsort(all, n, sizeof *all, by_number);
+    return KL_OK;
+}
+
 enum kl_status kl_showings_find(struct kl_inquiry *inquiry, uint32_t sample, uint32_t logit,
                                 struct kl_showings *out, struct kl_error *err)
 {
@@ -96,7 +122,7 @@ enum kl_status kl_showings_find(struct kl_inquiry *inquiry, uint32_t sample, uin
     if (sample >= kl_collection_size(history->data) || history->repetitions[sample] == 0)
         return kl_fail_on(err, KL_ERR_USAGE, "training",
                           "training names a sample that was trained on, such as train/DATASET/0");
-    showings.n = history->repetitions[sample];
+    showings.n = history->repetitions_here[sample];
     status = kl_alloc(&showings.list, showings.n, sizeof *showings.list, "the showings", err);
     if (!status)
         status = kl_inquiry_attention(inquiry, last, &job.attention, err);
@@ -104,6 +130,8 @@ enum kl_status kl_showings_find(struct kl_inquiry *inquiry, uint32_t sample, uin
         status = kl_inquiry_weighted(inquiry, logit, &job.weighted, err);
     if (!status)
         status = kl_pool_run(kl_inquiry_pool(inquiry), find, &job, 1, err);
+    if (!status)
+        status = gather(history, &showings, err);
     if (status)
         kl_showings_clear(&showings);
     else

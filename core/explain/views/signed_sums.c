@@ -84,16 +84,17 @@ enum kl_status kl_signed_sums(struct kl_pool *pool, const struct kl_history *his
 
     if (!status)
         status = kl_pool_split(pool, history->n_patterns, most, add_part, &job, err);
-    if (status) {
-        free(job.sums);
-        return status;
-    }
-    for (size_t part = 1; part < n_parts; part++) { /* onto the first one's */
+    for (size_t part = 1; !status && part < n_parts; part++) { /* onto the first one's */
         for (size_t i = 0; i < n; i++) {
             job.sums[i].of[0] += job.sums[part * n + i].of[0];
             job.sums[i].of[1] += job.sums[part * n + i].of[1];
         }
     }
-    *out = job.sums;
-    return KL_OK;
+    if (!status)
+        status = kl_peers_sum(history->peers, job.sums->of, 2 * n, err);
+    if (status)
+        free(job.sums);
+    else
+        *out = job.sums;
+    return status;
 }

@@ -173,7 +173,7 @@ struct kl_service *fuzz_service(const struct kl_run **image, const struct kl_run
         struct kl_pool *pool = NULL;
         struct kl_error err;
 
-        if (kl_pool_create(2, &pool, &err) || kl_served_create(pool, 0, NULL, &served, &err))
+        if (kl_pool_create(2, &pool, &err) || kl_served_create(pool, kl_peers_none, 0, NULL, &served, &err))
             abort();
         add(served, "image.keylight", &runs[0]);
         add(served, "text.keylight", &runs[1]);
