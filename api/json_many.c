@@ -95,7 +95,7 @@ char *kl_json_report(const struct kl_run *run, const struct kl_accuracy *accurac
 
     kl_json_add_run(json, run);
     kl_json_string(json, "name", run->training.name);
-    kl_json_count(json, "patterns", run->history.n_patterns);
+    kl_json_count(json, "patterns", run->history.n_all);
     kl_json_count(json, "steps", run->training.n_steps);
     kl_json_add_switches(json, run);
     kl_json_count(json, "samples", report->n_queries);

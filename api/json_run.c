@@ -254,7 +254,7 @@ static void add_summary(struct kl_json *json, const struct kl_run *run)
     kl_json_bool(json, "recorded", run->history.queries != NULL);
     add_asked(json, &run->history);
     add_errands(json, run);
-    kl_json_count(json, "patterns", run->history.n_patterns);
+    kl_json_count(json, "patterns", run->history.n_all);
     kl_json_count(json, "steps", run->training.n_steps);
     if (run->is_unfinished) {
         kl_json_object(json, "unfinished");

@@ -53,7 +53,7 @@ static void print_schedule(const struct kl_run *run)
 static void print_here(const struct kl_run *run)
 {
     if (run->history.n_missing)
-        printf("; of the patterns %llu are here", (unsigned long long)run->history.n_patterns);
+        printf("; of the patterns %llu are here", (unsigned long long)run->history.n_all);
 }
 
 static void print_text_run(const struct kl_run *run)
@@ -70,7 +70,7 @@ static void print_text_run(const struct kl_run *run)
     printf(
         "training   %u steps of %u streams x %u tokens = %llu patterns; %s, learning rate %g (%s)",
         training->n_steps, training->batch_size, training->unroll,
-        (unsigned long long)(run->history.n_patterns + run->history.n_missing),
+        (unsigned long long)(run->history.n_all + run->history.n_missing),
         kl_training_optimiser(training)->name, training->learning_rate,
         text_of(training, "lr_schedule", text));
     if (kl_training_optimiser(training)->is_adaptive)
@@ -177,7 +177,7 @@ static void print_run(const struct kl_run *run)
     print_network(run);
     printf("training   %u steps of %u = %llu patterns; %s, learning rate %g (%s), ",
            training->n_steps, training->batch_size,
-           (unsigned long long)(run->history.n_patterns + run->history.n_missing),
+           (unsigned long long)(run->history.n_all + run->history.n_missing),
            kl_training_optimiser(training)->name, training->learning_rate,
            text_of(training, "lr_schedule", text));
     if (kl_training_optimiser(training)->is_adaptive)

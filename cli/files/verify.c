@@ -285,7 +285,7 @@ enum kl_status kl_cli_verify(int argc, char **argv, struct kl_error *err)
         status = kl_check_run(session.run, err);
     if (!status) {
         printf("%s: %llu patterns of %u steps, structure and fingerprint in order.\n", path,
-               (unsigned long long)session.run->history.n_patterns, session.run->training.n_steps);
+               (unsigned long long)session.run->history.n_all, session.run->training.n_steps);
         status = check_layers(session.run, session.pool, err);
     }
     kl_session_close(&session);

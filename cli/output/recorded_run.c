@@ -65,9 +65,9 @@ static void print_training(const struct kl_run *run)
         }
     printf("training   %u steps of %s%u = %llu showings", training->n_steps,
            history->patterns_per_step ? "" : "at most ", history->most_per_step,
-           (unsigned long long)(history->n_patterns + history->n_missing));
+           (unsigned long long)(history->n_all + history->n_missing));
     if (history->n_missing)
-        printf(", of which %llu are here", (unsigned long long)history->n_patterns);
+        printf(", of which %llu are here", (unsigned long long)history->n_all);
     if (!history->has_dual) {
         printf("; attention only\n");
         return;

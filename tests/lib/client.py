@@ -10,10 +10,10 @@ import tap
 
 
 class Server:
-    """keylight serve on a port of its own; stop() checks that it said nothing on stderr."""
+    """keylight serve on a port of its own, perhaps under another program; stop() checks that it said nothing on stderr."""
 
-    def __init__(self, *arguments, environment=None):
-        self.process = subprocess.Popen([tap.KEYLIGHT, "serve", *arguments, "--port", "0"],
+    def __init__(self, *arguments, environment=None, under=()):
+        self.process = subprocess.Popen([*under, tap.KEYLIGHT, "serve", *arguments, "--port", "0"],
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                         env={**os.environ, **(environment or {})})
         self.line = self.process.stdout.readline()
