@@ -7,7 +7,7 @@
 
 #include "core/base/memory.h"
 
-enum call { CALL_END, CALL_COMBINE, CALL_GATHER, CALL_BROADCAST };
+enum call { CALL_END, CALL_COMBINE, CALL_GATHER, CALL_BROADCAST, CALL_MEET };
 
 /* What every process says before each call: whether all make the same. */
 struct intent {
@@ -270,6 +270,11 @@ enum kl_status kl_peers_broadcast(struct kl_peers *peers, void *bytes, size_t n_
     peers->n_bytes += peers->transport.own == 0 ? n_bytes : 0;
     return peers->transport.broadcast(peers->transport.self, bytes, n_bytes) ? lost(peers, err)
                                                                              : KL_OK;
+}
+
+enum kl_status kl_peers_meet(struct kl_peers *peers, struct kl_error *err)
+{
+    return peers->transport.n == 1 ? KL_OK : agree_to(peers, CALL_MEET, 0, err);
 }
 
 enum kl_status kl_peers_agree(struct kl_peers *peers, int own, int *all, struct kl_error *err)

@@ -81,6 +81,10 @@ enum kl_status kl_peers_gather_lists(struct kl_peers *peers, const void *own, si
 enum kl_status kl_peers_broadcast(struct kl_peers *peers, void *bytes, size_t n_bytes,
                                   struct kl_error *err);
 
+/* Waits for all to get here: fails where one of them has failed before, so that nobody keeps what
+ * another has not. */
+enum kl_status kl_peers_meet(struct kl_peers *peers, struct kl_error *err);
+
 /* Whether all processes say yes: for what one of them may have kept, and another not. */
 enum kl_status kl_peers_agree(struct kl_peers *peers, int own, int *all, struct kl_error *err);
 

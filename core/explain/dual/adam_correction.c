@@ -119,6 +119,11 @@ static enum kl_status make_parts(struct kl_pool *pool, const struct kl_history *
     if (!status)
         status = kl_sweep(&sweep, err);
     end_parts(&job);
+    if (!status)
+        status = kl_peers_sum(history->peers, sums->by_class, history->n_classes * whole, err);
+    if (!status)
+        status = kl_peers_sum(history->peers, sums->by_bin,
+                              kl_n_bins(history) * history->data->n_datasets * whole, err);
     for (uint32_t class = 0; !status && class < history->n_classes; class ++)
         for (size_t i = 0; i < whole; i++)
             sums->all[i] += sums->by_class[class * whole + i];
@@ -151,7 +156,7 @@ static enum kl_status make_sums(struct kl_pool *pool, const struct kl_history *h
     if (!status)
         status = is_whole ? kl_adam_sum(pool, history, last, NULL, 0, 0, sums->all, err)
                           : make_parts(pool, history, sums, err);
-    return status;
+    return status ? status : kl_peers_meet(history->peers, err);
 }
 
 enum kl_status kl_adam_find_sums(struct kl_pool *pool, const struct kl_history *history,
@@ -292,12 +297,15 @@ enum kl_status kl_adam_correct(struct kl_pool *pool, const struct kl_history *hi
                                       numbers + n_by_class};
     for (uint32_t j = 0; j < n_logits; j++)
         found.correction[j] = kl_adam_apply(sums->all + (size_t)j * (inputs + 1), x, inputs);
-    if (weighted)
-        status = add_told(pool, history, logit, weighted, &found, err);
-    else if (sums->by_class)
+    if (!weighted && sums->by_class)
         apply_parts(sums, x, inputs, n_by_class, n_by_bin, &found);
     else
-        status = sweep_parts(pool, history, x, &found, err);
+        status = weighted ? add_told(pool, history, logit, weighted, &found, err)
+                          : sweep_parts(pool, history, x, &found, err);
+    if (!status && (weighted || !sums->by_class))
+        status = kl_peers_sum(history->peers, found.by_class, n_by_class, err);
+    if (!status && (weighted || !sums->by_class))
+        status = kl_peers_sum(history->peers, found.by_bin, n_by_bin, err);
     if (status)
         free(numbers);
     else

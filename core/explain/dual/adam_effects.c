@@ -135,9 +135,8 @@ static void add_patterns(void *self, const struct kl_sweep_rows *rows,
     const struct job *job = self;
     struct own *own = &job->own[rows->task];
     size_t matrix = (size_t)rows->n * rows->width;
-    /* All segments but the last are of one length. */
     float *weighted = own->weighted, *gradients = own->gradients;
-    float *scores = own->scores + patterns->first % job->n_segment;
+    float *scores = own->scores + patterns->at;
 
     weigh(job, rows, patterns, own);
     for (struct kl_adam_request *one = job->requests; one; one = one->next, weighted += matrix) {

@@ -107,6 +107,8 @@ static void add_left(void *self, const struct kl_sweep_rows *rows, const float *
     const struct kl_network *initial = job->history->initial;
     uint32_t inputs = rows->width - 1;
 
+    if (job->marks && kl_peers_own(job->history->peers) > 0)
+        return; /* process 0 adds it to the sum over all */
     for (uint32_t r = 0; r < rows->n; r++) {
         size_t row = rows->first + r;
         double *to = job->weights + row * rows->width;
@@ -191,5 +193,7 @@ enum kl_status kl_adam_sum(struct kl_pool *pool, const struct kl_history *histor
     }
     status = kl_sweep(&sweep, err);
     end_marked(&job);
+    if (!status && marks) /* otherwise the steps' gradients are those of all processes */
+        status = kl_peers_sum(history->peers, weights, n, err);
     return status;
 }

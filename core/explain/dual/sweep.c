@@ -39,6 +39,8 @@ struct job {
     uint32_t segment;                                          /* the current one */
     struct part *parts;
     unsigned n_parts;
+    uint32_t first, n; /* the outputs that the parts have together */
+    float *shared; /* of several processes: the segment's gradients, (steps, n, width); or NULL */
     float *column; /* (n_patterns) of one output alone: its error signals; or NULL */
     struct telling *telling;
     double share; /* P of decoupled weight decay after the current segment */
@@ -62,6 +64,18 @@ static double kept_share(const struct job *job, uint32_t step)
     return job->is_penalised ? 1 : 1 - rule->learning_rate * rule->weight_decay;
 }
 
+static uint32_t first_step(const struct job *job)
+{
+    return job->segment * job->segment_steps + 1;
+}
+
+static uint32_t last_step(const struct job *job)
+{
+    uint32_t last = (job->segment + 1) * job->segment_steps, n = job->sweep->history->n_steps;
+
+    return last < n ? last : n;
+}
+
 /* Reads the next showings of a step, as many as fit a slice: returns how many. */
 static enum kl_status read_slice(const struct job *job, struct part *part, unsigned worker,
                                  uint32_t step, uint32_t done, struct kl_sweep_patterns *patterns,
@@ -72,14 +86,15 @@ static enum kl_status read_slice(const struct job *job, struct part *part, unsig
     uint32_t n = left < job->slice ? left : job->slice;
     enum kl_status status;
 
-    *patterns =
-        (struct kl_sweep_patterns){.first = kl_history_start(history, step) + done,
-                                   .n_showings = n,
-                                   .n = n * job->places,
-                                   .step = step,
-                                   .keys = part->keys,
-                                   .errors = part->errors + part->rows.first,
-                                   .stride = history->final->shape.outputs[job->sweep->layer]};
+    *patterns = (struct kl_sweep_patterns){
+        .first = kl_history_start(history, step) + done,
+        .at = kl_history_start(history, step) + done - kl_history_start(history, first_step(job)),
+        .n_showings = n,
+        .n = n * job->places,
+        .step = step,
+        .keys = part->keys,
+        .errors = part->errors + part->rows.first,
+        .stride = history->final->shape.outputs[job->sweep->layer]};
     status = kl_read_keys(history, job->keys, job->sweep->layer, worker, patterns->first, n,
                           part->keys, err);
     if (job->column) {
@@ -133,18 +148,6 @@ static void keep(const struct job *job, struct part *part, int is_back)
     }
 }
 
-static uint32_t first_step(const struct job *job)
-{
-    return job->segment * job->segment_steps + 1;
-}
-
-static uint32_t last_step(const struct job *job)
-{
-    uint32_t last = (job->segment + 1) * job->segment_steps, n = job->sweep->history->n_steps;
-
-    return last < n ? last : n;
-}
-
 static void tell(const struct job *job, const struct part *part, unsigned n)
 {
     struct telling *telling = job->telling;
@@ -157,6 +160,43 @@ static void tell(const struct job *job, const struct part *part, unsigned n)
                                           (double)telling->done / (double)telling->all});
 }
 
+/* Where a step's gradient of a part's outputs is. */
+static float *shared_row(const struct job *job, const struct part *part, uint32_t step)
+{
+    size_t row = (size_t)(step - first_step(job)) * job->n + (part->rows.first - job->first);
+
+    return job->shared + row * part->rows.width;
+}
+
+static enum kl_status share_task(void *argument, unsigned worker, unsigned task,
+                                 struct kl_error *err)
+{
+    const struct job *job = argument;
+    struct part *part = &job->parts[task];
+
+    for (uint32_t step = first_step(job); step <= last_step(job); step++)
+        if (kl_history_count(job->sweep->history, step) == 0)
+            memset(shared_row(job, part, step), 0, numbers_of(part) * sizeof(float));
+        else if (find_gradient(job, part, worker, step, shared_row(job, part, step), err))
+            return err->status;
+    return KL_OK;
+}
+
+/* The gradients of a segment's steps, from all processes: each step is of one of them, so that the
+ * sum is what that one made, to the bit. */
+static enum kl_status share_gradients(const struct job *job, struct kl_error *err)
+{
+    size_t n_steps = last_step(job) - first_step(job) + 1;
+    enum kl_status status = KL_OK;
+
+    if (!job->shared)
+        return KL_OK;
+    status = kl_pool_run(job->sweep->pool, share_task, (void *)job, job->n_parts, err);
+    return status ? status
+                  : kl_peers_sum_floats(job->sweep->history->peers, job->shared,
+                                        n_steps * job->n * job->parts->rows.width, err);
+}
+
 /* From the beginning of the segment to its end. keeps: D_s (and G_s, if wanted) of every step. */
 static enum kl_status go_forward(const struct job *job, struct part *part, unsigned worker,
                                  int keeps, struct kl_error *err)
@@ -167,7 +207,9 @@ static enum kl_status go_forward(const struct job *job, struct part *part, unsig
         size_t at = keeps ? (step - first_step(job)) * n : 0;
         float *gradient = part->gradients + (job->sweep->step ? at : 0);
 
-        if (find_gradient(job, part, worker, step, gradient, err))
+        if (job->shared)
+            memcpy(gradient, shared_row(job, part, step), n * sizeof *gradient);
+        else if (find_gradient(job, part, worker, step, gradient, err))
             return err->status;
         kl_adam_forward(rule_of(job, step), step, n, gradient, part->squares, part->mean,
                         part->weights, part->denominators + at);
@@ -245,7 +287,9 @@ static void free_parts(struct job *job)
             free(all[k]);
     }
     free(job->parts);
+    free(job->shared);
     job->parts = NULL;
+    job->shared = NULL;
 }
 
 static enum kl_status begin_part(const struct job *job, struct part *part, struct kl_error *err)
@@ -295,6 +339,8 @@ static enum kl_status begin_parts(struct job *job, uint32_t first, uint32_t n, s
     enum kl_status status;
 
     job->n_parts = n < n_workers ? n : n_workers;
+    job->first = first;
+    job->n = n;
     status = kl_alloc(&job->parts, job->n_parts, sizeof *job->parts, "Adam's coefficients", err);
     for (unsigned i = 0; !status && i < job->n_parts; i++) {
         uint32_t begin = (uint32_t)((uint64_t)n * i / job->n_parts);
@@ -303,6 +349,9 @@ static enum kl_status begin_parts(struct job *job, uint32_t first, uint32_t n, s
         job->parts[i].rows = (struct kl_sweep_rows){i, first + begin, end - begin, width};
         status = begin_part(job, &job->parts[i], err);
     }
+    if (!status && kl_peers_n(job->sweep->history->peers) > 1)
+        status = kl_alloc(&job->shared, (size_t)job->segment_steps * n * width, sizeof *job->shared,
+                          "Adam's gradients", err);
     return status;
 }
 
@@ -321,13 +370,18 @@ static enum kl_status sweep_outputs(struct job *job, uint32_t first, uint32_t n,
     }
     if (!status && sweep->begin)
         status = sweep->begin(sweep->self, job->n_parts, most, err);
-    for (job->segment = 0; !status && job->segment + 1 < job->n_segments; job->segment++)
-        status = kl_pool_run(sweep->pool, forward_task, job, job->n_parts, err);
+    for (job->segment = 0; !status && job->segment + 1 < job->n_segments; job->segment++) {
+        status = share_gradients(job, err);
+        if (!status)
+            status = kl_pool_run(sweep->pool, forward_task, job, job->n_parts, err);
+    }
     for (unsigned i = 0; !status && i < job->n_parts; i++)
         keep(job, &job->parts[i], 0);
     job->share = 1;
     for (job->segment = job->n_segments; !status && job->segment-- > 0;) {
-        status = kl_pool_run(sweep->pool, backward_task, job, job->n_parts, err);
+        status = share_gradients(job, err);
+        if (!status)
+            status = kl_pool_run(sweep->pool, backward_task, job, job->n_parts, err);
         for (uint32_t step = last_step(job); step >= first_step(job); step--)
             job->share *= kept_share(job, step);
         if (!status && sweep->segment)
@@ -356,9 +410,12 @@ static uint32_t plan(struct job *job)
     const struct kl_sweep *sweep = job->sweep;
     const struct kl_shape *shape = &sweep->history->final->shape;
     size_t width = shape->inputs[sweep->layer] + 1;
-    size_t steps = sweep->history->n_steps, per_step = sweep->step ? 2 : 1, row, most;
+    size_t steps = sweep->history->n_steps, row, most;
+    size_t per_step = sweep->step ? 2 : 1;
     size_t room = sweep->room ? sweep->room : ROOM;
 
+    if (kl_peers_n(sweep->history->peers) > 1)
+        per_step++; /* what others have is kept, too */
     job->places = kl_shape_places(shape, sweep->layer);
     job->slice = kl_sweep_slice(sweep->history, sweep->layer);
     job->n_kept = job->is_penalised ? 3 : 1;
@@ -427,6 +484,8 @@ enum kl_status kl_sweep(const struct kl_sweep *sweep, struct kl_error *err)
     for (uint32_t first = 0; !status && first < sweep->n; first += most)
         status = sweep_outputs(&job, sweep->first + first,
                                sweep->n - first < most ? sweep->n - first : most, err);
+    if (!status)
+        status = kl_peers_meet(history->peers, err);
     kl_adam_say(history->adam, (struct kl_adam_progress){0});
     pthread_mutex_unlock(&history->adam->sweeping);
     kl_resident_free(images);

@@ -4,7 +4,11 @@
  * The second moments are rebuilt forward from the recorded gradients, kept at the first step of
  * every segment of some sqrt(S) steps, and made again within a segment when the sweep comes back to
  * it; so a sweep reads the history two or three times and needs room for 2 sqrt(S) matrices of the
- * layer's shape, or, where that is too much, takes the layer's outputs in parts. */
+ * layer's shape, or, where that is too much, takes the layer's outputs in parts.
+ *
+ * Where several processes hold the history, each makes the gradients of the steps that it has, and
+ * hears the others', a segment at a time: all go through all steps, with the same coefficients to
+ * the bit, and patterns is told of one's own alone. Collective. */
 #ifndef KL_CORE_EXPLAIN_DUAL_SWEEP_H
 #define KL_CORE_EXPLAIN_DUAL_SWEEP_H
 
@@ -20,7 +24,8 @@ struct kl_sweep_rows {
 
 /* Patterns of one step: all places of so many showings, one showing after the other. */
 struct kl_sweep_patterns {
-    uint64_t first; /* showing */
+    uint64_t first; /* showing, */
+    uint64_t at;    /* counted from the first one of its segment */
     uint32_t n_showings;
     uint32_t n, step;    /* patterns; step from 1 */
     const float *keys;   /* (n, width - 1) */
@@ -59,7 +64,7 @@ int kl_sweep_is_penalised(const struct kl_history *history, uint32_t layer);
 /* Showings of a step that patterns is told of at a time, at most. */
 uint32_t kl_sweep_slice(const struct kl_history *history, uint32_t layer);
 
-/* Says in history->adam how far it is. Errors: KL_ERR_MEMORY and those of reading. */
+/* Says in history->adam how far it is. Errors: KL_ERR_MEMORY, KL_ERR_PEERS and those of reading. */
 enum kl_status kl_sweep(const struct kl_sweep *sweep, struct kl_error *err);
 
 #endif

@@ -233,16 +233,17 @@ enum kl_status kl_decorrelate(struct kl_pool *pool, const struct kl_history *his
     uint32_t inputs = history->final->shape.inputs[l];
     uint32_t width = inputs + (history->layers[l].bias > 0);
     double *solved = NULL;
-    int is_made;
     enum kl_status status = kl_alloc(&solved, width, sizeof *solved, "a query", err);
 
     if (status)
         return status;
     pthread_mutex_lock(&all->locks[l]);
-    status = kl_peers_agree(history->peers, all->layers[l].size > 0, &is_made, err);
-    if (!status && !is_made) { /* where it was made, and elsewhere not, it is made again */
-        clear_layer(&all->layers[l]);
+    if (all->layers[l].size == 0) {
         status = make_layer(pool, history, l, &all->layers[l], err);
+        if (!status)
+            status = kl_peers_meet(history->peers, err);
+        if (status)
+            clear_layer(&all->layers[l]);
     }
     pthread_mutex_unlock(&all->locks[l]);
     for (uint32_t r = 0; !status && r < n; r++, rows += inputs + 1) {
