@@ -94,13 +94,34 @@ static void take(struct sample *sample, const float *rows, uint32_t n)
     sample->n_read += n;
 }
 
+/* Showings first .. first + n - 1, as all processes number them, as far as this one has them. */
+static enum kl_status read_some(struct sample *sample, unsigned worker, uint64_t first, uint32_t n,
+                                float *rows, struct kl_error *err)
+{
+    const struct kl_history *history = sample->history;
+    const struct kl_block_source *keys = history->keys[sample->layer];
+    uint32_t together = kl_peers_n(history->peers) == 1 ? n : 1;
+    uint64_t t;
+    enum kl_status status = KL_OK;
+
+    for (uint32_t i = 0; !status && i < n; i += together) {
+        int is_here = kl_history_find(history, first + i, &t);
+
+        if (is_here)
+            status = kl_read_keys(history, keys, sample->layer, worker, t, together, rows, err);
+        if (!status)
+            take(sample, is_here ? rows : NULL, together);
+    }
+    return status;
+}
+
 /* Runs as the pool's only task, so that it may read as a worker. */
 static enum kl_status read_keys(void *argument, unsigned worker, unsigned task,
                                 struct kl_error *err)
 {
     struct sample *sample = argument;
     const struct kl_history *history = sample->history;
-    uint32_t together = sample->places > 1 || kl_peers_n(history->peers) > 1 ? 1 : ROWS;
+    uint32_t together = sample->places > 1 ? 1 : ROWS;
     float *rows = NULL;
     enum kl_status status = kl_alloc(&rows, (size_t)together * sample->places * sample->inputs,
                                      sizeof *rows, "keys", err);
@@ -110,17 +131,11 @@ static enum kl_status read_keys(void *argument, unsigned worker, unsigned task,
         uint32_t left = sample->n_showings - sample->n_read;
         uint32_t n = left < together ? left : together;
         /* Evenly over all showings, without going beyond them; both far below 2^32 times 4096. */
-        uint64_t first = sample->n_read * history->n_all / sample->n_showings, t;
-        int is_here;
+        uint64_t first = sample->n_read * history->n_all / sample->n_showings;
 
         if (first + n > history->n_all)
             first = history->n_all - n;
-        is_here = kl_history_find(history, first, &t);
-        if (is_here)
-            status = kl_read_keys(history, history->keys[sample->layer], sample->layer, worker, t,
-                                  n, rows, err);
-        if (!status)
-            take(sample, is_here ? rows : NULL, n);
+        status = read_some(sample, worker, first, n, rows, err);
     }
     free(rows);
     return status;
