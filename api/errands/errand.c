@@ -406,11 +406,12 @@ static enum kl_status walk(const struct kl_errand *errand, const struct kl_run *
     enum kl_status status = kl_alloc(influences, (size_t)queries.n * kl_collection_size(&run->data),
                                      sizeof **influences, "the walk", err);
 
+    if (status || kl_peers_own(run->history.peers) > 0)
+        return status; /* process 0 walks: it takes no history */
     for (uint32_t q = 0; q < queries.n; q++)
         targets[q] = kl_collection_target(&run->data, queries.samples[q]);
-    return status ? status
-                  : kl_walk_back(&run->training, &run->data, run->initial, &queries,
-                                 &errand->truth.walk, work, *influences, err);
+    return kl_walk_back(&run->training, &run->data, run->initial, &queries, &errand->truth.walk,
+                        work, *influences, err);
 }
 
 static enum kl_status count_votes(const struct kl_history *history, struct kl_pool *pool,

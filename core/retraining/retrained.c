@@ -133,6 +133,8 @@ enum kl_status kl_retrain_without(const struct kl_training *training,
     if (!status)
         status =
             judge(history->final, history, inquiry, retraining->target, &retrained->before, err);
+    if (kl_peers_own(history->peers) > 0)
+        return status; /* process 0 trains: more would train the same */
     started = kl_now_ms();
     if (!status)
         status = train_again(training, history, retraining, work, &network, err);

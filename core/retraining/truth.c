@@ -227,6 +227,27 @@ static enum kl_status summarise(struct check *check, struct kl_truth *truth, str
     return status;
 }
 
+/* The subsets that this process trains without: each is one process's. */
+static uint32_t n_own(const struct check *check)
+{
+    const struct kl_peers *peers = check->history->peers;
+    uint32_t n = kl_peers_n(peers), left = check->question->n_subsets - kl_peers_own(peers);
+
+    return kl_peers_own(peers) < check->question->n_subsets ? (left + n - 1) / n : 0;
+}
+
+static enum kl_status train_own(struct check *check, struct kl_error *err)
+{
+    struct kl_peers *peers = check->history->peers;
+    uint32_t n_subsets = check->question->n_subsets;
+    enum kl_status status = KL_OK;
+
+    for (uint32_t m = kl_peers_own(peers); !status && m < n_subsets; m += kl_peers_n(peers))
+        status = train_without(check, m, err);
+    return status ? status
+                  : kl_peers_sum(peers, check->losses, (size_t)check->n_queries * n_subsets, err);
+}
+
 static enum kl_status prepare(struct check *check, struct kl_truth *truth, struct kl_error *err)
 {
     const struct kl_collection *data = check->history->data;
@@ -246,8 +267,10 @@ static enum kl_status prepare(struct check *check, struct kl_truth *truth, struc
     if (status)
         return status;
     check->n_scores = kl_walk_check(check->training, data, &none) ? N_RANKS : KL_TRUTH_SCORES;
-    n_walks = check->n_scores > N_RANKS ? (check->n_queries - 1) / KL_WALK_QUERIES + 1 : 0;
-    check->n_pieces = (uint32_t)n_subsets * check->training->n_steps +
+    n_walks = check->n_scores > N_RANKS && kl_peers_own(check->history->peers) == 0
+                  ? (check->n_queries - 1) / KL_WALK_QUERIES + 1
+                  : 0;
+    check->n_pieces = n_own(check) * check->training->n_steps +
                       n_walks * (check->training->n_steps + 2 * n_walked(check));
     status = kl_alloc(&check->foretold, (size_t)check->n_scores * check->n_queries * n_subsets,
                       sizeof *check->foretold, "scores", err);
@@ -278,10 +301,10 @@ enum kl_status kl_truth_measure(struct kl_pool *pool, const struct kl_training *
         status = kl_work_tell(work, 0, check.n_pieces)
                      ? kl_fail(err, KL_ERR_INTERRUPTED, "the check was interrupted")
                      : score_query(&check, q, err);
-    if (!status && check.n_scores > N_RANKS)
+    if (!status && check.n_scores > N_RANKS && kl_peers_own(history->peers) == 0)
         status = walk_queries(&check, notes, err);
-    for (uint32_t m = 0; !status && m < question->n_subsets; m++)
-        status = train_without(&check, m, err);
+    if (!status)
+        status = train_own(&check, err);
     if (!status)
         status = summarise(&check, truth, err);
     truth->n_queries = check.n_queries;

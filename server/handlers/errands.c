@@ -199,6 +199,13 @@ void kl_serve_errand(struct kl_service *service, struct kl_run *run, enum kl_err
         kl_reply_error(reply, NULL, &err);
         return;
     }
+    if (request->is_post && kl_peers_n(run->history.peers) > 1) {
+        kl_reply_problem(reply, 400, NULL,
+                         "several processes serve this run, and none of them trains beside its "
+                         "answers: ask on the command line ('keylight retrain', 'keylight "
+                         "influence'), whose answers are kept and shown here");
+        return;
+    }
     kl_errand_init(kind, run, &errand);
     serve(service, run, request, &errand, reply);
     kl_errand_clear(&errand);
