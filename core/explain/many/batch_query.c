@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/base/memory.h"
+#include "core/explain/many/shared_tops.h"
 #include "core/peers/merging.h"
 
 #define ROWS                                                                                       \
@@ -21,7 +22,7 @@ struct kl_slice_work {
     float *attention;    /* (ROWS, n) */
     float *sums;         /* (n_classes, n): of one part, then added to the totals */
     float *values;       /* (n_trained, n) by sample; or NULL */
-    struct kl_top *tops; /* (n) by pattern; or NULL */
+    struct kl_top *tops; /* (n) by pattern, or known by sample; or NULL */
     float *thresholds;   /* (n) below which no pattern is taken */
 };
 
@@ -114,6 +115,27 @@ void kl_slice_free(struct kl_slice *slice)
     free(slice);
 }
 
+static enum kl_status make_tops(struct kl_slice *slice, struct kl_error *err)
+{
+    struct kl_slice_work *work = slice->work;
+    enum kl_status status =
+        kl_alloc(&work->tops, slice->n, sizeof *work->tops, "the top lists", err);
+
+    for (uint32_t q = 0; !status && q < slice->n; q++) {
+        work->tops[q].capacity = work->query.top;
+        status = kl_alloc(&work->tops[q].items, work->query.top, sizeof(struct kl_top_item),
+                          "the top lists", err);
+    }
+    return status;
+}
+
+/* Whether a sample's value is a sum over rows, or one row's: of images each has one. */
+static int adds_up(const struct kl_slice_work *work)
+{
+    return work->query.unit == KL_UNIT_SAMPLE &&
+           !kl_shape_reads_samples(&work->rows->history->final->shape, work->query.layer);
+}
+
 /* The lists that a query fills: by sample, or by pattern. */
 static enum kl_status begin_lists(struct kl_slice *slice, struct kl_error *err)
 {
@@ -123,19 +145,15 @@ static enum kl_status begin_lists(struct kl_slice *slice, struct kl_error *err)
 
     if (work->query.unit != KL_UNIT_PATTERN) {
         status = kl_alloc(&work->values, n_values, sizeof(float), "the samples' scores", err);
-        for (size_t i = 0; !status && work->query.unit == KL_UNIT_DISTINCT && i < n_values; i++)
+        for (size_t i = 0; !status && !adds_up(work) && i < n_values; i++)
             work->values[i] = UNUSED;
         return status;
     }
-    status = kl_alloc(&work->tops, slice->n, sizeof *work->tops, "the top lists", err);
+    status = make_tops(slice, err);
     if (!status)
         status = kl_alloc(&work->thresholds, slice->n, sizeof(float), "the top lists", err);
-    for (uint32_t q = 0; !status && q < slice->n; q++) {
+    for (uint32_t q = 0; !status && q < slice->n; q++)
         work->thresholds[q] = UNUSED;
-        work->tops[q].capacity = work->query.top;
-        status = kl_alloc(&work->tops[q].items, work->query.top, sizeof(struct kl_top_item),
-                          "the top lists", err);
-    }
     return status;
 }
 
@@ -201,27 +219,45 @@ static void offer_row(struct kl_slice *slice, uint32_t sample, uint32_t weight, 
         return;
     }
     values = work->values + (size_t)work->rows->places[sample] * slice->n;
-    for (uint32_t q = 0; q < slice->n; q++)
-        values[q] = work->query.unit == KL_UNIT_SAMPLE ? values[q] + (float)weight * row[q]
-                                                       : fmaxf(values[q], row[q]);
+    if (work->query.unit == KL_UNIT_SAMPLE && !adds_up(work))
+        for (uint32_t q = 0; q < slice->n; q++)
+            values[q] = (float)weight * row[q];
+    else if (work->query.unit == KL_UNIT_SAMPLE)
+        for (uint32_t q = 0; q < slice->n; q++)
+            values[q] += (float)weight * row[q];
+    else
+        for (uint32_t q = 0; q < slice->n; q++)
+            values[q] = fmaxf(values[q], row[q]);
+}
+
+/* |key| of a row of images, which norms does not tell by sample. */
+static float length_of(const float *key, size_t width)
+{
+    double squares = 0;
+
+    for (size_t j = 0; j < width; j++)
+        squares += (double)key[j] * (double)key[j];
+    return sqrtf((float)squares);
 }
 
 /* One row of the layer: a sample with its repetitions (layer 0), or a pattern. */
-static void take_row(struct kl_slice *slice, uint64_t row_number, float *row)
+static void take_row(struct kl_slice *slice, uint64_t row_number, const float *key, float *row)
 {
-    const struct kl_batch_rows *rows = slice->work->rows;
-    int is_image = kl_shape_reads_samples(&rows->history->final->shape, slice->work->query.layer);
-    uint32_t sample = is_image ? (uint32_t)row_number : rows->history->samples[row_number];
-    uint32_t weight = is_image ? rows->history->repetitions_here[sample] : 1;
-    uint64_t pattern;
+    const struct kl_slice_work *work = slice->work;
+    const struct kl_history *history = work->rows->history;
+    int is_image = kl_shape_reads_samples(&history->final->shape, work->query.layer);
+    uint32_t sample = is_image ? (uint32_t)row_number : history->samples[row_number];
+    uint32_t weight = is_image ? history->repetitions[sample] : 1;
+    float length = 0;
 
     if (weight == 0)
         return;
-    if (slice->work->query.has_totals)
+    if (work->query.has_totals)
         total_row(slice, sample, (float)weight, row);
-    pattern = is_image ? rows->first[sample] : row_number;
-    slice->work->query.rank->row(row, slice->n,
-                                 slice->work->norms ? slice->work->norms[pattern] : 0);
+    if (work->query.rank->needs_lengths)
+        length = is_image ? length_of(key, history->keys[work->query.layer]->width)
+                          : work->norms[row_number];
+    work->query.rank->row(row, slice->n, length);
     offer_row(slice, sample, weight, row);
 }
 
@@ -245,7 +281,14 @@ static void take_product(struct kl_slice *slice, const struct kl_block *block, u
                 work->keys, (int)width, slice->activations->keys[layer], (int)width, 0,
                 work->attention, (int)slice->n);
     for (uint32_t i = 0; i < n_rows; i++)
-        take_row(slice, block->first + first + i, work->attention + (size_t)i * slice->n);
+        take_row(slice, block->first + first + i, work->keys + i * width,
+                 work->attention + (size_t)i * slice->n);
+}
+
+/* Images, which all processes have, are divided between them. */
+static int is_own(const struct kl_peers *peers, uint64_t row)
+{
+    return row / ROWS % kl_peers_n(peers) == kl_peers_own(peers);
 }
 
 enum kl_status kl_slice_scan(struct kl_slice *slice, unsigned worker, uint32_t first, uint32_t end,
@@ -253,6 +296,7 @@ enum kl_status kl_slice_scan(struct kl_slice *slice, unsigned worker, uint32_t f
 {
     const struct kl_history *history = slice->work->rows->history;
     const struct kl_block_source *keys = history->keys[slice->work->query.layer];
+    int is_image = kl_shape_reads_samples(&history->final->shape, slice->work->query.layer);
     enum kl_status status = KL_OK;
 
     for (uint32_t b = first; !status && b < end; b++) {
@@ -260,7 +304,9 @@ enum kl_status kl_slice_scan(struct kl_slice *slice, unsigned worker, uint32_t f
 
         status = kl_read_block(keys, worker, b, &block, err);
         for (uint32_t row = 0; !status && row < block.count; row += ROWS)
-            take_product(slice, &block, row, block.count - row < ROWS ? block.count - row : ROWS);
+            if (!is_image || is_own(history->peers, block.first + row))
+                take_product(slice, &block, row,
+                             block.count - row < ROWS ? block.count - row : ROWS);
         /* Sums of one block in float32, of all blocks in double. */
         for (size_t i = 0; slice->class_totals && i < (size_t)history->n_classes * slice->n; i++) {
             slice->class_totals[i] += slice->work->sums[i];
@@ -270,46 +316,37 @@ enum kl_status kl_slice_scan(struct kl_slice *slice, unsigned worker, uint32_t f
     return status;
 }
 
-/* The best score of each of n values, in place. */
-static enum kl_status share_best(struct kl_peers *peers, float *values, size_t n,
-                                 struct kl_error *err)
+/* Lists by pattern, or by sample, which from here on are known for all processes. */
+static enum kl_status share_lists(struct kl_slice *slice, struct kl_error *err)
 {
-    uint32_t n_peers = kl_peers_n(peers);
-    float *all = NULL;
+    struct kl_slice_work *work = slice->work;
+    struct kl_peers *peers = work->rows->history->peers;
+    const struct kl_shared_values values = {work->values, work->rows->n_trained, slice->n};
     enum kl_status status;
 
-    if (n_peers == 1)
+    if (work->tops)
+        return kl_peers_merge_tops(peers, work->tops, slice->n, err);
+    if (kl_peers_n(peers) == 1)
         return KL_OK;
-    status = kl_alloc(&all, n_peers * n, sizeof *all, "the samples' scores", err);
+    status = make_tops(slice, err);
     if (!status)
-        status = kl_peers_gather(peers, values, n * sizeof *values, all, err);
-    for (size_t i = 0; !status && i < n_peers * n; i++)
-        values[i % n] = fmaxf(values[i % n], all[i]);
-    free(all);
+        status = adds_up(work) ? kl_tops_of_sums(peers, &values, work->tops, err)
+                               : kl_tops_of_largest(peers, &values, work->tops, err);
+    for (uint32_t q = 0; !status && q < slice->n; q++)
+        for (uint32_t i = 0; i < work->tops[q].n; i++)
+            work->tops[q].items[i].index = work->rows->trained[work->tops[q].items[i].index];
     return status;
 }
 
 enum kl_status kl_slice_share(struct kl_slice *slice, struct kl_error *err)
 {
-    struct kl_slice_work *work = slice->work;
-    const struct kl_history *history = work->rows->history;
-    size_t n_values = (size_t)work->rows->n_trained * slice->n;
-    enum kl_status status = KL_OK;
+    const struct kl_history *history = slice->work->rows->history;
+    enum kl_status status = share_lists(slice, err);
 
-    if (work->query.has_totals) {
-        status = kl_peers_sum(history->peers, slice->class_totals,
+    return status || !slice->work->query.has_totals
+               ? status
+               : kl_peers_sum(history->peers, slice->class_totals,
                               (size_t)history->n_classes * slice->n, err);
-        if (!status)
-            status = kl_peers_sum(history->peers, slice->sample_totals,
-                                  kl_collection_size(history->data), err);
-    }
-    if (status)
-        return status;
-    if (work->tops)
-        return kl_peers_merge_tops(history->peers, work->tops, slice->n, err);
-    return work->query.unit == KL_UNIT_SAMPLE
-               ? kl_peers_sum_floats(history->peers, work->values, n_values, err)
-               : share_best(history->peers, work->values, n_values, err);
 }
 
 /* The best samples of a query from its scores by sample. */

@@ -31,7 +31,8 @@ struct kl_slice {
     const uint32_t *ids;                /* (n) samples of the run, borrowed */
     struct kl_activations *activations; /* keys[l]: (n, kl_shape_key_row(l)), [n_layers]: logits */
     double *class_totals;               /* (n_classes, n) of |a_t|, if wanted */
-    double *sample_totals; /* (samples of the run) of |a_t|, over the queries, if wanted */
+    double *sample_totals; /* (samples of the run) of |a_t|, over the queries, of this process
+                              alone, if wanted */
     uint32_t *n_best;      /* (n) */
     uint32_t *best;        /* (n, top) ids of training samples, best first */
     struct kl_slice_work *work;
@@ -45,8 +46,9 @@ enum kl_status kl_slices_create(struct kl_pool *pool, const struct kl_batch_rows
                                 struct kl_slice **slices, struct kl_error *err);
 void kl_slice_free(struct kl_slice *slice);
 
-/* Begins a batch query of one layer; norms (n_patterns), for ranks that need them: see
- * core/explain/norms.h. Errors: KL_ERR_MEMORY. */
+/* Begins a batch query of one layer. Where its rows are patterns, norms (n_patterns) are for ranks
+ * that need them (core/explain/norms.h); where they are samples, weighed by how many patterns each
+ * stands for, it may be NULL. Errors: KL_ERR_MEMORY. */
 enum kl_status kl_slice_begin(struct kl_slice *slice, const struct kl_batch_query *query,
                               const float *norms, struct kl_error *err);
 

@@ -43,8 +43,6 @@ enum kl_status kl_batch_rows_create(const struct kl_history *history, struct kl_
     if (!status)
         status = kl_alloc(&rows->trained, n, sizeof(uint32_t), "the samples", err);
     if (!status)
-        status = kl_alloc(&rows->first, n, sizeof(uint64_t), "the samples", err);
-    if (!status)
         status = kl_alloc(&rows->last, n, sizeof(uint64_t), "the samples", err);
     if (!status)
         status = kl_alloc(&rows->is_last_here, n, 1, "the samples", err);
@@ -52,8 +50,6 @@ enum kl_status kl_batch_rows_create(const struct kl_history *history, struct kl_
         kl_batch_rows_free(rows);
         return status;
     }
-    for (uint64_t t = history->n_patterns; t-- > 0;)
-        rows->first[history->samples[t]] = t;
     for (uint64_t t = 0; t < history->n_patterns; t++)
         rows->last[history->samples[t]] = t;
     for (uint32_t i = 0; i < n; i++) {
@@ -76,7 +72,6 @@ void kl_batch_rows_free(struct kl_batch_rows *rows)
         return;
     free(rows->places);
     free(rows->trained);
-    free(rows->first);
     free(rows->last);
     free(rows->is_last_here);
     free(rows);

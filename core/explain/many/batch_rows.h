@@ -5,15 +5,14 @@
 
 #include "core/explain/history.h"
 
-/* The rows' weights say how many patterns a row stands for: layer 0's rows are samples, with their
- * repetitions here; others' are patterns. Shared by all slices. */
+/* Shared by all slices. */
 struct kl_batch_rows {
     const struct kl_history *history;
     uint32_t *places;  /* (samples of the run) place among those trained on */
     uint32_t *trained; /* (n_trained) ids */
     uint32_t n_trained;
-    uint64_t *first, *last; /* (samples of the run) their first and last pattern of this process */
-    uint8_t *is_last_here;  /* (samples of the run) whether it has their last of all */
+    uint64_t *last;        /* (samples of the run) their last pattern of this process, */
+    uint8_t *is_last_here; /* (samples of the run) and whether it is the last of all */
 };
 
 /* Collective. The caller ends *rows with kl_batch_rows_free. Errors: KL_ERR_MEMORY, KL_ERR_PEERS.

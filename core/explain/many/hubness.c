@@ -98,7 +98,7 @@ enum kl_status kl_hubness(struct kl_pool *pool, const struct kl_history *history
     status = kl_batch_rows_create(history, &rows, err);
     if (status)
         goto out;
-    if (rank->needs_lengths)
+    if (rank->needs_lengths && !kl_shape_reads_samples(&history->final->shape, layer))
         status = kl_norms_of(pool, history, layer, &job.norms, err);
     n_slices = (job.n + SLICE - 1) / SLICE;
     if (!status)

@@ -302,6 +302,9 @@ enum kl_status kl_report(struct kl_pool *pool, const struct kl_history *history,
     while (!status && job.n_done < job.n_tasks)
         status = ask_round(pool, &job, err);
     if (!status)
+        status = kl_peers_sum(history->peers, job.sample_totals,
+                              (size_t)report.n_layers * kl_collection_size(history->data), err);
+    if (!status)
         conclude(&job);
     report.seconds = (kl_now_ms() - started) / 1e3;
     for (uint32_t l = 0; l < report.n_layers; l++)

@@ -364,7 +364,7 @@ static enum kl_status ask_neighbours(struct work *work, const struct kl_suspect 
                           "the suspects", err);
     for (uint32_t i = 0; !status && i < n; i++)
         ids[i] = list[i].sample;
-    if (!status)
+    if (!status && !kl_shape_reads_samples(&work->history->final->shape, layer))
         status = kl_norms_of(work->pool, work->history, layer, &job.norms, err);
     for (uint32_t first = 0; !status && first < n; first += round) {
         uint32_t now = n - first < round ? n - first : round;
