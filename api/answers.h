@@ -19,7 +19,7 @@ char *kl_json_run(const struct kl_run *run);
 
 /* Of the runs, copied bytes are in memory, of at most most; beside what the process takes, and what
  * is free: { "copied_bytes": ..., "most_bytes": ..., "process_bytes": ..., "free_bytes": ... }. */
-char *kl_json_memory(uint64_t copied, uint64_t most);
+char *kl_json_memory(uint64_t copied, uint64_t most, const struct kl_peers *peers);
 
 /* What a spotlight can be ordered by: { "ranks": [...] }. */
 char *kl_json_ranks(void);

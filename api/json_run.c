@@ -274,7 +274,7 @@ static void add_summary(struct kl_json *json, const struct kl_run *run)
     kl_json_count(json, "snapshots", run->history.snapshots.n);
 }
 
-char *kl_json_memory(uint64_t copied, uint64_t most)
+char *kl_json_memory(uint64_t copied, uint64_t most, const struct kl_peers *peers)
 {
     struct kl_json writer = kl_json_begin(), *json = &writer;
 
@@ -282,6 +282,9 @@ char *kl_json_memory(uint64_t copied, uint64_t most)
     kl_json_count(json, "most_bytes", most);
     kl_json_count(json, "process_bytes", kl_memory_used());
     kl_json_count(json, "free_bytes", kl_memory_free());
+    kl_json_count(json, "processes", kl_peers_n(peers));
+    kl_json_count(json, "told_calls", kl_peers_told(peers).n_calls);
+    kl_json_count(json, "told_bytes", kl_peers_told(peers).n_bytes);
     return kl_json_finish(json);
 }
 

@@ -41,6 +41,9 @@ void bench_growth(const struct bench *bench);
 /* The report of 10,000 samples. */
 void bench_report(const struct bench *bench);
 
+/* One to three processes that share the run, and one of a tenth of its steps at small. */
+void bench_processes(const struct bench *bench, const char *small);
+
 /* What others take for the same scan, with the keys as float32 in a file at keys_path, which is
  * removed again. Before BLAS is told to keep to one thread. */
 void bench_peers(const struct bench *bench, const char *keys_path);

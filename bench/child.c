@@ -21,8 +21,8 @@ struct child child_start(const char *const *arguments)
         posix_spawn_file_actions_adddup2(&actions, from[1], STDOUT_FILENO) ||
         posix_spawn_file_actions_addclose(&actions, to[0]) ||
         posix_spawn_file_actions_addclose(&actions, from[1]) ||
-        posix_spawn(&child.pid, arguments[0], &actions, NULL, (char *const *)(size_t)arguments,
-                    environ)) {
+        posix_spawnp(&child.pid, arguments[0], &actions, NULL, (char *const *)(size_t)arguments,
+                     environ)) {
         fprintf(stderr, "bench: cannot start %s\n", arguments[0]);
         exit(1);
     }

@@ -10,7 +10,7 @@ struct child {
     FILE *to, *from; /* its standard input and output */
 };
 
-/* Starts arguments[0] (ends with NULL); ends this program if that fails. */
+/* Starts the program arguments[0] (the list ends with NULL); ends this program if that fails. */
 struct child child_start(const char *const *arguments);
 
 /* Closes its input, sends it SIGTERM, and waits for its end. */

@@ -14,6 +14,7 @@
 
 #define RUN "bench/paper-mnist.keylight"
 #define ADAM_RUN "bench/paper-mnist-adam.keylight"
+#define SMALL_RUN "bench/small.keylight"
 #define TRAINED "bench/training.keylight"
 #define KEYS "bench/keys.float32"
 
@@ -119,6 +120,10 @@ static void run_parts(struct bench *bench, const char *dataset, int argc, char *
         bench_opening(bench);
     if (is_wanted(argc, argv, "training"))
         bench_training(dataset, TRAINED);
+    if (is_wanted(argc, argv, "processes")) {
+        make_run(bench, SMALL_RUN, dataset, " --steps 500");
+        bench_processes(bench, SMALL_RUN);
+    }
     bench->streamed = open_run(bench, bench->path);
     note_number("patterns", (double)bench->streamed->history.n_patterns);
     bench_size(bench);
@@ -149,7 +154,7 @@ int main(int argc, char **argv)
 
     if (argc < 4) {
         fprintf(stderr, "usage: bench KEYLIGHT PYTHON PEERS.PY [opening] [training] [requests] "
-                        "[adam] [growth] [report] [peers]\n");
+                        "[adam] [growth] [report] [peers] [processes]\n");
         return 2;
     }
     bench.keylight = argv[1];

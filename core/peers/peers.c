@@ -22,7 +22,7 @@ struct kl_peers {
     pthread_t speaker;
     int is_speaking; /* whether there is one */
     int is_lost;     /* whether messages do not get through any more */
-    uint64_t n_bytes;
+    struct kl_peers_told told;
 };
 
 static struct kl_peers none = {.transport = {.n = 1}};
@@ -67,9 +67,16 @@ uint32_t kl_peers_n(const struct kl_peers *peers)
     return peers->transport.n;
 }
 
-uint64_t kl_peers_bytes(const struct kl_peers *peers)
+struct kl_peers_told kl_peers_told(const struct kl_peers *peers)
 {
-    return peers->n_bytes;
+    return (struct kl_peers_told){__atomic_load_n(&peers->told.n_calls, __ATOMIC_RELAXED),
+                                  __atomic_load_n(&peers->told.n_bytes, __ATOMIC_RELAXED)};
+}
+
+static void count(struct kl_peers *peers, unsigned n_calls, size_t n_bytes)
+{
+    __atomic_fetch_add(&peers->told.n_calls, n_calls, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&peers->told.n_bytes, n_bytes, __ATOMIC_RELAXED);
 }
 
 void kl_peers_begin(struct kl_peers *peers)
@@ -114,7 +121,7 @@ static enum kl_status meet(struct kl_peers *peers, struct intent own, const stru
     *all_end = 1;
     if (peers->is_lost || transport->gather(transport->self, &own, sizeof own, peers->intents))
         return lost(peers, err);
-    peers->n_bytes += sizeof own;
+    count(peers, 0, sizeof own);
     for (uint32_t p = 0; p < transport->n; p++) {
         const struct intent *intent = &peers->intents[p];
 
@@ -173,7 +180,7 @@ static enum kl_status combine(struct kl_peers *peers, enum kl_combined how, void
         return KL_OK;
     if (agree_to(peers, CALL_COMBINE, n * 4 + how, err))
         return err->status;
-    peers->n_bytes += n * (how == KL_SUM_FLOATS ? sizeof(float) : sizeof(double));
+    count(peers, 1, n * (how == KL_SUM_FLOATS ? sizeof(float) : sizeof(double)));
     return peers->transport.combine(peers->transport.self, how, numbers, n) ? lost(peers, err)
                                                                             : KL_OK;
 }
@@ -211,7 +218,7 @@ enum kl_status kl_peers_gather(struct kl_peers *peers, const void *own, size_t n
     }
     if (agree_to(peers, CALL_GATHER, n_bytes, err))
         return err->status;
-    peers->n_bytes += n_bytes;
+    count(peers, 1, n_bytes);
     return peers->transport.gather(peers->transport.self, own, n_bytes, all) ? lost(peers, err)
                                                                              : KL_OK;
 }
@@ -267,7 +274,7 @@ enum kl_status kl_peers_broadcast(struct kl_peers *peers, void *bytes, size_t n_
         return KL_OK;
     if (agree_to(peers, CALL_BROADCAST, n_bytes, err))
         return err->status;
-    peers->n_bytes += peers->transport.own == 0 ? n_bytes : 0;
+    count(peers, 1, peers->transport.own == 0 ? n_bytes : 0);
     return peers->transport.broadcast(peers->transport.self, bytes, n_bytes) ? lost(peers, err)
                                                                              : KL_OK;
 }

@@ -88,7 +88,11 @@ enum kl_status kl_peers_meet(struct kl_peers *peers, struct kl_error *err);
 /* Whether all processes say yes: for what one of them may have kept, and another not. */
 enum kl_status kl_peers_agree(struct kl_peers *peers, int own, int *all, struct kl_error *err);
 
-/* Bytes that this process has sent by now, as the calls above put it: numbers it gave to others. */
-uint64_t kl_peers_bytes(const struct kl_peers *peers);
+/* How much this process has told the others by now: calls of those above, and the bytes that it put
+ * into them. Thread-safe. */
+struct kl_peers_told {
+    uint64_t n_calls, n_bytes;
+};
+struct kl_peers_told kl_peers_told(const struct kl_peers *peers);
 
 #endif

@@ -33,10 +33,11 @@ static enum kl_status check_same(const struct kl_run *run, struct kl_peers *peer
                              "each the same one",
                              p, run->path);
     if (!status && run->n_shards == 1)
-        status = kl_fail(err, KL_ERR_USAGE,
-                         "%s is one file, and this job has %u processes, which take a shard each: "
-                         "'keylight split %s --shards %u' cuts it",
-                         run->path, kl_peers_n(peers), run->path, kl_peers_n(peers));
+        status =
+            kl_fail(err, KL_ERR_USAGE,
+                    "%s is one file, and this job has %u processes, which take a shard or more "
+                    "each: cut it into as many ('keylight split')",
+                    run->path, kl_peers_n(peers));
     free(all);
     return status;
 }

@@ -36,7 +36,7 @@ void kl_serve_memory(struct kl_service *service, const struct kl_request *reques
     if (kl_request_allows(request, reply, NULL))
         return;
     kl_served_memory(service->served, &copied, &most);
-    kl_reply_json(reply, kl_json_memory(copied, most));
+    kl_reply_json(reply, kl_json_memory(copied, most, kl_served_peers(service->served)));
 }
 
 void kl_serve_ranks(const struct kl_request *request, struct kl_reply *reply)

@@ -13,6 +13,7 @@ class Server:
     """keylight serve on a port of its own, perhaps under another program; stop() checks that it said nothing on stderr."""
 
     def __init__(self, *arguments, environment=None, under=()):
+        self.folder = arguments[0] if arguments else ""
         self.process = subprocess.Popen([*under, tap.KEYLIGHT, "serve", *arguments, "--port", "0"],
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                         env={**os.environ, **(environment or {})})
