@@ -156,13 +156,16 @@ static enum kl_status read_words(int argc, char **argv, struct request *request,
         {.type = KL_OPTION_END}};
     const struct kl_options options = {
         .examples = "one run, in the browser\nkeylight serve quick.keylight --open\n"
-                    "every run of a folder, on another port\nkeylight serve runs --port 9000\n",
+                    "every run of a folder, on another port\nkeylight serve runs --port 9000\n"
+                    "a run in shards, held by four processes\nmpirun -n 4 keylight serve DIR\n",
         .command = "serve",
         .usage = "serve RUN|FOLDER... [OPTION...]",
         .about =
             "Serves a page to explore runs with, all those of a folder if one is named, on this "
             "machine, until interrupted. One in training is shown as of its last checkpoint, and "
-            "followed until it is finished.",
+            "followed until it is finished. Started by mpirun, several processes share a run that "
+            "is "
+            "cut into shards (keylight split).",
         .options = table};
 
     return kl_options_parse(&options, argc, argv, &request->n_runs, &request->helped, err);
