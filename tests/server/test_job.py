@@ -24,18 +24,13 @@ def under(n):
 
 def set_up():
     if not shutil.which("mpirun") or "without MPI" in run(2, "--version").stderr:
-        return
+        raise tap.Skip("mpirun, or keylight built with MPI, is missing")
     make_runs(FOLDER)
 
 
 def run(n, *arguments, **options):
     """keylight by n processes; returns the completed process."""
     return subprocess.run([*under(n), tap.KEYLIGHT, *map(str, arguments)], capture_output=True, text=True, timeout=240, **options)
-
-
-def needs_mpi():
-    if not RUNS:
-        raise tap.Skip("mpirun, or keylight built with MPI, is missing")
 
 
 def job(name, n, n_shards=None, *more):
@@ -73,7 +68,6 @@ def finish(server):
 
 
 def test_every_question_is_answered_as_by_one_process_that_has_the_whole_run():
-    needs_mpi()
     for name, n in (("images", 3), ("images", 2), ("text", 3), ("adam", 3)):
         whole_id, whole = answers(RUNS[name], QUESTIONS[name])
         job_id, shared = answers(shards_of(name, 5), QUESTIONS[name], under=under(n))
@@ -84,7 +78,6 @@ def test_every_question_is_answered_as_by_one_process_that_has_the_whole_run():
 
 
 def test_drawings_texts_and_figures_too():
-    needs_mpi()
     questions = {
         "images": [("/spotlight", {"pixels": [3 * i % 256 for i in range(made_size())], "layer": 2}),
                    ("/strips", {"pixels": [7 * i % 256 for i in range(made_size())]}),
@@ -115,7 +108,6 @@ def made_size():
 
 
 def test_the_command_line_too():
-    needs_mpi()
     folder = shards_of("images", 4)
     for arguments in (("query", "--sample", "test/a/3", "--json"), ("report", "--json"), ("suspects", "--json"),
                       ("influence", "--check", "3", "--leave", "0.3", "--queries", "4", "--json"),
@@ -132,7 +124,6 @@ def test_the_command_line_too():
 
 
 def test_what_a_job_cannot_do_is_said_once_with_what_helps():
-    needs_mpi()
     for n, arguments, says in ((2, ("query", RUNS["images"], "--sample", "test/a/3"), "split"),
                                (4, ("query", shards_of("images", 3), "--sample", "test/a/3"), "none is left for process 3"),
                                (2, ("train", "--preset", "quick", "--data", "strokes", "--output", os.path.join(FOLDER, "no.keylight")), "without mpirun"),
@@ -146,7 +137,6 @@ def test_what_a_job_cannot_do_is_said_once_with_what_helps():
 
 
 def test_missing_shards_are_said_and_the_rest_answers():
-    needs_mpi()
     folder = shards_of("images", 5)
     os.remove(os.path.join(folder, "images.3.keylight"))
     question = "/attention?sample=test/a/3&views=time"
@@ -159,7 +149,6 @@ def test_missing_shards_are_said_and_the_rest_answers():
 
 
 def test_what_one_process_finds_damaged_all_refuse_and_go_on():
-    needs_mpi()
     server = job("images", 3)
     path = os.path.join(server.folder, "images.2.keylight")
     finish(server)
@@ -181,7 +170,6 @@ def test_what_one_process_finds_damaged_all_refuse_and_go_on():
 
 
 def test_many_ask_at_once():
-    needs_mpi()
     server = job("images", 3)
     try:
         whole_id, failures = run_id(server), []
@@ -208,7 +196,6 @@ def test_many_ask_at_once():
 
 
 def test_training_is_left_to_the_command_line():
-    needs_mpi()
     server = job("images", 2)
     try:
         server.problem(f"/api/v1/runs/{run_id(server)}/retrain", 400, method="POST", body='{"without": "top:3", "sample": "test/a/3"}',
@@ -218,7 +205,6 @@ def test_training_is_left_to_the_command_line():
 
 
 def test_a_killed_process_ends_the_job_and_its_shards_are_named():
-    needs_mpi()
     for number, says in ((2, "shards 4, 5 of"), (0, "shards 0, 1 of")):
         server = job("images", 3, 6)
         assert server.ask(f"/api/v1/runs/{run_id(server)}/strips?sample=test/a/3")[0] == 200
