@@ -14,6 +14,7 @@ from client import Server  # noqa: E402
 from reader import Reader, sign, wrong_rows  # noqa: E402
 from sets import QUESTIONS, RUNS, alike, answers, make_runs, shards_of  # noqa: E402
 
+
 def set_up():
     make_runs(FOLDER)
 
