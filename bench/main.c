@@ -120,10 +120,6 @@ static void run_parts(struct bench *bench, const char *dataset, int argc, char *
         bench_opening(bench);
     if (is_wanted(argc, argv, "training"))
         bench_training(dataset, TRAINED);
-    if (is_wanted(argc, argv, "processes")) {
-        make_run(bench, SMALL_RUN, dataset, " --steps 500");
-        bench_processes(bench, SMALL_RUN);
-    }
     bench->streamed = open_run(bench, bench->path);
     note_number("patterns", (double)bench->streamed->history.n_patterns);
     bench_size(bench);
@@ -134,6 +130,10 @@ static void run_parts(struct bench *bench, const char *dataset, int argc, char *
         bench_peers(bench, KEYS);
     kl_blas_single_thread(); /* as the server and the report have it */
     bench_scans(bench);
+    if (is_wanted(argc, argv, "processes")) {
+        make_run(bench, SMALL_RUN, dataset, " --steps 500");
+        bench_processes(bench, SMALL_RUN);
+    }
     if (is_wanted(argc, argv, "requests"))
         bench_requests(bench);
     if (is_wanted(argc, argv, "adam"))

@@ -69,7 +69,7 @@ static double told(struct job *job, const char *which)
 }
 
 /* Milliseconds of a request, and what it tells. */
-static void measure_one(struct job *job, const char *what, const char *name)
+static void measure_one(struct job *job, const char *what, const char *name, double read_ms)
 {
     double times[PLAIN], calls, bytes;
     char row[100];
@@ -86,7 +86,11 @@ static void measure_one(struct job *job, const char *what, const char *name)
         times[i] = kl_now_ms() - times[i];
     }
     snprintf(row, sizeof row, "%s, %u", name, job->n);
-    tell(row, "ms", spread_of(times, PLAIN));
+    if (read_ms > 0)
+        tell_ratio(row, "ms", spread_of(times, PLAIN), spread_of(times, PLAIN).median / read_ms,
+                   "reading the layer's keys once", (struct bar){0, 0});
+    else
+        tell(row, "ms", spread_of(times, PLAIN));
     if (job->n == 1)
         return;
     tell("  calls of it", "", single((told(job, "told_calls") - calls) / PLAIN));
@@ -108,7 +112,8 @@ static void split(const struct bench *bench, const char *path, const char *folde
     }
 }
 
-static void bench_run(const struct bench *bench, const char *path, const char *folder)
+static void bench_run(const struct bench *bench, const char *path, const char *folder,
+                      double read_ms)
 {
     struct job job = {.bench = bench, .folder = folder};
     struct kl_run *run = NULL;
@@ -123,9 +128,10 @@ static void bench_run(const struct bench *bench, const char *path, const char *f
     section(title);
     for (job.n = 1; job.n <= MOST; job.n++) {
         start(&job);
-        measure_one(&job, "spotlight?k=100&", "the 100 best patterns, processes");
-        measure_one(&job, "views/time?", "attention over time");
-        measure_one(&job, "spotlight?k=100&by=sample&", "the 100 best samples");
+        measure_one(&job, "spotlight?k=100&contributions=no&", "the 100 best patterns, processes",
+                    read_ms);
+        measure_one(&job, "views/time?", "attention over time, contributions, processes", 0);
+        measure_one(&job, "spotlight?k=100&by=sample&", "the 100 best samples, processes", 0);
         end(&job);
     }
 }
@@ -142,6 +148,6 @@ void bench_processes(const struct bench *bench, const char *small)
     setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
     split(bench, bench->path, "bench/shards");
     split(bench, small, "bench/small-shards");
-    bench_run(bench, bench->path, "bench/shards");
-    bench_run(bench, small, "bench/small-shards");
+    bench_run(bench, bench->path, "bench/shards", bench_read_ms(bench, LAYER - 1));
+    bench_run(bench, small, "bench/small-shards", 0);
 }

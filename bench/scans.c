@@ -114,6 +114,16 @@ static void clear(struct pass *pass)
     free(pass->sums);
 }
 
+double bench_read_ms(const struct bench *bench, uint32_t layer)
+{
+    struct pass pass = pass_over(bench->pool, bench->resident, layer);
+    struct timed timed = {.run = read_all, .job = &pass};
+
+    measure(&timed, 1, ROUNDS);
+    clear(&pass);
+    return timed.spread.median;
+}
+
 static double anonymous_megabytes(void)
 {
     FILE *file = fopen("/proc/self/status", "r");

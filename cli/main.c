@@ -129,11 +129,10 @@ int main(int argc, char **argv)
 
     raise_limit();
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is told as a full disk is */
-    status = kl_job_join(&err);
-    if (!status) {
+    status = kl_job_join(argc, argv, &err);
+    if (!status)
         status = run(argc, argv, &err);
-        status = kl_peers_end(kl_job_peers(), status, &err);
-    }
+    status = kl_peers_end(kl_job_peers(), status, &err);
     if ((fflush(stdout) || ferror(stdout)) && !status)
         status = kl_fail(&err, KL_ERR_IO, "cannot write the output: %s", strerror(errno));
     if (status)

@@ -18,6 +18,8 @@ static void append(struct kl_error *err, const char *text, const char *path)
 
 enum kl_status kl_remedy(struct kl_error *err, const char *path)
 {
+    if (err->is_told)
+        return err->status;
     switch (err->status) {
     case KL_ERR_NOT_FOUND:
         append(err, ": check the name, or make it with 'keylight train --output ", path);

@@ -196,6 +196,10 @@ static enum kl_status follow(struct kl_served *served, const char *draft, struct
                       "%s is not finished: several processes share finished runs alone", draft)
             : kl_served_follow(served, draft, err);
 
+    if (kl_job_is_shared()) { /* as after each run that is opened */
+        status = kl_peers_end(kl_job_peers(), status, err);
+        kl_peers_begin(kl_job_peers());
+    }
     if (!status)
         fprintf(stderr, "%s is not finished: it is shown as of its last checkpoint%s\n", draft,
                 kl_follow_is_written(draft) ? ", and followed" : "");
@@ -440,9 +444,12 @@ enum kl_status kl_cli_serve(int argc, char **argv, struct kl_error *err)
     if (!status)
         print_what_is_missing(served);
     status = kl_peers_end(kl_job_peers(), status, err); /* each request is a talk of its own */
-    if (!status)
-        status = kl_job_speaks() ? serve(&request, served, pool, browser, gave_up_files, err)
-                                 : kl_server_help(served, pool, err);
+    if (!status && kl_job_speaks()) {
+        status = serve(&request, served, pool, browser, gave_up_files, err);
+        kl_server_dismiss(served);
+    } else if (!status) {
+        status = kl_server_help(served, pool, err);
+    }
     kl_served_free(served);
     kl_run_files_clear(&files);
     kl_pool_free(pool);

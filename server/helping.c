@@ -17,3 +17,17 @@ enum kl_status kl_server_help(struct kl_served *served, struct kl_pool *pool, st
     kl_service_clear(&service);
     return status;
 }
+
+static void keep(void *self)
+{
+    (void)self;
+}
+
+void kl_server_dismiss(struct kl_served *served)
+{
+    struct kl_sharing sharing;
+
+    kl_sharing_init(&sharing, kl_served_peers(served), keep, NULL);
+    kl_sharing_stop(&sharing);
+    kl_sharing_clear(&sharing);
+}

@@ -30,6 +30,7 @@ void kl_service_init(struct kl_service *service, struct kl_served *served, struc
     kl_jobs_init(&service->jobs, pool);
     kl_sample_lists_init(&service->lists);
     kl_turns_init(&service->turns, KL_SCANS_MAX);
+    kl_turns_init(&service->shared_turns, 1);
     sem_init(&service->pictures, 0, KL_PICTURES_MAX);
 }
 
@@ -40,6 +41,7 @@ void kl_service_clear(struct kl_service *service)
     kl_batch_queries_clear(&service->batch);
     kl_inquiries_clear(&service->inquiries);
     kl_turns_clear(&service->turns);
+    kl_turns_clear(&service->shared_turns);
     kl_sharing_clear(&service->sharing);
     sem_destroy(&service->pictures);
 }
@@ -147,21 +149,24 @@ static void route_below(struct kl_service *service, struct kl_run *run, const ch
 }
 
 /* Whether what lies below is answered from the history, which all processes have together. */
-static int is_of_history(const char *rest)
+static int is_of_history(const struct kl_run *run, const char *rest)
 {
     return kl_is_about_subject(rest) || !strcmp(rest, "heat") || !strcmp(rest, "common") ||
-           !strcmp(rest, "suspects") || !strcmp(rest, "map");
+           !strcmp(rest, "suspects") || (!strcmp(rest, "map") && run->history.queries);
 }
 
 /* By all processes of the job, if there are several and they are needed. */
 static void route_shared(struct kl_service *service, struct kl_run *run, const char *rest,
                          const struct kl_request *request, struct kl_reply *reply)
 {
-    if (kl_peers_n(run->history.peers) == 1 || service->follows || !is_of_history(rest)) {
+    if (kl_peers_n(run->history.peers) == 1 || service->follows || !is_of_history(run, rest)) {
         route_below(service, run, rest, request, reply);
-    } else if (!kl_sharing_begin(&service->sharing, request, reply)) {
-        route_below(service, run, rest, request, reply);
-        kl_sharing_end(&service->sharing, reply);
+    } else if (kl_turns_take(&service->shared_turns, request, reply)) {
+        if (!kl_sharing_begin(&service->sharing, request, reply)) {
+            route_below(service, run, rest, request, reply);
+            kl_sharing_end(&service->sharing, reply);
+        }
+        kl_turns_give(&service->shared_turns);
     }
 }
 
@@ -207,12 +212,14 @@ static void route_run(struct kl_service *service, const char *path,
     if (kl_run_is_sound(run) && !is_too_large(run, request, reply))
         route_shared(service, run, path + length + (path[length] == '/'), request, reply);
     if (!kl_run_is_sound(run)) { /* perhaps while it was read */
+        struct kl_error err;
+
+        kl_fail(&err, KL_ERR_IO,
+                "the file of this run was changed, or cut off, while it was served: what is read "
+                "of it is no answer; put a whole copy in its place and start the server again");
         free(reply->owned);
         memset(reply, 0, sizeof *reply);
-        kl_reply_problem(reply, 500, NULL,
-                         "the file of this run was changed, or cut off, while it was served: what "
-                         "is read of it is no answer; put a whole copy in its place and start the "
-                         "server again");
+        kl_reply_error(reply, NULL, &err);
     }
     if (run->history.n_missing)
         reply->history_share = kl_history_share(&run->history);

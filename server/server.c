@@ -478,7 +478,6 @@ void kl_server_stop(struct kl_server *server)
 
         wait_until_idle(server);
         MHD_stop_daemon(server->daemon);
-        kl_sharing_stop(&server->service.sharing);
         if (fd != MHD_INVALID_SOCKET)
             close(fd);
     }

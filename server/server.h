@@ -26,4 +26,7 @@ void kl_server_stop(struct kl_server *server);
  * KL_ERR_MEMORY, KL_ERR_PEERS. */
 enum kl_status kl_server_help(struct kl_served *served, struct kl_pool *pool, struct kl_error *err);
 
+/* Of process 0, in the end, whether it could serve or not: lets the others stop. */
+void kl_server_dismiss(struct kl_served *served);
+
 #endif

@@ -129,8 +129,8 @@ int kl_sharing_begin(struct kl_sharing *sharing, const struct kl_request *reques
     return status ? -1 : 0;
 }
 
-/* All know of an answer, after it, whether anything went wrong. */
-static void conclude(struct kl_sharing *sharing, const struct kl_reply *reply)
+/* All know of an answer, after it, whether anything went wrong; then it is none. */
+static void conclude(struct kl_sharing *sharing, struct kl_reply *reply)
 {
     struct kl_error err = {.status = reply->failed};
     enum kl_status status;
@@ -139,9 +139,14 @@ static void conclude(struct kl_sharing *sharing, const struct kl_reply *reply)
     status = kl_peers_end(sharing->peers, reply->failed, &err);
     if (status && status != KL_ERR_USAGE && status != KL_ERR_NOT_FOUND)
         sharing->forget(sharing->self);
+    if (status && !reply->failed) { /* what another one read is part of it */
+        free(reply->owned);
+        memset(reply, 0, sizeof *reply);
+        kl_reply_error(reply, NULL, &err);
+    }
 }
 
-void kl_sharing_end(struct kl_sharing *sharing, const struct kl_reply *reply)
+void kl_sharing_end(struct kl_sharing *sharing, struct kl_reply *reply)
 {
     conclude(sharing, reply);
     pthread_mutex_unlock(&sharing->lock);
@@ -184,14 +189,16 @@ enum kl_status kl_sharing_follow(struct kl_sharing *sharing, kl_sharing_route ro
 
         kl_peers_begin(sharing->peers);
         status = hear(sharing, &head, &bytes, err);
-        if (!status && head.n_bytes > 0) {
+        if (status) { /* all refuse it, and go on */
+            (void)kl_peers_end(sharing->peers, status, err);
+        } else if (head.n_bytes > 0) {
             unpack(&head, bytes, &request);
             route(self, &request, &reply);
             conclude(sharing, &reply);
         }
         free(reply.owned);
         free(bytes);
-        if (status || head.n_bytes == 0)
+        if (kl_peers_are_lost(sharing->peers) || (!status && head.n_bytes == 0))
             return status;
     }
 }

@@ -32,8 +32,9 @@ void kl_sharing_clear(struct kl_sharing *sharing);
 int kl_sharing_begin(struct kl_sharing *sharing, const struct kl_request *request,
                      struct kl_reply *reply);
 
-/* Waits for the others, and has them know how it went. */
-void kl_sharing_end(struct kl_sharing *sharing, const struct kl_reply *reply);
+/* Waits for the others, and has them know how it went; where one of them failed, its problem is in
+ * *reply. */
+void kl_sharing_end(struct kl_sharing *sharing, struct kl_reply *reply);
 
 /* Of process 0, when nobody asks any more: the others leave kl_sharing_follow. */
 void kl_sharing_stop(struct kl_sharing *sharing);

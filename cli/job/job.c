@@ -9,6 +9,9 @@
 
 #include "cli/job/transport.h"
 #include "cli/job/watch.h"
+#include "config.h"
+#include "core/base/hash.h"
+#include "core/base/memory.h"
 
 /* What those who start jobs tell each process: its number, and how many there are. */
 static const struct {
@@ -49,7 +52,28 @@ static void be_quiet(void)
     signal(SIGTERM, SIG_IGN);
 }
 
-enum kl_status kl_job_join(struct kl_error *err)
+/* Whether all were started with the same words and are of one version: otherwise each would do
+ * something else, or the same of something else. */
+static enum kl_status compare_words(int argc, char **argv, struct kl_error *err)
+{
+    uint64_t own = kl_hash(KL_HASH_START, PACKAGE_VERSION, sizeof PACKAGE_VERSION), *all = NULL;
+    enum kl_status status = kl_alloc(&all, kl_peers_n(peers), sizeof *all, "the words", err);
+
+    for (int i = 1; i < argc; i++)
+        own = kl_hash(own, argv[i], strlen(argv[i]) + 1);
+    if (!status)
+        status = kl_peers_gather(peers, &own, sizeof own, all, err);
+    for (uint32_t p = 1; !status && p < kl_peers_n(peers); p++)
+        if (all[p] != all[0])
+            status = kl_fail(err, KL_ERR_USAGE,
+                             "process %u of this job was started with other words than process 0, "
+                             "or is another version: start all with the same",
+                             p);
+    free(all);
+    return status;
+}
+
+enum kl_status kl_job_join(int argc, char **argv, struct kl_error *err)
 {
     struct kl_transport transport;
     uint32_t own, n = read_size(&own);
@@ -64,7 +88,7 @@ enum kl_status kl_job_join(struct kl_error *err)
             "of each other: build it with libopenmpi-dev (configure --with-mpi)",
             n);
     kl_watch(own, n);
-    status = kl_transport_open(&transport, &n_neighbours, err);
+    status = kl_transport_open(n, &transport, &n_neighbours, err);
     if (!status)
         status = kl_peers_create(&transport, &peers, err);
     if (status)
@@ -72,16 +96,19 @@ enum kl_status kl_job_join(struct kl_error *err)
     if (transport.own > 0)
         be_quiet();
     kl_peers_begin(peers);
-    return KL_OK;
+    return compare_words(argc, argv, err);
 }
 
 void kl_job_leave(void)
 {
+    int is_lost;
+
     if (!peers)
         return;
+    is_lost = kl_peers_are_lost(peers);
     kl_peers_free(peers);
     peers = NULL;
-    kl_transport_close();
+    kl_transport_close(is_lost);
 }
 
 struct kl_peers *kl_job_peers(void)

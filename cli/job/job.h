@@ -10,8 +10,9 @@
 /* Joins the job, if this process was started by mpirun with others: from here on the process is a
  * child of the one that was started, which waits for it and, should it be killed, says which shards
  * went with it; and stdout and stderr of all but process 0 lead nowhere. At the start of a program,
- * once. Errors: KL_ERR_USAGE (this build has no MPI), KL_ERR_PEERS. */
-enum kl_status kl_job_join(struct kl_error *err);
+ * once, with its words, which have to be the same for all. Errors: KL_ERR_USAGE (this build has no
+ * MPI, or the words differ), KL_ERR_PEERS. */
+enum kl_status kl_job_join(int argc, char **argv, struct kl_error *err);
 
 /* Ends what that began, after all processes have met (kl_peers_end). */
 void kl_job_leave(void);
@@ -25,7 +26,8 @@ int kl_job_is_shared(void);
 /* How many of its processes are on this machine. */
 uint32_t kl_job_neighbours(void);
 
-/* What is lost with this process, of a run that it opened, should it be killed. */
+/* What is lost with this process, besides what was told before, should it be killed: its shards of
+ * a run that it opened. */
 void kl_job_holds(const struct kl_run *run);
 
 #endif

@@ -5,7 +5,6 @@
 #ifdef HAVE_MPI
 
 #include <mpi.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -33,14 +32,14 @@ static int wait_for(MPI_Request *request)
     return 0;
 }
 
-static int broadcast(void *self, void *bytes, size_t n_bytes)
+/* What process from has, in pieces. */
+static int send_from(uint32_t from, char *bytes, size_t n_bytes)
 {
-    (void)self;
     for (size_t at = 0; at < n_bytes; at += AT_ONCE) {
         size_t n = n_bytes - at < AT_ONCE ? n_bytes - at : AT_ONCE;
         MPI_Request request;
 
-        if (MPI_Ibcast((char *)bytes + at, (int)n, MPI_BYTE, 0, MPI_COMM_WORLD, &request) !=
+        if (MPI_Ibcast(bytes + at, (int)n, MPI_BYTE, (int)from, MPI_COMM_WORLD, &request) !=
                 MPI_SUCCESS ||
             wait_for(&request))
             return -1;
@@ -48,41 +47,30 @@ static int broadcast(void *self, void *bytes, size_t n_bytes)
     return 0;
 }
 
-/* A piece of what each process has, into rows of the whole. */
-static int gather_piece(const struct kl_transport *transport, const char *own, size_t n,
-                        size_t n_bytes, char *all, char *rows)
+static int broadcast(void *self, void *bytes, size_t n_bytes)
 {
-    MPI_Request request;
-
-    if (MPI_Iallgather(own, (int)n, MPI_BYTE, rows, (int)n, MPI_BYTE, MPI_COMM_WORLD, &request) !=
-            MPI_SUCCESS ||
-        wait_for(&request))
-        return -1;
-    for (uint32_t p = 0; rows != all && p < transport->n; p++)
-        memcpy(all + p * n_bytes, rows + p * n, n);
-    return 0;
+    (void)self;
+    return send_from(0, bytes, n_bytes);
 }
 
 static struct kl_transport world;
 
 static int gather(void *self, const void *own, size_t n_bytes, void *all)
 {
-    size_t at_once = AT_ONCE / world.n;
-    char *rows;
-    int failed = 0;
+    MPI_Request request;
 
+    if (n_bytes > AT_ONCE / world.n) { /* one process after the other, in pieces */
+        memcpy((char *)all + world.own * n_bytes, own, n_bytes);
+        for (uint32_t p = 0; p < world.n; p++)
+            if (send_from(p, (char *)all + p * n_bytes, n_bytes))
+                return -1;
+        return 0;
+    }
     (void)self;
-    if (n_bytes <= at_once)
-        return gather_piece(&world, own, n_bytes, n_bytes, all, all);
-    rows = malloc(at_once * world.n);
-    if (!rows)
+    if (MPI_Iallgather(own, (int)n_bytes, MPI_BYTE, all, (int)n_bytes, MPI_BYTE, MPI_COMM_WORLD,
+                       &request) != MPI_SUCCESS)
         return -1;
-    for (size_t at = 0; !failed && at < n_bytes; at += at_once)
-        failed = gather_piece(&world, (const char *)own + at,
-                              n_bytes - at < at_once ? n_bytes - at : at_once, n_bytes,
-                              (char *)all + at, rows);
-    free(rows);
-    return failed;
+    return wait_for(&request);
 }
 
 /* To process 0 and from there back, so that all have the same to the bit. */
@@ -122,8 +110,8 @@ int kl_transport_exists(void)
     return 1;
 }
 
-enum kl_status kl_transport_open(struct kl_transport *transport, uint32_t *n_neighbours,
-                                 struct kl_error *err)
+enum kl_status kl_transport_open(uint32_t expected, struct kl_transport *transport,
+                                 uint32_t *n_neighbours, struct kl_error *err)
 {
     MPI_Comm machine;
     int provided = 0, own = 0, n = 1, near = 1;
@@ -135,6 +123,12 @@ enum kl_status kl_transport_open(struct kl_transport *transport, uint32_t *n_nei
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
     MPI_Comm_rank(MPI_COMM_WORLD, &own);
     MPI_Comm_size(MPI_COMM_WORLD, &n);
+    if ((uint32_t)n != expected)
+        return kl_fail(
+            err, KL_ERR_PEERS,
+            "who started this process says that there are %u, and its MPI finds %d: start "
+            "it by the mpirun of the MPI that keylight was built with, or without",
+            expected, n);
     MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &machine);
     MPI_Comm_size(machine, &near);
     MPI_Comm_free(&machine);
@@ -144,8 +138,10 @@ enum kl_status kl_transport_open(struct kl_transport *transport, uint32_t *n_nei
     return KL_OK;
 }
 
-void kl_transport_close(void)
+void kl_transport_close(int is_lost)
 {
+    if (is_lost) /* the others wait for what does not come */
+        MPI_Abort(MPI_COMM_WORLD, 1);
     MPI_Finalize();
 }
 
@@ -156,16 +152,18 @@ int kl_transport_exists(void)
     return 0;
 }
 
-enum kl_status kl_transport_open(struct kl_transport *transport, uint32_t *n_neighbours,
-                                 struct kl_error *err)
+enum kl_status kl_transport_open(uint32_t expected, struct kl_transport *transport,
+                                 uint32_t *n_neighbours, struct kl_error *err)
 {
+    (void)expected;
     (void)transport;
     (void)n_neighbours;
     return kl_fail(err, KL_ERR_PEERS, "this keylight was built without MPI");
 }
 
-void kl_transport_close(void)
+void kl_transport_close(int is_lost)
 {
+    (void)is_lost;
 }
 
 #endif

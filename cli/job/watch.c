@@ -28,9 +28,11 @@ static void tell(uint32_t own, uint32_t n, int number)
     fprintf(
         stderr,
         "keylight: process %u of %u, which had %s, was killed (signal %d, %s), and the job ends "
-        "with it: start it again; without these shards it goes on with the rest of the history, "
-        "and says so in every answer\n",
-        own, n, *note ? note : "opened no run yet", number, strsignal(number));
+        "with it: start it again%s\n",
+        own, n, *note ? note : "opened no run yet", number, strsignal(number),
+        own ? ", or, without what it had, with fewer processes: answers then say from which share "
+              "of the history they are"
+            : "");
 }
 
 /* Waits for the child's end, and ends as it did. */
@@ -71,6 +73,8 @@ void kl_watch(uint32_t own, uint32_t n)
 
 void kl_watch_note(const char *holds)
 {
+    size_t used = note ? strlen(note) : 0;
+
     if (note)
-        snprintf(note, NOTE_BYTES, "%s", holds);
+        snprintf(note + used, NOTE_BYTES - used, "%s%s", used ? ", and " : "", holds);
 }

@@ -10,7 +10,7 @@
  * process can be made, there is nobody who waits. Before there are threads. */
 void kl_watch(uint32_t own, uint32_t n);
 
-/* What the sentence says was held: a clause, "shards 2 and 3 of mnist.keylight". */
+/* What the sentence says was held, besides what was said before: "shards 2, 3 of m.keylight". */
 void kl_watch_note(const char *holds);
 
 #endif

@@ -1,5 +1,6 @@
 #include <stdio.h>
 
+#include "cli/job/job.h"
 #include "cli/output/json.h"
 #include "cli/output/progress.h"
 #include "cli/retraining/retraining.h"
@@ -67,7 +68,7 @@ enum kl_status kl_errand_run(const struct kl_errand_command *command, struct kl_
         status = kl_errand_do(&errand, session.run, session.pool, &work, &result, err);
         kl_counter_end(&counter);
     }
-    if (!status)
+    if (!status && kl_job_speaks())
         status = tell(command, &errand, session.run, &result, err);
     kl_errand_result_clear(&result);
     kl_errand_clear(&errand);

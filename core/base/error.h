@@ -31,6 +31,7 @@ enum kl_status {
 
 struct kl_error {
     enum kl_status status;
+    int is_told;        /* by another process (core/peers/peers.h), which has said what helps */
     char parameter[32]; /* the setting or parameter at fault, by its name; or empty */
     char message[4608]; /* room for a path of the longest kind */
 };

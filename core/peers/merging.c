@@ -31,6 +31,9 @@ enum kl_status kl_peers_merge_tops(struct kl_peers *peers, struct kl_top *tops, 
     for (uint32_t i = 0; !status && i < n; i++)
         tops[i].n = 0;
     for (size_t i = 0; !status && i < n_all; i++)
+        if (all[i].list >= n)
+            status = kl_fail(err, KL_ERR_PEERS, "the processes of this job list different things");
+    for (size_t i = 0; !status && i < n_all; i++)
         kl_top_offer(&tops[all[i].list], all[i].item.score, all[i].item.index);
     free(own);
     free(all);

@@ -62,6 +62,11 @@ uint32_t kl_peers_own(const struct kl_peers *peers)
     return peers->transport.own;
 }
 
+int kl_peers_are_lost(const struct kl_peers *peers)
+{
+    return peers->is_lost;
+}
+
 uint32_t kl_peers_n(const struct kl_peers *peers)
 {
     return peers->transport.n;
@@ -102,7 +107,12 @@ static enum kl_status name_failure(const struct kl_peers *peers, struct kl_error
 
         if (!reason->status)
             continue;
-        *err = *reason;
+        if (reason->is_told || p == peers->transport.own)
+            *err = *reason;
+        else
+            kl_fail_on(err, reason->status, reason->parameter, "process %u: %s", p,
+                       reason->message);
+        err->is_told = 1;
         return reason->status;
     }
     return kl_fail(err, KL_ERR_PEERS,
@@ -206,6 +216,15 @@ enum kl_status kl_peers_largest(struct kl_peers *peers, uint64_t *numbers, size_
                                 struct kl_error *err)
 {
     return combine(peers, KL_LARGEST_COUNTS, numbers, n, err);
+}
+
+enum kl_status kl_peers_smallest(struct kl_peers *peers, uint32_t *number, struct kl_error *err)
+{
+    uint64_t opposite = UINT32_MAX - *number;
+    enum kl_status status = kl_peers_largest(peers, &opposite, 1, err);
+
+    *number = UINT32_MAX - (uint32_t)opposite;
+    return status;
 }
 
 enum kl_status kl_peers_gather(struct kl_peers *peers, const void *own, size_t n_bytes, void *all,

@@ -67,6 +67,10 @@ enum kl_status kl_peers_sum_counts(struct kl_peers *peers, uint64_t *numbers, si
 enum kl_status kl_peers_largest(struct kl_peers *peers, uint64_t *numbers, size_t n,
                                 struct kl_error *err);
 
+/* The smallest of a number over all processes: of workers, as what is done in rounds has to be the
+ * same everywhere. */
+enum kl_status kl_peers_smallest(struct kl_peers *peers, uint32_t *number, struct kl_error *err);
+
 /* all (processes, n_bytes): what each has in own. */
 enum kl_status kl_peers_gather(struct kl_peers *peers, const void *own, size_t n_bytes, void *all,
                                struct kl_error *err);
@@ -87,6 +91,9 @@ enum kl_status kl_peers_meet(struct kl_peers *peers, struct kl_error *err);
 
 /* Whether all processes say yes: for what one of them may have kept, and another not. */
 enum kl_status kl_peers_agree(struct kl_peers *peers, int own, int *all, struct kl_error *err);
+
+/* Whether the others cannot be reached any more: all that follows fails. */
+int kl_peers_are_lost(const struct kl_peers *peers);
 
 /* How much this process has told the others by now: calls of those above, and the bytes that it put
  * into them. Thread-safe. */

@@ -27,7 +27,7 @@ static enum kl_status check_same(const struct kl_run *run, struct kl_peers *peer
     if (!status)
         status = kl_peers_gather(peers, &own, sizeof own, all, err);
     for (uint32_t p = 0; !status && p < kl_peers_n(peers); p++)
-        if (memcmp(&all[p], &all[0], sizeof *all))
+        if (strcmp(all[p].run, all[0].run) || all[p].n_shards != all[0].n_shards)
             status = kl_fail(err, KL_ERR_INPUT,
                              "process %u of this job opens another run than process 0 (%s): give "
                              "each the same one",
@@ -58,6 +58,21 @@ static int choose(const struct sight *sights, uint32_t n_shards, uint32_t shard,
     return chosen;
 }
 
+/* Gives each process that has none yet a shard that it sees of one that has several. */
+static void even_out(struct kl_run *run, const struct sight *sights, uint32_t n, uint32_t *loads)
+{
+    for (uint32_t p = 0; p < n; p++)
+        for (uint32_t i = 0; !loads[p] && i < run->n_shards; i++) {
+            int holder = run->shards[i].holder;
+
+            if (holder < 0 || loads[holder] < 2 || !sights[(size_t)p * run->n_shards + i].is_seen)
+                continue;
+            loads[holder]--;
+            loads[p]++;
+            run->shards[i].holder = (int)p;
+        }
+}
+
 /* Divides the shards that anybody sees, in their order, into as many for each. */
 static enum kl_status assign(struct kl_run *run, const struct sight *sights, uint32_t n,
                              struct kl_error *err)
@@ -79,6 +94,8 @@ static enum kl_status assign(struct kl_run *run, const struct sight *sights, uin
         loads[shard->holder]++;
         nth++;
     }
+    if (!status)
+        even_out(run, sights, n, loads);
     for (uint32_t p = 0; !status && p < n; p++)
         if (!loads[p])
             status = kl_fail(err, KL_ERR_USAGE,

@@ -201,9 +201,9 @@ void kl_serve_errand(struct kl_service *service, struct kl_run *run, enum kl_err
     }
     if (request->is_post && kl_peers_n(run->history.peers) > 1) {
         kl_reply_problem(reply, 400, NULL,
-                         "several processes serve this run, and none of them trains beside its "
-                         "answers: ask on the command line ('keylight retrain', 'keylight "
-                         "influence'), whose answers are kept and shown here");
+                         "several processes serve this run, and do not do what takes long beside "
+                         "their answers: ask 'keylight retrain' or 'keylight influence', whose "
+                         "answers are kept and shown here, or one process that serves the run");
         return;
     }
     kl_errand_init(kind, run, &errand);

@@ -23,6 +23,7 @@ struct kl_service {
     struct kl_served *served;
     struct kl_pool *pool;
     struct kl_sharing sharing;     /* with the processes that hold the runs, too */
+    struct kl_turns shared_turns;  /* of what all of these answer: one at a time */
     int follows;                   /* whether this is not the process that is asked */
     struct kl_turns turns;         /* of queries */
     struct kl_batch_queries batch; /* what has been asked of many samples already */

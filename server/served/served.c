@@ -134,8 +134,12 @@ enum kl_status kl_served_load(struct kl_served *served, const char *path, char *
 
     *run = NULL;
     *same = NULL;
-    if (status)
+    status = kl_peers_end(served->peers, status, err); /* all open it, or nobody */
+    kl_peers_begin(served->peers);
+    if (status) {
+        kl_run_close(opened);
         return status;
+    }
     *same = find_same(served, opened, but);
     if (!*same) {
         kl_served_tell_damage(served, opened);

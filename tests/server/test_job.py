@@ -119,11 +119,27 @@ def test_the_command_line_too():
         done = run(3, arguments[0], folder, *arguments[1:])
         assert done.returncode == 0, (arguments, done.stderr)
         alike(json.loads(whole), json.loads(done.stdout), str(arguments))
+    for arguments in (("retrain", "--sample", "test/a/3", "--without", "top:9"), ("influence", "--sample", "test/a/3", "--top", "3")):
+        done = run(3, arguments[0], folder, *arguments[1:])
+        assert done.returncode == 0 and "killed" not in done.stderr and len(done.stdout.splitlines()) > 3, (arguments, done.stderr, done.stdout)
     done = run(2, "figure", folder, "--view", "layers", "--sample", "test/a/3", "--output", os.path.join(FOLDER, "job.svg"))
     assert done.returncode == 0, done.stderr
     tap.succeed("figure", RUNS["images"], "--view", "layers", "--sample", "test/a/3", "--output", os.path.join(FOLDER, "one.svg"))
     with open(os.path.join(FOLDER, "job.svg"), encoding="utf-8") as one, open(os.path.join(FOLDER, "one.svg"), encoding="utf-8") as other:
         assert one.read() == other.read()
+
+
+def test_machines_need_not_be_alike():
+    folder = shards_of("images", 3)
+    for arguments in (("report", "--json"), ("suspects", "--json")):
+        whole = tap.succeed(arguments[0], RUNS["images"], *arguments[1:])
+        command = [tap.KEYLIGHT, arguments[0], folder, *arguments[1:]]
+        done = subprocess.run([*under(1), "taskset", "-c", "0", *command, ":", "-n", "2", *command], capture_output=True, text=True, timeout=240)
+        assert done.returncode == 0, done.stderr
+        alike(json.loads(whole), json.loads(done.stdout), str(arguments))
+    question = [tap.KEYLIGHT, "query", folder, "--sample"]
+    done = subprocess.run([*under(1), *question, "test/a/3", ":", "-n", "1", *question, "test/a/4"], capture_output=True, text=True, timeout=240)
+    assert done.returncode == 2 and "other words" in done.stderr and done.stderr.count("keylight: ") == 1, (done.returncode, done.stderr)
 
 
 def test_what_a_job_cannot_do_is_said_once_with_what_helps():
@@ -170,6 +186,42 @@ def test_what_one_process_finds_damaged_all_refuse_and_go_on():
             assert status == 200, (status, body)
     finally:
         finish(server)
+
+
+def test_a_shard_that_is_cut_off_while_it_is_served_is_no_answer():
+    server = job("images", 3)
+    path = os.path.join(server.folder, "images.2.keylight")
+    try:
+        question = f"/api/v1/runs/{run_id(server)}/spotlight?layer=2&sample=test/a/"
+        assert server.ask(question + "1")[0] == 200
+        os.chmod(path, 0o644)
+        os.truncate(path, 4096)
+        for sample in (2, 1):
+            status, _, body = server.ask(f"{question}{sample}&k=7")
+            assert status == 500 and "cut off" in json.loads(body)["detail"], (status, body)
+    finally:
+        finish(server)
+
+
+def test_one_run_that_cannot_be_opened_leaves_the_others():
+    folder = os.path.join(FOLDER, "two")
+    os.makedirs(folder)
+    for name in ("images", "adam"):
+        for file in os.listdir(shards_of(name, 3)):
+            shutil.copy(os.path.join(shards_of(name, 3), file), folder)
+    path = os.path.join(folder, "images.2.keylight")
+    os.chmod(path, 0o644)
+    db = sqlite3.connect(path)
+    db.execute("DELETE FROM showing_chunk")
+    db.commit()
+    db.close()
+    server = Server(folder, under=under(3))
+    runs = server.json("/api/v1/runs")["runs"]
+    assert len(runs) == 1, runs
+    assert server.ask(f"/api/v1/runs/{runs[0]['id']}/strips?sample=test/a/3")[0] == 200
+    _, errors = finish(server)
+    said = [line for line in errors.splitlines() if line.startswith("keylight: ")]
+    assert len(said) == 1 and "left out" in said[0] and "images.2.keylight is damaged" in said[0] and "process 2" in said[0], errors
 
 
 def test_many_ask_at_once():

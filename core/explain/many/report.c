@@ -18,7 +18,8 @@ struct job {
     const uint32_t *ids;
     uint32_t n, slice, n_tasks, n_done; /* slices: of how many queries, all, and done */
     uint32_t layer;                     /* from 0 */
-    struct kl_slice **slices;           /* (workers) of the round */
+    uint32_t n_workers;                 /* slices of a round */
+    struct kl_slice **slices;           /* (n_workers) of the round */
     struct kl_report *report;
     double *sample_totals;   /* (n_layers, samples of the run) */
     uint32_t *sample_counts; /* (n_layers, samples of the run) times among the top ten */
@@ -177,8 +178,8 @@ static enum kl_status finish_slice(void *argument, unsigned worker, unsigned tas
 /* The next slices, one a worker, layer by layer. */
 static enum kl_status ask_round(struct kl_pool *pool, struct job *job, struct kl_error *err)
 {
-    uint32_t left = job->n_tasks - job->n_done, workers = kl_pool_n_workers(pool);
-    uint32_t n = left < workers ? left : workers, first = job->n_done * job->slice;
+    uint32_t left = job->n_tasks - job->n_done;
+    uint32_t n = left < job->n_workers ? left : job->n_workers, first = job->n_done * job->slice;
     uint32_t n_asked = job->n - first < n * job->slice ? job->n - first : n * job->slice;
     enum kl_status status =
         kl_slices_create(pool, job->rows, job->ids + first, n_asked, job->slice, job->slices, err);
@@ -200,7 +201,7 @@ static enum kl_status ask_round(struct kl_pool *pool, struct job *job, struct kl
     return status;
 }
 
-static enum kl_status allocate(struct job *job, unsigned n_workers, struct kl_error *err)
+static enum kl_status allocate(struct job *job, struct kl_error *err)
 {
     struct kl_report *report = job->report;
     size_t n_layers = report->n_layers, n_rows = n_layers * report->n_datasets;
@@ -230,7 +231,7 @@ static enum kl_status allocate(struct job *job, unsigned n_workers, struct kl_er
     if (!status)
         status = kl_alloc(&job->counted, n_cells, sizeof(uint32_t), "the report", err);
     if (!status)
-        status = kl_alloc(&job->slices, n_workers, sizeof(*job->slices), "the report", err);
+        status = kl_alloc(&job->slices, job->n_workers, sizeof(*job->slices), "the report", err);
     return status ? status : kl_batch_rows_create(job->history, &job->rows, err);
 }
 
@@ -273,9 +274,9 @@ static void conclude(struct job *job)
 }
 
 /* Slices as large as they should be, unless there are not enough for all workers. */
-static uint32_t slice_size(const struct kl_pool *pool, uint32_t n)
+static uint32_t slice_size(uint32_t workers, uint32_t n)
 {
-    uint32_t workers = kl_pool_n_workers(pool), even = (n + workers - 1) / workers;
+    uint32_t even = (n + workers - 1) / workers;
 
     return even < KL_SLICE ? even : KL_SLICE;
 }
@@ -290,12 +291,16 @@ enum kl_status kl_report(struct kl_pool *pool, const struct kl_history *history,
     struct job job = {.history = history,
                       .ids = ids,
                       .n = n,
-                      .slice = slice_size(pool, n),
+                      .n_workers = kl_pool_n_workers(pool),
                       .report = &report,
                       .progress = progress,
                       .self = self};
     double started = kl_now_ms();
-    enum kl_status status = allocate(&job, kl_pool_n_workers(pool), err);
+    enum kl_status status = kl_peers_smallest(history->peers, &job.n_workers, err);
+
+    job.slice = slice_size(job.n_workers, n);
+    if (!status)
+        status = allocate(&job, err);
 
     job.n_tasks = (n + job.slice - 1) / job.slice;
     pthread_mutex_init(&job.lock, NULL);

@@ -31,16 +31,22 @@ static int by_item(const void *a, const void *b)
 }
 
 /* What all processes found, each item of a list once, with its largest value. */
-static enum kl_status gather(struct kl_peers *peers, const struct candidates *own,
-                             struct candidates *out, struct kl_error *err)
+static enum kl_status gather(struct kl_peers *peers, const struct kl_shared_values *values,
+                             const struct candidates *own, struct candidates *out,
+                             struct kl_error *err)
 {
     size_t n = 0, kept = 0;
     struct candidate *all = NULL;
     enum kl_status status =
         kl_peers_gather_lists(peers, own->all, own->n, sizeof *all, &all, &n, err);
 
-    if (status)
+    for (size_t i = 0; !status && i < n; i++)
+        if (all[i].list >= values->n || all[i].item >= values->n_items)
+            status = kl_fail(err, KL_ERR_PEERS, "the processes of this job list different things");
+    if (status) {
+        free(all);
         return status;
+    }
     qsort(all, n, sizeof *all, by_item);
     for (size_t i = 0; i < n; i++)
         if (kept == 0 || all[i].list != all[kept - 1].list || all[i].item != all[kept - 1].item)
@@ -95,7 +101,7 @@ enum kl_status kl_tops_of_largest(struct kl_peers *peers, const struct kl_shared
     enum kl_status status = list_own(values, tops, &own, err);
 
     if (!status)
-        status = gather(peers, &own, &all, err);
+        status = gather(peers, values, &own, &all, err);
     if (!status)
         fill(&all, tops, values->n);
     free(own.all);
@@ -164,7 +170,7 @@ enum kl_status kl_tops_of_sums(struct kl_peers *peers, const struct kl_shared_va
         if (round == 1)
             status = list_likely(values, tops, kl_peers_n(peers), &own, err);
         if (!status)
-            status = gather(peers, &own, &all, err);
+            status = gather(peers, values, &own, &all, err);
         if (!status)
             status = add_up(peers, values, &all, err);
         if (!status)

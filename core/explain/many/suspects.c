@@ -352,8 +352,12 @@ static enum kl_status ask_neighbours(struct work *work, const struct kl_suspect 
     struct neighbour_job job = {
         .work = work,
         .query = {layer, kl_rank_find("cosine"), KL_UNIT_DISTINCT, KL_NEIGHBOURS + 1, 0}};
-    uint32_t *ids = NULL, workers = kl_pool_n_workers(work->pool), round = workers * KL_SLICE;
-    enum kl_status status = kl_alloc(&ids, n, sizeof *ids, "the suspects", err);
+    uint32_t *ids = NULL, workers = kl_pool_n_workers(work->pool), round;
+    enum kl_status status = kl_peers_smallest(work->history->peers, &workers, err);
+
+    round = workers * KL_SLICE;
+    if (!status)
+        status = kl_alloc(&ids, n, sizeof *ids, "the suspects", err);
 
     if (!status)
         status = kl_alloc(&job.slices, workers, sizeof(*job.slices), "the suspects", err);

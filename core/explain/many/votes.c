@@ -57,7 +57,8 @@ struct job {
     uint32_t n, size; /* samples; of a slice */
     uint32_t first;   /* of the slices that are under way */
     uint32_t part;
-    struct kl_slice **slices; /* (workers) */
+    uint32_t n_workers;
+    struct kl_slice **slices; /* (n_workers) */
 };
 
 /* A part of one slice. */
@@ -94,9 +95,8 @@ static void count(const struct job *job, const struct kl_slice *slice, uint32_t 
 static enum kl_status ask_some(struct kl_pool *pool, struct job *job, const struct kl_work *work,
                                uint32_t *votes, uint32_t *predicted, struct kl_error *err)
 {
-    uint32_t workers = kl_pool_n_workers(pool),
-             left = (job->n - job->first + job->size - 1) / job->size;
-    uint32_t n_slices = left < workers ? left : workers, rest = job->n - job->first;
+    uint32_t left = (job->n - job->first + job->size - 1) / job->size;
+    uint32_t n_slices = left < job->n_workers ? left : job->n_workers, rest = job->n - job->first;
     uint32_t n = n_slices * job->size < rest ? n_slices * job->size : rest; /* that are asked now */
     enum kl_status status =
         kl_slices_create(pool, job->rows, job->ids + job->first, n, job->size, job->slices, err);
@@ -125,10 +125,13 @@ enum kl_status kl_votes(struct kl_pool *pool, const struct kl_history *history, 
                         uint32_t n, const struct kl_work *work, uint32_t *votes,
                         uint32_t *predicted, struct kl_error *err)
 {
-    uint32_t workers = kl_pool_n_workers(pool), even = (n + workers - 1) / workers;
-    struct job job = {
-        .history = history, .ids = ids, .n = n, .size = even < KL_SLICE ? even : KL_SLICE};
-    enum kl_status status = kl_alloc(&job.slices, workers, sizeof(*job.slices), "votes", err);
+    struct job job = {.history = history, .ids = ids, .n = n, .n_workers = kl_pool_n_workers(pool)};
+    enum kl_status status = kl_peers_smallest(history->peers, &job.n_workers, err);
+    uint32_t even = (n + job.n_workers - 1) / job.n_workers;
+
+    job.size = even < KL_SLICE ? even : KL_SLICE;
+    if (!status)
+        status = kl_alloc(&job.slices, job.n_workers, sizeof(*job.slices), "votes", err);
 
     if (!status)
         status = kl_batch_rows_create(history, &job.rows, err);
