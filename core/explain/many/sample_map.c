@@ -131,19 +131,24 @@ static enum kl_status walk_all(void *argument, unsigned worker, unsigned task, s
     return status || kl_peers_own(walk->history->peers) > 0 ? status : walk_queries(walk, err);
 }
 
-/* Keys of some samples, evenly over all: every stride-th that comes. */
+/* Keys of some samples, one of stride, by their ids alone: the same in whatever order they come. */
 struct chosen {
-    uint32_t width, stride, n_seen, n, most;
+    uint32_t width, stride, n, most;
     double *keys; /* (most, width) */
 };
+
+/* Scattered by Fibonacci hashing, so that ids that rise by steps are no worse than others. */
+static int is_chosen(uint32_t sample, uint32_t stride)
+{
+    return (uint64_t)(uint32_t)(sample * 2654435769u) * stride >> 32 == 0;
+}
 
 static void choose(void *self, const uint32_t *samples, const float *keys, uint32_t n)
 {
     struct chosen *chosen = self;
 
-    (void)samples;
     for (uint32_t i = 0; i < n; i++)
-        if (chosen->n_seen++ % chosen->stride == 0 && chosen->n < chosen->most) {
+        if (is_chosen(samples[i], chosen->stride) && chosen->n < chosen->most) {
             for (uint32_t j = 0; j < chosen->width; j++)
                 chosen->keys[(size_t)chosen->n * chosen->width + j] =
                     (double)keys[(size_t)i * chosen->width + j];
@@ -335,7 +340,7 @@ enum kl_status kl_sample_map(struct kl_pool *pool, const struct kl_history *hist
 {
     const struct kl_shape *shape = &history->final->shape;
     uint32_t width = shape->inputs[shape->n_layers - 1], n = kl_collection_size(history->data);
-    struct chosen chosen = {width, 1 + n / ROWS_MAX, 0, 0, ROWS_MAX, NULL};
+    struct chosen chosen = {width, 1 + n / ROWS_MAX, 0, ROWS_MAX, NULL};
     double *axes = NULL, *mean = NULL;
     enum kl_status status;
 
