@@ -5,14 +5,16 @@
 #ifdef HAVE_MPI
 
 #include <mpi.h>
+#include <sched.h>
 #include <string.h>
 #include <time.h>
 
 #define AT_ONCE ((size_t)1 << 26) /* bytes a call: MPI counts in int */
 
-/* Waiting: first in a loop, as answers come within microseconds; then asleep, so that who waits
- * leaves the processor to who computes, longer the longer nothing happens. */
-#define SPINS 2000
+/* Waiting: first awake, leaving the processor to whoever wants it, as messages come within
+ * microseconds, and long ones only go on while somebody looks; then asleep, so that who waits does
+ * not take from who computes, longer the longer nothing happens. */
+#define LOOKS 4000 /* some milliseconds */
 #define NAP_NS 50000
 #define NAPS 2000 /* a tenth of a second */
 #define LONG_NAP_NS 1000000
@@ -22,11 +24,13 @@ static int wait_for(MPI_Request *request)
     int is_done = 0;
 
     for (unsigned long n = 0; !is_done; n++) {
-        struct timespec nap = {0, n < SPINS + NAPS ? NAP_NS : LONG_NAP_NS};
+        struct timespec nap = {0, n < LOOKS + NAPS ? NAP_NS : LONG_NAP_NS};
 
         if (MPI_Test(request, &is_done, MPI_STATUS_IGNORE) != MPI_SUCCESS)
             return -1;
-        if (!is_done && n >= SPINS)
+        if (!is_done && n < LOOKS)
+            sched_yield();
+        else if (!is_done)
             nanosleep(&nap, NULL);
     }
     return 0;
