@@ -81,6 +81,8 @@ enum kl_status kl_job_join(int argc, char **argv, struct kl_error *err)
 
     if (n == 1)
         return KL_OK;
+    if (!kl_transport_exists() && own > 0)
+        be_quiet(); /* one of them says it */
     if (!kl_transport_exists())
         return kl_fail(
             err, KL_ERR_USAGE,
