@@ -296,8 +296,9 @@ static enum kl_status sum(const struct work *work, struct kl_answer *answer, str
 static enum kl_status find_places(const struct work *work, struct kl_answer *answer,
                                   struct kl_error *err)
 {
-    uint32_t layer = work->query->layer - 1, n = answer->n_hits, n_own = 0, *places = NULL;
-    uint64_t *showings = NULL, *found = NULL;
+    uint32_t layer = work->query->layer - 1, n = answer->n_hits, n_own = 0;
+    uint32_t *places = NULL, *hits = NULL; /* of the own showings: their places, and which hits */
+    uint64_t *showings = NULL, *all = NULL, t;
     enum kl_status status;
 
     if (kl_shape_places(&work->history->final->shape, layer) == 1)
@@ -306,24 +307,26 @@ static enum kl_status find_places(const struct work *work, struct kl_answer *ans
     if (!status)
         status = kl_alloc(&places, n, sizeof *places, "the spotlight", err);
     if (!status)
-        status = kl_alloc(&found, n, sizeof *found, "the spotlight", err);
+        status = kl_alloc(&hits, n, sizeof *hits, "the spotlight", err);
+    if (!status)
+        status = kl_alloc(&all, n, sizeof *all, "the spotlight", err);
     for (uint32_t i = 0; !status && i < n; i++)
-        n_own +=
-            kl_history_find(work->history, answer->spotlight[i].pattern, &showings[n_own]) != 0;
+        if (kl_history_find(work->history, answer->spotlight[i].pattern, &t)) {
+            showings[n_own] = t;
+            hits[n_own++] = i;
+        }
     if (!status)
         status = kl_most_attended_places(work->inquiry, layer, showings, n_own, places, err);
-    for (uint32_t i = 0, k = 0; !status && i < n; i++)
-        if (kl_history_find(work->history, answer->spotlight[i].pattern, &found[i]))
-            found[i] = places[k++];
-        else
-            found[i] = 0;
+    for (uint32_t k = 0; !status && k < n_own; k++)
+        all[hits[k]] = places[k];
     if (!status)
-        status = kl_peers_sum_counts(work->history->peers, found, n, err);
+        status = kl_peers_sum_counts(work->history->peers, all, n, err);
     for (uint32_t i = 0; !status && i < n; i++)
-        answer->spotlight[i].place = (uint32_t)found[i];
-    free(found);
+        answer->spotlight[i].place = (uint32_t)all[i];
     free(showings);
     free(places);
+    free(hits);
+    free(all);
     return status;
 }
 

@@ -165,25 +165,28 @@ static enum kl_status read_shard(const struct kl_run *run, uint32_t i, uint32_t 
 /* How often each sample was shown, with what the other processes have. */
 static enum kl_status count_all(struct kl_run *run, struct kl_error *err)
 {
-    struct kl_run_private *private = run->private;
-    uint32_t n = kl_collection_size(&run->data);
+    struct kl_peers *peers = run->history.peers;
+    const uint32_t *here = run->private->repetitions_here;
+    uint32_t n = kl_collection_size(&run->data), *all = NULL;
     uint64_t *counts = NULL;
-    enum kl_status status = KL_OK;
+    enum kl_status status;
 
-    private->repetitions = private->repetitions_here;
-    if (kl_peers_n(run->history.peers) > 1) {
-        status = kl_alloc(&private->repetitions, n, sizeof(uint32_t), "the samples", err);
-        if (!status)
-            status = kl_alloc(&counts, n, sizeof *counts, "the samples", err);
-        for (uint32_t i = 0; !status && i < n; i++)
-            counts[i] = private->repetitions_here[i];
-        if (!status)
-            status = kl_peers_sum_counts(run->history.peers, counts, n, err);
-        for (uint32_t i = 0; !status && i < n; i++)
-        private->repetitions[i] = (uint32_t)counts[i];
-    }
+    run->private->repetitions = run->private->repetitions_here;
+    run->history.repetitions = here;
+    if (kl_peers_n(peers) == 1)
+        return KL_OK;
+    status = kl_alloc(&all, n, sizeof *all, "the samples", err);
+    run->private->repetitions = all;
+    run->history.repetitions = all;
+    if (!status)
+        status = kl_alloc(&counts, n, sizeof *counts, "the samples", err);
+    for (uint32_t i = 0; !status && i < n; i++)
+        counts[i] = here[i];
+    if (!status)
+        status = kl_peers_sum_counts(peers, counts, n, err);
+    for (uint32_t i = 0; !status && i < n; i++)
+        all[i] = (uint32_t)counts[i];
     free(counts);
-    run->history.repetitions = private->repetitions;
     return status;
 }
 
