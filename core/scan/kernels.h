@@ -61,6 +61,9 @@ struct kl_kernels {
     /* out[q][i] = sum_j keys[i][j] * queries[q][j]; keys: (n, width) row-major */
     void (*dot_u8)(const uint8_t *keys, size_t n, size_t width, const struct kl_dots *dots);
     void (*dot_f16)(const uint16_t *keys, size_t n, size_t width, const struct kl_dots *dots);
+    /* The same of packed keys: what unpack_f16 makes of them, one after the other, to the bit. */
+    void (*dot_packed_f16)(const uint8_t *bits, const void *packed, size_t n, size_t width,
+                           const struct kl_dots *dots);
     void (*dot_f32)(const float *keys, size_t n, size_t width, const struct kl_dots *dots);
     /* The largest |in[i]|, or infinity if one is not finite. */
     float (*largest)(const float *in, size_t n);
@@ -73,10 +76,9 @@ struct kl_kernels {
      * KL_SLACK bytes behind packed may be written. */
     uint16_t *(*pack_f16)(const uint16_t *in, size_t n, uint8_t *bits, uint16_t *packed);
     /* out[i] = the next of packed, where bit i % 8 of bits[i / 8] is set, otherwise 0: returns what
-     * follows in packed. Up to KL_SLACK bytes behind what is used of packed may be read, and behind
-     * out written. */
-    const uint16_t *(*unpack_f16)(const uint8_t *bits, const uint16_t *packed, size_t n,
-                                  uint16_t *out);
+     * follows in packed, which need not be aligned. Up to KL_SLACK bytes behind what is used of
+     * packed may be read. */
+    const void *(*unpack_f16)(const uint8_t *bits, const void *packed, size_t n, uint16_t *out);
     /* How many bits are set. */
     size_t (*count_bits)(const uint8_t *bits, size_t n_bytes);
     /* sums[places[i] + j] += weights[i] * rows[i][j]; rows: (n, width) row-major, and KL_SLACK
@@ -110,7 +112,7 @@ extern const struct kl_kernels kl_kernels_portable;
 #ifdef __x86_64__
 extern const struct kl_kernels kl_kernels_avx2;         /* AVX2, FMA and F16C */
 extern const struct kl_kernels kl_kernels_avx512;       /* AVX-512 F */
-extern const struct kl_kernels kl_kernels_avx512_vbmi2; /* and VBMI2 */
+extern const struct kl_kernels kl_kernels_avx512_vbmi2; /* and BW and VBMI2 */
 #endif
 #ifdef __aarch64__
 extern const struct kl_kernels kl_kernels_neon;

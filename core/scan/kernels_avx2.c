@@ -3,7 +3,6 @@
 
 #ifdef __x86_64__
 
-#include <cpuid.h>
 #include <immintrin.h>
 
 #define TARGET __attribute__((target("avx2,fma,f16c,popcnt")))
@@ -88,8 +87,8 @@ static int supported(void)
 }
 
 const struct kl_kernels kl_kernels_avx2 = {
-    "avx2",   supported, dot_u8,     dot_f16,    dot_f32, largest, to_f16,
-    from_f16, pack_f16,  unpack_f16, count_bits, add_f16, add_f32,
+    "avx2", supported, dot_u8,   dot_f16,    dot_packed_f16, dot_f32, largest,
+    to_f16, from_f16,  pack_f16, unpack_f16, count_bits,     add_f16, add_f32,
 };
 
 #endif

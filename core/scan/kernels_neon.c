@@ -94,11 +94,9 @@ static inline void store_f16(vector v, uint16_t *out)
     vst1_u16(out + 4, vreinterpret_u16_f16(vcvt_f16_f32(v.val[1])));
 }
 
-static inline void shuffled(const uint16_t *in, const uint8_t shuffle[16], uint16_t *out)
+static inline void shuffled(const uint8_t *in, const uint8_t shuffle[16], uint16_t *out)
 {
-    uint8x16_t bytes = vreinterpretq_u8_u16(vld1q_u16(in));
-
-    vst1q_u16(out, vreinterpretq_u16_u8(vqtbl1q_u8(bytes, vld1q_u8(shuffle))));
+    vst1q_u16(out, vreinterpretq_u16_u8(vqtbl1q_u8(vld1q_u8(in), vld1q_u8(shuffle))));
 }
 
 static inline uint8_t not_zero(const uint16_t *in)
@@ -116,8 +114,8 @@ static int supported(void)
 }
 
 const struct kl_kernels kl_kernels_neon = {
-    "neon",   supported, dot_u8,     dot_f16,    dot_f32, largest, to_f16,
-    from_f16, pack_f16,  unpack_f16, count_bits, add_f16, add_f32,
+    "neon", supported, dot_u8,   dot_f16,    dot_packed_f16, dot_f32, largest,
+    to_f16, from_f16,  pack_f16, unpack_f16, count_bits,     add_f16, add_f32,
 };
 
 #endif

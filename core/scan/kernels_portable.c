@@ -73,12 +73,43 @@ static uint16_t *pack_f16(const uint16_t *in, size_t n, uint8_t *bits, uint16_t 
     return packed;
 }
 
-static const uint16_t *unpack_f16(const uint8_t *bits, const uint16_t *packed, size_t n,
-                                  uint16_t *out)
+/* The next of packed numbers, which need not be aligned. */
+static uint16_t take(const uint8_t **packed)
 {
+    uint16_t number;
+
+    memcpy(&number, *packed, sizeof number);
+    *packed += sizeof number;
+    return number;
+}
+
+static const void *unpack_f16(const uint8_t *bits, const void *packed, size_t n, uint16_t *out)
+{
+    const uint8_t *next = packed;
+
     for (size_t i = 0; i < n; i++)
-        out[i] = bits[i / 8] >> (i % 8) & 1 ? *packed++ : 0;
-    return packed;
+        out[i] = bits[i / 8] >> (i % 8) & 1 ? take(&next) : 0;
+    return next;
+}
+
+/* As dot_f16_one: what is left out would add 0. */
+static void dot_packed_f16(const uint8_t *bits, const void *packed, size_t n, size_t width,
+                           const struct kl_dots *dots)
+{
+    const uint8_t *next = packed;
+
+    for (size_t i = 0; i < n; i++, bits += (width + 7) / 8) {
+        float lanes[KL_DOTS_MAX][LANES] = {0};
+
+        for (size_t j = 0; j < width; j++) {
+            float number = bits[j / 8] >> (j % 8) & 1 ? kl_half_to_float(take(&next)) : 0;
+
+            for (size_t q = 0; q < dots->n; q++)
+                lanes[q][j % LANES] += number * dots->queries[q][j];
+        }
+        for (size_t q = 0; q < dots->n; q++)
+            dots->out[q][i] = sum_lanes(lanes[q]);
+    }
 }
 
 static size_t count_bits(const uint8_t *bits, size_t n_bytes)
@@ -104,6 +135,6 @@ static int supported(void)
 }
 
 const struct kl_kernels kl_kernels_portable = {
-    "portable", supported, dot_u8,     dot_f16,    dot_f32, largest, to_f16,
-    from_f16,   pack_f16,  unpack_f16, count_bits, add_f16, add_f32,
+    "portable", supported, dot_u8,   dot_f16,    dot_packed_f16, dot_f32, largest,
+    to_f16,     from_f16,  pack_f16, unpack_f16, count_bits,     add_f16, add_f32,
 };

@@ -9,8 +9,9 @@
  *                one_f16(half): a stored number as a float,
  *                all_of(x): x in every lane,
  *                larger(sizes, v): by their bits, the larger ones of sizes and |v|,
- *                shuffled(in, shuffle, out): eight halves by a shuffle of core/scan/expand.h, and
- *                not_zero(in): a bit for each of eight halves that is not 0
+ *                shuffled(in, shuffle, out): eight halves, not aligned, by a shuffle of
+ *                core/scan/expand.h, and not_zero(in): a bit for each of eight halves that is not 0
+ *   HAS_PACKING  if it has pack_f16 and spread_64 of its own
  *
  * Sums are taken in two vectors per key and query, whether one query is asked, two or four: a
  * query's answer does not depend on its company. Keys come one after the other, because two at once
@@ -153,6 +154,7 @@ TARGET static void from_f16(const uint16_t *in, size_t n, float *out)
         out[i] = one_f16(in[i]);
 }
 
+#ifndef HAS_PACKING
 /* Eight numbers at a time. */
 TARGET static uint16_t *pack_f16(const uint16_t *in, size_t n, uint8_t *bits, uint16_t *packed)
 {
@@ -161,7 +163,7 @@ TARGET static uint16_t *pack_f16(const uint16_t *in, size_t n, uint8_t *bits, ui
     for (; i + 8 <= n; i += 8) {
         uint8_t byte = not_zero(in + i);
 
-        shuffled(in + i, kl_pack_shuffles[byte], packed);
+        shuffled((const uint8_t *)(in + i), kl_pack_shuffles[byte], packed);
         packed += __builtin_popcount(byte);
         *bits++ = byte;
     }
@@ -184,28 +186,111 @@ static inline uint64_t counts_so_far(uint64_t word)
     return ((fours + (fours >> 4)) & 0x0f0f0f0f0f0f0f0fu) * 0x0101010101010101u;
 }
 
-/* Eight numbers at a time; where each eight begin in packed is found for 64 at once, so that they
- * need not wait for one another. */
-TARGET static const uint16_t *unpack_f16(const uint8_t *bits, const uint16_t *packed, size_t n,
-                                         uint16_t *out)
+/* The next of packed where a bit is set, otherwise 0; returns what follows in packed. Eight numbers
+ * at a time; where each eight begin in packed is found for all at once, so that they need not wait
+ * for one another. */
+TARGET static inline const uint8_t *spread_64(uint64_t bits, const uint8_t *packed, uint16_t *out)
 {
+    uint64_t counts = counts_so_far(bits);
+
+    for (unsigned k = 0; k < 64; k += 8)
+        shuffled(packed + (counts << 8 >> k & 255) * sizeof *out,
+                 kl_expand_shuffles[bits >> k & 255], out + k);
+    return packed + (counts >> 56) * sizeof *out;
+}
+#endif
+
+/* The bits of the next 64 numbers, or of as many as there are. */
+static inline uint64_t next_bits(const uint8_t *bits, size_t left)
+{
+    uint64_t word = 0;
+
+    if (left >= 64)
+        memcpy(&word, bits, sizeof word);
+    else
+        memcpy(&word, bits, (left + 7) / 8);
+    return word;
+}
+
+TARGET static const void *unpack_f16(const uint8_t *bits, const void *packed, size_t n,
+                                     uint16_t *out)
+{
+    const uint8_t *next = packed;
+    uint16_t last[64];
     size_t i = 0;
 
-    for (; i + 64 <= n; i += 64, bits += 8) {
-        uint64_t word, counts;
+    for (; i + 64 <= n; i += 64, bits += 8)
+        next = spread_64(next_bits(bits, n - i), next, out + i);
+    if (i < n) {
+        next = spread_64(next_bits(bits, n - i), next, last);
+        memcpy(out + i, last, (n - i) * sizeof *out);
+    }
+    return next;
+}
 
-        memcpy(&word, bits, sizeof word);
-        counts = counts_so_far(word);
-        for (unsigned k = 0; k < 64; k += 8)
-            shuffled(packed + (counts << 8 >> k & 255), kl_expand_shuffles[word >> k & 255],
-                     out + i + k);
-        packed += counts >> 56;
+/* The products of the numbers from j on, which stand in the first width - j of 64. */
+TARGET static INLINE void add_64(const uint16_t numbers[64], const float *const queries[4],
+                                 size_t n, size_t j, vector even[4], vector odd[4])
+{
+    UNROLLED for (size_t k = 0; k < 64; k += 2 * LANES)
+    {
+        add_products(load_f16(numbers + k), queries, n, j + k, even);
+        add_products(load_f16(numbers + k + LANES), queries, n, j + k + LANES, odd);
     }
-    for (; i < n; i += 8, bits++) {
-        shuffled(packed, kl_expand_shuffles[*bits], out + i);
-        packed += __builtin_popcount(*bits);
+}
+
+/* As dot_some_f16, of numbers that are spread 64 at a time on the way: the same sums. */
+TARGET static INLINE const uint8_t *dot_some_packed(const uint8_t *bits, const uint8_t *packed,
+                                                    const float *const queries[4], size_t n,
+                                                    size_t width, float out[4])
+{
+    vector even[4], odd[4];
+    uint16_t numbers[64];
+    size_t j = 0, k = 0, left;
+
+    for (size_t q = 0; q < n; q++)
+        even[q] = odd[q] = zero();
+    for (; j + 64 <= width; j += 64, bits += 8) {
+        packed = spread_64(next_bits(bits, 64), packed, numbers);
+        add_64(numbers, queries, n, j, even, odd);
     }
+    left = width - j;
+    if (left)
+        packed = spread_64(next_bits(bits, left), packed, numbers);
+    for (; k + 2 * LANES <= left; k += 2 * LANES) {
+        add_products(load_f16(numbers + k), queries, n, j + k, even);
+        add_products(load_f16(numbers + k + LANES), queries, n, j + k + LANES, odd);
+    }
+    if (k + LANES <= left) {
+        add_products(load_f16(numbers + k), queries, n, j + k, even);
+        k += LANES;
+    }
+    UNROLLED for (size_t q = 0; q < n; q++) out[q] = sum_of(add(even[q], odd[q]));
+    for (size_t q = 0; k < left && q < n; q++)
+        out[q] += dot_rest_f16(numbers, queries[q] + j, k, left);
     return packed;
+}
+
+TARGET static void dot_packed_f16(const uint8_t *bits, const void *packed, size_t n, size_t width,
+                                  const struct kl_dots *dots)
+{
+    const float *queries[4];
+    const uint8_t *next = packed;
+    size_t bits_bytes = (width + 7) / 8;
+    float sums[4];
+
+    for (size_t q = 0; q < 4; q++)
+        queries[q] = dots->queries[q < dots->n ? q : 0];
+    for (size_t i = 0; i < n; i++, bits += bits_bytes) {
+        if (dots->n == 1)
+            next = dot_some_packed(bits, next, queries, 1, width, sums);
+        else if (dots->n == 2)
+            next = dot_some_packed(bits, next, queries, 2, width, sums);
+        else
+            next = dot_some_packed(bits, next, queries, 4, width, sums);
+        for (size_t q = 0; q < dots->n; q++)
+            dots->out[q][i] = sums[q];
+    }
 }
 
 TARGET static size_t count_bits(const uint8_t *bits, size_t n_bytes)

@@ -1,5 +1,7 @@
 /* What the x86 variants do with one half and with eight at a time, for core/scan/kernels_wide.h:
  * included with TARGET defined, which has F16C. */
+#include <cpuid.h>
+#include <immintrin.h>
 
 /* By cpuid, because clang 14 does not know "f16c" in __builtin_cpu_supports. */
 static inline int has_f16c(void)
@@ -14,7 +16,7 @@ TARGET static inline float one_f16(uint16_t half)
     return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(half)));
 }
 
-TARGET static inline void shuffled(const uint16_t *in, const uint8_t shuffle[16], uint16_t *out)
+TARGET static inline void shuffled(const uint8_t *in, const uint8_t shuffle[16], uint16_t *out)
 {
     _mm_storeu_si128((__m128i *)out, _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)in),
                                                       _mm_loadu_si128((const __m128i *)shuffle)));

@@ -68,7 +68,7 @@ static const uint32_t *unpack_row_of_four_bytes(const uint8_t *bits, const uint3
 void kl_unpack(enum kl_dtype dtype, const uint8_t *bits, const void *numbers, size_t n_rows,
                size_t width, void *rows)
 {
-    const uint16_t *halves = numbers;
+    const void *halves = numbers;
     const uint32_t *floats = numbers;
 
     for (size_t i = 0; i < n_rows; i++, bits += kl_bits_bytes(width)) {

@@ -61,6 +61,8 @@ __attribute__((noinline)) void counted(const char *name)
         kernels->dot_f16(halves, ROWS, WIDTH, &dots);
     else if (!strcmp(name, "dot_f32"))
         kernels->dot_f32(floats, ROWS, WIDTH, &dots);
+    else if (!strcmp(name, "dot_packed_f16"))
+        kernels->dot_packed_f16(bits, packed, ROWS, WIDTH, &dots);
     dots.n = 4;
     if (!strcmp(name, "four_dots_f16"))
         kernels->dot_f16(halves, ROWS, WIDTH, &dots);

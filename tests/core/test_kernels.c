@@ -8,6 +8,7 @@
 #include "core/base/half.h"
 #include "core/base/hash.h"
 #include "core/base/random.h"
+#include "core/scan/packing.h"
 #include "core/scan/scan.h"
 #include "tests/lib/suite.h"
 
@@ -186,7 +187,7 @@ START_TEST(every_kernel_leaves_zeros_out_and_brings_them_back)
             bits[j / 8] = (uint8_t)(bits[j / 8] | kl_random_below(&random, 2) << (j % 8));
         for (size_t k = 0; k < n_kernels; k++) {
             size_t used = 0;
-            const uint16_t *end;
+            const void *end;
 
             if (!all[k]->supported())
                 continue;
@@ -199,6 +200,46 @@ START_TEST(every_kernel_leaves_zeros_out_and_brings_them_back)
             ck_assert(all[k]->pack_f16(out, width, again, packed_again) == packed_again + used);
             ck_assert_mem_eq(packed_again, packed, used * sizeof *packed);
             ck_assert_mem_eq(again, bits, (width + 7) / 8);
+        }
+    }
+}
+END_TEST
+
+/* To the bit, wherever the packed numbers begin. */
+START_TEST(every_kernel_multiplies_packed_keys_as_whole_ones)
+{
+    size_t n_kernels;
+    const struct kl_kernels *const *all = kl_kernels_all(&n_kernels);
+    uint16_t keys[ROWS * WIDTH_MAX + KL_SLACK], packed[ROWS * WIDTH_MAX + KL_SLACK];
+    uint8_t bits[ROWS * (WIDTH_MAX / 8 + 1)], moved[sizeof packed + 1];
+    float queries[KL_DOTS_MAX][WIDTH_MAX], out[KL_DOTS_MAX][ROWS], expected[KL_DOTS_MAX][ROWS];
+    struct kl_random random;
+
+    kl_random_seed(&random, 11, 0);
+    for (size_t i = 0; i < KL_DOTS_MAX * (size_t)WIDTH_MAX; i++)
+        queries[i / WIDTH_MAX][i % WIDTH_MAX] = (float)kl_random_normal(&random);
+    for (size_t width = 1; width <= WIDTH_MAX; width++) {
+        for (size_t i = 0; i < ROWS * width; i++)
+            keys[i] = kl_random_below(&random, 2)
+                          ? kl_half_from_float((float)kl_random_normal(&random))
+                          : 0;
+        (void)kl_pack(KL_F16, keys, ROWS, width, bits, packed);
+        for (size_t k = 0; k < n_kernels * KL_DOTS_MAX; k++) {
+            const struct kl_kernels *kernels = all[k / KL_DOTS_MAX];
+            struct kl_dots dots = {.n = k % KL_DOTS_MAX + 1};
+
+            if (!kernels->supported())
+                continue;
+            for (size_t q = 0; q < dots.n; q++) {
+                dots.queries[q] = queries[q];
+                dots.out[q] = expected[q];
+            }
+            kernels->dot_f16(keys, ROWS, width, &dots);
+            for (size_t q = 0; q < dots.n; q++)
+                dots.out[q] = out[q];
+            memcpy(moved + k % 2, packed, sizeof packed);
+            kernels->dot_packed_f16(bits, moved + k % 2, ROWS, width, &dots);
+            ck_assert_mem_eq(out, expected, dots.n * sizeof out[0]);
         }
     }
 }
@@ -484,8 +525,9 @@ MAIN("kernels", every_half_survives_the_way_to_float_and_back,
      halves_round_to_the_nearest_and_ties_to_even,
      every_kernel_agrees_with_its_naive_twin_at_every_width,
      every_kernel_converts_as_the_portable_one, every_kernel_leaves_zeros_out_and_brings_them_back,
-     every_kernel_finds_the_largest_magnitude, every_kernel_adds_rows_to_their_places,
-     an_unknown_kernel_is_refused, the_pool_runs_every_task_once_and_reports_a_failure,
+     every_kernel_multiplies_packed_keys_as_whole_ones, every_kernel_finds_the_largest_magnitude,
+     every_kernel_adds_rows_to_their_places, an_unknown_kernel_is_refused,
+     the_pool_runs_every_task_once_and_reports_a_failure,
      a_resident_source_gives_what_its_origin_gives,
      scans_that_come_together_say_what_each_would_alone,
      the_pool_splits_numbers_into_parts_without_gaps, the_hash_is_fnv_1a,
