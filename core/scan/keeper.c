@@ -6,6 +6,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/memory.h"
+#include "core/scan/resident.h"
 
 #define SOME_BLOCKS 4 /* between so many others have the pool */
 #define PATIENCE                                                                                   \

@@ -70,6 +70,10 @@ enum kl_status kl_chunk_damaged(const struct kl_chunk_source *source, uint32_t b
 enum kl_status kl_chunk_reserve(struct kl_chunk_buffer *buffer, size_t n_bytes,
                                 struct kl_error *err);
 
+/* What a source's read does. */
+enum kl_status kl_chunk_read_rows(void *self, unsigned worker, uint32_t block, uint32_t row,
+                                  uint32_t count, struct kl_block *out, struct kl_error *err);
+
 /* Reads n_bytes of the chunk that is open. */
 enum kl_status kl_chunk_read(const struct kl_chunk_source *source, struct kl_chunk_reader *file,
                              size_t offset, size_t n_bytes, char *to, struct kl_error *err);

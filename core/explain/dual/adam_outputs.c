@@ -7,6 +7,7 @@
 #include "core/explain/dual/adam_private.h"
 #include "core/explain/dual/sweep.h"
 #include "core/explain/layer_scan.h"
+#include "core/scan/resident.h"
 
 #define PART_ROWS 512 /* keys that are read at a time */
 #define TASKS_MAX 64

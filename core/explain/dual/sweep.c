@@ -9,6 +9,7 @@
 #include "core/explain/dual/adam_private.h"
 #include "core/explain/places/places.h"
 #include "core/models/adam_dual.h"
+#include "core/scan/resident.h"
 #include "core/scan/scan.h"
 
 #define ROOM ((size_t)512 << 20)        /* bytes of what is kept of some outputs */

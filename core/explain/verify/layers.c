@@ -10,6 +10,7 @@
 #include "core/explain/dual/adam.h"
 #include "core/explain/places/places.h"
 #include "core/explain/verify/distance.h"
+#include "core/scan/resident.h"
 
 /* Patterns at a time, or one showing's: one GEMM, its sums in float32, added up in double. */
 #define SLICE 4096

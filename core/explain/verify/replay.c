@@ -7,6 +7,7 @@
 #include "core/base/memory.h"
 #include "core/explain/places/places.h"
 #include "core/explain/verify/distance.h"
+#include "core/scan/resident.h"
 
 #define SLICE_NUMBERS ((size_t)1 << 22) /* of a slice's keys or error signals */
 
