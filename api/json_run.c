@@ -267,7 +267,7 @@ static void add_summary(struct kl_json *json, const struct kl_run *run)
     kl_json_add_shards(json, run);
     kl_json_add_damage(json, run);
     kl_json_count(json, "file_bytes", run->file_bytes);
-    kl_json_count(json, "memory_bytes", kl_run_memory_bytes(run));
+    kl_json_count(json, "memory_bytes", run->memory_bytes);
     kl_json_add_layers(json, run);
     add_datasets(json, run);
     add_outputs(json, run);

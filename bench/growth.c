@@ -42,7 +42,7 @@ static void tile(const struct kl_block_source *once, uint64_t n_rows, struct til
         uint32_t count = once->extents[n % once->n_blocks].count;
 
         count = n_rows - first < count ? (uint32_t)(n_rows - first) : count;
-        tiled->extents[n++] = (struct kl_extent){first, count};
+        tiled->extents[n++] = (struct kl_extent){first, count, 0};
         first += count;
     }
     tiled->once = once;
@@ -52,6 +52,7 @@ static void tile(const struct kl_block_source *once, uint64_t n_rows, struct til
     tiled->source.n_blocks = n;
     tiled->source.extents = tiled->extents;
     tiled->source.read = read_tiled;
+    tiled->source.read_packed = NULL;
 }
 
 /* A run of another length, and what of it is not the original's. */

@@ -46,10 +46,11 @@ struct kl_run {
     uint32_t planned_steps; /* of such a run; 0: nobody knows, as it is recorded */
     uint32_t n_other_settings;
     struct kl_other_setting *other_settings;
-    char fingerprint[17]; /* names the run in URLs, however it is cut */
-    char version[17];     /* of all that is here: another one where shards are missing */
-    char birth[17];       /* of its settings, data and initial weights: known at its first step */
-    uint64_t file_bytes;  /* of all its files */
+    char fingerprint[17];  /* names the run in URLs, however it is cut */
+    char version[17];      /* of all that is here: another one where shards are missing */
+    char birth[17];        /* of its settings, data and initial weights: known at its first step */
+    uint64_t file_bytes;   /* of all its files */
+    uint64_t memory_bytes; /* that its keys and error signals take in memory, all layers together */
     struct kl_collection data; /* without pixels: read them with kl_run_image */
     struct kl_network *initial, *final;
     struct kl_step_rule *rules; /* (n_steps) */
@@ -101,9 +102,6 @@ typedef void (*kl_run_damaged)(const struct kl_run *run, const struct kl_run_dam
  */
 enum kl_status kl_run_keep(struct kl_run *run, struct kl_keeper *keeper, kl_run_damaged told,
                            struct kl_error *err);
-
-/* Bytes that its keys and error signals take in memory, all layers together. */
-uint64_t kl_run_memory_bytes(const struct kl_run *run);
 
 /* The value of a setting that this program does not know by that key; NULL if the run has none. */
 const char *kl_run_other_setting(const struct kl_run *run, const char *key);

@@ -26,7 +26,7 @@ static void print_memory(const struct kl_run *run)
 {
     printf("memory     %.1f MB if serve copies all layers; by default it copies up to a quarter of "
            "what is free, now %.1f MB\n",
-           (double)kl_run_memory_bytes(run) / 1e6, (double)kl_keeper_usual_room() / 1e6);
+           (double)run->memory_bytes / 1e6, (double)kl_keeper_usual_room() / 1e6);
 }
 
 /* How several data sets came, and what else was done to the data. */

@@ -28,6 +28,15 @@ void kl_block_to_float(const struct kl_block *block, size_t offset, size_t n, fl
         cblas_sscal((int)n, scale, out, 1);
 }
 
+enum kl_status kl_read_packed(const struct kl_block_source *source, unsigned worker, uint32_t block,
+                              uint32_t row, uint32_t count, struct kl_block *out,
+                              struct kl_error *err)
+{
+    return source->read_packed
+               ? source->read_packed(source->self, worker, block, row, count, out, err)
+               : source->read(source->self, worker, block, row, count, out, err);
+}
+
 enum kl_status kl_read_block(const struct kl_block_source *source, unsigned worker, uint32_t block,
                              struct kl_block *out, struct kl_error *err)
 {

@@ -19,12 +19,16 @@ struct kl_block {
                                 read; or (count, entries) of sparse rows, */
     const uint32_t *indices; /* (count, entries) and where in the row these numbers stand; or NULL:
                                 rows are whole */
+    const uint8_t *bits; /* (count, kl_bits_bytes(width)) of read_packed: rows of float16 without
+                            their zeros, whose numbers need not be aligned; or NULL */
 };
 
 /* Where a block's rows stand in the source. */
 struct kl_extent {
     uint64_t first;
     uint32_t count;
+    uint32_t
+        packed_bytes; /* of its bits and numbers, if it is packed (core/scan/packing.h); or 0 */
 };
 
 struct kl_block_source {
@@ -42,6 +46,10 @@ struct kl_block_source {
      * KL_ERR_DAMAGED, KL_ERR_MEMORY. */
     enum kl_status (*read)(void *self, unsigned worker, uint32_t block, uint32_t row,
                            uint32_t count, struct kl_block *out, struct kl_error *err);
+    /* The same, for who can do with rows as they are stored, where they are stored: reads count of
+     * them or fewer, but one. NULL: read does. */
+    enum kl_status (*read_packed)(void *self, unsigned worker, uint32_t block, uint32_t row,
+                                  uint32_t count, struct kl_block *out, struct kl_error *err);
 };
 
 /* Bytes of a row of a block, with its indices. */
@@ -53,6 +61,11 @@ static inline size_t kl_row_bytes(const struct kl_block_source *source)
 
 /* The block that has a row. */
 uint32_t kl_block_of(const struct kl_block_source *source, uint64_t row);
+
+/* What read_packed reads, or read. */
+enum kl_status kl_read_packed(const struct kl_block_source *source, unsigned worker, uint32_t block,
+                              uint32_t row, uint32_t count, struct kl_block *out,
+                              struct kl_error *err);
 
 /* Reads a whole block. */
 enum kl_status kl_read_block(const struct kl_block_source *source, unsigned worker, uint32_t block,

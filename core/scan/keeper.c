@@ -75,12 +75,10 @@ static void ask_for(struct kept *kept, double now)
     pthread_mutex_unlock(&keeper->lock);
 }
 
-static enum kl_status read_kept(void *self, unsigned worker, uint32_t block, uint32_t row,
-                                uint32_t count, struct kl_block *out, struct kl_error *err)
+/* What a source is read from now: its copy, or itself, which is asked to be copied. */
+static const struct kl_block_source *source_of(struct kept *kept)
 {
-    struct kept *kept = self;
     const struct kl_resident *copy = __atomic_load_n(&kept->copy, __ATOMIC_ACQUIRE);
-    const struct kl_block_source *source = copy ? &copy->source : kept->from;
     double now = kl_now_ms();
 
     if (now - load_ms(&kept->read_ms) > 1) { /* others read, too: no need to write it each time */
@@ -89,7 +87,21 @@ static enum kl_status read_kept(void *self, unsigned worker, uint32_t block, uin
     }
     if (!copy && !__atomic_load_n(&kept->is_wanted, __ATOMIC_RELAXED))
         ask_for(kept, now);
+    return copy ? &copy->source : kept->from;
+}
+
+static enum kl_status read_kept(void *self, unsigned worker, uint32_t block, uint32_t row,
+                                uint32_t count, struct kl_block *out, struct kl_error *err)
+{
+    const struct kl_block_source *source = source_of(self);
+
     return source->read(source->self, worker, block, row, count, out, err);
+}
+
+static enum kl_status read_packed_kept(void *self, unsigned worker, uint32_t block, uint32_t row,
+                                       uint32_t count, struct kl_block *out, struct kl_error *err)
+{
+    return kl_read_packed(source_of(self), worker, block, row, count, out, err);
 }
 
 static int is_idle(const struct kept *kept, double now)
@@ -159,7 +171,7 @@ static enum kl_status copy_all(struct kl_keeper *keeper, struct kept *kept,
     const struct kl_block_source *from = kept->from;
     double pause_ms = keeper->times.quiet_ms / PATIENCE, waited = 0;
     const struct timespec pause = {0, (long)(pause_ms * 1e6)};
-    enum kl_status status = kl_resident_begin(from, copy, err);
+    enum kl_status status = kl_resident_begin(from, keeper->pool, copy, err);
 
     for (uint32_t first = 0; !status && first < from->n_blocks; first += SOME_BLOCKS) {
         uint32_t left = from->n_blocks - first;
@@ -362,11 +374,12 @@ enum kl_status kl_keeper_take(struct kl_keeper *keeper, const struct kl_block_so
     kept->source = *from;
     kept->source.self = kept;
     kept->source.read = read_kept;
+    kept->source.read_packed = read_packed_kept;
     kept->from = from;
     kept->keeper = keeper;
     kept->damaged = damaged;
     kept->self = self;
-    kept->n_bytes = from->n_rows * kl_row_bytes(from);
+    kept->n_bytes = kl_resident_bytes(from);
     pthread_mutex_lock(&keeper->lock);
     store_ms(&keeper->read_ms, kl_now_ms()); /* others are being opened, perhaps */
     kept->is_counted = kept->n_bytes <= keeper->room_bytes - keeper->checked_bytes;

@@ -15,8 +15,8 @@ struct kl_keeper_times {
 };
 #define KL_KEEPER_TIMES ((struct kl_keeper_times){10000, 100})
 
-/* Bytes of copies that leave most of the memory to others: a quarter of what is free, or 1 GiB where
- * nobody tells. */
+/* Bytes of copies that leave most of the memory to others: a quarter of what is free, or 1 GiB
+ * where nobody tells. */
 uint64_t kl_keeper_usual_room(void);
 
 /* Starts a thread that copies by pool, at most room_bytes at a time (0: nothing is ever copied).

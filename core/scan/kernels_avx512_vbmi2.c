@@ -27,9 +27,10 @@ TARGET static uint16_t *pack_f16(const uint16_t *in, size_t n, uint8_t *bits, ui
  * leaves zeros: a register that was just cleared does not make it wait. From memory it is slow. */
 TARGET static inline void spread_32(uint32_t bits, const uint8_t *packed, uint16_t *out)
 {
-    __m512i numbers = _mm512_loadu_si512(packed), cleared = _mm512_setzero_si512();
+    __m512i numbers = _mm512_loadu_si512(packed), cleared;
 
-    __asm__("" : "+v"(numbers), "+v"(cleared));
+    __asm__("" : "+v"(numbers));
+    __asm__("vpxor %x0, %x0, %x0" : "=x"(cleared));
     _mm512_storeu_si512(out, _mm512_mask_expand_epi16(cleared, bits, numbers));
 }
 

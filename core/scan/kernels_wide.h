@@ -24,6 +24,10 @@
 
 #define LOAD_PLAIN(number) ((float)(number))
 
+/* Bytes that packed numbers are asked for in advance: their products take as long as their way from
+ * memory, and fewer of them are under way at once than of whole ones. */
+#define AHEAD 4096
+
 #define INLINE __attribute__((always_inline)) inline
 
 /* Before a loop over queries: unrolled, so that their sums never leave the registers. */
@@ -200,16 +204,28 @@ TARGET static inline const uint8_t *spread_64(uint64_t bits, const uint8_t *pack
 }
 #endif
 
-/* The bits of the next 64 numbers, or of as many as there are. */
-static inline uint64_t next_bits(const uint8_t *bits, size_t left)
+static inline uint64_t next_bits(const uint8_t *bits)
+{
+    uint64_t word;
+
+    memcpy(&word, bits, sizeof word);
+    return word;
+}
+
+/* The bits of fewer than 64 numbers; without a call, as every row has some. */
+static inline uint64_t last_bits(const uint8_t *bits, size_t n)
 {
     uint64_t word = 0;
+    uint32_t half = 0;
+    size_t at = 0;
 
-    if (left >= 64)
-        memcpy(&word, bits, sizeof word);
-    else
-        memcpy(&word, bits, (left + 7) / 8);
-    return word;
+    if (n >= 32) {
+        memcpy(&half, bits, sizeof half);
+        at = sizeof half;
+    }
+    for (; at < (n + 7) / 8; at++)
+        word |= (uint64_t)bits[at] << 8 * at;
+    return word | half;
 }
 
 TARGET static const void *unpack_f16(const uint8_t *bits, const void *packed, size_t n,
@@ -217,22 +233,28 @@ TARGET static const void *unpack_f16(const uint8_t *bits, const void *packed, si
 {
     const uint8_t *next = packed;
     uint16_t last[64];
-    size_t i = 0;
+    size_t i = 0, k = 0;
 
     for (; i + 64 <= n; i += 64, bits += 8)
-        next = spread_64(next_bits(bits, n - i), next, out + i);
+        next = spread_64(next_bits(bits), next, out + i);
     if (i < n) {
-        next = spread_64(next_bits(bits, n - i), next, last);
-        memcpy(out + i, last, (n - i) * sizeof *out);
+        next = spread_64(last_bits(bits, n - i), next, last);
+        if (n - i >= 32) {
+            memcpy(out + i, last, 32 * sizeof *out);
+            k = 32;
+        }
+        for (; i + k < n; k++)
+            out[i + k] = last[k];
     }
     return next;
 }
 
-/* The products of the numbers from j on, which stand in the first width - j of 64. */
-TARGET static INLINE void add_64(const uint16_t numbers[64], const float *const queries[4],
-                                 size_t n, size_t j, vector even[4], vector odd[4])
+/* Adds the products of n_numbers, a constant where it is called, with the queries from j on. */
+TARGET static INLINE void add_spread(const uint16_t *numbers, size_t n_numbers,
+                                     const float *const queries[4], size_t n, size_t j,
+                                     vector even[4], vector odd[4])
 {
-    UNROLLED for (size_t k = 0; k < 64; k += 2 * LANES)
+    UNROLLED for (size_t k = 0; k < n_numbers; k += 2 * LANES)
     {
         add_products(load_f16(numbers + k), queries, n, j + k, even);
         add_products(load_f16(numbers + k + LANES), queries, n, j + k + LANES, odd);
@@ -251,12 +273,17 @@ TARGET static INLINE const uint8_t *dot_some_packed(const uint8_t *bits, const u
     for (size_t q = 0; q < n; q++)
         even[q] = odd[q] = zero();
     for (; j + 64 <= width; j += 64, bits += 8) {
-        packed = spread_64(next_bits(bits, 64), packed, numbers);
-        add_64(numbers, queries, n, j, even, odd);
+        __builtin_prefetch(packed + AHEAD);
+        packed = spread_64(next_bits(bits), packed, numbers);
+        add_spread(numbers, 64, queries, n, j, even, odd);
     }
     left = width - j;
     if (left)
-        packed = spread_64(next_bits(bits, left), packed, numbers);
+        packed = spread_64(last_bits(bits, left), packed, numbers);
+    if (left >= 32) {
+        add_spread(numbers, 32, queries, n, j, even, odd);
+        k = 32;
+    }
     for (; k + 2 * LANES <= left; k += 2 * LANES) {
         add_products(load_f16(numbers + k), queries, n, j + k, even);
         add_products(load_f16(numbers + k + LANES), queries, n, j + k + LANES, odd);

@@ -4,6 +4,9 @@
 #include <string.h>
 
 #include "core/base/memory.h"
+#include "core/scan/packing.h"
+
+#define APART 64 /* blocks begin at multiples of this, with KL_SLACK bytes between them */
 
 struct copy_job {
     const struct kl_block_source *from;
@@ -11,26 +14,104 @@ struct copy_job {
     uint32_t first; /* block */
 };
 
+static size_t number_bytes(const struct kl_block_source *source)
+{
+    return (source->entries ? source->entries : source->width) * kl_dtype_size(source->dtype);
+}
+
+/* Of the numbers of a block, with its bits. */
+static size_t block_bytes(const struct kl_block_source *source, uint32_t block)
+{
+    const struct kl_extent *extent = &source->extents[block];
+
+    return extent->packed_bytes ? extent->packed_bytes : extent->count * number_bytes(source);
+}
+
+uint64_t kl_resident_bytes(const struct kl_block_source *from)
+{
+    uint64_t n_bytes = from->n_rows * from->entries * sizeof(uint32_t);
+
+    for (uint32_t b = 0; b < from->n_blocks; b++)
+        n_bytes += block_bytes(from, b);
+    return n_bytes;
+}
+
+/* Takes over rows of a packed block, from its row number row on; *stored: numbers so far. */
+static void copy_packed(struct kl_resident *to, uint32_t number, uint32_t row,
+                        const struct kl_block *part, size_t *stored)
+{
+    const struct kl_block_source *source = &to->source;
+    const struct kl_extent *extent = &source->extents[number];
+    size_t width = source->width, row_bytes = kl_bits_bytes(width);
+    size_t number_size = kl_dtype_size(source->dtype), before = *stored;
+    uint8_t *bits = (uint8_t *)to->bytes + to->begin[number] + row * row_bytes;
+    char *numbers = to->bytes + to->begin[number] + extent->count * row_bytes;
+
+    if (part->bits)
+        memcpy(bits, part->bits, part->count * row_bytes);
+    else
+        (void)kl_pack(source->dtype, part->numbers, part->count, width, bits,
+                      numbers + before * number_size);
+    for (uint32_t i = 0; i < part->count; i++) {
+        to->before[extent->first + row + i] = (uint32_t)*stored;
+        *stored += kl_packed_count(bits + i * row_bytes, 1, width);
+    }
+    if (part->bits)
+        memcpy(numbers + before * number_size, part->numbers, (*stored - before) * number_size);
+}
+
 static enum kl_status copy_block(void *argument, unsigned worker, unsigned task,
                                  struct kl_error *err)
 {
     const struct copy_job *job = argument;
     const struct kl_block_source *from = job->from;
-    size_t entries = from->entries;
-    size_t row_bytes = (entries ? entries : from->width) * kl_dtype_size(from->dtype);
-    struct kl_block block = {0};
+    struct kl_resident *to = job->to;
     uint32_t number = job->first + task;
-    enum kl_status status = kl_read_block(job->from, worker, number, &block, err);
+    const struct kl_extent *extent = &from->extents[number];
+    size_t row_bytes = number_bytes(from), entries = from->entries, stored = 0;
 
-    if (status)
-        return status;
-    job->to->exponents[number] = block.exponent;
-    memcpy((char *)job->to->numbers + block.first * row_bytes, block.numbers,
-           block.count * row_bytes);
-    if (entries)
-        memcpy(job->to->indices + block.first * entries, block.indices,
-               block.count * entries * sizeof(uint32_t));
+    for (uint32_t row = 0; row < extent->count;) {
+        struct kl_block part = {0};
+        enum kl_status status =
+            kl_read_packed(from, worker, number, row, extent->count - row, &part, err);
+
+        if (status)
+            return status;
+        to->exponents[number] = part.exponent;
+        if (extent->packed_bytes)
+            copy_packed(to, number, row, &part, &stored);
+        else
+            memcpy(to->bytes + to->begin[number] + row * row_bytes, part.numbers,
+                   part.count * row_bytes);
+        if (entries)
+            memcpy(to->indices + part.first * entries, part.indices,
+                   part.count * entries * sizeof(uint32_t));
+        row += part.count;
+    }
     return KL_OK;
+}
+
+/* Rows as they are kept. */
+static void find_rows(const struct kl_resident *resident, uint32_t block, uint32_t row,
+                      uint32_t count, struct kl_block *out)
+{
+    const struct kl_block_source *source = &resident->source;
+    const struct kl_extent *extent = &source->extents[block];
+    size_t entries = source->entries, row_bytes = kl_bits_bytes(source->width);
+    const char *bytes = resident->bytes + resident->begin[block];
+
+    *out = (struct kl_block){.first = extent->first + row,
+                             .count = count,
+                             .dtype = source->dtype,
+                             .exponent = resident->exponents[block],
+                             .numbers = bytes + row * number_bytes(source)};
+    if (entries)
+        out->indices = resident->indices + out->first * entries;
+    if (!extent->packed_bytes)
+        return;
+    out->bits = (const uint8_t *)bytes + row * row_bytes;
+    out->numbers = bytes + extent->count * row_bytes +
+                   resident->before[out->first] * kl_dtype_size(source->dtype);
 }
 
 static enum kl_status resident_read(void *self, unsigned worker, uint32_t block, uint32_t row,
@@ -38,23 +119,76 @@ static enum kl_status resident_read(void *self, unsigned worker, uint32_t block,
 {
     const struct kl_resident *resident = self;
     const struct kl_block_source *source = &resident->source;
-    uint64_t first = source->extents[block].first + row;
-    size_t entries = source->entries;
-    size_t row_bytes = (entries ? entries : source->width) * kl_dtype_size(source->dtype);
+    struct kl_unpacked *unpacked = &resident->unpacked[worker];
+    size_t n_bytes = count * number_bytes(source);
 
-    (void)worker;
-    (void)err;
-    *out = (struct kl_block){first,
-                             count,
-                             source->dtype,
-                             resident->exponents[block],
-                             (const char *)resident->numbers + first * row_bytes,
-                             entries ? resident->indices + first * entries : NULL};
+    find_rows(resident, block, row, count, out);
+    if (!out->bits)
+        return KL_OK;
+    if (unpacked->n_bytes < n_bytes) {
+        free(unpacked->rows);
+        *unpacked = (struct kl_unpacked){0};
+        if (kl_alloc_scanned(&unpacked->rows, n_bytes, 1, "a block", err))
+            return err->status;
+        unpacked->n_bytes = n_bytes;
+    }
+    kl_unpack(source->dtype, out->bits, out->numbers, count, source->width, unpacked->rows);
+    out->bits = NULL;
+    out->numbers = unpacked->rows;
     return KL_OK;
 }
 
-enum kl_status kl_resident_begin(const struct kl_block_source *from, struct kl_resident **out,
-                                 struct kl_error *err)
+static enum kl_status resident_read_packed(void *self, unsigned worker, uint32_t block,
+                                           uint32_t row, uint32_t count, struct kl_block *out,
+                                           struct kl_error *err)
+{
+    const struct kl_resident *resident = self;
+
+    if (resident->source.dtype != KL_F16)
+        return resident_read(self, worker, block, row, count, out, err);
+    find_rows(resident, block, row, count, out);
+    return KL_OK;
+}
+
+/* Where each block begins, and how many bytes they take in all; whether any of them is packed. */
+static size_t lay_out(struct kl_resident *resident, int *has_packed)
+{
+    size_t at = 0;
+
+    *has_packed = 0;
+    for (uint32_t b = 0; b < resident->source.n_blocks; b++) {
+        resident->begin[b] = at;
+        at += (block_bytes(&resident->source, b) + KL_SLACK + APART - 1) / APART * APART;
+        *has_packed |= resident->source.extents[b].packed_bytes > 0;
+    }
+    return at;
+}
+
+static enum kl_status make_room(struct kl_resident *resident, struct kl_error *err)
+{
+    const struct kl_block_source *source = &resident->source;
+    int has_packed = 0;
+    enum kl_status status =
+        kl_alloc(&resident->exponents, source->n_blocks, sizeof(int), "a layer", err);
+
+    if (!status)
+        status = kl_alloc(&resident->begin, source->n_blocks, sizeof(size_t), "a layer", err);
+    if (!status)
+        status = kl_alloc(&resident->unpacked, resident->n_workers, sizeof *resident->unpacked,
+                          "a layer", err);
+    if (!status)
+        status =
+            kl_alloc_scanned(&resident->bytes, lay_out(resident, &has_packed), 1, "a layer", err);
+    if (!status && has_packed)
+        status = kl_alloc(&resident->before, source->n_rows, sizeof(uint32_t), "a layer", err);
+    if (!status && source->entries)
+        status = kl_alloc_scanned(&resident->indices, source->n_rows * source->entries,
+                                  sizeof(uint32_t), "a layer", err);
+    return status;
+}
+
+enum kl_status kl_resident_begin(const struct kl_block_source *from, const struct kl_pool *pool,
+                                 struct kl_resident **out, struct kl_error *err)
 {
     struct kl_resident *resident = NULL;
     enum kl_status status = kl_alloc(&resident, 1, sizeof *resident, "a layer", err);
@@ -64,14 +198,9 @@ enum kl_status kl_resident_begin(const struct kl_block_source *from, struct kl_r
     resident->source = *from;
     resident->source.self = resident;
     resident->source.read = resident_read;
-    status = kl_alloc(&resident->exponents, from->n_blocks, sizeof(int), "a layer", err);
-    if (!status)
-        status = kl_alloc_scanned(&resident->numbers,
-                                  from->n_rows * (from->entries ? from->entries : from->width),
-                                  kl_dtype_size(from->dtype), "a layer", err);
-    if (!status && from->entries)
-        status = kl_alloc_scanned(&resident->indices, from->n_rows * from->entries,
-                                  sizeof(uint32_t), "a layer", err);
+    resident->source.read_packed = resident_read_packed;
+    resident->n_workers = kl_pool_n_workers(pool);
+    status = make_room(resident, err);
     if (status) {
         kl_resident_free(resident);
         return status;
@@ -95,7 +224,7 @@ enum kl_status kl_resident_create(const struct kl_block_source *from, struct kl_
     enum kl_status status;
 
     *out = NULL;
-    status = kl_resident_begin(from, out, err);
+    status = kl_resident_begin(from, pool, out, err);
     if (!status)
         status = kl_resident_copy(*out, from, pool, 0, from->n_blocks, err);
     if (status) {
@@ -109,8 +238,13 @@ void kl_resident_free(struct kl_resident *resident)
 {
     if (!resident)
         return;
+    for (unsigned w = 0; resident->unpacked && w < resident->n_workers; w++)
+        free(resident->unpacked[w].rows);
+    free(resident->unpacked);
     free(resident->exponents);
-    free(resident->numbers);
+    free(resident->begin);
+    free(resident->bytes);
+    free(resident->before);
     free(resident->indices);
     free(resident);
 }

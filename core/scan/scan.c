@@ -6,6 +6,7 @@
 
 #include "core/base/half.h"
 #include "core/base/memory.h"
+#include "core/scan/packing.h"
 
 #define PART_BYTES ((size_t)128 << 10)
 
@@ -50,11 +51,30 @@ static void dot_sparse(const struct kl_block_source *source, const struct kl_blo
     }
 }
 
+/* Rows from first on, count of them, with the queries of dots. */
+static void dot_stored(const struct kl_block_source *source, const struct kl_block *block,
+                       uint64_t first, size_t count, const struct kl_dots *dots)
+{
+    size_t skipped = (size_t)(first - block->first), width = source->width;
+    size_t bits_bytes = kl_bits_bytes(width);
+    const char *numbers = block->numbers;
+
+    if (block->indices) {
+        for (size_t q = 0; q < dots->n; q++)
+            dot_sparse(source, block, dots->queries[q], dots->out[q]);
+    } else if (block->bits) {
+        numbers += skipped ? kl_packed_count(block->bits, skipped, width) * sizeof(uint16_t) : 0;
+        kl_kernels()->dot_packed_f16(block->bits + skipped * bits_bytes, numbers, count, width,
+                                     dots);
+    } else {
+        kl_dot(block->dtype, numbers + skipped * kl_row_bytes(source), count, width, dots);
+    }
+}
+
 /* Rows first .. end of a block with factor number f of requests from, from + 1, .. */
 static void dot_rows(const struct dot_job *job, const struct kl_block *block, uint64_t first,
                      uint64_t end, uint32_t f, unsigned from)
 {
-    const struct kl_block_source *source = request_of(job, 0)->source;
     float scale = ldexpf(1, -block->exponent);
     struct kl_dots dots = {.n = job->n - from < KL_DOTS_MAX ? job->n - from : KL_DOTS_MAX};
 
@@ -63,13 +83,8 @@ static void dot_rows(const struct dot_job *job, const struct kl_block *block, ui
 
         dots.queries[q] = request->factors[f].query;
         dots.out[q] = request->out + first;
-        if (block->indices)
-            dot_sparse(source, block, dots.queries[q], dots.out[q]);
     }
-    if (!block->indices)
-        kl_dot(block->dtype,
-               (const char *)block->numbers + (first - block->first) * kl_row_bytes(source),
-               end - first, source->width, &dots);
+    dot_stored(request_of(job, 0)->source, block, first, (size_t)(end - first), &dots);
     for (size_t q = 0; q < dots.n; q++) {
         float offset = request_of(job, from + (unsigned)q)->factors[f].offset;
 
@@ -104,13 +119,14 @@ static enum kl_status dot_block(void *argument, unsigned worker, unsigned task,
     uint32_t rows = (uint32_t)(PART_BYTES / kl_row_bytes(source)) + 1;
     enum kl_status status = KL_OK;
 
-    for (uint32_t row = 0; !status && row < count; row += rows) {
+    for (uint32_t row = 0; !status && row < count;) {
         struct kl_block part = {0};
 
-        status = source->read(source->self, worker, task, row,
-                              count - row < rows ? count - row : rows, &part, err);
+        status = kl_read_packed(source, worker, task, row, count - row < rows ? count - row : rows,
+                                &part, err);
         if (!status)
             dot_part(job, &part);
+        row += part.count;
     }
     return status;
 }

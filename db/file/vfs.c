@@ -2,12 +2,9 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <sqlite3.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/stat.h>
-
-#include "db/file/mapping.h"
 
 #define READ_BEHIND 256 /* bytes */
 
@@ -182,6 +179,16 @@ static int characteristics(sqlite3_file *file)
 static const sqlite3_io_methods reading = {
     .iVersion = 3, EVERY_METHOD, .xFetch = fetch, .xUnfetch = unfetch};
 static const sqlite3_io_methods writing = {.iVersion = 1, EVERY_METHOD};
+
+const struct kl_mapping *kl_vfs_mapping(sqlite3 *db)
+{
+    sqlite3_file *file = NULL;
+
+    if (sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file) || !file ||
+        file->pMethods != &reading)
+        return NULL;
+    return own(file)->mapping;
+}
 
 static int open_run(sqlite3_vfs *real, const char *path, sqlite3_file *file, int flags,
                     int *out_flags)

@@ -10,7 +10,10 @@
 #ifndef KL_DB_FILE_VFS_H
 #define KL_DB_FILE_VFS_H
 
+#include <sqlite3.h>
+
 #include "core/base/error.h"
+#include "db/file/mapping.h"
 
 /* Where a SQLite file says how it is written and read: 1 but for files with a write-ahead log (2),
  * which another program may have given to a run. Readers see 1: db/file/database.c lets them only
@@ -20,5 +23,8 @@ enum { KL_AT_WRITE_VERSION = 18, KL_AT_READ_VERSION = 19 };
 /* The VFS's name, for sqlite3_open_v2. It is registered by the first call. A file that cannot be
  * mapped is read as any other. Thread-safe. Errors: KL_ERR_MEMORY. */
 enum kl_status kl_vfs(const char **name, struct kl_error *err);
+
+/* The mapping that a connection's run is read from, valid while the connection is open; or NULL. */
+const struct kl_mapping *kl_vfs_mapping(sqlite3 *db);
 
 #endif

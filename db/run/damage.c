@@ -63,7 +63,7 @@ enum kl_status kl_run_replace_damaged(struct kl_run *run, uint32_t layer, uint64
         return err->status;
     for (uint32_t i = 0; i < n_blocks; i++)
         damaged->extents[i] = (struct kl_extent){
-            i * most, (uint32_t)(n_rows - i * most < most ? n_rows - i * most : most)};
+            i * most, (uint32_t)(n_rows - i * most < most ? n_rows - i * most : most), 0};
     damaged->source = (struct kl_block_source){.self = damaged,
                                                .n_rows = n_rows,
                                                .width = width,

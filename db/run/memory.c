@@ -1,5 +1,4 @@
 /* What of a run is kept in memory. */
-#include "core/training/settings.h"
 #include "db/run_private.h"
 
 /* In the keeper's thread. Of a file that was cut off or changed since it was opened nothing is
@@ -44,37 +43,6 @@ enum kl_status kl_run_keep(struct kl_run *run, struct kl_keeper *keeper, kl_run_
             status = keep(run, l, &private->kept.errors[l], &run->history.errors[l], err);
     }
     return status;
-}
-
-/* Of a table's rows, as a copy has them. */
-static uint64_t bytes_of(const struct kl_run *run, const struct kl_chunk_table *table)
-{
-    uint64_t number = kl_dtype_size((enum kl_dtype)run->training.dtype), row;
-
-    if (table->kind == KL_CHUNKS_IMAGES)
-        row = table->width * kl_dtype_size(KL_U8);
-    else if (table->kind == KL_CHUNKS_SPARSE)
-        row = table->entries * (number + sizeof(uint32_t));
-    else
-        row = table->width * number;
-    return table->n_rows * row;
-}
-
-uint64_t kl_run_memory_bytes(const struct kl_run *run)
-{
-    struct kl_layout layout;
-    uint64_t n_bytes = 0;
-
-    kl_training_layout(&run->training, &layout);
-    for (uint32_t l = 0; l < layout.n_layers; l++) {
-        struct kl_chunk_table keys, errors;
-
-        kl_run_tables(run, &layout, l, &keys, &errors);
-        n_bytes += bytes_of(run, &keys);
-        if (layout.errors[l])
-            n_bytes += bytes_of(run, &errors);
-    }
-    return n_bytes;
 }
 
 void kl_run_let_go(struct kl_run *run)

@@ -204,6 +204,35 @@ static enum kl_status open_sources(struct kl_run *run, unsigned n_workers, struc
     return status;
 }
 
+/* What keys and error signals take in memory: what is packed in the files stays so. */
+static enum kl_status count_memory(struct kl_run *run, struct kl_error *err)
+{
+    struct kl_layout layout;
+    enum kl_status status = KL_OK;
+
+    kl_training_layout(&run->training, &layout);
+    for (uint32_t l = 0; l < layout.n_layers; l++) {
+        struct kl_chunk_table keys, errors;
+
+        kl_run_tables(run, &layout, l, &keys, &errors);
+        if (keys.kind == KL_CHUNKS_IMAGES)
+            run->memory_bytes += keys.n_rows * keys.width;
+    }
+    for (uint32_t i = 0; !status && i < run->n_shards; i++) {
+        sqlite3_int64 here = 0;
+
+        if (!kl_shard_is_own(run, i))
+            continue;
+        status = kl_db_integer(run->private->shards[i],
+                               "SELECT (SELECT total(length(data)) FROM key_chunk)"
+                               " + (SELECT total(length(data)) FROM error_chunk)"
+                               " + (SELECT total(length(data)) FROM sparse_error_chunk)",
+                               &here, err);
+        run->memory_bytes += here > 0 ? (uint64_t)here : 0;
+    }
+    return status;
+}
+
 /* How much of the last layer's error signals was not recorded. */
 static enum kl_status read_left_out(struct kl_run *run, struct kl_error *err)
 {
@@ -309,6 +338,8 @@ static enum kl_status read_small(struct kl_run *run, struct kl_error *err)
         status = kl_run_prepare_history(run, err);
     if (!status)
         status = read_left_out(run, err);
+    if (!status)
+        status = count_memory(run, err);
     if (!status)
         status = read_snapshots(run, err);
     kl_db_trust(run->private->db);

@@ -43,7 +43,7 @@ static enum kl_status end_sum(const struct kl_chunk_source *source,
 
     snprintf(sql, sizeof sql, "SELECT checksum%s FROM %s WHERE rowid = ?1",
              is_sparse ? ", kept, left_out" : "", kl_chunk_tables[source->kind]);
-    status = kl_db_prepare(file->part->db, sql, &statement, err);
+    status = kl_db_prepare(file->open.part->db, sql, &statement, err);
     if (!status) {
         sqlite3_bind_int64(statement, 1, source->chunks[block].rowid);
         status = kl_db_next(statement, &row, err);

@@ -22,26 +22,20 @@ enum kl_status kl_chunk_damaged(const struct kl_chunk_source *source, uint32_t b
 
 int kl_chunk_is_packed(const struct kl_chunk_source *source, uint32_t block)
 {
-    return !source->source.entries &&
-           source->chunks[block].stored <
-               (uint64_t)source->extents[block].count * source->source.width;
+    return source->extents[block].packed_bytes > 0;
 }
 
 size_t kl_chunk_bytes(const struct kl_chunk_source *source, uint32_t block)
 {
-    size_t count = source->extents[block].count;
+    const struct kl_extent *extent = &source->extents[block];
 
-    if (!kl_chunk_is_packed(source, block))
-        return count * kl_row_bytes(&source->source);
-    return count * kl_bits_bytes(source->source.width) +
-           source->chunks[block].stored * kl_dtype_size(source->source.dtype);
+    return extent->packed_bytes ? extent->packed_bytes
+                                : extent->count * kl_row_bytes(&source->source);
 }
 
-static enum kl_status open_chunk(const struct kl_chunk_source *source, struct kl_chunk_reader *file,
-                                 uint32_t block, struct kl_error *err)
+static enum kl_status open_blob(const struct kl_chunk_source *source, struct kl_chunk_part *part,
+                                sqlite3_int64 rowid, size_t *n_bytes, struct kl_error *err)
 {
-    sqlite3_int64 rowid = source->chunks[block].rowid;
-    struct kl_chunk_part *part = &file->parts[source->chunks[block].part];
     sqlite3_blob **blob = &part->blobs[source->kind];
     int code = *blob ? sqlite3_blob_reopen(*blob, rowid)
                      : sqlite3_blob_open(part->db, "main", kl_chunk_tables[source->kind], "data",
@@ -54,10 +48,39 @@ static enum kl_status open_chunk(const struct kl_chunk_source *source, struct kl
         *blob = NULL;
         return status;
     }
-    file->part = part;
-    return (size_t)sqlite3_blob_bytes(*blob) == kl_chunk_bytes(source, block)
-               ? KL_OK
-               : kl_chunk_damaged(source, block, "has not the size that its row says", err);
+    *n_bytes = (size_t)sqlite3_blob_bytes(*blob);
+    return KL_OK;
+}
+
+/* Finds out where a chunk's data are: in the mapped file, if they can be read there. */
+static enum kl_status open_chunk(const struct kl_chunk_source *source, struct kl_chunk_reader *file,
+                                 uint32_t block, struct kl_error *err)
+{
+    const struct kl_chunk *chunk = &source->chunks[block];
+    struct kl_chunk_part *part = &file->parts[chunk->part];
+    size_t n_bytes = 0;
+    enum kl_status status = KL_OK;
+
+    if (file->open.source == source && file->open.block == block)
+        return KL_OK;
+    file->open.source = NULL;
+    file->open.is_mapped = 0;
+    if (part->mapping)
+        status = kl_value_find(part->mapping, source->trees[chunk->part].root, chunk->rowid,
+                               source->trees[chunk->part].column, &file->open.value,
+                               &file->open.is_mapped, err);
+    if (!status && file->open.is_mapped)
+        n_bytes = file->open.value.n_bytes;
+    else if (!status)
+        status = open_blob(source, part, chunk->rowid, &n_bytes, err);
+    if (!status && n_bytes != kl_chunk_bytes(source, block))
+        status = kl_chunk_damaged(source, block, "has not the size that its row says", err);
+    if (status)
+        return status;
+    file->open.source = source;
+    file->open.block = block;
+    file->open.part = part;
+    return KL_OK;
 }
 
 enum kl_status kl_chunk_reserve(struct kl_chunk_buffer *buffer, size_t n_bytes,
@@ -78,10 +101,14 @@ enum kl_status kl_chunk_reserve(struct kl_chunk_buffer *buffer, size_t n_bytes,
 enum kl_status kl_chunk_read(const struct kl_chunk_source *source, struct kl_chunk_reader *file,
                              size_t offset, size_t n_bytes, char *to, struct kl_error *err)
 {
-    return sqlite3_blob_read(file->part->blobs[source->kind], to, (int)n_bytes, (int)offset) ==
+    if (file->open.is_mapped) {
+        kl_value_copy(&file->open.value, offset, n_bytes, to);
+        return KL_OK;
+    }
+    return sqlite3_blob_read(file->open.part->blobs[source->kind], to, (int)n_bytes, (int)offset) ==
                    SQLITE_OK
                ? KL_OK
-               : kl_db_fail(file->part->db, err);
+               : kl_db_fail(file->open.part->db, err);
 }
 
 /* Where the numbers of a packed row begin: how many are stored before. */
@@ -199,4 +226,103 @@ enum kl_status kl_chunk_read_rows(void *self, unsigned worker, uint32_t block, u
         status =
             kl_chunk_read(source, file, row * row_bytes, count * row_bytes, file->rows.bytes, err);
     return status || !is_new || !is_whole ? status : kl_chunk_check_whole(source, file, block, err);
+}
+
+/* Whether kernels may read n bytes of a mapping and what they read behind. */
+static int may_read(const struct kl_chunk_part *part, const char *bytes, size_t n)
+{
+    return n + KL_SLACK <= (size_t)(part->mapping->bytes + part->mapping->n_bytes - bytes);
+}
+
+/* Rows of a packed chunk where they are: up to the end of the pieces that their bits and their
+ * numbers are in. A row that lies in two pieces is copied. */
+static enum kl_status find_packed(const struct kl_chunk_source *source,
+                                  struct kl_chunk_reader *file, uint32_t block, uint32_t row,
+                                  struct kl_block *out, struct kl_error *err)
+{
+    const struct kl_value *value = &file->open.value;
+    size_t width = source->source.width, row_bytes = kl_bits_bytes(width), bits_there, there;
+    size_t room_for_bits = (row_bytes + 15) / 16 * 16, here = 0, before = 0, n = 0;
+    size_t stored = source->chunks[block].stored, at;
+    enum kl_status status =
+        kl_chunk_reserve(&file->packed, room_for_bits + width * sizeof(uint16_t), err);
+
+    if (!status && row > 0)
+        status = count_before(source, file, block, row, &before, err);
+    if (status)
+        return status;
+    out->bits = (const uint8_t *)kl_value_bytes(value, row * row_bytes, out->count * row_bytes,
+                                                &bits_there);
+    if (bits_there < row_bytes) {
+        kl_value_copy(value, row * row_bytes, row_bytes, file->packed.bytes);
+        out->bits = file->packed.bytes;
+        bits_there = row_bytes;
+    }
+    at = source->extents[block].count * row_bytes + before * sizeof(uint16_t);
+    out->numbers = kl_value_bytes(value, at, value->n_bytes - at, &there);
+    for (; n < bits_there / row_bytes; n++) {
+        size_t more = kl_packed_count(out->bits + n * row_bytes, 1, width);
+        size_t n_bytes = (here + more) * sizeof(uint16_t);
+
+        if (more > width || before + here + more > stored)
+            return kl_chunk_damaged(source, block, "has not the numbers that its bits say", err);
+        if (n > 0 && (n_bytes > there || !may_read(file->open.part, out->numbers, n_bytes)))
+            break;
+        here += more;
+        if (n_bytes <= there && may_read(file->open.part, out->numbers, n_bytes))
+            continue;
+        kl_value_copy(value, at, n_bytes, (char *)file->packed.bytes + room_for_bits);
+        out->numbers = (const char *)file->packed.bytes + room_for_bits;
+        n = 1;
+        break;
+    }
+    out->count = (uint32_t)n;
+    file->next.source = source;
+    file->next.block = block;
+    file->next.row = row + out->count;
+    file->next.before = before + here;
+    return row + n < source->extents[block].count || before + here == stored
+               ? KL_OK
+               : kl_chunk_damaged(source, block, "has not the numbers that its bits say", err);
+}
+
+/* Whole rows where they are, if they lie there as they must for a kernel; returns whether they do.
+ */
+static int find_whole(const struct kl_chunk_source *source, const struct kl_chunk_reader *file,
+                      uint32_t row, struct kl_block *out)
+{
+    size_t row_bytes = kl_row_bytes(&source->source), there;
+    const char *bytes =
+        kl_value_bytes(&file->open.value, row * row_bytes, out->count * row_bytes, &there);
+
+    if (there < row_bytes || (uintptr_t)bytes % kl_dtype_size(out->dtype) ||
+        !may_read(file->open.part, bytes, there / row_bytes * row_bytes))
+        return 0;
+    out->numbers = bytes;
+    out->count = (uint32_t)(there / row_bytes);
+    return 1;
+}
+
+enum kl_status kl_chunk_read_packed(void *self, unsigned worker, uint32_t block, uint32_t row,
+                                    uint32_t count, struct kl_block *out, struct kl_error *err)
+{
+    const struct kl_chunk_source *source = self;
+    struct kl_chunk_reader *file = &source->files->workers[worker];
+    int is_packed = kl_chunk_is_packed(source, block);
+    enum kl_status status = open_chunk(source, file, block, err);
+
+    if (!status && !__atomic_load_n(&source->chunks[block].is_checked, __ATOMIC_RELAXED))
+        status = kl_chunk_check_first(source, file, block, err);
+    if (status)
+        return status;
+    *out = (struct kl_block){.first = source->extents[block].first + row,
+                             .count = count,
+                             .dtype = source->source.dtype,
+                             .exponent = source->chunks[block].exponent};
+    if (file->open.is_mapped && is_packed && out->dtype == KL_F16)
+        return find_packed(source, file, block, row, out, err);
+    if (file->open.is_mapped && !is_packed && !source->source.entries &&
+        find_whole(source, file, row, out))
+        return KL_OK;
+    return kl_chunk_read_rows(self, worker, block, row, count, out, err);
 }

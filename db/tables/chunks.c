@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "core/base/memory.h"
+#include "core/scan/packing.h"
 #include "db/file/database.h"
+#include "db/file/vfs.h"
 
 const char *const kl_chunk_tables[KL_N_CHUNK_KINDS] = {"image_chunk", "key_chunk", "error_chunk",
                                                        "sparse_error_chunk"};
@@ -19,7 +21,8 @@ static enum kl_status open_reader(const struct kl_chunk_files *files,
 
     for (uint32_t p = 0; !status && p < files->n_parts; p++)
         status = kl_db_open(files->parts[p].path, KL_OPEN_IMMUTABLE, &reader->parts[p].db, err);
-    reader->part = reader->parts;
+    for (uint32_t p = 0; !status && p < files->n_parts; p++)
+        reader->parts[p].mapping = kl_vfs_mapping(reader->parts[p].db);
     return status;
 }
 
@@ -31,6 +34,7 @@ static void close_reader(const struct kl_chunk_files *files, struct kl_chunk_rea
         sqlite3_close(reader->parts[p].db);
     }
     free(reader->parts);
+    free(reader->open.value.piece);
     free(reader->rows.bytes);
     free(reader->packed.bytes);
 }
@@ -138,6 +142,7 @@ static enum kl_status add_chunk(struct listing *listing, sqlite3_stmt *statement
     sqlite3_int64 exponent = sqlite3_column_int64(statement, 5);
     sqlite3_int64 stored = sqlite3_column_int64(statement, 6);
     uint32_t width = blocks->entries ? blocks->entries : blocks->width;
+    uint64_t packed_bytes;
     enum kl_dtype dtype;
 
     if (!name || kl_dtype_parse(name, &dtype) || first < 0 || (uint64_t)first != listing->next ||
@@ -148,6 +153,7 @@ static enum kl_status add_chunk(struct listing *listing, sqlite3_stmt *statement
         (uint64_t)count * width * (kl_dtype_size(dtype) + sizeof(uint32_t)) > INT32_MAX ||
         stored < 0 || stored > count * width)
         return gap(listing, err);
+    packed_bytes = (uint64_t)count * kl_bits_bytes(width) + (uint64_t)stored * kl_dtype_size(dtype);
     if (blocks->n_blocks == listing->room && grow(listing, err))
         return err->status;
     blocks->dtype = dtype;
@@ -157,7 +163,9 @@ static enum kl_status add_chunk(struct listing *listing, sqlite3_stmt *statement
                           .part = listing->part,
                           .exponent = (int)exponent,
                           .stored = (uint32_t)stored};
-    source->extents[blocks->n_blocks++] = (struct kl_extent){blocks->n_rows, (uint32_t)count};
+    source->extents[blocks->n_blocks++] =
+        (struct kl_extent){blocks->n_rows, (uint32_t)count,
+                           blocks->entries || stored == count * width ? 0 : (uint32_t)packed_bytes};
     blocks->n_rows += (uint64_t)count;
     listing->next += (uint64_t)count;
     return KL_OK;
@@ -191,6 +199,32 @@ static enum kl_status list_chunks(struct listing *listing, struct kl_error *err)
     return status || listing->next == listing->end ? status : gap(listing, err);
 }
 
+/* Where the data of a file's table are found without SQLite, which knows where it begins. */
+static enum kl_status find_tree(const struct listing *listing, struct kl_error *err)
+{
+    const struct kl_chunk_source *source = listing->source;
+    struct kl_chunk_tree *tree = &source->trees[listing->part];
+    sqlite3 *db = source->files->workers[0].parts[listing->part].db;
+    sqlite3_stmt *statement = NULL;
+    sqlite3_int64 root = 0;
+    char sql[100];
+    enum kl_status status;
+
+    snprintf(sql, sizeof sql, "SELECT * FROM %s", kl_chunk_tables[source->kind]);
+    status = kl_db_prepare(db, sql, &statement, err);
+    while (!status && tree->column < (unsigned)sqlite3_column_count(statement) &&
+           strcmp(sqlite3_column_name(statement, (int)tree->column), "data") != 0)
+        tree->column++;
+    sqlite3_finalize(statement);
+    snprintf(sql, sizeof sql, "SELECT rootpage FROM sqlite_schema WHERE name = '%s'",
+             kl_chunk_tables[source->kind]);
+    if (!status)
+        status = kl_db_integer(db, sql, &root, err);
+    if (!status)
+        tree->root = (uint32_t)root;
+    return status;
+}
+
 enum kl_status kl_chunk_source_open(struct kl_chunk_files *files,
                                     const struct kl_chunk_table *table,
                                     const struct kl_block_source **out, struct kl_error *err)
@@ -202,12 +236,16 @@ enum kl_status kl_chunk_source_open(struct kl_chunk_files *files,
 
     if (status)
         return status;
-    source->source = (struct kl_block_source){
-        .self = source, .width = table->width, .entries = table->entries, .read = kl_chunk_read_rows};
+    source->source = (struct kl_block_source){.self = source,
+                                              .width = table->width,
+                                              .entries = table->entries,
+                                              .read = kl_chunk_read_rows,
+                                              .read_packed = kl_chunk_read_packed};
     source->files = files;
     source->kind = table->kind;
     source->layer = table->layer;
     listing.source = source;
+    status = kl_alloc(&source->trees, files->n_parts, sizeof *source->trees, "a layer", err);
     for (uint32_t p = 0; !status && p < (is_samples ? 1 : files->n_parts); p++) {
         if (!is_samples && !files->parts[p].n_rows)
             continue; /* of such a file nothing is read, whatever it has */
@@ -215,6 +253,8 @@ enum kl_status kl_chunk_source_open(struct kl_chunk_files *files,
         listing.next = is_samples ? 0 : files->parts[p].first;
         listing.end = is_samples ? table->n_rows : listing.next + files->parts[p].n_rows;
         status = list_chunks(&listing, err);
+        if (!status)
+            status = find_tree(&listing, err);
     }
     source->source.extents = source->extents;
     if (status) {
@@ -234,5 +274,6 @@ void kl_chunk_source_close(const struct kl_block_source *source)
     own = source->self;
     free(own->chunks);
     free(own->extents);
+    free(own->trees);
     free(own);
 }

@@ -2,6 +2,7 @@
 #ifndef KL_DB_TABLES_CHUNKS_PRIVATE_H
 #define KL_DB_TABLES_CHUNKS_PRIVATE_H
 
+#include "db/file/value.h"
 #include "db/tables/chunks.h"
 
 extern const char *const kl_chunk_tables[KL_N_CHUNK_KINDS]; /* their names */
@@ -11,13 +12,20 @@ struct kl_chunk_source;
 /* What one worker reads one file with. */
 struct kl_chunk_part {
     sqlite3 *db;
+    const struct kl_mapping *mapping;      /* or NULL: through blobs, */
     sqlite3_blob *blobs[KL_N_CHUNK_KINDS]; /* open on some chunk of each table, or NULL */
 };
 
 /* What one worker reads with. Chunks of all tables and files go through the same buffers. */
 struct kl_chunk_reader {
     struct kl_chunk_part *parts; /* (n_parts) */
-    struct kl_chunk_part *part;  /* the one that has the chunk that is being read */
+    struct {
+        const struct kl_chunk_source *source;
+        uint32_t block;
+        struct kl_chunk_part *part; /* the one that has it */
+        int is_mapped;              /* value is where its data stand; otherwise a blob is open */
+        struct kl_value value;
+    } open; /* the chunk that is being read */
     struct kl_chunk_buffer {
         void *bytes;
         size_t n_bytes;
@@ -53,6 +61,10 @@ struct kl_chunk_source {
     uint32_t layer;
     struct kl_chunk *chunks;   /* (n_blocks) */
     struct kl_extent *extents; /* (n_blocks) */
+    struct kl_chunk_tree {     /* (parts) in each file: */
+        uint32_t root;         /* the page where its table begins, */
+        unsigned column;       /* and which one is its data, from 0 */
+    } * trees;
 };
 
 /* Whether a chunk is stored without its zeros, and how many bytes it is. */
@@ -70,9 +82,11 @@ enum kl_status kl_chunk_damaged(const struct kl_chunk_source *source, uint32_t b
 enum kl_status kl_chunk_reserve(struct kl_chunk_buffer *buffer, size_t n_bytes,
                                 struct kl_error *err);
 
-/* What a source's read does. */
+/* What a source's read and read_packed do. */
 enum kl_status kl_chunk_read_rows(void *self, unsigned worker, uint32_t block, uint32_t row,
                                   uint32_t count, struct kl_block *out, struct kl_error *err);
+enum kl_status kl_chunk_read_packed(void *self, unsigned worker, uint32_t block, uint32_t row,
+                                    uint32_t count, struct kl_block *out, struct kl_error *err);
 
 /* Reads n_bytes of the chunk that is open. */
 enum kl_status kl_chunk_read(const struct kl_chunk_source *source, struct kl_chunk_reader *file,

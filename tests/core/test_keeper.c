@@ -55,7 +55,7 @@ static struct made *make(unsigned number, uint32_t damaged)
 
     ck_assert(made && extents);
     for (uint32_t i = 0; i < BLOCKS; i++)
-        extents[i] = (struct kl_extent){(uint64_t)i * ROWS, ROWS};
+        extents[i] = (struct kl_extent){(uint64_t)i * ROWS, ROWS, 0};
     made->number = number;
     made->damaged = damaged;
     made->source = (struct kl_block_source){.self = made,

@@ -9,6 +9,7 @@
 #include "core/base/hash.h"
 #include "core/base/random.h"
 #include "core/scan/packing.h"
+#include "core/scan/resident.h"
 #include "core/scan/scan.h"
 #include "tests/lib/suite.h"
 
@@ -329,7 +330,7 @@ END_TEST
 /* Five rows of three halves in blocks of two, with exponents. */
 static uint16_t stored[5][3];
 
-static const struct kl_extent extents[] = {{0, 2}, {2, 2}, {4, 1}};
+static const struct kl_extent extents[] = {{0, 2, 0}, {2, 2, 0}, {4, 1, 0}};
 
 static enum kl_status read_stored(void *self, unsigned worker, uint32_t block, uint32_t row,
                                   uint32_t count, struct kl_block *out, struct kl_error *err)
@@ -337,8 +338,11 @@ static enum kl_status read_stored(void *self, unsigned worker, uint32_t block, u
     (void)self;
     (void)worker;
     (void)err;
-    *out = (struct kl_block){2 * block + row,         count, KL_F16, (int)block,
-                             stored[2 * block + row], NULL};
+    *out = (struct kl_block){.first = 2 * block + row,
+                             .count = count,
+                             .dtype = KL_F16,
+                             .exponent = (int)block,
+                             .numbers = stored[2 * block + row]};
     return KL_OK;
 }
 
@@ -387,7 +391,10 @@ static enum kl_status read_crowded(void *self, unsigned worker, uint32_t block, 
     (void)err;
     if (row + count > 100)
         return kl_fail(err, KL_ERR_IO, "a block too long");
-    *out = (struct kl_block){100 * block + row, count, KL_F16, 0, crowded[100 * block + row], NULL};
+    *out = (struct kl_block){.first = 100 * block + row,
+                             .count = count,
+                             .dtype = KL_F16,
+                             .numbers = crowded[100 * block + row]};
     return KL_OK;
 }
 
@@ -428,7 +435,7 @@ START_TEST(scans_that_come_together_say_what_each_would_alone)
     for (int i = 0; i < MANY * 50; i++)
         crowded[i / 50][i % 50] = kl_half_from_float((float)kl_random_normal(&random));
     for (uint32_t b = 0; b < 30; b++)
-        crowd_extents[b] = (struct kl_extent){100 * b, 100};
+        crowd_extents[b] = (struct kl_extent){100 * b, 100, 0};
     ck_ok(kl_pool_create(2, &pool, &err), err);
     for (int round = 0; round < 20; round++) {
         for (int a = 0; a < CROWD; a++) {
