@@ -94,7 +94,7 @@ static enum kl_status complete_recorded(sqlite3 *db, struct kl_error *err)
     if (!status)
         status = forget_after(db, (uint32_t)step, err);
     if (!status)
-        status = kl_run_row_finish(db, err);
+        status = kl_run_row_finish(db, db, err);
     return status ? status : kl_db_exec(db, "COMMIT", err);
 }
 

@@ -109,7 +109,7 @@ static enum kl_status label(const struct split *split, uint32_t i, sqlite3 *to,
     snprintf(sql, sizeof sql, "UPDATE run SET steps_done = %u", split->run->training.n_steps);
     if (!status)
         status = kl_db_exec(to, sql, err);
-    return status ? status : kl_run_row_finish(to, err);
+    return status ? status : kl_run_row_finish(to, to, err);
 }
 
 /* Writes one shard, whose draft is there and empty, to its end. */

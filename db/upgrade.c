@@ -123,7 +123,7 @@ static enum kl_status advance(const struct upgrade *upgrade, sqlite3 *db, int fr
         status = kl_db_advance(db, from, err);
     if (!status)
         status = kl_db_integer(db, "SELECT finished FROM run", &finished, err);
-    return status || !finished ? status : kl_run_row_finish(db, err);
+    return status || !finished ? status : kl_run_row_finish(db, db, err);
 }
 
 static enum kl_status rewrite_from_4(const struct upgrade *upgrade, sqlite3 *db,

@@ -165,6 +165,8 @@ static enum kl_status step(void *trainer, const struct kl_network *network,
     for (uint32_t l = 0; l <= last; l++) {
         result->keys[l] = activations->keys[l];
         result->errors[l] = activations->errors[l];
+        result->keys_at[l] = &activations->keys[l];
+        result->errors_at[l] = &activations->errors[l];
     }
     return KL_OK;
 }

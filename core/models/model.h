@@ -76,6 +76,9 @@ struct kl_step_result {
     const float *errors[KL_LAYERS_MAX]; /* (n, outputs[l]); of the last layer (n, entries) if so */
     const uint32_t *indices;            /* (n, entries) the target's first, then by rising index */
     const float *left_out;              /* (n) squared length of what entries leave out */
+    /* Where the trainer has the buffers of keys and errors: who takes one leaves another there, as
+     * large and of malloc. Or NULL: they stay the trainer's. */
+    float **keys_at[KL_LAYERS_MAX], **errors_at[KL_LAYERS_MAX];
 };
 
 struct kl_model {

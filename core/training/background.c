@@ -120,8 +120,22 @@ static void give(struct kl_background *background)
     pthread_mutex_unlock(&background->lock);
 }
 
-/* Points the copy at room of its own and fills it. */
-static void copy_record(const struct kl_layout *layout, const struct kl_step_record *record,
+/* A record's numbers for the job: taken over for the job's own buffer, or copied into it. */
+static const float *hand_over(const float *numbers, float **at, float **own, size_t n)
+{
+    if (at) {
+        float *taken = *at;
+
+        *at = *own;
+        *own = taken;
+    } else {
+        memcpy(*own, numbers, n * sizeof(float));
+    }
+    return *own;
+}
+
+/* Points the job's record at room of its own and fills it. */
+static void take_record(const struct kl_layout *layout, const struct kl_step_record *record,
                         struct job *job)
 {
     size_t n = record->count;
@@ -131,10 +145,12 @@ static void copy_record(const struct kl_layout *layout, const struct kl_step_rec
     for (uint32_t l = 0; l < layout->n_layers; l++) {
         if (layout->keys[l])
             job->record.result.keys[l] =
-                memcpy(job->keys[l], record->result.keys[l], n * layout->keys[l] * sizeof(float));
+                hand_over(record->result.keys[l], record->result.keys_at[l], &job->keys[l],
+                          n * layout->keys[l]);
         if (layout->errors[l])
-            job->record.result.errors[l] = memcpy(job->errors[l], record->result.errors[l],
-                                                  n * layout->errors[l] * sizeof(float));
+            job->record.result.errors[l] =
+                hand_over(record->result.errors[l], record->result.errors_at[l], &job->errors[l],
+                          n * layout->errors[l]);
     }
     if (layout->entries) {
         job->record.result.indices =
@@ -154,7 +170,7 @@ static enum kl_status give_step(void *self, const struct kl_step_record *record,
     if (status)
         return status;
     job->kind = JOB_STEP;
-    copy_record(&background->layout, record, job);
+    take_record(&background->layout, record, job);
     give(background);
     return KL_OK;
 }

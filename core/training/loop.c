@@ -18,8 +18,10 @@ struct loop {
     void *trainer; /* the model's */
     struct kl_task task;
     struct kl_network *gradient;
-    const uint8_t *without; /* (samples of the run) 1: it weighs nothing; or NULL, */
-    uint8_t *ignored;       /* and (rows) the same of a minibatch */
+    struct kl_prediction *predictions; /* by sample id: of the test splits, once they are evaluated
+                                          at the end; or NULL */
+    const uint8_t *without;            /* (samples of the run) 1: it weighs nothing; or NULL, */
+    uint8_t *ignored;                  /* and (rows) the same of a minibatch */
 };
 
 static enum kl_status run_step(struct loop *loop, uint32_t step, double *loss, struct kl_error *err)
@@ -58,13 +60,35 @@ static enum kl_status run_step(struct loop *loop, uint32_t step, double *loss, s
                : KL_OK;
 }
 
+/* Room for what the network says in the end of every sample of the run, by id. */
+static enum kl_status expect_predictions(struct loop *loop, struct kl_error *err)
+{
+    if (!loop->recorder || !loop->model->has_predictions || loop->predictions)
+        return KL_OK;
+    return kl_alloc(&loop->predictions, kl_collection_size(loop->data), sizeof *loop->predictions,
+                    "the predictions", err);
+}
+
+/* Where the predictions of a split begin; NULL: none are wanted. */
+static struct kl_prediction *predictions_of(const struct loop *loop, uint32_t dataset, int split)
+{
+    struct kl_prediction *at = loop->predictions;
+
+    for (uint32_t d = 0; at && d <= dataset; d++)
+        for (int s = 0; s < (d < dataset ? KL_N_SPLITS : split); s++)
+            at += loop->data->datasets[d]->splits[s].count;
+    return at;
+}
+
 static enum kl_status evaluate(struct loop *loop, uint32_t step, struct kl_error *err)
 {
-    for (uint32_t d = 0; d < loop->data->n_datasets; d++) {
-        struct kl_evaluation evaluation = {0};
-        enum kl_status status = loop->model->evaluate(loop->state->network, loop->data, d,
-                                                      KL_SPLIT_TEST, &evaluation, NULL, err);
+    enum kl_status status = step == loop->training->n_steps ? expect_predictions(loop, err) : KL_OK;
 
+    for (uint32_t d = 0; !status && d < loop->data->n_datasets; d++) {
+        struct kl_evaluation evaluation = {0};
+
+        status = loop->model->evaluate(loop->state->network, loop->data, d, KL_SPLIT_TEST,
+                                       &evaluation, predictions_of(loop, d, KL_SPLIT_TEST), err);
         if (!status && !isfinite(evaluation.loss))
             status = kl_fail(err, KL_ERR_DIVERGED,
                              "training diverged at step %u: the loss on the test split of %s is "
@@ -72,53 +96,42 @@ static enum kl_status evaluate(struct loop *loop, uint32_t step, struct kl_error
                              step, loop->data->datasets[d]->name);
         if (!status && loop->recorder)
             status = loop->recorder->evaluation(loop->recorder->self, step, d, &evaluation, err);
-        if (status)
-            return status;
-        if (loop->progress && loop->progress->evaluation)
+        if (!status && loop->progress && loop->progress->evaluation)
             loop->progress->evaluation(loop->progress->self, step, loop->data->datasets[d],
                                        &evaluation);
     }
-    return KL_OK;
+    return status;
 }
 
-/* What the network says of every sample of the run, by id: the caller's, to free. */
-static enum kl_status predict(const struct loop *loop, struct kl_prediction **out,
-                              struct kl_error *err)
+/* The predictions of what is not in the test splits, which evaluate has made. */
+static enum kl_status predict(struct loop *loop, struct kl_error *err)
 {
-    struct kl_prediction *predictions = NULL, *next;
-    enum kl_status status = kl_alloc(&predictions, kl_collection_size(loop->data),
-                                     sizeof *predictions, "the predictions", err);
+    enum kl_status status = KL_OK;
 
-    next = predictions;
     for (uint32_t d = 0; !status && d < loop->data->n_datasets; d++) {
         for (int s = 0; !status && s < KL_N_SPLITS; s++) {
             struct kl_evaluation evaluation;
 
-            status = loop->model->evaluate(loop->state->network, loop->data, d, (enum kl_split)s,
-                                           &evaluation, next, err);
-            next += loop->data->datasets[d]->splits[s].count;
+            if (s != KL_SPLIT_TEST)
+                status =
+                    loop->model->evaluate(loop->state->network, loop->data, d, (enum kl_split)s,
+                                          &evaluation, predictions_of(loop, d, s), err);
         }
     }
-    if (status)
-        free(predictions);
-    else
-        *out = predictions;
     return status;
 }
 
 static enum kl_status finish(struct loop *loop, struct kl_error *err)
 {
-    struct kl_prediction *predictions = NULL;
     enum kl_status status = KL_OK;
 
     if (!loop->recorder)
         return KL_OK;
     if (loop->model->has_predictions)
-        status = predict(loop, &predictions, err);
-    if (!status)
-        status = loop->recorder->finish(loop->recorder->self, loop->state, predictions, err);
-    free(predictions);
-    return status;
+        status = predict(loop, err);
+    return status
+               ? status
+               : loop->recorder->finish(loop->recorder->self, loop->state, loop->predictions, err);
 }
 
 static enum kl_status run(struct loop *loop, struct kl_error *err)
@@ -177,6 +190,7 @@ static enum kl_status prepare(struct loop *loop, struct kl_error *err)
 static void end(struct loop *loop)
 {
     kl_network_free(loop->gradient);
+    free(loop->predictions);
     if (loop->trainer)
         loop->model->trainer_free(loop->trainer);
     if (loop->task.free)

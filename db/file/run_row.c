@@ -13,10 +13,10 @@ enum kl_status kl_run_row_begin(sqlite3 *db, struct kl_error *err)
     return status ? status : kl_rows_sign(db, "run", "id = 1", err);
 }
 
-enum kl_status kl_run_row_finish(sqlite3 *db, struct kl_error *err)
+enum kl_status kl_run_row_finish(sqlite3 *db, sqlite3 *reader, struct kl_error *err)
 {
     char fingerprint[17], sql[200];
-    enum kl_status status = kl_rows_fingerprint(db, fingerprint, err);
+    enum kl_status status = kl_rows_fingerprint(reader, fingerprint, err);
 
     snprintf(sql, sizeof sql,
              "UPDATE run SET finished = 1, fingerprint = '%s', "

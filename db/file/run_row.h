@@ -11,8 +11,8 @@
 enum kl_status kl_run_row_begin(sqlite3 *db, struct kl_error *err);
 
 /* Calls the run finished, with the fingerprint of what the file holds, in a transaction of its own
- * or the caller's. */
-enum kl_status kl_run_row_finish(sqlite3 *db, struct kl_error *err);
+ * or the caller's. reader: another connection to the file, which knows all that db does, or db. */
+enum kl_status kl_run_row_finish(sqlite3 *db, sqlite3 *reader, struct kl_error *err);
 
 /* Steps up to the last checkpoint, at most n_steps. Errors: KL_ERR_DAMAGED. */
 enum kl_status kl_run_row_read(sqlite3 *db, uint32_t n_steps, uint32_t *steps_done,

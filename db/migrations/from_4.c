@@ -225,7 +225,7 @@ static enum kl_status write_run(const struct work *work, struct kl_error *err)
         status = kl_db_exec(work->db, sql, err);
     if (!status)
         status = kl_rows_sign(work->db, "run", "id = 1", err);
-    return status || !finished ? status : kl_run_row_finish(work->db, err);
+    return status || !finished ? status : kl_run_row_finish(work->db, work->db, err);
 }
 
 enum kl_status kl_rewrite_from_4(sqlite3 *old, sqlite3 *db, uint64_t total_bytes,

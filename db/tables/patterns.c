@@ -14,7 +14,8 @@
 
 #define CHUNK_BYTES ((size_t)1 << 20) /* of the widest layer: some of a second-level cache */
 
-/* Patterns that wait for their chunk, in the float32 they were computed in. */
+/* Patterns that wait for their chunk: keys as they are stored, error signals, which get an exponent
+ * together, in the float32 they were computed in. */
 struct kl_patterns {
     sqlite3 *db;
     struct kl_layout layout;
@@ -24,7 +25,7 @@ struct kl_patterns {
     uint32_t step; /* the last that came */
     uint32_t count, capacity;
     uint32_t *samples;            /* (capacity) */
-    float *keys[KL_LAYERS_MAX];   /* (capacity, as the layout says) */
+    char *keys[KL_LAYERS_MAX];    /* (capacity, as the layout says) */
     float *errors[KL_LAYERS_MAX]; /* the same */
     uint32_t *indices;            /* (capacity, entries) */
     double kept, left_out;        /* squared lengths of what is in errors of the last layer */
@@ -71,8 +72,7 @@ static enum kl_status allocate(struct kl_patterns *patterns, struct kl_error *er
         status =
             kl_alloc(&patterns->indices, n * layout->entries, sizeof(uint32_t), "a chunk", err);
     for (uint32_t l = 0; !status && l < layout->n_layers; l++) {
-        status = kl_alloc(&patterns->keys[l], n * layout->keys[l], sizeof(float), "a chunk of keys",
-                          err);
+        status = kl_alloc(&patterns->keys[l], n * layout->keys[l], number, "a chunk of keys", err);
         if (!status)
             status = kl_alloc(&patterns->errors[l], n * layout->errors[l], sizeof(float),
                               "a chunk of error signals", err);
@@ -163,28 +163,38 @@ static void bind(const struct kl_patterns *patterns, sqlite3_stmt *insert, uint3
     sqlite3_bind_int64(insert, 6, exponent);
 }
 
+/* Rows as they are stored, at most without their zeros. */
 static enum kl_status write_numbers(struct kl_patterns *patterns, sqlite3_stmt *insert,
-                                    uint32_t layer, uint32_t width, const float *numbers,
-                                    int scaled, struct kl_error *err)
+                                    uint32_t layer, uint32_t width, const char *numbers,
+                                    int exponent, struct kl_error *err)
 {
     size_t n = (size_t)patterns->count * width, number = kl_dtype_size(patterns->dtype);
     size_t bits_bytes = patterns->count * kl_bits_bytes(width), stored;
-    int exponent = 0, is_shorter;
-    char *packed;
-    enum kl_status status =
-        encode(patterns, layer, numbers, n, scaled, patterns->numbers, &exponent, err);
+    char *packed = patterns->packed + (16 - bits_bytes % 16) % 16; /* so that numbers are aligned */
+    int is_shorter;
 
-    if (status)
-        return status;
-    packed = patterns->packed + (16 - bits_bytes % 16) % 16; /* so that numbers are aligned */
-    stored = kl_pack(patterns->dtype, patterns->numbers, patterns->count, width, (uint8_t *)packed,
+    stored = kl_pack(patterns->dtype, numbers, patterns->count, width, (uint8_t *)packed,
                      packed + bits_bytes);
     is_shorter = bits_bytes + stored * number < n * number;
     bind(patterns, insert, layer, width, exponent);
     sqlite3_bind_int64(insert, 7, (sqlite3_int64)(is_shorter ? stored : n));
-    sqlite3_bind_blob64(insert, 8, is_shorter ? packed : patterns->numbers,
+    sqlite3_bind_blob64(insert, 8, is_shorter ? packed : numbers,
                         is_shorter ? bits_bytes + stored * number : n * number, SQLITE_STATIC);
     return kl_db_run(insert, err);
+}
+
+static enum kl_status write_errors(struct kl_patterns *patterns, uint32_t layer,
+                                   struct kl_error *err)
+{
+    uint32_t width = patterns->layout.errors[layer];
+    int exponent = 0;
+    enum kl_status status =
+        encode(patterns, layer, patterns->errors[layer], (size_t)patterns->count * width, 1,
+               patterns->numbers, &exponent, err);
+
+    return status ? status
+                  : write_numbers(patterns, patterns->insert_errors, layer, width,
+                                  patterns->numbers, exponent, err);
 }
 
 /* Indices first, then the numbers at them. */
@@ -229,29 +239,30 @@ enum kl_status kl_patterns_flush(struct kl_patterns *patterns, struct kl_error *
         if (!status && layout->entries && l + 1 == layout->n_layers)
             status = write_sparse(patterns, l, err);
         else if (!status && layout->errors[l])
-            status = write_numbers(patterns, patterns->insert_errors, l, layout->errors[l],
-                                   patterns->errors[l], 1, err);
+            status = write_errors(patterns, l, err);
     }
     patterns->first += patterns->count;
     patterns->count = 0;
     return status;
 }
 
-/* Copies n patterns of the record, from number done on, to the end of what waits. */
-static void take(struct kl_patterns *patterns, const struct kl_step_record *record, size_t done,
-                 size_t n)
+/* Adds n patterns of the record, from number done on, to the end of what waits. */
+static enum kl_status take(struct kl_patterns *patterns, const struct kl_step_record *record,
+                           size_t done, size_t n, struct kl_error *err)
 {
     const struct kl_layout *layout = &patterns->layout;
     size_t at = patterns->count, entries = layout->entries;
     const float *last = record->result.errors[layout->n_layers - 1];
+    int exponent;
 
     memcpy(patterns->samples + at, record->samples + done, n * sizeof(uint32_t));
     for (uint32_t l = 0; l < layout->n_layers; l++) {
         size_t key = layout->keys[l], error = layout->errors[l];
 
-        if (key)
-            memcpy(patterns->keys[l] + at * key, record->result.keys[l] + done * key,
-                   n * key * sizeof(float));
+        if (key &&
+            encode(patterns, l, record->result.keys[l] + done * key, n * key, 0,
+                   patterns->keys[l] + at * key * kl_dtype_size(patterns->dtype), &exponent, err))
+            return err->status;
         if (error)
             memcpy(patterns->errors[l] + at * error, record->result.errors[l] + done * error,
                    n * error * sizeof(float));
@@ -264,6 +275,7 @@ static void take(struct kl_patterns *patterns, const struct kl_step_record *reco
     for (size_t i = done; entries && i < done + n; i++)
         patterns->left_out += record->result.left_out[i];
     patterns->count += (uint32_t)n;
+    return KL_OK;
 }
 
 enum kl_status kl_patterns_add(struct kl_patterns *patterns, const struct kl_step_record *record,
@@ -276,7 +288,8 @@ enum kl_status kl_patterns_add(struct kl_patterns *patterns, const struct kl_ste
         uint32_t room = patterns->capacity - patterns->count, left = record->count - done;
         uint32_t n = left < room ? left : room;
 
-        take(patterns, record, done, n);
+        if (take(patterns, record, done, n, err))
+            return err->status;
         done += n;
         if (patterns->count == patterns->capacity && kl_patterns_flush(patterns, err))
             return err->status;
