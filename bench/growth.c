@@ -30,6 +30,18 @@ static enum kl_status read_tiled(void *self, unsigned worker, uint32_t block, ui
     return status;
 }
 
+static enum kl_status read_packed_tiled(void *self, unsigned worker, uint32_t block, uint32_t row,
+                                        uint32_t count, struct kl_block *out, struct kl_error *err)
+{
+    struct tiled *tiled = self;
+    const struct kl_block_source *once = tiled->once;
+    enum kl_status status =
+        kl_read_packed(once, worker, block % once->n_blocks, row, count, out, err);
+
+    out->first = tiled->extents[block].first + row;
+    return status;
+}
+
 static void tile(const struct kl_block_source *once, uint64_t n_rows, struct tiled *tiled)
 {
     size_t most = once->n_blocks * (n_rows / once->n_rows + 1);
@@ -52,7 +64,7 @@ static void tile(const struct kl_block_source *once, uint64_t n_rows, struct til
     tiled->source.n_blocks = n;
     tiled->source.extents = tiled->extents;
     tiled->source.read = read_tiled;
-    tiled->source.read_packed = NULL;
+    tiled->source.read_packed = read_packed_tiled;
 }
 
 /* A run of another length, and what of it is not the original's. */

@@ -70,6 +70,8 @@ static enum kl_status stored_block(const struct pass *pass, unsigned worker, uns
     struct kl_block block = {0};
     enum kl_status status = kl_read_packed(keys, worker, task, 0, extent->count, &block, err);
 
+    if (!status && block.count != extent->count)
+        status = kl_fail(err, KL_ERR_MEMORY, "there is no memory for the run");
     *bytes = block.bits ? (const void *)block.bits : block.numbers;
     *n_bytes = block.bits ? extent->packed_bytes : extent->count * pass->row_bytes;
     return status;

@@ -11,12 +11,12 @@
 
 /* Rows of one block, or of a part of one. */
 struct kl_block {
-    uint64_t first;          /* row number of its first row */
-    uint32_t count;          /* rows */
-    enum kl_dtype dtype;     /* the source's */
-    int exponent;            /* a stored number n stands for n * 2^-exponent */
-    const void *numbers;     /* (count, width) row-major, with KL_SLACK bytes behind that may be
-                                read; or (count, entries) of sparse rows, */
+    uint64_t first;      /* row number of its first row */
+    uint32_t count;      /* rows */
+    enum kl_dtype dtype; /* the source's */
+    int exponent;        /* a stored number n stands for n * 2^-exponent */
+    const void *numbers; /* without bits: (count, width) row-major, with KL_SLACK bytes behind that
+                            may be read; or (count, entries) of sparse rows, */
     const uint32_t *indices; /* (count, entries) and where in the row these numbers stand; or NULL:
                                 rows are whole */
     const uint8_t *bits; /* (count, kl_bits_bytes(width)) of read_packed: rows of float16 without
@@ -46,8 +46,8 @@ struct kl_block_source {
      * KL_ERR_DAMAGED, KL_ERR_MEMORY. */
     enum kl_status (*read)(void *self, unsigned worker, uint32_t block, uint32_t row,
                            uint32_t count, struct kl_block *out, struct kl_error *err);
-    /* The same, for who can do with rows as they are stored, where they are stored: reads count of
-     * them or fewer, but one. NULL: read does. */
+    /* The same, for who can do with rows as they are stored, where they are stored: reads at least
+     * one and at most count of them, as out->count says. NULL: read does. */
     enum kl_status (*read_packed)(void *self, unsigned worker, uint32_t block, uint32_t row,
                                   uint32_t count, struct kl_block *out, struct kl_error *err);
 };
@@ -75,8 +75,8 @@ enum kl_status kl_read_block(const struct kl_block_source *source, unsigned work
 enum kl_status kl_read_rows(const struct kl_block_source *source, unsigned worker, uint64_t first,
                             uint32_t n, float *rows, struct kl_error *err);
 
-/* Writes n rows of a block of the source, from row number first on, as scaled floats: (n, width),
- * sparse rows with all their zeros. */
+/* Writes n rows of a block of the source, as read gives it, from row number first on, as scaled
+ * floats: (n, width), sparse rows with all their zeros. */
 void kl_block_rows(const struct kl_block_source *source, const struct kl_block *block,
                    uint32_t first, uint32_t n, float *rows);
 

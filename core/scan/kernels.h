@@ -61,7 +61,8 @@ struct kl_kernels {
     /* out[q][i] = sum_j keys[i][j] * queries[q][j]; keys: (n, width) row-major */
     void (*dot_u8)(const uint8_t *keys, size_t n, size_t width, const struct kl_dots *dots);
     void (*dot_f16)(const uint16_t *keys, size_t n, size_t width, const struct kl_dots *dots);
-    /* The same of packed keys: what unpack_f16 makes of them, one after the other, to the bit. */
+    /* The same of packed keys: what unpack_f16 makes of them, one after the other, to the bit, and
+     * as it may be given them. Bits behind a row's last number are 0. */
     void (*dot_packed_f16)(const uint8_t *bits, const void *packed, size_t n, size_t width,
                            const struct kl_dots *dots);
     void (*dot_f32)(const float *keys, size_t n, size_t width, const struct kl_dots *dots);

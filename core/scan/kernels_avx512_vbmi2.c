@@ -30,7 +30,7 @@ TARGET static inline void spread_32(uint32_t bits, const uint8_t *packed, uint16
     __m512i numbers = _mm512_loadu_si512(packed), cleared;
 
     __asm__("" : "+v"(numbers));
-    __asm__("vpxor %x0, %x0, %x0" : "=x"(cleared));
+    __asm__ volatile("vpxor %x0, %x0, %x0" : "=x"(cleared));
     _mm512_storeu_si512(out, _mm512_mask_expand_epi16(cleared, bits, numbers));
 }
 

@@ -27,25 +27,34 @@ static size_t block_bytes(const struct kl_block_source *source, uint32_t block)
     return extent->packed_bytes ? extent->packed_bytes : extent->count * number_bytes(source);
 }
 
+/* Where the numbers of a packed block stand in it: aligned. */
+static size_t numbers_begin(const struct kl_block_source *source, uint32_t block)
+{
+    return (source->extents[block].count * kl_bits_bytes(source->width) + 15) / 16 * 16;
+}
+
 uint64_t kl_resident_bytes(const struct kl_block_source *from)
 {
     uint64_t n_bytes = from->n_rows * from->entries * sizeof(uint32_t);
 
     for (uint32_t b = 0; b < from->n_blocks; b++)
-        n_bytes += block_bytes(from, b);
+        n_bytes += block_bytes(from, b) +
+                   (from->extents[b].packed_bytes ? from->extents[b].count * sizeof(uint32_t) : 0);
     return n_bytes;
 }
 
-/* Takes over rows of a packed block, from its row number row on; *stored: numbers so far. */
-static void copy_packed(struct kl_resident *to, uint32_t number, uint32_t row,
-                        const struct kl_block *part, size_t *stored)
+/* Takes over rows of a packed block, from its row number row on; *stored: numbers so far. A file
+ * may change while it is read: then there may be more of them than there is room for. */
+static enum kl_status copy_packed(struct kl_resident *to, uint32_t number, uint32_t row,
+                                  const struct kl_block *part, size_t *stored, struct kl_error *err)
 {
     const struct kl_block_source *source = &to->source;
     const struct kl_extent *extent = &source->extents[number];
     size_t width = source->width, row_bytes = kl_bits_bytes(width);
     size_t number_size = kl_dtype_size(source->dtype), before = *stored;
+    size_t most = (extent->packed_bytes - extent->count * row_bytes) / number_size;
     uint8_t *bits = (uint8_t *)to->bytes + to->begin[number] + row * row_bytes;
-    char *numbers = to->bytes + to->begin[number] + extent->count * row_bytes;
+    char *numbers = to->bytes + to->begin[number] + numbers_begin(source, number);
 
     if (part->bits)
         memcpy(bits, part->bits, part->count * row_bytes);
@@ -53,11 +62,17 @@ static void copy_packed(struct kl_resident *to, uint32_t number, uint32_t row,
         (void)kl_pack(source->dtype, part->numbers, part->count, width, bits,
                       numbers + before * number_size);
     for (uint32_t i = 0; i < part->count; i++) {
+        size_t more = kl_packed_count(bits + i * row_bytes, 1, width);
+
+        if (more > most - *stored)
+            return kl_fail(err, KL_ERR_DAMAGED,
+                           "the run's file changed while it was read: open it again");
         to->before[extent->first + row + i] = (uint32_t)*stored;
-        *stored += kl_packed_count(bits + i * row_bytes, 1, width);
+        *stored += more;
     }
     if (part->bits)
         memcpy(numbers + before * number_size, part->numbers, (*stored - before) * number_size);
+    return KL_OK;
 }
 
 static enum kl_status copy_block(void *argument, unsigned worker, unsigned task,
@@ -75,12 +90,12 @@ static enum kl_status copy_block(void *argument, unsigned worker, unsigned task,
         enum kl_status status =
             kl_read_packed(from, worker, number, row, extent->count - row, &part, err);
 
+        if (!status && extent->packed_bytes)
+            status = copy_packed(to, number, row, &part, &stored, err);
         if (status)
             return status;
         to->exponents[number] = part.exponent;
-        if (extent->packed_bytes)
-            copy_packed(to, number, row, &part, &stored);
-        else
+        if (!extent->packed_bytes)
             memcpy(to->bytes + to->begin[number] + row * row_bytes, part.numbers,
                    part.count * row_bytes);
         if (entries)
@@ -110,7 +125,7 @@ static void find_rows(const struct kl_resident *resident, uint32_t block, uint32
     if (!extent->packed_bytes)
         return;
     out->bits = (const uint8_t *)bytes + row * row_bytes;
-    out->numbers = bytes + extent->count * row_bytes +
+    out->numbers = bytes + numbers_begin(source, block) +
                    resident->before[out->first] * kl_dtype_size(source->dtype);
 }
 
@@ -151,14 +166,13 @@ static enum kl_status resident_read_packed(void *self, unsigned worker, uint32_t
 }
 
 /* Where each block begins, and how many bytes they take in all; whether any of them is packed. */
-static size_t lay_out(struct kl_resident *resident, int *has_packed)
+static uint64_t lay_out(struct kl_resident *resident, int *has_packed)
 {
-    size_t at = 0;
+    uint64_t at = 0;
 
-    *has_packed = 0;
     for (uint32_t b = 0; b < resident->source.n_blocks; b++) {
-        resident->begin[b] = at;
-        at += (block_bytes(&resident->source, b) + KL_SLACK + APART - 1) / APART * APART;
+        resident->begin[b] = (size_t)at;
+        at += (block_bytes(&resident->source, b) + 15 + KL_SLACK + APART - 1) / APART * APART;
         *has_packed |= resident->source.extents[b].packed_bytes > 0;
     }
     return at;
@@ -168,6 +182,7 @@ static enum kl_status make_room(struct kl_resident *resident, struct kl_error *e
 {
     const struct kl_block_source *source = &resident->source;
     int has_packed = 0;
+    uint64_t n_bytes = 0;
     enum kl_status status =
         kl_alloc(&resident->exponents, source->n_blocks, sizeof(int), "a layer", err);
 
@@ -177,8 +192,11 @@ static enum kl_status make_room(struct kl_resident *resident, struct kl_error *e
         status = kl_alloc(&resident->unpacked, resident->n_workers, sizeof *resident->unpacked,
                           "a layer", err);
     if (!status)
-        status =
-            kl_alloc_scanned(&resident->bytes, lay_out(resident, &has_packed), 1, "a layer", err);
+        n_bytes = lay_out(resident, &has_packed);
+    if (!status && n_bytes > SIZE_MAX)
+        status = kl_fail(err, KL_ERR_MEMORY, "not enough memory for a layer");
+    if (!status)
+        status = kl_alloc_scanned(&resident->bytes, (size_t)n_bytes, 1, "a layer", err);
     if (!status && has_packed)
         status = kl_alloc(&resident->before, source->n_rows, sizeof(uint32_t), "a layer", err);
     if (!status && source->entries)

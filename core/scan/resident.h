@@ -1,4 +1,6 @@
-/* Copies of block sources in memory, as they are stored: what is packed stays so. */
+/* Copies of block sources in memory, as they are stored: what is packed stays so. Its read unpacks
+ * such rows into a buffer of the worker, which is one of the pool that the copy was made for; what
+ * else is read stays as long as the copy. */
 #ifndef KL_CORE_SCAN_RESIDENT_H
 #define KL_CORE_SCAN_RESIDENT_H
 
@@ -32,7 +34,8 @@ enum kl_status kl_resident_copy(struct kl_resident *resident, const struct kl_bl
                                 struct kl_error *err);
 void kl_resident_free(struct kl_resident *resident);
 
-/* Bytes of a source's rows, as a copy has them. */
+/* Bytes of a source's rows as a copy has them, and of where packed ones begin; not of the few
+ * between its blocks, nor of the workers' buffers. */
 uint64_t kl_resident_bytes(const struct kl_block_source *from);
 
 #endif

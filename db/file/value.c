@@ -14,7 +14,7 @@
 /* A page, of which the last bytes may be somebody else's. */
 struct page {
     const uint8_t *bytes;
-    size_t usable;
+    size_t size, usable;
 };
 
 /* What is read of a row: up to end. */
@@ -61,6 +61,7 @@ static int find_page(const struct kl_mapping *mapping, uint32_t number, struct p
     if (size < 512 || size & (size - 1) || number < 2 || number > mapping->n_bytes / size)
         return 0; /* the first one has no table of ours */
     page->bytes = file + (number - 1) * size;
+    page->size = size;
     page->usable = size - file[AT_RESERVED];
     return page->usable >= 480;
 }
@@ -213,8 +214,8 @@ static void expect_pages(const struct kl_mapping *mapping, const struct page *pa
 {
     const uint8_t *end = (const uint8_t *)mapping->bytes + mapping->n_bytes, *bytes = page->bytes;
 
-    for (; n_bytes > page->usable && (size_t)(end - bytes) > page->usable; n_bytes -= page->usable)
-        __builtin_prefetch(bytes += page->usable);
+    for (; n_bytes > page->size && (size_t)(end - bytes) > page->size; n_bytes -= page->size)
+        __builtin_prefetch(bytes += page->size);
 }
 
 enum kl_status kl_value_find(const struct kl_mapping *mapping, uint32_t root, int64_t rowid,
@@ -234,7 +235,8 @@ enum kl_status kl_value_find(const struct kl_mapping *mapping, uint32_t root, in
     here = local_bytes(&page, row_bytes);
     if (here > (size_t)(cell.end - cell.at) ||
         !find_column((struct cursor){cell.at, cell.at + here}, column, &value_at, &n_bytes) ||
-        n_bytes > row_bytes || value_at > row_bytes - n_bytes)
+        n_bytes > row_bytes || value_at > row_bytes - n_bytes ||
+        value_at + n_bytes > mapping->n_bytes) /* a chain that has no end */
         return KL_OK;
     row_bytes = value_at + n_bytes; /* what comes behind the value is not looked for */
     value->n_bytes = (size_t)n_bytes;

@@ -204,11 +204,18 @@ static enum kl_status open_sources(struct kl_run *run, unsigned n_workers, struc
     return status;
 }
 
-/* What keys and error signals take in memory: what is packed in the files stays so. */
-static enum kl_status count_memory(struct kl_run *run, struct kl_error *err)
+/* What keys and error signals take in memory, where what is packed stays so: by what stands in the
+ * chunks' rows before their data, of rows that can be read. */
+static void count_memory(struct kl_run *run)
 {
+    static const char sql[] =
+        "WITH chunk AS (SELECT count, width, stored, CASE dtype WHEN 'float16' THEN 2 ELSE 4 END "
+        "AS number FROM key_chunk UNION ALL SELECT count, width, stored, CASE dtype WHEN 'float16' "
+        "THEN 2 ELSE 4 END FROM error_chunk) SELECT (SELECT total(stored * number + CASE WHEN "
+        "stored < count * width THEN count * ((width + 7) / 8 + 4) ELSE 0 END) FROM chunk) + "
+        "(SELECT total(count * entries * (4 + CASE dtype WHEN 'float16' THEN 2 ELSE 4 END)) FROM "
+        "sparse_error_chunk)";
     struct kl_layout layout;
-    enum kl_status status = KL_OK;
 
     kl_training_layout(&run->training, &layout);
     for (uint32_t l = 0; l < layout.n_layers; l++) {
@@ -218,19 +225,14 @@ static enum kl_status count_memory(struct kl_run *run, struct kl_error *err)
         if (keys.kind == KL_CHUNKS_IMAGES)
             run->memory_bytes += keys.n_rows * keys.width;
     }
-    for (uint32_t i = 0; !status && i < run->n_shards; i++) {
+    for (uint32_t i = 0; i < run->n_shards; i++) {
+        struct kl_error ignored; /* who reads such a layer is told */
         sqlite3_int64 here = 0;
 
-        if (!kl_shard_is_own(run, i))
-            continue;
-        status = kl_db_integer(run->private->shards[i],
-                               "SELECT (SELECT total(length(data)) FROM key_chunk)"
-                               " + (SELECT total(length(data)) FROM error_chunk)"
-                               " + (SELECT total(length(data)) FROM sparse_error_chunk)",
-                               &here, err);
-        run->memory_bytes += here > 0 ? (uint64_t)here : 0;
+        if (kl_shard_is_own(run, i) &&
+            !kl_db_integer(run->private->shards[i], sql, &here, &ignored) && here > 0)
+            run->memory_bytes += (uint64_t)here;
     }
-    return status;
 }
 
 /* How much of the last layer's error signals was not recorded. */
@@ -339,7 +341,7 @@ static enum kl_status read_small(struct kl_run *run, struct kl_error *err)
     if (!status)
         status = read_left_out(run, err);
     if (!status)
-        status = count_memory(run, err);
+        count_memory(run);
     if (!status)
         status = read_snapshots(run, err);
     kl_db_trust(run->private->db);

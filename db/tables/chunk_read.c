@@ -244,11 +244,14 @@ static enum kl_status find_packed(const struct kl_chunk_source *source,
     size_t width = source->source.width, row_bytes = kl_bits_bytes(width), bits_there, there;
     size_t room_for_bits = (row_bytes + 15) / 16 * 16, here = 0, before = 0, n = 0;
     size_t stored = source->chunks[block].stored, at;
-    enum kl_status status =
-        kl_chunk_reserve(&file->packed, room_for_bits + width * sizeof(uint16_t), err);
+    /* What a row may have, should its bits change while they are read: */
+    size_t row_most = 8 * row_bytes * sizeof(uint16_t);
+    enum kl_status status = kl_chunk_reserve(&file->packed, room_for_bits + row_most, err);
 
     if (!status && row > 0)
         status = count_before(source, file, block, row, &before, err);
+    if (!status && before > stored)
+        status = kl_chunk_damaged(source, block, "has not the numbers that its bits say", err);
     if (status)
         return status;
     out->bits = (const uint8_t *)kl_value_bytes(value, row * row_bytes, out->count * row_bytes,
@@ -263,13 +266,15 @@ static enum kl_status find_packed(const struct kl_chunk_source *source,
     for (; n < bits_there / row_bytes; n++) {
         size_t more = kl_packed_count(out->bits + n * row_bytes, 1, width);
         size_t n_bytes = (here + more) * sizeof(uint16_t);
+        int is_there =
+            n_bytes <= there && may_read(file->open.part, out->numbers, (n + 1) * row_most);
 
         if (more > width || before + here + more > stored)
             return kl_chunk_damaged(source, block, "has not the numbers that its bits say", err);
-        if (n > 0 && (n_bytes > there || !may_read(file->open.part, out->numbers, n_bytes)))
+        if (n > 0 && !is_there)
             break;
         here += more;
-        if (n_bytes <= there && may_read(file->open.part, out->numbers, n_bytes))
+        if (is_there)
             continue;
         kl_value_copy(value, at, n_bytes, (char *)file->packed.bytes + room_for_bits);
         out->numbers = (const char *)file->packed.bytes + room_for_bits;
@@ -287,7 +292,7 @@ static enum kl_status find_packed(const struct kl_chunk_source *source,
 }
 
 /* Whole rows where they are, if they lie there as they must for a kernel; returns whether they do.
- */
+ * If not, as many of them are to be copied as out counts then: one that lies in two pieces. */
 static int find_whole(const struct kl_chunk_source *source, const struct kl_chunk_reader *file,
                       uint32_t row, struct kl_block *out)
 {
@@ -295,8 +300,13 @@ static int find_whole(const struct kl_chunk_source *source, const struct kl_chun
     const char *bytes =
         kl_value_bytes(&file->open.value, row * row_bytes, out->count * row_bytes, &there);
 
-    if (there < row_bytes || (uintptr_t)bytes % kl_dtype_size(out->dtype) ||
-        !may_read(file->open.part, bytes, there / row_bytes * row_bytes))
+    if ((uintptr_t)bytes % kl_dtype_size(out->dtype))
+        return 0;
+    if (there < row_bytes) {
+        out->count = 1;
+        return 0;
+    }
+    if (!may_read(file->open.part, bytes, there / row_bytes * row_bytes))
         return 0;
     out->numbers = bytes;
     out->count = (uint32_t)(there / row_bytes);
@@ -324,5 +334,5 @@ enum kl_status kl_chunk_read_packed(void *self, unsigned worker, uint32_t block,
     if (file->open.is_mapped && !is_packed && !source->source.entries &&
         find_whole(source, file, row, out))
         return KL_OK;
-    return kl_chunk_read_rows(self, worker, block, row, count, out, err);
+    return kl_chunk_read_rows(self, worker, block, row, out->count, out, err);
 }

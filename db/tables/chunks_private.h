@@ -23,7 +23,8 @@ struct kl_chunk_reader {
         const struct kl_chunk_source *source;
         uint32_t block;
         struct kl_chunk_part *part; /* the one that has it */
-        int is_mapped;              /* value is where its data stand; otherwise a blob is open */
+        int is_mapped;              /* value is where its data stand; otherwise a blob is open,
+                                       while source, which lives as long as the files, is set */
         struct kl_value value;
     } open; /* the chunk that is being read */
     struct kl_chunk_buffer {

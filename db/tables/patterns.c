@@ -26,7 +26,8 @@ struct kl_patterns {
     uint32_t count, capacity;
     uint32_t *samples;            /* (capacity) */
     char *keys[KL_LAYERS_MAX];    /* (capacity, as the layout says) */
-    float *errors[KL_LAYERS_MAX]; /* the same */
+    float largest[KL_LAYERS_MAX]; /* of the keys that wait */
+    float *errors[KL_LAYERS_MAX]; /* as keys */
     uint32_t *indices;            /* (capacity, entries) */
     double kept, left_out;        /* squared lengths of what is in errors of the last layer */
     char *numbers;                /* (capacity, widest) as they are stored; or indices and them */
@@ -121,33 +122,45 @@ void kl_patterns_free(struct kl_patterns *patterns)
     free(patterns);
 }
 
-/* Turns n numbers of a layer into what is stored, at out: keys (scaled = 0) or error signals
- * (scaled = 1), which get an exponent. */
-static enum kl_status encode(const struct kl_patterns *patterns, uint32_t layer,
-                             const float *numbers, size_t n, int scaled, char *out, int *exponent,
-                             struct kl_error *err)
+/* Whether numbers of a layer can be stored, of which the largest is given: keys, or error signals,
+ * which get an exponent. */
+static enum kl_status check_bounds(const struct kl_patterns *patterns, uint32_t layer,
+                                   float largest, int is_key, struct kl_error *err)
 {
-    float largest = kl_kernels()->largest(numbers, n);
-
-    *exponent = 0;
-    if (isinf(largest) || (scaled && ilogbf(largest) > 100))
+    if (isinf(largest) || (!is_key && ilogbf(largest) > 100))
         return kl_fail(err, KL_ERR_DIVERGED,
                        "training diverged by step %u: layer %u has numbers beyond all bounds",
                        patterns->step, layer + 1);
-    if (patterns->dtype == KL_F32) {
-        memcpy(out, numbers, n * sizeof(float));
-        return KL_OK;
-    }
-    if (scaled) {
-        *exponent = kl_scale_exponent(largest);
-    } else if (largest > KL_HALF_MAX) {
+    if (is_key && patterns->dtype == KL_F16 && largest > KL_HALF_MAX)
         return kl_fail_on(
             err, KL_ERR_INPUT, "dtype",
             "the keys of layer %u reach %g, more than float16 holds: record with dtype "
             "float32",
             layer + 1, (double)largest);
-    }
-    kl_kernels()->to_f16(numbers, n, ldexpf(1, *exponent), (uint16_t *)(void *)out);
+    return KL_OK;
+}
+
+/* Turns n numbers into what is stored, at out. */
+static void convert(const struct kl_patterns *patterns, const float *numbers, size_t n,
+                    int exponent, char *out)
+{
+    if (patterns->dtype == KL_F32)
+        memcpy(out, numbers, n * sizeof(float));
+    else
+        kl_kernels()->to_f16(numbers, n, ldexpf(1, exponent), (uint16_t *)(void *)out);
+}
+
+/* The same of a layer's error signals that wait, n numbers. */
+static enum kl_status encode_errors(const struct kl_patterns *patterns, uint32_t layer, size_t n,
+                                    char *out, int *exponent, struct kl_error *err)
+{
+    float largest = kl_kernels()->largest(patterns->errors[layer], n);
+    enum kl_status status = check_bounds(patterns, layer, largest, 0, err);
+
+    if (status)
+        return status;
+    *exponent = patterns->dtype == KL_F16 ? kl_scale_exponent(largest) : 0;
+    convert(patterns, patterns->errors[layer], n, *exponent, out);
     return KL_OK;
 }
 
@@ -183,14 +196,23 @@ static enum kl_status write_numbers(struct kl_patterns *patterns, sqlite3_stmt *
     return kl_db_run(insert, err);
 }
 
+static enum kl_status write_keys(struct kl_patterns *patterns, uint32_t layer, struct kl_error *err)
+{
+    enum kl_status status = check_bounds(patterns, layer, patterns->largest[layer], 1, err);
+
+    patterns->largest[layer] = 0;
+    return status ? status
+                  : write_numbers(patterns, patterns->insert_keys, layer,
+                                  patterns->layout.keys[layer], patterns->keys[layer], 0, err);
+}
+
 static enum kl_status write_errors(struct kl_patterns *patterns, uint32_t layer,
                                    struct kl_error *err)
 {
     uint32_t width = patterns->layout.errors[layer];
     int exponent = 0;
-    enum kl_status status =
-        encode(patterns, layer, patterns->errors[layer], (size_t)patterns->count * width, 1,
-               patterns->numbers, &exponent, err);
+    enum kl_status status = encode_errors(patterns, layer, (size_t)patterns->count * width,
+                                          patterns->numbers, &exponent, err);
 
     return status ? status
                   : write_numbers(patterns, patterns->insert_errors, layer, width,
@@ -204,8 +226,8 @@ static enum kl_status write_sparse(struct kl_patterns *patterns, uint32_t layer,
     uint32_t entries = patterns->layout.entries;
     size_t n = (size_t)patterns->count * entries, index_bytes = n * sizeof(uint32_t);
     int exponent = 0;
-    enum kl_status status = encode(patterns, layer, patterns->errors[layer], n, 1,
-                                   patterns->numbers + index_bytes, &exponent, err);
+    enum kl_status status =
+        encode_errors(patterns, layer, n, patterns->numbers + index_bytes, &exponent, err);
 
     if (status)
         return status;
@@ -234,8 +256,7 @@ enum kl_status kl_patterns_flush(struct kl_patterns *patterns, struct kl_error *
     status = kl_db_run(insert, err);
     for (uint32_t l = 0; !status && l < layout->n_layers; l++) {
         if (layout->keys[l])
-            status = write_numbers(patterns, patterns->insert_keys, l, layout->keys[l],
-                                   patterns->keys[l], 0, err);
+            status = write_keys(patterns, l, err);
         if (!status && layout->entries && l + 1 == layout->n_layers)
             status = write_sparse(patterns, l, err);
         else if (!status && layout->errors[l])
@@ -247,22 +268,25 @@ enum kl_status kl_patterns_flush(struct kl_patterns *patterns, struct kl_error *
 }
 
 /* Adds n patterns of the record, from number done on, to the end of what waits. */
-static enum kl_status take(struct kl_patterns *patterns, const struct kl_step_record *record,
-                           size_t done, size_t n, struct kl_error *err)
+static void take(struct kl_patterns *patterns, const struct kl_step_record *record, size_t done,
+                 size_t n)
 {
     const struct kl_layout *layout = &patterns->layout;
     size_t at = patterns->count, entries = layout->entries;
     const float *last = record->result.errors[layout->n_layers - 1];
-    int exponent;
 
     memcpy(patterns->samples + at, record->samples + done, n * sizeof(uint32_t));
     for (uint32_t l = 0; l < layout->n_layers; l++) {
         size_t key = layout->keys[l], error = layout->errors[l];
 
-        if (key &&
-            encode(patterns, l, record->result.keys[l] + done * key, n * key, 0,
-                   patterns->keys[l] + at * key * kl_dtype_size(patterns->dtype), &exponent, err))
-            return err->status;
+        if (key) {
+            const float *keys = record->result.keys[l] + done * key;
+
+            patterns->largest[l] =
+                fmaxf(patterns->largest[l], kl_kernels()->largest(keys, n * key));
+            convert(patterns, keys, n * key, 0,
+                    patterns->keys[l] + at * key * kl_dtype_size(patterns->dtype));
+        }
         if (error)
             memcpy(patterns->errors[l] + at * error, record->result.errors[l] + done * error,
                    n * error * sizeof(float));
@@ -275,7 +299,6 @@ static enum kl_status take(struct kl_patterns *patterns, const struct kl_step_re
     for (size_t i = done; entries && i < done + n; i++)
         patterns->left_out += record->result.left_out[i];
     patterns->count += (uint32_t)n;
-    return KL_OK;
 }
 
 enum kl_status kl_patterns_add(struct kl_patterns *patterns, const struct kl_step_record *record,
@@ -288,8 +311,7 @@ enum kl_status kl_patterns_add(struct kl_patterns *patterns, const struct kl_ste
         uint32_t room = patterns->capacity - patterns->count, left = record->count - done;
         uint32_t n = left < room ? left : room;
 
-        if (take(patterns, record, done, n, err))
-            return err->status;
+        take(patterns, record, done, n);
         done += n;
         if (patterns->count == patterns->capacity && kl_patterns_flush(patterns, err))
             return err->status;

@@ -133,8 +133,9 @@ static void check_dtype(enum kl_dtype dtype, int tells_packed)
     if (tells_packed)
         made->source.read_packed = read_packed;
     for (uint32_t b = 0; b < BLOCKS; b++)
-        n_bytes += made->extents[b].packed_bytes ? made->extents[b].packed_bytes
-                                                 : ROWS * WIDTH * number_size(made);
+        n_bytes += made->extents[b].packed_bytes
+                       ? made->extents[b].packed_bytes + ROWS * sizeof(uint32_t)
+                       : ROWS * WIDTH * number_size(made);
     ck_assert_uint_eq(kl_resident_bytes(&made->source), n_bytes);
     ck_ok(kl_pool_create(2, &pool, &err), err);
     check_same(&made->source, &whole, pool);

@@ -8,6 +8,8 @@
 #include "core/base/random.h"
 #include "db/file/mapping.h"
 #include "db/file/value.h"
+#include "core/scan/packing.h"
+#include "tests/lib/run_file.h"
 #include "tests/lib/suite.h"
 
 #define PATH "test_value.sqlite"
@@ -203,5 +205,105 @@ START_TEST(a_damaged_file_leads_nowhere_else)
 }
 END_TEST
 
-MAIN("value", values_of_all_sizes_are_found_where_sqlite_put_them,
-     a_damaged_file_leads_nowhere_else)
+/* A chain of pages that comes back to itself is not followed for ever. */
+START_TEST(a_chain_without_an_end_is_no_value)
+{
+    uint32_t root;
+    struct kl_mapping *whole, damaged = {0};
+    struct kl_value value = {0};
+    struct kl_error err;
+    unsigned char *bytes;
+    int found, n_found = 0;
+
+    kl_random_seed(&random_numbers, 7, 0);
+    root = make(4096);
+    whole = kl_mapping_of(PATH);
+    ck_assert_ptr_nonnull(whole);
+    bytes = malloc(whole->n_bytes);
+    ck_assert_ptr_nonnull(bytes);
+    memcpy(bytes, whole->bytes, whole->n_bytes);
+    damaged.bytes = (char *)bytes;
+    damaged.n_bytes = whole->n_bytes;
+    for (size_t page = 2; (page + 1) * 4096 <= whole->n_bytes; page++) /* but the tree's */
+        if (bytes[page * 4096] == 0) {
+            bytes[page * 4096 + 2] = (unsigned char)((page + 1) >> 8);
+            bytes[page * 4096 + 3] = (unsigned char)(page + 1);
+        }
+    for (int64_t id = 1; id <= N_ROWS; id++) {
+        ck_ok(kl_value_find(&damaged, root, 3 * id, 3, &value, &found, &err), err);
+        ck_assert_uint_le(value.n_pieces, whole->n_bytes / 4000 + 2);
+        n_found += found;
+    }
+    ck_assert_int_gt(n_found, 0);
+    free(bytes);
+    free(value.piece);
+    kl_mapping_release(whole);
+    unlink(PATH);
+}
+END_TEST
+
+/* Rows as they are stored, wherever they begin, are those that are read whole. */
+static void check_packed(const struct kl_block_source *source, uint32_t step)
+{
+    for (uint32_t b = 0; b < source->n_blocks; b++) {
+        uint32_t count = source->extents[b].count;
+        float *whole = calloc((size_t)count * source->width, sizeof *whole);
+        uint16_t *rows = calloc((size_t)count * source->width + KL_SLACK, sizeof *rows);
+        struct kl_error err;
+
+        ck_assert(whole && rows);
+        ck_ok(kl_read_rows(source, 0, source->extents[b].first, count, whole, &err), err);
+        for (uint32_t row = 0; row < count; row += step) {
+            struct kl_block part = {0};
+            float numbers[4096];
+
+            ck_ok(kl_read_packed(source, 0, b, row, count - row, &part, &err), err);
+            ck_assert(part.count >= 1 && part.count <= count - row);
+            ck_assert_uint_eq(part.first, source->extents[b].first + row);
+            if (part.bits) {
+                kl_unpack(KL_F16, part.bits, part.numbers, part.count, source->width, rows);
+                part.numbers = rows;
+                part.bits = NULL;
+            }
+            for (uint32_t i = 0; i < part.count; i++) {
+                kl_block_rows(source, &part, i, 1, numbers);
+                ck_assert_mem_eq(numbers, whole + (size_t)(row + i) * source->width,
+                                 source->width * sizeof(float));
+            }
+        }
+        free(rows);
+        free(whole);
+    }
+}
+
+START_TEST(rows_are_read_where_they_are_as_they_are_read_whole)
+{
+    struct opened opened;
+
+    write_run(KL_F16);
+    opened = open_run();
+    for (int is_copied = 0; is_copied < 2; is_copied++) {
+        uint32_t n_packed = 0;
+
+        if (is_copied)
+            load_run(&opened);
+        for (uint32_t l = 0; l < opened.run->history.final->shape.n_layers; l++) {
+            const struct kl_block_source *sources[] = {opened.run->history.keys[l],
+                                                       opened.run->history.errors[l]};
+
+            for (int s = 0; s < 2; s++) {
+                check_packed(sources[s], 1);
+                check_packed(sources[s], 7);
+                for (uint32_t b = 0; b < sources[s]->n_blocks; b++)
+                    n_packed += sources[s]->extents[b].packed_bytes > 0;
+            }
+        }
+        ck_assert_uint_gt(n_packed, 0);
+    }
+    close_run(&opened);
+}
+END_TEST
+
+MAIN("value", a_chain_without_an_end_is_no_value,
+     rows_are_read_where_they_are_as_they_are_read_whole,
+     values_of_all_sizes_are_found_where_sqlite_put_them, a_damaged_file_leads_nowhere_else)
