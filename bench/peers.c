@@ -11,7 +11,7 @@
 
 #define LAYER 1     /* from 0 */
 #define PEERS_MAX 8 /* of peers.py */
-#define REST_MS 60  /* threads of BLAS libraries spin for a while after their work */
+#define REST_MS 300 /* threads of BLAS libraries spin for a while after their work */
 
 /* The same scan by keylight and by OpenBLAS. */
 struct scan {
