@@ -27,8 +27,8 @@ struct kl_block {
 struct kl_extent {
     uint64_t first;
     uint32_t count;
-    uint32_t
-        packed_bytes; /* of its bits and numbers, if it is packed (core/scan/packing.h); or 0 */
+    /* Of its bits and numbers, if it is packed (core/scan/packing.h); or 0. */
+    uint32_t packed_bytes;
 };
 
 struct kl_block_source {
@@ -57,6 +57,14 @@ static inline size_t kl_row_bytes(const struct kl_block_source *source)
 {
     return source->entries ? source->entries * (kl_dtype_size(source->dtype) + sizeof(uint32_t))
                            : source->width * kl_dtype_size(source->dtype);
+}
+
+/* Bytes of a block as it is stored. */
+static inline size_t kl_block_bytes(const struct kl_block_source *source, uint32_t block)
+{
+    const struct kl_extent *extent = &source->extents[block];
+
+    return extent->packed_bytes ? extent->packed_bytes : extent->count * kl_row_bytes(source);
 }
 
 /* The block that has a row. */

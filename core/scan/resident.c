@@ -19,26 +19,22 @@ static size_t number_bytes(const struct kl_block_source *source)
     return (source->entries ? source->entries : source->width) * kl_dtype_size(source->dtype);
 }
 
-/* Of the numbers of a block, with its bits. */
-static size_t block_bytes(const struct kl_block_source *source, uint32_t block)
+/* Where the numbers of a block stand in it: behind its indices, or its bits, aligned. */
+static size_t numbers_begin(const struct kl_block_source *source, uint32_t block)
 {
     const struct kl_extent *extent = &source->extents[block];
 
-    return extent->packed_bytes ? extent->packed_bytes : extent->count * number_bytes(source);
-}
-
-/* Where the numbers of a packed block stand in it: aligned. */
-static size_t numbers_begin(const struct kl_block_source *source, uint32_t block)
-{
-    return (source->extents[block].count * kl_bits_bytes(source->width) + 15) / 16 * 16;
+    if (extent->packed_bytes)
+        return (extent->count * kl_bits_bytes(source->width) + 15) / 16 * 16;
+    return extent->count * source->entries * sizeof(uint32_t);
 }
 
 uint64_t kl_resident_bytes(const struct kl_block_source *from)
 {
-    uint64_t n_bytes = from->n_rows * from->entries * sizeof(uint32_t);
+    uint64_t n_bytes = 0;
 
     for (uint32_t b = 0; b < from->n_blocks; b++)
-        n_bytes += block_bytes(from, b) +
+        n_bytes += kl_block_bytes(from, b) +
                    (from->extents[b].packed_bytes ? from->extents[b].count * sizeof(uint32_t) : 0);
     return n_bytes;
 }
@@ -84,6 +80,7 @@ static enum kl_status copy_block(void *argument, unsigned worker, unsigned task,
     uint32_t number = job->first + task;
     const struct kl_extent *extent = &from->extents[number];
     size_t row_bytes = number_bytes(from), entries = from->entries, stored = 0;
+    char *bytes = to->bytes + to->begin[number];
 
     for (uint32_t row = 0; row < extent->count;) {
         struct kl_block part = {0};
@@ -96,10 +93,10 @@ static enum kl_status copy_block(void *argument, unsigned worker, unsigned task,
             return status;
         to->exponents[number] = part.exponent;
         if (!extent->packed_bytes)
-            memcpy(to->bytes + to->begin[number] + row * row_bytes, part.numbers,
+            memcpy(bytes + numbers_begin(from, number) + row * row_bytes, part.numbers,
                    part.count * row_bytes);
         if (entries)
-            memcpy(to->indices + part.first * entries, part.indices,
+            memcpy(bytes + row * entries * sizeof(uint32_t), part.indices,
                    part.count * entries * sizeof(uint32_t));
         row += part.count;
     }
@@ -119,9 +116,10 @@ static void find_rows(const struct kl_resident *resident, uint32_t block, uint32
                              .count = count,
                              .dtype = source->dtype,
                              .exponent = resident->exponents[block],
-                             .numbers = bytes + row * number_bytes(source)};
+                             .numbers =
+                                 bytes + numbers_begin(source, block) + row * number_bytes(source)};
     if (entries)
-        out->indices = resident->indices + out->first * entries;
+        out->indices = (const uint32_t *)(const void *)bytes + row * entries;
     if (!extent->packed_bytes)
         return;
     out->bits = (const uint8_t *)bytes + row * row_bytes;
@@ -165,14 +163,15 @@ static enum kl_status resident_read_packed(void *self, unsigned worker, uint32_t
     return KL_OK;
 }
 
-/* Where each block begins, and how many bytes they take in all; whether any of them is packed. */
+/* Where each block begins, and how many bytes they take in all, with room for KL_SLACK and, if it
+ * is packed, for its numbers to be aligned; whether any of them is. */
 static uint64_t lay_out(struct kl_resident *resident, int *has_packed)
 {
     uint64_t at = 0;
 
     for (uint32_t b = 0; b < resident->source.n_blocks; b++) {
         resident->begin[b] = (size_t)at;
-        at += (block_bytes(&resident->source, b) + 15 + KL_SLACK + APART - 1) / APART * APART;
+        at += (kl_block_bytes(&resident->source, b) + 15 + KL_SLACK + APART - 1) / APART * APART;
         *has_packed |= resident->source.extents[b].packed_bytes > 0;
     }
     return at;
@@ -199,9 +198,6 @@ static enum kl_status make_room(struct kl_resident *resident, struct kl_error *e
         status = kl_alloc_scanned(&resident->bytes, (size_t)n_bytes, 1, "a layer", err);
     if (!status && has_packed)
         status = kl_alloc(&resident->before, source->n_rows, sizeof(uint32_t), "a layer", err);
-    if (!status && source->entries)
-        status = kl_alloc_scanned(&resident->indices, source->n_rows * source->entries,
-                                  sizeof(uint32_t), "a layer", err);
     return status;
 }
 
@@ -263,6 +259,5 @@ void kl_resident_free(struct kl_resident *resident)
     free(resident->begin);
     free(resident->bytes);
     free(resident->before);
-    free(resident->indices);
     free(resident);
 }

@@ -11,9 +11,8 @@ struct kl_resident {
     struct kl_block_source source; /* the one to scan */
     int *exponents;                /* (n_blocks) */
     size_t *begin;                 /* (n_blocks) where in bytes each begins, */
-    char *bytes;                   /* its bits and numbers, or its rows */
-    uint32_t *before;  /* (n_rows) of packed ones: numbers stored before in their block; or NULL */
-    uint32_t *indices; /* (n_rows, entries), or NULL */
+    char *bytes;                   /* its bits or indices, and its numbers */
+    uint32_t *before; /* (n_rows) of packed ones: numbers stored before in their block; or NULL */
     unsigned n_workers;
     struct kl_unpacked {
         void *rows;

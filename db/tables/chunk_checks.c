@@ -26,7 +26,7 @@ static enum kl_status begin_sum(const struct kl_chunk_source *source, uint32_t b
     }
     if (source->kind == KL_CHUNKS_KEYS || source->kind == KL_CHUNKS_ERRORS)
         kl_checksum_integer(*sum, source->chunks[block].stored);
-    kl_checksum_blob(*sum, kl_chunk_bytes(source, block));
+    kl_checksum_blob(*sum, kl_block_bytes(&source->source, block));
     return KL_OK;
 }
 
@@ -69,12 +69,12 @@ enum kl_status kl_chunk_check_whole(const struct kl_chunk_source *source,
                                     struct kl_error *err)
 {
     size_t bits_bytes = source->extents[block].count * kl_bits_bytes(source->source.width);
-    size_t n_bytes = kl_chunk_bytes(source, block);
+    size_t n_bytes = kl_block_bytes(&source->source, block);
     struct kl_checksum *sum = NULL;
 
     if (begin_sum(source, block, &sum, err))
         return err->status;
-    if (kl_chunk_is_packed(source, block)) {
+    if (source->extents[block].packed_bytes) {
         kl_checksum_piece(sum, file->packed.bytes, bits_bytes);
         kl_checksum_piece(sum, (const char *)file->packed.bytes + (bits_bytes + 15) / 16 * 16,
                           n_bytes - bits_bytes);
@@ -88,7 +88,7 @@ enum kl_status kl_chunk_check_first(const struct kl_chunk_source *source,
                                     struct kl_chunk_reader *file, uint32_t block,
                                     struct kl_error *err)
 {
-    size_t n_bytes = kl_chunk_bytes(source, block), n;
+    size_t n_bytes = kl_block_bytes(&source->source, block), n;
     struct kl_checksum *sum = NULL;
     enum kl_status status = kl_chunk_reserve(&file->rows, CHECK_BYTES, err);
 

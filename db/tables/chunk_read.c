@@ -20,19 +20,6 @@ enum kl_status kl_chunk_damaged(const struct kl_chunk_source *source, uint32_t b
                    (long long)source->chunks[block].rowid, what);
 }
 
-int kl_chunk_is_packed(const struct kl_chunk_source *source, uint32_t block)
-{
-    return source->extents[block].packed_bytes > 0;
-}
-
-size_t kl_chunk_bytes(const struct kl_chunk_source *source, uint32_t block)
-{
-    const struct kl_extent *extent = &source->extents[block];
-
-    return extent->packed_bytes ? extent->packed_bytes
-                                : extent->count * kl_row_bytes(&source->source);
-}
-
 static enum kl_status open_blob(const struct kl_chunk_source *source, struct kl_chunk_part *part,
                                 sqlite3_int64 rowid, size_t *n_bytes, struct kl_error *err)
 {
@@ -73,7 +60,7 @@ static enum kl_status open_chunk(const struct kl_chunk_source *source, struct kl
         n_bytes = file->open.value.n_bytes;
     else if (!status)
         status = open_blob(source, part, chunk->rowid, &n_bytes, err);
-    if (!status && n_bytes != kl_chunk_bytes(source, block))
+    if (!status && n_bytes != kl_block_bytes(&source->source, block))
         status = kl_chunk_damaged(source, block, "has not the size that its row says", err);
     if (status)
         return status;
@@ -220,7 +207,7 @@ enum kl_status kl_chunk_read_rows(void *self, unsigned worker, uint32_t block, u
                              .numbers = file->rows.bytes};
     if (source->source.entries)
         status = read_sparse(source, file, block, row, out, err);
-    else if (kl_chunk_is_packed(source, block))
+    else if (source->extents[block].packed_bytes)
         status = read_packed(source, file, block, row, count, err);
     else
         status =
@@ -318,7 +305,7 @@ enum kl_status kl_chunk_read_packed(void *self, unsigned worker, uint32_t block,
 {
     const struct kl_chunk_source *source = self;
     struct kl_chunk_reader *file = &source->files->workers[worker];
-    int is_packed = kl_chunk_is_packed(source, block);
+    int is_packed = source->extents[block].packed_bytes > 0;
     enum kl_status status = open_chunk(source, file, block, err);
 
     if (!status && !__atomic_load_n(&source->chunks[block].is_checked, __ATOMIC_RELAXED))

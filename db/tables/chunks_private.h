@@ -68,10 +68,6 @@ struct kl_chunk_source {
     } * trees;
 };
 
-/* Whether a chunk is stored without its zeros, and how many bytes it is. */
-int kl_chunk_is_packed(const struct kl_chunk_source *source, uint32_t block);
-size_t kl_chunk_bytes(const struct kl_chunk_source *source, uint32_t block);
-
 /* The file that a chunk is in. */
 const char *kl_chunk_path(const struct kl_chunk_source *source, uint32_t block);
 

@@ -159,5 +159,56 @@ START_TEST(a_copy_packs_what_it_is_given_whole)
 }
 END_TEST
 
-MAIN("resident", packed_rows_are_scanned_copied_and_read_as_whole_ones,
-     a_copy_packs_what_it_is_given_whole)
+/* Rows of which five numbers are kept, with their places. */
+#define ENTRIES 5
+
+static uint16_t kept[N_ROWS * ENTRIES + KL_SLACK];
+static uint32_t places[N_ROWS * ENTRIES];
+
+static enum kl_status read_sparse(void *self, unsigned worker, uint32_t block, uint32_t row,
+                                  uint32_t count, struct kl_block *out, struct kl_error *err)
+{
+    size_t first = (size_t)block * ROWS + row;
+
+    (void)self;
+    (void)worker;
+    (void)err;
+    *out = (struct kl_block){.first = first,
+                             .count = count,
+                             .dtype = KL_F16,
+                             .exponent = (int)block,
+                             .numbers = kept + first * ENTRIES,
+                             .indices = places + first * ENTRIES};
+    return KL_OK;
+}
+
+START_TEST(sparse_rows_are_copied_with_their_places)
+{
+    struct made *made = make(KL_F16);
+    struct kl_block_source sparse = made->source;
+    struct kl_resident *resident = NULL;
+    struct kl_pool *pool = NULL;
+    struct kl_random random;
+    struct kl_error err;
+
+    sparse.entries = ENTRIES;
+    sparse.read = read_sparse;
+    for (uint32_t b = 0; b < BLOCKS; b++)
+        made->extents[b].packed_bytes = 0;
+    kl_random_seed(&random, 4, 0);
+    for (uint32_t i = 0; i < N_ROWS * ENTRIES; i++) {
+        kept[i] = kl_half_from_float((float)kl_random_normal(&random));
+        places[i] = i % ENTRIES * 14 + kl_random_below(&random, 14);
+    }
+    ck_assert_uint_eq(kl_resident_bytes(&sparse), N_ROWS * ENTRIES * (2 + sizeof(uint32_t)));
+    ck_ok(kl_pool_create(2, &pool, &err), err);
+    ck_ok(kl_resident_create(&sparse, pool, &resident, &err), err);
+    check_same(&resident->source, &sparse, pool);
+    kl_resident_free(resident);
+    kl_pool_free(pool);
+    free(made);
+}
+END_TEST
+
+MAIN("resident", sparse_rows_are_copied_with_their_places,
+     packed_rows_are_scanned_copied_and_read_as_whole_ones, a_copy_packs_what_it_is_given_whole)
