@@ -46,8 +46,9 @@ __attribute__((always_inline)) static inline size_t kl_count_bits(const uint8_t 
     return count;
 }
 
-/* Queries that are asked of the same keys, and where the products go. */
-#define KL_DOTS_MAX 4
+/* Queries that are asked of the same keys, and where the products go. Those that do not begin at
+ * multiples of 64 bytes take up to twice as long. */
+#define KL_DOTS_MAX 8
 struct kl_dots {
     size_t n;                          /* 1 .. KL_DOTS_MAX */
     const float *queries[KL_DOTS_MAX]; /* (width) each */

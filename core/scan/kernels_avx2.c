@@ -7,6 +7,7 @@
 
 #define TARGET __attribute__((target("avx2,fma,f16c,popcnt")))
 #define LANES 8
+#define AT_ONCE 4
 
 typedef __m256 vector;
 

@@ -5,6 +5,7 @@
 #include "core/scan/kernels_x86.h"
 
 #define LANES 16
+#define AT_ONCE 8
 
 typedef __m512 vector;
 

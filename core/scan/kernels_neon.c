@@ -8,6 +8,7 @@
 
 #define TARGET
 #define LANES 8
+#define AT_ONCE 4
 #define one_f16 kl_half_to_float
 
 typedef float32x4x2_t vector;

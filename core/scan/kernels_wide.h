@@ -12,10 +12,11 @@
  *                shuffled(in, shuffle, out): eight halves, not aligned, by a shuffle of
  *                core/scan/expand.h, and not_zero(in): a bit for each of eight halves that is not 0
  *   HAS_PACKING  if it has pack_f16 and spread_64 of its own
+ *   AT_ONCE      queries whose sums, two vectors each, are in registers at a time: 4 or 8
  *
- * Sums are taken in two vectors per key and query, whether one query is asked, two or four: a
- * query's answer does not depend on its company. Keys come one after the other, because two at once
- * are two streams, which halves the speed of memory. */
+ * Sums are taken in two vectors per key and query, however many queries are asked: a query's answer
+ * does not depend on its company. Keys come one after the other, because two at once are two
+ * streams, which halves the speed of memory, and the sums of one fill the registers. */
 #include <math.h>
 #include <string.h>
 
@@ -34,16 +35,25 @@
 #ifdef __clang__
 #define UNROLLED _Pragma("clang loop unroll(full)")
 #else
-#define UNROLLED _Pragma("GCC unroll 4")
+#define UNROLLED _Pragma("GCC unroll 8")
 #endif
 
-/* What is done with LANES numbers of a key and of n queries, 2 or 4: a constant where it is
+_Static_assert(KL_DOTS_MAX == 8 && (AT_ONCE == 4 || AT_ONCE == 8), "queries come by 1, 2, 4 or 8");
+
+/* What is done with LANES numbers of a key and of n queries, 1, 2, 4 or 8: a constant where it is
  * called, so that the sums are registers. */
-TARGET static INLINE void add_products(vector key, const float *const queries[4], size_t n,
-                                       size_t j, vector sums[4])
+TARGET static INLINE void add_products(vector key, const float *const *queries, size_t n, size_t j,
+                                       vector *sums)
 {
-    for (size_t q = 0; q < n; q++)
-        sums[q] = fma_of(key, load_f32(queries[q] + j), sums[q]);
+    UNROLLED for (size_t q = 0; q < n; q++) sums[q] =
+        fma_of(key, load_f32(queries[q] + j), sums[q]);
+}
+
+/* Those of dots, and the first one in place of those that are not there. */
+static inline void all_queries(const struct kl_dots *dots, const float *queries[KL_DOTS_MAX])
+{
+    for (size_t q = 0; q < KL_DOTS_MAX; q++)
+        queries[q] = dots->queries[q < dots->n ? q : 0];
 }
 
 /* Of one format: LOAD loads LANES stored numbers, LOAD1 one. */
@@ -58,30 +68,13 @@ TARGET static INLINE void add_products(vector key, const float *const queries[4]
         return sum;                                                                                \
     }                                                                                              \
                                                                                                    \
-    TARGET static inline float dot_one_##suffix(const type *key, const float *query, size_t width) \
+    TARGET static INLINE void dot_some_##suffix(const type *key, const float *const *queries,      \
+                                                size_t n, size_t width, float *out)                \
     {                                                                                              \
-        vector even = zero(), odd = zero();                                                        \
+        vector even[AT_ONCE], odd[AT_ONCE];                                                        \
         size_t j = 0;                                                                              \
                                                                                                    \
-        for (; j + 2 * LANES <= width; j += 2 * LANES) {                                           \
-            even = fma_of(LOAD(key + j), load_f32(query + j), even);                               \
-            odd = fma_of(LOAD(key + j + LANES), load_f32(query + j + LANES), odd);                 \
-        }                                                                                          \
-        if (j + LANES <= width) {                                                                  \
-            even = fma_of(LOAD(key + j), load_f32(query + j), even);                               \
-            j += LANES;                                                                            \
-        }                                                                                          \
-        return sum_of(add(even, odd)) + dot_rest_##suffix(key, query, j, width);                   \
-    }                                                                                              \
-                                                                                                   \
-    TARGET static INLINE void dot_some_##suffix(const type *key, const float *const queries[4],    \
-                                                size_t n, size_t width, float out[4])              \
-    {                                                                                              \
-        vector even[4], odd[4];                                                                    \
-        size_t j = 0;                                                                              \
-                                                                                                   \
-        for (size_t q = 0; q < n; q++)                                                             \
-            even[q] = odd[q] = zero();                                                             \
+        UNROLLED for (size_t q = 0; q < n; q++) even[q] = odd[q] = zero();                         \
         for (; j + 2 * LANES <= width; j += 2 * LANES) {                                           \
             add_products(LOAD(key + j), queries, n, j, even);                                      \
             add_products(LOAD(key + j + LANES), queries, n, j + LANES, odd);                       \
@@ -98,20 +91,20 @@ TARGET static INLINE void add_products(vector key, const float *const queries[4]
     TARGET static void dot_##suffix(const type *keys, size_t n, size_t width,                      \
                                     const struct kl_dots *dots)                                    \
     {                                                                                              \
-        const float *queries[4];                                                                   \
-        float sums[4];                                                                             \
+        const float *queries[KL_DOTS_MAX];                                                         \
+        float sums[KL_DOTS_MAX];                                                                   \
                                                                                                    \
-        for (size_t q = 0; q < 4; q++)                                                             \
-            queries[q] = dots->queries[q < dots->n ? q : 0];                                       \
-        for (size_t i = 0; dots->n == 1 && i < n; i++)                                             \
-            dots->out[0][i] = dot_one_##suffix(keys + i * width, queries[0], width);               \
-        for (size_t i = 0; dots->n == 2 && i < n; i++) {                                           \
-            dot_some_##suffix(keys + i * width, queries, 2, width, sums);                          \
-            dots->out[0][i] = sums[0];                                                             \
-            dots->out[1][i] = sums[1];                                                             \
-        }                                                                                          \
-        for (size_t i = 0; dots->n > 2 && i < n; i++) {                                            \
-            dot_some_##suffix(keys + i * width, queries, 4, width, sums);                          \
+        all_queries(dots, queries);                                                                \
+        for (size_t i = 0; i < n; i++, keys += width) {                                            \
+            if (dots->n == 1)                                                                      \
+                dot_some_##suffix(keys, queries, 1, width, sums);                                  \
+            else if (dots->n == 2)                                                                 \
+                dot_some_##suffix(keys, queries, 2, width, sums);                                  \
+            else if (dots->n <= 4)                                                                 \
+                dot_some_##suffix(keys, queries, 4, width, sums);                                  \
+            else                                                                                   \
+                for (size_t from = 0; from < KL_DOTS_MAX; from += AT_ONCE)                         \
+                    dot_some_##suffix(keys, queries + from, AT_ONCE, width, sums + from);          \
             for (size_t q = 0; q < dots->n; q++)                                                   \
                 dots->out[q][i] = sums[q];                                                         \
         }                                                                                          \
@@ -251,27 +244,33 @@ TARGET static const void *unpack_f16(const uint8_t *bits, const void *packed, si
 
 /* Adds the products of n_numbers, a constant where it is called, with the queries from j on. */
 TARGET static INLINE void add_spread(const uint16_t *numbers, size_t n_numbers,
-                                     const float *const queries[4], size_t n, size_t j,
-                                     vector even[4], vector odd[4])
+                                     const float *const *queries, size_t n, size_t j, vector *even,
+                                     vector *odd)
 {
-    UNROLLED for (size_t k = 0; k < n_numbers; k += 2 * LANES)
+    size_t at_once = n < AT_ONCE ? n : AT_ONCE;
+
+    UNROLLED for (size_t from = 0; from < n; from += at_once)
     {
-        add_products(load_f16(numbers + k), queries, n, j + k, even);
-        add_products(load_f16(numbers + k + LANES), queries, n, j + k + LANES, odd);
+        UNROLLED for (size_t k = 0; k < n_numbers; k += 2 * LANES)
+        {
+            add_products(load_f16(numbers + k), queries + from, at_once, j + k, even + from);
+            add_products(load_f16(numbers + k + LANES), queries + from, at_once, j + k + LANES,
+                         odd + from);
+        }
     }
 }
 
-/* As dot_some_f16, of numbers that are spread 64 at a time on the way: the same sums. */
+/* As dot_some_f16, of numbers that are spread 64 at a time on the way, once for all queries: the
+ * same sums. */
 TARGET static INLINE const uint8_t *dot_some_packed(const uint8_t *bits, const uint8_t *packed,
-                                                    const float *const queries[4], size_t n,
-                                                    size_t width, float out[4])
+                                                    const float *const *queries, size_t n,
+                                                    size_t width, float *out)
 {
-    vector even[4], odd[4];
+    vector even[KL_DOTS_MAX], odd[KL_DOTS_MAX];
     uint16_t numbers[64];
     size_t j = 0, k = 0, left;
 
-    for (size_t q = 0; q < n; q++)
-        even[q] = odd[q] = zero();
+    UNROLLED for (size_t q = 0; q < n; q++) even[q] = odd[q] = zero();
     for (; j + 64 <= width; j += 64, bits += 8) {
         __builtin_prefetch(packed + AHEAD);
         packed = spread_64(next_bits(bits), packed, numbers);
@@ -301,20 +300,21 @@ TARGET static INLINE const uint8_t *dot_some_packed(const uint8_t *bits, const u
 TARGET static void dot_packed_f16(const uint8_t *bits, const void *packed, size_t n, size_t width,
                                   const struct kl_dots *dots)
 {
-    const float *queries[4];
+    const float *queries[KL_DOTS_MAX];
     const uint8_t *next = packed;
     size_t bits_bytes = (width + 7) / 8;
-    float sums[4];
+    float sums[KL_DOTS_MAX];
 
-    for (size_t q = 0; q < 4; q++)
-        queries[q] = dots->queries[q < dots->n ? q : 0];
+    all_queries(dots, queries);
     for (size_t i = 0; i < n; i++, bits += bits_bytes) {
         if (dots->n == 1)
             next = dot_some_packed(bits, next, queries, 1, width, sums);
         else if (dots->n == 2)
             next = dot_some_packed(bits, next, queries, 2, width, sums);
-        else
+        else if (dots->n <= 4)
             next = dot_some_packed(bits, next, queries, 4, width, sums);
+        else
+            next = dot_some_packed(bits, next, queries, 8, width, sums);
         for (size_t q = 0; q < dots->n; q++)
             dots->out[q][i] = sums[q];
     }
