@@ -25,8 +25,9 @@
 
 #define LOAD_PLAIN(number) ((float)(number))
 
-/* Bytes that packed numbers are asked for in advance: their products take as long as their way from
- * memory, and fewer of them are under way at once than of whole ones. */
+/* Bytes that packed numbers are asked for in advance, their bits an eighth of that: their products
+ * take as long as their way from memory, and fewer of them are under way at once than of whole
+ * ones. */
 #define AHEAD 4096
 
 #define INLINE __attribute__((always_inline)) inline
@@ -273,9 +274,12 @@ TARGET static INLINE const uint8_t *dot_some_packed(const uint8_t *bits, const u
     UNROLLED for (size_t q = 0; q < n; q++) even[q] = odd[q] = zero();
     for (; j + 64 <= width; j += 64, bits += 8) {
         __builtin_prefetch(packed + AHEAD);
+        __builtin_prefetch(packed + AHEAD + 64); /* they take more than a line by now and then */
         packed = spread_64(next_bits(bits), packed, numbers);
         add_spread(numbers, 64, queries, n, j, even, odd);
     }
+    __builtin_prefetch(packed + AHEAD);
+    __builtin_prefetch(bits + AHEAD / 8);
     left = width - j;
     if (left)
         packed = spread_64(last_bits(bits, left), packed, numbers);
