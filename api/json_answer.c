@@ -11,6 +11,7 @@ void kl_json_add_scores(struct kl_json *json, const struct kl_answer *answer)
     kl_json_number(json, "mean", answer->scores.mean);
     kl_json_number(json, "deviation", answer->scores.deviation);
     kl_json_number(json, "max", answer->scores.max);
+    kl_json_string(json, "scan", answer->scores.are_by_bytes ? "8-bit" : "full");
     kl_json_end(json);
 }
 

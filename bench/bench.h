@@ -29,6 +29,9 @@ void bench_streaming_memory(const struct bench *bench);
 /* Passes over the keys. */
 void bench_scans(const struct bench *bench);
 
+/* The best patterns from keys in 8 bits, against the scan. */
+void bench_best(const struct bench *bench);
+
 /* Milliseconds that all processors take to read a layer's keys once, from 0: what memory allows. */
 double bench_read_ms(const struct bench *bench, uint32_t layer);
 

@@ -130,6 +130,7 @@ static void run_parts(struct bench *bench, const char *dataset, int argc, char *
         bench_peers(bench, KEYS);
     kl_blas_single_thread(); /* as the server and the report have it */
     bench_scans(bench);
+    bench_best(bench);
     if (is_wanted(argc, argv, "processes")) {
         make_run(bench, SMALL_RUN, dataset, " --steps 500");
         bench_processes(bench, SMALL_RUN);

@@ -156,6 +156,16 @@ static enum kl_status set_contributions(struct kl_question *question,
                             "contributions is yes or no, not '%.40s'", text);
 }
 
+static enum kl_status set_scan(struct kl_question *question, const struct kl_history *history,
+                               const char *text, struct kl_error *err)
+{
+    (void)history;
+    question->query.by_bytes = !strcmp(text, "8-bit");
+    return question->query.by_bytes || !strcmp(text, "full")
+               ? KL_OK
+               : kl_fail_on(err, KL_ERR_USAGE, "scan", "scan is full or 8-bit, not '%.40s'", text);
+}
+
 static enum kl_status set_training(struct kl_question *question, const struct kl_history *history,
                                    const char *text, struct kl_error *err)
 {
@@ -323,6 +333,7 @@ static const struct {
              {"class", set_class},
              {"k", set_k},
              {"contributions", set_contributions},
+             {"scan", set_scan},
              {"views", set_views},
              {"remove", set_removal},
              {"training", set_training}};

@@ -24,6 +24,7 @@ void kl_question_init(const struct kl_history *history, struct kl_question *ques
  *   by      pattern, sample
  *   class   a number over all data sets, or the name of one
  *   k       how many, 1 to KL_TOP_MAX
+ *   scan    full, 8-bit
  *   views   a list of curves, time, samples, learning, places
  *   remove  a list of top:N, class:NUMBER or class:NAME, dataset:NAME, steps:FIRST-LAST, sample:ID,
  * all

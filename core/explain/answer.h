@@ -51,6 +51,7 @@ struct kl_answer {
     struct {
         uint64_t count;
         double mean, deviation, max;
+        int are_by_bytes; /* all but those of the best are by 8-bit keys: mean and deviation */
     } scores;
     uint32_t n_classes;
     struct kl_class_total *by_class; /* (n_classes), in the query's layer */
@@ -58,7 +59,8 @@ struct kl_answer {
     struct kl_curves curves;         /* these, as far as asked for */
     struct kl_timeline time;
     struct kl_sample_totals samples; /* of the scores of the rank */
-    const float *attention;          /* (n_patterns) in the query's layer, the inquiry's */
+    const float *attention;          /* (n_patterns) in the query's layer, the inquiry's; NULL:
+                                        it was not asked for, or not all of it is known */
     struct kl_learning learning;
     struct kl_showings showings;
     struct kl_place_heat heat;

@@ -7,6 +7,7 @@
 #include "core/base/clock.h"
 #include "core/base/memory.h"
 #include "core/explain/dual/dual.h"
+#include "core/explain/quick.h"
 #include "core/explain/ranks.h"
 #include "core/explain/scores.h"
 #include "core/explain/spotlight.h"
@@ -20,6 +21,7 @@ struct work {
     const struct kl_history *history;
     const struct kl_query *query;
     const float *scores; /* (n_patterns) of the query's rank */
+    float *quick[2];     /* attention and scores of core/explain/quick.h; or NULL */
 };
 
 /* What the network says. */
@@ -56,9 +58,40 @@ static enum kl_status say(const struct work *work, struct kl_answer *answer, str
     return kl_groups_create(work->history, answer->predicted, answer->target, &answer->groups, err);
 }
 
+/* Whether 8-bit keys may tell all that is asked for. */
+static int may_be_quick(const struct work *work)
+{
+    const struct kl_query *query = work->query;
+    uint32_t layer = query->layer - 1;
+
+    return query->by_bytes && query->parts == KL_ANSWER_SPOTLIGHT && !query->removal &&
+           !query->by_sample && query->only_class == KL_ANY_CLASS &&
+           kl_quick_applies(work->history, layer, query->rank) &&
+           !kl_inquiry_has_attention(work->inquiry, layer);
+}
+
+/* Looks for the spotlight in 8-bit keys: where they tell it, work->scores is known. */
+static enum kl_status scan_bytes(struct work *work, struct kl_answer *answer, struct kl_error *err)
+{
+    const struct kl_query *query = work->query;
+    uint32_t layer = query->layer - 1;
+    enum kl_status status = KL_OK;
+
+    for (int i = 0; !status && i < 2; i++)
+        status = kl_scratch_take(work->history->scratch, &work->quick[i], err);
+    if (!status)
+        status = kl_quick_attention(
+            work->pool, work->history, layer, kl_inquiry_key(work->inquiry, layer), query->rank,
+            query->top, work->quick[0], work->quick[1], &answer->scores.are_by_bytes, err);
+    if (status || !answer->scores.are_by_bytes)
+        return status;
+    answer->attention = work->quick[0];
+    work->scores = work->quick[1];
+    return KL_OK;
+}
+
 /* The layers that the parts asked for need, before anything is made of them. */
-static enum kl_status scan_layers(const struct work *work, struct kl_answer *answer,
-                                  struct kl_error *err)
+static enum kl_status scan_layers(struct work *work, struct kl_answer *answer, struct kl_error *err)
 {
     const struct kl_history *history = work->history;
     uint32_t last = history->final->shape.n_layers - 1;
@@ -67,9 +100,12 @@ static enum kl_status scan_layers(const struct work *work, struct kl_answer *ans
     double started = kl_now_ms();
     enum kl_status status = KL_OK;
 
-    if ((parts & ~(unsigned)(KL_ANSWER_LOGITS | KL_ANSWER_LEARNING | KL_ANSWER_SHOWINGS |
-                             KL_ANSWER_PLACES)) ||
-        work->query->removal)
+    if (may_be_quick(work))
+        status = scan_bytes(work, answer, err);
+    if (!status && !answer->attention &&
+        ((parts & ~(unsigned)(KL_ANSWER_LOGITS | KL_ANSWER_LEARNING | KL_ANSWER_SHOWINGS |
+                              KL_ANSWER_PLACES)) ||
+         work->query->removal))
         status =
             kl_inquiry_attention(work->inquiry, work->query->layer - 1, &answer->attention, err);
     if (!status && (parts & NEEDS_CORRECTION) && history->has_dual)
@@ -342,8 +378,9 @@ static enum kl_status light(struct work *work, struct kl_answer *answer, struct 
         return KL_OK;
     if (query->removal && query->removal->top > top)
         top = query->removal->top;
-    status = kl_inquiry_scores(work->inquiry, query->rank, query->layer - 1, answer->logit,
-                               answer->target, &work->scores, err);
+    status = work->scores ? KL_OK
+                          : kl_inquiry_scores(work->inquiry, query->rank, query->layer - 1,
+                                              answer->logit, answer->target, &work->scores, err);
     if (!status && (query->by_sample || (query->parts & KL_ANSWER_SAMPLES)))
         status = kl_sample_totals(history, answer->attention, work->scores, &answer->samples, err);
     if (!status && needs_spotlight)
@@ -415,6 +452,10 @@ enum kl_status kl_attend_to(struct kl_inquiry *inquiry, const struct kl_query *q
         status = light(&work, &answer, err);
     if (!status)
         status = look_further(&work, &answer, err);
+    if (answer.scores.are_by_bytes)
+        answer.attention = NULL;
+    for (int i = 0; i < 2; i++)
+        kl_scratch_give(history->scratch, work.quick[i]);
     if (status)
         kl_answer_clear(&answer);
     else

@@ -3,6 +3,7 @@
 #define KL_CORE_EXPLAIN_HISTORY_H
 
 #include "core/scan/blocks.h"
+#include "core/scan/quantised.h"
 #include "core/data/collection.h"
 #include "core/models/coefficients.h"
 #include "core/models/model.h"
@@ -93,6 +94,12 @@ struct kl_history {
      * are samples by id, of all splits; otherwise patterns. */
     const struct kl_block_source *keys[KL_LAYERS_MAX];
     const struct kl_block_source *errors[KL_LAYERS_MAX]; /* NULL: not recorded */
+    /* Keys that are patterns, in 8 bits, and what kl_keeper_take made of them; NULL: there are
+     * none. */
+    struct kl_byte_keys {
+        struct kl_quantised *keys;
+        const struct kl_block_source *kept;
+    } byte_keys[KL_LAYERS_MAX];
 };
 
 /* Whether a sample of the run can be asked about. */

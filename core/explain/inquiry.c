@@ -267,6 +267,16 @@ enum kl_status kl_inquiry_attention(struct kl_inquiry *inquiry, uint32_t layer, 
     return status;
 }
 
+int kl_inquiry_has_attention(struct kl_inquiry *inquiry, uint32_t layer)
+{
+    int is_known;
+
+    pthread_mutex_lock(&inquiry->layer_locks[layer]);
+    is_known = inquiry->attention[layer] != NULL;
+    pthread_mutex_unlock(&inquiry->layer_locks[layer]);
+    return is_known;
+}
+
 static enum kl_status correct_adam(struct kl_inquiry *inquiry, uint32_t logit,
                                    struct kl_contributions *out, struct kl_error *err)
 {

@@ -39,6 +39,9 @@ const struct kl_places *kl_inquiry_places(const struct kl_inquiry *inquiry, uint
 enum kl_status kl_inquiry_attention(struct kl_inquiry *inquiry, uint32_t layer,
                                     const float **attention, struct kl_error *err);
 
+/* Whether that is known by now. */
+int kl_inquiry_has_attention(struct kl_inquiry *inquiry, uint32_t layer);
+
 /* Of a run that Adam trained: the attention of the last layer weighted by an output's coefficients
  * (kl_adam_weigh): *weighted (n_patterns) is the inquiry's. Errors: KL_ERR_MEMORY and those of
  * reading. */

@@ -39,7 +39,9 @@ struct kl_query {
     unsigned parts;             /* of enum kl_part_of_answer */
     int attention_alone;        /* tell no contributions of what is lit, unless it is ranked by
                                    them: under Adam they take a sweep in hidden layers */
-    uint32_t training_sample;   /* the training sample whose showings are asked for */
+    int by_bytes;             /* find patterns that are lit by 8-bit keys, where that says the same
+                                 (core/explain/quick.h) and nothing but them is asked for */
+    uint32_t training_sample; /* the training sample whose showings are asked for */
     const struct kl_removal *removal; /* or NULL */
 };
 

@@ -27,7 +27,8 @@ struct kl_rank {
     /* scores[t], (n_patterns): core/explain/scores.h. Errors: KL_ERR_MEMORY, reading's. */
     enum kl_status (*score)(const struct kl_scoring *scoring, float *scores, struct kl_error *err);
     /* One pattern's attention to n queries becomes its scores, in place, up to a factor per query;
-     * length is its key's. NULL: it is no function of the attention alone. */
+     * length is its key's; without lengths, scores are as far apart as attention is, at most. NULL:
+     * it is no function of the attention alone. */
     void (*row)(float *attention, uint32_t n, float length);
 };
 

@@ -25,7 +25,8 @@ struct kept {
     double read_ms, not_before_ms; /* atomic; when it was read last; not copied before */
     double wanted_ms;              /* atomic; since when it is wanted */
     int is_wanted, is_leaving;     /* atomic */
-    int is_counted;                /* among those that are read through */
+    int is_derived;
+    int is_counted;     /* among those that are read through */
     uint32_t n_checked; /* blocks that were. The thread's, once it is taken, as what follows */
     int is_refused, is_checked; /* it is damaged; all were, or shall not */
 };
@@ -75,8 +76,8 @@ static void ask_for(struct kept *kept, double now)
     pthread_mutex_unlock(&keeper->lock);
 }
 
-/* What a source is read from now: its copy, or itself, which is asked to be copied. */
-static const struct kl_block_source *source_of(struct kept *kept)
+/* Its copy, or NULL: then it is asked to be copied. */
+static const struct kl_resident *copy_of(struct kept *kept)
 {
     const struct kl_resident *copy = __atomic_load_n(&kept->copy, __ATOMIC_ACQUIRE);
     double now = kl_now_ms();
@@ -87,6 +88,21 @@ static const struct kl_block_source *source_of(struct kept *kept)
     }
     if (!copy && !__atomic_load_n(&kept->is_wanted, __ATOMIC_RELAXED))
         ask_for(kept, now);
+    return copy;
+}
+
+const struct kl_block_source *kl_keeper_copy(const struct kl_block_source *source)
+{
+    const struct kl_resident *copy = copy_of(source->self);
+
+    return copy ? &copy->source : NULL;
+}
+
+/* What a source is read from now: its copy, or itself. */
+static const struct kl_block_source *source_of(struct kept *kept)
+{
+    const struct kl_resident *copy = copy_of(kept);
+
     return copy ? &copy->source : kept->from;
 }
 
@@ -363,7 +379,7 @@ void kl_keeper_free(struct kl_keeper *keeper)
 }
 
 enum kl_status kl_keeper_take(struct kl_keeper *keeper, const struct kl_block_source *from,
-                              kl_keeper_damaged damaged, void *self,
+                              int is_derived, kl_keeper_damaged damaged, void *self,
                               const struct kl_block_source **out, struct kl_error *err)
 {
     struct kept *kept = NULL, **link;
@@ -382,7 +398,8 @@ enum kl_status kl_keeper_take(struct kl_keeper *keeper, const struct kl_block_so
     kept->n_bytes = kl_resident_bytes(from);
     pthread_mutex_lock(&keeper->lock);
     store_ms(&keeper->read_ms, kl_now_ms()); /* others are being opened, perhaps */
-    kept->is_counted = kept->n_bytes <= keeper->room_bytes - keeper->checked_bytes;
+    kept->is_derived = is_derived;
+    kept->is_counted = !is_derived && kept->n_bytes <= keeper->room_bytes - keeper->checked_bytes;
     kept->is_checked = !kept->is_counted; /* or it would take the disk's time for long */
     keeper->checked_bytes += kept->is_counted ? kept->n_bytes : 0;
     for (link = &keeper->first; *link; link = &(*link)->next)
@@ -416,11 +433,18 @@ void kl_keeper_let_go(struct kl_keeper *keeper, const struct kl_block_source *so
     free(kept);
 }
 
+unsigned kl_keeper_n_workers(const struct kl_keeper *keeper)
+{
+    return kl_pool_n_workers(keeper->pool);
+}
+
 void kl_keeper_fill(struct kl_keeper *keeper)
 {
     pthread_mutex_lock(&keeper->lock);
     __atomic_store_n(&keeper->is_filling, 1, __ATOMIC_RELAXED);
     for (struct kept *kept = keeper->first; kept; kept = kept->next) {
+        if (kept->is_derived)
+            continue;
         store_ms(&kept->read_ms, kl_now_ms());
         __atomic_store_n(&kept->is_wanted, 1, __ATOMIC_RELAXED);
     }

@@ -34,20 +34,28 @@ void kl_keeper_stop(struct kl_keeper *keeper);
  * KL_ERR_DAMAGED. */
 typedef void (*kl_keeper_damaged)(void *self, const struct kl_error *err);
 
-/* *kept reads what from does, which must outlive it, from memory or through from. What there would
- * be room for is read through in the background once, a little of every block, some blocks a
- * second and more when it is quiet, so that a source that compares what it reads with its checksums
- * says what is damaged; damaged may be NULL.
- * Thread-safe. Errors: KL_ERR_MEMORY. */
+/* *kept reads what from does, which must outlive it, from memory or through from. Unless it is
+ * derived, made of another source that is kept as well, what there would be room for is read
+ * through in the background once, a little of every block, some blocks a second and more when it is
+ * quiet, so that a source that compares what it reads with its checksums says what is damaged;
+ * damaged may be NULL. Thread-safe. Errors: KL_ERR_MEMORY. */
 enum kl_status kl_keeper_take(struct kl_keeper *keeper, const struct kl_block_source *from,
-                              kl_keeper_damaged damaged, void *self,
+                              int is_derived, kl_keeper_damaged damaged, void *self,
                               const struct kl_block_source **kept, struct kl_error *err);
+
+/* The copy of what kl_keeper_take made, or NULL; then one is asked for. Within a task of the pool
+ * it stays until that ends; outside, only that there is one is known. Thread-safe. */
+const struct kl_block_source *kl_keeper_copy(const struct kl_block_source *kept);
 
 /* Ends what kl_keeper_take made, when nobody reads from it any more, and its copy. NULL is ignored.
  * Thread-safe; not within a task of the pool. */
 void kl_keeper_let_go(struct kl_keeper *keeper, const struct kl_block_source *kept);
 
-/* Copies all that there is room for, as if it were read now, and waits until that is done. */
+/* How many workers copy, and may read. */
+unsigned kl_keeper_n_workers(const struct kl_keeper *keeper);
+
+/* Copies all that is not derived and that there is room for, as if it were read now, and waits
+ * until that is done. */
 void kl_keeper_fill(struct kl_keeper *keeper);
 
 /* Bytes of all copies. Thread-safe. */

@@ -46,6 +46,8 @@ __attribute__((always_inline)) static inline size_t kl_count_bits(const uint8_t 
     return count;
 }
 
+#define KL_BYTES_WIDTH_MAX 65536 /* of sums that fit 32 bits */
+
 /* Queries that are asked of the same keys, and where the products go. Those that do not begin at
  * multiples of 64 bytes take up to twice as long. */
 #define KL_DOTS_MAX 8
@@ -53,6 +55,12 @@ struct kl_dots {
     size_t n;                          /* 1 .. KL_DOTS_MAX */
     const float *queries[KL_DOTS_MAX]; /* (width) each */
     float *out[KL_DOTS_MAX];           /* (keys) each */
+};
+
+/* A query in 8-bit numbers, for keys in such. */
+struct kl_byte_query {
+    const int8_t *numbers; /* (width), from a multiple of 64 bytes on, and zeros to another one */
+    int32_t sum;           /* of them */
 };
 
 struct kl_kernels {
@@ -67,6 +75,12 @@ struct kl_kernels {
     void (*dot_packed_f16)(const uint8_t *bits, const void *packed, size_t n, size_t width,
                            const struct kl_dots *dots);
     void (*dot_f32)(const float *keys, size_t n, size_t width, const struct kl_dots *dots);
+    /* out[i] = sum_j keys[i][j] * numbers[j] of the query, rounded once, of keys (n, width), width
+     * at most KL_BYTES_WIDTH_MAX. With bits they are packed, and what is left out is 0; bits are
+     * NULL: rows are whole, and a number k of theirs stands for k - 128. KL_SLACK bytes behind them
+     * and behind bits may be read. NULL: float16 is as fast. */
+    void (*dot_bytes)(const uint8_t *bits, const uint8_t *keys, size_t n, size_t width,
+                      const struct kl_byte_query *query, float *out);
     /* The largest |in[i]|, or infinity if one is not finite. */
     float (*largest)(const float *in, size_t n);
     /* out[i] = in[i] * scale, rounded to nearest even */
@@ -114,7 +128,7 @@ extern const struct kl_kernels kl_kernels_portable;
 #ifdef __x86_64__
 extern const struct kl_kernels kl_kernels_avx2;         /* AVX2, FMA and F16C */
 extern const struct kl_kernels kl_kernels_avx512;       /* AVX-512 F */
-extern const struct kl_kernels kl_kernels_avx512_vbmi2; /* and BW and VBMI2 */
+extern const struct kl_kernels kl_kernels_avx512_vbmi2; /* and BW, VBMI2 and VNNI */
 #endif
 #ifdef __aarch64__
 extern const struct kl_kernels kl_kernels_neon;

@@ -88,7 +88,7 @@ static int supported(void)
 }
 
 const struct kl_kernels kl_kernels_avx2 = {
-    "avx2", supported, dot_u8,   dot_f16,    dot_packed_f16, dot_f32, largest,
+    "avx2", supported, dot_u8,   dot_f16,    dot_packed_f16, dot_f32, NULL,    largest,
     to_f16, from_f16,  pack_f16, unpack_f16, count_bits,     add_f16, add_f32,
 };
 

@@ -1,9 +1,10 @@
-/* AVX-512 with VBMI2, which spreads halves by a mask in one instruction. */
+/* AVX-512 with VBMI2, which spreads halves and bytes by a mask in one instruction, and VNNI, which
+ * multiplies bytes. */
 #include "core/scan/kernels.h"
 
 #ifdef __x86_64__
 
-#define TARGET __attribute__((target("avx512f,avx512bw,avx512vbmi2,fma,f16c,popcnt")))
+#define TARGET __attribute__((target("avx512f,avx512bw,avx512vbmi2,avx512vnni,fma,f16c,popcnt")))
 #define HAS_PACKING
 
 #include "core/scan/kernels_avx512.h"
@@ -44,14 +45,79 @@ TARGET static inline const uint8_t *spread_64(uint64_t bits, const uint8_t *pack
 
 #include "core/scan/kernels_wide.h"
 
+/* As spread_32: numbers that bits leave out are 0. */
+TARGET static inline __m512i spread_bytes(uint64_t bits, const uint8_t *packed)
+{
+    __m512i numbers = _mm512_loadu_si512(packed), cleared;
+
+    __asm__("" : "+v"(numbers));
+    __asm__ volatile("vpxor %x0, %x0, %x0" : "=x"(cleared));
+    return _mm512_mask_expand_epi8(cleared, bits, numbers);
+}
+
+/* Multiplies 64 numbers with those of the query. */
+TARGET static inline __m512i add_bytes(__m512i sums, __m512i numbers, const int8_t *query)
+{
+    return _mm512_dpbusd_epi32(sums, numbers, _mm512_load_si512(query));
+}
+
+TARGET static inline float dot_packed_bytes(const uint8_t *bits, const uint8_t **keys, size_t width,
+                                            const int8_t *query)
+{
+    __m512i even = _mm512_setzero_si512(), odd = even;
+    const uint8_t *next = *keys;
+    uint64_t word;
+    size_t j = 0;
+
+    for (; j + 128 <= width; j += 128, bits += 16) {
+        __builtin_prefetch(next + AHEAD * 4);
+        word = next_bits(bits);
+        even = add_bytes(even, spread_bytes(word, next), query + j);
+        next += __builtin_popcountll(word);
+        word = next_bits(bits + 8);
+        odd = add_bytes(odd, spread_bytes(word, next), query + j + 64);
+        next += __builtin_popcountll(word);
+    }
+    if (j + 64 <= width) {
+        word = next_bits(bits);
+        even = add_bytes(even, spread_bytes(word, next), query + j);
+        next += __builtin_popcountll(word);
+        j += 64;
+        bits += 8;
+    }
+    __builtin_prefetch(next + AHEAD * 4);
+    __builtin_prefetch(bits + AHEAD);
+    if (j < width) {
+        word = next_bits(bits) & (((uint64_t)1 << (width - j)) - 1);
+        odd = add_bytes(odd, spread_bytes(word, next), query + j);
+        next += __builtin_popcountll(word);
+    }
+    *keys = next;
+    return (float)_mm512_reduce_add_epi32(_mm512_add_epi32(even, odd));
+}
+
+TARGET static void dot_bytes(const uint8_t *bits, const uint8_t *keys, size_t n, size_t width,
+                             const struct kl_byte_query *query, float *out)
+{
+    for (size_t i = 0; bits && i < n; i++, bits += (width + 7) / 8)
+        out[i] = dot_packed_bytes(bits, &keys, width, query->numbers);
+    for (size_t i = 0; !bits && i < n; i++, keys += width) {
+        __m512i sums = _mm512_setzero_si512();
+
+        for (size_t j = 0; j < width; j += 64)
+            sums = add_bytes(sums, _mm512_loadu_si512(keys + j), query->numbers + j);
+        out[i] = (float)(_mm512_reduce_add_epi32(sums) - 128 * query->sum);
+    }
+}
+
 static int supported(void)
 {
     return has_avx512() && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512vbmi2");
+           __builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("avx512vnni");
 }
 
 const struct kl_kernels kl_kernels_avx512_vbmi2 = {
-    "avx512vbmi2", supported, dot_u8,   dot_f16,    dot_packed_f16, dot_f32, largest,
+    "avx512vbmi2", supported, dot_u8,   dot_f16,    dot_packed_f16, dot_f32, dot_bytes, largest,
     to_f16,        from_f16,  pack_f16, unpack_f16, count_bits,     add_f16, add_f32,
 };
 

@@ -112,6 +112,23 @@ static void dot_packed_f16(const uint8_t *bits, const void *packed, size_t n, si
     }
 }
 
+static void dot_bytes(const uint8_t *bits, const uint8_t *keys, size_t n, size_t width,
+                      const struct kl_byte_query *query, float *out)
+{
+    int zero = bits ? 0 : 128;
+
+    for (size_t i = 0; i < n; i++) {
+        int32_t sum = 0;
+
+        for (size_t j = 0; j < width; j++) {
+            if (!bits || bits[j / 8] >> (j % 8) & 1)
+                sum += (*keys++ - zero) * query->numbers[j];
+        }
+        out[i] = (float)sum;
+        bits = bits ? bits + (width + 7) / 8 : NULL;
+    }
+}
+
 static size_t count_bits(const uint8_t *bits, size_t n_bytes)
 {
     return kl_count_bits(bits, n_bytes);
@@ -135,6 +152,6 @@ static int supported(void)
 }
 
 const struct kl_kernels kl_kernels_portable = {
-    "portable", supported, dot_u8,   dot_f16,    dot_packed_f16, dot_f32, largest,
+    "portable", supported, dot_u8,   dot_f16,    dot_packed_f16, dot_f32, dot_bytes, largest,
     to_f16,     from_f16,  pack_f16, unpack_f16, count_bits,     add_f16, add_f32,
 };

@@ -157,7 +157,7 @@ static enum kl_status resident_read_packed(void *self, unsigned worker, uint32_t
 {
     const struct kl_resident *resident = self;
 
-    if (resident->source.dtype != KL_F16)
+    if (resident->source.dtype == KL_F32)
         return resident_read(self, worker, block, row, count, out, err);
     find_rows(resident, block, row, count, out);
     return KL_OK;

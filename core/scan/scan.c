@@ -178,3 +178,45 @@ enum kl_status kl_scan_dot(struct kl_pool *pool, const struct kl_block_source *s
 
     return kl_scan_factors(pool, source, &factor, 1, out, err);
 }
+
+struct rows_job {
+    const struct dot_job *dots;
+    const uint64_t *rows;
+};
+
+static enum kl_status dot_some(void *argument, const struct kl_part *part, struct kl_error *err)
+{
+    const struct rows_job *job = argument;
+    const struct kl_block_source *source = request_of(job->dots, 0)->source;
+    enum kl_status status = KL_OK;
+
+    for (uint64_t i = part->first; !status && i < part->end; i++) {
+        uint32_t number = kl_block_of(source, job->rows[i]);
+        struct kl_block block = {0};
+
+        status = kl_read_packed(source, part->worker, number,
+                                (uint32_t)(job->rows[i] - source->extents[number].first), 1, &block,
+                                err);
+        if (!status)
+            dot_rows(job->dots, &block, block.first, block.first + 1, 0, 0);
+    }
+    return status;
+}
+
+enum kl_status kl_scan_rows(struct kl_pool *pool, const struct kl_block_source *source,
+                            const float *query, const uint64_t *rows, uint32_t n, float *out,
+                            struct kl_error *err)
+{
+    struct request request = {
+        .source = source, .n_factors = 1, .factors = {{0, source->n_rows, query, 0}}, .out = out};
+    struct kl_shared *shared = &request.shared;
+    struct dot_job dots = {&shared, 1};
+    struct rows_job job = {&dots, rows};
+    float *room = NULL;
+    enum kl_status status = align_queries(&dots, &room, err);
+
+    if (!status)
+        status = kl_pool_split(pool, n, KL_PARTS_MAX, dot_some, &job, err);
+    free(room);
+    return status;
+}

@@ -26,4 +26,10 @@ enum kl_status kl_scan_factors(struct kl_pool *pool, const struct kl_block_sourc
 enum kl_status kl_scan_dot(struct kl_pool *pool, const struct kl_block_source *source,
                            const float *query, float offset, float *out, struct kl_error *err);
 
+/* The same of some rows alone, n of them by rising numbers: out (n_rows), of which only theirs are
+ * written, to the bit as kl_scan_dot does. */
+enum kl_status kl_scan_rows(struct kl_pool *pool, const struct kl_block_source *source,
+                            const float *query, const uint64_t *rows, uint32_t n, float *out,
+                            struct kl_error *err);
+
 #endif

@@ -23,9 +23,28 @@ static enum kl_status keep(struct kl_run *run, uint32_t layer, struct kl_kept_so
         return KL_OK;
     kept->run = run;
     kept->layer = layer;
-    status = kl_keeper_take(run->private->keeper, *source, note_damage, kept, &kept->source, err);
+    status =
+        kl_keeper_take(run->private->keeper, *source, 0, note_damage, kept, &kept->source, err);
     if (!status)
         *source = kept->source;
+    return status;
+}
+
+/* Keys that are patterns, in 8 bits. */
+static enum kl_status keep_bytes(struct kl_run *run, uint32_t layer, struct kl_error *err)
+{
+    struct kl_keeper *keeper = run->private->keeper;
+    struct kl_byte_keys *bytes = &run->history.byte_keys[layer];
+    const struct kl_block_source *keys = run->history.keys[layer];
+    const struct kl_shape *shape = &run->training.shape;
+    enum kl_status status;
+
+    if (!keys || kl_run_is_damaged(keys) || kl_shape_reads_samples(shape, layer) ||
+        kl_shape_places(shape, layer) > 1 || !kl_quantised_applies(keys))
+        return KL_OK;
+    status = kl_quantised_create(keys, kl_keeper_n_workers(keeper), &bytes->keys, err);
+    if (!status)
+        status = kl_keeper_take(keeper, &bytes->keys->source, 1, NULL, NULL, &bytes->kept, err);
     return status;
 }
 
@@ -41,6 +60,8 @@ enum kl_status kl_run_keep(struct kl_run *run, struct kl_keeper *keeper, kl_run_
         status = keep(run, l, &private->kept.keys[l], &run->history.keys[l], err);
         if (!status)
             status = keep(run, l, &private->kept.errors[l], &run->history.errors[l], err);
+        if (!status)
+            status = keep_bytes(run, l, err);
     }
     return status;
 }
@@ -48,6 +69,8 @@ enum kl_status kl_run_keep(struct kl_run *run, struct kl_keeper *keeper, kl_run_
 void kl_run_let_go(struct kl_run *run)
 {
     for (uint32_t l = 0; l < KL_LAYERS_MAX; l++) {
+        kl_keeper_let_go(run->private->keeper, run->history.byte_keys[l].kept);
+        kl_quantised_free(run->history.byte_keys[l].keys);
         kl_keeper_let_go(run->private->keeper, run->private->kept.keys[l].source);
         kl_keeper_let_go(run->private->keeper, run->private->kept.errors[l].source);
     }

@@ -30,7 +30,7 @@ static const struct resource resources[] = {
     {"strips", 0, {NULL}}, /* several answers: core/explain/strips.h */
     {"spotlight",
      KL_ANSWER_SPOTLIGHT,
-     {"layer", "place", "rank", "by", "class", "k", "contributions"}},
+     {"layer", "place", "rank", "by", "class", "k", "contributions", "scan"}},
     {"views/classes", KL_ANSWER_CLASSES, {"layer", "place"}},
     {"views/curves", KL_ANSWER_CURVES, {"layer", "place"}},
     {"views/time", KL_ANSWER_TIME, {"layer", "place", "rank"}},
@@ -226,11 +226,11 @@ static void tag(const struct kl_run *run, const struct asked *asked, uint32_t id
     const struct kl_queries *queries = run->history.queries;
     char canonical[150];
 
-    snprintf(canonical, sizeof canonical, "%llx %u %u %u %s %d %d %d %u %u %u %d ",
+    snprintf(canonical, sizeof canonical, "%llx %u %u %u %s %d %d %d %u %u %u %d %d ",
              (unsigned long long)(queries ? queries->generation(queries->self) : 0), id,
              query->layer, query->place, query->rank->name, query->logit, query->by_sample,
              query->only_class, query->top, query->parts, query->training_sample,
-             query->attention_alone);
+             query->attention_alone, query->by_bytes);
     kl_reply_tag(reply, run->version, asked->resource->name,
                  asked->figure ? kl_figure_name(asked->figure) : "", asked->is_png ? "png" : "",
                  canonical, removal ? "remove" : "keep", removal ? removal : "", NULL);

@@ -118,7 +118,7 @@ START_TEST(what_is_read_is_copied_and_what_nobody_reads_makes_room)
     ck_ok(kl_keeper_create(pool, 2 * BYTES + 100, HASTY, &keeper, &err), err);
     for (unsigned i = 0; i < SOURCES; i++) {
         made[i] = make(i, BLOCKS);
-        ck_ok(kl_keeper_take(keeper, &made[i]->source, NULL, NULL, &kept[i], &err), err);
+        ck_ok(kl_keeper_take(keeper, &made[i]->source, 0, NULL, NULL, &kept[i], &err), err);
     }
     ck_assert_uint_eq(kl_keeper_bytes(keeper), 0);
     scan(pool, kept[0]);
@@ -175,7 +175,7 @@ START_TEST(damage_is_told_once_though_nobody_reads_and_refused_ever_after)
 
     ck_ok(kl_pool_create(WORKERS, &pool, &err), err);
     ck_ok(kl_keeper_create(pool, 2 * BYTES, HASTY, &keeper, &err), err);
-    ck_ok(kl_keeper_take(keeper, &made->source, count_told, &n_told, &kept, &err), err);
+    ck_ok(kl_keeper_take(keeper, &made->source, 0, count_told, &n_told, &kept, &err), err);
     for (int i = 0; i < 1000 && !__atomic_load_n(&n_told, __ATOMIC_RELAXED); i++)
         nanosleep(&pause, NULL);
     for (int i = 0; i < 3; i++)
@@ -234,7 +234,7 @@ START_TEST(copies_come_and_go_under_those_who_read)
     ck_ok(kl_keeper_create(pool, BYTES + 100, HASTY, &keeper, &err), err);
     for (unsigned i = 0; i < SOURCES; i++) {
         made[i] = make(i, BLOCKS);
-        ck_ok(kl_keeper_take(keeper, &made[i]->source, NULL, NULL, &kept[i], &err), err);
+        ck_ok(kl_keeper_take(keeper, &made[i]->source, 0, NULL, NULL, &kept[i], &err), err);
     }
     for (unsigned i = 0; i < SOURCES; i++) {
         readers[i] = (struct reader){pool, keeper, kept, i};

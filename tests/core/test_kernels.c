@@ -246,6 +246,61 @@ START_TEST(every_kernel_multiplies_packed_keys_as_whole_ones)
 }
 END_TEST
 
+/* Whole rows and packed ones, against the definition: sums of whole numbers are exact. */
+START_TEST(every_kernel_multiplies_bytes)
+{
+    size_t n_kernels;
+    const struct kl_kernels *const *all = kl_kernels_all(&n_kernels);
+    uint8_t keys[ROWS * WIDTH_MAX + KL_SLACK], packed[ROWS * WIDTH_MAX + KL_SLACK];
+    uint8_t bits[ROWS * (WIDTH_MAX / 8 + 1) + KL_SLACK];
+    int8_t *numbers = NULL;
+    struct kl_random random;
+    struct kl_error err;
+    float out[ROWS];
+
+    ck_ok(kl_alloc_scanned(&numbers, WIDTH_MAX + 64, 1, "a query", &err), err);
+    kl_random_seed(&random, 12, 0);
+    for (size_t i = 0; i < sizeof keys; i++)
+        keys[i] = kl_random_below(&random, 3) ? (uint8_t)kl_random_next(&random) : 255;
+    for (size_t width = 1; width <= WIDTH_MAX; width++) {
+        struct kl_byte_query query = {numbers, 0};
+        size_t n_packed = 0;
+
+        memset(numbers, 0, WIDTH_MAX + 64);
+        memset(bits, 0, sizeof bits);
+        for (size_t j = 0; j < width; j++)
+            query.sum += numbers[j] = (int8_t)(kl_random_below(&random, 255) - 127);
+        for (size_t i = 0; i < ROWS * width; i++) {
+            if (keys[i] % 2)
+                continue;
+            bits[i / width * ((width + 7) / 8) + i % width / 8] |= (uint8_t)(1 << i % width % 8);
+            packed[n_packed++] = keys[i];
+        }
+        for (size_t k = 0; k < 2 * n_kernels; k++) {
+            int is_packed = k % 2;
+
+            if (!all[k / 2]->supported() || !all[k / 2]->dot_bytes)
+                continue;
+            all[k / 2]->dot_bytes(is_packed ? bits : NULL, is_packed ? packed : keys, ROWS, width,
+                                  &query, out);
+            for (size_t i = 0; i < ROWS; i++) {
+                int expected = 0;
+
+                for (size_t j = 0; j < width; j++) {
+                    int key = keys[i * width + j];
+
+                    key = is_packed ? (key % 2 ? 0 : key) : key - 128;
+                    expected += key * numbers[j];
+                }
+                ck_assert_msg(out[i] == (float)expected, "%s: width %zu, row %zu: %g, expected %d",
+                              all[k / 2]->name, width, i, (double)out[i], expected);
+            }
+        }
+    }
+    free(numbers);
+}
+END_TEST
+
 START_TEST(every_kernel_adds_rows_to_their_places)
 {
     enum { N = 9, PLACES = 3 };
@@ -532,9 +587,9 @@ MAIN("kernels", every_half_survives_the_way_to_float_and_back,
      halves_round_to_the_nearest_and_ties_to_even,
      every_kernel_agrees_with_its_naive_twin_at_every_width,
      every_kernel_converts_as_the_portable_one, every_kernel_leaves_zeros_out_and_brings_them_back,
-     every_kernel_multiplies_packed_keys_as_whole_ones, every_kernel_finds_the_largest_magnitude,
-     every_kernel_adds_rows_to_their_places, an_unknown_kernel_is_refused,
-     the_pool_runs_every_task_once_and_reports_a_failure,
+     every_kernel_multiplies_bytes, every_kernel_multiplies_packed_keys_as_whole_ones,
+     every_kernel_finds_the_largest_magnitude, every_kernel_adds_rows_to_their_places,
+     an_unknown_kernel_is_refused, the_pool_runs_every_task_once_and_reports_a_failure,
      a_resident_source_gives_what_its_origin_gives,
      scans_that_come_together_say_what_each_would_alone,
      the_pool_splits_numbers_into_parts_without_gaps, the_hash_is_fnv_1a,
