@@ -128,7 +128,7 @@ extern const struct kl_kernels kl_kernels_portable;
 #ifdef __x86_64__
 extern const struct kl_kernels kl_kernels_avx2;         /* AVX2, FMA and F16C */
 extern const struct kl_kernels kl_kernels_avx512;       /* AVX-512 F */
-extern const struct kl_kernels kl_kernels_avx512_vbmi2; /* and BW, VBMI2 and VNNI */
+extern const struct kl_kernels kl_kernels_avx512_vbmi2; /* and BW, VBMI2, VNNI, VPOPCNTDQ */
 #endif
 #ifdef __aarch64__
 extern const struct kl_kernels kl_kernels_neon;

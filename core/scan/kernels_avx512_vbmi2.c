@@ -1,11 +1,14 @@
 /* AVX-512 with VBMI2, which spreads halves and bytes by a mask in one instruction, and VNNI, which
- * multiplies bytes. */
+ * multiplies bytes, and VPOPCNTDQ, which counts bits. */
 #include "core/scan/kernels.h"
 
 #ifdef __x86_64__
 
-#define TARGET __attribute__((target("avx512f,avx512bw,avx512vbmi2,avx512vnni,fma,f16c,popcnt")))
+#define TARGET                                                                                     \
+    __attribute__((                                                                                \
+        target("avx512f,avx512bw,avx512vbmi2,avx512vnni,avx512vpopcntdq,fma,f16c,popcnt")))
 #define HAS_PACKING
+#define HAS_COUNT
 
 #include "core/scan/kernels_avx512.h"
 
@@ -44,6 +47,17 @@ TARGET static inline const uint8_t *spread_64(uint64_t bits, const uint8_t *pack
 }
 
 #include "core/scan/kernels_wide.h"
+
+TARGET static size_t count_bits(const uint8_t *bits, size_t n_bytes)
+{
+    __m512i counts = _mm512_setzero_si512();
+
+    for (; n_bytes > 64; n_bytes -= 64, bits += 64)
+        counts = _mm512_add_epi64(counts, _mm512_popcnt_epi64(_mm512_loadu_si512(bits)));
+    counts = _mm512_add_epi64(counts, _mm512_popcnt_epi64(_mm512_maskz_loadu_epi8(
+                                          n_bytes ? UINT64_MAX >> (64 - n_bytes) : 0, bits)));
+    return (size_t)_mm512_reduce_add_epi64(counts);
+}
 
 /* As spread_32: numbers that bits leave out are 0. */
 TARGET static inline __m512i spread_bytes(uint64_t bits, const uint8_t *packed)
@@ -113,7 +127,8 @@ TARGET static void dot_bytes(const uint8_t *bits, const uint8_t *keys, size_t n,
 static int supported(void)
 {
     return has_avx512() && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("avx512vnni");
+           __builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("avx512vnni") &&
+           __builtin_cpu_supports("avx512vpopcntdq");
 }
 
 const struct kl_kernels kl_kernels_avx512_vbmi2 = {

@@ -12,6 +12,7 @@
  *                shuffled(in, shuffle, out): eight halves, not aligned, by a shuffle of
  *                core/scan/expand.h, and not_zero(in): a bit for each of eight halves that is not 0
  *   HAS_PACKING  if it has pack_f16 and spread_64 of its own
+ *   HAS_COUNT    likewise count_bits
  *   AT_ONCE      queries whose sums, two vectors each, are in registers at a time: 4 or 8
  *
  * Sums are taken in two vectors per key and query, however many queries are asked: a query's answer
@@ -324,10 +325,12 @@ TARGET static void dot_packed_f16(const uint8_t *bits, const void *packed, size_
     }
 }
 
+#ifndef HAS_COUNT
 TARGET static size_t count_bits(const uint8_t *bits, size_t n_bytes)
 {
     return kl_count_bits(bits, n_bytes);
 }
+#endif
 
 #define DEFINE_ADD(suffix, type, LOAD)                                                             \
     TARGET static void add_##suffix(const type *rows, size_t n, size_t width,                      \
