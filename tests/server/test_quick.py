@@ -1,5 +1,8 @@
 """scan=8-bit: the same patterns, to the bit, from keys in 8 bits, and answers that say where they are from."""
+import json
 import os
+import shutil
+import sqlite3
 import sys
 import time
 
@@ -96,6 +99,31 @@ def test_another_word_is_refused():
         problem = SERVERS["sgd"].problem(f"{BASE['sgd']}/spotlight?sample=test/a/1&scan={word}", 400, "scan")
         assert "full or 8-bit" in problem["detail"]
     SERVERS["sgd"].problem(f"{BASE['sgd']}/attention?sample=test/a/1&scan=8-bit", 400, "scan")
+
+
+def test_a_layer_with_a_damaged_chunk_is_no_answer_and_the_others_are():
+    for what, change in (("data", lambda data, stored: (data[:-1] + bytes([data[-1] ^ 1]), stored)),
+                         ("row", lambda data, stored: (data, stored - 1))):
+        path = os.path.join(FOLDER, f"damaged {what}.keylight")
+        shutil.copy(os.path.join(FOLDER, "sgd.keylight"), path)
+        os.chmod(path, 0o644)
+        with sqlite3.connect(path) as db:
+            rowid, data, stored = db.execute("SELECT rowid, data, stored FROM key_chunk WHERE layer = 2 LIMIT 1 OFFSET 1").fetchone()
+            db.execute("PRAGMA ignore_check_constraints = ON")
+            db.execute("UPDATE key_chunk SET data = ?, stored = ? WHERE rowid = ?", (*change(data, stored), rowid))
+        db.close()
+        server = SERVERS["damaged"] = Server(path, environment={"KEYLIGHT_KERNEL": "portable"})
+        BASE["damaged"] = f"/api/v1/runs/{server.json('/api/v1/runs')['runs'][0]['id']}"
+        for i in range(20):
+            status, _, body = server.ask(f"{BASE['damaged']}/spotlight?sample=test/a/{i}&layer=2&scan=8-bit&contributions=no")
+            assert status == 500 and f"key_chunk {rowid} " in json.loads(body)["detail"], (status, body)
+            time.sleep(0.02)
+        wait_for("damaged", 3)
+        assert ask("damaged", 1, layer=3, scan="8-bit")["spotlight"] == ask("sgd", 1, layer=3)["spotlight"]
+        process = SERVERS.pop("damaged").process  # which may say on stderr what is damaged
+        process.terminate()
+        process.communicate(timeout=30)
+        assert process.returncode == 0
 
 
 def test_they_are_told_among_what_is_in_memory():
