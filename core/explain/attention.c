@@ -20,8 +20,8 @@ struct work {
     struct kl_pool *pool;
     const struct kl_history *history;
     const struct kl_query *query;
-    const float *scores; /* (n_patterns) of the query's rank */
-    float *quick[2];     /* attention and scores of core/explain/quick.h; or NULL */
+    const float *scores;                   /* (n_patterns) of the query's rank */
+    float *quick_attention, *quick_scores; /* of core/explain/quick.h; or NULL */
 };
 
 /* What the network says. */
@@ -66,8 +66,17 @@ static int may_be_quick(const struct work *work)
 
     return query->by_bytes && query->parts == KL_ANSWER_SPOTLIGHT && !query->removal &&
            !query->by_sample && query->only_class == KL_ANY_CLASS &&
-           kl_quick_applies(work->history, layer, query->rank) &&
-           !kl_inquiry_has_attention(work->inquiry, layer);
+           /* Contributions after Adam take a pass of their own, which tells attention, too. */
+           (!work->history->adam || query->attention_alone) &&
+           !kl_inquiry_has_attention(work->inquiry, layer) &&
+           kl_quick_applies(work->history, layer, query->rank);
+}
+
+static void give_quick(struct work *work)
+{
+    kl_scratch_give(work->history->scratch, work->quick_attention);
+    kl_scratch_give(work->history->scratch, work->quick_scores);
+    work->quick_attention = work->quick_scores = NULL;
 }
 
 /* Looks for the spotlight in 8-bit keys: where they tell it, work->scores is known. */
@@ -75,18 +84,21 @@ static enum kl_status scan_bytes(struct work *work, struct kl_answer *answer, st
 {
     const struct kl_query *query = work->query;
     uint32_t layer = query->layer - 1;
-    enum kl_status status = KL_OK;
+    enum kl_status status = kl_scratch_take(work->history->scratch, &work->quick_attention, err);
 
-    for (int i = 0; !status && i < 2; i++)
-        status = kl_scratch_take(work->history->scratch, &work->quick[i], err);
     if (!status)
-        status = kl_quick_attention(
-            work->pool, work->history, layer, kl_inquiry_key(work->inquiry, layer), query->rank,
-            query->top, work->quick[0], work->quick[1], &answer->scores.are_by_bytes, err);
-    if (status || !answer->scores.are_by_bytes)
+        status = kl_scratch_take(work->history->scratch, &work->quick_scores, err);
+    if (!status)
+        status = kl_quick_attention(work->pool, work->history, layer,
+                                    kl_inquiry_key(work->inquiry, layer), query->rank, query->top,
+                                    work->quick_attention, work->quick_scores,
+                                    &answer->scores.are_by_bytes, err);
+    if (status || !answer->scores.are_by_bytes) {
+        give_quick(work);
         return status;
-    answer->attention = work->quick[0];
-    work->scores = work->quick[1];
+    }
+    answer->attention = work->quick_attention; /* of those that are lit, and some more */
+    work->scores = work->quick_scores;
     return KL_OK;
 }
 
@@ -454,8 +466,7 @@ enum kl_status kl_attend_to(struct kl_inquiry *inquiry, const struct kl_query *q
         status = look_further(&work, &answer, err);
     if (answer.scores.are_by_bytes)
         answer.attention = NULL;
-    for (int i = 0; i < 2; i++)
-        kl_scratch_give(history->scratch, work.quick[i]);
+    give_quick(&work);
     if (status)
         kl_answer_clear(&answer);
     else

@@ -12,7 +12,7 @@
 #define GROUP KL_BYTE_GROUP
 #define PART (16 * GROUP)
 #define LANES 16 /* scores that are looked at together */
-#define WORTH 16 /* not more than one in so many patterns is looked up */
+#define WORTH 64 /* not more than one in so many patterns is looked up */
 
 /* Of one worker. */
 struct own {
@@ -34,7 +34,7 @@ struct job {
 int kl_quick_applies(const struct kl_history *history, uint32_t layer, const struct kl_rank *rank)
 {
     return history->byte_keys[layer].keys && rank->row && !rank->needs_lengths &&
-           kl_peers_n(history->peers) == 1;
+           kl_peers_n(history->peers) == 1 && kl_keeper_copy(history->byte_keys[layer].kept);
 }
 
 /* The largest of n numbers, at most GROUP. */
@@ -90,7 +90,7 @@ static enum kl_status scan_block(void *argument, unsigned worker, unsigned task,
         return KL_OK;
     }
     for (uint32_t row = 0; !status && row < count; row += PART) {
-        struct kl_block part = {0};
+        struct kl_block part = {0}; /* all that is asked for, of a copy */
 
         status = kl_read_packed(copy, worker, task, row, count - row < PART ? count - row : PART,
                                 &part, err);
@@ -116,7 +116,7 @@ static enum kl_status scan_all(struct kl_pool *pool, struct job *job, uint32_t t
         job->own[w].top = (struct kl_top){items + (size_t)w * top, 0, top};
     if (!status)
         status = kl_pool_run(pool, scan_block, job, job->kept->n_blocks, err);
-    best.items = items + (size_t)n_workers * top;
+    best.items = status ? NULL : items + (size_t)n_workers * top;
     for (unsigned w = 0; !status && w < n_workers; w++)
         for (uint32_t i = 0; i < job->own[w].top.n; i++)
             kl_top_offer(&best, job->own[w].top.items[i].score, job->own[w].top.items[i].index);
@@ -144,7 +144,7 @@ static int choose(const struct job *job, float threshold, uint64_t most, uint64_
             if (*n + GROUP > most)
                 return 0;
             for (; t < end; t++)
-                if (job->scores[t] + bound >= threshold)
+                if (!(job->scores[t] + bound < threshold))
                     rows[(*n)++] = t;
         }
     }
@@ -168,8 +168,6 @@ enum kl_status kl_quick_attention(struct kl_pool *pool, const struct kl_history 
     enum kl_status status;
 
     *is_done = 0;
-    if (!kl_keeper_copy(kept))
-        return KL_OK;
     status = kl_byte_asking_make(query, kept->width, &asking, err);
     if (status == KL_ERR_USAGE) /* nothing that 8 bits could say */
         return KL_OK;

@@ -25,8 +25,8 @@ struct kept {
     double read_ms, not_before_ms; /* atomic; when it was read last; not copied before */
     double wanted_ms;              /* atomic; since when it is wanted */
     int is_wanted, is_leaving;     /* atomic */
-    int is_derived;
-    int is_counted;     /* among those that are read through */
+    int is_derived;                /* made of another source */
+    int is_counted;                /* among those that are read through */
     uint32_t n_checked; /* blocks that were. The thread's, once it is taken, as what follows */
     int is_refused, is_checked; /* it is damaged; all were, or shall not */
 };
@@ -379,7 +379,7 @@ void kl_keeper_free(struct kl_keeper *keeper)
 }
 
 enum kl_status kl_keeper_take(struct kl_keeper *keeper, const struct kl_block_source *from,
-                              int is_derived, kl_keeper_damaged damaged, void *self,
+                              uint64_t beside_bytes, kl_keeper_damaged damaged, void *self,
                               const struct kl_block_source **out, struct kl_error *err)
 {
     struct kept *kept = NULL, **link;
@@ -395,11 +395,12 @@ enum kl_status kl_keeper_take(struct kl_keeper *keeper, const struct kl_block_so
     kept->keeper = keeper;
     kept->damaged = damaged;
     kept->self = self;
-    kept->n_bytes = kl_resident_bytes(from);
+    kept->n_bytes = kl_resident_bytes(from) + beside_bytes;
     pthread_mutex_lock(&keeper->lock);
     store_ms(&keeper->read_ms, kl_now_ms()); /* others are being opened, perhaps */
-    kept->is_derived = is_derived;
-    kept->is_counted = !is_derived && kept->n_bytes <= keeper->room_bytes - keeper->checked_bytes;
+    kept->is_derived = beside_bytes > 0;
+    kept->is_counted =
+        !kept->is_derived && kept->n_bytes <= keeper->room_bytes - keeper->checked_bytes;
     kept->is_checked = !kept->is_counted; /* or it would take the disk's time for long */
     keeper->checked_bytes += kept->is_counted ? kept->n_bytes : 0;
     for (link = &keeper->first; *link; link = &(*link)->next)

@@ -34,13 +34,14 @@ void kl_keeper_stop(struct kl_keeper *keeper);
  * KL_ERR_DAMAGED. */
 typedef void (*kl_keeper_damaged)(void *self, const struct kl_error *err);
 
-/* *kept reads what from does, which must outlive it, from memory or through from. Unless it is
- * derived, made of another source that is kept as well, what there would be room for is read
- * through in the background once, a little of every block, some blocks a second and more when it is
- * quiet, so that a source that compares what it reads with its checksums says what is damaged;
- * damaged may be NULL. Thread-safe. Errors: KL_ERR_MEMORY. */
+/* *kept reads what from does, which must outlive it, from memory or through from. A source that is
+ * made of another one, which is kept as well, says how many bytes it takes beside its copy (0: it
+ * is none), and is copied when somebody asks for its copy alone. Of others, what there would be
+ * room for is read through in the background once, a little of every block, some blocks a second
+ * and more when it is quiet, so that a source that compares what it reads with its checksums says
+ * what is damaged; damaged may be NULL. Thread-safe. Errors: KL_ERR_MEMORY. */
 enum kl_status kl_keeper_take(struct kl_keeper *keeper, const struct kl_block_source *from,
-                              int is_derived, kl_keeper_damaged damaged, void *self,
+                              uint64_t beside_bytes, kl_keeper_damaged damaged, void *self,
                               const struct kl_block_source **kept, struct kl_error *err);
 
 /* The copy of what kl_keeper_take made, or NULL; then one is asked for. Within a task of the pool
@@ -54,8 +55,8 @@ void kl_keeper_let_go(struct kl_keeper *keeper, const struct kl_block_source *ke
 /* How many workers copy, and may read. */
 unsigned kl_keeper_n_workers(const struct kl_keeper *keeper);
 
-/* Copies all that is not derived and that there is room for, as if it were read now, and waits
- * until that is done. */
+/* Copies all that is not made of others and that there is room for, as if it were read now, and
+ * waits until that is done. */
 void kl_keeper_fill(struct kl_keeper *keeper);
 
 /* Bytes of all copies. Thread-safe. */

@@ -12,15 +12,18 @@
 #define MOST_PACKED 255
 #define MOST_QUERY 127
 #define ALIGNED 64
-#define LINE 64    /* bytes of the processor's cache */
+#define LINE 64      /* bytes of the processor's cache */
+#define MOST_ROWS 64 /* read at a time */
+/* Sizes of queries with which no product of theirs is too large for a float, or next to nothing. */
+#define LEAST 0x1p-60f
+#define MOST 0x1p60f
 #define SURE 1.001 /* more than sums of some thousand numbers are off by */
 
 /* What a worker reads into, and works with. */
 struct kl_quantised_room {
-    uint8_t *numbers, *bits; /* of n_rows */
-    size_t n_rows;
-    uint16_t *halves; /* (width) */
-    float *floats;    /* (width) */
+    uint8_t *numbers, *bits; /* of MOST_ROWS */
+    uint16_t *halves;        /* (width) */
+    float *floats;           /* (width) */
 };
 
 int kl_quantised_applies(const struct kl_block_source *from)
@@ -61,9 +64,7 @@ static struct fact quantise(const float *in, size_t n, int is_packed, size_t wid
     return fact;
 }
 
-/* Makes sure that there is room for n rows. */
-static enum kl_status grow(struct kl_quantised_room *room, size_t width, size_t n,
-                           struct kl_error *err)
+static enum kl_status make_room(struct kl_quantised_room *room, size_t width, struct kl_error *err)
 {
     enum kl_status status = KL_OK;
 
@@ -71,16 +72,11 @@ static enum kl_status grow(struct kl_quantised_room *room, size_t width, size_t 
         status = kl_alloc_scanned(&room->halves, width, sizeof *room->halves, "a key", err);
     if (!status && !room->floats)
         status = kl_alloc_scanned(&room->floats, width, sizeof *room->floats, "a key", err);
-    if (status || room->n_rows >= n)
-        return status;
-    free(room->numbers);
-    free(room->bits);
-    room->numbers = room->bits = NULL;
-    room->n_rows = 0;
-    status = kl_alloc_scanned(&room->numbers, n * width, 1, "8-bit keys", err);
-    if (!status)
-        status = kl_alloc_scanned(&room->bits, n * kl_bits_bytes(width), 1, "8-bit keys", err);
-    room->n_rows = status ? 0 : n;
+    if (!status && !room->numbers)
+        status = kl_alloc_scanned(&room->numbers, MOST_ROWS * width, 1, "8-bit keys", err);
+    if (!status && !room->bits)
+        status =
+            kl_alloc_scanned(&room->bits, MOST_ROWS * kl_bits_bytes(width), 1, "8-bit keys", err);
     return status;
 }
 
@@ -102,7 +98,7 @@ static enum kl_status make_facts(struct kl_quantised *quantised, struct kl_error
 }
 
 /* Row number i of a block that was read, into room->halves, packed if rows are to be: how many
- * numbers, *in going on to the next row. */
+ * numbers, *in going on to the next row; SIZE_MAX if its bits make no sense. */
 static size_t take_row(const struct kl_block *block, uint32_t i, size_t width, int is_packed,
                        const char **in, struct kl_quantised_room *room)
 {
@@ -110,8 +106,8 @@ static size_t take_row(const struct kl_block *block, uint32_t i, size_t width, i
 
     if (block->bits)
         n = kl_packed_count(block->bits + i * bits_bytes, 1, width);
-    if (n > width) /* padding that is not zero: a damaged file */
-        return 0;
+    if (n > width)
+        return SIZE_MAX;
     memcpy(room->halves, *in, n * sizeof *room->halves);
     *in += n * sizeof *room->halves;
     if (block->bits)
@@ -146,12 +142,13 @@ static enum kl_status read_quantised(void *self, unsigned worker, uint32_t block
     size_t width = quantised->source.width, at = 0;
     int is_packed = quantised->extents[block].packed_bytes > 0;
     const char *in;
-    enum kl_status status = kl_read_packed(quantised->from, worker, block, row, count, out, err);
+    enum kl_status status = kl_read_packed(quantised->from, worker, block, row,
+                                           count < MOST_ROWS ? count : MOST_ROWS, out, err);
 
     if (!status)
         status = make_facts(quantised, err);
     if (!status)
-        status = grow(room, width, out->count, err);
+        status = make_room(room, width, err);
     if (status)
         return status;
     in = out->numbers;
@@ -159,6 +156,9 @@ static enum kl_status read_quantised(void *self, unsigned worker, uint32_t block
         size_t n = take_row(out, i, width, is_packed, &in, room);
         struct fact fact;
 
+        if (n > width)
+            return kl_fail(err, KL_ERR_DAMAGED,
+                           "the run's file changed while it was read: open it again");
         kl_kernels()->from_f16(room->halves, n, room->floats);
         fact = quantise(room->floats, n, is_packed, width, room->numbers + at);
         note(quantised, block, row + i, -out->exponent, &fact);
@@ -185,7 +185,8 @@ enum kl_status kl_quantised_create(const struct kl_block_source *from, unsigned 
     quantised->source = *from;
     quantised->source.self = quantised;
     quantised->source.dtype = KL_U8;
-    quantised->source.read = quantised->source.read_packed = read_quantised;
+    quantised->source.read = NULL;
+    quantised->source.read_packed = read_quantised;
     status = kl_alloc(&quantised->extents, from->n_blocks, sizeof *quantised->extents, "8-bit keys",
                       err);
     if (!status)
@@ -236,13 +237,13 @@ enum kl_status kl_byte_asking_make(const float *query, size_t width, struct kl_b
     double squares = 0, lost = 0;
     enum kl_status status;
 
-    if (!isfinite(largest) || (largest > 0 && largest / MOST_QUERY < FLT_MIN))
+    if (!(largest >= LEAST && largest <= MOST))
         return kl_fail(err, KL_ERR_USAGE, "what is asked about is not for 8 bits");
     status = kl_alloc_scanned(&asking.numbers, padded, 1, "a query", err);
     if (status)
         return status;
     memset(asking.numbers, 0, padded);
-    asking.scale = largest > 0 ? largest / MOST_QUERY : 1;
+    asking.scale = largest / MOST_QUERY;
     for (size_t j = 0; j < width; j++) {
         int number = (int)rintf(query[j] / asking.scale);
         double rest = query[j] - (double)number * asking.scale;

@@ -14,7 +14,8 @@
 #include "core/scan/blocks.h"
 
 struct kl_quantised {
-    struct kl_block_source source; /* KL_U8, of read_packed alone; packed where from is */
+    struct kl_block_source source; /* KL_U8, of read_packed alone, which reads some rows at a time;
+                                      packed where from is */
     const struct kl_block_source *from;
     struct kl_extent *extents; /* (n_blocks) */
     pthread_mutex_t lock;      /* of making what follows */
@@ -40,7 +41,13 @@ static inline uint64_t kl_byte_n_groups(const struct kl_block_source *source)
     return source->n_rows / KL_BYTE_GROUP + source->n_blocks;
 }
 
-/* Whether keys of a source can be had in 8 bits, and this processor gains by it. */
+/* Bytes that are kept besides a copy, once there is or was one. */
+static inline uint64_t kl_quantised_beside(const struct kl_block_source *source)
+{
+    return (source->n_rows + 2 * kl_byte_n_groups(source)) * sizeof(float);
+}
+
+/* Whether keys of a source can be had in 8 bits, and there is a kernel that multiplies them. */
 int kl_quantised_applies(const struct kl_block_source *from);
 
 /* Takes little memory until it is read. The caller ends *quantised with kl_quantised_free; from
@@ -59,7 +66,7 @@ struct kl_byte_asking {
 };
 
 /* query: (width). The caller ends *asking with kl_byte_asking_clear. Errors: KL_ERR_MEMORY,
- * KL_ERR_USAGE (a number of it is not finite, or all are next to nothing). */
+ * KL_ERR_USAGE (its largest number is not between 2^-60 and 2^60: 8 bits say nothing then) */
 enum kl_status kl_byte_asking_make(const float *query, size_t width, struct kl_byte_asking *asking,
                                    struct kl_error *err);
 void kl_byte_asking_clear(struct kl_byte_asking *asking);

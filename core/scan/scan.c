@@ -9,6 +9,7 @@
 #include "core/scan/packing.h"
 
 #define PART_BYTES ((size_t)128 << 10)
+#define ROWS_TASK 64 /* rows of kl_scan_rows that are a task */
 
 /* One caller's products; those of one source are scanned for together. */
 struct request {
@@ -182,19 +183,22 @@ enum kl_status kl_scan_dot(struct kl_pool *pool, const struct kl_block_source *s
 struct rows_job {
     const struct dot_job *dots;
     const uint64_t *rows;
+    uint32_t n;
 };
 
-static enum kl_status dot_some(void *argument, const struct kl_part *part, struct kl_error *err)
+static enum kl_status dot_some(void *argument, unsigned worker, unsigned task, struct kl_error *err)
 {
     const struct rows_job *job = argument;
     const struct kl_block_source *source = request_of(job->dots, 0)->source;
+    uint32_t first = task * ROWS_TASK;
+    uint32_t end = job->n - first < ROWS_TASK ? job->n : first + ROWS_TASK;
     enum kl_status status = KL_OK;
 
-    for (uint64_t i = part->first; !status && i < part->end; i++) {
+    for (uint32_t i = first; !status && i < end; i++) {
         uint32_t number = kl_block_of(source, job->rows[i]);
         struct kl_block block = {0};
 
-        status = kl_read_packed(source, part->worker, number,
+        status = kl_read_packed(source, worker, number,
                                 (uint32_t)(job->rows[i] - source->extents[number].first), 1, &block,
                                 err);
         if (!status)
@@ -211,12 +215,12 @@ enum kl_status kl_scan_rows(struct kl_pool *pool, const struct kl_block_source *
         .source = source, .n_factors = 1, .factors = {{0, source->n_rows, query, 0}}, .out = out};
     struct kl_shared *shared = &request.shared;
     struct dot_job dots = {&shared, 1};
-    struct rows_job job = {&dots, rows};
+    struct rows_job job = {&dots, rows, n};
     float *room = NULL;
     enum kl_status status = align_queries(&dots, &room, err);
 
     if (!status)
-        status = kl_pool_split(pool, n, KL_PARTS_MAX, dot_some, &job, err);
+        status = kl_pool_run(pool, dot_some, &job, (n + ROWS_TASK - 1) / ROWS_TASK, err);
     free(room);
     return status;
 }

@@ -30,7 +30,8 @@ static enum kl_status keep(struct kl_run *run, uint32_t layer, struct kl_kept_so
     return status;
 }
 
-/* Keys that are patterns, in 8 bits. */
+/* Keys that are patterns, in 8 bits, made of what the file has, lest copying them counts as reading
+ * its other copy. */
 static enum kl_status keep_bytes(struct kl_run *run, uint32_t layer, struct kl_error *err)
 {
     struct kl_keeper *keeper = run->private->keeper;
@@ -43,9 +44,10 @@ static enum kl_status keep_bytes(struct kl_run *run, uint32_t layer, struct kl_e
         kl_shape_places(shape, layer) > 1 || !kl_quantised_applies(keys))
         return KL_OK;
     status = kl_quantised_create(keys, kl_keeper_n_workers(keeper), &bytes->keys, err);
-    if (!status)
-        status = kl_keeper_take(keeper, &bytes->keys->source, 1, NULL, NULL, &bytes->kept, err);
-    return status;
+    return status ? status
+                  : kl_keeper_take(keeper, &bytes->keys->source,
+                                   kl_quantised_beside(&bytes->keys->source), NULL, NULL,
+                                   &bytes->kept, err);
 }
 
 enum kl_status kl_run_keep(struct kl_run *run, struct kl_keeper *keeper, kl_run_damaged told,
@@ -57,11 +59,11 @@ enum kl_status kl_run_keep(struct kl_run *run, struct kl_keeper *keeper, kl_run_
     private->keeper = keeper;
     private->told = told;
     for (uint32_t l = run->training.shape.n_layers; !status && l-- > 0;) {
-        status = keep(run, l, &private->kept.keys[l], &run->history.keys[l], err);
+        status = keep_bytes(run, l, err);
+        if (!status)
+            status = keep(run, l, &private->kept.keys[l], &run->history.keys[l], err);
         if (!status)
             status = keep(run, l, &private->kept.errors[l], &run->history.errors[l], err);
-        if (!status)
-            status = keep_bytes(run, l, err);
     }
     return status;
 }

@@ -76,7 +76,9 @@ class Answer:
 
     def spotlight(self, rank: str = "abs", layer: int | str | None = None, by: str = "sample", k: int = 20) -> list[Lit]:
         """Who is lit by a rank (docs/api.md) in a layer, by its number from 1 or its name; default: the last."""
-        words: dict[str, Any] = {"rank": rank, "by": by, "k": k, "scan": "8-bit"}  # the same patterns, and sooner
+        words: dict[str, Any] = {"rank": rank, "by": by, "k": k}
+        if by == "pattern" and rank in ("abs", "positive", "negative"):
+            words["scan"] = "8-bit"  # the same patterns, and sooner
         if layer is not None:
             words["layer"] = self._client._layer(layer)
         found = self._client._ask("spotlight", {**self._asked, **words})

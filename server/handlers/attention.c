@@ -224,13 +224,16 @@ static void tag(const struct kl_run *run, const struct asked *asked, uint32_t id
 {
     const struct kl_query *query = &asked->question.query;
     const struct kl_queries *queries = run->history.queries;
-    char canonical[150];
+    char canonical[160];
 
-    snprintf(canonical, sizeof canonical, "%llx %u %u %u %s %d %d %d %u %u %u %d %d ",
+    if (query->by_bytes) /* which scan it is of depends on what is known by then */
+        return;
+
+    snprintf(canonical, sizeof canonical, "%llx %u %u %u %s %d %d %d %u %u %u %d ",
              (unsigned long long)(queries ? queries->generation(queries->self) : 0), id,
              query->layer, query->place, query->rank->name, query->logit, query->by_sample,
              query->only_class, query->top, query->parts, query->training_sample,
-             query->attention_alone, query->by_bytes);
+             query->attention_alone);
     kl_reply_tag(reply, run->version, asked->resource->name,
                  asked->figure ? kl_figure_name(asked->figure) : "", asked->is_png ? "png" : "",
                  canonical, removal ? "remove" : "keep", removal ? removal : "", NULL);

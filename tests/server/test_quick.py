@@ -54,7 +54,7 @@ def check_same(name):
     for layer in (2, 3):
         wait_for(name, layer)
         for sample, rank in enumerate(["abs", "positive", "negative"] * 6):
-            words = {"layer": layer, "rank": rank, "k": 1 + 3 * (sample % 4)}
+            words = {"layer": layer, "rank": rank, "k": 1 + 3 * (sample % 4), "contributions": "no" if name == "adam" else "yes"}
             quick, full = ask(name, sample, scan="8-bit", **words), ask(name, sample, **words)
             assert full["scores"]["scan"] == "full"
             found += quick["scores"]["scan"] == "8-bit"
@@ -86,6 +86,11 @@ def test_what_needs_every_pattern_is_scanned_in_full_and_says_so():
         quick = ask("sgd", 20 + i, scan="8-bit", **words)
         assert quick["scores"]["scan"] == "full", words
         assert quick["spotlight"] == ask("sgd", 20 + i, **words)["spotlight"]
+
+
+def test_contributions_after_adam_take_their_own_pass():
+    wait_for("adam", 3)
+    assert ask("adam", 25, layer=3, scan="8-bit")["scores"]["scan"] == "full"
 
 
 def test_what_is_known_already_is_not_asked_again():
