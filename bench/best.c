@@ -131,11 +131,12 @@ void bench_best(const struct bench *bench)
 
     snprintf(title, sizeof title, "The %d patterns that a query attends to most, in layer 2", TOP);
     section(title);
+    if (history->byte_keys[asking.layer].keys)
+        wait_for(&history->byte_keys[asking.layer]);
     if (!kl_quick_applies(history, asking.layer, asking.rank)) {
         tell_missing("by 8-bit keys", "this processor has no fast products of bytes");
         return;
     }
-    wait_for(&history->byte_keys[asking.layer]);
     must(kl_alloc(&asking.attention, history->n_patterns, sizeof(float), "attention", &err), &err);
     must(kl_alloc(&asking.scores, history->n_patterns, sizeof(float), "attention", &err), &err);
     must(kl_alloc(&asking.whole, history->n_patterns, sizeof(float), "attention", &err), &err);

@@ -28,7 +28,8 @@ struct sums {
     double *by_class; /* (n_classes, n_reported) of all its patterns */
     double *by_bin;   /* (n_datasets, n_reported) of the bin's */
     double *logits;   /* (n_logits) of a text: of all its patterns */
-    float *floats;    /* (WAYS, n_classes, kl_padded(n_reported)) of images: of the bin's */
+    float *floats;    /* (WAYS, n_classes, kl_padded(n_reported)) of images: of the bin's; rows that
+                         lay in two lines of the cache would wait for each other */
 };
 
 /* Passes over all error signals of a layer: every task does some ranges of steps (bins). */
@@ -103,7 +104,9 @@ static enum kl_status add_bins(void *argument, unsigned worker, unsigned task, s
 
     sums.logits = sums.by_class + (size_t)job->history->n_classes * job->n_reported;
     if (!status)
-        status = kl_alloc(&sums.floats, job->n_floats, sizeof(float), "sums", err);
+        status = kl_alloc_scanned(&sums.floats, job->n_floats, sizeof(float), "sums", err);
+    if (!status)
+        memset(sums.floats, 0, job->n_floats * sizeof(float));
     for (uint32_t bin = first; !status && bin < end; bin++) {
         if (job->by_bin)
             sums.by_bin =
