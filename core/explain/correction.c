@@ -12,6 +12,7 @@
 #define SUMS_MAX ((size_t)1 << 22) /* of all tasks: 32 MB */
 #define ROWS 512                   /* error signals that are added up at a time */
 #define WAYS 8                     /* rows that follow each other are added to different sums */
+#define LINE 64                    /* bytes of the cache */
 #define PART 1024                  /* numbers of a row that are added up at a time */
 
 /* Some error signals that follow each other: n of them, each of width numbers, which stand at
@@ -161,8 +162,11 @@ static void add_contributions(const struct job *job, const struct rows *rows,
     const uint32_t *samples = history->samples + rows->first, *classes = history->classes;
     uint32_t stride = (uint32_t)kl_padded(rows->width), way = stride * history->n_classes;
     float weights[ROWS], scale = ldexpf(1, -rows->block.exponent);
+    size_t n_bytes = rows->n * rows->width * kl_dtype_size(rows->block.dtype);
     uint32_t places[ROWS];
 
+    for (size_t at = 0; at < n_bytes; at += LINE)
+        __builtin_prefetch((const char *)rows->block.numbers + at);
     weigh(job, rows, weights);
     for (uint32_t i = 0; i < rows->n; i++) {
         weights[i] *= scale;
