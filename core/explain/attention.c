@@ -95,7 +95,7 @@ static enum kl_status scan_bytes(struct work *work, struct kl_answer *answer, st
                                     &answer->scores.are_by_bytes, err);
     if (status || !answer->scores.are_by_bytes) {
         give_quick(work);
-        return status;
+        return status == KL_ERR_MEMORY ? KL_OK : status; /* the full scan needs less */
     }
     answer->attention = work->quick_attention; /* of those that are lit, and some more */
     work->scores = work->quick_scores;

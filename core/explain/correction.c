@@ -12,7 +12,8 @@
 #define SUMS_MAX ((size_t)1 << 22) /* of all tasks: 32 MB */
 #define ROWS 512                   /* error signals that are added up at a time */
 #define WAYS 8                     /* rows that follow each other are added to different sums */
-#define LINE 64                    /* bytes of the cache */
+#define LINE 64                    /* bytes of the cache, */
+#define AHEAD ((size_t)16 << 10)   /* and so many of it asked for in advance */
 #define PART 1024                  /* numbers of a row that are added up at a time */
 
 /* Some error signals that follow each other: n of them, each of width numbers, which stand at
@@ -29,8 +30,8 @@ struct sums {
     double *by_class; /* (n_classes, n_reported) of all its patterns */
     double *by_bin;   /* (n_datasets, n_reported) of the bin's */
     double *logits;   /* (n_logits) of a text: of all its patterns */
-    float *floats;    /* (WAYS, n_classes, kl_padded(n_reported)) of images: of the bin's; rows that
-                         lay in two lines of the cache would wait for each other */
+    float *floats;    /* (WAYS, n_classes, kl_padded(n_reported)) of images: of the bin's; at lines
+                         of the cache, as who loads a sum across two waits for its last store */
 };
 
 /* Passes over all error signals of a layer: every task does some ranges of steps (bins). */
@@ -163,9 +164,10 @@ static void add_contributions(const struct job *job, const struct rows *rows,
     uint32_t stride = (uint32_t)kl_padded(rows->width), way = stride * history->n_classes;
     float weights[ROWS], scale = ldexpf(1, -rows->block.exponent);
     size_t n_bytes = rows->n * rows->width * kl_dtype_size(rows->block.dtype);
+    size_t ahead = n_bytes < AHEAD ? n_bytes : AHEAD;
     uint32_t places[ROWS];
 
-    for (size_t at = 0; at < n_bytes; at += LINE)
+    for (size_t at = 0; at < ahead; at += LINE) /* rows in memory come while weights are made */
         __builtin_prefetch((const char *)rows->block.numbers + at);
     weigh(job, rows, weights);
     for (uint32_t i = 0; i < rows->n; i++) {

@@ -398,7 +398,7 @@ enum kl_status kl_keeper_take(struct kl_keeper *keeper, const struct kl_block_so
     kept->n_bytes = kl_resident_bytes(from) + beside_bytes;
     pthread_mutex_lock(&keeper->lock);
     store_ms(&keeper->read_ms, kl_now_ms()); /* others are being opened, perhaps */
-    kept->is_derived = beside_bytes > 0;
+    kept->is_derived = !from->read;
     kept->is_counted =
         !kept->is_derived && kept->n_bytes <= keeper->room_bytes - keeper->checked_bytes;
     kept->is_checked = !kept->is_counted; /* or it would take the disk's time for long */

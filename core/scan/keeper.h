@@ -34,12 +34,13 @@ void kl_keeper_stop(struct kl_keeper *keeper);
  * KL_ERR_DAMAGED. */
 typedef void (*kl_keeper_damaged)(void *self, const struct kl_error *err);
 
-/* *kept reads what from does, which must outlive it, from memory or through from. A source that is
- * made of another one, which is kept as well, says how many bytes it takes beside its copy (0: it
- * is none), and is copied when somebody asks for its copy alone. Of others, what there would be
- * room for is read through in the background once, a little of every block, some blocks a second
- * and more when it is quiet, so that a source that compares what it reads with its checksums says
- * what is damaged; damaged may be NULL. Thread-safe. Errors: KL_ERR_MEMORY. */
+/* *kept reads what from does, which must outlive it, from memory or through from. A source without
+ * read is made of another one, which is kept as well: it is copied when somebody asks for its copy
+ * (kl_keeper_copy). beside_bytes are what it keeps beside that, and count while there is a copy. Of
+ * others, what there would be room for is read through in the background once, a little of every
+ * block, some blocks a second and more when it is quiet, so that a source that compares what it
+ * reads with its checksums says what is damaged; damaged may be NULL. Thread-safe. Errors:
+ * KL_ERR_MEMORY. */
 enum kl_status kl_keeper_take(struct kl_keeper *keeper, const struct kl_block_source *from,
                               uint64_t beside_bytes, kl_keeper_damaged damaged, void *self,
                               const struct kl_block_source **kept, struct kl_error *err);

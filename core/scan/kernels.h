@@ -98,8 +98,9 @@ struct kl_kernels {
     /* How many bits are set. */
     size_t (*count_bits)(const uint8_t *bits, size_t n_bytes);
     /* sums[places[i] + j] += weights[i] * rows[i][j]; rows: (n, width) row-major, and KL_SLACK
-     * bytes behind them may be read; sums: at multiples of 64 bytes it is fastest, from every place
-     * on kl_padded(width) numbers may change, of which those from width on mean nothing. */
+     * bytes behind them may be read; sums: from every place on kl_padded(width) numbers may change,
+     * of which those from width on mean nothing. Fastest where places are at multiples of 64 bytes.
+     */
     void (*add_f16)(const uint16_t *rows, size_t n, size_t width, const float *weights,
                     const uint32_t *places, float *sums);
     void (*add_f32)(const float *rows, size_t n, size_t width, const float *weights,

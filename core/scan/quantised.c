@@ -14,10 +14,12 @@
 #define ALIGNED 64
 #define LINE 64      /* bytes of the processor's cache */
 #define MOST_ROWS 64 /* read at a time */
-/* Sizes of queries with which no product of theirs is too large for a float, or next to nothing. */
-#define LEAST 0x1p-60f
-#define MOST 0x1p60f
-#define SURE 1.001 /* more than sums of some thousand numbers are off by */
+/* Queries, and factors 2^exponent of keys, with which no product is too large for a float, or next
+ * to nothing. */
+#define LEAST 0x1p-40f
+#define MOST 0x1p40f
+#define MOST_EXPONENT 40
+#define SURE 1.001 /* for what these sums and their floats are rounded by, which is far less */
 
 /* What a worker reads into, and works with. */
 struct kl_quantised_room {
@@ -104,15 +106,15 @@ static size_t take_row(const struct kl_block *block, uint32_t i, size_t width, i
 {
     size_t bits_bytes = kl_bits_bytes(width), n = width;
 
-    if (block->bits)
-        n = kl_packed_count(block->bits + i * bits_bytes, 1, width);
+    if (block->bits) { /* a file may change while it is read: what counts is the copy */
+        memcpy(room->bits + i * bits_bytes, block->bits + i * bits_bytes, bits_bytes);
+        n = kl_packed_count(room->bits + i * bits_bytes, 1, width);
+    }
     if (n > width)
         return SIZE_MAX;
     memcpy(room->halves, *in, n * sizeof *room->halves);
     *in += n * sizeof *room->halves;
-    if (block->bits)
-        memcpy(room->bits + i * bits_bytes, block->bits + i * bits_bytes, bits_bytes);
-    else if (is_packed)
+    if (is_packed && !block->bits)
         n = (size_t)(kl_kernels()->pack_f16(room->halves, width, room->bits + i * bits_bytes,
                                             room->halves) -
                      room->halves);
@@ -161,6 +163,8 @@ static enum kl_status read_quantised(void *self, unsigned worker, uint32_t block
                            "the run's file changed while it was read: open it again");
         kl_kernels()->from_f16(room->halves, n, room->floats);
         fact = quantise(room->floats, n, is_packed, width, room->numbers + at);
+        if (abs(out->exponent) > MOST_EXPONENT)
+            fact.error = INFINITY;
         note(quantised, block, row + i, -out->exponent, &fact);
         at += n;
     }

@@ -14,16 +14,16 @@
 #include "core/scan/blocks.h"
 
 struct kl_quantised {
-    struct kl_block_source source; /* KL_U8, of read_packed alone, which reads some rows at a time;
+    struct kl_block_source source; /* KL_U8, without read; read_packed reads some rows at a time;
                                       packed where from is */
     const struct kl_block_source *from;
     struct kl_extent *extents; /* (n_blocks) */
     pthread_mutex_t lock;      /* of making what follows */
     float *scales; /* (n_rows) scale_i, known of the rows that were read; NULL: none was */
-    /* Of KL_BYTE_GROUP rows of a block each, (kl_byte_group): the largest ones of */
-    float *lengths; /* |scale_i k_i|, and of */
-    float *errors;  /* |r_i|, and what float32 sums of the float16 key are off by, per length of the
-                       query; infinity: 8 bits say nothing about them */
+    /* Of every group of KL_BYTE_GROUP rows (kl_byte_group): */
+    float *lengths; /* the largest |scale_i k_i|, */
+    float *errors;  /* and the largest |r_i|, with what float32 sums of the float16 key are off by,
+                       per length of the query; infinity: 8 bits say nothing about them */
     unsigned n_workers;
     struct kl_quantised_room *rooms; /* (n_workers) */
 };
@@ -41,7 +41,7 @@ static inline uint64_t kl_byte_n_groups(const struct kl_block_source *source)
     return source->n_rows / KL_BYTE_GROUP + source->n_blocks;
 }
 
-/* Bytes that are kept besides a copy, once there is or was one. */
+/* Bytes that are kept beside a copy, once there is one, and after it is given back. */
 static inline uint64_t kl_quantised_beside(const struct kl_block_source *source)
 {
     return (source->n_rows + 2 * kl_byte_n_groups(source)) * sizeof(float);
@@ -66,7 +66,7 @@ struct kl_byte_asking {
 };
 
 /* query: (width). The caller ends *asking with kl_byte_asking_clear. Errors: KL_ERR_MEMORY,
- * KL_ERR_USAGE (its largest number is not between 2^-60 and 2^60: 8 bits say nothing then) */
+ * KL_ERR_USAGE (its largest number is not between 2^-40 and 2^40: 8 bits say nothing then). */
 enum kl_status kl_byte_asking_make(const float *query, size_t width, struct kl_byte_asking *asking,
                                    struct kl_error *err);
 void kl_byte_asking_clear(struct kl_byte_asking *asking);

@@ -1,4 +1,5 @@
-/* Copies of block sources in memory, as they are stored: what is packed stays so. Its read unpacks
+/* Copies of block sources in memory, as they are stored: what is packed stays so. Its read_packed
+ * gives all rows that it is asked for, and its read unpacks
  * such rows into a buffer of the worker, which is one of the pool that the copy was made for; what
  * else is read stays as long as the copy. */
 #ifndef KL_CORE_SCAN_RESIDENT_H

@@ -30,22 +30,23 @@ static enum kl_status keep(struct kl_run *run, uint32_t layer, struct kl_kept_so
     return status;
 }
 
-/* Keys that are patterns, in 8 bits, made of what the file has, lest copying them counts as reading
- * its other copy. */
-static enum kl_status keep_bytes(struct kl_run *run, uint32_t layer, struct kl_error *err)
+/* Keys that are patterns, in 8 bits, made of those of the file, lest copying them counts as reading
+ * their other copy. Of a text they are not asked for. */
+static enum kl_status keep_bytes(struct kl_run *run, uint32_t layer,
+                                 const struct kl_block_source *keys, struct kl_error *err)
 {
-    struct kl_keeper *keeper = run->private->keeper;
     struct kl_byte_keys *bytes = &run->history.byte_keys[layer];
-    const struct kl_block_source *keys = run->history.keys[layer];
     const struct kl_shape *shape = &run->training.shape;
     enum kl_status status;
 
-    if (!keys || kl_run_is_damaged(keys) || kl_shape_reads_samples(shape, layer) ||
-        kl_shape_places(shape, layer) > 1 || !kl_quantised_applies(keys))
+    if (!keys || kl_run_is_damaged(keys) || kl_history_is_text(&run->history) ||
+        kl_shape_reads_samples(shape, layer) || kl_shape_places(shape, layer) > 1 ||
+        !kl_quantised_applies(keys))
         return KL_OK;
-    status = kl_quantised_create(keys, kl_keeper_n_workers(keeper), &bytes->keys, err);
+    status =
+        kl_quantised_create(keys, kl_keeper_n_workers(run->private->keeper), &bytes->keys, err);
     return status ? status
-                  : kl_keeper_take(keeper, &bytes->keys->source,
+                  : kl_keeper_take(run->private->keeper, &bytes->keys->source,
                                    kl_quantised_beside(&bytes->keys->source), NULL, NULL,
                                    &bytes->kept, err);
 }
@@ -59,11 +60,13 @@ enum kl_status kl_run_keep(struct kl_run *run, struct kl_keeper *keeper, kl_run_
     private->keeper = keeper;
     private->told = told;
     for (uint32_t l = run->training.shape.n_layers; !status && l-- > 0;) {
-        status = keep_bytes(run, l, err);
-        if (!status)
-            status = keep(run, l, &private->kept.keys[l], &run->history.keys[l], err);
+        const struct kl_block_source *keys = run->history.keys[l];
+
+        status = keep(run, l, &private->kept.keys[l], &run->history.keys[l], err);
         if (!status)
             status = keep(run, l, &private->kept.errors[l], &run->history.errors[l], err);
+        if (!status)
+            status = keep_bytes(run, l, keys, err);
     }
     return status;
 }

@@ -224,7 +224,7 @@ static void tag(const struct kl_run *run, const struct asked *asked, uint32_t id
 {
     const struct kl_query *query = &asked->question.query;
     const struct kl_queries *queries = run->history.queries;
-    char canonical[160];
+    char canonical[150];
 
     if (query->by_bytes) /* which scan it is of depends on what is known by then */
         return;
