@@ -114,7 +114,7 @@ static void make_queries(struct asking *asking)
 }
 
 /* Waits until the keys are in memory in 8 bits. */
-static void wait_for(const struct kl_byte_keys *bytes)
+static void wait_for(const struct kl_quantised_keys *bytes)
 {
     for (unsigned i = 0; i < 150 && !kl_keeper_copy(bytes->kept); i++)
         nanosleep(&(struct timespec){0, 200000000}, NULL);
@@ -130,11 +130,11 @@ void bench_best(const struct bench *bench)
 
     snprintf(title, sizeof title, "The %d patterns that a query attends to most, in layer 2", TOP);
     section(title);
-    if (!history->byte_keys[asking.layer].keys) {
+    if (!history->quantised[asking.layer].keys) {
         tell_missing("by 8-bit keys", "this processor has no fast products of bytes");
         return;
     }
-    wait_for(&history->byte_keys[asking.layer]);
+    wait_for(&history->quantised[asking.layer]);
     if (!kl_quick_applies(history, asking.layer, asking.rank)) {
         tell_missing("by 8-bit keys", "there is no memory for them");
         return;
@@ -148,7 +148,7 @@ void bench_best(const struct bench *bench)
     measure(timed, 2, ROUNDS);
     tell("the scan of float16 keys", "ms", timed[0].spread);
     snprintf(title, sizeof title, "  by 8-bit keys, %.2f GB, and what they leave in question",
-             (double)kl_resident_bytes(&history->byte_keys[asking.layer].keys->source) / 1e9);
+             (double)kl_resident_bytes(&history->quantised[asking.layer].keys->source) / 1e9);
     tell_ratio(title, "ms", timed[1].spread, timed[1].ratio, "the scan", (struct bar){0, 0.6});
     free(asking.attention);
     free(asking.scores);

@@ -17,6 +17,7 @@ enum kl_status kl_alloc(void *out, size_t count, size_t size, const char *what,
  * arrays that are scanned at the speed of memory. Behind it are KL_SLACK bytes that loops over
  * whole vectors may read and write, too. free() releases it. Not zeroed. */
 #define KL_SLACK 64
+#define KL_CACHE_LINE 64 /* bytes of a line of the processor's cache */
 enum kl_status kl_alloc_scanned(void *out, size_t count, size_t size, const char *what,
                                 struct kl_error *err);
 

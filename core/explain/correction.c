@@ -12,8 +12,7 @@
 #define SUMS_MAX ((size_t)1 << 22) /* of all tasks: 32 MB */
 #define ROWS 512                   /* error signals that are added up at a time */
 #define WAYS 8                     /* rows that follow each other are added to different sums */
-#define LINE 64                    /* bytes of the cache, */
-#define AHEAD ((size_t)16 << 10)   /* and so many of it asked for in advance */
+#define AHEAD ((size_t)16 << 10)   /* bytes that are asked for in advance */
 #define PART 1024                  /* numbers of a row that are added up at a time */
 
 /* Some error signals that follow each other: n of them, each of width numbers, which stand at
@@ -167,7 +166,8 @@ static void add_contributions(const struct job *job, const struct rows *rows,
     size_t ahead = n_bytes < AHEAD ? n_bytes : AHEAD;
     uint32_t places[ROWS];
 
-    for (size_t at = 0; at < ahead; at += LINE) /* rows in memory come while weights are made */
+    for (size_t at = 0; at < ahead;
+         at += KL_CACHE_LINE) /* rows in memory come while weights are made */
         __builtin_prefetch((const char *)rows->block.numbers + at);
     weigh(job, rows, weights);
     for (uint32_t i = 0; i < rows->n; i++) {

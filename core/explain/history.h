@@ -96,10 +96,10 @@ struct kl_history {
     const struct kl_block_source *errors[KL_LAYERS_MAX]; /* NULL: not recorded */
     /* Keys that are patterns, in 8 bits, and what kl_keeper_take made of them; NULL: there are
      * none. */
-    struct kl_byte_keys {
+    struct kl_quantised_keys {
         struct kl_quantised *keys;
         const struct kl_block_source *kept;
-    } byte_keys[KL_LAYERS_MAX];
+    } quantised[KL_LAYERS_MAX];
 };
 
 /* Whether a sample of the run can be asked about. */

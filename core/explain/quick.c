@@ -8,21 +8,21 @@
 #include "core/scan/keeper.h"
 #include "core/scan/scan.h"
 
-#define GROUP KL_BYTE_GROUP
+#define GROUP KL_QUANTISED_GROUP
 #define PART (16 * GROUP)
 #define LANES 16 /* scores that are looked at together */
 #define WORTH 64 /* not more than one in so many patterns is looked up */
 
 /* Of one worker. */
 struct own {
-    struct kl_top top; /* of what patterns score at least */
-    char apart[64];    /* from the next one, in another line of the cache */
+    struct kl_top top;         /* of what patterns score at least */
+    char apart[KL_CACHE_LINE]; /* from the next one, in another line of the cache */
 };
 
 struct job {
     const struct kl_quantised *keys;
     const struct kl_block_source *kept; /* in memory */
-    const struct kl_byte_asking *asking;
+    const struct kl_quantised_query *asking;
     const struct kl_rank *rank;
     float *scores;   /* (n_patterns) */
     float *most;     /* (groups) what the best of each scores at most */
@@ -32,8 +32,8 @@ struct job {
 
 int kl_quick_applies(const struct kl_history *history, uint32_t layer, const struct kl_rank *rank)
 {
-    return history->byte_keys[layer].keys && rank->row && !rank->needs_lengths &&
-           kl_peers_n(history->peers) == 1 && kl_keeper_copy(history->byte_keys[layer].kept);
+    return history->quantised[layer].keys && rank->row && !rank->needs_lengths &&
+           kl_peers_n(history->peers) == 1 && kl_keeper_copy(history->quantised[layer].kept);
 }
 
 /* The largest of n numbers, at most GROUP. */
@@ -61,11 +61,11 @@ static void score(const struct job *job, const struct kl_block *rows, uint64_t g
 {
     float *scores = job->scores + rows->first;
 
-    kl_byte_products(job->keys, rows, job->asking, scores);
+    kl_quantised_products(job->keys, rows, job->asking, scores);
     job->rank->row(scores, rows->count, 0);
     for (uint32_t first = 0; first < rows->count; first += GROUP, group++) {
         uint32_t n = rows->count - first < GROUP ? rows->count - first : GROUP;
-        float bound = kl_byte_bound(job->keys, job->asking, group);
+        float bound = kl_quantised_bound(job->keys, job->asking, group);
         float best = largest(scores + first, n);
 
         job->most[group] = best + bound;
@@ -94,7 +94,7 @@ static enum kl_status scan_block(void *argument, unsigned worker, unsigned task,
         status = kl_read_packed(copy, worker, task, row, count - row < PART ? count - row : PART,
                                 &part, err);
         if (!status)
-            score(job, &part, kl_byte_group(job->kept, task, row), &job->own[worker].top);
+            score(job, &part, kl_quantised_group(job->kept, task, row), &job->own[worker].top);
     }
     return status;
 }
@@ -134,9 +134,9 @@ static int choose(const struct job *job, float threshold, uint64_t most, uint64_
         const struct kl_extent *extent = &job->kept->extents[b];
 
         for (uint32_t first = 0; first < extent->count; first += GROUP) {
-            uint64_t group = kl_byte_group(job->kept, b, first), t = extent->first + first;
+            uint64_t group = kl_quantised_group(job->kept, b, first), t = extent->first + first;
             uint64_t end = t + (extent->count - first < GROUP ? extent->count - first : GROUP);
-            float bound = kl_byte_bound(job->keys, job->asking, group);
+            float bound = kl_quantised_bound(job->keys, job->asking, group);
 
             if (job->most[group] < threshold)
                 continue;
@@ -155,10 +155,10 @@ enum kl_status kl_quick_attention(struct kl_pool *pool, const struct kl_history 
                                   uint32_t top, float *attention, float *scores, int *is_done,
                                   struct kl_error *err)
 {
-    const struct kl_block_source *kept = history->byte_keys[layer].kept;
+    const struct kl_block_source *kept = history->quantised[layer].kept;
     uint64_t most = history->n_patterns / WORTH + GROUP, n = 0, *rows = NULL;
-    struct kl_byte_asking asking = {0};
-    struct job job = {.keys = history->byte_keys[layer].keys,
+    struct kl_quantised_query asking = {0};
+    struct job job = {.keys = history->quantised[layer].keys,
                       .kept = kept,
                       .asking = &asking,
                       .rank = rank,
@@ -167,11 +167,11 @@ enum kl_status kl_quick_attention(struct kl_pool *pool, const struct kl_history 
     enum kl_status status;
 
     *is_done = 0;
-    status = kl_byte_asking_make(query, kept->width, &asking, err);
+    status = kl_quantised_query_make(query, kept->width, &asking, err);
     if (status == KL_ERR_USAGE) /* nothing that 8 bits could say */
         return KL_OK;
     if (!status)
-        status = kl_alloc(&job.most, kl_byte_n_groups(kept), sizeof *job.most, "a query", err);
+        status = kl_alloc(&job.most, kl_quantised_n_groups(kept), sizeof *job.most, "a query", err);
     if (!status)
         status = kl_alloc(&rows, most, sizeof *rows, "a query", err);
     if (!status)
@@ -186,6 +186,6 @@ enum kl_status kl_quick_attention(struct kl_pool *pool, const struct kl_history 
     }
     free(rows);
     free(job.most);
-    kl_byte_asking_clear(&asking);
+    kl_quantised_query_clear(&asking);
     return status;
 }

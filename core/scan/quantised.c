@@ -11,8 +11,6 @@
 #define MOST_WHOLE 127 /* numbers of whole rows, which stand for n - 128 */
 #define MOST_PACKED 255
 #define MOST_QUERY 127
-#define ALIGNED 64
-#define LINE 64      /* bytes of the processor's cache */
 #define MOST_ROWS 64 /* read at a time */
 /* Queries, and factors 2^exponent of keys, with which no product is too large for a float, or next
  * to nothing. */
@@ -84,7 +82,7 @@ static enum kl_status make_room(struct kl_quantised_room *room, size_t width, st
 
 static enum kl_status make_facts(struct kl_quantised *quantised, struct kl_error *err)
 {
-    uint64_t n_groups = kl_byte_n_groups(&quantised->source);
+    uint64_t n_groups = kl_quantised_n_groups(&quantised->source);
     enum kl_status status = KL_OK;
 
     pthread_mutex_lock(&quantised->lock);
@@ -126,7 +124,7 @@ static void note(struct kl_quantised *quantised, uint32_t block, uint32_t row, i
                  const struct fact *fact)
 {
     const struct kl_block_source *source = &quantised->source;
-    uint64_t group = kl_byte_group(source, block, row);
+    uint64_t group = kl_quantised_group(source, block, row);
     float length = ldexpf(fact->length, exponent), error = ldexpf(fact->error, exponent);
 
     quantised->scales[source->extents[block].first + row] = ldexpf(fact->scale, exponent);
@@ -232,12 +230,12 @@ void kl_quantised_free(struct kl_quantised *quantised)
     free(quantised);
 }
 
-enum kl_status kl_byte_asking_make(const float *query, size_t width, struct kl_byte_asking *out,
-                                   struct kl_error *err)
+enum kl_status kl_quantised_query_make(const float *query, size_t width,
+                                       struct kl_quantised_query *out, struct kl_error *err)
 {
-    struct kl_byte_asking asking = {0};
+    struct kl_quantised_query asking = {0};
     float largest = kl_kernels()->largest(query, width);
-    size_t padded = (width + ALIGNED - 1) / ALIGNED * ALIGNED;
+    size_t padded = (width + KL_CACHE_LINE - 1) / KL_CACHE_LINE * KL_CACHE_LINE;
     double squares = 0, lost = 0;
     enum kl_status status;
 
@@ -265,18 +263,18 @@ enum kl_status kl_byte_asking_make(const float *query, size_t width, struct kl_b
     return KL_OK;
 }
 
-void kl_byte_asking_clear(struct kl_byte_asking *asking)
+void kl_quantised_query_clear(struct kl_quantised_query *asking)
 {
     free(asking->numbers);
     asking->numbers = NULL;
 }
 
-void kl_byte_products(const struct kl_quantised *quantised, const struct kl_block *rows,
-                      const struct kl_byte_asking *asking, float *out)
+void kl_quantised_products(const struct kl_quantised *quantised, const struct kl_block *rows,
+                           const struct kl_quantised_query *asking, float *out)
 {
     const float *scales = quantised->scales + rows->first;
 
-    for (uint32_t i = 0; i < rows->count; i += LINE / sizeof(float))
+    for (uint32_t i = 0; i < rows->count; i += KL_CACHE_LINE / sizeof(float))
         __builtin_prefetch(scales + i);
     kl_kernels()->dot_bytes(rows->bits, rows->numbers, rows->count, quantised->source.width,
                             &asking->query, out);

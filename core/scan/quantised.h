@@ -20,7 +20,7 @@ struct kl_quantised {
     struct kl_extent *extents; /* (n_blocks) */
     pthread_mutex_t lock;      /* of making what follows */
     float *scales; /* (n_rows) scale_i, known of the rows that were read; NULL: none was */
-    /* Of every group of KL_BYTE_GROUP rows (kl_byte_group): */
+    /* Of every group of KL_QUANTISED_GROUP rows (kl_quantised_group): */
     float *lengths; /* the largest |scale_i k_i|, */
     float *errors;  /* and the largest |r_i|, with what float32 sums of the float16 key are off by,
                        per length of the query; infinity: 8 bits say nothing about them */
@@ -29,22 +29,22 @@ struct kl_quantised {
 };
 
 /* The group of a row of a block, among all groups; some numbers stand for none. */
-#define KL_BYTE_GROUP 64
-static inline uint64_t kl_byte_group(const struct kl_block_source *source, uint32_t block,
-                                     uint32_t row)
+#define KL_QUANTISED_GROUP 64
+static inline uint64_t kl_quantised_group(const struct kl_block_source *source, uint32_t block,
+                                          uint32_t row)
 {
-    return source->extents[block].first / KL_BYTE_GROUP + block + row / KL_BYTE_GROUP;
+    return source->extents[block].first / KL_QUANTISED_GROUP + block + row / KL_QUANTISED_GROUP;
 }
 
-static inline uint64_t kl_byte_n_groups(const struct kl_block_source *source)
+static inline uint64_t kl_quantised_n_groups(const struct kl_block_source *source)
 {
-    return source->n_rows / KL_BYTE_GROUP + source->n_blocks;
+    return source->n_rows / KL_QUANTISED_GROUP + source->n_blocks;
 }
 
 /* Bytes that are kept beside a copy, once there is one, and after it is given back. */
 static inline uint64_t kl_quantised_beside(const struct kl_block_source *source)
 {
-    return (source->n_rows + 2 * kl_byte_n_groups(source)) * sizeof(float);
+    return (source->n_rows + 2 * kl_quantised_n_groups(source)) * sizeof(float);
 }
 
 /* Whether keys of a source can be had in 8 bits, and there is a kernel that multiplies them. */
@@ -57,7 +57,7 @@ enum kl_status kl_quantised_create(const struct kl_block_source *from, unsigned 
 void kl_quantised_free(struct kl_quantised *quantised);
 
 /* A query as a pass over such keys wants it, and what its estimates are off by. */
-struct kl_byte_asking {
+struct kl_quantised_query {
     struct kl_byte_query query;
     float scale;     /* s */
     float length;    /* |s q + w| */
@@ -65,20 +65,20 @@ struct kl_byte_asking {
     int8_t *numbers; /* the query's */
 };
 
-/* query: (width). The caller ends *asking with kl_byte_asking_clear. Errors: KL_ERR_MEMORY,
+/* query: (width). The caller ends *asking with kl_quantised_query_clear. Errors: KL_ERR_MEMORY,
  * KL_ERR_USAGE (its largest number is not between 2^-40 and 2^40: 8 bits say nothing then). */
-enum kl_status kl_byte_asking_make(const float *query, size_t width, struct kl_byte_asking *asking,
-                                   struct kl_error *err);
-void kl_byte_asking_clear(struct kl_byte_asking *asking);
+enum kl_status kl_quantised_query_make(const float *query, size_t width,
+                                       struct kl_quantised_query *asking, struct kl_error *err);
+void kl_quantised_query_clear(struct kl_quantised_query *asking);
 
 /* Of some rows that were read of the source or of a copy of it: out[i], (count), is the product of
- * each with the query, up to kl_byte_bound of its group. */
-void kl_byte_products(const struct kl_quantised *quantised, const struct kl_block *rows,
-                      const struct kl_byte_asking *asking, float *out);
+ * each with the query, up to kl_quantised_bound of its group. */
+void kl_quantised_products(const struct kl_quantised *quantised, const struct kl_block *rows,
+                           const struct kl_quantised_query *asking, float *out);
 
-/* What a group's products, as kl_scan_dot has them, may be from those of kl_byte_products. */
-static inline float kl_byte_bound(const struct kl_quantised *quantised,
-                                  const struct kl_byte_asking *asking, uint64_t group)
+/* What a group's products, as kl_scan_dot has them, may be from those of kl_quantised_products. */
+static inline float kl_quantised_bound(const struct kl_quantised *quantised,
+                                       const struct kl_quantised_query *asking, uint64_t group)
 {
     return quantised->errors[group] * asking->length +
            quantised->lengths[group] * asking->remainder;

@@ -35,7 +35,7 @@ static enum kl_status keep(struct kl_run *run, uint32_t layer, struct kl_kept_so
 static enum kl_status keep_bytes(struct kl_run *run, uint32_t layer,
                                  const struct kl_block_source *keys, struct kl_error *err)
 {
-    struct kl_byte_keys *bytes = &run->history.byte_keys[layer];
+    struct kl_quantised_keys *bytes = &run->history.quantised[layer];
     const struct kl_shape *shape = &run->training.shape;
     enum kl_status status;
 
@@ -74,8 +74,8 @@ enum kl_status kl_run_keep(struct kl_run *run, struct kl_keeper *keeper, kl_run_
 void kl_run_let_go(struct kl_run *run)
 {
     for (uint32_t l = 0; l < KL_LAYERS_MAX; l++) {
-        kl_keeper_let_go(run->private->keeper, run->history.byte_keys[l].kept);
-        kl_quantised_free(run->history.byte_keys[l].keys);
+        kl_keeper_let_go(run->private->keeper, run->history.quantised[l].kept);
+        kl_quantised_free(run->history.quantised[l].keys);
         kl_keeper_let_go(run->private->keeper, run->private->kept.keys[l].source);
         kl_keeper_let_go(run->private->keeper, run->private->kept.errors[l].source);
     }

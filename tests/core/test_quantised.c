@@ -131,7 +131,7 @@ static void check_bounds(struct made *made, uint64_t bad)
     struct kl_quantised *quantised = NULL;
     struct kl_resident *copy = NULL;
     struct kl_pool *pool = NULL;
-    struct kl_byte_asking asking;
+    struct kl_quantised_query asking;
     struct kl_error err;
     float query[WIDTH], expected[N_ROWS], out[ROWS];
 
@@ -141,23 +141,24 @@ static void check_bounds(struct made *made, uint64_t bad)
     for (uint64_t seed = 0; seed < 6; seed++) {
         make_query(seed, query);
         ck_ok(kl_scan_dot(pool, &made->source, query, 0, expected, &err), err);
-        ck_ok(kl_byte_asking_make(query, WIDTH, &asking, &err), err);
+        ck_ok(kl_quantised_query_make(query, WIDTH, &asking, &err), err);
         for (uint32_t b = 0; b < BLOCKS; b++) {
             struct kl_block rows;
 
             ck_ok(kl_read_packed(&copy->source, 0, b, 0, ROWS, &rows, &err), err);
             ck_assert_uint_eq(rows.count, ROWS);
             ck_assert_int_eq(rows.bits != NULL, is_packed(b));
-            kl_byte_products(quantised, &rows, &asking, out);
+            kl_quantised_products(quantised, &rows, &asking, out);
             for (uint32_t i = 0; i < ROWS; i++) {
-                uint64_t group = kl_byte_group(&copy->source, b, i);
-                float bound = kl_byte_bound(quantised, &asking, group);
+                uint64_t group = kl_quantised_group(&copy->source, b, i);
+                float bound = kl_quantised_bound(quantised, &asking, group);
 
                 if (rows.first + i == bad)
                     ck_assert(isinf(bound));
                 if (isinf(bound))
-                    ck_assert_uint_eq(group, kl_byte_group(&copy->source, (uint32_t)(bad / ROWS),
-                                                           (uint32_t)(bad % ROWS)));
+                    ck_assert_uint_eq(group,
+                                      kl_quantised_group(&copy->source, (uint32_t)(bad / ROWS),
+                                                         (uint32_t)(bad % ROWS)));
                 else
                     ck_assert_double_le(fabs((double)out[i] - expected[b * ROWS + i]), bound);
                 if (!isinf(bound)) /* it is of use: the longest keys are some 60 long */
@@ -165,7 +166,7 @@ static void check_bounds(struct made *made, uint64_t bad)
                 ck_assert(isfinite(out[i]));
             }
         }
-        kl_byte_asking_clear(&asking);
+        kl_quantised_query_clear(&asking);
     }
     kl_resident_free(copy);
     kl_quantised_free(quantised);
@@ -215,7 +216,7 @@ static void wait_for(const struct kl_block_source *kept)
 static struct asked begin(struct made *made)
 {
     struct asked asked = {.made = made};
-    struct kl_byte_keys *bytes = &asked.history.byte_keys[0];
+    struct kl_quantised_keys *bytes = &asked.history.quantised[0];
     struct kl_error err;
 
     asked.history.n_patterns = N_ROWS;
@@ -235,8 +236,8 @@ static struct asked begin(struct made *made)
 
 static void end(struct asked *asked)
 {
-    kl_keeper_let_go(asked->keeper, asked->history.byte_keys[0].kept);
-    kl_quantised_free(asked->history.byte_keys[0].keys);
+    kl_keeper_let_go(asked->keeper, asked->history.quantised[0].kept);
+    kl_quantised_free(asked->history.quantised[0].keys);
     kl_keeper_free(asked->keeper);
     kl_pool_free(asked->pool);
     free(asked->made);
@@ -287,7 +288,7 @@ START_TEST(the_best_are_the_same_to_the_bit)
         struct asked asked = begin(make(seed, 1));
 
         ck_assert_int_eq(check_best(&asked, "abs", query, 1), 0); /* not in memory yet */
-        wait_for(asked.history.byte_keys[0].kept);
+        wait_for(asked.history.quantised[0].kept);
         for (uint64_t i = 0; i < 30; i++) {
             make_query(10 * seed + i, query);
             n_done += check_best(&asked, ranks[i % 3], query, i % 2 ? 1 : 20);
@@ -337,7 +338,7 @@ START_TEST(equal_keys_come_by_their_numbers)
         query[j] = kl_half_to_float(made->whole[j]);
     pack(made);
     asked = begin(made);
-    wait_for(asked.history.byte_keys[0].kept);
+    wait_for(asked.history.quantised[0].kept);
     ck_assert(check_best(&asked, "abs", query, 7));
     end(&asked);
 }
@@ -348,7 +349,7 @@ START_TEST(what_cannot_be_said_in_eight_bits_is_not_asked_so)
     struct asked asked = begin(make(1, 1));
     float query[WIDTH] = {0};
 
-    wait_for(asked.history.byte_keys[0].kept);
+    wait_for(asked.history.quantised[0].kept);
     ck_assert_int_eq(check_best(&asked, "abs", query, 5), 0); /* nothing is better than another */
     query[3] = NAN;
     ck_assert_int_eq(check_best(&asked, "abs", query, 5), 0);
@@ -372,11 +373,11 @@ START_TEST(nobody_has_them_who_did_not_ask)
 
     kl_keeper_fill(asked.keeper);
     ck_assert_uint_eq(kl_keeper_bytes(asked.keeper), 0);
-    ck_assert_ptr_null(asked.history.byte_keys[0].keys->scales);
-    wait_for(asked.history.byte_keys[0].kept);
+    ck_assert_ptr_null(asked.history.quantised[0].keys->scales);
+    wait_for(asked.history.quantised[0].kept);
     ck_assert_uint_eq(kl_keeper_bytes(asked.keeper),
-                      kl_resident_bytes(&asked.history.byte_keys[0].keys->source) +
-                          kl_quantised_beside(&asked.history.byte_keys[0].keys->source));
+                      kl_resident_bytes(&asked.history.quantised[0].keys->source) +
+                          kl_quantised_beside(&asked.history.quantised[0].keys->source));
     end(&asked);
 }
 END_TEST
