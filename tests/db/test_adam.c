@@ -423,7 +423,8 @@ START_TEST(a_sweep_in_little_room_is_the_same)
             ck_assert_uint_gt(little.n_segments, 5);
             for (uint32_t j = 0; j < sweep.n; j++)
                 for (uint32_t i = 0; i <= opened.run->training.shape.inputs[layer]; i++)
-                    ck_assert_double_eq_tol(little.weights[j][i], large.weights[j][i], 1e-6);
+                    /* sums of float32 in another order, in steps that Adam divides */
+                    ck_assert_double_eq_tol(little.weights[j][i], large.weights[j][i], 1e-5);
         }
         close_run(&opened);
     }
