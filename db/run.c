@@ -10,6 +10,7 @@
 #include "core/explain/dual/adam.h"
 #include "core/explain/influence/decorrelation.h"
 #include "core/explain/norms.h"
+#include "core/explain/views/class_order.h"
 #include "db/file/database.h"
 #include "db/file/draft.h"
 #include "db/file/objects.h"
@@ -219,6 +220,7 @@ void kl_run_close(struct kl_run *run)
         free(private->snapshot_steps);
         free(private->class_datasets);
         kl_norms_free(run->history.norms);
+        kl_class_orders_free(run->history.class_orders);
         kl_decorrelation_free(run->history.decorrelation);
         kl_adam_free(run->history.adam);
         kl_scratch_free(run->history.scratch);

@@ -7,11 +7,11 @@
 
 #include "core/base/memory.h"
 #include "core/explain/views/bins.h"
+#include "core/explain/views/class_order.h"
 #include "core/peers/peers.h"
 
 #define SUMS_MAX ((size_t)1 << 22) /* of all tasks: 32 MB */
 #define ROWS 512                   /* error signals that are added up at a time */
-#define WAYS 8                     /* rows that follow each other are added to different sums */
 #define AHEAD ((size_t)16 << 10)   /* bytes that are asked for in advance */
 #define PART 1024                  /* numbers of a row that are added up at a time */
 
@@ -29,8 +29,7 @@ struct sums {
     double *by_class; /* (n_classes, n_reported) of all its patterns */
     double *by_bin;   /* (n_datasets, n_reported) of the bin's */
     double *logits;   /* (n_logits) of a text: of all its patterns */
-    float *floats;    /* (WAYS, n_classes, kl_padded(n_reported)) of images: of the bin's; at lines
-                         of the cache, as who loads a sum across two waits for its last store */
+    float *floats;    /* (n_classes, kl_padded(n_reported)) of images: of the bin's */
 };
 
 /* Passes over all error signals of a layer: every task does some ranges of steps (bins). */
@@ -45,9 +44,9 @@ struct job {
     double *own;    /* (n_tasks, n_own) */
     double *by_bin; /* (n_bins, n_datasets, n_reported) */
     size_t n_floats;
-    int wants_floats; /* rows as float32 */
+    int wants_floats;                   /* rows as float32 */
+    const struct kl_class_order *order; /* of images; or NULL, and */
     void (*add)(const struct job *job, const struct rows *rows, const struct sums *sums);
-    void (*end_bin)(const struct job *job, const struct sums *sums); /* or NULL */
 };
 
 /* The patterns of a bin: first .. end - 1. */
@@ -86,8 +85,86 @@ static enum kl_status add_bin(const struct job *job, unsigned worker, uint32_t b
             job->add(job, &rows, sums);
         t += rows.n;
     }
-    if (!status && job->end_bin)
-        job->end_bin(job, sums);
+    return status;
+}
+
+/* weights[i] = c_t (a_t + 1) scale of n patterns from one on. */
+static void weigh(const struct job *job, uint64_t first, uint32_t n, float scale, float *weights)
+{
+    const struct kl_history *history = job->history;
+    const float *numbers = job->numbers + first;
+    const struct kl_layer_steps *last = &history->layers[history->final->shape.n_layers - 1];
+    uint32_t step = kl_history_step(history, first) - 1;
+
+    for (uint32_t i = 0; i < n; step++) {
+        uint64_t end = history->starts[step + 1] - first;
+        float coefficient = (float)last->coefficients[step] * scale;
+
+        for (; i < n && i < end; i++)
+            weights[i] = coefficient * (numbers[i] + last->bias);
+    }
+}
+
+/* Of images: all logits of a segment's patterns, by class in float32. */
+static void add_segment(const struct job *job, const struct kl_segment *segment,
+                        const struct kl_block *block, float *floats)
+{
+    size_t width = job->n_reported, stride = kl_padded(width);
+    const uint16_t *places = job->order->order + segment->first;
+    float weights[KL_SEGMENT_MAX];
+    size_t n_bytes = segment->n * width * kl_dtype_size(block->dtype);
+
+    for (size_t i = 0; i < n_bytes && i < AHEAD; i += KL_CACHE_LINE) /* while weights are made */
+        __builtin_prefetch((const char *)block->numbers + i);
+    weigh(job, segment->first, segment->n, ldexpf(1, -block->exponent), weights);
+    for (uint32_t k = 0; k < segment->n_stretches; k++) {
+        const struct kl_stretch *stretch = &segment->stretches[k];
+
+        kl_add(block->dtype, block->numbers, places, stretch->n, width, weights,
+               floats + stretch->class * stride);
+        places += stretch->n;
+    }
+}
+
+/* Adds the float32 sums to those by class and by bin, and begins them anew. */
+static void end_bin(const struct job *job, const struct sums *sums)
+{
+    const struct kl_history *history = job->history;
+    uint32_t width = job->n_reported;
+    size_t stride = kl_padded(width);
+
+    for (uint32_t c = 0; c < history->n_classes; c++) {
+        double *by_class = sums->by_class + (size_t)c * width;
+        double *by_bin = sums->by_bin + (size_t)history->class_datasets[c] * width;
+
+        for (uint32_t j = 0; j < width; j++) {
+            by_class[j] += sums->floats[c * stride + j];
+            by_bin[j] += sums->floats[c * stride + j];
+        }
+    }
+    memset(sums->floats, 0, job->n_floats * sizeof(float));
+}
+
+/* The same as add_bin, of images. */
+static enum kl_status add_ordered_bin(const struct job *job, unsigned worker, uint32_t bin,
+                                      const struct sums *sums, struct kl_error *err)
+{
+    const struct kl_block_source *errors = job->errors;
+    enum kl_status status = KL_OK;
+
+    for (uint32_t i = job->order->starts[bin]; !status && i < job->order->starts[bin + 1]; i++) {
+        const struct kl_segment *segment = &job->order->segments[i];
+        uint32_t number = kl_block_of(errors, segment->first);
+        struct kl_block block;
+
+        status = errors->read(errors->self, worker, number,
+                              (uint32_t)(segment->first - errors->extents[number].first),
+                              segment->n, &block, err);
+        if (!status)
+            add_segment(job, segment, &block, sums->floats);
+    }
+    if (!status)
+        end_bin(job, sums);
     return status;
 }
 
@@ -112,7 +189,8 @@ static enum kl_status add_bins(void *argument, unsigned worker, unsigned task, s
         if (job->by_bin)
             sums.by_bin =
                 job->by_bin + (size_t)bin * job->history->data->n_datasets * job->n_reported;
-        status = add_bin(job, worker, bin, &sums, numbers, err);
+        status = job->order ? add_ordered_bin(job, worker, bin, &sums, err)
+                            : add_bin(job, worker, bin, &sums, numbers, err);
     }
     free(sums.floats);
     free(numbers);
@@ -135,67 +213,6 @@ static enum kl_status run(struct kl_pool *pool, struct job *job, double *out, st
             out[i] += job->own[task * job->n_own + i];
     free(job->own);
     return status;
-}
-
-/* weights[i] = c_t (a_t + 1) of the rows. */
-static void weigh(const struct job *job, const struct rows *rows, float *weights)
-{
-    const struct kl_history *history = job->history;
-    const float *numbers = job->numbers + rows->first;
-    const struct kl_layer_steps *last = &history->layers[history->final->shape.n_layers - 1];
-    uint32_t step = kl_history_step(history, rows->first) - 1;
-
-    for (uint32_t i = 0; i < rows->n; step++) {
-        uint64_t end = history->starts[step + 1] - rows->first;
-        float coefficient = (float)last->coefficients[step];
-
-        for (; i < rows->n && i < end; i++)
-            weights[i] = coefficient * (numbers[i] + last->bias);
-    }
-}
-
-/* Of images: all logits, by class in float32. */
-static void add_contributions(const struct job *job, const struct rows *rows,
-                              const struct sums *sums)
-{
-    const struct kl_history *history = job->history;
-    const uint32_t *samples = history->samples + rows->first, *classes = history->classes;
-    uint32_t stride = (uint32_t)kl_padded(rows->width), way = stride * history->n_classes;
-    float weights[ROWS], scale = ldexpf(1, -rows->block.exponent);
-    size_t n_bytes = rows->n * rows->width * kl_dtype_size(rows->block.dtype);
-    size_t ahead = n_bytes < AHEAD ? n_bytes : AHEAD;
-    uint32_t places[ROWS];
-
-    for (size_t at = 0; at < ahead;
-         at += KL_CACHE_LINE) /* rows in memory come while weights are made */
-        __builtin_prefetch((const char *)rows->block.numbers + at);
-    weigh(job, rows, weights);
-    for (uint32_t i = 0; i < rows->n; i++) {
-        weights[i] *= scale;
-        places[i] = i % WAYS * way + classes[samples[i]] * stride;
-    }
-    kl_add(rows->block.dtype, rows->block.numbers, rows->n, rows->width, weights, places,
-           sums->floats);
-}
-
-/* Adds the float32 sums to those by class and by bin, and begins them anew. */
-static void end_bin_of_images(const struct job *job, const struct sums *sums)
-{
-    const struct kl_history *history = job->history;
-    uint32_t n_classes = history->n_classes, width = job->n_reported;
-    size_t stride = kl_padded(width);
-
-    for (uint32_t i = 0; i < WAYS * n_classes; i++) {
-        uint32_t c = i % n_classes;
-        double *by_class = sums->by_class + (size_t)c * width;
-        double *by_bin = sums->by_bin + (size_t)history->class_datasets[c] * width;
-
-        for (uint32_t j = 0; j < width; j++) {
-            by_class[j] += sums->floats[i * stride + j];
-            by_bin[j] += sums->floats[i * stride + j];
-        }
-    }
-    memset(sums->floats, 0, job->n_floats * sizeof(float));
 }
 
 /* sums[j] += sum over rows of weights[i] row_i[j]; of whole rows added up in float32 first. */
@@ -241,7 +258,7 @@ static void add_text_contributions(const struct job *job, const struct rows *row
     const struct kl_history *history = job->history;
     float weights[ROWS];
 
-    weigh(job, rows, weights);
+    weigh(job, rows->first, rows->n, 1, weights);
     for (uint32_t i = 0; i < rows->n; i++) {
         double contribution = (double)weights[i] * number_at(rows, i, job->told);
         uint32_t class = history->classes[history->samples[rows->first + i]];
@@ -268,14 +285,15 @@ enum kl_status kl_correct(struct kl_pool *pool, const struct kl_history *history
                       .n_reported = n_reported,
                       .told = logit,
                       .n_own = n_by_class + (is_text ? n_logits : 0),
-                      .n_floats = is_text ? 0 : WAYS * history->n_classes * kl_padded(n_logits),
+                      .n_floats = is_text ? 0 : history->n_classes * kl_padded(n_logits),
                       .wants_floats = is_text,
-                      .add = is_text ? add_text_contributions : add_contributions,
-                      .end_bin = is_text ? NULL : end_bin_of_images};
+                      .add = add_text_contributions};
     double *sums = NULL;
     enum kl_status status =
         kl_alloc(&sums, n_by_class + n_logits + n_by_bin, sizeof(double), "sums", err);
 
+    if (!status && !is_text)
+        status = kl_class_order_of(pool, history, &job.order, err);
     if (!status) {
         job.by_bin = sums + n_by_class + n_logits;
         status = run(pool, &job, sums, err);

@@ -88,6 +88,7 @@ struct kl_history {
     double left_out; /* share of the last layer's error signals (squared length) not recorded */
     struct kl_snapshots snapshots;
     struct kl_norms *norms;                 /* see core/explain/norms.h */
+    struct kl_class_orders *class_orders;   /* core/explain/views/class_order.h */
     struct kl_decorrelation *decorrelation; /* core/explain/influence/decorrelation.h */
     struct kl_scratch *scratch;             /* of n_patterns: see core/base/scratch.h */
     /* By layer, from 0. Where the keys are the samples themselves (kl_shape_reads_samples), rows

@@ -60,11 +60,11 @@ void kl_dot(enum kl_dtype dtype, const void *keys, size_t n, size_t width,
     }
 }
 
-void kl_add(enum kl_dtype dtype, const void *rows, size_t n, size_t width, const float *weights,
-            const uint32_t *places, float *sums)
+void kl_add(enum kl_dtype dtype, const void *rows, const uint16_t *which, size_t n, size_t width,
+            const float *weights, float *sums)
 {
     if (dtype == KL_F16)
-        chosen->add_f16(rows, n, width, weights, places, sums);
+        chosen->add_f16(rows, which, n, width, weights, sums);
     else
-        chosen->add_f32(rows, n, width, weights, places, sums);
+        chosen->add_f32(rows, which, n, width, weights, sums);
 }

@@ -97,14 +97,13 @@ struct kl_kernels {
     const void *(*unpack_f16)(const uint8_t *bits, const void *packed, size_t n, uint16_t *out);
     /* How many bits are set. */
     size_t (*count_bits)(const uint8_t *bits, size_t n_bytes);
-    /* sums[places[i] + j] += weights[i] * rows[i][j]; rows: (n, width) row-major, and KL_SLACK
-     * bytes behind them may be read; sums: from every place on kl_padded(width) numbers may change,
-     * of which those from width on mean nothing. Fastest where places are at multiples of 64 bytes.
-     */
-    void (*add_f16)(const uint16_t *rows, size_t n, size_t width, const float *weights,
-                    const uint32_t *places, float *sums);
-    void (*add_f32)(const float *rows, size_t n, size_t width, const float *weights,
-                    const uint32_t *places, float *sums);
+    /* sums[j] += sum_i weights[which[i]] * rows[which[i]][j]; which: (n); rows: (.., width)
+     * row-major, and KL_SLACK bytes behind them may be read; sums: kl_padded(width) numbers may
+     * change, of which those from width on mean nothing. */
+    void (*add_f16)(const uint16_t *rows, const uint16_t *which, size_t n, size_t width,
+                    const float *weights, float *sums);
+    void (*add_f32)(const float *rows, const uint16_t *which, size_t n, size_t width,
+                    const float *weights, float *sums);
 };
 
 /* All variants built in, best last; *n of them. A static table. */
@@ -122,8 +121,8 @@ void kl_dot(enum kl_dtype dtype, const void *keys, size_t n, size_t width,
             const struct kl_dots *dots);
 
 /* add of KL_F16 or KL_F32, through the chosen variant. */
-void kl_add(enum kl_dtype dtype, const void *rows, size_t n, size_t width, const float *weights,
-            const uint32_t *places, float *sums);
+void kl_add(enum kl_dtype dtype, const void *rows, const uint16_t *which, size_t n, size_t width,
+            const float *weights, float *sums);
 
 extern const struct kl_kernels kl_kernels_portable;
 #ifdef __x86_64__

@@ -135,12 +135,12 @@ static size_t count_bits(const uint8_t *bits, size_t n_bytes)
 }
 
 #define DEFINE_ADD(name, type, LOAD)                                                               \
-    static void name(const type *rows, size_t n, size_t width, const float *weights,               \
-                     const uint32_t *places, float *sums)                                          \
+    static void name(const type *rows, const uint16_t *which, size_t n, size_t width,              \
+                     const float *weights, float *sums)                                            \
     {                                                                                              \
         for (size_t i = 0; i < n; i++)                                                             \
             for (size_t j = 0; j < width; j++)                                                     \
-                sums[places[i] + j] += weights[i] * LOAD(rows[i * width + j]);                     \
+                sums[j] += weights[which[i]] * LOAD(rows[which[i] * width + j]);                   \
     }
 
 DEFINE_ADD(add_f16, uint16_t, kl_half_to_float)

@@ -332,16 +332,24 @@ TARGET static size_t count_bits(const uint8_t *bits, size_t n_bytes)
 }
 #endif
 
+#define WAYS 4 /* rows that follow each other are added to different sums */
+
 #define DEFINE_ADD(suffix, type, LOAD)                                                             \
-    TARGET static void add_##suffix(const type *rows, size_t n, size_t width,                      \
-                                    const float *weights, const uint32_t *places, float *sums)     \
+    TARGET static void add_##suffix(const type *rows, const uint16_t *which, size_t n,             \
+                                    size_t width, const float *weights, float *sums)               \
     {                                                                                              \
-        for (size_t i = 0; i < n; i++) {                                                           \
-            vector weight = all_of(weights[i]);                                                    \
-            float *own = sums + places[i];                                                         \
+        for (size_t j = 0; j < width; j += LANES) {                                                \
+            vector ways[WAYS] = {load_f32(sums + j), zero(), zero(), zero()};                      \
+            size_t i = 0;                                                                          \
                                                                                                    \
-            for (size_t j = 0; j < width; j += LANES)                                              \
-                store_f32(fma_of(LOAD(rows + i * width + j), weight, load_f32(own + j)), own + j); \
+            for (; i + WAYS <= n; i += WAYS)                                                       \
+                UNROLLED for (size_t k = 0; k < WAYS; k++) ways[k] =                               \
+                    fma_of(LOAD(rows + which[i + k] * width + j), all_of(weights[which[i + k]]),   \
+                           ways[k]);                                                               \
+            for (; i < n; i++)                                                                     \
+                ways[0] =                                                                          \
+                    fma_of(LOAD(rows + which[i] * width + j), all_of(weights[which[i]]), ways[0]); \
+            store_f32(add(add(ways[0], ways[1]), add(ways[2], ways[3])), sums + j);                \
         }                                                                                          \
     }
 

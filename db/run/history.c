@@ -8,6 +8,7 @@
 #include "core/explain/dual/adam.h"
 #include "core/explain/influence/decorrelation.h"
 #include "core/explain/norms.h"
+#include "core/explain/views/class_order.h"
 #include "db/file/database.h"
 #include "db/run_private.h"
 
@@ -284,6 +285,8 @@ enum kl_status kl_run_prepare_history(struct kl_run *run, struct kl_error *err)
     status = name_class_datasets(run, err);
     if (!status)
         status = kl_norms_create(&history->norms, err);
+    if (!status)
+        status = kl_class_orders_create(&history->class_orders, err);
     if (!status)
         status = kl_decorrelation_create(&history->decorrelation, err);
     if (!status)

@@ -9,6 +9,7 @@
 #include "core/explain/norms.h"
 #include "core/explain/removal.h"
 #include "core/explain/views/bins.h"
+#include "core/explain/views/class_order.h"
 #include "core/explain/views/sample_totals.h"
 #include "core/explain/views/signed_sums.h"
 #include "tests/lib/run_file.h"
@@ -58,6 +59,73 @@ static void fill(float numbers[N])
     for (int t = 0; t < N; t++)
         numbers[t] = (float)kl_random_normal(&random);
 }
+
+/* A history of long steps, whose blocks of error signals end elsewhere. */
+START_TEST(the_order_of_classes_has_every_pattern_once)
+{
+    enum { STEPS = 3, STEP = 5000, ALL = STEPS * STEP, BLOCK = 3001, CLASSES = 7 };
+    static uint32_t samples[ALL], classes[ALL];
+    static uint8_t seen[ALL];
+    uint64_t starts[STEPS + 1];
+    struct kl_extent extents[(ALL + BLOCK - 1) / BLOCK];
+    struct kl_block_source errors = {.extents = extents};
+    struct kl_network network = {.shape.n_layers = 1};
+    struct kl_history history = {.final = &network,
+                                 .n_patterns = ALL,
+                                 .n_steps = STEPS,
+                                 .starts = starts,
+                                 .samples = samples,
+                                 .classes = classes,
+                                 .n_classes = CLASSES,
+                                 .errors = {&errors}};
+    const struct kl_class_order *order = NULL;
+    struct kl_pool *pool = NULL;
+    struct kl_error err;
+    uint64_t next = 0;
+
+    for (uint32_t t = 0; t < ALL; t++) {
+        samples[t] = ALL - 1 - t;
+        classes[t] = t * t % 11 % CLASSES;
+    }
+    for (uint32_t step = 0; step <= STEPS; step++)
+        starts[step] = (uint64_t)step * STEP;
+    for (uint32_t i = 0; i < sizeof extents / sizeof extents[0]; i++)
+        extents[i] = (struct kl_extent){(uint64_t)i * BLOCK,
+                                        i * BLOCK + BLOCK < ALL ? BLOCK : ALL - i * BLOCK, 0};
+    ck_ok(kl_pool_create(2, &pool, &err), err);
+    ck_ok(kl_class_orders_create(&history.class_orders, &err), err);
+    ck_ok(kl_class_order_of(pool, &history, &order, &err), err);
+    for (uint32_t i = 0; i < order->n_segments; i++) {
+        const struct kl_segment *segment = &order->segments[i];
+        uint64_t last = segment->first + segment->n - 1;
+        const uint16_t *places = order->order + segment->first;
+
+        ck_assert_uint_eq(segment->first, next);
+        ck_assert_uint_le(segment->n, KL_SEGMENT_MAX);
+        ck_assert_uint_eq(segment->first / BLOCK, last / BLOCK);
+        ck_assert_uint_eq(segment->first / STEP, segment->bin);
+        ck_assert_uint_eq(last / STEP, segment->bin);
+        ck_assert_uint_ge(i, order->starts[segment->bin]);
+        ck_assert_uint_lt(i, order->starts[segment->bin + 1]);
+        for (uint32_t k = 0; k < segment->n_stretches; k++) {
+            for (uint32_t p = 0; p < segment->stretches[k].n; p++, places++) {
+                ck_assert_uint_lt(*places, segment->n);
+                ck_assert(p == 0 || places[-1] < *places);
+                ck_assert_uint_eq(classes[samples[segment->first + *places]],
+                                  segment->stretches[k].class);
+                seen[segment->first + *places]++;
+            }
+        }
+        next += segment->n;
+        ck_assert_ptr_eq(places, order->order + next);
+    }
+    ck_assert_uint_eq(next, ALL);
+    for (uint32_t t = 0; t < ALL; t++)
+        ck_assert_uint_eq(seen[t], 1);
+    kl_class_orders_free(history.class_orders);
+    kl_pool_free(pool);
+}
+END_TEST
 
 START_TEST(sums_by_sign_are_those_of_the_definition)
 {
@@ -225,6 +293,7 @@ START_TEST(a_removal_marks_the_union_of_what_it_names)
 }
 END_TEST
 
-MAIN("views", the_best_of_a_stream_are_those_of_a_sort, sums_by_sign_are_those_of_the_definition,
-     ranges_of_steps_follow_each_other, totals_of_samples_are_sums_over_their_showings,
-     norms_are_lengths_of_keys, a_removal_marks_the_union_of_what_it_names)
+MAIN("views", the_best_of_a_stream_are_those_of_a_sort, the_order_of_classes_has_every_pattern_once,
+     sums_by_sign_are_those_of_the_definition, ranges_of_steps_follow_each_other,
+     totals_of_samples_are_sums_over_their_showings, norms_are_lengths_of_keys,
+     a_removal_marks_the_union_of_what_it_names)

@@ -1,72 +1,70 @@
 #include "core/explain/views/signed_sums.h"
 
+#include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "core/base/memory.h"
-#include "core/explain/views/bins.h"
+#include "core/explain/views/class_order.h"
 
 #define PARTS 32
-#define WAYS 8
-#define FEW 32                     /* groups */
+#define LANES 4                    /* sums taken in turns, so that no addition waits for the last */
 #define SUMS_MAX ((size_t)1 << 21) /* of all parts: 32 MB */
 
 struct job {
-    const struct kl_history *history;
+    const struct kl_class_order *order;
     const float *numbers;
     const uint32_t *group_of_class;
     uint32_t n_groups, n_bins;
+    unsigned n_parts;
     struct kl_signed_sum *sums; /* (parts, n_bins, n_groups) */
 };
 
-static void add_pattern(const struct job *job, uint64_t t, struct kl_signed_sum *sums)
+/* The numbers of a stretch, which stand at places: from their sum and that of their sizes, which
+ * need no branch that follows the sign. Where all have one sign, the other's sum is 0. */
+static void add_stretch(const float *numbers, const uint16_t *places, uint32_t n,
+                        struct kl_signed_sum *sum)
 {
-    uint32_t class = job->history->classes[job->history->samples[t]];
-    struct kl_signed_sum *own = &sums[job->group_of_class ? job->group_of_class[class] : class];
+    double sums[LANES] = {0}, sizes[LANES] = {0};
+    uint32_t i = 0;
 
-    own->of[job->numbers[t] < 0] += job->numbers[t];
-}
+    for (; i + LANES <= n; i += LANES) {
+        for (uint32_t k = 0; k < LANES; k++) {
+            double number = (double)numbers[places[i + k]];
 
-/* Patterns that follow each other are added to different sums, if groups are few: otherwise many an
- * addition would wait for the one before. */
-static void add_patterns(const struct job *job, uint64_t first, uint64_t end,
-                         struct kl_signed_sum *sums)
-{
-    struct kl_signed_sum ways[WAYS][FEW];
-    uint64_t t = first;
-
-    if (job->n_groups <= FEW) {
-        memset(ways, 0, sizeof ways);
-        for (; t + WAYS <= end; t += WAYS)
-            for (unsigned way = 0; way < WAYS; way++)
-                add_pattern(job, t + way, ways[way]);
-        for (uint32_t i = 0; i < WAYS * job->n_groups; i++) {
-            sums[i / WAYS].of[0] += ways[i % WAYS][i / WAYS].of[0];
-            sums[i / WAYS].of[1] += ways[i % WAYS][i / WAYS].of[1];
+            sums[k] += number;
+            sizes[k] += fabs(number);
         }
     }
-    for (; t < end; t++)
-        add_pattern(job, t, sums);
+    for (; i < n; i++)
+        sum->of[numbers[places[i]] < 0] += (double)numbers[places[i]];
+    for (uint32_t k = 0; k < LANES; k++) {
+        sum->of[0] += (sizes[k] + sums[k]) / 2;
+        sum->of[1] -= (sizes[k] - sums[k]) / 2;
+    }
 }
 
-static enum kl_status add_part(void *argument, const struct kl_part *part, struct kl_error *err)
+static enum kl_status add_part(void *argument, unsigned worker, unsigned part, struct kl_error *err)
 {
     const struct job *job = argument;
-    const struct kl_history *history = job->history;
-    struct kl_signed_sum *sums = job->sums + (size_t)part->number * job->n_bins * job->n_groups;
+    uint64_t n = job->order->n_segments;
+    struct kl_signed_sum *sums = job->sums + (size_t)part * job->n_bins * job->n_groups;
 
+    (void)worker;
     (void)err;
-    for (uint64_t first = part->first; first < part->end;) {
-        uint32_t bin = job->n_bins > 1 ? kl_bin_of(history, kl_history_step(history, first)) : 0;
-        uint64_t end = part->end;
+    for (uint64_t i = n * part / job->n_parts; i < n * (part + 1) / job->n_parts; i++) {
+        const struct kl_segment *segment = &job->order->segments[i];
+        const uint16_t *places = job->order->order + segment->first;
+        struct kl_signed_sum *own =
+            sums + (job->n_bins > 1 ? (size_t)segment->bin * job->n_groups : 0);
 
-        if (bin + 1 < job->n_bins) {
-            uint64_t next = kl_history_start(history, kl_bin_first_step(history, bin + 1));
+        for (uint32_t k = 0; k < segment->n_stretches; k++) {
+            const struct kl_stretch *stretch = &segment->stretches[k];
+            uint32_t class = stretch->class;
 
-            end = next < end ? next : end;
+            add_stretch(job->numbers + segment->first, places, stretch->n,
+                        &own[job->group_of_class ? job->group_of_class[class] : class]);
+            places += stretch->n;
         }
-        add_patterns(job, first, end, sums + (size_t)bin * job->n_groups);
-        first = end;
     }
     return KL_OK;
 }
@@ -78,13 +76,18 @@ enum kl_status kl_signed_sums(struct kl_pool *pool, const struct kl_history *his
 {
     size_t n = (size_t)n_bins * n_groups;
     unsigned most = SUMS_MAX / n < PARTS ? (unsigned)(SUMS_MAX / n) + 1 : PARTS;
-    size_t n_parts = kl_pool_n_parts(history->n_patterns, most);
-    struct job job = {history, numbers, group_of_class, n_groups, n_bins, NULL};
-    enum kl_status status = kl_alloc(&job.sums, n_parts * n, sizeof *job.sums, "sums", err);
+    struct job job = {.numbers = numbers,
+                      .group_of_class = group_of_class,
+                      .n_groups = n_groups,
+                      .n_bins = n_bins,
+                      .n_parts = kl_pool_n_parts(history->n_patterns, most)};
+    enum kl_status status = kl_class_order_of(pool, history, &job.order, err);
 
     if (!status)
-        status = kl_pool_split(pool, history->n_patterns, most, add_part, &job, err);
-    for (size_t part = 1; !status && part < n_parts; part++) { /* onto the first one's */
+        status = kl_alloc(&job.sums, job.n_parts * n, sizeof *job.sums, "sums", err);
+    if (!status)
+        status = kl_pool_run(pool, add_part, &job, job.n_parts, err);
+    for (size_t part = 1; !status && part < job.n_parts; part++) { /* onto the first one's */
         for (size_t i = 0; i < n; i++) {
             job.sums[i].of[0] += job.sums[part * n + i].of[0];
             job.sums[i].of[1] += job.sums[part * n + i].of[1];

@@ -1,0 +1,190 @@
+#include "core/explain/views/class_order.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "core/base/memory.h"
+#include "core/explain/history.h"
+#include "core/explain/views/bins.h"
+
+_Static_assert(KL_SEGMENT_MAX <= UINT16_MAX, "places in a segment are 16 bits");
+
+struct kl_class_orders {
+    pthread_mutex_t lock;
+    int is_made;
+    struct kl_class_order order;
+    struct kl_segment *segments; /* what the order points to */
+    struct kl_stretch *stretches;
+    uint32_t *starts;
+    uint16_t *places;
+};
+
+enum kl_status kl_class_orders_create(struct kl_class_orders **orders, struct kl_error *err)
+{
+    enum kl_status status = kl_alloc(orders, 1, sizeof **orders, "an order of patterns", err);
+
+    if (!status)
+        pthread_mutex_init(&(*orders)->lock, NULL);
+    return status;
+}
+
+static void clear(struct kl_class_orders *orders)
+{
+    free(orders->segments);
+    free(orders->stretches);
+    free(orders->starts);
+    free(orders->places);
+    orders->segments = NULL;
+    orders->stretches = NULL;
+    orders->starts = NULL;
+    orders->places = NULL;
+}
+
+void kl_class_orders_free(struct kl_class_orders *orders)
+{
+    if (!orders)
+        return;
+    clear(orders);
+    pthread_mutex_destroy(&orders->lock);
+    free(orders);
+}
+
+/* Where the block of error signals ends that a pattern's stands in; *block is that of a pattern
+ * before it, or 0. */
+static uint64_t end_of_block(const struct kl_history *history, uint64_t pattern, uint32_t *block)
+{
+    const struct kl_block_source *errors = history->errors[history->final->shape.n_layers - 1];
+
+    if (!errors)
+        return history->n_patterns;
+    while (errors->extents[*block].first + errors->extents[*block].count <= pattern)
+        ++*block;
+    return errors->extents[*block].first + errors->extents[*block].count;
+}
+
+/* Cuts all patterns into segments, to places that may be NULL: how many there are. */
+static uint32_t cut(const struct kl_history *history, uint32_t *starts, struct kl_segment *segments)
+{
+    uint32_t n = 0, n_bins = kl_n_bins(history), block = 0;
+
+    for (uint32_t bin = 0; bin < n_bins; bin++) {
+        uint64_t t = kl_history_start(history, kl_bin_first_step(history, bin));
+        uint64_t end = bin + 1 < n_bins
+                           ? kl_history_start(history, kl_bin_first_step(history, bin + 1))
+                           : history->n_patterns;
+
+        if (starts)
+            starts[bin] = n;
+        for (; t < end; n++) {
+            uint64_t block_end = end_of_block(history, t, &block), next = t + KL_SEGMENT_MAX;
+
+            next = next < end ? next : end;
+            next = next < block_end ? next : block_end;
+            if (segments)
+                segments[n] =
+                    (struct kl_segment){.first = t, .n = (uint32_t)(next - t), .bin = bin};
+            t = next;
+        }
+    }
+    if (starts)
+        starts[n_bins] = n;
+    return n;
+}
+
+struct job {
+    const struct kl_history *history;
+    struct kl_class_orders *orders;
+    uint32_t most; /* stretches of a segment */
+    unsigned n_tasks;
+};
+
+/* Orders one segment; counts (n_classes) are 0, before and after. */
+static void order_segment(const struct job *job, uint32_t number, uint32_t *counts)
+{
+    const struct kl_history *history = job->history;
+    struct kl_segment *segment = &job->orders->segments[number];
+    struct kl_stretch *stretches = job->orders->stretches + (size_t)number * job->most;
+    const uint32_t *samples = history->samples + segment->first;
+    uint16_t *places = job->orders->places + segment->first;
+    uint32_t next = 0;
+
+    for (uint32_t i = 0; i < segment->n; i++) {
+        uint32_t class = history->classes[samples[i]];
+
+        if (counts[class]++ == 0)
+            stretches[segment->n_stretches++].class = class;
+    }
+    for (uint32_t k = 0; k < segment->n_stretches; k++) {
+        struct kl_stretch *stretch = &stretches[k];
+
+        stretch->n = counts[stretch->class];
+        counts[stretch->class] = next; /* from now on: the place of its next pattern */
+        next += stretch->n;
+    }
+    for (uint32_t i = 0; i < segment->n; i++)
+        places[counts[history->classes[samples[i]]]++] = (uint16_t)i;
+    for (uint32_t k = 0; k < segment->n_stretches; k++)
+        counts[stretches[k].class] = 0;
+    segment->stretches = stretches;
+}
+
+static enum kl_status order_some(void *argument, unsigned worker, unsigned task,
+                                 struct kl_error *err)
+{
+    const struct job *job = argument;
+    uint64_t n = job->orders->order.n_segments;
+    uint32_t *counts = NULL;
+    enum kl_status status =
+        kl_alloc(&counts, job->history->n_classes, sizeof *counts, "classes", err);
+
+    (void)worker;
+    for (uint32_t i = (uint32_t)(n * task / job->n_tasks);
+         !status && i < (uint32_t)(n * (task + 1) / job->n_tasks); i++)
+        order_segment(job, i, counts);
+    free(counts);
+    return status;
+}
+
+static enum kl_status make(struct kl_pool *pool, const struct kl_history *history,
+                           struct kl_class_orders *orders, struct kl_error *err)
+{
+    struct job job = {.history = history, .orders = orders};
+    uint32_t n = cut(history, NULL, NULL);
+    enum kl_status status =
+        kl_alloc(&orders->segments, n, sizeof *orders->segments, "an order of patterns", err);
+
+    job.most = history->n_classes < KL_SEGMENT_MAX ? history->n_classes : KL_SEGMENT_MAX;
+    job.n_tasks = n < KL_PARTS_MAX ? n : KL_PARTS_MAX;
+    if (!status)
+        status = kl_alloc(&orders->starts, (size_t)kl_n_bins(history) + 1, sizeof *orders->starts,
+                          "an order of patterns", err);
+    if (!status)
+        status = kl_alloc(&orders->stretches, (size_t)n * job.most, sizeof *orders->stretches,
+                          "an order of patterns", err);
+    if (!status)
+        status = kl_alloc(&orders->places, history->n_patterns, sizeof *orders->places,
+                          "an order of patterns", err);
+    if (status)
+        return status;
+    cut(history, orders->starts, orders->segments);
+    orders->order = (struct kl_class_order){n, orders->segments, orders->starts, orders->places};
+    return kl_pool_run(pool, order_some, &job, job.n_tasks, err);
+}
+
+enum kl_status kl_class_order_of(struct kl_pool *pool, const struct kl_history *history,
+                                 const struct kl_class_order **out, struct kl_error *err)
+{
+    struct kl_class_orders *orders = history->class_orders;
+    enum kl_status status = KL_OK;
+
+    pthread_mutex_lock(&orders->lock);
+    if (!orders->is_made)
+        status = make(pool, history, orders, err);
+    if (status)
+        clear(orders);
+    else
+        orders->is_made = 1;
+    *out = &orders->order;
+    pthread_mutex_unlock(&orders->lock);
+    return status;
+}

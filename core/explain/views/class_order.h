@@ -1,0 +1,48 @@
+/* The patterns in an order in which those of a class follow each other, so that sums by class stay
+ * in registers: made at the first use and kept. */
+#ifndef KL_CORE_EXPLAIN_VIEWS_CLASS_ORDER_H
+#define KL_CORE_EXPLAIN_VIEWS_CLASS_ORDER_H
+
+#include <stdint.h>
+
+#include "core/base/error.h"
+#include "core/base/pool.h"
+
+/* Patterns of a segment that are of one class. */
+struct kl_stretch {
+    uint32_t class, n;
+};
+
+/* Patterns that follow each other, of one range of steps (core/explain/views/bins.h), whose error
+ * signals in the last layer, where they are recorded, stand in one block. */
+#define KL_SEGMENT_MAX 2048
+struct kl_segment {
+    uint64_t first; /* pattern */
+    uint32_t n, bin;
+    const struct kl_stretch *stretches; /* (n_stretches) of all its patterns */
+    uint32_t n_stretches;
+};
+
+struct kl_class_order {
+    uint32_t n_segments;
+    const struct kl_segment *segments; /* rising, of all patterns */
+    const uint32_t *starts;            /* (n_bins + 1) the first segment of each; n_segments */
+    /* (n_patterns) of each segment, from place first on, how far behind first its patterns are,
+     * stretch by stretch, and rising within each. */
+    const uint16_t *order;
+};
+
+struct kl_history;
+struct kl_class_orders;
+
+/* An empty store of one; the caller ends *orders with kl_class_orders_free. Errors:
+ * KL_ERR_MEMORY. */
+enum kl_status kl_class_orders_create(struct kl_class_orders **orders, struct kl_error *err);
+void kl_class_orders_free(struct kl_class_orders *orders);
+
+/* The order of a history's patterns: *order is valid as long as the store, which is
+ * history->class_orders. Thread-safe. Errors: KL_ERR_MEMORY. */
+enum kl_status kl_class_order_of(struct kl_pool *pool, const struct kl_history *history,
+                                 const struct kl_class_order **order, struct kl_error *err);
+
+#endif
