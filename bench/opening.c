@@ -9,6 +9,8 @@
 #include "bench/client.h"
 #include "core/base/clock.h"
 
+#define WARM_MS 500
+
 /* Drops the file from the page cache, which works when nothing maps it and all is written. */
 static void make_cold(const char *path)
 {
@@ -61,12 +63,18 @@ static void bench_one(const struct bench *bench, const char *fingerprint, int is
                       const char *memory, const char *what)
 {
     double times[3];
+    struct spread spread;
 
     for (size_t i = 0; i < 3; i++) {
         (is_cold ? make_cold : make_warm)(bench->path);
         times[i] = first_answer(bench, fingerprint, memory);
     }
-    tell(what, "ms", spread_of(times, 3));
+    spread = spread_of(times, 3);
+    if (is_cold)
+        tell(what, "ms", spread);
+    else
+        tell_ratio(what, "ms", spread, spread.median / WARM_MS, "half a second",
+                   (struct bar){0, 1});
 }
 
 void bench_opening(const struct bench *bench)

@@ -4,6 +4,7 @@
 
 #include "bench/asker.h"
 #include "bench/bench.h"
+#include "bench/click.h"
 #include "core/base/memory.h"
 #include "core/explain/layer_scan.h"
 #include "core/explain/many/batch_query.h"
@@ -126,6 +127,7 @@ void bench_requests(const struct bench *bench)
         bench_layer(bench, &asker, &passes, l);
     asker.layer = network->shape.n_layers;
     bench_clients(&asker);
+    bench_click(bench, &asker, passes.query, passes.out);
     client_close(&asker.client);
     kl_server_stop(server);
     kl_served_free(served);

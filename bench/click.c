@@ -1,0 +1,105 @@
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "bench/bench.h"
+#include "bench/click.h"
+#include "core/base/memory.h"
+#include "core/explain/layer_scan.h"
+
+#define AT_ONCE 3 /* requests of one of the page's steps */
+#define STEPS 3
+
+/* What the page asks for when somebody clicks a test sample, step by step: the next one's requests
+ * are sent when the answers of the one before are there (web/image/page.js). Pictures and what is
+ * kept of a run are left out: they need no pass over a layer. */
+static const char *const steps[STEPS][AT_ONCE] = {
+    {"answer?sample=%u", "strips?sample=%u", "samples/%u"},
+    {"views/classes?sample=%u", "spotlight?sample=%u&rank=abs&by=pattern&k=20"},
+    {"answer?sample=%u", "spotlight?sample=%u&rank=influence&by=sample&k=10"}};
+
+struct clicks {
+    const struct bench *bench;
+    const struct asker *asker;
+    unsigned n_steps, next; /* sample */
+    struct client clients[AT_ONCE];
+    float *query, *out;
+};
+
+struct request {
+    struct client *client;
+    char path[256];
+};
+
+static void *get(void *job)
+{
+    struct request *request = job;
+
+    client_get(request->client, request->path);
+    return NULL;
+}
+
+/* All requests of a step at the same time, as a browser sends them. */
+static void ask_step(struct clicks *clicks, const char *const *step, uint32_t sample)
+{
+    struct request requests[AT_ONCE];
+    pthread_t threads[AT_ONCE];
+    size_t n = 0;
+
+    for (; n < AT_ONCE && step[n]; n++) {
+        int at = snprintf(requests[n].path, sizeof requests[n].path, "/api/v1/runs/%s/",
+                          clicks->asker->run->fingerprint);
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral" /* of the table above */
+        snprintf(requests[n].path + at, sizeof requests[n].path - (size_t)at, step[n], sample);
+#pragma GCC diagnostic pop
+        requests[n].client = &clicks->clients[n];
+        if (pthread_create(&threads[n], NULL, get, &requests[n]))
+            exit(1);
+    }
+    for (size_t i = 0; i < n; i++)
+        pthread_join(threads[i], NULL);
+}
+
+static void click(void *job)
+{
+    struct clicks *clicks = job;
+    uint32_t sample = clicks->asker->ids[clicks->next++ % clicks->asker->n_ids];
+
+    for (unsigned step = 0; step < clicks->n_steps; step++)
+        ask_step(clicks, steps[step], sample);
+}
+
+static void scan_each(void *job)
+{
+    struct clicks *clicks = job;
+    const struct kl_history *history = &clicks->bench->resident->history;
+    struct kl_error err;
+
+    for (uint32_t l = 0; l < history->final->shape.n_layers; l++)
+        must(kl_scan_attention(clicks->bench->pool, history, l, clicks->query, clicks->out, &err),
+             &err);
+}
+
+void bench_click(const struct bench *bench, const struct asker *asker, float *query, float *out)
+{
+    struct clicks clicks[2] = {
+        {.bench = bench, .asker = asker, .n_steps = STEPS - 1, .query = query, .out = out},
+        {.bench = bench, .asker = asker, .n_steps = STEPS, .next = asker->n_ids / 2}};
+    struct timed timed[] = {{.run = scan_each, .job = &clicks[0]},
+                            {.run = click, .job = &clicks[0]},
+                            {.run = click, .job = &clicks[1]}};
+
+    for (unsigned i = 0; i < AT_ONCE; i++)
+        clicks[0].clients[i] = clicks[1].clients[i] = client_open(asker->port);
+    section("A click in the page: its requests, one after the other's answers");
+    measure(timed, 3, ROUNDS);
+    tell("one scan of each layer", "ms", timed[0].spread);
+    tell_ratio("  a click, until its spotlight is there", "ms", timed[1].spread, timed[1].ratio,
+               "the scans", (struct bar){0, 1.5});
+    tell_ratio("  and until those are whom it would miss", "ms", timed[2].spread, timed[2].ratio,
+               "the scans", (struct bar){0, 0});
+    for (unsigned i = 0; i < AT_ONCE; i++)
+        client_close(&clicks[0].clients[i]);
+}
