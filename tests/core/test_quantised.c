@@ -11,108 +11,45 @@
 #include "core/explain/quick.h"
 #include "core/explain/ranks.h"
 #include "core/scan/keeper.h"
-#include "core/scan/packing.h"
 #include "core/scan/resident.h"
 #include "core/scan/scan.h"
+#include "tests/lib/packed_rows.h"
 #include "tests/lib/suite.h"
 
 #define WIDTH 70
 #define BLOCKS 8
 #define ROWS 1450 /* of a block: no whole groups */
 #define N_ROWS (BLOCKS * ROWS)
-#define HALVES ((size_t)N_ROWS * WIDTH)
-
-/* Blocks of keys as ReLU leaves them, packed, but for every third one, which is whole, with
- * negative numbers. */
-struct made {
-    struct kl_block_source source;
-    struct kl_extent extents[BLOCKS];
-    uint16_t whole[HALVES + KL_SLACK];
-    int tells_packed; /* or whole rows, whatever the extents say */
-    uint16_t numbers[HALVES + KL_SLACK];
-    uint8_t bits[N_ROWS * ((WIDTH + 7) / 8) + KL_SLACK];
-    size_t begin[BLOCKS]; /* of a block's numbers */
-};
 
 static int is_packed(uint32_t block)
 {
     return block % 3 != 2;
 }
 
-static enum kl_status read_whole(void *self, unsigned worker, uint32_t block, uint32_t row,
-                                 uint32_t count, struct kl_block *out, struct kl_error *err)
+/* A number of a row, to be read or changed. */
+static uint16_t *number_of(struct packed_rows *made, uint64_t row, uint32_t j)
 {
-    const struct made *made = self;
-    uint64_t first = (uint64_t)block * ROWS + row;
-
-    (void)worker;
-    (void)err;
-    *out = (struct kl_block){.first = first,
-                             .count = count,
-                             .dtype = KL_F16,
-                             .exponent = (int)(block % 4) - 1,
-                             .numbers = made->whole + first * WIDTH};
-    return KL_OK;
+    return (uint16_t *)made->whole + row * WIDTH + j;
 }
 
-/* Eleven rows at most. */
-static enum kl_status read_packed(void *self, unsigned worker, uint32_t block, uint32_t row,
-                                  uint32_t count, struct kl_block *out, struct kl_error *err)
+/* Blocks of keys as ReLU leaves them, packed, but for every third one, which is whole, with
+ * negative numbers. */
+static struct packed_rows *make(uint64_t seed)
 {
-    const struct made *made = self;
-    const uint8_t *bits = made->bits + (size_t)block * ROWS * kl_bits_bytes(WIDTH);
-    enum kl_status status = read_whole(self, worker, block, row, count < 11 ? count : 11, out, err);
-
-    if (!is_packed(block) || !made->tells_packed)
-        return status;
-    out->bits = bits + row * kl_bits_bytes(WIDTH);
-    out->numbers = made->numbers + made->begin[block] + kl_packed_count(bits, row, WIDTH);
-    return status;
-}
-
-static void pack(struct made *made)
-{
-    size_t stored = 0;
-
-    for (uint32_t b = 0; b < BLOCKS; b++) {
-        uint8_t *bits = made->bits + (size_t)b * ROWS * kl_bits_bytes(WIDTH);
-        size_t n;
-
-        made->begin[b] = stored;
-        made->extents[b] = (struct kl_extent){(uint64_t)b * ROWS, ROWS, 0};
-        if (!is_packed(b))
-            continue;
-        n = kl_pack(KL_F16, made->whole + (size_t)b * ROWS * WIDTH, ROWS, WIDTH, bits,
-                    made->numbers + stored);
-        made->extents[b].packed_bytes = (uint32_t)(ROWS * kl_bits_bytes(WIDTH) + n * 2);
-        stored += n;
-    }
-}
-
-static struct made *make(uint64_t seed, int tells_packed)
-{
-    struct made *made = calloc(1, sizeof *made);
+    struct packed_rows *made = packed_rows_create(KL_F16, WIDTH, BLOCKS, ROWS);
     struct kl_random random;
 
-    ck_assert_ptr_nonnull(made);
-    made->tells_packed = tells_packed;
-    made->source = (struct kl_block_source){.self = made,
-                                            .n_rows = N_ROWS,
-                                            .width = WIDTH,
-                                            .dtype = KL_F16,
-                                            .n_blocks = BLOCKS,
-                                            .extents = made->extents,
-                                            .read = read_whole,
-                                            .read_packed = read_packed};
     kl_random_seed(&random, seed, 0);
-    for (size_t i = 0; i < HALVES; i++) {
-        float number = (float)kl_random_normal(&random) * (float)(1 + i / WIDTH % 7);
+    for (uint64_t t = 0; t < N_ROWS; t++) {
+        for (uint32_t j = 0; j < WIDTH; j++) {
+            float number = (float)kl_random_normal(&random) * (float)(1 + t % 7);
 
-        made->whole[i] =
-            is_packed((uint32_t)(i / WIDTH / ROWS)) && number < 0 ? 0 : kl_half_from_float(number);
+            *number_of(made, t, j) = t / 3 == 2 || (is_packed((uint32_t)(t / ROWS)) && number < 0)
+                                         ? 0
+                                         : kl_half_from_float(number);
+        }
     }
-    memset(made->whole + (size_t)5 * WIDTH, 0, (size_t)3 * WIDTH * sizeof *made->whole);
-    pack(made);
+    packed_rows_pack(made, is_packed);
     return made;
 }
 
@@ -126,7 +63,7 @@ static void make_query(uint64_t seed, float query[WIDTH])
 }
 
 /* Every product of a copy against what kl_scan_dot says; bad: a row that says nothing. */
-static void check_bounds(struct made *made, uint64_t bad)
+static void check_bounds(struct packed_rows *made, uint64_t bad)
 {
     struct kl_quantised *quantised = NULL;
     struct kl_resident *copy = NULL;
@@ -176,10 +113,12 @@ static void check_bounds(struct made *made, uint64_t bad)
 START_TEST(products_are_within_their_bounds)
 {
     for (int tells_packed = 0; tells_packed < 2; tells_packed++) {
-        struct made *made = make(3, tells_packed);
+        struct packed_rows *made = make(3);
 
+        if (!tells_packed)
+            made->source.read_packed = NULL;
         check_bounds(made, N_ROWS);
-        free(made);
+        packed_rows_free(made);
     }
 }
 END_TEST
@@ -189,18 +128,18 @@ START_TEST(what_eight_bits_cannot_say_is_in_question)
     const uint16_t cases[] = {0x7c00, 0x7e00, 0xbc00}; /* infinity, NaN, -1 among packed ones */
 
     for (size_t i = 0; i < 3; i++) {
-        struct made *made = make(4, 1);
+        struct packed_rows *made = make(4);
 
-        made->whole[(size_t)130 * WIDTH + 9] = cases[i];
-        pack(made);
+        *number_of(made, 130, 9) = cases[i];
+        packed_rows_pack(made, is_packed);
         check_bounds(made, 130);
-        free(made);
+        packed_rows_free(made);
     }
 }
 END_TEST
 
 struct asked {
-    struct made *made;
+    struct packed_rows *made;
     struct kl_pool *pool;
     struct kl_keeper *keeper;
     struct kl_history history;
@@ -213,7 +152,7 @@ static void wait_for(const struct kl_block_source *kept)
     ck_assert_ptr_nonnull(kl_keeper_copy(kept));
 }
 
-static struct asked begin(struct made *made)
+static struct asked begin(struct packed_rows *made)
 {
     struct asked asked = {.made = made};
     struct kl_quantised_keys *bytes = &asked.history.quantised[0];
@@ -240,7 +179,7 @@ static void end(struct asked *asked)
     kl_quantised_free(asked->history.quantised[0].keys);
     kl_keeper_free(asked->keeper);
     kl_pool_free(asked->pool);
-    free(asked->made);
+    packed_rows_free(asked->made);
 }
 
 static void pick(const float *scores, struct kl_top *top)
@@ -285,7 +224,7 @@ START_TEST(the_best_are_the_same_to_the_bit)
     int n_done = 0;
 
     for (uint64_t seed = 0; seed < 3; seed++) {
-        struct asked asked = begin(make(seed, 1));
+        struct asked asked = begin(make(seed));
 
         ck_assert_int_eq(check_best(&asked, "abs", query, 1), 0); /* not in memory yet */
         wait_for(asked.history.quantised[0].kept);
@@ -302,7 +241,7 @@ END_TEST
 /* Some rows alone are what all are, to the bit: packed and whole ones. */
 START_TEST(rows_are_scanned_alone_as_among_all)
 {
-    struct made *made = make(5, 1);
+    struct packed_rows *made = make(5);
     struct kl_pool *pool = NULL;
     struct kl_error err;
     float query[WIDTH], expected[N_ROWS], out[N_ROWS];
@@ -321,22 +260,22 @@ START_TEST(rows_are_scanned_alone_as_among_all)
     for (uint64_t t = 0; t < N_ROWS; t++)
         ck_assert(out[t] == (t % 3 == 0 || t % 100 == 1 ? expected[t] : 77));
     kl_pool_free(pool);
-    free(made);
+    packed_rows_free(made);
 }
 END_TEST
 
 /* Patterns of equal scores come by their numbers, however many there are. */
 START_TEST(equal_keys_come_by_their_numbers)
 {
-    struct made *made = make(7, 1);
+    struct packed_rows *made = make(7);
     struct asked asked;
     float query[WIDTH];
 
     for (uint32_t i = 1; i < 30; i++)
-        memcpy(made->whole + (size_t)(7 * i) * WIDTH, made->whole, WIDTH * sizeof *made->whole);
-    for (size_t j = 0; j < WIDTH; j++)
-        query[j] = kl_half_to_float(made->whole[j]);
-    pack(made);
+        memcpy(number_of(made, 7 * i, 0), made->whole, WIDTH * sizeof(uint16_t));
+    for (uint32_t j = 0; j < WIDTH; j++)
+        query[j] = kl_half_to_float(*number_of(made, 0, j));
+    packed_rows_pack(made, is_packed);
     asked = begin(made);
     wait_for(asked.history.quantised[0].kept);
     ck_assert(check_best(&asked, "abs", query, 7));
@@ -346,7 +285,7 @@ END_TEST
 
 START_TEST(what_cannot_be_said_in_eight_bits_is_not_asked_so)
 {
-    struct asked asked = begin(make(1, 1));
+    struct asked asked = begin(make(1));
     float query[WIDTH] = {0};
 
     wait_for(asked.history.quantised[0].kept);
@@ -369,7 +308,7 @@ END_TEST
 /* What is made of another source is copied when it is asked for, not to fill what room there is. */
 START_TEST(nobody_has_them_who_did_not_ask)
 {
-    struct asked asked = begin(make(1, 1));
+    struct asked asked = begin(make(1));
 
     kl_keeper_fill(asked.keeper);
     ck_assert_uint_eq(kl_keeper_bytes(asked.keeper), 0);

@@ -1,12 +1,11 @@
 /* Packed rows, read as they are stored and as whole ones, from a source and from its copy. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "core/base/half.h"
 #include "core/base/random.h"
-#include "core/scan/packing.h"
 #include "core/scan/resident.h"
 #include "core/scan/scan.h"
+#include "tests/lib/packed_rows.h"
 #include "tests/lib/suite.h"
 
 #define WIDTH 70
@@ -14,91 +13,30 @@
 #define ROWS 30 /* of a block */
 #define N_ROWS (BLOCKS * ROWS)
 
+static int is_packed(uint32_t block)
+{
+    return block != 1;
+}
+
 /* Blocks of numbers of which every other one is 0, all but the second packed; the third has zeros
  * alone. */
-struct made {
-    struct kl_block_source source;
-    struct kl_extent extents[BLOCKS];
-    char whole[N_ROWS * WIDTH * sizeof(float) + KL_SLACK];
-    uint8_t bits[N_ROWS * ((WIDTH + 7) / 8)];
-    char numbers[N_ROWS * WIDTH * sizeof(float) + KL_SLACK];
-    size_t begin[BLOCKS]; /* of a block's numbers */
-};
-
-static size_t number_size(const struct made *made)
+static struct packed_rows *make(enum kl_dtype dtype)
 {
-    return kl_dtype_size(made->source.dtype);
-}
-
-static enum kl_status read_whole(void *self, unsigned worker, uint32_t block, uint32_t row,
-                                 uint32_t count, struct kl_block *out, struct kl_error *err)
-{
-    const struct made *made = self;
-    uint64_t first = (uint64_t)block * ROWS + row;
-
-    (void)worker;
-    (void)err;
-    *out = (struct kl_block){.first = first,
-                             .count = count,
-                             .dtype = made->source.dtype,
-                             .exponent = (int)block,
-                             .numbers = made->whole + first * WIDTH * number_size(made)};
-    return KL_OK;
-}
-
-/* Seven rows at most. */
-static enum kl_status read_packed(void *self, unsigned worker, uint32_t block, uint32_t row,
-                                  uint32_t count, struct kl_block *out, struct kl_error *err)
-{
-    const struct made *made = self;
-    const uint8_t *bits = made->bits + (size_t)block * ROWS * kl_bits_bytes(WIDTH);
-    enum kl_status status = read_whole(self, worker, block, row, count < 7 ? count : 7, out, err);
-
-    if (!made->extents[block].packed_bytes)
-        return status;
-    out->bits = bits + row * kl_bits_bytes(WIDTH);
-    out->numbers =
-        made->numbers + made->begin[block] + kl_packed_count(bits, row, WIDTH) * sizeof(uint16_t);
-    return status;
-}
-
-static struct made *make(enum kl_dtype dtype)
-{
-    struct made *made = calloc(1, sizeof *made);
+    struct packed_rows *made = packed_rows_create(dtype, WIDTH, BLOCKS, ROWS);
     struct kl_random random;
-    size_t stored = 1; /* so that halves are not aligned */
 
-    ck_assert_ptr_nonnull(made);
-    made->source = (struct kl_block_source){.self = made,
-                                            .n_rows = N_ROWS,
-                                            .width = WIDTH,
-                                            .dtype = dtype,
-                                            .n_blocks = BLOCKS,
-                                            .extents = made->extents,
-                                            .read = read_whole};
     kl_random_seed(&random, 3, (uint64_t)dtype);
     for (size_t i = 0; i < (size_t)N_ROWS * WIDTH; i++) {
         float number = i / WIDTH / ROWS == 2 || kl_random_below(&random, 2)
                            ? 0
                            : (float)kl_random_normal(&random);
-        uint16_t half = kl_half_from_float(number);
 
-        memcpy(made->whole + i * number_size(made), dtype == KL_F16 ? (void *)&half : &number,
-               number_size(made));
+        if (dtype == KL_F16)
+            ((uint16_t *)made->whole)[i] = kl_half_from_float(number);
+        else
+            ((float *)made->whole)[i] = number;
     }
-    for (uint32_t b = 0; b < BLOCKS; b++) {
-        char numbers[ROWS * WIDTH * sizeof(float) + KL_SLACK];
-        uint8_t *bits = made->bits + (size_t)b * ROWS * kl_bits_bytes(WIDTH);
-        size_t n = kl_pack(dtype, made->whole + (size_t)b * ROWS * WIDTH * number_size(made), ROWS,
-                           WIDTH, bits, numbers);
-
-        made->extents[b] = (struct kl_extent){
-            (uint64_t)b * ROWS, ROWS,
-            b == 1 ? 0 : (uint32_t)(ROWS * kl_bits_bytes(WIDTH) + n * number_size(made))};
-        made->begin[b] = stored;
-        memcpy(made->numbers + stored, numbers, n * number_size(made));
-        stored += n * number_size(made);
-    }
+    packed_rows_pack(made, is_packed);
     return made;
 }
 
@@ -123,19 +61,20 @@ static void check_same(const struct kl_block_source *source, const struct kl_blo
 
 static void check_dtype(enum kl_dtype dtype, int tells_packed)
 {
-    struct made *made = make(dtype);
+    struct packed_rows *made = make(dtype);
     struct kl_block_source whole = made->source;
     struct kl_resident *resident = NULL;
     struct kl_pool *pool = NULL;
     struct kl_error err;
     uint64_t n_bytes = 0;
 
-    if (tells_packed)
-        made->source.read_packed = read_packed;
+    whole.read_packed = NULL;
+    if (!tells_packed)
+        made->source.read_packed = NULL;
     for (uint32_t b = 0; b < BLOCKS; b++)
         n_bytes += made->extents[b].packed_bytes
                        ? made->extents[b].packed_bytes + ROWS * sizeof(uint32_t)
-                       : ROWS * WIDTH * number_size(made);
+                       : ROWS * WIDTH * kl_dtype_size(dtype);
     ck_assert_uint_eq(kl_resident_bytes(&made->source), n_bytes);
     ck_ok(kl_pool_create(2, &pool, &err), err);
     check_same(&made->source, &whole, pool);
@@ -143,7 +82,7 @@ static void check_dtype(enum kl_dtype dtype, int tells_packed)
     check_same(&resident->source, &whole, pool);
     kl_resident_free(resident);
     kl_pool_free(pool);
-    free(made);
+    packed_rows_free(made);
 }
 
 START_TEST(packed_rows_are_scanned_copied_and_read_as_whole_ones)
@@ -184,7 +123,7 @@ static enum kl_status read_sparse(void *self, unsigned worker, uint32_t block, u
 
 START_TEST(sparse_rows_are_copied_with_their_places)
 {
-    struct made *made = make(KL_F16);
+    struct packed_rows *made = make(KL_F16);
     struct kl_block_source sparse = made->source;
     struct kl_resident *resident = NULL;
     struct kl_pool *pool = NULL;
@@ -193,6 +132,7 @@ START_TEST(sparse_rows_are_copied_with_their_places)
 
     sparse.entries = ENTRIES;
     sparse.read = read_sparse;
+    sparse.read_packed = NULL;
     for (uint32_t b = 0; b < BLOCKS; b++)
         made->extents[b].packed_bytes = 0;
     kl_random_seed(&random, 4, 0);
@@ -206,7 +146,7 @@ START_TEST(sparse_rows_are_copied_with_their_places)
     check_same(&resident->source, &sparse, pool);
     kl_resident_free(resident);
     kl_pool_free(pool);
-    free(made);
+    packed_rows_free(made);
 }
 END_TEST
 
