@@ -118,7 +118,7 @@ static void add_segment(const struct job *job, const struct kl_segment *segment,
         __builtin_prefetch((const char *)block->numbers + i);
     weigh(job, segment->first, segment->n, ldexpf(1, -block->exponent), weights);
     for (uint32_t k = 0; k < segment->n_stretches; k++) {
-        const struct kl_stretch *stretch = &segment->stretches[k];
+        const struct kl_stretch *stretch = &job->order->stretches[segment->first_stretch + k];
 
         kl_add(block->dtype, block->numbers, places, stretch->n, width, weights,
                floats + stretch->class * stride);

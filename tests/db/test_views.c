@@ -79,6 +79,7 @@ START_TEST(the_order_of_classes_has_every_pattern_once)
                                  .n_classes = CLASSES,
                                  .errors = {&errors}};
     const struct kl_class_order *order = NULL;
+    const struct kl_stretch *stretch;
     struct kl_pool *pool = NULL;
     struct kl_error err;
     uint64_t next = 0;
@@ -95,24 +96,25 @@ START_TEST(the_order_of_classes_has_every_pattern_once)
     ck_ok(kl_pool_create(2, &pool, &err), err);
     ck_ok(kl_class_orders_create(&history.class_orders, &err), err);
     ck_ok(kl_class_order_of(pool, &history, &order, &err), err);
+    stretch = order->stretches;
     for (uint32_t i = 0; i < order->n_segments; i++) {
         const struct kl_segment *segment = &order->segments[i];
         uint64_t last = segment->first + segment->n - 1;
         const uint16_t *places = order->order + segment->first;
 
         ck_assert_uint_eq(segment->first, next);
+        ck_assert_ptr_eq(stretch, order->stretches + segment->first_stretch);
         ck_assert_uint_le(segment->n, KL_SEGMENT_MAX);
         ck_assert_uint_eq(segment->first / BLOCK, last / BLOCK);
         ck_assert_uint_eq(segment->first / STEP, segment->bin);
         ck_assert_uint_eq(last / STEP, segment->bin);
         ck_assert_uint_ge(i, order->starts[segment->bin]);
         ck_assert_uint_lt(i, order->starts[segment->bin + 1]);
-        for (uint32_t k = 0; k < segment->n_stretches; k++) {
-            for (uint32_t p = 0; p < segment->stretches[k].n; p++, places++) {
+        for (uint32_t k = 0; k < segment->n_stretches; k++, stretch++) {
+            for (uint32_t p = 0; p < stretch->n; p++, places++) {
                 ck_assert_uint_lt(*places, segment->n);
                 ck_assert(p == 0 || places[-1] < *places);
-                ck_assert_uint_eq(classes[samples[segment->first + *places]],
-                                  segment->stretches[k].class);
+                ck_assert_uint_eq(classes[samples[segment->first + *places]], stretch->class);
                 seen[segment->first + *places]++;
             }
         }

@@ -7,6 +7,8 @@
 #include "core/explain/history.h"
 #include "core/explain/views/bins.h"
 
+#define WHAT "the order of patterns"
+
 _Static_assert(KL_SEGMENT_MAX <= UINT16_MAX, "places in a segment are 16 bits");
 
 struct kl_class_orders {
@@ -21,7 +23,7 @@ struct kl_class_orders {
 
 enum kl_status kl_class_orders_create(struct kl_class_orders **orders, struct kl_error *err)
 {
-    enum kl_status status = kl_alloc(orders, 1, sizeof **orders, "an order of patterns", err);
+    enum kl_status status = kl_alloc(orders, 1, sizeof **orders, WHAT, err);
 
     if (!status)
         pthread_mutex_init(&(*orders)->lock, NULL);
@@ -94,27 +96,42 @@ static uint32_t cut(const struct kl_history *history, uint32_t *starts, struct k
 struct job {
     const struct kl_history *history;
     struct kl_class_orders *orders;
-    uint32_t most; /* stretches of a segment */
+    /* Of one segment; counts (n_classes) are 0, before and after. */
+    void (*do_segment)(const struct job *job, uint32_t number, uint32_t *counts);
     unsigned n_tasks;
 };
 
-/* Orders one segment; counts (n_classes) are 0, before and after. */
-static void order_segment(const struct job *job, uint32_t number, uint32_t *counts)
+/* How many classes it has. */
+static void count_segment(const struct job *job, uint32_t number, uint32_t *counts)
 {
     const struct kl_history *history = job->history;
     struct kl_segment *segment = &job->orders->segments[number];
-    struct kl_stretch *stretches = job->orders->stretches + (size_t)number * job->most;
+    const uint32_t *samples = history->samples + segment->first;
+
+    for (uint32_t i = 0; i < segment->n; i++)
+        segment->n_stretches += counts[history->classes[samples[i]]]++ == 0;
+    for (uint32_t i = 0; i < segment->n; i++)
+        counts[history->classes[samples[i]]] = 0;
+}
+
+/* Its stretches, in the order in which their classes come first, and the places of their patterns.
+ */
+static void order_segment(const struct job *job, uint32_t number, uint32_t *counts)
+{
+    const struct kl_history *history = job->history;
+    const struct kl_segment *segment = &job->orders->segments[number];
+    struct kl_stretch *stretches = job->orders->stretches + segment->first_stretch;
     const uint32_t *samples = history->samples + segment->first;
     uint16_t *places = job->orders->places + segment->first;
-    uint32_t next = 0;
+    uint32_t n = 0, next = 0;
 
     for (uint32_t i = 0; i < segment->n; i++) {
         uint32_t class = history->classes[samples[i]];
 
         if (counts[class]++ == 0)
-            stretches[segment->n_stretches++].class = class;
+            stretches[n++].class = class;
     }
-    for (uint32_t k = 0; k < segment->n_stretches; k++) {
+    for (uint32_t k = 0; k < n; k++) {
         struct kl_stretch *stretch = &stretches[k];
 
         stretch->n = counts[stretch->class];
@@ -123,13 +140,11 @@ static void order_segment(const struct job *job, uint32_t number, uint32_t *coun
     }
     for (uint32_t i = 0; i < segment->n; i++)
         places[counts[history->classes[samples[i]]]++] = (uint16_t)i;
-    for (uint32_t k = 0; k < segment->n_stretches; k++)
+    for (uint32_t k = 0; k < n; k++)
         counts[stretches[k].class] = 0;
-    segment->stretches = stretches;
 }
 
-static enum kl_status order_some(void *argument, unsigned worker, unsigned task,
-                                 struct kl_error *err)
+static enum kl_status do_some(void *argument, unsigned worker, unsigned task, struct kl_error *err)
 {
     const struct job *job = argument;
     uint64_t n = job->orders->order.n_segments;
@@ -140,9 +155,18 @@ static enum kl_status order_some(void *argument, unsigned worker, unsigned task,
     (void)worker;
     for (uint32_t i = (uint32_t)(n * task / job->n_tasks);
          !status && i < (uint32_t)(n * (task + 1) / job->n_tasks); i++)
-        order_segment(job, i, counts);
+        job->do_segment(job, i, counts);
     free(counts);
     return status;
+}
+
+/* Does it for all segments. */
+static enum kl_status do_all(struct kl_pool *pool, struct job *job,
+                             void (*do_segment)(const struct job *, uint32_t, uint32_t *),
+                             struct kl_error *err)
+{
+    job->do_segment = do_segment;
+    return kl_pool_run(pool, do_some, job, job->n_tasks, err);
 }
 
 static enum kl_status make(struct kl_pool *pool, const struct kl_history *history,
@@ -150,25 +174,29 @@ static enum kl_status make(struct kl_pool *pool, const struct kl_history *histor
 {
     struct job job = {.history = history, .orders = orders};
     uint32_t n = cut(history, NULL, NULL);
-    enum kl_status status =
-        kl_alloc(&orders->segments, n, sizeof *orders->segments, "an order of patterns", err);
+    uint64_t n_stretches = 0;
+    enum kl_status status = kl_alloc(&orders->segments, n, sizeof *orders->segments, WHAT, err);
 
-    job.most = history->n_classes < KL_SEGMENT_MAX ? history->n_classes : KL_SEGMENT_MAX;
     job.n_tasks = n < KL_PARTS_MAX ? n : KL_PARTS_MAX;
     if (!status)
         status = kl_alloc(&orders->starts, (size_t)kl_n_bins(history) + 1, sizeof *orders->starts,
-                          "an order of patterns", err);
+                          WHAT, err);
     if (!status)
-        status = kl_alloc(&orders->stretches, (size_t)n * job.most, sizeof *orders->stretches,
-                          "an order of patterns", err);
-    if (!status)
-        status = kl_alloc(&orders->places, history->n_patterns, sizeof *orders->places,
-                          "an order of patterns", err);
+        status = kl_alloc(&orders->places, history->n_patterns, sizeof *orders->places, WHAT, err);
     if (status)
         return status;
     cut(history, orders->starts, orders->segments);
-    orders->order = (struct kl_class_order){n, orders->segments, orders->starts, orders->places};
-    return kl_pool_run(pool, order_some, &job, job.n_tasks, err);
+    orders->order =
+        (struct kl_class_order){n, orders->segments, NULL, orders->starts, orders->places};
+    status = do_all(pool, &job, count_segment, err);
+    for (uint32_t i = 0; !status && i < n; i++) {
+        orders->segments[i].first_stretch = n_stretches;
+        n_stretches += orders->segments[i].n_stretches;
+    }
+    if (!status)
+        status = kl_alloc(&orders->stretches, n_stretches, sizeof *orders->stretches, WHAT, err);
+    orders->order.stretches = orders->stretches;
+    return status ? status : do_all(pool, &job, order_segment, err);
 }
 
 enum kl_status kl_class_order_of(struct kl_pool *pool, const struct kl_history *history,

@@ -17,16 +17,15 @@ struct kl_stretch {
  * signals in the last layer, where they are recorded, stand in one block. */
 #define KL_SEGMENT_MAX 2048
 struct kl_segment {
-    uint64_t first; /* pattern */
-    uint32_t n, bin;
-    const struct kl_stretch *stretches; /* (n_stretches) of all its patterns */
-    uint32_t n_stretches;
+    uint64_t first, first_stretch; /* pattern, and stretch */
+    uint32_t n, n_stretches, bin;
 };
 
 struct kl_class_order {
     uint32_t n_segments;
-    const struct kl_segment *segments; /* rising, of all patterns */
-    const uint32_t *starts;            /* (n_bins + 1) the first segment of each; n_segments */
+    const struct kl_segment *segments;  /* rising, of all patterns */
+    const struct kl_stretch *stretches; /* of all segments */
+    const uint32_t *starts;             /* (n_bins + 1) the first segment of each; n_segments */
     /* (n_patterns) of each segment, from place first on, how far behind first its patterns are,
      * stretch by stretch, and rising within each. */
     const uint16_t *order;

@@ -58,7 +58,7 @@ static enum kl_status add_part(void *argument, unsigned worker, unsigned part, s
             sums + (job->n_bins > 1 ? (size_t)segment->bin * job->n_groups : 0);
 
         for (uint32_t k = 0; k < segment->n_stretches; k++) {
-            const struct kl_stretch *stretch = &segment->stretches[k];
+            const struct kl_stretch *stretch = &job->order->stretches[segment->first_stretch + k];
             uint32_t class = stretch->class;
 
             add_stretch(job->numbers + segment->first, places, stretch->n,
