@@ -5,8 +5,8 @@
 #include "bench/asker.h"
 #include "bench/bench.h"
 
-/* The requests of a click, against a scan of each layer; query: as many numbers as the widest layer
- * has inputs; out: as many as there are patterns. */
+/* The requests of a click, against the scans that they need; query: as many numbers as the widest
+ * layer has inputs or outputs; out: as many as there are patterns. */
 void bench_click(const struct bench *bench, const struct asker *asker, float *query, float *out);
 
 #endif

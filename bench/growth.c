@@ -6,6 +6,7 @@
 #include "bench/bench.h"
 #include "core/explain/attention.h"
 #include "core/explain/ranks.h"
+#include "core/explain/views/class_order.h"
 #include "core/base/memory.h"
 #include "core/scan/scan.h"
 
@@ -107,6 +108,7 @@ static void make_longer(const struct bench *bench, uint64_t about, struct longer
     for (uint32_t s = 0; s < history->n_steps; s++)
         longer->coefficients[s] = run->layers[0].coefficients[s % run->n_steps];
     must(kl_scratch_create(history->n_patterns, &history->scratch, &err), &err);
+    must(kl_class_order_store_create(&history->class_order_store, &err), &err);
     history->samples = longer->samples;
     history->repetitions = longer->repetitions;
     history->repetitions_here = longer->repetitions;
@@ -128,6 +130,7 @@ static void clear(struct longer *longer)
         free(longer->errors[l].extents);
     }
     kl_scratch_free(longer->history.scratch);
+    kl_class_order_store_free(longer->history.class_order_store);
     free(longer->samples);
     free(longer->repetitions);
     free(longer->coefficients);

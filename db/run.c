@@ -220,7 +220,7 @@ void kl_run_close(struct kl_run *run)
         free(private->snapshot_steps);
         free(private->class_datasets);
         kl_norms_free(run->history.norms);
-        kl_class_orders_free(run->history.class_orders);
+        kl_class_order_store_free(run->history.class_order_store);
         kl_decorrelation_free(run->history.decorrelation);
         kl_adam_free(run->history.adam);
         kl_scratch_free(run->history.scratch);

@@ -45,7 +45,7 @@ struct job {
     double *by_bin; /* (n_bins, n_datasets, n_reported) */
     size_t n_floats;
     int wants_floats;                   /* rows as float32 */
-    const struct kl_class_order *order; /* of images; or NULL, and */
+    const struct kl_class_order *order; /* of images; NULL: add is called for some rows each */
     void (*add)(const struct job *job, const struct rows *rows, const struct sums *sums);
 };
 
@@ -110,7 +110,7 @@ static void add_segment(const struct job *job, const struct kl_segment *segment,
                         const struct kl_block *block, float *floats)
 {
     size_t width = job->n_reported, stride = kl_padded(width);
-    const uint16_t *places = job->order->order + segment->first;
+    const uint16_t *places = job->order->places + segment->first;
     float weights[KL_SEGMENT_MAX];
     size_t n_bytes = segment->n * width * kl_dtype_size(block->dtype);
 
@@ -287,7 +287,7 @@ enum kl_status kl_correct(struct kl_pool *pool, const struct kl_history *history
                       .n_own = n_by_class + (is_text ? n_logits : 0),
                       .n_floats = is_text ? 0 : history->n_classes * kl_padded(n_logits),
                       .wants_floats = is_text,
-                      .add = add_text_contributions};
+                      .add = is_text ? add_text_contributions : NULL};
     double *sums = NULL;
     enum kl_status status =
         kl_alloc(&sums, n_by_class + n_logits + n_by_bin, sizeof(double), "sums", err);

@@ -87,8 +87,9 @@ struct kl_history {
     const struct kl_queries *queries; /* of a network that cannot be run here; or NULL */
     double left_out; /* share of the last layer's error signals (squared length) not recorded */
     struct kl_snapshots snapshots;
-    struct kl_norms *norms;                 /* see core/explain/norms.h */
-    struct kl_class_orders *class_orders;   /* core/explain/views/class_order.h */
+    struct kl_norms *norms; /* see core/explain/norms.h */
+    /* core/explain/views/class_order.h; of these patterns: a history of others needs another. */
+    struct kl_class_order_store *class_order_store;
     struct kl_decorrelation *decorrelation; /* core/explain/influence/decorrelation.h */
     struct kl_scratch *scratch;             /* of n_patterns: see core/base/scratch.h */
     /* By layer, from 0. Where the keys are the samples themselves (kl_shape_reads_samples), rows

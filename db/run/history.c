@@ -286,7 +286,7 @@ enum kl_status kl_run_prepare_history(struct kl_run *run, struct kl_error *err)
     if (!status)
         status = kl_norms_create(&history->norms, err);
     if (!status)
-        status = kl_class_orders_create(&history->class_orders, err);
+        status = kl_class_order_store_create(&history->class_order_store, err);
     if (!status)
         status = kl_decorrelation_create(&history->decorrelation, err);
     if (!status)

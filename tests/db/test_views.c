@@ -60,72 +60,173 @@ static void fill(float numbers[N])
         numbers[t] = (float)kl_random_normal(&random);
 }
 
-/* A history of long steps, whose blocks of error signals end elsewhere. */
-START_TEST(the_order_of_classes_has_every_pattern_once)
-{
-    enum { STEPS = 3, STEP = 5000, ALL = STEPS * STEP, BLOCK = 3001, CLASSES = 7 };
-    static uint32_t samples[ALL], classes[ALL];
-    static uint8_t seen[ALL];
-    uint64_t starts[STEPS + 1];
-    struct kl_extent extents[(ALL + BLOCK - 1) / BLOCK];
-    struct kl_block_source errors = {.extents = extents};
-    struct kl_network network = {.shape.n_layers = 1};
-    struct kl_history history = {.final = &network,
-                                 .n_patterns = ALL,
-                                 .n_steps = STEPS,
-                                 .starts = starts,
-                                 .samples = samples,
-                                 .classes = classes,
-                                 .n_classes = CLASSES,
-                                 .errors = {&errors}};
-    const struct kl_class_order *order = NULL;
-    const struct kl_stretch *stretch;
-    struct kl_pool *pool = NULL;
-    struct kl_error err;
-    uint64_t next = 0;
+#define STEPS 3
+#define STEP 5000
+#define MADE (STEPS * STEP)
+#define BLOCK 3001 /* error signals */
+#define CLASSES 7
 
-    for (uint32_t t = 0; t < ALL; t++) {
-        samples[t] = ALL - 1 - t;
-        classes[t] = t * t % 11 % CLASSES;
+/* A history of long steps, whose blocks of error signals end elsewhere. */
+struct made {
+    struct kl_history history;
+    struct kl_network network;
+    struct kl_block_source errors;
+    struct kl_extent extents[(MADE + BLOCK - 1) / BLOCK];
+    uint64_t starts[STEPS + 1];
+    uint32_t samples[MADE], classes[MADE];
+    struct kl_pool *pool;
+};
+
+/* starts: (STEPS + 1) of the history's steps. */
+static struct made *make(const uint64_t *starts, uint32_t n_classes)
+{
+    struct made *made = calloc(1, sizeof *made);
+    struct kl_error err;
+
+    ck_assert_ptr_nonnull(made);
+    made->network.shape.n_layers = 1;
+    made->errors.extents = made->extents;
+    made->history = (struct kl_history){.final = &made->network,
+                                        .peers = kl_peers_none,
+                                        .n_patterns = starts[STEPS],
+                                        .n_steps = STEPS,
+                                        .starts = made->starts,
+                                        .samples = made->samples,
+                                        .classes = made->classes,
+                                        .n_classes = n_classes,
+                                        .errors = {&made->errors}};
+    for (uint32_t t = 0; t < MADE; t++) {
+        made->samples[t] = MADE - 1 - t;
+        made->classes[t] = t * (t % 1000) % 10007 % n_classes;
     }
-    for (uint32_t step = 0; step <= STEPS; step++)
-        starts[step] = (uint64_t)step * STEP;
-    for (uint32_t i = 0; i < sizeof extents / sizeof extents[0]; i++)
-        extents[i] = (struct kl_extent){(uint64_t)i * BLOCK,
-                                        i * BLOCK + BLOCK < ALL ? BLOCK : ALL - i * BLOCK, 0};
-    ck_ok(kl_pool_create(2, &pool, &err), err);
-    ck_ok(kl_class_orders_create(&history.class_orders, &err), err);
-    ck_ok(kl_class_order_of(pool, &history, &order, &err), err);
-    stretch = order->stretches;
+    memcpy(made->starts, starts, sizeof made->starts);
+    for (uint32_t i = 0; i < sizeof made->extents / sizeof made->extents[0]; i++)
+        made->extents[i] = (struct kl_extent){
+            (uint64_t)i * BLOCK, i * BLOCK + BLOCK < MADE ? BLOCK : MADE - i * BLOCK, 0};
+    ck_ok(kl_pool_create(2, &made->pool, &err), err);
+    ck_ok(kl_class_order_store_create(&made->history.class_order_store, &err), err);
+    return made;
+}
+
+static void free_made(struct made *made)
+{
+    kl_class_order_store_free(made->history.class_order_store);
+    kl_pool_free(made->pool);
+    free(made);
+}
+
+static uint32_t class_of(const struct made *made, uint64_t pattern)
+{
+    return made->classes[made->samples[pattern]];
+}
+
+/* One segment: its patterns once each, those of a class together. */
+static void check_segment(const struct made *made, const struct kl_class_order *order,
+                          const struct kl_segment *segment, uint8_t *seen)
+{
+    const struct kl_stretch *stretch = order->stretches + segment->first_stretch;
+    const uint16_t *places = order->places + segment->first;
+    uint8_t met[MADE] = {0};
+
+    for (uint32_t k = 0; k < segment->n_stretches; k++, stretch++) {
+        ck_assert_uint_eq(met[stretch->class]++, 0);
+        for (uint32_t p = 0; p < stretch->n; p++, places++) {
+            ck_assert_uint_lt(*places, segment->n);
+            ck_assert(p == 0 || places[-1] < *places);
+            ck_assert_uint_eq(class_of(made, segment->first + *places), stretch->class);
+            seen[segment->first + *places]++;
+        }
+    }
+    ck_assert_ptr_eq(places, order->places + segment->first + segment->n);
+}
+
+static void check_order(const struct made *made)
+{
+    const struct kl_history *history = &made->history;
+    const struct kl_class_order *order = NULL;
+    uint8_t seen[MADE] = {0};
+    struct kl_error err;
+    uint64_t next = 0, stretch = 0;
+
+    ck_ok(kl_class_order_of(made->pool, history, &order, &err), err);
     for (uint32_t i = 0; i < order->n_segments; i++) {
         const struct kl_segment *segment = &order->segments[i];
         uint64_t last = segment->first + segment->n - 1;
-        const uint16_t *places = order->order + segment->first;
 
         ck_assert_uint_eq(segment->first, next);
-        ck_assert_ptr_eq(stretch, order->stretches + segment->first_stretch);
+        ck_assert_uint_eq(segment->first_stretch, stretch);
         ck_assert_uint_le(segment->n, KL_SEGMENT_MAX);
-        ck_assert_uint_eq(segment->first / BLOCK, last / BLOCK);
-        ck_assert_uint_eq(segment->first / STEP, segment->bin);
-        ck_assert_uint_eq(last / STEP, segment->bin);
+        if (history->errors[0])
+            ck_assert_uint_eq(segment->first / BLOCK, last / BLOCK);
+        ck_assert_uint_eq(kl_history_step(history, segment->first) - 1, segment->bin);
+        ck_assert_uint_eq(kl_history_step(history, last) - 1, segment->bin);
         ck_assert_uint_ge(i, order->starts[segment->bin]);
         ck_assert_uint_lt(i, order->starts[segment->bin + 1]);
-        for (uint32_t k = 0; k < segment->n_stretches; k++, stretch++) {
-            for (uint32_t p = 0; p < stretch->n; p++, places++) {
-                ck_assert_uint_lt(*places, segment->n);
-                ck_assert(p == 0 || places[-1] < *places);
-                ck_assert_uint_eq(classes[samples[segment->first + *places]], stretch->class);
-                seen[segment->first + *places]++;
+        check_segment(made, order, segment, seen);
+        next += segment->n;
+        stretch += segment->n_stretches;
+    }
+    ck_assert_uint_eq(next, history->n_patterns);
+    for (uint64_t t = 0; t < history->n_patterns; t++)
+        ck_assert_uint_eq(seen[t], 1);
+}
+
+static const uint64_t even_starts[STEPS + 1] = {0, STEP, 2 * STEP, 3 * STEP};
+
+START_TEST(the_order_of_classes_has_every_pattern_once)
+{
+    /* others have the patterns of steps that have none here; or of all */
+    static const uint64_t starts[][STEPS + 1] = {
+        {0, STEP, 2 * STEP, 3 * STEP}, {0, 0, 9000, 9000}, {0, 7, 7, 10}, {0, 0, 0, 0}};
+
+    for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++) {
+        for (int has_errors = 0; has_errors < 2; has_errors++) {
+            for (uint32_t n_classes = 1; n_classes < MADE; n_classes = n_classes * 12 + 1) {
+                struct made *made = make(starts[i], n_classes);
+
+                if (!has_errors)
+                    made->history.errors[0] = NULL;
+                check_order(made);
+                free_made(made);
             }
         }
-        next += segment->n;
-        ck_assert_ptr_eq(places, order->order + next);
     }
-    ck_assert_uint_eq(next, ALL);
-    for (uint32_t t = 0; t < ALL; t++)
-        ck_assert_uint_eq(seen[t], 1);
-    kl_class_orders_free(history.class_orders);
-    kl_pool_free(pool);
+}
+END_TEST
+
+/* Classes of many patterns each, of both signs, or one; by range of steps, and all together. */
+START_TEST(sums_by_sign_of_long_stretches_are_those_of_the_definition)
+{
+    struct made *made = make(even_starts, CLASSES);
+    static float numbers[MADE];
+    struct kl_random random;
+    struct kl_error err;
+
+    kl_random_seed(&random, 8, 0);
+    for (int is_mixed = 0; is_mixed < 2; is_mixed++) {
+        for (uint32_t n_bins = 1; n_bins <= STEPS; n_bins += STEPS - 1) {
+            double expected[2][STEPS * CLASSES] = {{0}};
+            struct kl_signed_sum *sums = NULL;
+
+            for (uint64_t t = 0; t < MADE; t++) {
+                numbers[t] = (float)kl_random_normal(&random);
+                if (!is_mixed)
+                    numbers[t] = class_of(made, t) % 2 ? fabsf(numbers[t]) : -fabsf(numbers[t]);
+                expected[numbers[t] < 0][(n_bins > 1 ? t / STEP * CLASSES : 0) +
+                                         class_of(made, t)] += (double)numbers[t];
+            }
+            ck_ok(kl_signed_sums(made->pool, &made->history, numbers, NULL, CLASSES, n_bins, &sums,
+                                 &err),
+                  err);
+            for (uint32_t i = 0; i < n_bins * CLASSES; i++) {
+                ck_assert_double_eq_tol(kl_sum_positive(sums[i]), expected[0][i], 1e-8);
+                ck_assert_double_eq_tol(kl_sum_negative(sums[i]), expected[1][i], 1e-8);
+                ck_assert(is_mixed || sums[i].of[i % CLASSES % 2] == 0);
+            }
+            free(sums);
+        }
+    }
+    free_made(made);
 }
 END_TEST
 
@@ -296,6 +397,7 @@ START_TEST(a_removal_marks_the_union_of_what_it_names)
 END_TEST
 
 MAIN("views", the_best_of_a_stream_are_those_of_a_sort, the_order_of_classes_has_every_pattern_once,
+     sums_by_sign_of_long_stretches_are_those_of_the_definition,
      sums_by_sign_are_those_of_the_definition, ranges_of_steps_follow_each_other,
      totals_of_samples_are_sums_over_their_showings, norms_are_lengths_of_keys,
      a_removal_marks_the_union_of_what_it_names)

@@ -47,7 +47,8 @@ def compare(path, name, number, expected, rank):
     lit = found["spotlight"] if "spotlight" in found else [place for passage in found["passages"] for place in passage["places"]]
     assert len(lit) > 20
     for one in lit:
-        assert abs(one["contribution"] - expected[one["pattern"]]) < 1e-3 * np.abs(expected).max(), (number, one)
+        assert abs(one["contribution"] - expected[one["pattern"]]) < 1e-3 * np.abs(expected).max(), \
+            (number, one, expected[one["pattern"]], np.abs(expected).max())
 
 
 def compare_network(path, answer):

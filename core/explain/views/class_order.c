@@ -11,7 +11,7 @@
 
 _Static_assert(KL_SEGMENT_MAX <= UINT16_MAX, "places in a segment are 16 bits");
 
-struct kl_class_orders {
+struct kl_class_order_store {
     pthread_mutex_t lock;
     int is_made;
     struct kl_class_order order;
@@ -21,34 +21,35 @@ struct kl_class_orders {
     uint16_t *places;
 };
 
-enum kl_status kl_class_orders_create(struct kl_class_orders **orders, struct kl_error *err)
+enum kl_status kl_class_order_store_create(struct kl_class_order_store **store,
+                                           struct kl_error *err)
 {
-    enum kl_status status = kl_alloc(orders, 1, sizeof **orders, WHAT, err);
+    enum kl_status status = kl_alloc(store, 1, sizeof **store, WHAT, err);
 
     if (!status)
-        pthread_mutex_init(&(*orders)->lock, NULL);
+        pthread_mutex_init(&(*store)->lock, NULL);
     return status;
 }
 
-static void clear(struct kl_class_orders *orders)
+static void clear(struct kl_class_order_store *store)
 {
-    free(orders->segments);
-    free(orders->stretches);
-    free(orders->starts);
-    free(orders->places);
-    orders->segments = NULL;
-    orders->stretches = NULL;
-    orders->starts = NULL;
-    orders->places = NULL;
+    free(store->segments);
+    free(store->stretches);
+    free(store->starts);
+    free(store->places);
+    store->segments = NULL;
+    store->stretches = NULL;
+    store->starts = NULL;
+    store->places = NULL;
 }
 
-void kl_class_orders_free(struct kl_class_orders *orders)
+void kl_class_order_store_free(struct kl_class_order_store *store)
 {
-    if (!orders)
+    if (!store)
         return;
-    clear(orders);
-    pthread_mutex_destroy(&orders->lock);
-    free(orders);
+    clear(store);
+    pthread_mutex_destroy(&store->lock);
+    free(store);
 }
 
 /* Where the block of error signals ends that a pattern's stands in; *block is that of a pattern
@@ -95,7 +96,7 @@ static uint32_t cut(const struct kl_history *history, uint32_t *starts, struct k
 
 struct job {
     const struct kl_history *history;
-    struct kl_class_orders *orders;
+    struct kl_class_order_store *store;
     /* Of one segment; counts (n_classes) are 0, before and after. */
     void (*do_segment)(const struct job *job, uint32_t number, uint32_t *counts);
     unsigned n_tasks;
@@ -105,7 +106,7 @@ struct job {
 static void count_segment(const struct job *job, uint32_t number, uint32_t *counts)
 {
     const struct kl_history *history = job->history;
-    struct kl_segment *segment = &job->orders->segments[number];
+    struct kl_segment *segment = &job->store->segments[number];
     const uint32_t *samples = history->samples + segment->first;
 
     for (uint32_t i = 0; i < segment->n; i++)
@@ -119,10 +120,10 @@ static void count_segment(const struct job *job, uint32_t number, uint32_t *coun
 static void order_segment(const struct job *job, uint32_t number, uint32_t *counts)
 {
     const struct kl_history *history = job->history;
-    const struct kl_segment *segment = &job->orders->segments[number];
-    struct kl_stretch *stretches = job->orders->stretches + segment->first_stretch;
+    const struct kl_segment *segment = &job->store->segments[number];
+    struct kl_stretch *stretches = job->store->stretches + segment->first_stretch;
     const uint32_t *samples = history->samples + segment->first;
-    uint16_t *places = job->orders->places + segment->first;
+    uint16_t *places = job->store->places + segment->first;
     uint32_t n = 0, next = 0;
 
     for (uint32_t i = 0; i < segment->n; i++) {
@@ -147,7 +148,7 @@ static void order_segment(const struct job *job, uint32_t number, uint32_t *coun
 static enum kl_status do_some(void *argument, unsigned worker, unsigned task, struct kl_error *err)
 {
     const struct job *job = argument;
-    uint64_t n = job->orders->order.n_segments;
+    uint64_t n = job->store->order.n_segments;
     uint32_t *counts = NULL;
     enum kl_status status =
         kl_alloc(&counts, job->history->n_classes, sizeof *counts, "classes", err);
@@ -170,49 +171,49 @@ static enum kl_status do_all(struct kl_pool *pool, struct job *job,
 }
 
 static enum kl_status make(struct kl_pool *pool, const struct kl_history *history,
-                           struct kl_class_orders *orders, struct kl_error *err)
+                           struct kl_class_order_store *store, struct kl_error *err)
 {
-    struct job job = {.history = history, .orders = orders};
+    struct job job = {.history = history, .store = store};
     uint32_t n = cut(history, NULL, NULL);
     uint64_t n_stretches = 0;
-    enum kl_status status = kl_alloc(&orders->segments, n, sizeof *orders->segments, WHAT, err);
+    enum kl_status status = kl_alloc(&store->segments, n, sizeof *store->segments, WHAT, err);
 
     job.n_tasks = n < KL_PARTS_MAX ? n : KL_PARTS_MAX;
     if (!status)
-        status = kl_alloc(&orders->starts, (size_t)kl_n_bins(history) + 1, sizeof *orders->starts,
+        status = kl_alloc(&store->starts, (size_t)kl_n_bins(history) + 1, sizeof *store->starts,
                           WHAT, err);
     if (!status)
-        status = kl_alloc(&orders->places, history->n_patterns, sizeof *orders->places, WHAT, err);
+        status = kl_alloc(&store->places, history->n_patterns, sizeof *store->places, WHAT, err);
     if (status)
         return status;
-    cut(history, orders->starts, orders->segments);
-    orders->order =
-        (struct kl_class_order){n, orders->segments, NULL, orders->starts, orders->places};
+    cut(history, store->starts, store->segments);
+    store->order = (struct kl_class_order){n, store->segments, NULL, store->starts, store->places};
     status = do_all(pool, &job, count_segment, err);
     for (uint32_t i = 0; !status && i < n; i++) {
-        orders->segments[i].first_stretch = n_stretches;
-        n_stretches += orders->segments[i].n_stretches;
+        store->segments[i].first_stretch = n_stretches;
+        n_stretches += store->segments[i].n_stretches;
     }
     if (!status)
-        status = kl_alloc(&orders->stretches, n_stretches, sizeof *orders->stretches, WHAT, err);
-    orders->order.stretches = orders->stretches;
+        status = kl_alloc(&store->stretches, n_stretches, sizeof *store->stretches, WHAT, err);
+    store->order.stretches = store->stretches;
     return status ? status : do_all(pool, &job, order_segment, err);
 }
 
 enum kl_status kl_class_order_of(struct kl_pool *pool, const struct kl_history *history,
                                  const struct kl_class_order **out, struct kl_error *err)
 {
-    struct kl_class_orders *orders = history->class_orders;
+    struct kl_class_order_store *store = history->class_order_store;
     enum kl_status status = KL_OK;
 
-    pthread_mutex_lock(&orders->lock);
-    if (!orders->is_made)
-        status = make(pool, history, orders, err);
-    if (status)
-        clear(orders);
-    else
-        orders->is_made = 1;
-    *out = &orders->order;
-    pthread_mutex_unlock(&orders->lock);
+    pthread_mutex_lock(&store->lock);
+    if (!store->is_made)
+        status = make(pool, history, store, err);
+    if (status) {
+        clear(store);
+    } else {
+        store->is_made = 1;
+        *out = &store->order;
+    }
+    pthread_mutex_unlock(&store->lock);
     return status;
 }

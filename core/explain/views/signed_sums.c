@@ -20,7 +20,8 @@ struct job {
 };
 
 /* The numbers of a stretch, which stand at places: from their sum and that of their sizes, which
- * need no branch that follows the sign. Where all have one sign, the other's sum is 0. */
+ * need no branch that follows the sign. Both are as exact as the larger one; where all have one
+ * sign, the other's sum is 0. */
 static void add_stretch(const float *numbers, const uint16_t *places, uint32_t n,
                         struct kl_signed_sum *sum)
 {
@@ -37,7 +38,7 @@ static void add_stretch(const float *numbers, const uint16_t *places, uint32_t n
     }
     for (; i < n; i++)
         sum->of[numbers[places[i]] < 0] += (double)numbers[places[i]];
-    for (uint32_t k = 0; k < LANES; k++) {
+    for (uint32_t k = 0; n >= LANES && k < LANES; k++) {
         sum->of[0] += (sizes[k] + sums[k]) / 2;
         sum->of[1] -= (sizes[k] - sums[k]) / 2;
     }
@@ -53,7 +54,7 @@ static enum kl_status add_part(void *argument, unsigned worker, unsigned part, s
     (void)err;
     for (uint64_t i = n * part / job->n_parts; i < n * (part + 1) / job->n_parts; i++) {
         const struct kl_segment *segment = &job->order->segments[i];
-        const uint16_t *places = job->order->order + segment->first;
+        const uint16_t *places = job->order->places + segment->first;
         struct kl_signed_sum *own =
             sums + (job->n_bins > 1 ? (size_t)segment->bin * job->n_groups : 0);
 
