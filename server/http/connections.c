@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 
 #include "core/base/clock.h"
@@ -140,7 +141,16 @@ static unsigned count_of(const struct kl_connections *connections, const unsigne
     return n;
 }
 
-/* Of the address that has the most, who has waited longest: with the lock held. */
+/* Whether bytes have come that nobody has read yet: a request that its thread will see. */
+static int has_asked(const struct kl_connection *connection)
+{
+    int n_bytes = 0;
+
+    return !ioctl(connection->fd, FIONREAD, &n_bytes) && n_bytes > 0;
+}
+
+/* Of the address that has the most, who has waited longest and sent nothing that is still to be
+ * read: with the lock held. */
 static void make_room(struct kl_connections *connections)
 {
     struct kl_connection *victim = NULL;
@@ -150,7 +160,7 @@ static void make_room(struct kl_connections *connections)
     for (struct kl_connection *one = connections->all; one; one = one->next) {
         unsigned n = may_go(one, now) ? count_of(connections, one->address, now) : 0;
 
-        if (n > most || (n && n == most && one->since_ms < victim->since_ms)) {
+        if ((n > most || (n && n == most && one->since_ms < victim->since_ms)) && !has_asked(one)) {
             victim = one;
             most = n;
         }

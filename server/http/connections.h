@@ -1,6 +1,6 @@
 /* The connections of a server: who brings no request in time is closed, and, where room is short,
- * who has waited longest among those of the address that has the most. So nobody who only holds
- * connections keeps others out. */
+ * who has waited longest among those of the address that has the most, without having sent
+ * anything that is still to be read. So nobody who only holds connections keeps others out. */
 #ifndef KL_SERVER_HTTP_CONNECTIONS_H
 #define KL_SERVER_HTTP_CONNECTIONS_H
 
