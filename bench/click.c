@@ -7,16 +7,17 @@
 #include "core/explain/layer_scan.h"
 #include "core/scan/scan.h"
 
-#define AT_ONCE 3 /* requests of one of the page's steps */
+#define AT_ONCE 2 /* requests of one of the page's steps */
 #define STEPS 3
 
 /* What the page asks for when somebody clicks a test sample, step by step: the next one's requests
- * are sent when the answers of the one before are there (web/image/page.js). Pictures and what is
- * kept of a run are left out: they need no pass over a layer. */
-static const char *const steps[STEPS][AT_ONCE] = {
-    {"answer?sample=%u", "strips?sample=%u", "samples/%u"},
-    {"views/classes?sample=%u", "spotlight?sample=%u&rank=abs&by=pattern&k=20"},
-    {"answer?sample=%u", "spotlight?sample=%u&rank=influence&by=sample&k=10"}};
+ * are sent when the answers of the one before are there (web/image/page.js). The sample itself,
+ * pictures and what is kept of a run are left out: they need no pass over a layer. */
+static const struct {
+    const char *resource, *more;
+} steps[STEPS][AT_ONCE] = {{{"answer", ""}, {"strips", ""}},
+                           {{"views/classes", ""}, {"spotlight", "&rank=abs&by=pattern&k=20"}},
+                           {{"answer", ""}, {"spotlight", "&rank=influence&by=sample&k=10"}}};
 
 struct clicks {
     const struct bench *bench;
@@ -40,25 +41,20 @@ static void *get(void *job)
 }
 
 /* All requests of a step at the same time, as a browser sends them. */
-static void ask_step(struct clicks *clicks, const char *const *step, uint32_t sample)
+static void ask_step(struct clicks *clicks, unsigned step, uint32_t sample)
 {
     struct request requests[AT_ONCE];
     pthread_t threads[AT_ONCE];
-    size_t n = 0;
 
-    for (; n < AT_ONCE && step[n]; n++) {
-        int at = snprintf(requests[n].path, sizeof requests[n].path, "/api/v1/runs/%s/",
-                          clicks->asker->run->fingerprint);
-
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral" /* of the table above */
-        snprintf(requests[n].path + at, sizeof requests[n].path - (size_t)at, step[n], sample);
-#pragma GCC diagnostic pop
-        requests[n].client = &clicks->clients[n];
-        if (pthread_create(&threads[n], NULL, get, &requests[n]))
+    for (size_t i = 0; i < AT_ONCE; i++) {
+        requests[i].client = &clicks->clients[i];
+        snprintf(requests[i].path, sizeof requests[i].path, "/api/v1/runs/%s/%s?sample=%u%s",
+                 clicks->asker->run->fingerprint, steps[step][i].resource, sample,
+                 steps[step][i].more);
+        if (pthread_create(&threads[i], NULL, get, &requests[i]))
             exit(1);
     }
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < AT_ONCE; i++)
         pthread_join(threads[i], NULL);
 }
 
@@ -68,7 +64,7 @@ static void click(void *job)
     uint32_t sample = clicks->asker->ids[clicks->next++ % clicks->asker->n_ids];
 
     for (unsigned step = 0; step < clicks->n_steps; step++)
-        ask_step(clicks, steps[step], sample);
+        ask_step(clicks, step, sample);
 }
 
 static void scan_keys(const struct clicks *clicks, uint32_t layer)

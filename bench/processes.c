@@ -10,7 +10,7 @@
 #include "core/base/clock.h"
 
 #define MOST 3  /* processes, and shards */
-#define LAYER 2 /* that is asked about */
+#define LAYER 2u /* that is asked about */
 #define PLAIN 9 /* requests a round, each of another sample */
 #define WARM 3  /* before: layers are copied into memory */
 
@@ -121,7 +121,7 @@ static void bench_run(const struct bench *bench, const char *path, const char *f
     char title[128];
 
     must(kl_run_open(path, 0, &run, &err), &err);
-    snprintf(title, sizeof title, "Processes that share %.0f patterns, layer %d",
+    snprintf(title, sizeof title, "Processes that share %.0f patterns, layer %u",
              (double)run->history.n_patterns, LAYER);
     snprintf(job.fingerprint, sizeof job.fingerprint, "%s", run->fingerprint);
     kl_run_close(run);

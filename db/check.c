@@ -167,7 +167,7 @@ static enum kl_status check_fingerprint(const char *path, struct kl_error *err)
 {
     sqlite3 *db = NULL;
     sqlite3_stmt *statement = NULL;
-    char fingerprint[17];
+    char fingerprint[17] = "";
     const char *stored = NULL;
     int row = 0;
     enum kl_status status = kl_db_open(path, KL_OPEN_IMMUTABLE, &db, err);
