@@ -266,6 +266,7 @@ test('the map has every sample, rings what is asked about and what is lit, and a
 });
 
 test('keys go over the map from one sample to the next, tell which, and ask about it', async () => {
+  await page.mouse.move(1, 1); // off the map, where it clicked last
   await open('/q/test/strokes/5');
   await page.locator('#panels').scrollIntoViewIfNeeded();
   await page.locator('#map-points').focus();

@@ -127,6 +127,7 @@ function takePointer({canvas, run, map, place, redrawn, actions}) {
     hidePreview();
   };
   canvas.addEventListener('mousemove', (/** @type {MouseEvent} */ event) => {
+    if (look.pointed >= 0 && !event.movementX && !event.movementY) return; // the page moved, under a pointer at rest
     if (look.pointed >= 0) { // by keys, until now
       look.pointed = -1;
       redrawn();
@@ -140,7 +141,7 @@ function takePointer({canvas, run, map, place, redrawn, actions}) {
       else showPreview(run, i, event, outputName(run, map.target[i]));
     });
   });
-  canvas.addEventListener('mouseleave', hide);
+  canvas.addEventListener('mouseleave', () => look.pointed >= 0 || hide()); // what keys point at stays
   canvas.addEventListener('click', (/** @type {MouseEvent} */ event) => {
     const i = at(event);
     hide();
