@@ -21,6 +21,7 @@ test('all runs stand on one page, with their curves, and open from there', async
   assert.equal((await page.$$('#runs .plot canvas')).length, 4); // of samples, and of texts, which share no axis
   const {curve} = await api('', first);
   await page.click('#runs .chart details summary');
+  await page.waitForSelector('#runs .chart details table tbody tr'); // made when it is opened
   const numbers = await page.$$eval('#runs .chart details table tbody tr', (rows) => rows.map((row) => [...row.children].map((cell) => cell.textContent)));
   assert.ok(numbers.length >= curve.length && curve.every(({step}) => numbers.some(([at]) => Number(at.replaceAll(',', '')) === step)), JSON.stringify(numbers.slice(0, 3)));
   await choose(() => page.click(`#open-run-${second}`));
