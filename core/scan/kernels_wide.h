@@ -340,15 +340,15 @@ TARGET static size_t count_bits(const uint8_t *bits, size_t n_bytes)
     {                                                                                              \
         for (size_t j = 0; j < width; j += LANES) {                                                \
             vector ways[WAYS] = {load_f32(sums + j), zero(), zero(), zero()};                      \
+            const type *column = rows + j;                                                         \
             size_t i = 0;                                                                          \
                                                                                                    \
             for (; i + WAYS <= n; i += WAYS)                                                       \
-                UNROLLED for (size_t k = 0; k < WAYS; k++) ways[k] =                               \
-                    fma_of(LOAD(rows + which[i + k] * width + j), all_of(weights[which[i + k]]),   \
-                           ways[k]);                                                               \
+                UNROLLED for (size_t k = 0; k < WAYS; k++) ways[k] = fma_of(                       \
+                    LOAD(column + which[i + k] * width), all_of(weights[which[i + k]]), ways[k]);  \
             for (; i < n; i++)                                                                     \
                 ways[0] =                                                                          \
-                    fma_of(LOAD(rows + which[i] * width + j), all_of(weights[which[i]]), ways[0]); \
+                    fma_of(LOAD(column + which[i] * width), all_of(weights[which[i]]), ways[0]);   \
             store_f32(add(add(ways[0], ways[1]), add(ways[2], ways[3])), sums + j);                \
         }                                                                                          \
     }

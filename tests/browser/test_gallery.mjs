@@ -266,7 +266,6 @@ test('the map has every sample, rings what is asked about and what is lit, and a
 });
 
 test('keys go over the map from one sample to the next, tell which, and ask about it', async () => {
-  await page.mouse.move(1, 1); // off the map, where it clicked last
   await open('/q/test/strokes/5');
   await page.locator('#panels').scrollIntoViewIfNeeded();
   await page.locator('#map-points').focus();
@@ -280,6 +279,10 @@ test('keys go over the map from one sample to the next, tell which, and ask abou
     seen.push(sample);
   }
   assert.ok(seen.length >= 3, String(seen));
+  for (const type of ['mousemove', 'mouseleave']) // a pointer at rest, under which the page moves
+    await page.dispatchEvent('#map-points', type, {movementX: 0, movementY: 0});
+  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+  assert.equal(Number(await page.getAttribute('.preview:not([hidden])', 'data-sample')), seen.at(-1));
   const told = /^(\w+)\/strokes\/(\d+), /.exec(await page.textContent('#said'));
   assert.equal(world.details[0].datasets[0].splits[told[1]].first_sample + Number(told[2]), seen.at(-1));
   await choose(() => page.keyboard.press('Enter'));

@@ -82,16 +82,20 @@ def test_a_new_file_holds_the_same_numbers():
             assert rows == others, (name, before)
 
 
-def agree(mine, stored, where):
-    """The same, but for what sums of float32 in another order round; and, on another kind of machine, its arithmetic."""
+# Members that are made of float32 sums over patterns, which were added up in another order.
+SUMS = ("contributions", "correction", "max_abs_error")
+
+
+def agree(mine, stored, where, is_sum=False):
+    """The same to the last digit, on the kind of machine that the stored answers are of; sums of float32 but for their rounding."""
     if isinstance(stored, dict):
         for key, value in stored.items():
-            agree(mine[key], value, f"{where}.{key}")
+            agree(mine[key], value, f"{where}.{key}", is_sum or key in SUMS)
     elif isinstance(stored, list):
         assert len(mine) == len(stored), where
         for i, value in enumerate(stored):
-            agree(mine[i], value, f"{where}[{i}]")
-    elif isinstance(stored, float):
+            agree(mine[i], value, f"{where}[{i}]", is_sum)
+    elif isinstance(stored, float) and (is_sum or platform.machine() != "x86_64"):
         most = 1e-6 if platform.machine() == "x86_64" else 1e-4
         assert abs(mine - stored) <= most * (1 + abs(stored)), (where, mine, stored)
     else:
