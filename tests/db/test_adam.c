@@ -404,6 +404,7 @@ START_TEST(a_sweep_in_little_room_is_the_same)
 
         for (uint32_t layer = 0; layer < 3; layer++) {
             struct sums large = {0}, little = {0};
+            unsigned n_off = 0;
             struct kl_sweep sweep = {.pool = opened.pool,
                                      .history = &opened.run->history,
                                      .layer = layer,
@@ -421,10 +422,17 @@ START_TEST(a_sweep_in_little_room_is_the_same)
             ck_assert_uint_eq(large.n_segments, 1);
             ck_assert_uint_gt(little.n_begun, 1);
             ck_assert_uint_gt(little.n_segments, 5);
-            for (uint32_t j = 0; j < sweep.n; j++)
-                for (uint32_t i = 0; i <= opened.run->training.shape.inputs[layer]; i++)
-                    /* sums of float32 in another order, in steps that Adam divides */
-                    ck_assert_double_eq_tol(little.weights[j][i], large.weights[j][i], 1e-5);
+            /* Sums of float32 in another order: only where a gradient nearly cancels, which Adam
+             * divides by, do they differ by more. */
+            for (uint32_t j = 0; j < sweep.n; j++) {
+                for (uint32_t i = 0; i <= opened.run->training.shape.inputs[layer]; i++) {
+                    double off = fabs((double)(little.weights[j][i] - large.weights[j][i]));
+
+                    ck_assert_double_le(off, 1e-5);
+                    n_off += off > 1e-6;
+                }
+            }
+            ck_assert_uint_le(n_off, 1);
         }
         close_run(&opened);
     }

@@ -46,9 +46,9 @@ def compare(path, name, number, expected, rank):
     found = json.loads(tap.succeed("query", path, "--sample", name, "--layer", number, "--rank", rank, "--top", 100, "--json"))
     lit = found["spotlight"] if "spotlight" in found else [place for passage in found["passages"] for place in passage["places"]]
     assert len(lit) > 20
-    for one in lit:  # Adam divides by gradients that nearly cancel, which the program sums in float32, and this in float64
-        assert abs(one["contribution"] - expected[one["pattern"]]) < 3e-3 * np.abs(expected).max(), \
-            (number, one, expected[one["pattern"]], np.abs(expected).max())
+    # Adam divides by gradients that nearly cancel, which the program sums in float32, and this in float64: some may be further off.
+    off = [abs(one["contribution"] - expected[one["pattern"]]) / np.abs(expected).max() for one in lit]
+    assert max(off) < 3e-3 and sum(one >= 1e-3 for one in off) <= len(lit) // 20, (number, sorted(off))
 
 
 def compare_network(path, answer):
