@@ -153,6 +153,7 @@ int main(int argc, char **argv)
     struct kl_error err;
     const char *dataset;
 
+    kl_blas_suit_processor(argv); /* and the peers' */
     if (argc < 4) {
         fprintf(stderr, "usage: bench KEYLIGHT PYTHON PEERS.PY [opening] [training] [requests] "
                         "[adam] [growth] [report] [peers] [processes]\n");

@@ -10,6 +10,7 @@
 #include "cli/options/options.h"
 #include "cli/remedy.h"
 #include "config.h"
+#include "core/base/blas.h"
 #include "core/scan/kernels.h"
 
 struct command {
@@ -127,6 +128,7 @@ int main(int argc, char **argv)
     struct kl_error err = {0};
     enum kl_status status;
 
+    kl_blas_suit_processor(argv);
     raise_limit();
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is told as a full disk is */
     status = kl_job_join(argc, argv, &err);

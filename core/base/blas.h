@@ -9,6 +9,17 @@
  * on libraries other than OpenBLAS. Call before other threads start. */
 void kl_blas_single_thread(void);
 
+/* OpenBLAS chooses its kernels by the processor's model, as it is loaded. Of one that it does not
+ * know, as younger than itself, it takes those of 2004, without AVX: a fourth of the speed. The
+ * name of a core, as its variable OPENBLAS_CORETYPE takes it, that is right for this processor
+ * where chosen, the name of what it took, is one without AVX2 and the processor has more; otherwise
+ * NULL. Thread-safe. */
+const char *kl_blas_better_core(const char *chosen);
+
+/* If there is a better core and nobody has set the variable, starts this program again with it;
+ * where it cannot, or need not, returns. argv is main's; call first of all. */
+void kl_blas_suit_processor(char **argv);
+
 /* A thread that calls OpenBLAS takes 128 MiB of address space, and where it cannot have them it
  * tries for ever. So that much is kept free for so many threads that may call it at once
  * (kl_memory_reserve). Call before other threads start. Errors: KL_ERR_MEMORY. */

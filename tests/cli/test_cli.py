@@ -1,7 +1,9 @@
 """The command line as a person meets it: help, results, and one sentence for every mistake."""
 import contextlib
+import ctypes
 import json
 import os
+import platform
 import re
 import resource
 import shutil
@@ -16,6 +18,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 import numpy as np  # noqa: E402
 import made_data  # noqa: E402
 import tap  # noqa: E402
+from client import Server  # noqa: E402
 from reader import sign  # noqa: E402
 
 RUN = None
@@ -437,6 +440,28 @@ def test_every_command_has_a_page_of_the_manual_with_examples_that_it_takes():
             file.write(".TH KEYLIGHT 1\n.SH NAME\nkeylight\\-query \\- ask\n" + tap.succeed("query", "--help=man"))
         done = subprocess.run(["man", "--warnings", "-E", "UTF-8", "-l", page], capture_output=True, text=True, env={**os.environ, "MANWIDTH": "80"})
         assert done.returncode == 0 and not done.stderr and "keylight query RUN --sample SPLIT/DATASET/INDEX" in done.stdout, done.stderr
+
+
+def test_openblas_is_told_of_a_processor_that_it_does_not_know():
+    """Where it takes one with AVX2 for one without; otherwise, or where somebody has chosen, nothing changes."""
+    if platform.machine() != "x86_64":
+        return
+    library = ctypes.CDLL("libopenblas.so.0")
+    library.openblas_get_corename.restype = ctypes.c_char_p
+    with open("/proc/cpuinfo", encoding="ascii") as file:
+        flags = set(re.search(r"^flags\s*: (.*)$", file.read(), re.M)[1].split())
+    chosen = library.openblas_get_corename().decode()
+    better = None
+    if "OPENBLAS_CORETYPE" not in os.environ and chosen not in ("Haswell", "Excavator", "Zen", "SkylakeX", "Cooperlake", "SapphireRapids"):
+        better = "SkylakeX" if "avx512vl" in flags else "Haswell" if "avx2" in flags else None
+    for environment, core in (({}, better or os.environ.get("OPENBLAS_CORETYPE")), ({"OPENBLAS_CORETYPE": "Prescott"}, "Prescott")):
+        server = Server(RUN, environment=environment)
+        with open(f"/proc/{server.process.pid}/environ", encoding="utf-8") as file:
+            told = dict(line.partition("=")[::2] for line in file.read().split("\0") if line)
+        with open(f"/proc/{server.process.pid}/comm", encoding="utf-8") as file:
+            assert file.read().strip() == os.path.basename(tap.KEYLIGHT)
+        server.stop()
+        assert told.get("OPENBLAS_CORETYPE") == core, (chosen, told.get("OPENBLAS_CORETYPE"))
 
 
 def completed(*words):
