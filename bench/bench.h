@@ -21,7 +21,7 @@ struct bench {
 void bench_opening(const struct bench *bench);
 
 /* A whole training with and without recording, to a file at path, which is removed again. */
-void bench_training(const char *dataset, const char *path);
+void bench_training(struct kl_pool *pool, const char *dataset, const char *path);
 
 /* Memory of the process while nothing is resident. */
 void bench_streaming_memory(const struct bench *bench);

@@ -118,8 +118,6 @@ static void run_parts(struct bench *bench, const char *dataset, int argc, char *
 {
     if (is_wanted(argc, argv, "opening"))
         bench_opening(bench);
-    if (is_wanted(argc, argv, "training"))
-        bench_training(dataset, TRAINED);
     bench->streamed = open_run(bench, bench->path);
     note_number("patterns", (double)bench->streamed->history.n_patterns);
     bench_size(bench);
@@ -128,9 +126,11 @@ static void run_parts(struct bench *bench, const char *dataset, int argc, char *
     load(bench, bench->resident);
     if (is_wanted(argc, argv, "peers"))
         bench_peers(bench, KEYS);
-    kl_blas_single_thread(); /* as the server and the report have it */
+    kl_blas_single_thread(); /* as keylight has it */
     bench_scans(bench);
     bench_best(bench);
+    if (is_wanted(argc, argv, "training"))
+        bench_training(bench->pool, dataset, TRAINED);
     if (is_wanted(argc, argv, "processes")) {
         make_run(bench, SMALL_RUN, dataset, " --steps 500");
         bench_processes(bench, SMALL_RUN);

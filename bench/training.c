@@ -10,6 +10,7 @@
 #define PAIRS FEW_ROUNDS
 
 struct job {
+    struct kl_pool *pool;
     struct kl_training training;
     struct kl_collection data;
     const char *path; /* of the history, or NULL */
@@ -29,15 +30,16 @@ static void train(void *argument)
              &err);
         recorder = kl_writer_recorder(writer);
     }
-    must(kl_train(&job->training, &job->data, &state, job->path ? &recorder : NULL, NULL, &err),
+    must(kl_train(job->pool, &job->training, &job->data, &state, job->path ? &recorder : NULL, NULL,
+                  &err),
          &err);
     kl_writer_close(writer);
     kl_training_state_clear(&state);
 }
 
-void bench_training(const char *dataset, const char *path)
+void bench_training(struct kl_pool *pool, const char *dataset, const char *path)
 {
-    struct job plain = {.data = {1, {NULL}, KL_HEADS_SHARED}}, recorded;
+    struct job plain = {.pool = pool, .data = {1, {NULL}, KL_HEADS_SHARED}}, recorded;
     struct timed timed[] = {{.run = train, .job = &plain}, {.run = train, .job = &recorded}};
     const char *const *datasets;
     struct kl_error err;

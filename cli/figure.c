@@ -10,7 +10,6 @@
 #include "cli/job/job.h"
 #include "cli/options/options.h"
 #include "cli/session.h"
-#include "core/base/blas.h"
 
 #define DEFAULT_VIEW "strips"
 
@@ -150,7 +149,6 @@ enum kl_status kl_cli_figure(int argc, char **argv, struct kl_error *err)
 
     if (status || request.helped)
         return status;
-    kl_blas_single_thread();
     status = kl_session_open(request.path, &session, err);
     if (!status)
         status = kl_asking_find(&request.asking, session.run, err);

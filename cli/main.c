@@ -129,6 +129,7 @@ int main(int argc, char **argv)
     enum kl_status status;
 
     kl_blas_suit_processor(argv);
+    kl_blas_single_thread();
     raise_limit();
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is told as a full disk is */
     status = kl_job_join(argc, argv, &err);

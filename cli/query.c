@@ -11,7 +11,6 @@
 #include "cli/output/query_text.h"
 #include "cli/session.h"
 #include "core/explain/attention.h"
-#include "core/base/blas.h"
 #include "core/base/clock.h"
 #include "core/base/memory.h"
 #include "db/run.h"
@@ -218,7 +217,6 @@ enum kl_status kl_cli_query(int argc, char **argv, struct kl_error *err)
 
     if (status || request.helped)
         return status;
-    kl_blas_single_thread();
     status = kl_session_open(request.path, &session, err);
     if (!status)
         status = kl_asking_find(&request.asking, session.run, err);

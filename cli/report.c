@@ -11,7 +11,6 @@
 #include "cli/output/report_html.h"
 #include "cli/session.h"
 #include "cli/output/text_output.h"
-#include "core/base/blas.h"
 #include "core/explain/many/report.h"
 #include "api/answers.h"
 
@@ -314,7 +313,6 @@ enum kl_status kl_cli_report(int argc, char **argv, struct kl_error *err)
 
     if (status || request.helped)
         return status;
-    kl_blas_single_thread();
     status = kl_session_open(request.path, &session, err);
     if (status)
         goto out;

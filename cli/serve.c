@@ -424,7 +424,6 @@ enum kl_status kl_cli_serve(int argc, char **argv, struct kl_error *err)
     signal(SIGPIPE, SIG_IGN);
     signal(SIGCHLD, SIG_IGN); /* the browser's end is nobody's concern */
     kl_memory_share_pools();
-    kl_blas_single_thread();
     kl_runs_survive();
     status = kl_run_files_find(argv + 1, (size_t)request.n_runs, &files, err);
     if (!status) /* workers, requests, and this one */

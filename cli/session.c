@@ -9,8 +9,7 @@
 
 enum kl_status kl_session_open(const char *path, struct kl_session *session, struct kl_error *err)
 {
-    /* workers, the library's own threads, and this one */
-    enum kl_status status = kl_blas_reserve(2 * kl_pool_processors() + 1, err);
+    enum kl_status status = kl_blas_reserve(kl_pool_processors() + 1, err); /* workers, and this */
 
     if (!status)
         status = kl_pool_create(0, &session->pool, err);

@@ -9,7 +9,6 @@
 #include "cli/output/names.h"
 #include "cli/output/progress.h"
 #include "cli/session.h"
-#include "core/base/blas.h"
 #include "core/data/csv.h"
 #include "core/explain/many/suspects.h"
 #include "api/answers.h"
@@ -214,7 +213,6 @@ enum kl_status kl_cli_suspects(int argc, char **argv, struct kl_error *err)
 
     if (status || request.helped)
         return status;
-    kl_blas_single_thread();
     status = kl_session_open(request.path, &session, err);
     if (status)
         goto out;

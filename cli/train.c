@@ -200,12 +200,15 @@ static enum kl_status train(struct kl_train_request *request, struct kl_error *e
     struct kl_collection data = {0};
     struct kl_training_state state = {0};
     struct kl_writer *writer = NULL;
+    struct kl_pool *pool = NULL;
     struct kl_recorder recorder;
     struct kl_progress progress;
     struct kl_meter meter = {0};
     char output[4096];
-    enum kl_status status = kl_blas_reserve(2 * kl_pool_processors() + 1, err);
+    enum kl_status status = kl_blas_reserve(kl_pool_processors() + 1, err);
 
+    if (!status) /* workers, and this thread */
+        status = kl_pool_create(0, &pool, err);
     if (status)
         return status;
     if (request->resume) {
@@ -221,7 +224,7 @@ static enum kl_status train(struct kl_train_request *request, struct kl_error *e
         kl_meter_start(&meter, request->training.n_steps, state.steps_done, request->quiet);
         recorder = kl_writer_recorder(writer);
         progress = kl_meter_progress(&meter);
-        status = kl_train(&request->training, &data, &state, &recorder, &progress, err);
+        status = kl_train(pool, &request->training, &data, &state, &recorder, &progress, err);
         kl_meter_end(&meter);
         if (status)
             tell_failure(request, output, writer, err);
@@ -234,6 +237,7 @@ static enum kl_status train(struct kl_train_request *request, struct kl_error *e
         print_result(output, &request->training, kl_now_ms() / 1e3 - meter.started);
     kl_training_state_clear(&state);
     kl_collection_clear(&data);
+    kl_pool_free(pool);
     return status;
 }
 

@@ -83,8 +83,9 @@ static int agrees(const struct kl_sample *stored, const struct kl_prediction *co
 }
 
 /* The stored predictions of one split against the network's; counts the right ones stored. */
-static enum kl_status check_split(struct kl_run *run, struct kl_sample_place first,
-                                  uint32_t *n_right, struct kl_error *err)
+static enum kl_status check_split(struct kl_pool *pool, struct kl_run *run,
+                                  struct kl_sample_place first, uint32_t *n_right,
+                                  struct kl_error *err)
 {
     const struct kl_dataset *dataset = run->data.datasets[first.dataset];
     uint32_t base = kl_collection_id(&run->data, first), count = dataset->splits[first.split].count;
@@ -94,7 +95,7 @@ static enum kl_status check_split(struct kl_run *run, struct kl_sample_place fir
 
     *n_right = 0;
     if (!status)
-        status = run->final->shape.model->evaluate(run->final, &run->data, first.dataset,
+        status = run->final->shape.model->evaluate(pool, run->final, &run->data, first.dataset,
                                                    first.split, &evaluation, predictions, err);
     for (uint32_t i = 0; !status && i < count; i++) {
         struct kl_sample sample = {0};
@@ -129,7 +130,8 @@ static enum kl_status check_curve(const struct kl_run *run, uint32_t dataset, ui
                    run->path, n_right / count);
 }
 
-static enum kl_status check_predictions(struct kl_run *run, struct kl_error *err)
+static enum kl_status check_predictions(struct kl_pool *pool, struct kl_run *run,
+                                        struct kl_error *err)
 {
     enum kl_status status = kl_images_read(run->private->db, &run->data, err);
 
@@ -137,7 +139,7 @@ static enum kl_status check_predictions(struct kl_run *run, struct kl_error *err
         uint32_t n_right = 0;
 
         for (int split = 0; !status && split < KL_N_SPLITS; split++)
-            status = check_split(run, (struct kl_sample_place){d, (enum kl_split)split, 0},
+            status = check_split(pool, run, (struct kl_sample_place){d, (enum kl_split)split, 0},
                                  &n_right, err);
         if (!status) /* the last split is the test split */
             status = check_curve(run, d, n_right, err);
@@ -146,12 +148,13 @@ static enum kl_status check_predictions(struct kl_run *run, struct kl_error *err
 }
 
 /* The last point of a text's training curve against the final network. */
-static enum kl_status check_text(const struct kl_run *run, struct kl_error *err)
+static enum kl_status check_text(struct kl_pool *pool, const struct kl_run *run,
+                                 struct kl_error *err)
 {
     const struct kl_run_curve_point *last = run->n_curve ? &run->curve[run->n_curve - 1] : NULL;
     struct kl_evaluation evaluation;
     enum kl_status status = run->final->shape.model->evaluate(
-        run->final, &run->data, 0, KL_SPLIT_TEST, &evaluation, NULL, err);
+        pool, run->final, &run->data, 0, KL_SPLIT_TEST, &evaluation, NULL, err);
 
     if (!status && (!last || last->step != run->training.n_steps ||
                     fabs(last->loss - evaluation.loss) > LOSS_TOLERANCE))
@@ -279,7 +282,7 @@ static enum kl_status check_order(const struct kl_run *run, struct kl_error *err
     return status;
 }
 
-enum kl_status kl_check_run(struct kl_run *run, struct kl_error *err)
+enum kl_status kl_check_run(struct kl_pool *pool, struct kl_run *run, struct kl_error *err)
 {
     enum kl_status status = check_fingerprints(run, err);
 
@@ -292,9 +295,9 @@ enum kl_status kl_check_run(struct kl_run *run, struct kl_error *err)
     if (!run->final->shape.model->evaluate)
         status = check_queries(run, err); /* what it says of others nobody here can find out */
     else if (run->final->shape.model->has_predictions)
-        status = check_predictions(run, err);
+        status = check_predictions(pool, run, err);
     else
-        status = check_text(run, err);
+        status = check_text(pool, run, err);
     if (!status)
         status = check_shards(run, err);
     return status || kl_run_is_recorded(run) ? status : check_order(run, err);

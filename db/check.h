@@ -12,10 +12,11 @@ enum kl_status kl_check_rows(const char *path, struct kl_error *err);
 
 /* The fingerprint of each file over its rows, whether all shards are there (KL_ERR_INPUT), and all
  * predictions and the last accuracies, or, of a text, the last test loss, against what the final
- * network says (images are read into run->data); and the order of the patterns, unless a framework
- * chose it, against what the settings make of the samples. Not while the run is used otherwise.
- * Errors: KL_ERR_DAMAGED, KL_ERR_IO, KL_ERR_MEMORY.
+ * network says, over a pool's workers or, if it is NULL, in the caller's thread (images are read
+ * into run->data); and the order of the patterns, unless a framework chose it, against what the
+ * settings make of the samples. Not while the run is used otherwise. Errors: KL_ERR_DAMAGED,
+ * KL_ERR_IO, KL_ERR_MEMORY.
  */
-enum kl_status kl_check_run(struct kl_run *run, struct kl_error *err);
+enum kl_status kl_check_run(struct kl_pool *pool, struct kl_run *run, struct kl_error *err);
 
 #endif

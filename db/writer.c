@@ -454,7 +454,7 @@ enum kl_status kl_writer_complete(const char *path, struct kl_error *err)
         status = prepare_statements(&writer, err);
     if (!status) {
         writer.training.n_steps = state.steps_done; /* so that all that is left is to finish */
-        status = kl_train(&writer.training, &data, &state, &recorder, NULL, err);
+        status = kl_train(NULL, &writer.training, &data, &state, &recorder, NULL, err);
     }
     close_file(&writer);
     kl_training_state_clear(&state);

@@ -391,7 +391,7 @@ static enum kl_status retrain(const struct kl_errand *errand, struct kl_run *run
                                    errand->n_marked, without, err);
     retraining.without = without;
     if (!status)
-        status = kl_retrain_without(&run->training, &run->history, inquiry, &retraining, work,
+        status = kl_retrain_without(pool, &run->training, &run->history, inquiry, &retraining, work,
                                     retrained, err);
     kl_inquiry_free(inquiry);
     free(without);
@@ -399,7 +399,8 @@ static enum kl_status retrain(const struct kl_errand *errand, struct kl_run *run
 }
 
 static enum kl_status walk(const struct kl_errand *errand, const struct kl_run *run,
-                           const struct kl_work *work, double **influences, struct kl_error *err)
+                           struct kl_pool *pool, const struct kl_work *work, double **influences,
+                           struct kl_error *err)
 {
     uint32_t targets[KL_WALK_QUERIES];
     const struct kl_walk_queries queries = {errand->n_samples, errand->samples, targets};
@@ -410,8 +411,8 @@ static enum kl_status walk(const struct kl_errand *errand, const struct kl_run *
         return status; /* process 0 walks: it takes no history */
     for (uint32_t q = 0; q < queries.n; q++)
         targets[q] = kl_collection_target(&run->data, queries.samples[q]);
-    return kl_walk_back(&run->training, &run->data, run->initial, &queries, &errand->truth.walk,
-                        work, *influences, err);
+    return kl_walk_back(pool, &run->training, &run->data, run->initial, &queries,
+                        &errand->truth.walk, work, *influences, err);
 }
 
 static enum kl_status count_votes(const struct kl_history *history, struct kl_pool *pool,
@@ -449,7 +450,7 @@ enum kl_status kl_errand_do(const struct kl_errand *errand, struct kl_run *run,
     if (errand->kind == KL_ERRAND_TRUTH)
         return kl_truth_measure(pool, &run->training, &run->history, &errand->truth, work,
                                 &result->truth, &result->notes, err);
-    status = walk(errand, run, work, &result->influences, err);
+    status = walk(errand, run, pool, work, &result->influences, err);
     result->walk_seconds = (kl_now_ms() - started) / 1e3;
     return status;
 }

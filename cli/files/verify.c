@@ -282,7 +282,7 @@ enum kl_status kl_cli_verify(int argc, char **argv, struct kl_error *err)
     if (!status)
         status = open_checked(path, &session, err);
     if (!status)
-        status = kl_check_run(session.run, err);
+        status = kl_check_run(session.pool, session.run, err);
     if (!status) {
         printf("%s: %llu patterns of %u steps, structure and fingerprint in order.\n", path,
                (unsigned long long)session.run->history.n_all, session.run->training.n_steps);

@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -11,6 +12,9 @@
 
 #define WORKERS_MAX 256
 #define PART_MIN 4096 /* less than that is not worth a task */
+/* How long a thread looks for what will come soon before it sleeps: what one task of a training
+ * leaves for the next comes in some 20 us, and to sleep and be woken takes longer. */
+#define LOOKS_US 50
 
 struct worker {
     struct kl_pool *pool;
@@ -25,6 +29,7 @@ struct job {
     kl_pool_task task;
     void *argument;
     unsigned next_task, n_tasks, n_running;
+    atomic_int is_done;    /* for who looks without the lock */
     struct kl_error error; /* the first */
     pthread_cond_t done;
     struct job *next;
@@ -35,8 +40,8 @@ struct kl_pool {
     pthread_cond_t work, ended; /* ended: a task, while somebody waits for that */
     unsigned n_workers, n_settling;
     int stopping;
-    struct job *first, **end; /* jobs with tasks to begin, in the order they came; only the first
-                                 one's have begun */
+    struct job *first, **end; /* jobs with tasks to begin, in the order they came */
+    atomic_int has_first;     /* for who looks without the lock */
     struct worker workers[WORKERS_MAX];
     pthread_mutex_t share_lock; /* of the requests */
     pthread_cond_t shared;
@@ -49,44 +54,77 @@ struct kl_pool {
     double last_end, last_took;      /* ms */
 };
 
-/* Takes the first job out, no more of whose tasks are to begin. */
-static void drop_first(struct kl_pool *pool)
+/* The worker that this thread is, or NULL. */
+static _Thread_local struct worker *this_worker;
+
+/* Looks at a flag for a while, in vain or not. */
+static void look(const atomic_int *flag)
 {
-    pool->first = pool->first->next;
-    if (!pool->first)
-        pool->end = &pool->first;
+    double end = kl_now_ms() + LOOKS_US / 1e3;
+
+    while (!atomic_load_explicit(flag, memory_order_relaxed) && kl_now_ms() < end) {
+#ifdef __x86_64__
+        __builtin_ia32_pause(); /* the other half of the core goes first */
+#endif
+    }
 }
 
-/* Does the next task. Holds the lock, but for the task itself. */
-static void do_task(struct worker *worker)
+static void put_job(struct kl_pool *pool, struct job *job)
+{
+    *pool->end = job;
+    pool->end = &job->next;
+    atomic_store_explicit(&pool->has_first, 1, memory_order_relaxed);
+}
+
+/* Takes a job out, no more of whose tasks are to begin. */
+static void drop_job(struct kl_pool *pool, const struct job *job)
+{
+    struct job **link = &pool->first;
+
+    while (*link != job)
+        link = &(*link)->next;
+    *link = job->next;
+    if (!*link)
+        pool->end = link;
+    atomic_store_explicit(&pool->has_first, pool->first != NULL, memory_order_relaxed);
+}
+
+/* Does the job's next task. Holds the lock, but for the task itself. */
+static void do_task(struct worker *worker, struct job *job)
 {
     struct kl_pool *pool = worker->pool;
-    struct job *job = pool->first;
     unsigned task = job->next_task++;
     struct kl_error error = {0};
     enum kl_status status;
 
     job->n_running++;
     if (job->next_task == job->n_tasks)
-        drop_first(pool);
-    worker->is_busy = 1;
-    worker->n_begun++;
+        drop_job(pool, job);
     pthread_mutex_unlock(&pool->lock);
     status = job->task(job->argument, worker->number, task, &error);
     pthread_mutex_lock(&pool->lock);
-    worker->is_busy = 0;
-    if (pool->n_settling)
-        pthread_cond_broadcast(&pool->ended);
     job->n_running--;
     if (status && !job->error.status) {
         job->error = error;
-        if (job->next_task < job->n_tasks) { /* it is still the first */
+        if (job->next_task < job->n_tasks) {
             job->next_task = job->n_tasks;
-            drop_first(pool);
+            drop_job(pool, job);
         }
     }
-    if (job->next_task == job->n_tasks && job->n_running == 0)
+    if (job->next_task == job->n_tasks && job->n_running == 0) {
+        atomic_store_explicit(&job->is_done, 1, memory_order_relaxed);
         pthread_cond_signal(&job->done);
+    }
+}
+
+/* Waits for work. Holds the lock, but while it looks and sleeps. */
+static void wait_for_work(struct kl_pool *pool)
+{
+    pthread_mutex_unlock(&pool->lock);
+    look(&pool->has_first);
+    pthread_mutex_lock(&pool->lock);
+    while (!pool->first && !pool->stopping)
+        pthread_cond_wait(&pool->work, &pool->lock);
 }
 
 static void *run_worker(void *argument)
@@ -94,12 +132,19 @@ static void *run_worker(void *argument)
     struct worker *worker = argument;
     struct kl_pool *pool = worker->pool;
 
+    this_worker = worker;
     pthread_mutex_lock(&pool->lock);
     while (!pool->stopping) {
-        if (pool->first)
-            do_task(worker);
-        else
-            pthread_cond_wait(&pool->work, &pool->lock);
+        if (!pool->first) {
+            wait_for_work(pool);
+            continue;
+        }
+        worker->is_busy = 1;
+        worker->n_begun++;
+        do_task(worker, pool->first);
+        worker->is_busy = 0;
+        if (pool->n_settling)
+            pthread_cond_broadcast(&pool->ended);
     }
     pthread_mutex_unlock(&pool->lock);
     return NULL;
@@ -190,16 +235,22 @@ enum kl_status kl_pool_run(struct kl_pool *pool, kl_pool_task task, void *argume
                            unsigned n_tasks, struct kl_error *err)
 {
     struct job job = {.task = task, .argument = argument, .n_tasks = n_tasks};
+    struct worker *worker = this_worker && this_worker->pool == pool ? this_worker : NULL;
 
     if (n_tasks == 0)
         return KL_OK;
     pthread_cond_init(&job.done, NULL);
     pthread_mutex_lock(&pool->lock);
-    *pool->end = &job;
-    /* cppcheck-suppress autoVariables ; the job has left the list when this returns */
-    pool->end = &job.next;
-    for (unsigned i = 0; i < n_tasks && i < pool->n_workers; i++)
+    put_job(pool, &job);
+    for (unsigned i = worker ? 1 : 0; i < n_tasks && i < pool->n_workers; i++)
         pthread_cond_signal(&pool->work);
+    while (worker && job.next_task < n_tasks)
+        do_task(worker, &job);
+    if (worker && job.n_running) { /* it has a processor, which nobody else can use meanwhile */
+        pthread_mutex_unlock(&pool->lock);
+        look(&job.is_done);
+        pthread_mutex_lock(&pool->lock);
+    }
     while (job.next_task < n_tasks || job.n_running)
         pthread_cond_wait(&job.done, &pool->lock);
     pthread_mutex_unlock(&pool->lock);

@@ -24,7 +24,8 @@ unsigned kl_pool_n_workers(const struct kl_pool *pool);
 
 /* Runs tasks 0 .. n_tasks-1 over all workers and waits for the end. The first failure is reported
  * and the tasks not yet begun are dropped. Thread-safe: the tasks of jobs begin in the order in
- * which the jobs came. */
+ * which the jobs came; but a task may run others in its turn, some of which its own worker then
+ * does at once. */
 enum kl_status kl_pool_run(struct kl_pool *pool, kl_pool_task task, void *job, unsigned n_tasks,
                            struct kl_error *err);
 

@@ -1,13 +1,13 @@
 /* Multilayer perceptrons, with an activation f between the layers and softmax at the end.
  *
  *   x_1 = input,  z_l = W_l x_l + b_l,  x_{l+1} = f(z_l),  logits = z_L */
-#include <cblas.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/memory.h"
 #include "core/base/random.h"
+#include "core/models/linear.h"
 #include "core/models/mlp_curvature.h"
 #include "core/models/model.h"
 
@@ -61,23 +61,6 @@ static void initialise(struct kl_network *network, enum kl_initialisation initia
     }
 }
 
-static void layer_forward(const struct kl_network *network, uint32_t l, uint32_t n,
-                          const float *keys, float *outputs)
-{
-    int inputs = (int)network->shape.inputs[l], width = (int)network->shape.outputs[l];
-
-    for (uint32_t i = 0; i < n; i++)
-        memcpy(outputs + (size_t)i * (size_t)width, network->biases[l],
-               (size_t)width * sizeof(float));
-    if (n == 1) { /* a query: a matrix product would copy all weights to another order first */
-        cblas_sgemv(CblasRowMajor, CblasNoTrans, width, inputs, 1, network->weights[l], inputs,
-                    keys, 1, 1, outputs, 1);
-        return;
-    }
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)n, width, inputs, 1, keys, inputs,
-                network->weights[l], inputs, 1, outputs, width);
-}
-
 static void forward(const struct kl_network *network, uint32_t n,
                     struct kl_activations *activations)
 {
@@ -86,7 +69,7 @@ static void forward(const struct kl_network *network, uint32_t n,
 
         float *sums = activations->sums[l] ? activations->sums[l] : activations->keys[l + 1];
 
-        layer_forward(network, l, n, activations->keys[l], sums);
+        kl_linear_forward(activations->pool, network, l, n, activations->keys[l], sums);
         if (l + 1 < network->shape.n_layers)
             kl_activate(network->shape.activation, sums, n_outputs, activations->keys[l + 1]);
     }
@@ -95,32 +78,12 @@ static void forward(const struct kl_network *network, uint32_t n,
 static void back(const struct kl_network *network, uint32_t n, struct kl_activations *activations)
 {
     for (uint32_t l = network->shape.n_layers - 1; l > 0; l--) {
-        int inputs = (int)network->shape.inputs[l], outputs = (int)network->shape.outputs[l];
         size_t n_inputs = (size_t)n * network->shape.inputs[l];
 
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)n, inputs, outputs, 1,
-                    activations->errors[l], outputs, network->weights[l], inputs, 0,
-                    activations->errors[l - 1], inputs);
+        kl_linear_back(activations->pool, network, l, n, activations->errors[l],
+                       activations->errors[l - 1]);
         kl_activation_slope(network->shape.activation, kl_activations_sums(activations, l - 1),
                             n_inputs, activations->errors[l - 1]);
-    }
-}
-
-/* gradient = sum over the rows of errors x keys^T, and of errors for the biases. */
-static void find_gradient(const struct kl_network *network, uint32_t n,
-                          const struct kl_activations *activations, struct kl_network *gradient)
-{
-    for (uint32_t l = 0; l < network->shape.n_layers; l++) {
-        int inputs = (int)network->shape.inputs[l], outputs = (int)network->shape.outputs[l];
-
-        cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, outputs, inputs, (int)n, 1,
-                    activations->errors[l], outputs, activations->keys[l], inputs, 0,
-                    gradient->weights[l], inputs);
-        memset(gradient->biases[l], 0, (size_t)outputs * sizeof(float));
-        for (uint32_t i = 0; i < n; i++)
-            for (int j = 0; j < outputs; j++)
-                gradient->biases[l][j] +=
-                    activations->errors[l][(size_t)i * (size_t)outputs + (size_t)j];
     }
 }
 
@@ -131,8 +94,10 @@ static enum kl_status trainer_create(const struct kl_trainer_settings *settings,
     enum kl_status status =
         kl_activations_create(&settings->shape, settings->streams, &activations, err);
 
-    if (!status)
+    if (!status) {
+        activations->pool = settings->pool;
         *trainer = activations;
+    }
     return status;
 }
 
@@ -161,7 +126,9 @@ static enum kl_status step(void *trainer, const struct kl_network *network,
             memset(activations->errors[last] + (size_t)i * network->shape.outputs[last], 0,
                    network->shape.outputs[last] * sizeof(float));
     back(network, n, activations);
-    find_gradient(network, n, activations, gradient);
+    for (uint32_t l = 0; l <= last; l++)
+        kl_linear_gradient(activations->pool, l, n, activations->errors[l], activations->keys[l], 0,
+                           gradient);
     for (uint32_t l = 0; l <= last; l++) {
         result->keys[l] = activations->keys[l];
         result->errors[l] = activations->errors[l];
@@ -200,8 +167,9 @@ static void judge(const struct kl_activations *activations, const struct kl_imag
     }
 }
 
-static enum kl_status evaluate(const struct kl_network *network, const struct kl_collection *data,
-                               uint32_t number, enum kl_split split, struct kl_evaluation *out,
+static enum kl_status evaluate(struct kl_pool *pool, const struct kl_network *network,
+                               const struct kl_collection *data, uint32_t number,
+                               enum kl_split split, struct kl_evaluation *out,
                                struct kl_prediction *predictions, struct kl_error *err)
 {
     const struct kl_dataset *dataset = data->datasets[number];
@@ -214,6 +182,7 @@ static enum kl_status evaluate(const struct kl_network *network, const struct kl
 
     if (status)
         return status;
+    activations->pool = pool;
     for (uint32_t first = 0; first < set->count; first += EVALUATION_ROWS) {
         uint32_t n = set->count - first < EVALUATION_ROWS ? set->count - first : EVALUATION_ROWS;
 

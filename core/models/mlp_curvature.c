@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "core/base/memory.h"
+#include "core/models/linear.h"
+#include "core/models/product.h"
 
 /* What changes along the direction, one row a sample. */
 struct changes {
@@ -13,22 +15,6 @@ struct changes {
     float *sums[KL_LAYERS_MAX];     /* (n, outputs) of what activations are of */
     float *behind;                  /* (n, widest) errors behind an activation */
 };
-
-/* c (rows, columns) = factor c + a b, or a b^T where b is turned. */
-static void multiply(int rows, int columns, int inner, const float *a, int is_turned,
-                     const float *b, float factor, float *c)
-{
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, is_turned ? CblasTrans : CblasNoTrans, rows, columns,
-                inner, 1, a, inner, b, is_turned ? inner : columns, factor, c, columns);
-}
-
-/* c (columns of a, columns of b) = factor c + a^T b, of n rows each. */
-static void multiply_rows(int n, int a_columns, int b_columns, const float *a, const float *b,
-                          float factor, float *c)
-{
-    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, a_columns, b_columns, n, 1, a, a_columns,
-                b, b_columns, factor, c, b_columns);
-}
 
 /* From the inputs to the logits; slopes: what the rows' errors make of the direction itself. */
 static void go_forward(const struct kl_activations *activations, const struct kl_network *network,
@@ -39,18 +25,15 @@ static void go_forward(const struct kl_activations *activations, const struct kl
 
     memset(slopes, 0, n * sizeof *slopes);
     for (uint32_t l = 0; l < shape->n_layers; l++) {
-        int inputs = (int)shape->inputs[l], outputs = (int)shape->outputs[l];
         float *out = changes->keys[l + 1];
 
+        kl_linear_forward(activations->pool, direction, l, n, activations->keys[l], out);
         for (uint32_t i = 0; i < n; i++)
-            memcpy(out + (size_t)i * shape->outputs[l], direction->biases[l],
-                   shape->outputs[l] * sizeof *out);
-        multiply((int)n, outputs, inputs, activations->keys[l], 1, direction->weights[l], 1, out);
-        for (uint32_t i = 0; i < n; i++)
-            slopes[i] += cblas_sdot(outputs, out + (size_t)i * shape->outputs[l], 1,
+            slopes[i] += cblas_sdot((int)shape->outputs[l], out + (size_t)i * shape->outputs[l], 1,
                                     activations->errors[l] + (size_t)i * shape->outputs[l], 1);
         if (l > 0)
-            multiply((int)n, outputs, inputs, changes->keys[l], 1, network->weights[l], 1, out);
+            kl_multiply(activations->pool, KL_TURNED_B, n, shape->outputs[l], shape->inputs[l],
+                        changes->keys[l], network->weights[l], 1, out);
         if (l + 1 == shape->n_layers)
             return;
         memcpy(changes->sums[l], out, (size_t)n * shape->outputs[l] * sizeof *out);
@@ -86,30 +69,24 @@ static void go_back(const struct kl_activations *activations, const struct kl_ne
                     struct kl_network *product)
 {
     const struct kl_shape *shape = &network->shape;
+    struct kl_pool *pool = activations->pool;
 
     for (uint32_t l = shape->n_layers; l-- > 0;) {
-        int inputs = (int)shape->inputs[l], outputs = (int)shape->outputs[l];
+        size_t inputs = shape->inputs[l], outputs = shape->outputs[l];
 
-        multiply_rows((int)n, outputs, inputs, changes->errors[l], activations->keys[l], 0,
-                      product->weights[l]);
-        memset(product->biases[l], 0, shape->outputs[l] * sizeof(float));
-        for (uint32_t i = 0; i < n; i++)
-            cblas_saxpy(outputs, 1, changes->errors[l] + (size_t)i * shape->outputs[l], 1,
-                        product->biases[l], 1);
+        kl_linear_gradient(pool, l, n, changes->errors[l], activations->keys[l], 0, product);
         if (l == 0)
             return;
-        multiply_rows((int)n, outputs, inputs, activations->errors[l], changes->keys[l], 1,
-                      product->weights[l]);
-        multiply((int)n, inputs, outputs, changes->errors[l], 0, network->weights[l], 0,
-                 changes->errors[l - 1]);
-        multiply((int)n, inputs, outputs, activations->errors[l], 0, direction->weights[l], 1,
-                 changes->errors[l - 1]);
+        kl_multiply(pool, KL_TURNED_A, outputs, inputs, n, activations->errors[l], changes->keys[l],
+                    1, product->weights[l]);
+        kl_linear_back(pool, network, l, n, changes->errors[l], changes->errors[l - 1]);
+        kl_multiply(pool, KL_TURNED_NONE, n, inputs, outputs, activations->errors[l],
+                    direction->weights[l], 1, changes->errors[l - 1]);
         kl_activation_slope(shape->activation, kl_activations_sums(activations, l - 1),
                             (size_t)n * shape->inputs[l], changes->errors[l - 1]);
         if (shape->activation == KL_RELU)
             continue;
-        multiply((int)n, inputs, outputs, activations->errors[l], 0, network->weights[l], 0,
-                 changes->behind);
+        kl_linear_back(pool, network, l, n, activations->errors[l], changes->behind);
         kl_activation_bend(shape->activation, activations->sums[l - 1],
                            (size_t)n * shape->inputs[l], changes->behind, changes->sums[l - 1],
                            changes->errors[l - 1]);

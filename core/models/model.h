@@ -63,6 +63,7 @@ struct kl_minibatch {
 struct kl_trainer_settings {
     struct kl_shape shape;
     uint32_t streams, unroll; /* rows of a step: streams * unroll; unroll is 1 without sequences */
+    struct kl_pool *pool;     /* whose workers share its work; NULL: the caller's thread does all */
     uint64_t seed;            /* of dropout */
     double dropout;           /* share of the last layer's keys that become 0 */
     int records_last;         /* whether the last layer's error signals are wanted, */
@@ -119,12 +120,13 @@ struct kl_model {
                             float *slopes, struct kl_error *err);
     void (*trainer_free)(void *trainer);
 
-    /* A split of a data set; predictions (its count) may be NULL, and are without has_predictions.
-     * An empty split gives accuracy and loss 0. Errors: KL_ERR_MEMORY. */
-    enum kl_status (*evaluate)(const struct kl_network *network, const struct kl_collection *data,
-                               uint32_t dataset, enum kl_split split,
-                               struct kl_evaluation *evaluation, struct kl_prediction *predictions,
-                               struct kl_error *err);
+    /* A split of a data set, over a pool's workers, or NULL; predictions (its count) may be NULL,
+     * and are without has_predictions. An empty split gives accuracy and loss 0. Errors:
+     * KL_ERR_MEMORY. */
+    enum kl_status (*evaluate)(struct kl_pool *pool, const struct kl_network *network,
+                               const struct kl_collection *data, uint32_t dataset,
+                               enum kl_split split, struct kl_evaluation *evaluation,
+                               struct kl_prediction *predictions, struct kl_error *err);
 
     /* Runs a subject through: fills row 0 of keys and logits, and inner if it needs that to go
      * back. The subject must live as long. Errors: KL_ERR_MEMORY. NULL, as all that runs samples:

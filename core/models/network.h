@@ -8,6 +8,7 @@
 #define KL_CORE_MODELS_NETWORK_H
 
 #include "core/base/error.h"
+#include "core/base/pool.h"
 #include "core/models/shape.h"
 
 /* The parameters of any network: those of its linear layers and of its embedding. */
@@ -45,7 +46,8 @@ struct kl_activations {
     float *sums[KL_LAYERS_MAX]; /* (capacity, outputs[l]) z of inner layers, where the activation's
                                    derivative is not seen in what it makes; NULL: of ReLU it is */
     struct kl_places *places[KL_LAYERS_MAX]; /* of row 0, or NULL: it is seen whole */
-    void *inner;                     /* what else the architecture keeps to go back, or NULL, */
+    struct kl_pool *pool; /* whose workers share its products; NULL: the caller's thread does all */
+    void *inner;          /* what else the architecture keeps to go back, or NULL, */
     void (*free_inner)(void *inner); /* and how it ends */
 };
 

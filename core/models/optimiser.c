@@ -7,23 +7,114 @@
 
 #define LANES 8
 
-double kl_clip_factor(const struct kl_network *gradient, double clip_norm)
-{
-    const float *g = gradient->parameters;
-    double sums[LANES] = {0}, sum = 0, factor; /* in lanes: no addition waits for the one before */
-    size_t i = 0;
+/* Parameters are worked on in parts. */
+#define PART ((size_t)1 << 16)
 
-    if (clip_norm <= 0)
-        return 1;
-    for (; i + LANES <= gradient->n_parameters; i += LANES)
+static unsigned n_parts(size_t n)
+{
+    size_t parts = (n + PART - 1) / PART;
+
+    return parts < KL_PARTS_MAX ? (unsigned)parts : KL_PARTS_MAX;
+}
+
+/* Runs task for every part of a job. */
+static void do_parts(struct kl_pool *pool, kl_pool_task task, void *job, unsigned n)
+{
+    struct kl_error none; /* tasks that do not fail */
+
+    if (pool && n > 1)
+        (void)kl_pool_run(pool, task, job, n, &none);
+    else
+        for (unsigned i = 0; i < n; i++)
+            (void)task(job, 0, i, &none);
+}
+
+struct squares {
+    const struct kl_network *gradient;
+    unsigned n;
+    double sums[KL_PARTS_MAX];
+};
+
+static enum kl_status add_squares(void *job, unsigned worker, unsigned part, struct kl_error *err)
+{
+    struct squares *squares = job;
+    const float *g = squares->gradient->parameters;
+    size_t n = squares->gradient->n_parameters;
+    size_t i = n * part / squares->n, end = n * (part + 1) / squares->n;
+    double sums[LANES] = {0}, sum = 0; /* in lanes: no addition waits for the one before */
+
+    (void)worker;
+    (void)err;
+    for (; i + LANES <= end; i += LANES)
         for (size_t k = 0; k < LANES; k++)
             sums[k] += (double)g[i + k] * g[i + k];
-    for (; i < gradient->n_parameters; i++)
+    for (; i < end; i++)
         sum += (double)g[i] * g[i];
     for (size_t k = 0; k < LANES; k++)
         sum += sums[k];
+    squares->sums[part] = sum;
+    return KL_OK;
+}
+
+double kl_clip_factor(struct kl_pool *pool, const struct kl_network *gradient, double clip_norm)
+{
+    struct squares squares = {.gradient = gradient, .n = n_parts(gradient->n_parameters)};
+    double sum = 0, factor;
+
+    if (clip_norm <= 0)
+        return 1;
+    do_parts(pool, add_squares, &squares, squares.n);
+    for (unsigned i = 0; i < squares.n; i++)
+        sum += squares.sums[i];
     factor = clip_norm / (sqrt(sum) + 1e-6);
     return factor < 1 ? factor : 1;
+}
+
+struct learning {
+    const struct kl_optimiser *optimiser;
+    const struct kl_step_rule *rule;
+    uint32_t step;
+    unsigned n;
+    const struct kl_network *gradient;
+    struct kl_network *const *moments;
+    struct kl_network *network;
+};
+
+/* The parameters of a network from first to before end. */
+static struct kl_network stretch(const struct kl_network *network, size_t first, size_t end)
+{
+    return (struct kl_network){.parameters = network->parameters + first,
+                               .n_parameters = end - first};
+}
+
+static enum kl_status update_part(void *job, unsigned worker, unsigned part, struct kl_error *err)
+{
+    const struct learning *learning = job;
+    size_t n = learning->network->n_parameters;
+    size_t first = n * part / learning->n, end = n * (part + 1) / learning->n;
+    struct kl_network network = stretch(learning->network, first, end), kept[KL_MOMENTS_MAX];
+    struct kl_network gradient = stretch(learning->gradient, first, end);
+    struct kl_network *moments[KL_MOMENTS_MAX] = {NULL};
+
+    (void)worker;
+    (void)err;
+    for (uint32_t i = 0; i < learning->optimiser->n_moments; i++) {
+        kept[i] = stretch(learning->moments[i], first, end);
+        moments[i] = &kept[i];
+    }
+    learning->optimiser->update(learning->rule, learning->step, &gradient, moments, &network);
+    return KL_OK;
+}
+
+void kl_optimiser_update(struct kl_pool *pool, const struct kl_optimiser *optimiser,
+                         const struct kl_step_rule *rule, uint32_t step,
+                         const struct kl_network *gradient, struct kl_network *const *moments,
+                         struct kl_network *network)
+{
+    struct learning learning = {optimiser, rule,    step,   n_parts(network->n_parameters),
+                                gradient,  moments, network};
+
+    do_parts(pool, update_part, &learning, learning.n);
 }
 
 static void update_sgd(const struct kl_step_rule *rule, uint32_t step,

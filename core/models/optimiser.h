@@ -14,7 +14,8 @@ struct kl_optimiser {
     int is_adaptive;
     int is_decoupled; /* weights decay beside the gradient's step, not by a term of the gradient */
     uint32_t n_moments; /* what it keeps of each parameter: numbers, 1 to KL_MOMENTS_MAX */
-    /* Step number step, from 1: moments are networks of what is kept, zeros at the start. */
+    /* Step number step, from 1: moments are networks of what is kept, zeros at the start. Of each
+     * it sees the parameters alone, in one block: that may be some of a network's. */
     void (*update)(const struct kl_step_rule *rule, uint32_t step,
                    const struct kl_network *gradient, struct kl_network *const *moments,
                    struct kl_network *network);
@@ -32,8 +33,16 @@ struct kl_optimiser {
 /* Number i of the list, NULL behind its end. */
 const struct kl_optimiser *kl_optimiser_at(uint32_t i);
 
+/* Over a pool's workers, or, where it is NULL, in the caller's thread, with the same results: */
+
 /* min(1, clip_norm / (|gradient| + 1e-6)) over all parameters, as torch's clip_grad_norm_; 1 when
  * clip_norm is 0. */
-double kl_clip_factor(const struct kl_network *gradient, double clip_norm);
+double kl_clip_factor(struct kl_pool *pool, const struct kl_network *gradient, double clip_norm);
+
+/* The optimiser's update, of all parameters. */
+void kl_optimiser_update(struct kl_pool *pool, const struct kl_optimiser *optimiser,
+                         const struct kl_step_rule *rule, uint32_t step,
+                         const struct kl_network *gradient, struct kl_network *const *moments,
+                         struct kl_network *network);
 
 #endif

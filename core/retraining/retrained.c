@@ -44,8 +44,9 @@ static enum kl_status say(const struct kl_network *network, const struct kl_coll
 }
 
 /* Over the test splits of all data sets. */
-static enum kl_status evaluate(const struct kl_network *network, const struct kl_collection *data,
-                               struct kl_said *said, struct kl_error *err)
+static enum kl_status evaluate(struct kl_pool *pool, const struct kl_network *network,
+                               const struct kl_collection *data, struct kl_said *said,
+                               struct kl_error *err)
 {
     double right = 0, loss = 0, n = 0;
     enum kl_status status = KL_OK;
@@ -56,8 +57,8 @@ static enum kl_status evaluate(const struct kl_network *network, const struct kl
 
         if (count < 1)
             continue;
-        status =
-            network->shape.model->evaluate(network, data, d, KL_SPLIT_TEST, &evaluation, NULL, err);
+        status = network->shape.model->evaluate(pool, network, data, d, KL_SPLIT_TEST, &evaluation,
+                                                NULL, err);
         right += evaluation.correct;
         loss += count * evaluation.loss;
         n += count;
@@ -67,11 +68,11 @@ static enum kl_status evaluate(const struct kl_network *network, const struct kl
     return status;
 }
 
-static enum kl_status judge(const struct kl_network *network, const struct kl_history *history,
-                            const struct kl_inquiry *inquiry, uint32_t target, struct kl_said *said,
-                            struct kl_error *err)
+static enum kl_status judge(struct kl_pool *pool, const struct kl_network *network,
+                            const struct kl_history *history, const struct kl_inquiry *inquiry,
+                            uint32_t target, struct kl_said *said, struct kl_error *err)
 {
-    enum kl_status status = evaluate(network, history->data, said, err);
+    enum kl_status status = evaluate(pool, network, history->data, said, err);
 
     said->loss = NAN;
     if (!status && inquiry)
@@ -98,7 +99,7 @@ static enum kl_status foretell(const struct kl_history *history, struct kl_inqui
     return status ? status : kl_peers_sum(history->peers, sum, 1, err);
 }
 
-static enum kl_status train_again(const struct kl_training *training,
+static enum kl_status train_again(struct kl_pool *pool, const struct kl_training *training,
                                   const struct kl_history *history,
                                   const struct kl_retraining *retraining,
                                   const struct kl_work *work, struct kl_network **network,
@@ -110,11 +111,11 @@ static enum kl_status train_again(const struct kl_training *training,
 
     if (retraining->has_seed)
         again.seed = retraining->seed;
-    return kl_retrain(&again, history->data, retraining->has_seed ? NULL : history->initial,
+    return kl_retrain(pool, &again, history->data, retraining->has_seed ? NULL : history->initial,
                       retraining->without, &progress, network, err);
 }
 
-enum kl_status kl_retrain_without(const struct kl_training *training,
+enum kl_status kl_retrain_without(struct kl_pool *pool, const struct kl_training *training,
                                   const struct kl_history *history, struct kl_inquiry *inquiry,
                                   const struct kl_retraining *retraining,
                                   const struct kl_work *work, struct kl_retrained *retrained,
@@ -131,16 +132,16 @@ enum kl_status kl_retrain_without(const struct kl_training *training,
     if (!status)
         status = foretell(history, inquiry, retraining, "proponents", &retrained->proponents, err);
     if (!status)
-        status =
-            judge(history->final, history, inquiry, retraining->target, &retrained->before, err);
+        status = judge(pool, history->final, history, inquiry, retraining->target,
+                       &retrained->before, err);
     if (kl_peers_own(history->peers) > 0)
         return status; /* process 0 trains: more would train the same */
     started = kl_now_ms();
     if (!status)
-        status = train_again(training, history, retraining, work, &network, err);
+        status = train_again(pool, training, history, retraining, work, &network, err);
     retrained->seconds = (kl_now_ms() - started) / 1e3;
     if (!status)
-        status = judge(network, history, inquiry, retraining->target, &retrained->after, err);
+        status = judge(pool, network, history, inquiry, retraining->target, &retrained->after, err);
     kl_network_free(network);
     return status;
 }

@@ -133,8 +133,8 @@ static enum kl_status walk_some(struct check *check, uint32_t first, uint32_t n,
     const struct kl_work work = {tell_piece, check};
     uint32_t n_steps = check->training->n_steps;
     enum kl_status status =
-        kl_walk_back(check->training, check->history->data, check->history->initial, &queries,
-                     &check->question->walk, &work, influences, err);
+        kl_walk_back(check->pool, check->training, check->history->data, check->history->initial,
+                     &queries, &check->question->walk, &work, influences, err);
 
     for (uint32_t q = 0; !status && q < n; q++)
         foretell(check, influences + (size_t)q * check->n_samples,
@@ -191,7 +191,7 @@ static enum kl_status train_without(struct check *check, uint32_t m, struct kl_e
     const struct kl_progress progress = kl_tell_steps(&told);
     struct kl_network *network = NULL;
     enum kl_status status =
-        kl_retrain(check->training, check->history->data, check->history->initial,
+        kl_retrain(check->pool, check->training, check->history->data, check->history->initial,
                    check->left_out + (size_t)m * check->n_samples, &progress, &network, err);
 
     if (!status)

@@ -21,6 +21,7 @@ struct job {
 };
 
 struct kl_background {
+    struct kl_pool *pool; /* or NULL */
     struct kl_recorder inner;
     pthread_t thread;
     pthread_mutex_t lock; /* of everything below but the jobs that a side owns */
@@ -39,6 +40,21 @@ struct kl_background {
     struct kl_error error; /* the first of inner's */
 };
 
+struct step {
+    const struct kl_recorder *inner;
+    const struct kl_step_record *record;
+};
+
+static enum kl_status record_step(void *job, unsigned worker, unsigned task, struct kl_error *err)
+{
+    const struct step *step = job;
+
+    (void)worker;
+    (void)task;
+    return step->inner->step(step->inner->self, step->record, err);
+}
+
+/* What waits for the disk does so in this thread: it takes no worker from the training. */
 static enum kl_status do_job(struct kl_background *background, const struct job *job,
                              struct kl_error *err)
 {
@@ -46,7 +62,9 @@ static enum kl_status do_job(struct kl_background *background, const struct job 
 
     switch (job->kind) {
     case JOB_STEP:
-        return inner->step(inner->self, &job->record, err);
+        return background->pool ? kl_pool_run(background->pool, record_step,
+                                              &(struct step){inner, &job->record}, 1, err)
+                                : inner->step(inner->self, &job->record, err);
     case JOB_EVALUATION:
         return inner->evaluation(inner->self, job->step, job->dataset, &job->evaluation, err);
     case JOB_SNAPSHOT:
@@ -313,7 +331,7 @@ static enum kl_status allocate(struct kl_background *background, const struct kl
     return status;
 }
 
-enum kl_status kl_background_start(const struct kl_recorder *inner,
+enum kl_status kl_background_start(struct kl_pool *pool, const struct kl_recorder *inner,
                                    const struct kl_training *training, struct kl_background **out,
                                    struct kl_error *err)
 {
@@ -323,6 +341,8 @@ enum kl_status kl_background_start(const struct kl_recorder *inner,
 
     if (status)
         return status;
+    if (pool && kl_pool_n_workers(pool) > 1) /* the only one may be the giver's */
+        background->pool = pool;
     background->inner = *inner;
     pthread_mutex_init(&background->lock, NULL);
     pthread_cond_init(&background->changed, NULL);

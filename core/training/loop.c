@@ -9,6 +9,7 @@
 #include "core/training/task.h"
 
 struct loop {
+    struct kl_pool *pool;
     const struct kl_training *training;
     const struct kl_collection *data;
     struct kl_training_state *state;
@@ -48,11 +49,11 @@ static enum kl_status run_step(struct loop *loop, uint32_t step, double *loss, s
     if (!isfinite(record.result.loss))
         return kl_fail(err, KL_ERR_DIVERGED,
                        "training diverged at step %u: the loss is no longer a number", step);
-    record.rule.clip_factor = kl_clip_factor(loop->gradient, training->clip_norm);
+    record.rule.clip_factor = kl_clip_factor(loop->pool, loop->gradient, training->clip_norm);
     if (loop->recorder && loop->recorder->step(loop->recorder->self, &record, err))
         return err->status;
-    kl_training_optimiser(training)->update(&record.rule, step, loop->gradient, state->moments,
-                                            state->network);
+    kl_optimiser_update(loop->pool, kl_training_optimiser(training), &record.rule, step,
+                        loop->gradient, state->moments, state->network);
     state->steps_done = step;
     *loss = record.result.loss;
     return loop->recorder && kl_training_is_snapshot(training, step)
@@ -87,8 +88,9 @@ static enum kl_status evaluate(struct loop *loop, uint32_t step, struct kl_error
     for (uint32_t d = 0; !status && d < loop->data->n_datasets; d++) {
         struct kl_evaluation evaluation = {0};
 
-        status = loop->model->evaluate(loop->state->network, loop->data, d, KL_SPLIT_TEST,
-                                       &evaluation, predictions_of(loop, d, KL_SPLIT_TEST), err);
+        status =
+            loop->model->evaluate(loop->pool, loop->state->network, loop->data, d, KL_SPLIT_TEST,
+                                  &evaluation, predictions_of(loop, d, KL_SPLIT_TEST), err);
         if (!status && !isfinite(evaluation.loss))
             status = kl_fail(err, KL_ERR_DIVERGED,
                              "training diverged at step %u: the loss on the test split of %s is "
@@ -113,9 +115,9 @@ static enum kl_status predict(struct loop *loop, struct kl_error *err)
             struct kl_evaluation evaluation;
 
             if (s != KL_SPLIT_TEST)
-                status =
-                    loop->model->evaluate(loop->state->network, loop->data, d, (enum kl_split)s,
-                                          &evaluation, predictions_of(loop, d, s), err);
+                status = loop->model->evaluate(loop->pool, loop->state->network, loop->data, d,
+                                               (enum kl_split)s, &evaluation,
+                                               predictions_of(loop, d, s), err);
         }
     }
     return status;
@@ -168,6 +170,13 @@ static enum kl_status run(struct loop *loop, struct kl_error *err)
     return status ? status : finish(loop, err);
 }
 
+static enum kl_status run_in_worker(void *job, unsigned worker, unsigned task, struct kl_error *err)
+{
+    (void)worker;
+    (void)task;
+    return run(job, err);
+}
+
 static enum kl_status prepare(struct loop *loop, struct kl_error *err)
 {
     const struct kl_training *training = loop->training;
@@ -175,6 +184,7 @@ static enum kl_status prepare(struct loop *loop, struct kl_error *err)
     struct kl_trainer_settings settings = {.shape = training->shape,
                                            .streams = training->batch_size,
                                            .unroll = training->unroll,
+                                           .pool = loop->pool,
                                            .seed = training->seed,
                                            .dropout = training->dropout};
     enum kl_status status = kl_task_create(training, loop->data, &loop->task, err);
@@ -197,11 +207,13 @@ static void end(struct loop *loop)
         loop->task.free(loop->task.self);
 }
 
-enum kl_status kl_train(const struct kl_training *training, const struct kl_collection *data,
-                        struct kl_training_state *state, const struct kl_recorder *recorder,
-                        const struct kl_progress *progress, struct kl_error *err)
+enum kl_status kl_train(struct kl_pool *pool, const struct kl_training *training,
+                        const struct kl_collection *data, struct kl_training_state *state,
+                        const struct kl_recorder *recorder, const struct kl_progress *progress,
+                        struct kl_error *err)
 {
-    struct loop loop = {.training = training,
+    struct loop loop = {.pool = pool,
+                        .training = training,
                         .data = data,
                         .state = state,
                         .progress = progress,
@@ -212,14 +224,14 @@ enum kl_status kl_train(const struct kl_training *training, const struct kl_coll
     enum kl_status status = prepare(&loop, err);
 
     if (!status && recorder) {
-        status = kl_background_start(recorder, training, &background, err);
+        status = kl_background_start(pool, recorder, training, &background, err);
         if (!status) {
             background_recorder = kl_background_recorder(background);
             loop.recorder = &background_recorder;
         }
     }
     if (!status)
-        status = run(&loop, err);
+        status = pool ? kl_pool_run(pool, run_in_worker, &loop, 1, err) : run(&loop, err);
     if (kl_background_stop(background, &late) && (!status || status == KL_ERR_INTERRUPTED)) {
         *err = late;
         status = late.status;
@@ -228,14 +240,15 @@ enum kl_status kl_train(const struct kl_training *training, const struct kl_coll
     return status;
 }
 
-enum kl_status kl_retrain(const struct kl_training *training, const struct kl_collection *data,
-                          const struct kl_network *initial, const uint8_t *without,
-                          const struct kl_progress *progress, struct kl_network **network,
-                          struct kl_error *err)
+enum kl_status kl_retrain(struct kl_pool *pool, const struct kl_training *training,
+                          const struct kl_collection *data, const struct kl_network *initial,
+                          const uint8_t *without, const struct kl_progress *progress,
+                          struct kl_network **network, struct kl_error *err)
 {
     struct kl_training again = *training;
     struct kl_training_state state = {0};
-    struct loop loop = {.training = &again,
+    struct loop loop = {.pool = pool,
+                        .training = &again,
                         .data = data,
                         .state = &state,
                         .progress = progress,

@@ -9,6 +9,7 @@
 #include "core/training/task.h"
 
 struct walk {
+    struct kl_pool *pool;
     const struct kl_training *training;
     const struct kl_collection *data;
     const struct kl_model *model;
@@ -75,7 +76,7 @@ static enum kl_status find_gradient(struct walk *walk, uint32_t step,
     if (!status && !isfinite(result.loss))
         return kl_fail(err, KL_ERR_DIVERGED, "the training diverged at step %u", step);
     *rule = kl_training_rule(walk->training, step);
-    rule->clip_factor = kl_clip_factor(walk->gradient, walk->training->clip_norm);
+    rule->clip_factor = kl_clip_factor(walk->pool, walk->gradient, walk->training->clip_norm);
     return status;
 }
 
@@ -109,8 +110,8 @@ static enum kl_status run_to(struct walk *walk, uint32_t last, struct kl_trainin
                                &samples, &rule, err);
         if (status)
             return status;
-        walk->optimiser->update(&rule, step, walk->gradient, walk->state.moments,
-                                walk->state.network);
+        kl_optimiser_update(walk->pool, walk->optimiser, &rule, step, walk->gradient,
+                            walk->state.moments, walk->state.network);
         walk->state.steps_done = step;
         status = tell(walk, err);
     }
@@ -257,6 +258,7 @@ static enum kl_status prepare(struct walk *walk, const struct kl_network *initia
     struct kl_trainer_settings settings = {.shape = training->shape,
                                            .streams = training->batch_size,
                                            .unroll = is_text ? training->unroll : 1,
+                                           .pool = walk->pool,
                                            .seed = training->seed,
                                            .dropout = training->dropout};
     enum kl_status status = is_text ? kl_text_task(training, walk->data, &walk->task, err)
@@ -322,12 +324,14 @@ static void end(struct walk *walk)
         walk->task.free(walk->task.self);
 }
 
-enum kl_status kl_walk_back(const struct kl_training *training, const struct kl_collection *data,
-                            const struct kl_network *initial, const struct kl_walk_queries *queries,
+enum kl_status kl_walk_back(struct kl_pool *pool, const struct kl_training *training,
+                            const struct kl_collection *data, const struct kl_network *initial,
+                            const struct kl_walk_queries *queries,
                             const struct kl_walk_extent *extent, const struct kl_work *work,
                             double *influences, struct kl_error *err)
 {
-    struct walk walk = {.training = training,
+    struct walk walk = {.pool = pool,
+                        .training = training,
                         .data = data,
                         .model = kl_training_model(training),
                         .optimiser = kl_training_optimiser(training),

@@ -464,6 +464,17 @@ def test_openblas_is_told_of_a_processor_that_it_does_not_know():
         assert told.get("OPENBLAS_CORETYPE") == core, (chosen, told.get("OPENBLAS_CORETYPE"))
 
 
+def test_a_training_is_the_same_with_any_number_of_processors():
+    """To the bit, with layers that are shared out among workers: the fingerprint is of everything in the file."""
+    prints = []
+    for cpus in (os.sched_getaffinity(0), set(list(os.sched_getaffinity(0))[:1])):
+        output = path(f"on{len(prints)}.keylight")
+        tap.succeed("train", "--data", "strokes", "--hidden", "300,300", "--steps", "8", "--output", output, "--quiet",
+                    preexec_fn=lambda cpus=cpus: os.sched_setaffinity(0, cpus))
+        prints.append(json.loads(tap.succeed("info", output, "--json"))["fingerprint"])
+    assert prints[0] == prints[1]
+
+
 def completed(*words):
     """What the bash completion offers for the last word."""
     script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "completions", "keylight")

@@ -169,7 +169,7 @@ static struct kl_recorder recorder_of(struct sink *sink)
                                 take_snapshot, take_checkpoint, take_finish};
 }
 
-START_TEST(everything_arrives_whole_and_in_order)
+static void check_all_arrives(struct kl_pool *pool)
 {
     struct giver giver;
     struct sink sink = {.next_step = 1};
@@ -179,7 +179,7 @@ START_TEST(everything_arrives_whole_and_in_order)
 
     giver_create(&giver);
     sink.layout = giver.layout;
-    ck_ok(kl_background_start(&inner, &giver.run.training, &background, &err), err);
+    ck_ok(kl_background_start(pool, &inner, &giver.run.training, &background, &err), err);
     recorder = kl_background_recorder(background);
     for (uint32_t step = 1; step <= STEPS; step++)
         ck_ok(give(&giver, &recorder, step, &err), err);
@@ -191,6 +191,20 @@ START_TEST(everything_arrives_whole_and_in_order)
     ck_assert_uint_eq(sink.n_snapshots, STEPS / 5);
     ck_assert_uint_eq(sink.n_checkpoints, STEPS / 4);
     giver_clear(&giver);
+}
+
+/* Without a pool, over workers, and where the only worker may be who gives. */
+START_TEST(everything_arrives_whole_and_in_order)
+{
+    struct kl_pool *pool = NULL;
+    struct kl_error err;
+
+    check_all_arrives(NULL);
+    for (unsigned n_workers = 1; n_workers <= 2; n_workers++) {
+        ck_ok(kl_pool_create(n_workers, &pool, &err), err);
+        check_all_arrives(pool);
+        kl_pool_free(pool);
+    }
 }
 END_TEST
 
@@ -204,7 +218,7 @@ START_TEST(stopping_waits_for_what_was_given)
 
     giver_create(&giver);
     sink.layout = giver.layout;
-    ck_ok(kl_background_start(&inner, &giver.run.training, &background, &err), err);
+    ck_ok(kl_background_start(NULL, &inner, &giver.run.training, &background, &err), err);
     recorder = kl_background_recorder(background);
     for (uint32_t step = 1; step <= 6; step++)
         ck_ok(give(&giver, &recorder, step, &err), err);
@@ -229,7 +243,7 @@ START_TEST(a_failure_is_reported_and_nothing_follows_it)
 
     giver_create(&giver);
     sink.layout = giver.layout;
-    ck_ok(kl_background_start(&inner, &giver.run.training, &background, &err), err);
+    ck_ok(kl_background_start(NULL, &inner, &giver.run.training, &background, &err), err);
     recorder = kl_background_recorder(background);
     while (step <= STEPS && !give(&giver, &recorder, step, &err))
         step++;

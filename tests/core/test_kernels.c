@@ -1,7 +1,6 @@
 /* Number formats, kernels against their naive twins, the pool, blocks in memory. */
 #include <math.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <string.h>
 
 #include "core/scan/blocks.h"
@@ -356,32 +355,6 @@ START_TEST(an_unknown_kernel_is_refused)
 }
 END_TEST
 
-static enum kl_status count_task(void *job, unsigned worker, unsigned task, struct kl_error *err)
-{
-    (void)worker;
-    atomic_fetch_add(&((atomic_uint *)job)[task], 1);
-    return task == 700 ? kl_fail(err, KL_ERR_IO, "task 700") : KL_OK;
-}
-
-START_TEST(the_pool_runs_every_task_once_and_reports_a_failure)
-{
-    atomic_uint counts[1000];
-    struct kl_pool *pool = NULL;
-    struct kl_error err;
-
-    memset(counts, 0, sizeof counts);
-    ck_ok(kl_pool_create(3, &pool, &err), err);
-    for (int round = 0; round < 50; round++)
-        ck_ok(kl_pool_run(pool, count_task, counts, 600, &err), err);
-    for (int i = 0; i < 600; i++)
-        ck_assert_uint_eq(atomic_load(&counts[i]), 50);
-    ck_assert_int_eq(kl_pool_run(pool, count_task, counts, 1000, &err), KL_ERR_IO);
-    ck_assert_str_eq(err.message, "task 700");
-    ck_ok(kl_pool_run(pool, count_task, counts, 10, &err), err);
-    kl_pool_free(pool);
-}
-END_TEST
-
 /* Five rows of three halves in blocks of two, with exponents. */
 static uint16_t stored[5][3];
 
@@ -520,35 +493,6 @@ START_TEST(scans_that_come_together_say_what_each_would_alone)
 }
 END_TEST
 
-static enum kl_status mark_part(void *job, const struct kl_part *part, struct kl_error *err)
-{
-    (void)err;
-    for (uint64_t i = part->first; i < part->end; i++)
-        ((uint8_t *)job)[i]++;
-    return KL_OK;
-}
-
-START_TEST(the_pool_splits_numbers_into_parts_without_gaps)
-{
-    static const uint64_t sizes[] = {0, 1, 4095, 4096, 10000, 999999};
-    static uint8_t marks[999999];
-    struct kl_pool *pool = NULL;
-    struct kl_error err;
-
-    ck_ok(kl_pool_create(3, &pool, &err), err);
-    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-        memset(marks, 0, sizeof marks);
-        ck_ok(kl_pool_split(pool, sizes[i], KL_PARTS_MAX, mark_part, marks, &err), err);
-        for (uint64_t k = 0; k < sizeof marks; k++)
-            ck_assert_uint_eq(marks[k], k < sizes[i]);
-    }
-    ck_assert_uint_eq(kl_pool_n_parts(999999, KL_PARTS_MAX), KL_PARTS_MAX);
-    ck_assert_uint_eq(kl_pool_n_parts(999999, 3), 3);
-    ck_assert_uint_eq(kl_pool_n_parts(999999, 0), 1);
-    kl_pool_free(pool);
-}
-END_TEST
-
 START_TEST(the_hash_is_fnv_1a)
 {
     ck_assert(kl_hash(KL_HASH_START, "", 0) == UINT64_C(0xcbf29ce484222325));
@@ -589,8 +533,6 @@ MAIN("kernels", every_half_survives_the_way_to_float_and_back,
      every_kernel_converts_as_the_portable_one, every_kernel_leaves_zeros_out_and_brings_them_back,
      every_kernel_multiplies_bytes, every_kernel_multiplies_packed_keys_as_whole_ones,
      every_kernel_finds_the_largest_magnitude, every_kernel_adds_the_rows_that_are_named,
-     an_unknown_kernel_is_refused, the_pool_runs_every_task_once_and_reports_a_failure,
-     a_resident_source_gives_what_its_origin_gives,
-     scans_that_come_together_say_what_each_would_alone,
-     the_pool_splits_numbers_into_parts_without_gaps, the_hash_is_fnv_1a,
+     an_unknown_kernel_is_refused, a_resident_source_gives_what_its_origin_gives,
+     scans_that_come_together_say_what_each_would_alone, the_hash_is_fnv_1a,
      random_numbers_are_spread_as_they_should)

@@ -26,7 +26,7 @@ START_TEST(the_dual_form_of_every_layer_is_the_stored_network)
 
         write_run(i ? KL_F32 : KL_F16);
         opened = open_run();
-        ck_ok(kl_check_run(opened.run, &err), err);
+        ck_ok(kl_check_run(opened.pool, opened.run, &err), err);
         for (uint32_t l = 0; l < 3; l++) {
             ck_ok(kl_layer_check(opened.pool, &opened.run->history, l, &check, &err), err);
             ck_assert_double_lt(check.weight_distance, bounds[i]);
@@ -152,7 +152,7 @@ START_TEST(a_resumed_training_ends_as_if_it_had_never_stopped)
           err);
     ck_assert_uint_eq(empty.state.steps_done, 12);
     recorder = kl_writer_recorder(writer);
-    ck_ok(kl_train(&empty.training, &empty.data, &empty.state, &recorder, NULL, &err), err);
+    ck_ok(kl_train(NULL, &empty.training, &empty.data, &empty.state, &recorder, NULL, &err), err);
     kl_writer_close(writer);
     dump(resumed, ROOM);
     ck_assert_str_eq(whole, resumed);
@@ -318,7 +318,7 @@ START_TEST(a_run_is_looked_at_while_it_is_written)
     recorder.snapshot = look_at_snapshot;
     recorder.checkpoint = look_at_checkpoint;
     recorder.finish = look_at_finish;
-    ck_ok(kl_train(&small.training, &small.data, &small.state, &recorder, NULL, &err), err);
+    ck_ok(kl_train(NULL, &small.training, &small.data, &small.state, &recorder, NULL, &err), err);
     kl_writer_close(writer);
     ck_assert_uint_gt(looking.n_looks, 30);
     ck_assert_uint_eq(looking.last_steps, 36);
@@ -446,7 +446,7 @@ static void is_found(const char *change)
     if (!status)
         status = kl_run_open(path, 1, &run, &err);
     if (!status)
-        status = kl_check_run(run, &err);
+        status = kl_check_run(NULL, run, &err);
     ck_assert_msg(status == KL_ERR_DAMAGED, "%s: %s", change, err.message);
     kl_run_close(run);
 }

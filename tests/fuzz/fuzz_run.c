@@ -85,7 +85,7 @@ static void open_and(const char *file, enum path path)
         serve(run);
     if (path != SERVE) {
         err = (struct kl_error){0};
-        status = kl_check_run(run, &err);
+        status = kl_check_run(NULL, run, &err);
         fuzz_check(status, &err);
         if (!status)
             check_layers(run);

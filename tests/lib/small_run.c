@@ -106,7 +106,7 @@ void small_run_write(struct small_run *run, const char *path, uint32_t stop_afte
 
     must(kl_writer_create(path, 0, &run->training, &run->data, &run->state, &writer, &err), &err);
     recorder = kl_writer_recorder(writer);
-    status = kl_train(&run->training, &run->data, &run->state, &recorder, &progress, &err);
+    status = kl_train(NULL, &run->training, &run->data, &run->state, &recorder, &progress, &err);
     if (status != (stop_after ? KL_ERR_INTERRUPTED : KL_OK))
         must(status ? status : KL_ERR_INPUT, &err);
     kl_writer_close(writer);

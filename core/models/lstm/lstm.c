@@ -1,11 +1,11 @@
 /* Language models: an embedding, LSTM layers and a linear layer over the vocabulary, as a model.
  * The mathematics is in core/models/lstm/lstm_layers.h. */
-#include <cblas.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/memory.h"
 #include "core/data/text/corpus.h"
+#include "core/models/linear.h"
 #include "core/models/lstm/lstm_curvature.h"
 #include "core/models/lstm/lstm_layers.h"
 #include "core/models/model.h"
@@ -101,6 +101,8 @@ static enum kl_status trainer_create(const struct kl_trainer_settings *settings,
     trainer->errors.entries = settings->entries;
     status = kl_lstm_activations_create(&settings->shape, settings->streams, settings->unroll,
                                         &trainer->activations, err);
+    if (!status)
+        trainer->activations->pool = settings->pool;
     if (!status && settings->records_last)
         status =
             kl_alloc(&trainer->errors.numbers, rows * width, sizeof(float), "error signals", err);
@@ -175,9 +177,9 @@ static struct plan plan_evaluation(uint32_t n_tokens, uint32_t n_types)
     return plan;
 }
 
-static enum kl_status read_streams(const struct kl_network *network, const uint32_t *text,
-                                   const struct plan *plan, struct kl_vocabulary_loss *sum,
-                                   struct kl_error *err)
+static enum kl_status read_streams(struct kl_pool *pool, const struct kl_network *network,
+                                   const uint32_t *text, const struct plan *plan,
+                                   struct kl_vocabulary_loss *sum, struct kl_error *err)
 {
     uint32_t tokens[TEXT_STREAMS * TEXT_UNROLL], targets[TEXT_STREAMS * TEXT_UNROLL];
     struct kl_lstm_activations *activations = NULL;
@@ -191,6 +193,7 @@ static enum kl_status read_streams(const struct kl_network *network, const uint3
         kl_lstm_activations_create(&network->shape, plan->streams, TEXT_UNROLL, &activations, err);
     if (status)
         goto out;
+    activations->pool = pool;
     for (uint32_t done = 0; !status && done < plan->used;) {
         uint32_t unroll = plan->used - done < TEXT_UNROLL ? plan->used - done : TEXT_UNROLL;
         struct kl_vocabulary_loss loss;
@@ -216,10 +219,10 @@ out:
 }
 
 /* Accuracy is that of the most expected token; the loss is per token. */
-static enum kl_status evaluate(const struct kl_network *network, const struct kl_collection *data,
-                               uint32_t dataset, enum kl_split split,
-                               struct kl_evaluation *evaluation, struct kl_prediction *predictions,
-                               struct kl_error *err)
+static enum kl_status evaluate(struct kl_pool *pool, const struct kl_network *network,
+                               const struct kl_collection *data, uint32_t dataset,
+                               enum kl_split split, struct kl_evaluation *evaluation,
+                               struct kl_prediction *predictions, struct kl_error *err)
 {
     const struct kl_corpus *corpus = data->datasets[dataset]->corpus;
     struct kl_vocabulary_loss sum = {0, 0};
@@ -233,7 +236,7 @@ static enum kl_status evaluate(const struct kl_network *network, const struct kl
         return KL_OK;
     }
     plan = plan_evaluation(corpus->lengths[split], kl_shape_n_outputs(&network->shape));
-    status = read_streams(network, corpus->tokens[split], &plan, &sum, err);
+    status = read_streams(pool, network, corpus->tokens[split], &plan, &sum, err);
     if (status)
         return status;
     n = (double)plan.used * plan.streams;
@@ -298,9 +301,7 @@ static void back(const struct kl_network *network, uint32_t n, struct kl_activat
 
     (void)n; /* one text */
     memset(top, 0, row * hidden * sizeof(float));
-    cblas_sgemv(CblasRowMajor, CblasTrans, (int)shape->outputs[last], (int)hidden, 1,
-                network->weights[last], (int)hidden, activations->errors[last], 1, 0,
-                top + row * hidden, 1);
+    kl_linear_back(NULL, network, last, 1, activations->errors[last], top + row * hidden);
     kl_lstm_backward(network, inner->tokens, inner->stretch, NULL);
     for (uint32_t l = 0; l < last; l++)
         memcpy(activations->errors[l], inner->stretch->errors[l] + row * shape->outputs[l],

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "core/base/memory.h"
+#include "core/models/linear.h"
+#include "core/models/product.h"
 #include "core/models/lstm/vocabulary_loss.h"
 
 /* What changes along the direction; shapes are those of struct kl_lstm_activations. */
@@ -23,30 +25,6 @@ struct changes {
     float *cell_errors, *cell_changes; /* (streams, H) likewise */
     float *logits, *logit_changes;     /* (slice, vocabulary) */
 };
-
-/* c (rows, columns) = factor c + a b, or a b^T where b is turned. */
-static void multiply(size_t rows, size_t columns, size_t inner, const float *a, int is_turned,
-                     const float *b, float factor, float *c)
-{
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, is_turned ? CblasTrans : CblasNoTrans, (int)rows,
-                (int)columns, (int)inner, 1, a, (int)inner, b, (int)(is_turned ? inner : columns),
-                factor, c, (int)columns);
-}
-
-/* c (columns of a, columns of b) = factor c + a^T b, of n rows each. */
-static void multiply_rows(size_t n, size_t a_columns, size_t b_columns, const float *a,
-                          const float *b, float factor, float *c)
-{
-    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)a_columns, (int)b_columns, (int)n, 1,
-                a, (int)a_columns, b, (int)b_columns, factor, c, (int)b_columns);
-}
-
-static void add_rows(size_t n, size_t columns, const float *rows, float *sums)
-{
-    for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j < columns; j++)
-            sums[j] += rows[i * columns + j];
-}
 
 /* Changes of a cell's gates before their functions become those after them; gates: after them.
  * Returns the change of h_t. */
@@ -86,13 +64,11 @@ static void run_layer(struct changes *changes, uint32_t layer)
         size_t first = u * streams;
         float *gates = changes->gates[layer] + first * gates_width;
 
-        for (size_t b = 0; b < streams; b++)
-            memcpy(gates + b * gates_width, changes->direction->biases[layer],
-                   gates_width * sizeof *gates);
-        multiply(streams, gates_width, width, activations->keys[layer] + first * width, 1,
-                 changes->direction->weights[layer], 1, gates);
-        multiply(streams, gates_width, width, changes->keys[layer] + first * width, 1,
-                 changes->network->weights[layer], 1, gates);
+        kl_linear_forward(activations->pool, changes->direction, layer, streams,
+                          activations->keys[layer] + first * width, gates);
+        kl_multiply(activations->pool, KL_TURNED_B, streams, gates_width, width,
+                    changes->keys[layer] + first * width, changes->network->weights[layer], 1,
+                    gates);
         for (size_t i = 0; i < streams * hidden; i++) {
             size_t row = first + i / hidden, cell = i % hidden, at = row * hidden + cell;
             size_t gate = row * gates_width + cell;
@@ -150,8 +126,8 @@ static void turn_at_logits(struct changes *changes, const uint32_t *targets, siz
     uint32_t last = network->shape.n_layers - 1, outputs = network->shape.outputs[last];
     size_t hidden = changes->hidden;
     struct kl_network *product = changes->product;
+    struct kl_pool *pool = changes->activations->pool;
 
-    memset(product->biases[last], 0, outputs * sizeof(float));
     for (size_t first = 0, n; first < changes->rows; first += n) {
         const float *keys = changes->activations->keys[last] + first * hidden;
         const float *key_changes = changes->keys[last] + first * hidden;
@@ -159,10 +135,9 @@ static void turn_at_logits(struct changes *changes, const uint32_t *targets, siz
 
         n = changes->rows - first < slice ? changes->rows - first : slice;
         kl_lstm_logits(network, changes->activations, first, n, errors);
-        for (size_t i = 0; i < n; i++)
-            memcpy(error_changes + i * outputs, direction->biases[last], outputs * sizeof(float));
-        multiply(n, outputs, hidden, keys, 1, direction->weights[last], 1, error_changes);
-        multiply(n, outputs, hidden, key_changes, 1, network->weights[last], 1, error_changes);
+        kl_linear_forward(pool, direction, last, n, keys, error_changes);
+        kl_multiply(pool, KL_TURNED_B, n, outputs, hidden, key_changes, network->weights[last], 1,
+                    error_changes);
         for (size_t i = 0; i < n; i++) {
             uint32_t target = targets[first + i];
 
@@ -170,16 +145,14 @@ static void turn_at_logits(struct changes *changes, const uint32_t *targets, siz
             slopes[first + i] = change_errors(errors + i * outputs, target, outputs, changes->rows,
                                               error_changes + i * outputs);
         }
-        multiply(n, hidden, outputs, errors, 0, network->weights[last], 0,
-                 changes->above + first * hidden);
-        multiply(n, hidden, outputs, error_changes, 0, network->weights[last], 0,
-                 changes->above_changes + first * hidden);
-        multiply(n, hidden, outputs, errors, 0, direction->weights[last], 1,
-                 changes->above_changes + first * hidden);
-        multiply_rows(n, outputs, hidden, error_changes, keys, first ? 1 : 0,
-                      product->weights[last]);
-        multiply_rows(n, outputs, hidden, errors, key_changes, 1, product->weights[last]);
-        add_rows(n, outputs, error_changes, product->biases[last]);
+        kl_linear_back(pool, network, last, n, errors, changes->above + first * hidden);
+        kl_linear_back(pool, network, last, n, error_changes,
+                       changes->above_changes + first * hidden);
+        kl_multiply(pool, KL_TURNED_NONE, n, hidden, outputs, errors, direction->weights[last], 1,
+                    changes->above_changes + first * hidden);
+        kl_linear_gradient(pool, last, n, error_changes, keys, first > 0, product);
+        kl_multiply(pool, KL_TURNED_A, outputs, hidden, n, errors, key_changes, 1,
+                    product->weights[last]);
     }
     for (size_t i = 0; changes->activations->has_mask && i < changes->rows * hidden; i++) {
         changes->above[i] *= changes->activations->mask[i];
@@ -252,6 +225,7 @@ static void back_layer(struct changes *changes, uint32_t layer)
     const struct kl_lstm_activations *activations = changes->activations;
     size_t streams = activations->streams, hidden = changes->hidden, gates_width = 4 * hidden;
     size_t width = changes->network->shape.inputs[layer], x = width - hidden;
+    struct kl_pool *pool = activations->pool;
 
     memset(changes->key_errors, 0, streams * width * sizeof(float));
     memset(changes->key_changes, 0, streams * width * sizeof(float));
@@ -263,12 +237,10 @@ static void back_layer(struct changes *changes, uint32_t layer)
         const float *error_changes = changes->errors[layer] + first * gates_width;
 
         back_token(changes, layer, first);
-        multiply(streams, width, gates_width, errors, 0, changes->network->weights[layer], 0,
-                 changes->key_errors);
-        multiply(streams, width, gates_width, error_changes, 0, changes->network->weights[layer], 0,
-                 changes->key_changes);
-        multiply(streams, width, gates_width, errors, 0, changes->direction->weights[layer], 1,
-                 changes->key_changes);
+        kl_linear_back(pool, changes->network, layer, streams, errors, changes->key_errors);
+        kl_linear_back(pool, changes->network, layer, streams, error_changes, changes->key_changes);
+        kl_multiply(pool, KL_TURNED_NONE, streams, width, gates_width, errors,
+                    changes->direction->weights[layer], 1, changes->key_changes);
         for (size_t b = 0; b < streams; b++) {
             const float *changed = changes->key_changes + b * width;
 
@@ -291,12 +263,11 @@ static void go_back(struct changes *changes, const uint32_t *tokens)
 
     for (uint32_t l = shape->n_layers - 1; l-- > 0;) {
         back_layer(changes, l);
-        multiply_rows(changes->rows, shape->outputs[l], shape->inputs[l], changes->errors[l],
-                      activations->keys[l], 0, product->weights[l]);
-        multiply_rows(changes->rows, shape->outputs[l], shape->inputs[l], activations->errors[l],
-                      changes->keys[l], 1, product->weights[l]);
-        memset(product->biases[l], 0, shape->outputs[l] * sizeof(float));
-        add_rows(changes->rows, shape->outputs[l], changes->errors[l], product->biases[l]);
+        kl_linear_gradient(activations->pool, l, changes->rows, changes->errors[l],
+                           activations->keys[l], 0, product);
+        kl_multiply(activations->pool, KL_TURNED_A, shape->outputs[l], shape->inputs[l],
+                    changes->rows, activations->errors[l], changes->keys[l], 1,
+                    product->weights[l]);
     }
     memset(product->embedding, 0, (size_t)shape->vocabulary * shape->embedding * sizeof(float));
     for (size_t row = 0; row < changes->rows; row++)

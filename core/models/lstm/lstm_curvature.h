@@ -7,8 +7,8 @@
 #include "core/models/lstm/lstm_layers.h"
 #include "core/models/model.h"
 
-/* activations: of a stretch of mean loss, forward and back (core/models/lstm/lstm_layers.h); as curve of
- * struct kl_model. */
+/* activations: of a stretch of mean loss, forward and back (core/models/lstm/lstm_layers.h); as
+ * curve of struct kl_model. */
 enum kl_status kl_lstm_curve(const struct kl_lstm_activations *activations,
                              const struct kl_network *network, const struct kl_minibatch *minibatch,
                              const struct kl_network *direction, struct kl_network *product,

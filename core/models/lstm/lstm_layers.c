@@ -1,12 +1,12 @@
 #include "core/models/lstm/lstm_layers.h"
 
-#include <cblas.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/memory.h"
 #include "core/base/random.h"
+#include "core/models/linear.h"
 
 /* Random streams of a seed: weights use their layer's number, the embedding and dropout these. */
 #define EMBEDDING_STREAM (UINT64_C(1) << 33)
@@ -157,23 +157,20 @@ static void run_layer(const struct kl_network *network, uint32_t layer, float *c
     const struct kl_shape *shape = &network->shape;
     uint32_t streams = activations->streams, hidden = kl_lstm_cells(shape);
     size_t n = (size_t)streams * hidden, gates_width = 4 * (size_t)hidden;
-    int width = (int)shape->inputs[layer];
+    size_t width = shape->inputs[layer];
     float *carried_h = carried + 2 * layer * n, *carried_c = carried_h + n;
     float *h = activations->key_errors; /* free in forward */
 
     for (uint32_t b = 0; b < streams; b++)
-        memcpy(activations->keys[layer] + (size_t)(b + 1) * (size_t)width - hidden,
-               carried_h + (size_t)b * hidden, hidden * sizeof(float));
+        memcpy(activations->keys[layer] + (b + 1) * width - hidden, carried_h + (size_t)b * hidden,
+               hidden * sizeof(float));
     memcpy(activations->cells[layer], carried_c, n * sizeof(float));
     for (uint32_t u = 0; u < activations->unroll; u++) {
         size_t first = (size_t)u * streams;
-        float *gates = activations->gates[layer] + first * gates_width;
 
-        for (uint32_t b = 0; b < streams; b++)
-            memcpy(gates + b * gates_width, network->biases[layer], gates_width * sizeof(float));
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)streams, (int)gates_width, width,
-                    1, activations->keys[layer] + first * (size_t)width, width,
-                    network->weights[layer], width, 1, gates, (int)gates_width);
+        kl_linear_forward(activations->pool, network, layer, streams,
+                          activations->keys[layer] + first * width,
+                          activations->gates[layer] + first * gates_width);
         for (uint32_t b = 0; b < streams; b++) {
             size_t row = first + b;
             const float *before = activations->cells[layer] + row * hidden;
@@ -229,14 +226,9 @@ void kl_lstm_logits(const struct kl_network *network, const struct kl_lstm_activ
                     size_t first, size_t n, float *logits)
 {
     uint32_t last = network->shape.n_layers - 1;
-    size_t outputs = network->shape.outputs[last];
-    int hidden = (int)network->shape.inputs[last];
 
-    for (size_t i = 0; i < n; i++)
-        memcpy(logits + i * outputs, network->biases[last], outputs * sizeof(float));
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)n, (int)outputs, hidden, 1,
-                activations->keys[last] + first * (size_t)hidden, hidden, network->weights[last],
-                hidden, 1, logits, (int)outputs);
+    kl_linear_forward(activations->pool, network, last, n,
+                      activations->keys[last] + first * network->shape.inputs[last], logits);
 }
 
 /* The gradient w.r.t. h_t (from above and from the next token) becomes that w.r.t. the four gates
@@ -269,7 +261,6 @@ static void back_layer(const struct kl_network *network, uint32_t layer, const f
     memset(activations->cell_errors, 0, (size_t)streams * hidden * sizeof(float));
     for (uint32_t u = activations->unroll; u-- > 0;) {
         size_t first = (size_t)u * streams;
-        float *errors = activations->errors[layer] + first * gates_width;
 
         for (uint32_t b = 0; b < streams; b++) {
             size_t row = first + b;
@@ -282,29 +273,11 @@ static void back_layer(const struct kl_network *network, uint32_t layer, const f
                           &activations->cell_errors[(size_t)b * hidden + j],
                           activations->errors[layer] + row * gates_width + j);
         }
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)streams, (int)width,
-                    (int)gates_width, 1, errors, (int)gates_width, network->weights[layer],
-                    (int)width, 0, h_errors, (int)width);
+        kl_linear_back(activations->pool, network, layer, streams,
+                       activations->errors[layer] + first * gates_width, h_errors);
         for (uint32_t b = 0; b < streams; b++)
             memcpy(below + (first + b) * x, h_errors + b * width, x * sizeof(float));
     }
-}
-
-static void add_gradients(const struct kl_lstm_activations *activations, uint32_t layer,
-                          struct kl_network *gradient)
-{
-    int width = (int)activations->shape.inputs[layer],
-        outputs = (int)activations->shape.outputs[layer];
-    size_t rows = (size_t)activations->streams * activations->unroll;
-    float *biases = gradient->biases[layer];
-
-    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, outputs, width, (int)rows, 1,
-                activations->errors[layer], outputs, activations->keys[layer], width, 0,
-                gradient->weights[layer], width);
-    memset(biases, 0, (size_t)outputs * sizeof(float));
-    for (size_t row = 0; row < rows; row++)
-        for (int j = 0; j < outputs; j++)
-            biases[j] += activations->errors[layer][row * (size_t)outputs + (size_t)j];
 }
 
 void kl_lstm_backward(const struct kl_network *network, const uint32_t *tokens,
@@ -319,7 +292,8 @@ void kl_lstm_backward(const struct kl_network *network, const uint32_t *tokens,
         back_layer(network, l, activations->top_errors,
                    l ? activations->top_errors : activations->below, activations);
         if (gradient)
-            add_gradients(activations, l, gradient);
+            kl_linear_gradient(activations->pool, l, rows, activations->errors[l],
+                               activations->keys[l], 0, gradient);
     }
     if (!gradient)
         return;

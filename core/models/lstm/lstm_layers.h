@@ -49,6 +49,7 @@ struct kl_lstm_activations {
     float *key_errors;  /* (streams, widest) scratch */
     float *cell_errors; /* (streams, H) scratch */
     int has_mask;
+    struct kl_pool *pool; /* as kl_activations has it: the caller's to set */
 };
 
 /* The caller ends *tape with kl_lstm_activations_free. Errors: KL_ERR_MEMORY. */

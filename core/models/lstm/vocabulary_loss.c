@@ -1,12 +1,12 @@
 #include "core/models/lstm/vocabulary_loss.h"
 
-#include <cblas.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/memory.h"
 #include "core/base/top.h"
+#include "core/models/linear.h"
 
 #define SLICE_NUMBERS ((size_t)1 << 22) /* logits at a time: 16 MB */
 
@@ -75,20 +75,11 @@ static void add_gradient(const struct kl_network *network, struct kl_lstm_activa
                          size_t first, size_t n, const float *errors, struct kl_network *gradient)
 {
     uint32_t last = network->shape.n_layers - 1;
-    int outputs = (int)network->shape.outputs[last], hidden = (int)network->shape.inputs[last];
-    float *biases = gradient->biases[last];
+    size_t at = first * network->shape.inputs[last];
 
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)n, hidden, outputs, 1, errors,
-                outputs, network->weights[last], hidden, 0,
-                activations->top_errors + first * (size_t)hidden, hidden);
-    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, outputs, hidden, (int)n, 1, errors,
-                outputs, activations->keys[last] + first * (size_t)hidden, hidden, first ? 1 : 0,
-                gradient->weights[last], hidden);
-    if (first == 0)
-        memset(biases, 0, (size_t)outputs * sizeof(float));
-    for (size_t i = 0; i < n; i++)
-        for (int j = 0; j < outputs; j++)
-            biases[j] += errors[i * (size_t)outputs + (size_t)j];
+    kl_linear_back(activations->pool, network, last, n, errors, activations->top_errors + at);
+    kl_linear_gradient(activations->pool, last, n, errors, activations->keys[last] + at, first > 0,
+                       gradient);
 }
 
 enum kl_status kl_vocabulary_loss(const struct kl_network *network, const uint32_t *targets,
