@@ -18,20 +18,34 @@ void kl_blas_single_thread(void)
 #endif
 }
 
+#ifdef __x86_64__
+/* Cores by the width of their vectors: 128 bits are those of all others. */
+static const struct {
+    const char *name;
+    int bits;
+} cores[] = {{"Haswell", 256},  {"Excavator", 256},  {"Zen", 256},
+             {"SkylakeX", 512}, {"Cooperlake", 512}, {"SapphireRapids", 512}};
+
+static int bits_of(const char *name)
+{
+    for (size_t i = 0; i < sizeof cores / sizeof *cores; i++)
+        if (!strcmp(name, cores[i].name))
+            return cores[i].bits;
+    return 128;
+}
+#endif
+
 const char *kl_blas_better_core(const char *chosen)
 {
 #ifdef __x86_64__
-    static const char *const with_avx2[] = {"Haswell",  "Excavator",  "Zen",
-                                            "SkylakeX", "Cooperlake", "SapphireRapids"};
+    int has_512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512cd") &&
+                  __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+                  __builtin_cpu_supports("avx512vl");
+    int has_256 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 
-    for (size_t i = 0; i < sizeof with_avx2 / sizeof *with_avx2; i++)
-        if (!strcmp(chosen, with_avx2[i]))
-            return NULL;
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512cd") &&
-        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512vl"))
+    if (has_512 && bits_of(chosen) < 512)
         return "SkylakeX";
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    if (has_256 && bits_of(chosen) < 256)
         return "Haswell";
 #endif
     (void)chosen;

@@ -1,6 +1,7 @@
 /* Multilayer perceptrons, with an activation f between the layers and softmax at the end.
  *
  *   x_1 = input,  z_l = W_l x_l + b_l,  x_{l+1} = f(z_l),  logits = z_L */
+#include <cblas.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,6 +62,21 @@ static void initialise(struct kl_network *network, enum kl_initialisation initia
     }
 }
 
+static void layer_forward(const struct kl_network *network, uint32_t l, uint32_t n,
+                          const struct kl_activations *activations, float *sums)
+{
+    int inputs = (int)network->shape.inputs[l], width = (int)network->shape.outputs[l];
+
+    if (n > 1) {
+        kl_linear_forward(activations->pool, network, l, n, activations->keys[l], sums);
+        return;
+    }
+    /* a query: a matrix product would copy all weights to another order first */
+    memcpy(sums, network->biases[l], (size_t)width * sizeof *sums);
+    cblas_sgemv(CblasRowMajor, CblasNoTrans, width, inputs, 1, network->weights[l], inputs,
+                activations->keys[l], 1, 1, sums, 1);
+}
+
 static void forward(const struct kl_network *network, uint32_t n,
                     struct kl_activations *activations)
 {
@@ -69,7 +85,7 @@ static void forward(const struct kl_network *network, uint32_t n,
 
         float *sums = activations->sums[l] ? activations->sums[l] : activations->keys[l + 1];
 
-        kl_linear_forward(activations->pool, network, l, n, activations->keys[l], sums);
+        layer_forward(network, l, n, activations, sums);
         if (l + 1 < network->shape.n_layers)
             kl_activate(network->shape.activation, sums, n_outputs, activations->keys[l + 1]);
     }

@@ -14,17 +14,6 @@ struct product {
     float *c;
 };
 
-/* One row at a time: a product of matrices would copy all of b to another order first. */
-static void multiply_row(const struct product *product)
-{
-    int is_turned = product->turned == KL_TURNED_B;
-    int inner = (int)product->inner, columns = (int)product->columns;
-
-    cblas_sgemv(CblasRowMajor, is_turned ? CblasNoTrans : CblasTrans, is_turned ? columns : inner,
-                is_turned ? inner : columns, 1, product->b, is_turned ? inner : columns, product->a,
-                1, product->factor, product->c, 1);
-}
-
 /* Rows or columns of c, from first to before end. */
 static void multiply_part(const struct product *product, int by_rows, size_t first, size_t end)
 {
@@ -87,9 +76,7 @@ void kl_multiply(struct kl_pool *pool, enum kl_turned turned, size_t rows, size_
     struct parts parts = {&product, n_parts(&product)};
     struct kl_error none; /* tasks that do not fail */
 
-    if (rows == 1 && turned != KL_TURNED_A)
-        multiply_row(&product);
-    else if (pool && parts.n > 1)
+    if (pool && parts.n > 1)
         (void)kl_pool_run(pool, do_part, &parts, parts.n, &none);
     else
         for (unsigned i = 0; i < parts.n; i++)

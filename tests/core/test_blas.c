@@ -1,31 +1,41 @@
 /* What OpenBLAS is told of the processor. */
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "core/base/blas.h"
 #include "tests/lib/suite.h"
 
-START_TEST(what_has_avx2_stays)
+static const char *best_of_this(void)
 {
-    static const char *const cores[] = {"Haswell", "Excavator", "Zen", "SkylakeX", "Cooperlake"};
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw"))
+        return "SkylakeX";
+    if (__builtin_cpu_supports("avx2"))
+        return "Haswell";
+#endif
+    return NULL;
+}
 
-    for (size_t i = 0; i < sizeof cores / sizeof *cores; i++)
-        ck_assert_ptr_null(kl_blas_better_core(cores[i]));
+START_TEST(cores_with_the_widest_vectors_stay)
+{
+    static const char *const widest[] = {"SkylakeX", "Cooperlake", "SapphireRapids"};
+
+    for (size_t i = 0; i < sizeof widest / sizeof *widest; i++)
+        ck_assert_ptr_null(kl_blas_better_core(widest[i]));
 }
 END_TEST
 
-START_TEST(what_has_not_is_raised_to_what_the_processor_has)
+START_TEST(others_are_raised_to_what_the_processor_has)
 {
-    const char *core = kl_blas_better_core("Prescott");
+    static const char *const wide[] = {"Haswell", "Zen"}, *const narrow[] = {"Prescott", "Core2"};
+    const char *best = best_of_this();
+    int is_widest = best && !strcmp(best, "SkylakeX");
 
-#ifdef __x86_64__
-    if (__builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw"))
-        ck_assert_str_eq(core, "SkylakeX");
-    else if (__builtin_cpu_supports("avx2"))
-        ck_assert_str_eq(core, "Haswell");
-    else
-#endif
-        ck_assert_ptr_null(core);
+    for (size_t i = 0; i < 2; i++) {
+        ck_assert_pstr_eq(kl_blas_better_core(narrow[i]), best);
+        ck_assert_pstr_eq(kl_blas_better_core(wide[i]), is_widest ? best : NULL);
+    }
 }
 END_TEST
 
@@ -40,5 +50,5 @@ START_TEST(a_choice_that_was_made_stays)
 }
 END_TEST
 
-MAIN("blas", what_has_avx2_stays, what_has_not_is_raised_to_what_the_processor_has,
+MAIN("blas", cores_with_the_widest_vectors_stay, others_are_raised_to_what_the_processor_has,
      a_choice_that_was_made_stays)

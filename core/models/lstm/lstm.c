@@ -1,11 +1,11 @@
 /* Language models: an embedding, LSTM layers and a linear layer over the vocabulary, as a model.
  * The mathematics is in core/models/lstm/lstm_layers.h. */
+#include <cblas.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/memory.h"
 #include "core/data/text/corpus.h"
-#include "core/models/linear.h"
 #include "core/models/lstm/lstm_curvature.h"
 #include "core/models/lstm/lstm_layers.h"
 #include "core/models/model.h"
@@ -301,7 +301,9 @@ static void back(const struct kl_network *network, uint32_t n, struct kl_activat
 
     (void)n; /* one text */
     memset(top, 0, row * hidden * sizeof(float));
-    kl_linear_back(NULL, network, last, 1, activations->errors[last], top + row * hidden);
+    cblas_sgemv(CblasRowMajor, CblasTrans, (int)shape->outputs[last], (int)hidden, 1,
+                network->weights[last], (int)hidden, activations->errors[last], 1, 0,
+                top + row * hidden, 1);
     kl_lstm_backward(network, inner->tokens, inner->stretch, NULL);
     for (uint32_t l = 0; l < last; l++)
         memcpy(activations->errors[l], inner->stretch->errors[l] + row * shape->outputs[l],
