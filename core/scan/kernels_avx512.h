@@ -6,6 +6,7 @@
 
 #define LANES 16
 #define AT_ONCE 8
+#define HAS_SUMS
 
 typedef __m512 vector;
 
@@ -49,6 +50,27 @@ TARGET static inline float sum_of(vector v)
 
     half = _mm_add_ps(half, _mm_movehl_ps(half, half));
     return _mm_cvtss_f32(_mm_add_ss(half, _mm_movehdup_ps(half)));
+}
+
+/* Adds the same lanes as sum_of, of several vectors at a time: 16 shuffles instead of 32. */
+TARGET static inline void sums_of_eight(const vector v[8], float out[8])
+{
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 2, 6, 10, 14, 0, 0, 0, 0, 0, 0, 0, 0);
+    vector halves[4], fourths[2], eighths;
+
+    for (int i = 0; i < 4; i++)
+        halves[i] = _mm512_add_ps(_mm512_shuffle_f32x4(v[2 * i], v[2 * i + 1], 0xee),
+                                  _mm512_shuffle_f32x4(v[2 * i], v[2 * i + 1], 0x44));
+    for (int i = 0; i < 2; i++)
+        fourths[i] = _mm512_add_ps(_mm512_shuffle_f32x4(halves[2 * i], halves[2 * i + 1], 0x88),
+                                   _mm512_shuffle_f32x4(halves[2 * i], halves[2 * i + 1], 0xdd));
+    eighths = _mm512_castpd_ps(
+        _mm512_unpacklo_pd(_mm512_castps_pd(fourths[0]), _mm512_castps_pd(fourths[1])));
+    eighths =
+        _mm512_add_ps(eighths, _mm512_castpd_ps(_mm512_unpackhi_pd(_mm512_castps_pd(fourths[0]),
+                                                                   _mm512_castps_pd(fourths[1]))));
+    eighths = _mm512_add_ps(eighths, _mm512_movehdup_ps(eighths));
+    _mm256_storeu_ps(out, _mm512_castps512_ps256(_mm512_permutexvar_ps(order, eighths)));
 }
 
 TARGET static inline vector load_u8(const uint8_t *in)

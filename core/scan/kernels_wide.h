@@ -13,6 +13,7 @@
  *                core/scan/expand.h, and not_zero(in): a bit for each of eight halves that is not 0
  *   HAS_PACKING  if it has pack_f16 and spread_64 of its own
  *   HAS_COUNT    likewise count_bits
+ *   HAS_SUMS     likewise sums_of_eight(v, out): sum_of of eight vectors, with the same additions
  *   AT_ONCE      queries whose sums, two vectors each, are in registers at a time: 4 or 8
  *
  * Sums are taken in two vectors per key and query, however many queries are asked: a query's answer
@@ -58,6 +59,21 @@ static inline void all_queries(const struct kl_dots *dots, const float *queries[
         queries[q] = dots->queries[q < dots->n ? q : 0];
 }
 
+/* The sums of n queries, 1, 2, 4 or 8, from their two vectors each. */
+TARGET static INLINE void sums_of(const vector *even, const vector *odd, size_t n, float *out)
+{
+    vector both[KL_DOTS_MAX];
+
+    UNROLLED for (size_t q = 0; q < n; q++) both[q] = add(even[q], odd[q]);
+#ifdef HAS_SUMS
+    if (n == 8) {
+        sums_of_eight(both, out);
+        return;
+    }
+#endif
+    UNROLLED for (size_t q = 0; q < n; q++) out[q] = sum_of(both[q]);
+}
+
 /* Of one format: LOAD loads LANES stored numbers, LOAD1 one. */
 #define DEFINE_FORMAT(suffix, type, LOAD, LOAD1)                                                   \
     TARGET static inline float dot_rest_##suffix(const type *key, const float *query, size_t j,    \
@@ -85,7 +101,7 @@ static inline void all_queries(const struct kl_dots *dots, const float *queries[
             add_products(LOAD(key + j), queries, n, j, even);                                      \
             j += LANES;                                                                            \
         }                                                                                          \
-        UNROLLED for (size_t q = 0; q < n; q++) out[q] = sum_of(add(even[q], odd[q]));             \
+        sums_of(even, odd, n, out);                                                                \
         for (size_t q = 0; j < width && q < n; q++)                                                \
             out[q] += dot_rest_##suffix(key, queries[q], j, width);                                \
     }                                                                                              \
@@ -296,7 +312,7 @@ TARGET static INLINE const uint8_t *dot_some_packed(const uint8_t *bits, const u
         add_products(load_f16(numbers + k), queries, n, j + k, even);
         k += LANES;
     }
-    UNROLLED for (size_t q = 0; q < n; q++) out[q] = sum_of(add(even[q], odd[q]));
+    sums_of(even, odd, n, out);
     for (size_t q = 0; k < left && q < n; q++)
         out[q] += dot_rest_f16(numbers, queries[q] + j, k, left);
     return packed;
