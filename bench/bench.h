@@ -20,10 +20,8 @@ struct bench {
 /* From the file to its first answer, page cache cold and warm. */
 void bench_opening(const struct bench *bench);
 
-/* A whole training with and without recording, to a file at path, which is removed again, and will
- * be as large as the one of before. */
-void bench_training(struct kl_pool *pool, const char *dataset, const char *of_before,
-                    const char *path);
+/* A whole training with and without recording, to a file at path, which is removed again. */
+void bench_training(struct kl_pool *pool, const char *dataset, const char *path);
 
 /* Memory of the process while nothing is resident. */
 void bench_streaming_memory(const struct bench *bench);

@@ -130,7 +130,7 @@ static void run_parts(struct bench *bench, const char *dataset, int argc, char *
     bench_scans(bench);
     bench_best(bench);
     if (is_wanted(argc, argv, "training"))
-        bench_training(bench->pool, dataset, bench->path, TRAINED);
+        bench_training(bench->pool, dataset, TRAINED);
     if (is_wanted(argc, argv, "processes")) {
         make_run(bench, SMALL_RUN, dataset, " --steps 500");
         bench_processes(bench, SMALL_RUN);
