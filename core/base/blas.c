@@ -2,8 +2,12 @@
 
 #include <cblas.h>
 #include <stdlib.h>
-#include <string.h>
+#include <strings.h>
 #include <unistd.h>
+
+#ifdef __linux__
+#include <sys/auxv.h>
+#endif
 
 #include "config.h"
 #include "core/base/memory.h"
@@ -19,7 +23,7 @@ void kl_blas_single_thread(void)
 }
 
 #ifdef __x86_64__
-/* Cores by the width of their vectors: 128 bits are those of all others. */
+/* Cores with AVX2 and wider; all others count as 128 bits. */
 static const struct {
     const char *name;
     int bits;
@@ -29,7 +33,7 @@ static const struct {
 static int bits_of(const char *name)
 {
     for (size_t i = 0; i < sizeof cores / sizeof *cores; i++)
-        if (!strcmp(name, cores[i].name))
+        if (!strcasecmp(name, cores[i].name))
             return cores[i].bits;
     return 128;
 }
@@ -56,11 +60,16 @@ void kl_blas_suit_processor(char **argv)
 {
 #ifdef HAVE_OPENBLAS_GET_CORENAME
     const char *better = getenv(CORE) ? NULL : kl_blas_better_core(openblas_get_corename());
-    char program[4096] = "";
+    char program[4096];
+    ssize_t length = better ? readlink("/proc/self/exe", program, sizeof program - 1) : -1;
 
-    if (better && readlink("/proc/self/exe", program, sizeof program - 1) > 0 &&
-        !setenv(CORE, better, 1))
-        execv(program, argv); /* by its own name, which lists of processes show */
+    /* not where a loader was started with this program as its argument */
+    if (length <= 0 || length == sizeof program - 1 || !getauxval(AT_BASE) ||
+        setenv(CORE, better, 1))
+        return;
+    program[length] = '\0';
+    execv(program, argv); /* by its own name, which lists of processes show */
+    unsetenv(CORE);
 #else
     (void)argv;
 #endif

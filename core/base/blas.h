@@ -9,11 +9,11 @@
  * on libraries other than OpenBLAS. Call before other threads start. */
 void kl_blas_single_thread(void);
 
-/* OpenBLAS chooses its kernels by the processor's model, as it is loaded. For one that it does not
- * know, as younger than itself, it takes those with AVX2, or even those of 2004 without AVX: at
- * two thirds of the speed, or a third. The name of a core, as its variable OPENBLAS_CORETYPE takes it, that has
- * the vectors of this processor where chosen, the name of what it took, has narrower ones;
- * otherwise NULL. Thread-safe. */
+/* The name of a core, as OpenBLAS's variable OPENBLAS_CORETYPE takes it (0.3.10 and later), that
+ * has this processor's vectors where chosen, the one that it took, has narrower ones; otherwise
+ * NULL. OpenBLAS chooses by the processor's model, as it is loaded; for a model younger than itself
+ * it may leave out AVX-512, at two thirds of the speed, or AVX altogether, at a third. Thread-safe.
+ */
 const char *kl_blas_better_core(const char *chosen);
 
 /* If there is a better core and nobody has set the variable, starts this program again with it;

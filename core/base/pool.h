@@ -1,4 +1,4 @@
-/* A pool of worker threads that own all scanning. */
+/* A pool of worker threads that own all scanning, and training. */
 #ifndef KL_CORE_BASE_POOL_H
 #define KL_CORE_BASE_POOL_H
 
@@ -24,13 +24,14 @@ unsigned kl_pool_n_workers(const struct kl_pool *pool);
 
 /* Runs tasks 0 .. n_tasks-1 over all workers and waits for the end. The first failure is reported
  * and the tasks not yet begun are dropped. Thread-safe: the tasks of jobs begin in the order in
- * which the jobs came; but a task may run others in its turn, some of which its own worker then
- * does at once. */
+ * which the jobs came. A task may run others in its turn: its worker does them, with whoever is
+ * free, and nothing else until they have ended. But it must not wait in any other way for what
+ * another thread gives the pool: it might hold the only worker. */
 enum kl_status kl_pool_run(struct kl_pool *pool, kl_pool_task task, void *job, unsigned n_tasks,
                            struct kl_error *err);
 
 /* Waits until every task that is under way now has ended, so that nobody holds what tasks begun
- * before could see. Not from within a task. Thread-safe. */
+ * before could see: for a whole training, if one is. Not from within a task. Thread-safe. */
 void kl_pool_settle(struct kl_pool *pool);
 
 /* Splits numbers 0 .. n-1 into parts, does each as a task and waits for the end. How many parts

@@ -9,12 +9,19 @@
 
 /* Parameters are worked on in parts. */
 #define PART ((size_t)1 << 16)
+#define UNIT ((size_t)64)
 
-static unsigned n_parts(size_t n)
+static unsigned parts_of(size_t n)
 {
     size_t parts = (n + PART - 1) / PART;
 
     return parts < KL_PARTS_MAX ? (unsigned)parts : KL_PARTS_MAX;
+}
+
+/* Where a part begins of n parameters in so many: full vectors, but for the last one. */
+static size_t border(size_t n, unsigned part, unsigned n_parts)
+{
+    return part == n_parts ? n : n / UNIT * part / n_parts * UNIT;
 }
 
 /* Runs task for every part of a job. */
@@ -40,7 +47,7 @@ static enum kl_status add_squares(void *job, unsigned worker, unsigned part, str
     struct squares *squares = job;
     const float *g = squares->gradient->parameters;
     size_t n = squares->gradient->n_parameters;
-    size_t i = n * part / squares->n, end = n * (part + 1) / squares->n;
+    size_t i = border(n, part, squares->n), end = border(n, part + 1, squares->n);
     double sums[LANES] = {0}, sum = 0; /* in lanes: no addition waits for the one before */
 
     (void)worker;
@@ -58,7 +65,7 @@ static enum kl_status add_squares(void *job, unsigned worker, unsigned part, str
 
 double kl_clip_factor(struct kl_pool *pool, const struct kl_network *gradient, double clip_norm)
 {
-    struct squares squares = {.gradient = gradient, .n = n_parts(gradient->n_parameters)};
+    struct squares squares = {.gradient = gradient, .n = parts_of(gradient->n_parameters)};
     double sum = 0, factor;
 
     if (clip_norm <= 0)
@@ -91,7 +98,7 @@ static enum kl_status update_part(void *job, unsigned worker, unsigned part, str
 {
     const struct learning *learning = job;
     size_t n = learning->network->n_parameters;
-    size_t first = n * part / learning->n, end = n * (part + 1) / learning->n;
+    size_t first = border(n, part, learning->n), end = border(n, part + 1, learning->n);
     struct kl_network network = stretch(learning->network, first, end), kept[KL_MOMENTS_MAX];
     struct kl_network gradient = stretch(learning->gradient, first, end);
     struct kl_network *moments[KL_MOMENTS_MAX] = {NULL};
@@ -111,7 +118,7 @@ void kl_optimiser_update(struct kl_pool *pool, const struct kl_optimiser *optimi
                          const struct kl_network *gradient, struct kl_network *const *moments,
                          struct kl_network *network)
 {
-    struct learning learning = {optimiser, rule,    step,   n_parts(network->n_parameters),
+    struct learning learning = {optimiser, rule,    step,   parts_of(network->n_parameters),
                                 gradient,  moments, network};
 
     do_parts(pool, update_part, &learning, learning.n);

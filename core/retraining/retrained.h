@@ -31,8 +31,8 @@ struct kl_retrained {
     double seconds; /* that the training took */
 };
 
-/* Trains again, over a pool as kl_train. inquiry is about the sample that is asked about, or NULL;
- * history is the run's, whose data sets need their pixels. The caller ends *retrained with
+/* Trains again, over a pool as kl_retrain. inquiry is about the sample that is asked about, or
+ * NULL; history is the run's, whose data sets need their pixels. The caller ends *retrained with
  * kl_retrained_clear, also on failure. Errors: those of kl_retrain; KL_ERR_INTERRUPTED. */
 enum kl_status kl_retrain_without(struct kl_pool *pool, const struct kl_training *training,
                                   const struct kl_history *history, struct kl_inquiry *inquiry,

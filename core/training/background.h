@@ -10,10 +10,10 @@
 struct kl_background;
 
 /* Starts a thread that hands what it is given on to inner, in order: steps from within a task of
- * the pool, if it has several workers, so that what is done for them takes its turn with the pool's
- * other work and no more threads run than there are workers. What it is given is copied; up to
- * eight records wait, then the giver does. The caller ends *background with kl_background_stop.
- * Errors: KL_ERR_MEMORY. */
+ * the pool, if it is not NULL and has several workers, so that what is done for them takes its turn
+ * with the pool's other work and no more threads run than there are workers. What it is given is
+ * copied; up to eight records wait, then the giver does. The caller ends *background with
+ * kl_background_stop. Errors: KL_ERR_MEMORY. */
 enum kl_status kl_background_start(struct kl_pool *pool, const struct kl_recorder *inner,
                                    const struct kl_training *training,
                                    struct kl_background **background, struct kl_error *err);

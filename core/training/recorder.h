@@ -30,8 +30,7 @@ struct kl_step_record {
     struct kl_step_rule rule;
 };
 
-/* Called by a thread of kl_train's own, one call after the other, finish by kl_train's caller after
- * all others have ended. */
+/* Called by whichever thread, one call after the other, finish after all others have ended. */
 struct kl_recorder {
     void *self;
     enum kl_status (*step)(void *self, const struct kl_step_record *record, struct kl_error *err);

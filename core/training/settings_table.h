@@ -20,7 +20,7 @@ SETTING(, model.activation, "activation", "activation", CHOICE, NULL, 0, 0, 0, a
 SETTING(uint32_t initialisation;, initialisation, "initialisation", "init", CHOICE, NULL, 0, 0, 0, initialisation_name, KL_OF_IMAGES, "xavier",
         "initial weights: normal, with Xavier's or He's deviation; an LSTM's are uniform")
 SETTING(uint64_t seed;, seed, "seed", "seed", SEED, "N", 0, SEED_MAX, 0, NULL, KL_OF_ALL, "1",
-        "random seed (default 1): the same run on the same kind of processor, however many of them; on others, sums round otherwise")
+        "random seed (default 1): the same run with the same version on the same kind of processor, however many of them; elsewhere sums round otherwise")
 SETTING(uint32_t n_steps;, n_steps, "steps", "steps", INTEGER, "N", 1, INTEGER_MAX, 0, NULL, KL_OF_ALL, "1000",
         "minibatch updates (default: the preset's; of other data than its own some twenty passes, if these are fewer)")
 SETTING(uint32_t batch_size;, batch_size, "batch_size", "batch", INTEGER, "N", 1, 65536, 0, NULL, KL_OF_ALL, "64",

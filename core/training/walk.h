@@ -47,8 +47,8 @@ enum kl_status kl_walk_check(const struct kl_training *training, const struct kl
 
 /* influences (n, samples of the run): what each query's loss would rise by without each training
  * sample, to first order: minus the derivative w.r.t. its weight in the steps of the extent. From
- * the initial parameters, over a pool as kl_train; data sets of images need their pixels. Takes the
- * room of two networks for each query (of Adam three), and of some 3 sqrt(steps) more (of Adam,
+ * the initial parameters, over a pool as kl_retrain; data sets of images need their pixels. Takes
+ * the room of two networks for each query (of Adam three), and of some 3 sqrt(steps) more (of Adam,
  * twice as many). work is told of all steps forward and back. Errors: those of kl_walk_check,
  * KL_ERR_MEMORY, KL_ERR_INTERRUPTED; KL_ERR_DIVERGED, if what is derived grows beyond all bounds on
  * the way back. */

@@ -445,8 +445,11 @@ def test_every_command_has_a_page_of_the_manual_with_examples_that_it_takes():
 def test_openblas_is_told_of_a_processor_that_it_does_not_know():
     """Where it takes one with wide vectors for one without; otherwise, or where somebody has chosen, nothing changes."""
     if platform.machine() != "x86_64":
-        return
-    library = ctypes.CDLL("libopenblas.so.0")
+        raise tap.Skip("only for x86-64 does OpenBLAS have such cores")
+    try:
+        library = ctypes.CDLL("libopenblas.so.0")
+    except OSError as missing:
+        raise tap.Skip("there is no OpenBLAS") from missing
     library.openblas_get_corename.restype = ctypes.c_char_p
     with open("/proc/cpuinfo", encoding="ascii") as file:
         flags = set(re.search(r"^flags\s*: (.*)$", file.read(), re.M)[1].split())
@@ -466,10 +469,12 @@ def test_openblas_is_told_of_a_processor_that_it_does_not_know():
 
 def test_a_training_is_the_same_with_any_number_of_processors():
     """To the bit, with layers that are shared out among workers: the fingerprint is of everything in the file."""
+    if len(os.sched_getaffinity(0)) == 1:
+        raise tap.Skip("there is one processor only")
     prints = []
     for cpus in (os.sched_getaffinity(0), set(list(os.sched_getaffinity(0))[:1])):
         output = path(f"on{len(prints)}.keylight")
-        tap.succeed("train", "--data", "strokes", "--hidden", "300,300", "--steps", "8", "--output", output, "--quiet",
+        tap.succeed("train", "--data", "strokes", "--hidden", "300,300", "--clip", "0.5", "--steps", "8", "--output", output, "--quiet",
                     preexec_fn=lambda cpus=cpus: os.sched_setaffinity(0, cpus))
         prints.append(json.loads(tap.succeed("info", output, "--json"))["fingerprint"])
     assert prints[0] == prints[1]

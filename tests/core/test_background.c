@@ -169,11 +169,32 @@ static struct kl_recorder recorder_of(struct sink *sink)
                                 take_snapshot, take_checkpoint, take_finish};
 }
 
+struct gift {
+    struct giver *giver;
+    const struct kl_recorder *recorder;
+};
+
+/* Gives all steps: as a task, too, as a training does. */
+static enum kl_status give_all(void *job, unsigned worker, unsigned task, struct kl_error *err)
+{
+    const struct gift *gift = job;
+    enum kl_status status = KL_OK;
+
+    (void)worker;
+    (void)task;
+    for (uint32_t step = 1; !status && step <= STEPS; step++)
+        status = give(gift->giver, gift->recorder, step, err);
+    return status
+               ? status
+               : gift->recorder->finish(gift->recorder->self, &gift->giver->run.state, NULL, err);
+}
+
 static void check_all_arrives(struct kl_pool *pool)
 {
     struct giver giver;
     struct sink sink = {.next_step = 1};
     struct kl_recorder inner = recorder_of(&sink), recorder;
+    struct gift gift = {&giver, &recorder};
     struct kl_background *background = NULL;
     struct kl_error err;
 
@@ -181,9 +202,10 @@ static void check_all_arrives(struct kl_pool *pool)
     sink.layout = giver.layout;
     ck_ok(kl_background_start(pool, &inner, &giver.run.training, &background, &err), err);
     recorder = kl_background_recorder(background);
-    for (uint32_t step = 1; step <= STEPS; step++)
-        ck_ok(give(&giver, &recorder, step, &err), err);
-    ck_ok(recorder.finish(recorder.self, &giver.run.state, NULL, &err), err);
+    if (pool)
+        ck_ok(kl_pool_run(pool, give_all, &gift, 1, &err), err);
+    else
+        ck_ok(give_all(&gift, 0, 0, &err), err);
     ck_assert_uint_eq(sink.finished_after, STEPS);
     ck_ok(kl_background_stop(background, &err), err);
     ck_assert(!sink.is_wrong);
@@ -232,7 +254,7 @@ END_TEST
 
 /* The giver hears of it at a later call, in the recorder's words, and nothing is handed on after:
  * what comes behind a gap is no history. */
-START_TEST(a_failure_is_reported_and_nothing_follows_it)
+static void check_failure(struct kl_pool *pool)
 {
     struct giver giver;
     struct sink sink = {.next_step = 1, .fails_at = FAILS_AT};
@@ -243,7 +265,7 @@ START_TEST(a_failure_is_reported_and_nothing_follows_it)
 
     giver_create(&giver);
     sink.layout = giver.layout;
-    ck_ok(kl_background_start(NULL, &inner, &giver.run.training, &background, &err), err);
+    ck_ok(kl_background_start(pool, &inner, &giver.run.training, &background, &err), err);
     recorder = kl_background_recorder(background);
     while (step <= STEPS && !give(&giver, &recorder, step, &err))
         step++;
@@ -257,6 +279,17 @@ START_TEST(a_failure_is_reported_and_nothing_follows_it)
     ck_assert_uint_eq(sink.next_step, FAILS_AT);
     ck_assert(!sink.is_wrong);
     giver_clear(&giver);
+}
+
+START_TEST(a_failure_is_reported_and_nothing_follows_it)
+{
+    struct kl_pool *pool = NULL;
+    struct kl_error err;
+
+    check_failure(NULL);
+    ck_ok(kl_pool_create(2, &pool, &err), err);
+    check_failure(pool);
+    kl_pool_free(pool);
 }
 END_TEST
 

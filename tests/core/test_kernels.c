@@ -1,4 +1,4 @@
-/* Number formats, kernels against their naive twins, the pool, blocks in memory. */
+/* Number formats, kernels against their naive twins, blocks in memory. */
 #include <math.h>
 #include <pthread.h>
 #include <string.h>

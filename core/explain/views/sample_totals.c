@@ -35,7 +35,8 @@ enum kl_status kl_sample_totals(const struct kl_history *history, const float *a
     struct kl_sample_totals totals = {.n = kl_collection_size(history->data),
                                       .repetitions = history->repetitions};
     struct total *each = NULL;
-    enum kl_status status = kl_alloc(&each, totals.n, sizeof *each, "the samples' totals", err);
+    enum kl_status status =
+        kl_alloc_scanned(&each, totals.n, sizeof *each, "the samples' totals", err);
 
     if (!status)
         status = kl_alloc(&totals.first, totals.n, sizeof(uint64_t), "the samples' totals", err);
