@@ -231,12 +231,24 @@ void kl_pool_settle(struct kl_pool *pool)
     pthread_mutex_unlock(&pool->lock);
 }
 
+static enum kl_status run_alone(kl_pool_task task, void *argument, unsigned n_tasks,
+                                struct kl_error *err)
+{
+    enum kl_status status = KL_OK;
+
+    for (unsigned i = 0; !status && i < n_tasks; i++)
+        status = task(argument, 0, i, err);
+    return status;
+}
+
 enum kl_status kl_pool_run(struct kl_pool *pool, kl_pool_task task, void *argument,
                            unsigned n_tasks, struct kl_error *err)
 {
     struct job job = {.task = task, .argument = argument, .n_tasks = n_tasks};
     struct worker *worker = this_worker && this_worker->pool == pool ? this_worker : NULL;
 
+    if (!pool)
+        return run_alone(task, argument, n_tasks, err);
     if (n_tasks == 0)
         return KL_OK;
     pthread_cond_init(&job.done, NULL);

@@ -22,11 +22,12 @@ void kl_pool_free(struct kl_pool *pool);
 
 unsigned kl_pool_n_workers(const struct kl_pool *pool);
 
-/* Runs tasks 0 .. n_tasks-1 over all workers and waits for the end. The first failure is reported
- * and the tasks not yet begun are dropped. Thread-safe: the tasks of jobs begin in the order in
- * which the jobs came. A task may run others in its turn: its worker does them, with whoever is
- * free, and nothing else until they have ended. But it must not wait in any other way for what
- * another thread gives the pool: it might hold the only worker. */
+/* Runs tasks 0 .. n_tasks-1 over all workers and waits for the end; where pool is NULL, the
+ * caller's thread does them one after the other, as worker 0. The first failure is reported and the
+ * tasks not yet begun are dropped. Thread-safe: the tasks of jobs begin in the order in which the
+ * jobs came. A task may run others in its turn: its worker does them, with whoever is free, and
+ * nothing else until they have ended. But it must not wait in any other way for what another thread
+ * gives the pool: it might hold the only worker. */
 enum kl_status kl_pool_run(struct kl_pool *pool, kl_pool_task task, void *job, unsigned n_tasks,
                            struct kl_error *err);
 

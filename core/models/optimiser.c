@@ -24,16 +24,12 @@ static size_t border(size_t n, unsigned part, unsigned n_parts)
     return part == n_parts ? n : n / UNIT * part / n_parts * UNIT;
 }
 
-/* Runs task for every part of a job. */
+/* Runs a task that does not fail for every part of a job. */
 static void do_parts(struct kl_pool *pool, kl_pool_task task, void *job, unsigned n)
 {
-    struct kl_error none; /* tasks that do not fail */
+    struct kl_error none;
 
-    if (pool && n > 1)
-        (void)kl_pool_run(pool, task, job, n, &none);
-    else
-        for (unsigned i = 0; i < n; i++)
-            (void)task(job, 0, i, &none);
+    (void)kl_pool_run(n > 1 ? pool : NULL, task, job, n, &none);
 }
 
 struct squares {

@@ -76,9 +76,5 @@ void kl_multiply(struct kl_pool *pool, enum kl_turned turned, size_t rows, size_
     struct parts parts = {&product, n_parts(&product)};
     struct kl_error none; /* tasks that do not fail */
 
-    if (pool && parts.n > 1)
-        (void)kl_pool_run(pool, do_part, &parts, parts.n, &none);
-    else
-        for (unsigned i = 0; i < parts.n; i++)
-            (void)do_part(&parts, 0, i, &none);
+    (void)kl_pool_run(parts.n > 1 ? pool : NULL, do_part, &parts, parts.n, &none);
 }

@@ -62,9 +62,8 @@ static enum kl_status do_job(struct kl_background *background, const struct job 
 
     switch (job->kind) {
     case JOB_STEP:
-        return background->pool ? kl_pool_run(background->pool, record_step,
-                                              &(struct step){inner, &job->record}, 1, err)
-                                : inner->step(inner->self, &job->record, err);
+        return kl_pool_run(background->pool, record_step, &(struct step){inner, &job->record}, 1,
+                           err);
     case JOB_EVALUATION:
         return inner->evaluation(inner->self, job->step, job->dataset, &job->evaluation, err);
     case JOB_SNAPSHOT:

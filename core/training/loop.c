@@ -231,7 +231,7 @@ enum kl_status kl_train(struct kl_pool *pool, const struct kl_training *training
         }
     }
     if (!status)
-        status = pool ? kl_pool_run(pool, run_in_worker, &loop, 1, err) : run(&loop, err);
+        status = kl_pool_run(pool, run_in_worker, &loop, 1, err);
     if (kl_background_stop(background, &late) && (!status || status == KL_ERR_INTERRUPTED)) {
         *err = late;
         status = late.status;

@@ -63,6 +63,21 @@ START_TEST(the_pool_splits_numbers_into_parts_without_gaps)
 }
 END_TEST
 
+START_TEST(without_a_pool_the_caller_does_all_up_to_a_failure)
+{
+    atomic_uint counts[1000];
+    struct kl_error err;
+
+    memset(counts, 0, sizeof counts);
+    ck_ok(kl_pool_run(NULL, count_task, counts, 0, &err), err);
+    ck_ok(kl_pool_run(NULL, count_task, counts, 700, &err), err);
+    ck_assert_int_eq(kl_pool_run(NULL, count_task, counts, 1000, &err), KL_ERR_IO);
+    ck_assert_str_eq(err.message, "task 700");
+    for (unsigned i = 0; i < 1000; i++)
+        ck_assert_uint_eq(atomic_load(&counts[i]), i < 700 ? 2 : i == 700);
+}
+END_TEST
+
 /* Work whose tasks have others done, down to some depth. */
 struct nest {
     struct kl_pool *pool;
@@ -140,6 +155,7 @@ START_TEST(several_callers_may)
 }
 END_TEST
 
-MAIN("pool", the_pool_runs_every_task_once_and_reports_a_failure,
+MAIN("pool", without_a_pool_the_caller_does_all_up_to_a_failure,
+     the_pool_runs_every_task_once_and_reports_a_failure,
      the_pool_splits_numbers_into_parts_without_gaps, a_task_may_have_others_done,
      several_callers_may)
