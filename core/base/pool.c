@@ -5,7 +5,6 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "core/base/clock.h"
 #include "core/base/memory.h"
@@ -40,18 +39,12 @@ struct kl_pool {
     pthread_cond_t work, ended; /* ended: a task, while somebody waits for that */
     unsigned n_workers, n_settling;
     int stopping;
-    struct job *first, **end; /* jobs with tasks to begin, in the order they came */
+    struct job *first, **end; /* jobs with tasks to begin, in the order of their turns */
     atomic_int has_first;     /* for who looks without the lock */
     struct worker workers[WORKERS_MAX];
     pthread_mutex_t share_lock; /* of the requests */
-    pthread_cond_t shared;
-    struct kl_shared *waiting; /* in the order they came */
-    unsigned n_waiting;
-    int is_sharing;
-    /* Of the requests that were done together last: */
-    const void *last_key;
-    unsigned n_last, n_last_waiting; /* how many, and how many then waited */
-    double last_end, last_took;      /* ms */
+    pthread_cond_t shared;      /* a request has ended */
+    struct kl_shared *wanted;   /* requests with pieces to begin, in the order they came */
 };
 
 /* The worker that this thread is, or NULL. */
@@ -89,6 +82,17 @@ static void drop_job(struct kl_pool *pool, const struct job *job)
     atomic_store_explicit(&pool->has_first, pool->first != NULL, memory_order_relaxed);
 }
 
+/* Lets the others have a turn. */
+static void put_last(struct kl_pool *pool)
+{
+    struct job *job = pool->first;
+
+    pool->first = job->next;
+    job->next = NULL;
+    *pool->end = job;
+    pool->end = &job->next;
+}
+
 /* Does the job's next task. Holds the lock, but for the task itself. */
 static void do_task(struct worker *worker, struct job *job)
 {
@@ -100,6 +104,8 @@ static void do_task(struct worker *worker, struct job *job)
     job->n_running++;
     if (job->next_task == job->n_tasks)
         drop_job(pool, job);
+    else if (job == pool->first && job->next)
+        put_last(pool);
     pthread_mutex_unlock(&pool->lock);
     status = job->task(job->argument, worker->number, task, &error);
     pthread_mutex_lock(&pool->lock);
@@ -162,7 +168,6 @@ unsigned kl_pool_processors(void)
 enum kl_status kl_pool_create(unsigned n_workers, struct kl_pool **out, struct kl_error *err)
 {
     struct kl_pool *pool = NULL;
-    pthread_condattr_t monotonic;
     enum kl_status status = kl_alloc(&pool, 1, sizeof *pool, "the worker pool", err);
 
     if (status)
@@ -176,10 +181,7 @@ enum kl_status kl_pool_create(unsigned n_workers, struct kl_pool **out, struct k
     pthread_cond_init(&pool->work, NULL);
     pthread_cond_init(&pool->ended, NULL);
     pthread_mutex_init(&pool->share_lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&pool->shared, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    pthread_cond_init(&pool->shared, NULL);
     for (unsigned i = 0; i < n_workers; i++) {
         pool->workers[i] = (struct worker){.pool = pool, .number = i};
         if (pthread_create(&pool->workers[i].thread, NULL, run_worker, &pool->workers[i])) {
@@ -305,102 +307,124 @@ enum kl_status kl_pool_split(struct kl_pool *pool, uint64_t n, unsigned most, kl
     return kl_pool_run(pool, do_part, &split, split.n_parts, err);
 }
 
-/* How long to wait for all callers that were there when work was done last: those who ask one thing
- * after the other come back, and what they ask is better done together again. Not longer than that
- * work took; 0: they are here, or whoever comes first has
- * waited for other work since before, which is done meanwhile. */
-static double gathering_ms(const struct kl_pool *pool)
+/* The place of the first request of a key, or that of the next one. */
+static struct kl_shared **find_beside(struct kl_pool *pool, const void *key)
 {
-    double left = pool->last_end + pool->last_took - kl_now_ms();
-    int is_other = pool->n_last_waiting && pool->waiting->key != pool->last_key;
+    struct kl_shared **link = &pool->wanted;
 
-    return pool->n_waiting < pool->n_last + pool->n_last_waiting && left > 0 && !is_other ? left
-                                                                                          : 0;
+    while (*link && (*link)->key != key)
+        link = &(*link)->next;
+    return link;
 }
 
-/* Waits for a change of the requests, for some time at most. */
-static void wait_shared(struct kl_pool *pool, double ms)
+/* Joins others of its key where they are. */
+static void join(struct kl_pool *pool, struct kl_shared *request)
 {
-    struct timespec until;
+    struct kl_shared **last = find_beside(pool, request->key);
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += (long)(ms * 1e6) % 1000000000L;
-    until.tv_sec += (time_t)(ms / 1e3) + until.tv_nsec / 1000000000L;
-    until.tv_nsec %= 1000000000L;
-    (void)pthread_cond_timedwait(&pool->shared, &pool->share_lock, &until);
+    request->piece = *last ? (*last)->piece : 0;
+    while (*last)
+        last = &(*last)->next;
+    request->next = NULL;
+    *last = request;
 }
 
-/* Takes the first request and all others of its key out of the waiting ones; returns how many. */
-static unsigned take_together(struct kl_pool *pool, struct kl_shared **requests)
+/* Takes the request's next piece, for it and for all others of its key that are there; returns how
+ * many. */
+static unsigned take_piece(struct kl_pool *pool, struct kl_shared *request,
+                           struct kl_shared **together)
 {
-    const void *key = pool->waiting->key;
-    struct kl_shared **link = &pool->waiting;
-    unsigned n = 0;
+    struct kl_shared **link = &pool->wanted;
+    unsigned n = 1, piece = request->piece;
 
-    while (*link && n < KL_SHARED_MAX) {
-        if ((*link)->key == key) {
-            requests[n++] = *link;
-            *link = (*link)->next;
-        } else {
-            link = &(*link)->next;
+    together[0] = request;
+    while (*link) {
+        struct kl_shared *one = *link;
+        int is_taken = one == request ||
+                       (one->key == request->key && one->piece == piece && n < KL_SHARED_MAX);
+
+        if (is_taken) {
+            if (one != request)
+                together[n++] = one;
+            one->piece = (piece + 1) % one->n_pieces;
+            one->n_left--;
+            one->n_running++;
         }
+        if (is_taken && one->n_left == 0)
+            *link = one->next;
+        else
+            link = &one->next;
     }
     return n;
 }
 
-/* Does the first request and what goes with it, and wakes their callers. Holds share_lock, but for
- * the work itself. */
-static void do_together(struct kl_pool *pool)
+/* Takes a request out, no more pieces of which are to begin. */
+static void drop_pieces(struct kl_pool *pool, struct kl_shared *request)
 {
-    struct kl_shared *requests[KL_SHARED_MAX];
-    struct kl_error error = {0};
-    unsigned n = take_together(pool, requests);
-    double started = kl_now_ms();
+    struct kl_shared **link = &pool->wanted;
 
-    pool->is_sharing = 1;
-    pool->n_waiting -= n;
-    pthread_mutex_unlock(&pool->share_lock);
-    (void)requests[0]->together(pool, requests, n, &error);
-    pthread_mutex_lock(&pool->share_lock);
-    pool->is_sharing = 0;
-    pool->last_key = requests[0]->key;
-    pool->n_last = n;
-    pool->n_last_waiting = pool->n_waiting;
-    pool->last_end = kl_now_ms();
-    pool->last_took = pool->last_end - started;
-    for (unsigned i = 0; i < n; i++) {
-        if (error.status)
-            requests[i]->error = error;
-        requests[i]->is_done = 1;
-    }
-    pthread_cond_broadcast(&pool->shared);
+    while (*link && *link != request)
+        link = &(*link)->next;
+    if (*link)
+        *link = request->next;
+    request->n_left = 0;
 }
 
-enum kl_status kl_pool_share(struct kl_pool *pool, struct kl_shared *request,
+/* As many tasks as there are pieces: what others' tasks have done leaves some with nothing to do.
+ */
+static enum kl_status do_piece(void *argument, unsigned worker, unsigned task, struct kl_error *err)
+{
+    struct kl_shared *request = argument, *together[KL_SHARED_MAX];
+    struct kl_pool *pool = request->pool;
+    struct kl_error error = {0};
+    unsigned n, piece;
+    int is_end = 0;
+
+    (void)task;
+    (void)err;
+    pthread_mutex_lock(&pool->share_lock);
+    if (request->n_left == 0) {
+        pthread_mutex_unlock(&pool->share_lock);
+        return KL_OK;
+    }
+    piece = request->piece;
+    n = take_piece(pool, request, together);
+    pthread_mutex_unlock(&pool->share_lock);
+    (void)request->together(together, n, worker, piece, &error);
+    pthread_mutex_lock(&pool->share_lock);
+    for (unsigned i = 0; i < n; i++) {
+        struct kl_shared *one = together[i];
+
+        if (error.status && !one->error.status) {
+            one->error = error;
+            drop_pieces(pool, one);
+        }
+        one->n_running--;
+        is_end |= one->n_left == 0 && one->n_running == 0;
+    }
+    if (is_end)
+        pthread_cond_broadcast(&pool->shared);
+    pthread_mutex_unlock(&pool->share_lock);
+    return KL_OK;
+}
+
+enum kl_status kl_pool_share(struct kl_pool *pool, struct kl_shared *request, unsigned n_pieces,
                              kl_pool_together together, struct kl_error *err)
 {
-    struct kl_shared **last = &pool->waiting;
-
-    request->next = NULL;
+    if (n_pieces == 0)
+        return KL_OK;
     request->together = together;
-    request->is_done = 0;
+    request->pool = pool;
+    request->n_pieces = request->n_left = n_pieces;
+    request->n_running = 0;
     request->error.status = KL_OK;
     pthread_mutex_lock(&pool->share_lock);
-    while (*last)
-        last = &(*last)->next;
-    *last = request;
-    pool->n_waiting++;
-    pthread_cond_broadcast(&pool->shared); /* to who gathers */
-    while (!request->is_done) {
-        double gathering = pool->is_sharing ? 0 : gathering_ms(pool);
-
-        if (pool->is_sharing)
-            pthread_cond_wait(&pool->shared, &pool->share_lock);
-        else if (gathering > 0)
-            wait_shared(pool, gathering);
-        else
-            do_together(pool);
-    }
+    join(pool, request);
+    pthread_mutex_unlock(&pool->share_lock);
+    (void)kl_pool_run(pool, do_piece, request, n_pieces, err);
+    pthread_mutex_lock(&pool->share_lock);
+    while (request->n_running) /* of others' tasks */
+        pthread_cond_wait(&pool->shared, &pool->share_lock);
     pthread_mutex_unlock(&pool->share_lock);
     if (request->error.status)
         *err = request->error;

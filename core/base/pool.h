@@ -24,10 +24,11 @@ unsigned kl_pool_n_workers(const struct kl_pool *pool);
 
 /* Runs tasks 0 .. n_tasks-1 over all workers and waits for the end; where pool is NULL, the
  * caller's thread does them one after the other, as worker 0. The first failure is reported and the
- * tasks not yet begun are dropped. Thread-safe: the tasks of jobs begin in the order in which the
- * jobs came. A task may run others in its turn: its worker does them, with whoever is free, and
- * nothing else until they have ended. But it must not wait in any other way for what another thread
- * gives the pool: it might hold the only worker. */
+ * tasks not yet begun are dropped. Thread-safe: the tasks of one job begin in their order, and jobs
+ * that are there at the same time take turns, so that none waits for all of another. A task may run
+ * others in its turn: its worker does them, with whoever is free, and nothing else until they have
+ * ended. But it must not wait in any other way for what another thread gives the pool: it might
+ * hold the only worker. */
 enum kl_status kl_pool_run(struct kl_pool *pool, kl_pool_task task, void *job, unsigned n_tasks,
                            struct kl_error *err);
 
@@ -49,26 +50,31 @@ unsigned kl_pool_n_parts(uint64_t n, unsigned most); /* 1 .. KL_PARTS_MAX, at mo
 enum kl_status kl_pool_split(struct kl_pool *pool, uint64_t n, unsigned most, kl_pool_part do_part,
                              void *job, struct kl_error *err);
 
-/* Work that several callers want at the same time and that is done for all of them at once: the
- * caller's request begins with a struct kl_shared. Does n requests of one key together: */
+/* A pass over numbered pieces of something, which several callers want at the same time and which
+ * is made for all of them at once: the caller's request begins with a struct kl_shared. Does one
+ * piece for n requests of one key, as a task of the pool: */
 struct kl_shared;
-typedef enum kl_status (*kl_pool_together)(struct kl_pool *pool, struct kl_shared *const *requests,
-                                           unsigned n, struct kl_error *err);
+typedef enum kl_status (*kl_pool_together)(struct kl_shared *const *requests, unsigned n,
+                                           unsigned worker, unsigned piece, struct kl_error *err);
 
 struct kl_shared {
-    const void *key; /* requests of the same key, done by the same function, may be joined */
+    const void *key; /* requests of the same key have the same pieces, and the same function */
+    /* The pool's: */
     struct kl_shared *next;
     kl_pool_together together;
-    int is_done;
-    struct kl_error error; /* of what was done; status KL_OK if it went well */
+    struct kl_pool *pool;
+    unsigned n_pieces, piece;   /* the next one */
+    unsigned n_left, n_running; /* pieces that are not begun, and not ended */
+    struct kl_error error;      /* the first */
 };
 
-/* Waits until no shared work is under way, and then does the request with all others of its key
- * that wait, at most KL_SHARED_MAX: by one of the callers, for all of them. When several were done
- * together last, it waits for as many to come again first, for as long as that work took at most.
- * The caller sets the request's key. Thread-safe. */
+/* Does pieces 0 .. n_pieces-1 for a request, each once, in any order, and waits for the end. A
+ * request that comes while others of its key are under way joins them at the piece where they are,
+ * and has what it missed afterwards: so each piece is done for as many as want it, at most
+ * KL_SHARED_MAX, and nobody waits for another's pass. The caller sets the key. Thread-safe, and
+ * from within a task, as kl_pool_run. Errors: the first of together's. */
 #define KL_SHARED_MAX 16
-enum kl_status kl_pool_share(struct kl_pool *pool, struct kl_shared *request,
+enum kl_status kl_pool_share(struct kl_pool *pool, struct kl_shared *request, unsigned n_pieces,
                              kl_pool_together together, struct kl_error *err);
 
 /* How far something is that takes long, and whether it is still wanted: told, or NULL, hears how

@@ -111,54 +111,37 @@ static void dot_part(const struct dot_job *job, const struct kl_block *part)
 }
 
 /* Reads a block in parts that stay in the processor's cache until all requests are done. */
-static enum kl_status dot_block(void *argument, unsigned worker, unsigned task,
-                                struct kl_error *err)
+static enum kl_status dot_block(struct kl_shared *const *requests, unsigned n, unsigned worker,
+                                unsigned number, struct kl_error *err)
 {
-    const struct dot_job *job = argument;
-    const struct kl_block_source *source = request_of(job, 0)->source;
-    uint32_t count = source->extents[task].count;
+    const struct dot_job job = {requests, n};
+    const struct kl_block_source *source = request_of(&job, 0)->source;
+    uint32_t count = source->extents[number].count;
     uint32_t rows = (uint32_t)(PART_BYTES / kl_row_bytes(source)) + 1;
     enum kl_status status = KL_OK;
 
     for (uint32_t row = 0; !status && row < count;) {
         struct kl_block part = {0};
 
-        status = kl_read_packed(source, worker, task, row, count - row < rows ? count - row : rows,
-                                &part, err);
+        status = kl_read_packed(source, worker, number, row,
+                                count - row < rows ? count - row : rows, &part, err);
         if (!status)
-            dot_part(job, &part);
+            dot_part(&job, &part);
         row += part.count;
     }
     return status;
 }
 
 /* Puts the queries where the kernels read them fastest: in *room, the caller's to free. */
-static enum kl_status align_queries(const struct dot_job *job, float **room, struct kl_error *err)
+static enum kl_status align_queries(struct request *request, float **room, struct kl_error *err)
 {
-    const struct request *any = request_of(job, 0);
-    size_t width = any->source->width, stride = kl_padded(width);
+    size_t width = request->source->width, stride = kl_padded(width);
     enum kl_status status =
-        kl_alloc_scanned(room, job->n * any->n_factors * stride, sizeof **room, "queries", err);
+        kl_alloc_scanned(room, request->n_factors * stride, sizeof **room, "queries", err);
 
-    for (size_t i = 0; !status && i < (size_t)job->n * any->n_factors; i++) {
-        struct request *request = request_of(job, (unsigned)(i / any->n_factors));
-        struct kl_scan_factor *factor = &request->factors[i % any->n_factors];
-
-        factor->query = memcpy(*room + i * stride, factor->query, width * sizeof **room);
-    }
-    return status;
-}
-
-static enum kl_status scan_together(struct kl_pool *pool, struct kl_shared *const *requests,
-                                    unsigned n, struct kl_error *err)
-{
-    struct dot_job job = {requests, n};
-    float *room = NULL;
-    enum kl_status status = align_queries(&job, &room, err);
-
-    if (!status)
-        status = kl_pool_run(pool, dot_block, &job, request_of(&job, 0)->source->n_blocks, err);
-    free(room);
+    for (uint32_t f = 0; !status && f < request->n_factors; f++)
+        request->factors[f].query =
+            memcpy(*room + f * stride, request->factors[f].query, width * sizeof **room);
     return status;
 }
 
@@ -167,9 +150,15 @@ enum kl_status kl_scan_factors(struct kl_pool *pool, const struct kl_block_sourc
                                struct kl_error *err)
 {
     struct request request = {.shared.key = source, .source = source, .n_factors = n, .out = out};
+    float *room = NULL;
+    enum kl_status status;
 
     memcpy(request.factors, factors, n * sizeof *factors);
-    return kl_pool_share(pool, &request.shared, scan_together, err);
+    status = align_queries(&request, &room, err);
+    if (!status)
+        status = kl_pool_share(pool, &request.shared, source->n_blocks, dot_block, err);
+    free(room);
+    return status;
 }
 
 enum kl_status kl_scan_dot(struct kl_pool *pool, const struct kl_block_source *source,
@@ -217,7 +206,7 @@ enum kl_status kl_scan_rows(struct kl_pool *pool, const struct kl_block_source *
     struct dot_job dots = {&shared, 1};
     struct rows_job job = {&dots, rows, n};
     float *room = NULL;
-    enum kl_status status = align_queries(&dots, &room, err);
+    enum kl_status status = align_queries(&request, &room, err);
 
     if (!status)
         status = kl_pool_run(pool, dot_some, &job, (n + ROWS_TASK - 1) / ROWS_TASK, err);

@@ -16,7 +16,7 @@ struct kl_scan_factor {
 /* out[row] = rows[row] . query + offset, for every row of the source, each with the factor that has
  * it: n <= KL_FACTORS_MAX of them, by rising rows, the same rows in every call for a source; out:
  * (n_rows) float32. Runs on all workers; the result does not depend on how many there are, nor on
- * the scans of the same source that wait at the same time and are done by the same pass. Errors:
+ * the scans of the same source that are under way at the same time, whose pass it joins. Errors:
  * those of reading. */
 enum kl_status kl_scan_factors(struct kl_pool *pool, const struct kl_block_source *source,
                                const struct kl_scan_factor *factors, uint32_t n, float *out,

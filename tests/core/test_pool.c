@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/base/pool.h"
 #include "tests/lib/suite.h"
@@ -155,7 +156,222 @@ START_TEST(several_callers_may)
 }
 END_TEST
 
+#define PIECES 40
+#define CALLERS 20
+
+/* A caller's pass, and what all callers saw. */
+struct pass {
+    struct kl_shared shared; /* first */
+    struct kl_pool *pool;
+    atomic_uint *n_came, *n_together, *n_most;
+    unsigned fails_at; /* piece + 1, or 0 */
+    atomic_uint seen[PIECES];
+    enum kl_status status;
+    struct kl_error err;
+};
+
+static enum kl_status see(struct kl_shared *const *requests, unsigned n, unsigned worker,
+                          unsigned piece, struct kl_error *err)
+{
+    const struct pass *any = (const void *)requests[0];
+    unsigned most = atomic_load(any->n_most);
+
+    (void)worker;
+    atomic_fetch_add(any->n_together, 1);
+    while (n > most && !atomic_compare_exchange_weak(any->n_most, &most, n))
+        ;
+    for (unsigned i = 0; i < n; i++)
+        atomic_fetch_add(&((struct pass *)(void *)requests[i])->seen[piece], 1);
+    return any->fails_at == piece + 1 ? kl_fail(err, KL_ERR_IO, "piece %u", piece) : KL_OK;
+}
+
+static void *make_pass(void *argument)
+{
+    struct pass *pass = argument;
+
+    atomic_fetch_add(pass->n_came, 1);
+    pass->status = kl_pool_share(pass->pool, &pass->shared, PIECES, see, &pass->err);
+    return NULL;
+}
+
+/* Holds a worker until all callers are there, and a little longer. */
+static enum kl_status wait_for_all(void *job, unsigned worker, unsigned task, struct kl_error *err)
+{
+    (void)worker;
+    (void)task;
+    (void)err;
+    while (atomic_load((atomic_uint *)job) < CALLERS)
+        usleep(100);
+    usleep(20000);
+    return KL_OK;
+}
+
+static void *hold(void *argument)
+{
+    const struct pass *pass = argument;
+    struct kl_error err = {0};
+
+    return kl_pool_run(pass->pool, wait_for_all, pass->n_came, kl_pool_n_workers(pass->pool), &err)
+               ? argument
+               : NULL;
+}
+
+/* CALLERS passes of two keys at the same time; which of them fail. */
+static struct pass *make_passes(unsigned n_workers, unsigned fails_at, atomic_uint counts[3])
+{
+    struct pass *passes = calloc(CALLERS, sizeof *passes);
+    pthread_t callers[CALLERS], holder;
+    struct kl_error err;
+    struct kl_pool *pool = NULL;
+
+    ck_assert_ptr_nonnull(passes);
+    ck_ok(kl_pool_create(n_workers, &pool, &err), err);
+    for (int i = 0; i < CALLERS; i++) {
+        passes[i].shared.key = i % 2 ? &counts[0] : &counts[1];
+        passes[i].pool = pool;
+        passes[i].n_came = &counts[0];
+        passes[i].n_together = &counts[1];
+        passes[i].n_most = &counts[2];
+        passes[i].fails_at = i % 2 ? fails_at : 0;
+    }
+    ck_assert_int_eq(pthread_create(&holder, NULL, hold, &passes[0]), 0);
+    for (int i = 0; i < CALLERS; i++)
+        ck_assert_int_eq(pthread_create(&callers[i], NULL, make_pass, &passes[i]), 0);
+    for (int i = 0; i < CALLERS; i++)
+        pthread_join(callers[i], NULL);
+    pthread_join(holder, NULL);
+    kl_pool_free(pool);
+    return passes;
+}
+
+START_TEST(passes_of_one_key_are_made_together)
+{
+    for (unsigned n_workers = 1; n_workers <= 4; n_workers++) {
+        atomic_uint counts[3] = {0};
+        struct pass *passes = make_passes(n_workers, 0, counts);
+
+        for (int i = 0; i < CALLERS; i++) {
+            ck_assert_int_eq(passes[i].status, KL_OK);
+            for (int piece = 0; piece < PIECES; piece++)
+                ck_assert_uint_eq(atomic_load(&passes[i].seen[piece]), 1);
+        }
+        ck_assert_uint_ge(atomic_load(&counts[1]), 2 * PIECES);
+        ck_assert_uint_lt(atomic_load(&counts[1]), CALLERS * PIECES);
+        ck_assert_uint_gt(atomic_load(&counts[2]), 1);
+        ck_assert_uint_le(atomic_load(&counts[2]), KL_SHARED_MAX);
+        free(passes);
+    }
+}
+END_TEST
+
+/* More than can be done together stay behind, and have all pieces, too. */
+START_TEST(a_pass_that_fails_fails_those_who_shared_it)
+{
+    for (unsigned n_workers = 1; n_workers <= 3; n_workers++) {
+        atomic_uint counts[3] = {0};
+        struct pass *passes = make_passes(n_workers, 8, counts);
+        unsigned n_failed = 0;
+
+        for (int i = 0; i < CALLERS; i++) {
+            ck_assert(passes[i].status == KL_OK || (i % 2 && passes[i].status == KL_ERR_IO));
+            if (passes[i].status)
+                ck_assert_str_eq(passes[i].err.message, "piece 7");
+            for (int piece = 0; piece < PIECES; piece++)
+                ck_assert_uint_le(atomic_load(&passes[i].seen[piece]), 1);
+            n_failed += passes[i].status != KL_OK;
+        }
+        ck_assert_uint_eq(n_failed, CALLERS / 2);
+        free(passes);
+    }
+}
+END_TEST
+
+static enum kl_status share_in_task(void *job, unsigned worker, unsigned task, struct kl_error *err)
+{
+    struct pass *pass = (struct pass *)job + task;
+
+    (void)worker;
+    return kl_pool_share(pass->pool, &pass->shared, PIECES, see, err);
+}
+
+START_TEST(a_task_may_share_a_pass)
+{
+    for (unsigned n_workers = 1; n_workers <= 3; n_workers++) {
+        struct pass *passes = calloc(CALLERS, sizeof *passes);
+        atomic_uint counts[3] = {0};
+        struct kl_error err = {0};
+        struct kl_pool *pool = NULL;
+
+        ck_assert_ptr_nonnull(passes);
+        ck_ok(kl_pool_create(n_workers, &pool, &err), err);
+        for (int i = 0; i < CALLERS; i++) {
+            passes[i].shared.key = pool;
+            passes[i].pool = pool;
+            passes[i].n_together = &counts[1];
+            passes[i].n_most = &counts[2];
+        }
+        ck_ok(kl_pool_run(pool, share_in_task, passes, CALLERS, &err), err);
+        for (int i = 0; i < CALLERS; i++)
+            for (int piece = 0; piece < PIECES; piece++)
+                ck_assert_uint_eq(atomic_load(&passes[i].seen[piece]), 1);
+        kl_pool_free(pool);
+        free(passes);
+    }
+}
+END_TEST
+
+struct turn {
+    struct kl_pool *pool;
+    atomic_uint n_begun;
+    unsigned begun_when_other_ended;
+};
+
+static enum kl_status count_turn(void *job, unsigned worker, unsigned task, struct kl_error *err)
+{
+    struct turn *turn = job;
+
+    (void)worker;
+    (void)task;
+    (void)err;
+    atomic_fetch_add(&turn->n_begun, 1);
+    usleep(500);
+    return KL_OK;
+}
+
+static void *run_short(void *argument)
+{
+    struct turn *longer = argument;
+    struct turn own = {.pool = longer->pool};
+    struct kl_error err = {0};
+
+    while (atomic_load(&longer->n_begun) < 5)
+        usleep(50);
+    if (kl_pool_run(own.pool, count_turn, &own, 3, &err))
+        return NULL;
+    longer->begun_when_other_ended = atomic_load(&longer->n_begun);
+    return argument;
+}
+
+/* The short one does not wait for the end of the long one. */
+START_TEST(jobs_take_turns)
+{
+    struct turn longer = {0};
+    pthread_t caller;
+    struct kl_error err;
+    void *done = NULL;
+
+    ck_ok(kl_pool_create(1, &longer.pool, &err), err);
+    ck_assert_int_eq(pthread_create(&caller, NULL, run_short, &longer), 0);
+    ck_ok(kl_pool_run(longer.pool, count_turn, &longer, 2000, &err), err);
+    pthread_join(caller, &done);
+    ck_assert_ptr_nonnull(done);
+    ck_assert_uint_lt(longer.begun_when_other_ended, 2000);
+    kl_pool_free(longer.pool);
+}
+END_TEST
+
 MAIN("pool", without_a_pool_the_caller_does_all_up_to_a_failure,
      the_pool_runs_every_task_once_and_reports_a_failure,
      the_pool_splits_numbers_into_parts_without_gaps, a_task_may_have_others_done,
-     several_callers_may)
+     several_callers_may, jobs_take_turns, passes_of_one_key_are_made_together,
+     a_pass_that_fails_fails_those_who_shared_it, a_task_may_share_a_pass)

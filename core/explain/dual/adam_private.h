@@ -22,8 +22,8 @@ struct kl_adam_sums {
     double *left;     /* (outputs, inputs + 1) of the initial weights */
 };
 
-/* Contributions that somebody waits for; not by kl_pool_share, behind which all scans would wait
- * for the sweep. */
+/* Contributions that somebody waits for; not by kl_pool_share, as a sweep's pieces depend on each
+ * other. */
 struct kl_adam_request {
     struct kl_adam_request *next;
     uint32_t layer, n;   /* n gradients */
