@@ -76,14 +76,20 @@ TARGET static INLINE void sums_of(const vector *even, const vector *odd, size_t 
 
 /* Of one format: LOAD loads LANES stored numbers, LOAD1 one. */
 #define DEFINE_FORMAT(suffix, type, LOAD, LOAD1)                                                   \
-    TARGET static inline float dot_rest_##suffix(const type *key, const float *query, size_t j,    \
-                                                 size_t width)                                     \
+    TARGET static inline void add_rest_##suffix(const type *key, const float *const *queries,      \
+                                                size_t n, size_t j, size_t width, float *out)      \
     {                                                                                              \
-        float sum = 0;                                                                             \
+        float sums[KL_DOTS_MAX] = {0};                                                             \
                                                                                                    \
-        for (; j < width; j++)                                                                     \
-            sum = fmaf(LOAD1(key[j]), query[j], sum);                                              \
-        return sum;                                                                                \
+        if (j == width)                                                                            \
+            return;                                                                                \
+        for (; j < width; j++) {                                                                   \
+            float number = LOAD1(key[j]);                                                          \
+                                                                                                   \
+            UNROLLED for (size_t q = 0; q < n; q++) sums[q] =                                      \
+                fmaf(number, queries[q][j], sums[q]);                                              \
+        }                                                                                          \
+        UNROLLED for (size_t q = 0; q < n; q++) out[q] += sums[q];                                 \
     }                                                                                              \
                                                                                                    \
     TARGET static INLINE void dot_some_##suffix(const type *key, const float *const *queries,      \
@@ -102,8 +108,7 @@ TARGET static INLINE void sums_of(const vector *even, const vector *odd, size_t 
             j += LANES;                                                                            \
         }                                                                                          \
         sums_of(even, odd, n, out);                                                                \
-        for (size_t q = 0; j < width && q < n; q++)                                                \
-            out[q] += dot_rest_##suffix(key, queries[q], j, width);                                \
+        add_rest_##suffix(key, queries, n, j, width, out);                                         \
     }                                                                                              \
                                                                                                    \
     TARGET static void dot_##suffix(const type *keys, size_t n, size_t width,                      \
@@ -313,8 +318,13 @@ TARGET static INLINE const uint8_t *dot_some_packed(const uint8_t *bits, const u
         k += LANES;
     }
     sums_of(even, odd, n, out);
-    for (size_t q = 0; k < left && q < n; q++)
-        out[q] += dot_rest_f16(numbers, queries[q] + j, k, left);
+    if (k < left) {
+        const float *rest[KL_DOTS_MAX];
+
+        for (size_t q = 0; q < n; q++)
+            rest[q] = queries[q] + j;
+        add_rest_f16(numbers, rest, n, k, left, out);
+    }
     return packed;
 }
 
