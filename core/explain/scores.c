@@ -10,6 +10,7 @@
 #include "core/explain/influence/decorrelation.h"
 #include "core/explain/layer_scan.h"
 #include "core/explain/norms.h"
+#include "core/explain/ranks.h"
 #include "core/scan/scan.h"
 
 /* What the scores of a part of the patterns are made of. */
@@ -306,26 +307,15 @@ static enum kl_status score_effects(const struct kl_scoring *scoring, enum kl_gr
     return status;
 }
 
-static enum kl_status negate_part(void *argument, const struct kl_part *part, struct kl_error *err)
-{
-    const struct job *job = argument;
-
-    (void)err;
-    for (uint64_t t = part->first; t < part->end; t++)
-        job->scores[t] = -job->scores[t];
-    return KL_OK;
-}
-
-/* The opposite of what another function scores. */
-static enum kl_status negated(const struct kl_scoring *scoring,
-                              enum kl_status (*score)(const struct kl_scoring *, float *,
-                                                      struct kl_error *),
-                              float *scores, struct kl_error *err)
+/* The same with the other sign as what another rank orders by: known, or made for both. */
+static enum kl_status negated(const struct kl_scoring *scoring, const char *other, float *scores,
+                              struct kl_error *err)
 {
     struct job job = {.scores = scores};
-    enum kl_status status = score(scoring, scores, err);
+    enum kl_status status = kl_inquiry_scores(scoring->inquiry, kl_rank_find(other), scoring->layer,
+                                              scoring->logit, scoring->target, &job.attention, err);
 
-    return status ? status : for_all(scoring, negate_part, &job, err);
+    return status ? status : for_all(scoring, negative_part, &job, err);
 }
 
 enum kl_status kl_score_logit(const struct kl_scoring *scoring, float *scores, struct kl_error *err)
@@ -337,7 +327,7 @@ enum kl_status kl_score_logit(const struct kl_scoring *scoring, float *scores, s
 enum kl_status kl_score_against(const struct kl_scoring *scoring, float *scores,
                                 struct kl_error *err)
 {
-    return negated(scoring, kl_score_logit, scores, err);
+    return negated(scoring, "logit", scores, err);
 }
 
 enum kl_status kl_score_effect(const struct kl_scoring *scoring, float *scores,
@@ -436,11 +426,11 @@ enum kl_status kl_score_hindrance(const struct kl_scoring *scoring, float *score
 enum kl_status kl_score_influence(const struct kl_scoring *scoring, float *scores,
                                   struct kl_error *err)
 {
-    return negated(scoring, kl_score_hindrance, scores, err);
+    return negated(scoring, "hindrance", scores, err);
 }
 
 enum kl_status kl_score_proponents(const struct kl_scoring *scoring, float *scores,
                                    struct kl_error *err)
 {
-    return negated(scoring, kl_score_opponents, scores, err);
+    return negated(scoring, "opponents", scores, err);
 }
