@@ -7,6 +7,7 @@
 #include "core/explain/attention.h"
 #include "core/explain/ranks.h"
 #include "core/explain/views/class_order.h"
+#include "core/explain/views/sample_order.h"
 #include "core/base/memory.h"
 #include "core/scan/scan.h"
 
@@ -109,6 +110,7 @@ static void make_longer(const struct bench *bench, uint64_t about, struct longer
         longer->coefficients[s] = run->layers[0].coefficients[s % run->n_steps];
     must(kl_scratch_create(history->n_patterns, &history->scratch, &err), &err);
     must(kl_class_order_store_create(&history->class_order_store, &err), &err);
+    must(kl_sample_order_store_create(&history->sample_order_store, &err), &err);
     history->samples = longer->samples;
     history->repetitions = longer->repetitions;
     history->repetitions_here = longer->repetitions;
@@ -131,6 +133,7 @@ static void clear(struct longer *longer)
     }
     kl_scratch_free(longer->history.scratch);
     kl_class_order_store_free(longer->history.class_order_store);
+    kl_sample_order_store_free(longer->history.sample_order_store);
     free(longer->samples);
     free(longer->repetitions);
     free(longer->coefficients);

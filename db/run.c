@@ -11,6 +11,7 @@
 #include "core/explain/influence/decorrelation.h"
 #include "core/explain/norms.h"
 #include "core/explain/views/class_order.h"
+#include "core/explain/views/sample_order.h"
 #include "db/file/database.h"
 #include "db/file/draft.h"
 #include "db/file/objects.h"
@@ -221,6 +222,7 @@ void kl_run_close(struct kl_run *run)
         free(private->class_datasets);
         kl_norms_free(run->history.norms);
         kl_class_order_store_free(run->history.class_order_store);
+        kl_sample_order_store_free(run->history.sample_order_store);
         kl_decorrelation_free(run->history.decorrelation);
         kl_adam_free(run->history.adam);
         kl_scratch_free(run->history.scratch);

@@ -11,6 +11,7 @@
 #include "core/explain/ranks.h"
 #include "core/explain/scores.h"
 #include "core/explain/spotlight.h"
+#include "core/explain/views/sample_order.h"
 
 /* Totals tell contributions, too. */
 #define NEEDS_CORRECTION (KL_ANSWER_LOGITS | KL_ANSWER_CLASSES | KL_ANSWER_TIME)
@@ -149,7 +150,7 @@ struct contribution_job {
     struct kl_answer *answer;
     const float *contributions; /* (n_patterns) where they are known anyway; or NULL, and */
     const float *gradient;      /* (outputs) of the logit w.r.t. the layer's output */
-    uint32_t *place_of_sample;  /* (samples) place in the spotlight + 1, or 0 */
+    const struct kl_sample_order *order; /* by sample; or NULL */
 };
 
 /* The contribution of pattern t, from its error signal (one row of the history). */
@@ -175,31 +176,41 @@ static enum kl_status contribution_of(const struct contribution_job *job, unsign
     return status;
 }
 
+/* The contribution of a hit: by sample, of all its patterns here. */
+static enum kl_status light_hit(const struct contribution_job *job, unsigned worker,
+                                struct kl_hit *hit, float *row, struct kl_error *err)
+{
+    const struct kl_sample_order *order = job->order;
+    enum kl_status status = KL_OK;
+    uint64_t t;
+
+    if (!order)
+        return kl_history_find(job->work->history, hit->pattern, &t)
+                   ? contribution_of(job, worker, t, row, &hit->contribution, err)
+                   : KL_OK;
+    for (uint64_t k = order->starts[hit->sample]; !status && k < order->starts[hit->sample + 1];
+         k++) {
+        double contribution = 0;
+
+        status = contribution_of(job, worker, order->patterns[k], row, &contribution, err);
+        hit->contribution += contribution;
+    }
+    return status;
+}
+
 /* Runs as the pool's only task, so that it may read as a worker. */
 static enum kl_status light_contributions(void *argument, unsigned worker, unsigned task,
                                           struct kl_error *err)
 {
     const struct contribution_job *job = argument;
     const struct kl_history *history = job->work->history;
-    struct kl_hit *spotlight = job->answer->spotlight;
-    uint64_t t;
     float *row = NULL;
     enum kl_status status = kl_alloc(&row, history->errors[job->work->query->layer - 1]->width,
                                      sizeof(float), "an error signal", err);
 
     (void)task;
-    for (t = 0; !status && job->work->query->by_sample && t < history->n_patterns; t++) {
-        uint32_t place = job->place_of_sample[history->samples[t]];
-        double contribution = 0;
-
-        if (place == 0)
-            continue;
-        status = contribution_of(job, worker, t, row, &contribution, err);
-        spotlight[place - 1].contribution += contribution;
-    }
-    for (uint32_t i = 0; !status && !job->work->query->by_sample && i < job->answer->n_hits; i++)
-        if (kl_history_find(history, spotlight[i].pattern, &t))
-            status = contribution_of(job, worker, t, row, &spotlight[i].contribution, err);
+    for (uint32_t i = 0; !status && i < job->answer->n_hits; i++)
+        status = light_hit(job, worker, &job->answer->spotlight[i], row, err);
     free(row);
     return status;
 }
@@ -246,17 +257,12 @@ static enum kl_status report_contributions(const struct work *work, struct kl_an
                                       &block, gradients, err);
         job.gradient = gradients[layer];
     }
+    if (!status && work->query->by_sample)
+        status = kl_sample_order_of(work->history, &job.order, err);
     if (!status)
-        status = kl_alloc(&job.place_of_sample, kl_collection_size(work->history->data),
-                          sizeof(uint32_t), "the spotlight", err);
-    if (!status) {
-        for (uint32_t i = 0; i < answer->n_hits; i++)
-            job.place_of_sample[answer->spotlight[i].sample] = i + 1;
         status = kl_pool_run(work->pool, light_contributions, &job, 1, err);
-    }
     if (!status)
         status = add_contributions(work->history, answer, err);
-    free(job.place_of_sample);
     free(block);
     return status;
 }
@@ -394,7 +400,8 @@ static enum kl_status light(struct work *work, struct kl_answer *answer, struct 
                           : kl_inquiry_scores(work->inquiry, query->rank, query->layer - 1,
                                               answer->logit, answer->target, &work->scores, err);
     if (!status && (query->by_sample || (query->parts & KL_ANSWER_SAMPLES)))
-        status = kl_sample_totals(history, answer->attention, work->scores, &answer->samples, err);
+        status = kl_sample_totals(work->pool, history, answer->attention, work->scores,
+                                  &answer->samples, err);
     if (!status && needs_spotlight)
         status = kl_spotlight(work->pool, history, query, top, answer->attention, work->scores,
                               &answer->samples, answer, err);

@@ -90,6 +90,8 @@ struct kl_history {
     struct kl_norms *norms; /* see core/explain/norms.h */
     /* core/explain/views/class_order.h; of these patterns: a history of others needs another. */
     struct kl_class_order_store *class_order_store;
+    struct kl_sample_order_store
+        *sample_order_store;                /* likewise, core/explain/views/sample_order.h */
     struct kl_decorrelation *decorrelation; /* core/explain/influence/decorrelation.h */
     struct kl_scratch *scratch;             /* of n_patterns: see core/base/scratch.h */
     /* By layer, from 0. Where the keys are the samples themselves (kl_shape_reads_samples), rows

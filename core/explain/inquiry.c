@@ -424,7 +424,7 @@ static enum kl_status find_scores(struct kl_inquiry *inquiry, const struct known
 static enum kl_status score(struct kl_inquiry *inquiry, struct known_scores *known,
                             struct kl_error *err)
 {
-    struct kl_scoring scoring = {inquiry, known->layer, known->logit, known->target};
+    struct kl_scoring scoring = {inquiry, known->rank, known->layer, known->logit, known->target};
     struct kl_scratch *scratch = inquiry->history->scratch;
     float *scores = NULL;
     enum kl_status status = kl_scratch_take(scratch, &scores, err);

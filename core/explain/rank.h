@@ -10,6 +10,7 @@
 struct kl_inquiry;
 struct kl_scoring {
     struct kl_inquiry *inquiry;
+    const struct kl_rank *rank;
     uint32_t layer; /* from 0 */
     uint32_t logit, target;
 };
@@ -30,6 +31,7 @@ struct kl_rank {
      * length is its key's; without lengths, scores are as far apart as attention is, at most. NULL:
      * it is no function of the attention alone. */
     void (*row)(float *attention, uint32_t n, float length);
+    const struct kl_rank *opposite; /* whose scores are these with the other sign; or NULL */
 };
 
 #endif

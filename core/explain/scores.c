@@ -10,7 +10,6 @@
 #include "core/explain/influence/decorrelation.h"
 #include "core/explain/layer_scan.h"
 #include "core/explain/norms.h"
-#include "core/explain/ranks.h"
 #include "core/scan/scan.h"
 
 /* What the scores of a part of the patterns are made of. */
@@ -307,27 +306,10 @@ static enum kl_status score_effects(const struct kl_scoring *scoring, enum kl_gr
     return status;
 }
 
-/* The same with the other sign as what another rank orders by: known, or made for both. */
-static enum kl_status negated(const struct kl_scoring *scoring, const char *other, float *scores,
-                              struct kl_error *err)
-{
-    struct job job = {.scores = scores};
-    enum kl_status status = kl_inquiry_scores(scoring->inquiry, kl_rank_find(other), scoring->layer,
-                                              scoring->logit, scoring->target, &job.attention, err);
-
-    return status ? status : for_all(scoring, negative_part, &job, err);
-}
-
 enum kl_status kl_score_logit(const struct kl_scoring *scoring, float *scores, struct kl_error *err)
 {
     return score_effects(scoring, KL_GRADIENT_OF_LOGIT, scoring->logit, scoring->layer,
                          scoring->layer + 1, scores, err);
-}
-
-enum kl_status kl_score_against(const struct kl_scoring *scoring, float *scores,
-                                struct kl_error *err)
-{
-    return negated(scoring, "logit", scores, err);
 }
 
 enum kl_status kl_score_effect(const struct kl_scoring *scoring, float *scores,
@@ -423,14 +405,13 @@ enum kl_status kl_score_hindrance(const struct kl_scoring *scoring, float *score
     return status;
 }
 
-enum kl_status kl_score_influence(const struct kl_scoring *scoring, float *scores,
-                                  struct kl_error *err)
+enum kl_status kl_score_opposite(const struct kl_scoring *scoring, float *scores,
+                                 struct kl_error *err)
 {
-    return negated(scoring, "hindrance", scores, err);
-}
+    struct job job = {.scores = scores};
+    enum kl_status status =
+        kl_inquiry_scores(scoring->inquiry, scoring->rank->opposite, scoring->layer, scoring->logit,
+                          scoring->target, &job.attention, err);
 
-enum kl_status kl_score_proponents(const struct kl_scoring *scoring, float *scores,
-                                   struct kl_error *err)
-{
-    return negated(scoring, "opponents", scores, err);
+    return status ? status : for_all(scoring, negative_part, &job, err);
 }

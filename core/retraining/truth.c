@@ -102,7 +102,7 @@ static enum kl_status score_query(struct check *check, uint32_t q, struct kl_err
         status = kl_inquiry_scores(inquiry, kl_rank_find(compared[r]), last, target, target,
                                    &scores, err);
         if (!status)
-            status = kl_sample_totals(history, scores, scores, &totals, err);
+            status = kl_sample_totals(check->pool, history, scores, scores, &totals, err);
         if (!status)
             foretell(check, totals.score, row_of(check->foretold, check, r, q));
         kl_sample_totals_clear(&totals);

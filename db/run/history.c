@@ -9,6 +9,7 @@
 #include "core/explain/influence/decorrelation.h"
 #include "core/explain/norms.h"
 #include "core/explain/views/class_order.h"
+#include "core/explain/views/sample_order.h"
 #include "db/file/database.h"
 #include "db/run_private.h"
 
@@ -287,6 +288,8 @@ enum kl_status kl_run_prepare_history(struct kl_run *run, struct kl_error *err)
         status = kl_norms_create(&history->norms, err);
     if (!status)
         status = kl_class_order_store_create(&history->class_order_store, err);
+    if (!status)
+        status = kl_sample_order_store_create(&history->sample_order_store, err);
     if (!status)
         status = kl_decorrelation_create(&history->decorrelation, err);
     if (!status)

@@ -111,7 +111,7 @@ START_TEST(a_spotlight_is_the_head_of_a_sort)
             uint32_t n = list(history, &queries[i], scores, all);
             struct kl_error err;
 
-            ck_ok(kl_sample_totals(history, attention, scores, &totals, &err), err);
+            ck_ok(kl_sample_totals(opened.pool, history, attention, scores, &totals, &err), err);
             ck_ok(kl_spotlight(opened.pool, history, &queries[i], top, attention, scores, &totals,
                                &answer, &err),
                   err);

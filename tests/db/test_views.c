@@ -10,6 +10,7 @@
 #include "core/explain/removal.h"
 #include "core/explain/views/bins.h"
 #include "core/explain/views/class_order.h"
+#include "core/explain/views/sample_order.h"
 #include "core/explain/views/sample_totals.h"
 #include "core/explain/views/signed_sums.h"
 #include "tests/lib/run_file.h"
@@ -289,6 +290,35 @@ START_TEST(ranges_of_steps_follow_each_other)
 }
 END_TEST
 
+START_TEST(the_order_of_samples_has_every_pattern_once)
+{
+    struct opened opened;
+    const struct kl_history *history;
+    const struct kl_sample_order *order, *again;
+    struct kl_error err;
+    uint32_t n;
+
+    write_run(KL_F16);
+    opened = open_run();
+    history = &opened.run->history;
+    n = kl_collection_size(history->data);
+    ck_ok(kl_sample_order_of(history, &order, &err), err);
+    ck_ok(kl_sample_order_of(history, &again, &err), err);
+    ck_assert_ptr_eq(order, again);
+    ck_assert_uint_eq(order->starts[0], 0);
+    ck_assert_uint_eq(order->starts[n], history->n_patterns);
+    for (uint32_t id = 0; id < n; id++) {
+        ck_assert_uint_eq(order->starts[id + 1] - order->starts[id], history->repetitions_here[id]);
+        for (uint64_t k = order->starts[id]; k < order->starts[id + 1]; k++) {
+            ck_assert_uint_eq(history->samples[order->patterns[k]], id);
+            if (k > order->starts[id])
+                ck_assert_uint_gt(order->patterns[k], order->patterns[k - 1]);
+        }
+    }
+    close_run(&opened);
+}
+END_TEST
+
 START_TEST(totals_of_samples_are_sums_over_their_showings)
 {
     struct opened opened;
@@ -303,7 +333,7 @@ START_TEST(totals_of_samples_are_sums_over_their_showings)
     fill(attention);
     for (int t = 0; t < N; t++)
         scores[t] = attention[t] * attention[t];
-    ck_ok(kl_sample_totals(history, attention, scores, &totals, &err), err);
+    ck_ok(kl_sample_totals(opened.pool, history, attention, scores, &totals, &err), err);
     for (uint32_t id = 0; id < totals.n; id++) {
         double sum = 0, sum_abs = 0, score = 0;
         uint32_t repetitions = 0;
@@ -397,6 +427,7 @@ START_TEST(a_removal_marks_the_union_of_what_it_names)
 END_TEST
 
 MAIN("views", the_best_of_a_stream_are_those_of_a_sort, the_order_of_classes_has_every_pattern_once,
+     the_order_of_samples_has_every_pattern_once,
      sums_by_sign_of_long_stretches_are_those_of_the_definition,
      sums_by_sign_are_those_of_the_definition, ranges_of_steps_follow_each_other,
      totals_of_samples_are_sums_over_their_showings, norms_are_lengths_of_keys,

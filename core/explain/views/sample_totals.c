@@ -5,38 +5,44 @@
 #include <string.h>
 
 #include "core/base/memory.h"
+#include "core/explain/views/sample_order.h"
 
-/* All of one sample in half a cache line: patterns come in any order of samples. */
-struct total {
-    double sum, sum_abs, score;
-    uint64_t first;
+struct job {
+    const struct kl_sample_order *order;
+    const float *attention, *scores;
+    struct kl_sample_totals *totals;
 };
 
-static void add_patterns(const struct kl_history *history, const float *attention,
-                         const float *scores, struct total *totals)
+static enum kl_status add_samples(void *argument, const struct kl_part *part, struct kl_error *err)
 {
-    for (uint32_t i = 0; i < kl_collection_size(history->data); i++)
-        totals[i] = (struct total){.first = UINT64_MAX};
-    for (uint64_t t = 0; t < history->n_patterns; t++) {
-        struct total *total = &totals[history->samples[t]];
+    const struct job *job = argument;
+    const uint64_t *starts = job->order->starts, *patterns = job->order->patterns;
 
-        if (t < total->first)
-            total->first = t;
-        total->sum += attention[t];
-        total->sum_abs += fabsf(attention[t]);
-        total->score += scores[t];
+    (void)err;
+    for (uint64_t i = part->first; i < part->end; i++) {
+        double sum = 0, sum_abs = 0, score = 0;
+
+        for (uint64_t k = starts[i]; k < starts[i + 1]; k++) {
+            sum += job->attention[patterns[k]];
+            sum_abs += fabsf(job->attention[patterns[k]]);
+            score += job->scores[patterns[k]];
+        }
+        job->totals->first[i] = starts[i] < starts[i + 1] ? patterns[starts[i]] : UINT64_MAX;
+        job->totals->sum[i] = sum;
+        job->totals->sum_abs[i] = sum_abs;
+        job->totals->score[i] = score;
     }
+    return KL_OK;
 }
 
-enum kl_status kl_sample_totals(const struct kl_history *history, const float *attention,
-                                const float *scores, struct kl_sample_totals *out,
-                                struct kl_error *err)
+enum kl_status kl_sample_totals(struct kl_pool *pool, const struct kl_history *history,
+                                const float *attention, const float *scores,
+                                struct kl_sample_totals *out, struct kl_error *err)
 {
     struct kl_sample_totals totals = {.n = kl_collection_size(history->data),
                                       .repetitions = history->repetitions};
-    struct total *each = NULL;
-    enum kl_status status =
-        kl_alloc_scanned(&each, totals.n, sizeof *each, "the samples' totals", err);
+    struct job job = {NULL, attention, scores, &totals};
+    enum kl_status status = kl_sample_order_of(history, &job.order, err);
 
     if (!status)
         status = kl_alloc(&totals.first, totals.n, sizeof(uint64_t), "the samples' totals", err);
@@ -46,16 +52,10 @@ enum kl_status kl_sample_totals(const struct kl_history *history, const float *a
     if (!status) {
         totals.sum_abs = totals.sum + totals.n;
         totals.score = totals.sum_abs + totals.n;
-        add_patterns(history, attention, scores, each);
-        for (uint32_t i = 0; i < totals.n; i++) {
-            totals.first[i] = each[i].first;
-            totals.sum[i] = each[i].sum;
-            totals.sum_abs[i] = each[i].sum_abs;
-            totals.score[i] = each[i].score;
-        }
-        status = kl_peers_sum(history->peers, totals.sum, 3 * (size_t)totals.n, err);
+        status = kl_pool_split(pool, totals.n, KL_PARTS_MAX, add_samples, &job, err);
     }
-    free(each);
+    if (!status)
+        status = kl_peers_sum(history->peers, totals.sum, 3 * (size_t)totals.n, err);
     if (status)
         kl_sample_totals_clear(&totals);
     else

@@ -15,9 +15,9 @@ struct kl_sample_totals {
 
 /* attention, scores: (n_patterns). The caller ends *totals with kl_sample_totals_clear.
  * Collective. Errors: KL_ERR_MEMORY, KL_ERR_PEERS. */
-enum kl_status kl_sample_totals(const struct kl_history *history, const float *attention,
-                                const float *scores, struct kl_sample_totals *totals,
-                                struct kl_error *err);
+enum kl_status kl_sample_totals(struct kl_pool *pool, const struct kl_history *history,
+                                const float *attention, const float *scores,
+                                struct kl_sample_totals *totals, struct kl_error *err);
 void kl_sample_totals_clear(struct kl_sample_totals *totals);
 
 #endif

@@ -4,11 +4,13 @@
 #include <string.h>
 
 #include "core/base/memory.h"
+#include "core/explain/views/sample_order.h"
 
 struct job {
     struct kl_inquiry *inquiry;
     uint32_t sample, logit;
     const float *attention, *weighted; /* weighted: of Adam */
+    const struct kl_sample_order *order;
     struct kl_showings *showings;
 };
 
@@ -19,14 +21,12 @@ static enum kl_status read_errors(const struct job *job, unsigned worker, struct
     uint32_t last = history->final->shape.n_layers - 1;
     double bias = (double)history->layers[last].bias;
     float *row = NULL;
-    uint32_t n = 0;
     enum kl_status status = kl_alloc(&row, errors->width, sizeof *row, "an error signal", err);
 
-    for (uint64_t t = 0; !status && t < history->n_patterns; t++) {
-        struct kl_showing *one = &job->showings->list[n];
+    for (uint32_t i = 0; !status && i < job->showings->n; i++) {
+        struct kl_showing *one = &job->showings->list[i];
+        uint64_t t = job->order->patterns[job->order->starts[job->sample] + i];
 
-        if (history->samples[t] != job->sample)
-            continue;
         status = kl_read_rows(errors, worker, t, 1, row, err);
         one->pattern = kl_history_number(history, t);
         one->step = kl_history_step(history, t);
@@ -39,7 +39,6 @@ static enum kl_status read_errors(const struct job *job, unsigned worker, struct
         one->contribution =
             one->error *
             (history->adam ? (double)job->weighted[t] : one->coefficient * (one->attention + bias));
-        n++;
     }
     free(row);
     return status;
@@ -113,7 +112,7 @@ enum kl_status kl_showings_find(struct kl_inquiry *inquiry, uint32_t sample, uin
     const struct kl_history *history = kl_inquiry_history(inquiry);
     uint32_t last = history->final->shape.n_layers - 1;
     struct kl_showings showings = {0};
-    struct job job = {inquiry, sample, logit, NULL, NULL, &showings};
+    struct job job = {.inquiry = inquiry, .sample = sample, .logit = logit, .showings = &showings};
     enum kl_status status;
 
     if (!history->has_dual || !history->errors[last] || history->errors[last]->entries)
@@ -123,7 +122,9 @@ enum kl_status kl_showings_find(struct kl_inquiry *inquiry, uint32_t sample, uin
         return kl_fail_on(err, KL_ERR_USAGE, "training",
                           "training names a sample that was trained on, such as train/DATASET/0");
     showings.n = history->repetitions_here[sample];
-    status = kl_alloc(&showings.list, showings.n, sizeof *showings.list, "the showings", err);
+    status = kl_sample_order_of(history, &job.order, err);
+    if (!status)
+        status = kl_alloc(&showings.list, showings.n, sizeof *showings.list, "the showings", err);
     if (!status)
         status = kl_inquiry_attention(inquiry, last, &job.attention, err);
     if (!status && history->adam)
