@@ -20,7 +20,8 @@ struct bench {
 /* From the file to its first answer, page cache cold and warm. */
 void bench_opening(const struct bench *bench);
 
-/* A whole training with and without recording, to a file at path, which is removed again. */
+/* A whole training with and without recording, and beside a file of that size: to files at path,
+ * which are removed again. */
 void bench_training(struct kl_pool *pool, const char *dataset, const char *path);
 
 /* Memory of the process while nothing is resident. */

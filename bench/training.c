@@ -70,7 +70,7 @@ static void *write_bytes(void *argument)
     for (off_t n = 0; n < job->n_bytes; n += (off_t)sizeof bytes)
         if (write(file, bytes, sizeof bytes) != (ssize_t)sizeof bytes)
             fail("bench: a file");
-    if (close(file) || unlink(job->path))
+    if (close(file))
         fail("bench: a file");
     return NULL;
 }
@@ -78,12 +78,15 @@ static void *write_bytes(void *argument)
 /* While as many bytes as a history has are written that nobody computes: what a file takes here. */
 static void train_beside_file(void *argument)
 {
+    struct job *job = argument;
     pthread_t writer;
 
-    if (pthread_create(&writer, NULL, write_bytes, argument))
+    if (pthread_create(&writer, NULL, write_bytes, job))
         fail("bench: a thread");
-    train(argument, 0);
+    train(job, 0);
     pthread_join(writer, NULL);
+    if (unlink(job->path))
+        fail("bench: a file");
 }
 
 void bench_training(struct kl_pool *pool, const char *dataset, const char *path)

@@ -307,26 +307,21 @@ enum kl_status kl_pool_split(struct kl_pool *pool, uint64_t n, unsigned most, kl
     return kl_pool_run(pool, do_part, &split, split.n_parts, err);
 }
 
-/* The place of the first request of a key, or that of the next one. */
-static struct kl_shared **find_beside(struct kl_pool *pool, const void *key)
-{
-    struct kl_shared **link = &pool->wanted;
-
-    while (*link && (*link)->key != key)
-        link = &(*link)->next;
-    return link;
-}
-
-/* Joins others of its key where they are. */
+/* Joins others of its key at the piece where the first of them is. */
 static void join(struct kl_pool *pool, struct kl_shared *request)
 {
-    struct kl_shared **last = find_beside(pool, request->key);
+    struct kl_shared **link = &pool->wanted;
+    int is_alone = 1;
 
-    request->piece = *last ? (*last)->piece : 0;
-    while (*last)
-        last = &(*last)->next;
+    request->piece = 0;
     request->next = NULL;
-    *last = request;
+    for (; *link; link = &(*link)->next) {
+        if (is_alone && (*link)->key == request->key) {
+            request->piece = (*link)->piece;
+            is_alone = 0;
+        }
+    }
+    *link = request;
 }
 
 /* Takes the request's next piece, for it and for all others of its key that are there; returns how
@@ -378,14 +373,14 @@ static enum kl_status do_piece(void *argument, unsigned worker, unsigned task, s
     struct kl_pool *pool = request->pool;
     struct kl_error error = {0};
     unsigned n, piece;
-    int is_end = 0;
+    int is_end = 0, is_left;
 
     (void)task;
     (void)err;
     pthread_mutex_lock(&pool->share_lock);
     if (request->n_left == 0) {
         pthread_mutex_unlock(&pool->share_lock);
-        return KL_OK;
+        return KL_ERR_INTERRUPTED;
     }
     piece = request->piece;
     n = take_piece(pool, request, together);
@@ -404,8 +399,9 @@ static enum kl_status do_piece(void *argument, unsigned worker, unsigned task, s
     }
     if (is_end)
         pthread_cond_broadcast(&pool->shared);
+    is_left = request->n_left > 0;
     pthread_mutex_unlock(&pool->share_lock);
-    return KL_OK;
+    return is_left ? KL_OK : KL_ERR_INTERRUPTED;
 }
 
 enum kl_status kl_pool_share(struct kl_pool *pool, struct kl_shared *request, unsigned n_pieces,

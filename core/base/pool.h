@@ -52,7 +52,7 @@ enum kl_status kl_pool_split(struct kl_pool *pool, uint64_t n, unsigned most, kl
 
 /* A pass over numbered pieces of something, which several callers want at the same time and which
  * is made for all of them at once: the caller's request begins with a struct kl_shared. Does one
- * piece for n requests of one key, as a task of the pool: */
+ * piece for n requests of one key, as a task of the pool, and waits for nobody: */
 struct kl_shared;
 typedef enum kl_status (*kl_pool_together)(struct kl_shared *const *requests, unsigned n,
                                            unsigned worker, unsigned piece, struct kl_error *err);
@@ -71,8 +71,8 @@ struct kl_shared {
 /* Does pieces 0 .. n_pieces-1 for a request, each once, in any order, and waits for the end. A
  * request that comes while others of its key are under way joins them at the piece where they are,
  * and has what it missed afterwards: so each piece is done for as many as want it, at most
- * KL_SHARED_MAX, and nobody waits for another's pass. The caller sets the key. Thread-safe, and
- * from within a task, as kl_pool_run. Errors: the first of together's. */
+ * KL_SHARED_MAX, and nobody waits for another's pass. The pool is not NULL. The caller sets the
+ * key. Thread-safe, and from within a task, as kl_pool_run. Errors: the first of together's. */
 #define KL_SHARED_MAX 16
 enum kl_status kl_pool_share(struct kl_pool *pool, struct kl_shared *request, unsigned n_pieces,
                              kl_pool_together together, struct kl_error *err);

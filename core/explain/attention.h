@@ -7,8 +7,8 @@
 #include "core/explain/query.h"
 
 /* Answers a query about an inquiry's subject, as far as query->parts says; the caller ends *answer
- * with kl_answer_clear, before the inquiry. Thread-safe: scans take turns. Errors: those of
- * kl_query_check, KL_ERR_MEMORY, reading's. */
+ * with kl_answer_clear, before the inquiry. Thread-safe: scans of a layer are made together.
+ * Errors: those of kl_query_check, KL_ERR_MEMORY, reading's. */
 enum kl_status kl_attend_to(struct kl_inquiry *inquiry, const struct kl_query *query,
                             struct kl_answer *answer, struct kl_error *err);
 

@@ -31,7 +31,7 @@ struct kl_rank {
      * length is its key's; without lengths, scores are as far apart as attention is, at most. NULL:
      * it is no function of the attention alone. */
     void (*row)(float *attention, uint32_t n, float length);
-    const struct kl_rank *opposite; /* whose scores are these with the other sign; or NULL */
+    const struct kl_rank *opposite; /* of kl_score_opposite: whose scores have the other sign */
 };
 
 #endif

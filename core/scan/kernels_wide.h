@@ -76,7 +76,7 @@ TARGET static INLINE void sums_of(const vector *even, const vector *odd, size_t 
 
 /* Of one format: LOAD loads LANES stored numbers, LOAD1 one. */
 #define DEFINE_FORMAT(suffix, type, LOAD, LOAD1)                                                   \
-    TARGET static inline void add_rest_##suffix(const type *key, const float *const *queries,      \
+    TARGET static INLINE void add_rest_##suffix(const type *key, const float *const *queries,      \
                                                 size_t n, size_t j, size_t width, float *out)      \
     {                                                                                              \
         float sums[KL_DOTS_MAX] = {0};                                                             \
@@ -321,8 +321,7 @@ TARGET static INLINE const uint8_t *dot_some_packed(const uint8_t *bits, const u
     if (k < left) {
         const float *rest[KL_DOTS_MAX];
 
-        for (size_t q = 0; q < n; q++)
-            rest[q] = queries[q] + j;
+        UNROLLED for (size_t q = 0; q < n; q++) rest[q] = queries[q] + j;
         add_rest_f16(numbers, rest, n, k, left, out);
     }
     return packed;
