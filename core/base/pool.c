@@ -11,6 +11,9 @@
 
 #define WORKERS_MAX 256
 #define PART_MIN 4096 /* less than that is not worth a task */
+/* How many tasks of others a shared pass lets go first, for each of its own: whom they are for may
+ * join it then. */
+#define LETS_FIRST 2
 /* How long a thread looks for what will come soon before it sleeps: what one task of a training
  * leaves for the next comes in some 20 us, and to sleep and be woken takes longer. */
 #define LOOKS_US 50
@@ -28,6 +31,8 @@ struct job {
     kl_pool_task task;
     void *argument;
     unsigned next_task, n_tasks, n_running;
+    int is_shared;         /* a pass of kl_pool_share, */
+    unsigned n_let;        /* which has let so many go first */
     atomic_int is_done;    /* for who looks without the lock */
     struct kl_error error; /* the first */
     pthread_cond_t done;
@@ -93,6 +98,17 @@ static void put_last(struct kl_pool *pool)
     pool->end = &job->next;
 }
 
+/* Whose turn it is. */
+static struct job *next_job(struct kl_pool *pool)
+{
+    while (pool->first->is_shared && pool->first->next && pool->first->n_let < LETS_FIRST) {
+        pool->first->n_let++;
+        put_last(pool);
+    }
+    pool->first->n_let = 0;
+    return pool->first;
+}
+
 /* Does the job's next task. Holds the lock, but for the task itself. */
 static void do_task(struct worker *worker, struct job *job)
 {
@@ -147,7 +163,7 @@ static void *run_worker(void *argument)
         }
         worker->is_busy = 1;
         worker->n_begun++;
-        do_task(worker, pool->first);
+        do_task(worker, next_job(pool));
         worker->is_busy = 0;
         if (pool->n_settling)
             pthread_cond_broadcast(&pool->ended);
@@ -243,16 +259,11 @@ static enum kl_status run_alone(kl_pool_task task, void *argument, unsigned n_ta
     return status;
 }
 
-enum kl_status kl_pool_run(struct kl_pool *pool, kl_pool_task task, void *argument,
-                           unsigned n_tasks, struct kl_error *err)
+static enum kl_status run_job(struct kl_pool *pool, struct job job, struct kl_error *err)
 {
-    struct job job = {.task = task, .argument = argument, .n_tasks = n_tasks};
     struct worker *worker = this_worker && this_worker->pool == pool ? this_worker : NULL;
+    unsigned n_tasks = job.n_tasks;
 
-    if (!pool)
-        return run_alone(task, argument, n_tasks, err);
-    if (n_tasks == 0)
-        return KL_OK;
     pthread_cond_init(&job.done, NULL);
     pthread_mutex_lock(&pool->lock);
     put_job(pool, &job);
@@ -272,6 +283,16 @@ enum kl_status kl_pool_run(struct kl_pool *pool, kl_pool_task task, void *argume
     if (job.error.status)
         *err = job.error;
     return job.error.status;
+}
+
+enum kl_status kl_pool_run(struct kl_pool *pool, kl_pool_task task, void *argument,
+                           unsigned n_tasks, struct kl_error *err)
+{
+    if (!pool)
+        return run_alone(task, argument, n_tasks, err);
+    if (n_tasks == 0)
+        return KL_OK;
+    return run_job(pool, (struct job){.task = task, .argument = argument, .n_tasks = n_tasks}, err);
 }
 
 unsigned kl_pool_n_parts(uint64_t n, unsigned most)
@@ -417,7 +438,10 @@ enum kl_status kl_pool_share(struct kl_pool *pool, struct kl_shared *request, un
     pthread_mutex_lock(&pool->share_lock);
     join(pool, request);
     pthread_mutex_unlock(&pool->share_lock);
-    (void)kl_pool_run(pool, do_piece, request, n_pieces, err);
+    (void)run_job(
+        pool,
+        (struct job){.task = do_piece, .argument = request, .n_tasks = n_pieces, .is_shared = 1},
+        err);
     pthread_mutex_lock(&pool->share_lock);
     while (request->n_running) /* of others' tasks */
         pthread_cond_wait(&pool->shared, &pool->share_lock);

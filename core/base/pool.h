@@ -71,8 +71,10 @@ struct kl_shared {
 /* Does pieces 0 .. n_pieces-1 for a request, each once, in any order, and waits for the end. A
  * request that comes while others of its key are under way joins them at the piece where they are,
  * and has what it missed afterwards: so each piece is done for as many as want it, at most
- * KL_SHARED_MAX, and nobody waits for another's pass. The pool is not NULL. The caller sets the
- * key. Thread-safe, and from within a task, as kl_pool_run. Errors: the first of together's. */
+ * KL_SHARED_MAX, and nobody waits for another's pass. Jobs of kl_pool_run go before it, up to two
+ * tasks for each piece: they may be for those who join it then. The pool is not NULL. The caller
+ * sets the key. Thread-safe, and from within a task, as kl_pool_run. Errors: the first of
+ * together's. */
 #define KL_SHARED_MAX 16
 enum kl_status kl_pool_share(struct kl_pool *pool, struct kl_shared *request, unsigned n_pieces,
                              kl_pool_together together, struct kl_error *err);
