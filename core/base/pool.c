@@ -11,9 +11,8 @@
 
 #define WORKERS_MAX 256
 #define PART_MIN 4096 /* less than that is not worth a task */
-/* How many tasks of others a shared pass lets go first, for each of its own: whom they are for may
- * join it then. */
-#define LETS_FIRST 2
+/* Time of workers that a job has before it is another one's turn. */
+#define TURN_MS 0.5
 /* How long a thread looks for what will come soon before it sleeps: what one task of a training
  * leaves for the next comes in some 20 us, and to sleep and be woken takes longer. */
 #define LOOKS_US 50
@@ -31,8 +30,7 @@ struct job {
     kl_pool_task task;
     void *argument;
     unsigned next_task, n_tasks, n_running;
-    int is_shared;         /* a pass of kl_pool_share, */
-    unsigned n_let;        /* which has let so many go first */
+    double turn_ms;        /* of its turn, until now */
     atomic_int is_done;    /* for who looks without the lock */
     struct kl_error error; /* the first */
     pthread_cond_t done;
@@ -87,26 +85,17 @@ static void drop_job(struct kl_pool *pool, const struct job *job)
     atomic_store_explicit(&pool->has_first, pool->first != NULL, memory_order_relaxed);
 }
 
-/* Lets the others have a turn. */
-static void put_last(struct kl_pool *pool)
+/* Counts what a job took; when its turn is over, the next one comes first. */
+static void count_turn(struct kl_pool *pool, struct job *job, double ms)
 {
-    struct job *job = pool->first;
-
+    job->turn_ms += ms;
+    if (job->turn_ms < TURN_MS || job != pool->first || !job->next)
+        return;
+    job->turn_ms = 0;
     pool->first = job->next;
     job->next = NULL;
     *pool->end = job;
     pool->end = &job->next;
-}
-
-/* Whose turn it is. */
-static struct job *next_job(struct kl_pool *pool)
-{
-    while (pool->first->is_shared && pool->first->next && pool->first->n_let < LETS_FIRST) {
-        pool->first->n_let++;
-        put_last(pool);
-    }
-    pool->first->n_let = 0;
-    return pool->first;
 }
 
 /* Does the job's next task. Holds the lock, but for the task itself. */
@@ -116,16 +105,18 @@ static void do_task(struct worker *worker, struct job *job)
     unsigned task = job->next_task++;
     struct kl_error error = {0};
     enum kl_status status;
+    double started, ms;
 
     job->n_running++;
     if (job->next_task == job->n_tasks)
         drop_job(pool, job);
-    else if (job == pool->first && job->next)
-        put_last(pool);
     pthread_mutex_unlock(&pool->lock);
+    started = kl_now_ms();
     status = job->task(job->argument, worker->number, task, &error);
+    ms = kl_now_ms() - started;
     pthread_mutex_lock(&pool->lock);
     job->n_running--;
+    count_turn(pool, job, ms);
     if (status && !job->error.status) {
         job->error = error;
         if (job->next_task < job->n_tasks) {
@@ -163,7 +154,7 @@ static void *run_worker(void *argument)
         }
         worker->is_busy = 1;
         worker->n_begun++;
-        do_task(worker, next_job(pool));
+        do_task(worker, pool->first);
         worker->is_busy = 0;
         if (pool->n_settling)
             pthread_cond_broadcast(&pool->ended);
@@ -259,11 +250,16 @@ static enum kl_status run_alone(kl_pool_task task, void *argument, unsigned n_ta
     return status;
 }
 
-static enum kl_status run_job(struct kl_pool *pool, struct job job, struct kl_error *err)
+enum kl_status kl_pool_run(struct kl_pool *pool, kl_pool_task task, void *argument,
+                           unsigned n_tasks, struct kl_error *err)
 {
+    struct job job = {.task = task, .argument = argument, .n_tasks = n_tasks};
     struct worker *worker = this_worker && this_worker->pool == pool ? this_worker : NULL;
-    unsigned n_tasks = job.n_tasks;
 
+    if (!pool)
+        return run_alone(task, argument, n_tasks, err);
+    if (n_tasks == 0)
+        return KL_OK;
     pthread_cond_init(&job.done, NULL);
     pthread_mutex_lock(&pool->lock);
     put_job(pool, &job);
@@ -283,16 +279,6 @@ static enum kl_status run_job(struct kl_pool *pool, struct job job, struct kl_er
     if (job.error.status)
         *err = job.error;
     return job.error.status;
-}
-
-enum kl_status kl_pool_run(struct kl_pool *pool, kl_pool_task task, void *argument,
-                           unsigned n_tasks, struct kl_error *err)
-{
-    if (!pool)
-        return run_alone(task, argument, n_tasks, err);
-    if (n_tasks == 0)
-        return KL_OK;
-    return run_job(pool, (struct job){.task = task, .argument = argument, .n_tasks = n_tasks}, err);
 }
 
 unsigned kl_pool_n_parts(uint64_t n, unsigned most)
@@ -438,10 +424,7 @@ enum kl_status kl_pool_share(struct kl_pool *pool, struct kl_shared *request, un
     pthread_mutex_lock(&pool->share_lock);
     join(pool, request);
     pthread_mutex_unlock(&pool->share_lock);
-    (void)run_job(
-        pool,
-        (struct job){.task = do_piece, .argument = request, .n_tasks = n_pieces, .is_shared = 1},
-        err);
+    (void)kl_pool_run(pool, do_piece, request, n_pieces, err);
     pthread_mutex_lock(&pool->share_lock);
     while (request->n_running) /* of others' tasks */
         pthread_cond_wait(&pool->shared, &pool->share_lock);

@@ -25,7 +25,8 @@ unsigned kl_pool_n_workers(const struct kl_pool *pool);
 /* Runs tasks 0 .. n_tasks-1 over all workers and waits for the end; where pool is NULL, the
  * caller's thread does them one after the other, as worker 0. The first failure is reported and the
  * tasks not yet begun are dropped. Thread-safe: the tasks of one job begin in their order, and jobs
- * that are there at the same time take turns, so that none waits for all of another. A task may run
+ * that are there at the same time take turns of half a millisecond, so that none waits for all of
+ * another. A task may run
  * others in its turn: its worker does them, with whoever is free, and nothing else until they have
  * ended. But it must not wait in any other way for what another thread gives the pool: it might
  * hold the only worker. */
@@ -71,8 +72,7 @@ struct kl_shared {
 /* Does pieces 0 .. n_pieces-1 for a request, each once, in any order, and waits for the end. A
  * request that comes while others of its key are under way joins them at the piece where they are,
  * and has what it missed afterwards: so each piece is done for as many as want it, at most
- * KL_SHARED_MAX, and nobody waits for another's pass. Jobs of kl_pool_run go before it, up to two
- * tasks for each piece: they may be for those who join it then. The pool is not NULL. The caller
+ * KL_SHARED_MAX, and nobody waits for another's pass. The pool is not NULL. The caller
  * sets the key. Thread-safe, and from within a task, as kl_pool_run. Errors: the first of
  * together's. */
 #define KL_SHARED_MAX 16
