@@ -372,8 +372,8 @@ static void drop_pieces(struct kl_pool *pool, struct kl_shared *request)
     request->n_left = 0;
 }
 
-/* As many tasks as there are pieces: what others' tasks have done leaves some with nothing to do.
- */
+/* As many tasks as there are pieces. What others' tasks have done leaves some with nothing to do:
+ * the first that sees no piece left fails, without a message, which drops the rest. */
 static enum kl_status do_piece(void *argument, unsigned worker, unsigned task, struct kl_error *err)
 {
     struct kl_shared *request = argument, *together[KL_SHARED_MAX];
