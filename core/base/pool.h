@@ -26,10 +26,9 @@ unsigned kl_pool_n_workers(const struct kl_pool *pool);
  * caller's thread does them one after the other, as worker 0. The first failure is reported and the
  * tasks not yet begun are dropped. Thread-safe: the tasks of one job begin in their order, and jobs
  * that are there at the same time take turns of half a millisecond, so that none waits for all of
- * another. A task may run
- * others in its turn: its worker does them, with whoever is free, and nothing else until they have
- * ended. But it must not wait in any other way for what another thread gives the pool: it might
- * hold the only worker. */
+ * another. A task may run others in its turn: its worker does them, with whoever is free, and
+ * nothing else until they have ended. But it must not wait in any other way for what another thread
+ * gives the pool: it might hold the only worker. */
 enum kl_status kl_pool_run(struct kl_pool *pool, kl_pool_task task, void *job, unsigned n_tasks,
                            struct kl_error *err);
 
@@ -72,9 +71,8 @@ struct kl_shared {
 /* Does pieces 0 .. n_pieces-1 for a request, each once, in any order, and waits for the end. A
  * request that comes while others of its key are under way joins them at the piece where they are,
  * and has what it missed afterwards: so each piece is done for as many as want it, at most
- * KL_SHARED_MAX, and nobody waits for another's pass. The pool is not NULL. The caller
- * sets the key. Thread-safe, and from within a task, as kl_pool_run. Errors: the first of
- * together's. */
+ * KL_SHARED_MAX, and nobody waits for another's pass. The pool is not NULL. The caller sets the
+ * key. Thread-safe, and from within a task, as kl_pool_run. Errors: the first of together's. */
 #define KL_SHARED_MAX 16
 enum kl_status kl_pool_share(struct kl_pool *pool, struct kl_shared *request, unsigned n_pieces,
                              kl_pool_together together, struct kl_error *err);
